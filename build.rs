@@ -1,0 +1,139 @@
+//! Bundles GraphiQL for `src/server/graphiql.rs`, in the build folder, with npm and node.
+//!
+//! The build never fails for want of it: without npm, or with `SCROLLBACK_GRAPHIQL=off`, the server
+//! has a plain page in GraphiQL's place. What is missing is said in one warning.
+
+use std::env;
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The page's sources. A file that is not named here is not part of the build.
+const SOURCES: &str = "src/server/graphiql";
+const FILES: [&str; 10] = [
+    "package.json",
+    "package-lock.json",
+    "bundle.mjs",
+    "index.html",
+    "main.jsx",
+    "page.css",
+    "credentials.js",
+    "storage.js",
+    "tabs.js",
+    "fallback.html",
+];
+const SWITCH: &str = "SCROLLBACK_GRAPHIQL";
+const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
+
+/// Exactly what the lock file says, no scripts of packages, and not long without a network.
+const INSTALL: [&str; 8] = [
+    "ci",
+    "--ignore-scripts",
+    "--include=optional",
+    "--prefer-offline",
+    "--no-audit",
+    "--no-fund",
+    "--fetch-retry-mintimeout=1000",
+    "--fetch-retry-maxtimeout=5000",
+];
+
+fn main() -> io::Result<()> {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-env-changed={SWITCH}");
+    for file in FILES {
+        println!("cargo:rerun-if-changed={SOURCES}/{file}");
+    }
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("OUT_DIR is not set"))?);
+    let folder = copy_sources(&out)?;
+
+    let bundled = env::var_os(SWITCH).is_none_or(|value| value != "off")
+        && bundle(&folder)
+            .inspect_err(|fault| println!("cargo:warning=built without GraphiQL: {fault}"))
+            .is_ok();
+    fs::write(out.join("graphiql.rs"), generated(&folder, bundled)?)
+}
+
+/// A fresh copy of the sources; the source tree itself is never written to.
+fn copy_sources(out: &Path) -> io::Result<PathBuf> {
+    let folder = out.join("graphiql");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(&folder)?;
+    for file in FILES {
+        fs::copy(Path::new(SOURCES).join(file), folder.join(file))?;
+    }
+    Ok(folder)
+}
+
+/// Leaves the bundle in `dist`, and nothing of the hundred megabytes it is made of.
+fn bundle(folder: &Path) -> Result<(), String> {
+    let result = run(folder, "node", &["--version"])
+        .and_then(|()| run(folder, NPM, &INSTALL))
+        .and_then(|()| run(folder, "node", &["bundle.mjs"]));
+    let modules = folder.join("node_modules");
+    if modules.exists() {
+        fs::remove_dir_all(modules).map_err(|fault| format!("cannot tidy up: {fault}"))?;
+    }
+    result
+}
+
+/// Runs a program to its end; a failure is told in one line.
+fn run(folder: &Path, program: &str, arguments: &[&str]) -> Result<(), String> {
+    let output = Command::new(program).args(arguments).current_dir(folder).output().map_err(|fault| {
+        rerun_when_installed();
+        format!("{program} cannot be run ({fault}); install Node.js 20 or newer with npm and build again")
+    })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let mut lines = errors.lines().map(str::trim).filter(|line| !line.is_empty());
+    let told = lines.clone().find(|line| line.to_lowercase().contains("error")).or(lines.next());
+    let command = format!("{program} {}", arguments.first().unwrap_or(&""));
+    Err(format!("`{command}` failed: {}; touch build.rs to try again", told.unwrap_or("it does not say why")))
+}
+
+/// Has cargo look again once something new is in the folders where programs are found.
+fn rerun_when_installed() {
+    println!("cargo:rerun-if-env-changed=PATH");
+    let path = env::var_os("PATH").unwrap_or_default();
+    for folder in env::split_paths(&path).filter(|folder| folder.is_dir()) {
+        println!("cargo:rerun-if-changed={}", folder.display());
+    }
+}
+
+/// The source text that `graphiql.rs` includes: the files with their types and tags.
+fn generated(folder: &Path, bundled: bool) -> io::Result<String> {
+    const HTML: &str = "text/html; charset=utf-8";
+    let fallback = asset(folder, "fallback.html", HTML)?;
+    let bundle = if bundled {
+        let page = asset(folder, "dist/index.html", HTML)?;
+        let script = asset(folder, "dist/main.js", "text/javascript; charset=utf-8")?;
+        let style = asset(folder, "dist/main.css", "text/css; charset=utf-8")?;
+        format!("Some(Bundle {{ page: {page}, script: {script}, style: {style} }})")
+    } else {
+        "None".to_owned()
+    };
+    Ok(format!("const FALLBACK: Asset = {fallback};\nconst BUNDLE: Option<Bundle> = {bundle};\n"))
+}
+
+/// An `Asset`, with those of its encodings that lie beside it.
+fn asset(folder: &Path, file: &str, content_type: &str) -> io::Result<String> {
+    let identity = encoded(folder, file)?;
+    let [gzip, br] = ["gz", "br"].map(|suffix| {
+        encoded(folder, &format!("{file}.{suffix}")).map_or("None".to_owned(), |it| format!("Some({it})"))
+    });
+    Ok(format!("Asset {{ content_type: {content_type:?}, identity: {identity}, gzip: {gzip}, br: {br} }}"))
+}
+
+/// An `Encoded`. Its tag follows from its bytes, so that each encoding has its own.
+fn encoded(folder: &Path, file: &str) -> io::Result<String> {
+    let mut hasher = DefaultHasher::new();
+    fs::read(folder.join(file))?.hash(&mut hasher);
+    let etag = format!("\"{:016x}\"", hasher.finish());
+    let bytes = format!("include_bytes!(concat!(env!(\"OUT_DIR\"), \"/graphiql/{file}\"))");
+    Ok(format!("Encoded {{ etag: {etag:?}, bytes: {bytes} }}"))
+}

@@ -1,0 +1,33 @@
+//! The history of Scrollback's database schema, oldest first.
+//!
+//! A migration is never edited after a release: a change is a new file. The statements are written
+//! out per engine, because the layout matters (SQLite's clustered tables, PostgreSQL's collations)
+//! and a schema builder hides it. Every migration runs inside one transaction on both engines.
+
+pub use sea_orm_migration::MigrationStatus;
+use sea_orm_migration::prelude::*;
+pub use sea_orm_migration::prelude::{DbErr, MigratorTrait};
+
+mod m20261121_000001_conversations;
+
+/// All migrations, in order.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261121_000001_conversations::Migration)]
+    }
+}
+
+/// Runs the statements written for the engine that `manager` talks to.
+async fn execute(manager: &SchemaManager<'_>, sqlite: &[&str], postgres: &[&str]) -> Result<(), DbErr> {
+    let statements = match manager.get_database_backend() {
+        sea_orm_migration::sea_orm::DbBackend::Sqlite => sqlite,
+        _ => postgres,
+    };
+    for statement in statements {
+        manager.get_connection().execute_unprepared(statement).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! Puts the pieces together. Nothing else chooses a backend or sees the whole configuration.
+
+use std::fs;
+
+use anyhow::{Context, bail};
+
+use crate::auth::{Authenticator, Key, Rules, development_secret};
+use crate::clock::Clock;
+use crate::config::{Config, Mode};
+use crate::feed::Feed;
+use crate::graphql::Api;
+use crate::server::{self, Server};
+use crate::signals::Signals;
+use crate::store::{self, Store};
+
+/// Shortest secret that tokens may be signed with, in bytes (RFC 7518, 3.2).
+const MIN_SECRET_BYTES: usize = 32;
+
+/// Scrollback, ready to serve or to be used from the command line.
+pub struct App {
+    /// Everything that is kept.
+    pub store: Store,
+    config: Config,
+    clock: Clock,
+    feed: Feed,
+}
+
+impl App {
+    /// Opens the database.
+    ///
+    /// # Errors
+    /// It cannot be opened, or its schema is not this version's.
+    pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
+        let signals = Signals::default();
+        let store = Store::connect(&database(&config), clock.clone(), signals.clone()).await?;
+        let feed = Feed::new(signals, config.feed.poll);
+        Ok(Self { store, config, clock, feed })
+    }
+
+    /// A server over it.
+    ///
+    /// # Errors
+    /// The credentials' key cannot be used, or a setting is wrong.
+    pub fn server(&self) -> anyhow::Result<Server> {
+        let authenticator = Authenticator::new(&key(&self.config)?, &rules(&self.config))?;
+        let development = self.config.mode == Mode::Development;
+        let api = Api::new(self.store.clone(), self.feed.clone(), development);
+        let settings = server::Settings {
+            body_limit: self.config.server.body_limit,
+            execution_timeout: self.config.server.execution_timeout,
+            shutdown_timeout: self.config.server.shutdown_timeout,
+            cors_origins: self.config.server.cors_origins.clone(),
+            graphiql: development,
+        };
+        Server::new(api, self.store.clone(), authenticator, self.clock.clone(), settings)
+    }
+}
+
+/// How to open the configured database.
+pub fn database(config: &Config) -> store::Settings {
+    store::Settings {
+        url: config.database_url(),
+        max_connections: config.database.max_connections,
+        acquire_timeout: config.database.acquire_timeout,
+        migrate: config.database.migrate,
+    }
+}
+
+/// What holds for tokens besides their signature.
+pub fn rules(config: &Config) -> Rules {
+    let auth = config.auth.clone();
+    Rules { issuer: auth.issuer, audience: auth.audience, leeway: auth.leeway }
+}
+
+/// What tokens are verified with: the one configured key, or a development secret.
+///
+/// # Errors
+/// None is configured in production, several are, or the one cannot be read.
+pub fn key(config: &Config) -> anyhow::Result<Key> {
+    let auth = &config.auth;
+    match (&auth.jwt_secret, &auth.jwt_secret_file, &auth.jwt_public_key_file) {
+        (Some(secret), None, None) => {
+            Ok(Key::Secret(long_enough("auth.jwt_secret", secret.expose().into())?))
+        }
+        (None, Some(path), None) => {
+            let secret = fs::read_to_string(path)
+                .with_context(|| format!("cannot read `auth.jwt_secret_file`, {}", path.display()))?;
+            Ok(Key::Secret(long_enough("auth.jwt_secret_file", secret.trim_end().into())?))
+        }
+        (None, None, Some(path)) => Ok(Key::PublicKey(
+            fs::read(path)
+                .with_context(|| format!("cannot read `auth.jwt_public_key_file`, {}", path.display()))?,
+        )),
+        (None, None, None) if config.mode == Mode::Development => {
+            Ok(Key::Secret(development_secret(&config.data_dir)?))
+        }
+        (None, None, None) => bail!(
+            "production needs a key to verify tokens with: set `auth.jwt_secret`, `auth.jwt_secret_file` or \
+             `auth.jwt_public_key_file`"
+        ),
+        _ => {
+            bail!("set only one of `auth.jwt_secret`, `auth.jwt_secret_file` and `auth.jwt_public_key_file`")
+        }
+    }
+}
+
+fn long_enough(setting: &str, secret: Vec<u8>) -> anyhow::Result<Vec<u8>> {
+    if secret.len() < MIN_SECRET_BYTES {
+        bail!("`{setting}` must be at least {MIN_SECRET_BYTES} bytes, has {}", secret.len());
+    }
+    Ok(secret)
+}

@@ -1,0 +1,165 @@
+//! What may be said on the command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A GraphQL server that stores conversations: durable, ordered, each strictly its owner's.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: ServeArguments,
+    #[command(flatten)]
+    settings: SettingArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Start the server (the default)
+    Serve(ServeArguments),
+    /// Look after the database's schema
+    Migrate(MigrateArguments),
+    /// Print the GraphQL schema
+    Schema,
+    /// Print a commented configuration file with every setting's default
+    Config,
+    /// Print a token for a user, signed with the configured or the development secret
+    Token(TokenArguments),
+    /// Load conversations from a file
+    Import(ImportArguments),
+}
+
+/// Settings that have a flag. The others are set in the file or the environment.
+#[derive(Debug, Args)]
+pub(super) struct SettingArguments {
+    /// Configuration file (TOML); `scrollback config` prints one
+    #[arg(long, global = true, env = "SCROLLBACK_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// "development" or "production"
+    #[arg(long, global = true)]
+    mode: Option<String>,
+    /// Folder of the embedded database and the development secret
+    #[arg(long, global = true, value_name = "FOLDER")]
+    data_dir: Option<String>,
+    /// sqlite://path or postgres://user:password@host/name
+    #[arg(long, global = true, value_name = "URL")]
+    database_url: Option<String>,
+    #[arg(skip)]
+    listen: Option<String>,
+}
+
+#[derive(Debug, Args, Default)]
+pub(super) struct ServeArguments {
+    /// Address and port to listen on
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Print a token for this user at the start, for a first try (development only)
+    #[arg(long, value_name = "USER")]
+    pub(super) token_for: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MigrateArguments {
+    #[command(subcommand)]
+    pub(super) action: MigrateAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum MigrateAction {
+    /// Apply all pending migrations
+    Up,
+    /// Take back the newest migrations, with the data only they have room for
+    Down {
+        /// How many
+        #[arg(long, default_value_t = 1)]
+        steps: u32,
+    },
+    /// List the migrations and which are applied
+    Status,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TokenArguments {
+    /// Whose token: the owner of everything done with it
+    #[arg(long)]
+    pub(super) user: String,
+    /// How long it is valid
+    #[arg(long, default_value = "24h", value_parser = humantime::parse_duration)]
+    pub(super) expires_in: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ImportArguments {
+    /// What the file holds
+    pub(super) format: ImportFormat,
+    /// The file
+    pub(super) file: PathBuf,
+    /// Whose the conversations become
+    #[arg(long)]
+    pub(super) user: String,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum ImportFormat {
+    /// OpenAssistant message trees, one a line; each tree's best-ranked path
+    Openassistant,
+    /// ShareGPT conversations, an array
+    Sharegpt,
+}
+
+impl Arguments {
+    pub(super) fn split(self) -> (Command, SettingArguments) {
+        let mut settings = self.settings;
+        let command = self.command.unwrap_or(Command::Serve(self.serve));
+        if let Command::Serve(serve) = &command {
+            settings.listen = serve.listen.clone();
+        }
+        (command, settings)
+    }
+}
+
+impl SettingArguments {
+    /// The configuration file, and the settings that flags set.
+    pub(super) fn into_sources(self) -> (Option<PathBuf>, Vec<(&'static str, String)>) {
+        let flags = [
+            ("mode", self.mode),
+            ("data_dir", self.data_dir),
+            ("database.url", self.database_url),
+            ("server.listen", self.listen),
+        ];
+        (self.config, flags.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn serving_is_what_is_done_without_a_command() {
+        let parse = |line: &str| Arguments::try_parse_from(line.split(' ')).unwrap().split();
+        for line in
+            ["scrollback --listen 1.2.3.4:5 --data-dir x", "scrollback serve --listen 1.2.3.4:5 --data-dir x"]
+        {
+            let (command, settings) = parse(line);
+            assert!(matches!(command, Command::Serve(_)), "{line}");
+            let flags = settings.into_sources().1;
+            assert_eq!(
+                flags,
+                [("data_dir", "x".to_owned()), ("server.listen", "1.2.3.4:5".to_owned())],
+                "{line}"
+            );
+        }
+    }
+}

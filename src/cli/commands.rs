@@ -1,0 +1,90 @@
+//! What each command does.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use tokio::net::TcpListener;
+
+use super::arguments::{
+    ImportArguments, ImportFormat, MigrateAction, MigrateArguments, ServeArguments, TokenArguments,
+};
+use crate::app::{self, App};
+use crate::auth::{self, Key};
+use crate::clock::Clock;
+use crate::config::{Config, Mode};
+use crate::import;
+use crate::model::{OwnerId, Timestamp, Viewer};
+use crate::server::terminated;
+use crate::store;
+
+/// How long the token of a first try is valid.
+const FIRST_TOKEN: Duration = Duration::from_secs(24 * 3600);
+
+pub(super) async fn serve(config: Config, arguments: ServeArguments) -> anyhow::Result<()> {
+    let stopped = terminated();
+    let app = App::open(config.clone(), Clock::system()).await?;
+    let server = app.server()?;
+    let wanted = config.server.listen;
+    let listener = TcpListener::bind(wanted).await.with_context(|| format!("cannot listen on {wanted}"))?;
+    let address = listener.local_addr()?;
+    println!("Scrollback is listening on http://{address}/graphql");
+    if let Some(user) = arguments.token_for {
+        if config.mode == Mode::Production {
+            bail!("--token-for is for a first try: use `scrollback token` in production");
+        }
+        let token = sign(&config, &user, FIRST_TOKEN)?;
+        println!("A token for {user}, valid for a day:\n\n{token}\n");
+        println!("Open GraphiQL as {user}: http://{address}/#token={token}");
+    } else if config.mode == Mode::Development {
+        println!("GraphiQL: http://{address}/ (`scrollback token --user ada` prints a token)");
+    }
+    server.serve(listener, stopped).await
+}
+
+pub(super) async fn migrate(config: Config, arguments: MigrateArguments) -> anyhow::Result<()> {
+    let mut database = app::database(&config);
+    match arguments.action {
+        MigrateAction::Up => {
+            database.migrate = true;
+            store::Store::connect(&database, Clock::system(), crate::signals::Signals::default())
+                .await?
+                .close()
+                .await;
+        }
+        MigrateAction::Down { steps } => store::undo_migrations(&database, steps).await?,
+        MigrateAction::Status => {}
+    }
+    for (name, applied) in store::migrations(&database).await? {
+        println!("{} {name}", if applied { "applied" } else { "pending" });
+    }
+    Ok(())
+}
+
+pub(super) fn token(config: &Config, arguments: &TokenArguments) -> anyhow::Result<()> {
+    println!("{}", sign(config, &arguments.user, arguments.expires_in)?);
+    Ok(())
+}
+
+fn sign(config: &Config, user: &str, expires_in: Duration) -> anyhow::Result<String> {
+    let owner = OwnerId::new(user).context("--user cannot own anything")?;
+    let Key::Secret(secret) = app::key(config)? else {
+        bail!("tokens are verified with a public key: whoever holds the private key must sign them");
+    };
+    let micros = i64::try_from(expires_in.as_micros()).unwrap_or(i64::MAX);
+    let expires_at = Timestamp(Clock::system().now().0.saturating_add(micros));
+    auth::sign(&secret, &owner, expires_at, &app::rules(config))
+}
+
+pub(super) async fn import(config: Config, arguments: ImportArguments) -> anyhow::Result<()> {
+    let owner = OwnerId::new(&arguments.user).context("--user cannot own anything")?;
+    let app = App::open(config, Clock::system()).await?;
+    let format = match arguments.format {
+        ImportFormat::Openassistant => import::Format::OpenAssistant,
+        ImportFormat::Sharegpt => import::Format::ShareGpt,
+    };
+    let scope = app.store.viewed_by(&Viewer::new(owner));
+    let report = import::run(&scope, format, &arguments.file).await;
+    app.store.close().await;
+    println!("{}", report?);
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! Settings: where they come from, what they may be.
+//!
+//! Defaults, then a TOML file, then the environment, then flags; later ones win. `default.toml`
+//! holds every setting, so it is also the list of what the environment may set. A wrong value is
+//! refused with the setting's name and where it came from. Secrets do not show in `Debug`.
+
+mod load;
+mod value;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+pub use load::{ConfigError, Sources, load};
+pub use value::Secret;
+
+/// The commented default file, as `scrollback config` prints it.
+pub const DEFAULT_FILE: &str = include_str!("config/default.toml");
+
+/// All settings.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// For a first try or for real.
+    pub mode: Mode,
+    /// Where the embedded database and the development secret live.
+    pub data_dir: PathBuf,
+    /// How requests are taken.
+    pub server: Server,
+    /// Where everything is kept.
+    pub database: Database,
+    /// Whom to believe.
+    pub auth: Auth,
+    /// How news travel.
+    pub feed: Feed,
+    /// What is written about all this.
+    pub log: Log,
+}
+
+/// For a first try or for real.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Works without configuration; trusts the machine it runs on.
+    Development,
+    /// Refuses whatever is not safe.
+    Production,
+}
+
+/// How requests are taken.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// Origins of web front ends that may call from browsers.
+    pub cors_origins: Vec<String>,
+    /// Largest body of a request, in bytes.
+    pub body_limit: usize,
+    /// How long an operation may take.
+    #[serde(deserialize_with = "value::duration")]
+    pub execution_timeout: Duration,
+    /// How long running operations may go on after SIGTERM.
+    #[serde(deserialize_with = "value::duration")]
+    pub shutdown_timeout: Duration,
+}
+
+/// Where everything is kept.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// `sqlite://path` or `postgres://…`; may hold a password.
+    #[serde(deserialize_with = "value::optional")]
+    pub url: Option<Secret>,
+    /// Most connections at once.
+    #[serde(deserialize_with = "value::positive")]
+    pub max_connections: u32,
+    /// How long a request waits for a connection.
+    #[serde(deserialize_with = "value::duration")]
+    pub acquire_timeout: Duration,
+    /// Apply pending migrations at start.
+    pub migrate: bool,
+}
+
+/// Whom to believe.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    /// HS256.
+    #[serde(deserialize_with = "value::optional")]
+    pub jwt_secret: Option<Secret>,
+    /// HS256, from a file.
+    #[serde(deserialize_with = "value::optional")]
+    pub jwt_secret_file: Option<PathBuf>,
+    /// RS256, ES256 or EdDSA.
+    #[serde(deserialize_with = "value::optional")]
+    pub jwt_public_key_file: Option<PathBuf>,
+    /// What `iss` must be.
+    #[serde(deserialize_with = "value::optional")]
+    pub issuer: Option<String>,
+    /// What `aud` must hold.
+    #[serde(deserialize_with = "value::optional")]
+    pub audience: Option<String>,
+    /// How far clocks may be apart.
+    #[serde(deserialize_with = "value::duration")]
+    pub leeway: Duration,
+}
+
+/// How news travel.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Feed {
+    /// How often a subscription looks without having been woken.
+    #[serde(deserialize_with = "value::duration")]
+    pub poll: Duration,
+}
+
+/// What is written about all this.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// For people or for machines.
+    pub format: LogFormat,
+    /// A level or a filter.
+    pub level: String,
+}
+
+/// For people or for machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One line an event.
+    Text,
+    /// One object an event.
+    Json,
+}
+
+impl Config {
+    /// The database to open: the configured one, or a file in the data folder.
+    pub fn database_url(&self) -> String {
+        self.database.url.as_ref().map_or_else(
+            || format!("sqlite://{}", self.data_dir.join("scrollback.db").display()),
+            |url| url.expose().to_owned(),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+use std::path::Path;
+
+use super::*;
+
+fn load_with(
+    file: Option<&Path>,
+    environment: &[(&str, &str)],
+    flags: &[(&'static str, &str)],
+) -> Result<Config, String> {
+    let pairs = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    let sources = Sources {
+        file,
+        environment: environment.iter().map(pairs).collect(),
+        flags: flags.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
+    };
+    load(sources).map(|(config, _)| config).map_err(|error| error.to_string())
+}
+
+fn file(text: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    file
+}
+
+#[test]
+fn the_default_file_is_the_defaults() {
+    let config = load_with(None, &[], &[]).unwrap();
+    assert_eq!(config.mode, Mode::Development);
+    assert_eq!(config.database_url(), "sqlite://data/scrollback.db");
+    assert_eq!(config.server.execution_timeout, Duration::from_secs(10));
+    assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
+}
+
+#[test]
+fn later_sources_win() {
+    let file =
+        file("mode = \"production\"\n[server]\nlisten = \"127.0.0.1:1\"\n[database]\nmax_connections = 3\n");
+    let environment = [
+        ("SCROLLBACK_SERVER_LISTEN", "127.0.0.1:2"),
+        ("SCROLLBACK_DATABASE_URL", "sqlite://env.db"),
+        ("SCROLLBACK_SERVER_CORS_ORIGINS", "https://a.example, https://b.example"),
+        ("SCROLLBACK_DATABASE_MIGRATE", "false"),
+        ("HOME", "/"),
+    ];
+    let config = load_with(Some(file.path()), &environment, &[("database.url", "sqlite://flag.db")]).unwrap();
+    assert_eq!(config.mode, Mode::Production);
+    assert_eq!(config.database.max_connections, 3);
+    assert_eq!(config.server.listen.port(), 2);
+    assert_eq!(config.database_url(), "sqlite://flag.db");
+    assert_eq!(config.server.cors_origins, ["https://a.example", "https://b.example"]);
+    assert!(!config.database.migrate);
+}
+
+#[test]
+fn a_wrong_value_is_refused_by_name_and_origin() {
+    let error = |environment: &[(&str, &str)]| load_with(None, environment, &[]).unwrap_err();
+    let listen = error(&[("SCROLLBACK_SERVER_LISTEN", "here")]);
+    assert!(
+        listen.starts_with("the setting `server.listen` (from SCROLLBACK_SERVER_LISTEN) is wrong: "),
+        "{listen}"
+    );
+    let number = error(&[("SCROLLBACK_DATABASE_MAX_CONNECTIONS", "many")]);
+    assert!(number.starts_with("the setting `database.max_connections` (from "), "{number}");
+    let zero = error(&[("SCROLLBACK_DATABASE_MAX_CONNECTIONS", "0")]);
+    assert!(zero.ends_with("must be at least 1"), "{zero}");
+    let duration = error(&[("SCROLLBACK_FEED_POLL", "soon")]);
+    assert!(duration.ends_with("must be a duration such as \"10s\""), "{duration}");
+    let mode = load_with(None, &[], &[("mode", "test")]).unwrap_err();
+    assert!(mode.starts_with("the setting `mode` (from the flag for mode) is wrong: "), "{mode}");
+}
+
+#[test]
+fn an_unknown_name_is_refused_in_the_file_and_told_in_the_environment() {
+    let typo = file("[server]\nlissten = \"127.0.0.1:1\"\n");
+    let error = load_with(Some(typo.path()), &[], &[]).unwrap_err();
+    assert!(error.contains("lissten") && error.contains(&typo.path().display().to_string()), "{error}");
+    let sources = Sources {
+        environment: vec![("SCROLLBACK_LISTEN".into(), "x".into()), ("PATH".into(), String::new())],
+        ..Sources::default()
+    };
+    assert_eq!(load(sources).unwrap().1, ["SCROLLBACK_LISTEN"]);
+}
+
+#[test]
+fn a_file_that_is_missing_or_not_toml_is_refused() {
+    assert!(
+        load_with(Some(Path::new("/nowhere/scrollback.toml")), &[], &[]).unwrap_err().contains("/nowhere/")
+    );
+    assert!(load_with(Some(file("mode =").path()), &[], &[]).unwrap_err().contains("is not TOML"));
+}
+
+#[test]
+fn secrets_do_not_show() {
+    let environment = [
+        ("SCROLLBACK_AUTH_JWT_SECRET", "hush"),
+        ("SCROLLBACK_DATABASE_URL", "postgres://ada:hush@localhost/db"),
+    ];
+    let config = load_with(None, &environment, &[]).unwrap();
+    assert!(!format!("{config:?}").contains("hush"));
+    assert_eq!(config.auth.jwt_secret.unwrap().expose(), "hush");
+}

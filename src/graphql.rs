@@ -1,0 +1,47 @@
+//! The API: what clients may ask, and how it is answered.
+//!
+//! One file per noun holds its object, its queries and its mutations. A resolver reads its
+//! arguments into [`crate::model`], makes one call to the store or the feed, and wraps what comes
+//! back; it decides nothing. `context` is the one place that looks into async-graphql's context,
+//! `error` the one place that turns errors into codes.
+
+mod api;
+mod argument;
+mod connection;
+mod context;
+mod conversation;
+mod cursor;
+mod error;
+mod loaders;
+mod message;
+mod node;
+mod scalar;
+mod subscription;
+mod viewer;
+
+use async_graphql::{MergedObject, SDLExportOptions, Schema, SchemaBuilder};
+
+pub use api::{Api, Operation, RequestId};
+pub use error::{Code, error_response};
+
+/// Where reading begins.
+#[derive(MergedObject, Default)]
+struct Query(viewer::ViewerQuery, node::NodeQuery, conversation::ConversationQuery);
+
+/// Where writing begins. Every mutation may be repeated safely.
+#[derive(MergedObject, Default)]
+struct Mutation(conversation::ConversationMutation, message::MessageMutation);
+
+/// How deep a document may nest. The introspection query of GraphiQL needs 13.
+const MAX_DEPTH: usize = 15;
+
+fn builder() -> SchemaBuilder<Query, Mutation, subscription::Subscription> {
+    Schema::build(Query::default(), Mutation::default(), subscription::Subscription)
+        .register_output_type::<node::Node>()
+        .limit_depth(MAX_DEPTH)
+}
+
+/// The schema in GraphQL's schema definition language, as `schema.graphql` keeps it.
+pub fn sdl() -> String {
+    builder().finish().sdl_with_options(SDLExportOptions::new().use_space_ident().indent_width(2))
+}

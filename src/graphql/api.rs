@@ -1,0 +1,111 @@
+//! The schema, ready to run operations.
+
+use std::fmt;
+
+use async_graphql::parser::types::{DocumentOperations, OperationType};
+use async_graphql::{Request, Response, Schema};
+use futures_util::{Stream, StreamExt};
+use uuid::Uuid;
+
+use super::context::Asked;
+use super::error::{self, Code, complete, error_response};
+use super::loaders::Loaders;
+use super::subscription::Subscription;
+use super::{Mutation, Query};
+use crate::feed::Feed;
+use crate::model::Viewer;
+use crate::store::Store;
+
+/// Names one operation in the log and in the error that a client sees.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestId(pub Uuid);
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Runs operations. Clones share the schema and the store.
+#[derive(Clone)]
+pub struct Api {
+    schema: Schema<Query, Mutation, Subscription>,
+    store: Store,
+    feed: Feed,
+}
+
+/// A request whose document was read and whose operation was found.
+pub struct Operation {
+    request: Request,
+    /// What it does; a transport may have to refuse it for that.
+    pub kind: OperationType,
+}
+
+impl Operation {
+    /// Reads the document and finds the operation to run.
+    ///
+    /// # Errors
+    /// A response to send instead: the document is not GraphQL, or which operation is meant is not
+    /// clear.
+    pub fn prepare(mut request: Request) -> Result<Self, Box<Response>> {
+        let name = request.operation_name.clone();
+        let document = match request.parsed_query() {
+            Ok(document) => document,
+            Err(error) => {
+                let mut response = Response::from_errors(vec![error]);
+                error::set_codes(&mut response, Code::ParseFailed);
+                return Err(Box::new(response));
+            }
+        };
+        let operation = match (&document.operations, name) {
+            (DocumentOperations::Single(operation), None) => Some(operation),
+            (DocumentOperations::Single(_), Some(_)) => None,
+            (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name.as_str()),
+            (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
+                operations.values().next()
+            }
+            (DocumentOperations::Multiple(_), None) => None,
+        };
+        let Some(kind) = operation.map(|operation| operation.node.ty) else {
+            let message = "`operationName` must name one operation of the document";
+            return Err(Box::new(error_response(Code::OperationResolutionFailure, message)));
+        };
+        Ok(Self { request, kind })
+    }
+}
+
+impl Api {
+    /// The API over a store. Without `introspection` the schema is not told, nor are names suggested.
+    pub fn new(store: Store, feed: Feed, introspection: bool) -> Self {
+        let builder = super::builder();
+        let builder =
+            if introspection { builder } else { builder.disable_introspection().disable_suggestions() };
+        Self { schema: builder.finish(), store, feed }
+    }
+
+    /// Runs a query or a mutation.
+    pub async fn execute(&self, viewer: &Viewer, operation: Operation, id: RequestId) -> Response {
+        let mut response = self.schema.execute(self.request(viewer, operation)).await;
+        complete(&mut response, id);
+        response
+    }
+
+    /// Runs any operation as a stream: a subscription's events, or the one response of the others.
+    pub fn stream(
+        &self,
+        viewer: &Viewer,
+        operation: Operation,
+        id: RequestId,
+    ) -> impl Stream<Item = Response> + Send + use<> {
+        self.schema.execute_stream(self.request(viewer, operation)).map(move |mut response| {
+            complete(&mut response, id);
+            response
+        })
+    }
+
+    fn request(&self, viewer: &Viewer, operation: Operation) -> Request {
+        let store = self.store.viewed_by(viewer);
+        let loaders = Loaders::new(&store);
+        operation.request.data(Asked { viewer: viewer.clone(), store, loaders, feed: self.feed.clone() })
+    }
+}

@@ -1,0 +1,131 @@
+//! What clients say about conversations, read into the model.
+
+use async_graphql::{Enum, ID, InputObject, MaybeUndefined};
+
+use crate::graphql::argument;
+use crate::graphql::message::NewMessageInput;
+use crate::graphql::scalar::{DateTime, Json};
+use crate::model::{self, ConversationId, ConversationPatch, Invalid, MAX_PAGE, NewConversation, Title};
+
+/// Which conversations to list: those that fit all that is given.
+#[derive(InputObject)]
+pub(super) struct ConversationFilter {
+    /// Only titles that contain this text. ASCII letters are compared without case.
+    title_contains: Option<String>,
+    /// Only conversations with activity at this time or later.
+    updated_since: Option<DateTime>,
+}
+
+impl ConversationFilter {
+    pub(super) fn parse(self) -> Result<model::ConversationFilter, Invalid> {
+        let title = self.title_contains.map(|text| Title::new("filter.titleContains", text)).transpose()?;
+        Ok(model::ConversationFilter {
+            title_contains: title.map(Title::into_string),
+            updated_since: self.updated_since.map(|time| time.0),
+        })
+    }
+}
+
+/// By what conversations are listed.
+#[derive(InputObject)]
+pub(super) struct ConversationOrder {
+    field: ConversationOrderField,
+    direction: OrderDirection,
+}
+
+/// A time of a conversation.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+enum ConversationOrderField {
+    /// Last activity.
+    UpdatedAt,
+    /// Creation.
+    CreatedAt,
+}
+
+/// Which way a list runs.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+enum OrderDirection {
+    /// Oldest first.
+    Asc,
+    /// Newest first.
+    Desc,
+}
+
+impl From<ConversationOrder> for model::ConversationOrder {
+    fn from(order: ConversationOrder) -> Self {
+        use ConversationOrderField::{CreatedAt, UpdatedAt};
+        use OrderDirection::{Asc, Desc};
+        match (order.field, order.direction) {
+            (UpdatedAt, Desc) => Self::UpdatedDescending,
+            (UpdatedAt, Asc) => Self::UpdatedAscending,
+            (CreatedAt, Desc) => Self::CreatedDescending,
+            (CreatedAt, Asc) => Self::CreatedAscending,
+        }
+    }
+}
+
+/// A conversation to create.
+#[derive(InputObject)]
+pub(super) struct CreateConversationInput {
+    /// A UUID of the caller's choice. The same id again with the same content answers with the first
+    /// result; with other content: CONFLICT.
+    id: Option<ID>,
+    /// At most 1 KiB of UTF-8 without NUL.
+    title: Option<String>,
+    /// The caller's own data. Default: {}.
+    metadata: Option<Json>,
+    /// The first messages, at most 100, in the order they shall stand.
+    messages: Option<Vec<NewMessageInput>>,
+}
+
+impl CreateConversationInput {
+    pub(super) fn parse(self) -> Result<NewConversation, Invalid> {
+        let messages = self.messages.unwrap_or_default();
+        if messages.len() > MAX_PAGE as usize {
+            let rule = format!("must be at most {MAX_PAGE}, are {}", messages.len());
+            return Err(Invalid::new("messages", rule));
+        }
+        let message = |(at, message): (usize, NewMessageInput)| {
+            message.parse().map_err(|invalid| invalid.within(&format!("messages[{at}]")))
+        };
+        Ok(NewConversation {
+            id: self.id.map(|id| argument::conversation_id("id", &id)).transpose()?,
+            title: self.title.map(|title| Title::new("title", title)).transpose()?,
+            metadata: Json::metadata(self.metadata)?,
+            messages: messages.into_iter().enumerate().map(message).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// What to change of a conversation.
+#[derive(InputObject)]
+pub(super) struct UpdateConversationInput {
+    id: ID,
+    /// At most 1 KiB of UTF-8 without NUL; null takes the title away.
+    title: MaybeUndefined<String>,
+    /// The caller's own data; null makes it {}.
+    metadata: MaybeUndefined<Json>,
+}
+
+impl UpdateConversationInput {
+    pub(super) fn parse(self) -> Result<(ConversationId, ConversationPatch), Invalid> {
+        let id = argument::conversation_id("id", &self.id)?;
+        let title = match self.title {
+            MaybeUndefined::Undefined => None,
+            MaybeUndefined::Null => Some(None),
+            MaybeUndefined::Value(title) => Some(Some(Title::new("title", title)?)),
+        };
+        let metadata = match self.metadata {
+            MaybeUndefined::Undefined => None,
+            MaybeUndefined::Null => Some(model::Json::empty_object()),
+            MaybeUndefined::Value(json) => Some(json.check("metadata")?),
+        };
+        Ok((id, ConversationPatch { title, metadata }))
+    }
+}
+
+/// Which conversation to delete.
+#[derive(InputObject)]
+pub(super) struct DeleteConversationInput {
+    pub(super) id: ID,
+}

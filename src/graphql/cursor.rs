@@ -1,0 +1,128 @@
+//! Cursors: where a client stands in a list, as text that means nothing to it.
+//!
+//! A cursor names the list it was taken from, so that one of another list, or of somebody else's,
+//! is refused instead of read as a place. It is not secret and grants nothing: every read is scoped
+//! to the viewer all the same.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::model::{ConversationId, ConversationOrder, Invalid, OwnerId, Timestamp};
+
+const MESSAGE: u8 = 1;
+const CONVERSATION: u8 = 2;
+
+/// A place among the messages of a conversation.
+pub(super) fn of_message(conversation: ConversationId, position: i64) -> String {
+    encode(MESSAGE, &[conversation.0.as_bytes(), &position.to_be_bytes()])
+}
+
+/// The position a cursor stands for in `conversation`.
+pub(super) fn message(argument: &str, cursor: &str, conversation: ConversationId) -> Result<i64, Invalid> {
+    let bytes: [u8; 24] = decode(MESSAGE, cursor).ok_or_else(|| wrong(argument))?;
+    let (id, position) = bytes.split_at(16);
+    if id != conversation.0.as_bytes() {
+        return Err(wrong(argument));
+    }
+    Ok(i64_from(position))
+}
+
+/// A place among an owner's conversations in some order.
+pub(super) fn of_conversation(
+    owner: &OwnerId,
+    order: ConversationOrder,
+    (time, id): (Timestamp, ConversationId),
+) -> String {
+    encode(CONVERSATION, &[&list_tag(owner, order), &time.0.to_be_bytes(), id.0.as_bytes()])
+}
+
+/// The key a cursor stands for in this owner's list of this order.
+pub(super) fn conversation(
+    argument: &str,
+    cursor: &str,
+    owner: &OwnerId,
+    order: ConversationOrder,
+) -> Result<(Timestamp, ConversationId), Invalid> {
+    let bytes: [u8; 32] = decode(CONVERSATION, cursor).ok_or_else(|| wrong(argument))?;
+    let (tag, key) = bytes.split_at(8);
+    let (time, id) = key.split_at(8);
+    if tag != list_tag(owner, order) {
+        return Err(wrong(argument));
+    }
+    let id = Uuid::from_slice(id).map_err(|_| wrong(argument))?;
+    Ok((Timestamp(i64_from(time)), ConversationId(id)))
+}
+
+fn wrong(argument: &str) -> Invalid {
+    Invalid::new(argument, "must be a cursor of this list")
+}
+
+/// Tells one owner's list in one order from all others.
+fn list_tag(owner: &OwnerId, order: ConversationOrder) -> [u8; 8] {
+    let mut hash = Sha256::new();
+    hash.update([order as u8]);
+    hash.update(owner.as_str());
+    let mut tag = [0; 8];
+    tag.copy_from_slice(&hash.finalize()[..8]);
+    tag
+}
+
+fn encode(kind: u8, parts: &[&[u8]]) -> String {
+    let mut bytes = vec![kind];
+    for part in parts {
+        bytes.extend_from_slice(part);
+    }
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn decode<const N: usize>(kind: u8, cursor: &str) -> Option<[u8; N]> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+    let (found, rest) = bytes.split_first()?;
+    if *found != kind {
+        return None;
+    }
+    rest.try_into().ok()
+}
+
+fn i64_from(bytes: &[u8]) -> i64 {
+    bytes.iter().fold(0, |value, byte| (value << 8) | i64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_message_cursor_holds_its_position(id: u128, other: u128, position in 0..i64::MAX) {
+            let (id, other) = (ConversationId(Uuid::from_u128(id)), ConversationId(Uuid::from_u128(other)));
+            let cursor = of_message(id, position);
+            prop_assert_eq!(message("after", &cursor, id), Ok(position));
+            prop_assert_eq!(message("after", &cursor, other).is_ok(), id == other);
+        }
+
+        #[test]
+        fn a_conversation_cursor_holds_its_key(owner in "[a-z]{1,9}", time: i64, id: u128) {
+            let owner = OwnerId::new(owner).unwrap();
+            let stranger = OwnerId::new("Bob").unwrap();
+            let key = (Timestamp(time), ConversationId(Uuid::from_u128(id)));
+            let order = ConversationOrder::UpdatedDescending;
+            let cursor = of_conversation(&owner, order, key);
+            prop_assert_eq!(conversation("after", &cursor, &owner, order), Ok(key));
+            prop_assert!(conversation("after", &cursor, &stranger, order).is_err());
+            prop_assert!(conversation("after", &cursor, &owner, ConversationOrder::CreatedAscending).is_err());
+            prop_assert!(message("after", &cursor, key.1).is_err());
+        }
+
+        #[test]
+        fn no_text_breaks_the_reader(text in ".*") {
+            let _ = message("after", &text, ConversationId(Uuid::nil()));
+            let owner = OwnerId::new("ada").unwrap();
+            let _ = conversation("after", &text, &owner, ConversationOrder::CreatedAscending);
+        }
+    }
+}

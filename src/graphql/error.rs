@@ -1,0 +1,164 @@
+//! Errors as clients see them: a code, a message that helps, and nothing of the inside.
+//!
+//! Resolvers fail with a [`store::Error`](crate::store::Error), which async-graphql carries as the
+//! error's source; [`complete`] gives every error its code. What is our fault is logged here, once,
+//! with the request's id, and told as INTERNAL_SERVER_ERROR with that id and nothing else.
+
+use async_graphql::{ErrorExtensionValues, Response, ServerError, Value};
+
+use super::api::RequestId;
+use crate::store;
+
+/// The machine-readable kind of an error, in `extensions.code`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// No credentials, or not valid ones.
+    Unauthenticated,
+    /// No such object for this viewer.
+    NotFound,
+    /// An argument broke a rule.
+    BadUserInput,
+    /// An id was used before for something else.
+    Conflict,
+    /// The document is not GraphQL.
+    ParseFailed,
+    /// The document does not fit the schema.
+    ValidationFailed,
+    /// The document has no operation of that name, or several and none was named.
+    OperationResolutionFailure,
+    /// The document asks for more than is allowed.
+    QueryTooComplex,
+    /// The request's body is too large.
+    PayloadTooLarge,
+    /// The request is not a GraphQL request.
+    BadRequest,
+    /// The database cannot be reached just now.
+    Unavailable,
+    /// A fault of the server.
+    Internal,
+}
+
+impl Code {
+    /// The code as clients see it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::NotFound => "NOT_FOUND",
+            Self::BadUserInput => "BAD_USER_INPUT",
+            Self::Conflict => "CONFLICT",
+            Self::ParseFailed => "GRAPHQL_PARSE_FAILED",
+            Self::ValidationFailed => "GRAPHQL_VALIDATION_FAILED",
+            Self::OperationResolutionFailure => "OPERATION_RESOLUTION_FAILURE",
+            Self::QueryTooComplex => "QUERY_TOO_COMPLEX",
+            Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
+            Self::BadRequest => "BAD_REQUEST",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::Internal => "INTERNAL_SERVER_ERROR",
+        }
+    }
+}
+
+/// A response that is one error: for what fails before anything is executed.
+pub fn error_response(code: Code, message: impl Into<String>) -> Response {
+    let mut error = ServerError::new(message, None);
+    set_code(&mut error, code);
+    Response::from_errors(vec![error])
+}
+
+/// Gives every error of a response the same code.
+pub(super) fn set_codes(response: &mut Response, code: Code) {
+    for error in &mut response.errors {
+        set_code(error, code);
+    }
+}
+
+/// Gives every error of an executed operation its code, and logs what is our fault.
+pub(super) fn complete(response: &mut Response, request: RequestId) {
+    for error in &mut response.errors {
+        if error.extensions.as_ref().is_none_or(|extensions| extensions.get("code").is_none()) {
+            complete_one(error, request);
+        }
+    }
+}
+
+fn complete_one(error: &mut ServerError, request: RequestId) {
+    let source = error.source.clone();
+    let Some(source) = source.as_deref().and_then(|source| source.downcast_ref::<store::Error>()) else {
+        set_code(error, code_without_source(error));
+        return;
+    };
+    match source {
+        store::Error::NotFound(_) => set_code(error, Code::NotFound),
+        store::Error::Conflict => set_code(error, Code::Conflict),
+        store::Error::Invalid(invalid) => {
+            set_code(error, Code::BadUserInput);
+            extend(error, "argument", Value::from(invalid.argument.as_str()));
+        }
+        store::Error::Unavailable(cause) => {
+            tracing::warn!(%request, %cause, "the database is not available");
+            set_code(error, Code::Unavailable);
+            extend(error, "retryable", Value::from(true));
+        }
+        store::Error::Internal(cause) => {
+            tracing::error!(%request, %cause, "an operation failed");
+            "internal server error".clone_into(&mut error.message);
+            set_code(error, Code::Internal);
+            extend(error, "requestId", Value::from(request.to_string()));
+        }
+    }
+}
+
+/// What async-graphql itself refused: with a path it is a value that does not fit its type, without
+/// one the document as a whole.
+fn code_without_source(error: &ServerError) -> Code {
+    match error.message.as_str() {
+        "Query is too complex." | "Query is nested too deep." => Code::QueryTooComplex,
+        _ if error.path.is_empty() => Code::ValidationFailed,
+        _ => Code::BadUserInput,
+    }
+}
+
+fn set_code(error: &mut ServerError, code: Code) {
+    extend(error, "code", Value::from(code.as_str()));
+}
+
+fn extend(error: &mut ServerError, name: &str, value: Value) {
+    error.extensions.get_or_insert_with(ErrorExtensionValues::default).set(name, value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Invalid;
+
+    fn completed(source: store::Error) -> serde_json::Value {
+        let error: async_graphql::Error = source.into();
+        let mut response = Response::from_errors(vec![error.into_server_error(Default::default())]);
+        complete(&mut response, RequestId(uuid::Uuid::nil()));
+        let error = serde_json::to_value(&response.errors[0]).unwrap();
+        serde_json::json!([error["message"], error["extensions"]])
+    }
+
+    #[test]
+    fn every_store_error_has_its_code() {
+        let cases = [
+            (store::Error::NotFound("message"), r#"["no such message",{"code":"NOT_FOUND"}]"#),
+            (store::Error::Conflict, r#"["the id has been used for something else",{"code":"CONFLICT"}]"#),
+            (
+                Invalid::new("first", "must be from 1 to 100: 0").into(),
+                r#"["`first` must be from 1 to 100: 0",{"argument":"first","code":"BAD_USER_INPUT"}]"#,
+            ),
+            (
+                store::Error::Unavailable(sea_orm::DbErr::Custom("secret address".into())),
+                r#"["the database is not available just now",{"code":"UNAVAILABLE","retryable":true}]"#,
+            ),
+            (
+                store::Error::Internal(sea_orm::DbErr::Custom("SELECT secret".into())),
+                r#"["internal server error",{"code":"INTERNAL_SERVER_ERROR","requestId":"00000000-0000-0000-0000-000000000000"}]"#,
+            ),
+        ];
+        for (error, expected) in cases {
+            assert_eq!(completed(error).to_string(), expected);
+        }
+    }
+}

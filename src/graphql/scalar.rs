@@ -1,0 +1,55 @@
+//! Scalars of the API.
+
+use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
+
+use crate::model::{self, Invalid};
+
+/// RFC 3339 with offset, UTC, microseconds, for example 2026-11-21T09:30:00.123456Z.
+pub(super) struct DateTime(pub(super) model::Timestamp);
+
+#[Scalar(name = "DateTime")]
+impl ScalarType for DateTime {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = &value else {
+            return Err(InputValueError::expected_type(value));
+        };
+        Ok(Self(model::Timestamp::parse("DateTime", text).map_err(|error| error.to_string())?))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+/// Any JSON value. At most 16 KiB when it is written.
+pub(super) struct Json(String);
+
+impl Json {
+    /// The caller's own data: what was given, or the empty object.
+    pub(super) fn metadata(given: Option<Self>) -> Result<model::Json, Invalid> {
+        given.map_or_else(|| Ok(model::Json::empty_object()), |json| json.check("metadata"))
+    }
+
+    /// What a client wrote, checked; `argument` is named when it breaks a rule.
+    pub(super) fn check(self, argument: &str) -> Result<model::Json, Invalid> {
+        model::Json::new(argument, self.0)
+    }
+}
+
+impl From<&model::Json> for Json {
+    fn from(json: &model::Json) -> Self {
+        Self(json.as_str().to_owned())
+    }
+}
+
+#[Scalar(name = "JSON")]
+impl ScalarType for Json {
+    /// Takes any value: the argument that breaks a rule is known only to [`Json::check`].
+    fn parse(value: Value) -> InputValueResult<Self> {
+        Ok(Self(serde_json::to_string(&value).map_err(|error| error.to_string())?))
+    }
+
+    fn to_value(&self) -> Value {
+        serde_json::from_str(&self.0).unwrap_or_default()
+    }
+}

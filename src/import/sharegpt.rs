@@ -1,0 +1,95 @@
+//! ShareGPT conversations: one JSON array.
+//!
+//! `[{id, conversations: [{from: human | gpt | system | tool, value}]}]`. Every element is read on
+//! its own, so that a bad one does not cost the others.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{Found, Parsed, Turn, title_of};
+use crate::model::Role;
+
+#[derive(Deserialize)]
+struct Conversation {
+    id: String,
+    conversations: Vec<Value>,
+}
+
+#[derive(Deserialize)]
+struct Value {
+    from: Speaker,
+    value: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Speaker {
+    #[serde(alias = "user")]
+    Human,
+    #[serde(alias = "assistant", alias = "chatgpt", alias = "bing", alias = "bard")]
+    Gpt,
+    System,
+    #[serde(alias = "function", alias = "observation")]
+    Tool,
+}
+
+pub(super) fn parse(bytes: &[u8]) -> Parsed {
+    let elements: Vec<&RawValue> = match serde_json::from_slice(bytes) {
+        Ok(elements) => elements,
+        Err(error) => return vec![(error.line(), Err(format!("not an array of conversations: {error}")))],
+    };
+    let mut line = 1;
+    let mut seen = 0;
+    elements
+        .into_iter()
+        .map(|element| {
+            let text = element.get();
+            let start = text.as_ptr() as usize - bytes.as_ptr() as usize;
+            line += bytes[seen..start].iter().filter(|byte| **byte == b'\n').count();
+            seen = start;
+            (line, conversation(text))
+        })
+        .collect()
+}
+
+fn conversation(text: &str) -> Result<Found, String> {
+    let found: Conversation =
+        serde_json::from_str(text).map_err(|error| format!("not a conversation: {error}"))?;
+    let title = found.conversations.first().map(|first| title_of(&first.value));
+    let turn = |value: Value| Turn {
+        origin: None,
+        role: match value.from {
+            Speaker::Human => Role::User,
+            Speaker::Gpt => Role::Assistant,
+            Speaker::System => Role::System,
+            Speaker::Tool => Role::Tool,
+        },
+        text: value.value,
+        model: None,
+    };
+    Ok(Found { origin: found.id, title, turns: found.conversations.into_iter().map(turn).collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_elements_are_named_by_their_line_and_skipped() {
+        let file = r#"[
+  {"id": "a", "conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]},
+  {"id": 1},
+  {"id": "b",
+   "conversations": [{"from": "system", "value": "Be brief"}]}
+]"#;
+        let parsed = parse(file.as_bytes());
+        let lines: Vec<_> = parsed.iter().map(|(line, found)| (*line, found.is_ok())).collect();
+        assert_eq!(lines, [(2, true), (3, false), (4, true)]);
+        assert_eq!(parsed[0].1.as_ref().unwrap().turns[1].role, Role::Assistant);
+    }
+
+    #[test]
+    fn a_file_that_is_no_array_is_one_refusal() {
+        assert!(matches!(parse(b"{}").as_slice(), [(1, Err(_))]));
+    }
+}

@@ -1,0 +1,31 @@
+//! The vocabulary: plain types and the rules that hold for them.
+//!
+//! Whatever reaches the store has been made here, so a rule about a title, a content or an id is
+//! written once and holds for GraphQL and for the importers alike. Nothing in this module knows
+//! HTTP, GraphQL or SQL; the id types alone carry a derive that lets them be columns.
+
+mod change;
+mod content;
+mod conversation;
+mod fingerprint;
+mod id;
+mod invalid;
+mod json;
+mod message;
+mod page;
+mod time;
+mod viewer;
+
+pub use change::{Change, ChangeKind};
+pub use content::{Content, MAX_CONTENT_BYTES, MAX_TITLE_BYTES, Title};
+pub use conversation::{
+    Conversation, ConversationFilter, ConversationOrder, ConversationPatch, NewConversation,
+};
+pub use fingerprint::Fingerprint;
+pub use id::{ConversationId, MessageId, OwnerId};
+pub use invalid::Invalid;
+pub use json::{Json, MAX_JSON_BYTES};
+pub use message::{Message, NewMessage, Role};
+pub use page::{End, MAX_PAGE, Page, Range, Slice};
+pub use time::Timestamp;
+pub use viewer::Viewer;

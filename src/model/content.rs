@@ -1,0 +1,118 @@
+//! Text that users wrote: the content of messages and the titles of conversations.
+//!
+//! It is kept byte for byte. NUL is refused because PostgreSQL cannot store it, and both databases
+//! must answer alike.
+
+use super::Invalid;
+
+/// Largest content of a message, in bytes of UTF-8.
+pub const MAX_CONTENT_BYTES: usize = 256 * 1024;
+
+/// Longest title of a conversation, in bytes of UTF-8.
+pub const MAX_TITLE_BYTES: usize = 1024;
+
+/// What a message says: 1 byte to 256 KiB of UTF-8 without NUL.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Content(String);
+
+impl Content {
+    /// Checks the rule; `argument` is named when it is broken.
+    ///
+    /// # Errors
+    /// Empty, over 256 KiB, or with a NUL.
+    pub fn new(argument: &str, text: String) -> Result<Self, Invalid> {
+        if text.is_empty() {
+            return Err(Invalid::new(argument, "must not be empty"));
+        }
+        bounded(argument, &text, MAX_CONTENT_BYTES)?;
+        Ok(Self(text))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The text, taken out.
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+/// Shows the length only: contents never reach a log.
+impl std::fmt::Debug for Content {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Content({} bytes)", self.0.len())
+    }
+}
+
+/// What a conversation is called: at most 1 KiB of UTF-8 without NUL.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Title(String);
+
+impl Title {
+    /// Checks the rule; `argument` is named when it is broken.
+    ///
+    /// # Errors
+    /// Over 1 KiB, or with a NUL.
+    pub fn new(argument: &str, text: String) -> Result<Self, Invalid> {
+        bounded(argument, &text, MAX_TITLE_BYTES)?;
+        Ok(Self(text))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The text, taken out.
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+/// Shows the length only: titles are made from what users wrote.
+impl std::fmt::Debug for Title {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Title({} bytes)", self.0.len())
+    }
+}
+
+fn bounded(argument: &str, text: &str, most: usize) -> Result<(), Invalid> {
+    if text.len() > most {
+        let rule = format!("must be at most {most} bytes of UTF-8, has {}", text.len());
+        return Err(Invalid::new(argument, rule));
+    }
+    if text.contains('\0') {
+        return Err(Invalid::new(argument, "must not contain NUL (U+0000)"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_is_one_byte_to_256_kib_without_nul() {
+        assert!(Content::new("content", "x".into()).is_ok());
+        assert!(Content::new("content", "x".repeat(MAX_CONTENT_BYTES)).is_ok());
+        let faults = [
+            (String::new(), "`content` must not be empty"),
+            ("a\0b".into(), "`content` must not contain NUL (U+0000)"),
+            (
+                "x".repeat(MAX_CONTENT_BYTES + 1),
+                "`content` must be at most 262144 bytes of UTF-8, has 262145",
+            ),
+        ];
+        for (text, message) in faults {
+            assert_eq!(Content::new("content", text).unwrap_err().to_string(), message);
+        }
+    }
+
+    #[test]
+    fn debug_output_does_not_tell_the_text() {
+        let content = Content::new("content", "my secret".into()).unwrap();
+        assert_eq!(format!("{content:?}"), "Content(9 bytes)");
+    }
+}

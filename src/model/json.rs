@@ -1,0 +1,82 @@
+//! The caller's own data.
+
+use super::Invalid;
+
+/// Largest JSON value that may be written, in bytes of its compact form.
+pub const MAX_JSON_BYTES: usize = 16 * 1024;
+
+/// A JSON value as compact text, kept as the caller ordered it and never interpreted.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Json(String);
+
+impl Json {
+    /// A value from its compact text.
+    ///
+    /// # Errors
+    /// Over 16 KiB, not JSON, or with a NUL in a string; names `argument`.
+    pub fn new(argument: &str, text: String) -> Result<Self, Invalid> {
+        if text.len() > MAX_JSON_BYTES {
+            let rule = format!("must be at most {MAX_JSON_BYTES} bytes of JSON, has {}", text.len());
+            return Err(Invalid::new(argument, rule));
+        }
+        let value: serde_json::Value =
+            serde_json::from_str(&text).map_err(|_| Invalid::new(argument, "must be JSON"))?;
+        if has_nul(&value) {
+            return Err(Invalid::new(argument, "must not contain NUL (U+0000)"));
+        }
+        Ok(Self(text))
+    }
+
+    /// A value that a row of the database holds, and so was checked when it was written.
+    pub(crate) fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The empty object: what `metadata` is when nothing was given.
+    pub fn empty_object() -> Self {
+        Self("{}".into())
+    }
+
+    /// The compact text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The compact text, taken out.
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+/// Shows the length only: it is the caller's data.
+impl std::fmt::Debug for Json {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Json({} bytes)", self.0.len())
+    }
+}
+
+fn has_nul(value: &serde_json::Value) -> bool {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(fields) => fields.iter().any(|(key, value)| key.contains('\0') || has_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_bounded_and_free_of_nul() {
+        assert!(Json::new("metadata", r#"{"b":1,"a":[true,null]}"#.into()).is_ok());
+        assert!(Json::new("metadata", r#"{"a":"\\u0000"}"#.into()).is_ok(), "a backslash and letters");
+        assert!(Json::new("metadata", r#"{"a":["\u0000"]}"#.into()).is_err());
+        assert!(Json::new("metadata", r#"{"\u0000":1}"#.into()).is_err());
+        assert!(Json::new("metadata", format!("\"{}\"", "x".repeat(MAX_JSON_BYTES - 2))).is_ok());
+        assert!(Json::new("metadata", format!("\"{}\"", "x".repeat(MAX_JSON_BYTES - 1))).is_err());
+        assert!(Json::new("metadata", "{".into()).is_err());
+    }
+}

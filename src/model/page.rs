@@ -1,0 +1,130 @@
+//! Pages of an ordered list, by keyset: no offsets, no counts.
+
+use super::Invalid;
+
+/// Most items a page may have.
+pub const MAX_PAGE: u32 = 100;
+
+/// Which end of its range a page is taken from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum End {
+    /// The first items.
+    First,
+    /// The last items.
+    Last,
+}
+
+/// How many items, and from which end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Page {
+    /// Which end.
+    pub end: End,
+    /// 1 to [`MAX_PAGE`].
+    pub size: u32,
+}
+
+impl Page {
+    /// The page that the arguments `first` and `last` ask for, or `default` without them.
+    ///
+    /// # Errors
+    /// Either is 0, negative or over 100, or both are given.
+    pub fn from_arguments(first: Option<i32>, last: Option<i32>, default: Self) -> Result<Self, Invalid> {
+        match (first, last) {
+            (None, None) => Ok(default),
+            (Some(_), Some(_)) => Err(Invalid::new("last", "must not be given together with `first`")),
+            (Some(size), None) => Ok(Self { end: End::First, size: size_of("first", size)? }),
+            (None, Some(size)) => Ok(Self { end: End::Last, size: size_of("last", size)? }),
+        }
+    }
+}
+
+fn size_of(argument: &str, size: i32) -> Result<u32, Invalid> {
+    u32::try_from(size)
+        .ok()
+        .filter(|size| (1..=MAX_PAGE).contains(size))
+        .ok_or_else(|| Invalid::new(argument, format!("must be from 1 to {MAX_PAGE}: {size}")))
+}
+
+/// The part of a list that a page is taken from, both ends excluded. `K` is the list's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Range<K> {
+    /// Only what comes after this key in the list's order.
+    pub after: Option<K>,
+    /// Only what comes before it.
+    pub before: Option<K>,
+}
+
+impl<K> Range<K> {
+    /// The whole list.
+    pub fn all() -> Self {
+        Self { after: None, before: None }
+    }
+}
+
+/// What a page holds, in the list's order, and whether the list goes on at either end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slice<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Whether there are items before.
+    pub has_previous: bool,
+    /// Whether there are items after.
+    pub has_next: bool,
+}
+
+impl<T> Slice<T> {
+    /// A page from rows that were read from `page.end` inwards, one more than `page.size` asked
+    /// for, so that their number tells whether the list goes on. A bound of the range was a key of
+    /// the list, so there is something beyond it.
+    pub fn from_rows<K>(mut rows: Vec<T>, page: Page, range: &Range<K>) -> Self {
+        let more = rows.len() > page.size as usize;
+        rows.truncate(page.size as usize);
+        if page.end == End::Last {
+            rows.reverse();
+        }
+        Self {
+            items: rows,
+            has_previous: range.after.is_some() || (more && page.end == End::Last),
+            has_next: range.before.is_some() || (more && page.end == End::First),
+        }
+    }
+
+    /// The same page of something made from each item.
+    pub fn map<U>(self, f: impl FnMut(T) -> U) -> Slice<U> {
+        Slice {
+            items: self.items.into_iter().map(f).collect(),
+            has_previous: self.has_previous,
+            has_next: self.has_next,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEFAULT: Page = Page { end: End::Last, size: 50 };
+
+    #[test]
+    fn a_page_is_1_to_100_items_from_one_end() {
+        let page =
+            |first, last| Page::from_arguments(first, last, DEFAULT).map_err(|error| error.to_string());
+        assert_eq!(page(None, None), Ok(DEFAULT));
+        assert_eq!(page(Some(100), None), Ok(Page { end: End::First, size: 100 }));
+        assert_eq!(page(None, Some(1)), Ok(Page { end: End::Last, size: 1 }));
+        assert_eq!(page(Some(0), None), Err("`first` must be from 1 to 100: 0".into()));
+        assert_eq!(page(Some(-1), None), Err("`first` must be from 1 to 100: -1".into()));
+        assert_eq!(page(None, Some(101)), Err("`last` must be from 1 to 100: 101".into()));
+        assert_eq!(page(Some(1), Some(1)), Err("`last` must not be given together with `first`".into()));
+    }
+
+    #[test]
+    fn a_slice_is_in_list_order_whichever_end_it_was_read_from() {
+        let last = Page { end: End::Last, size: 2 };
+        let slice = Slice::from_rows(vec![5, 4, 3], last, &Range::<u8>::all());
+        assert_eq!(slice, Slice { items: vec![4, 5], has_previous: true, has_next: false });
+        let first = Page { end: End::First, size: 2 };
+        let slice = Slice::from_rows(vec![3, 4], first, &Range { after: Some(2), before: None });
+        assert_eq!(slice, Slice { items: vec![3, 4], has_previous: true, has_next: false });
+    }
+}

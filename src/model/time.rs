@@ -1,0 +1,57 @@
+//! Time as it is stored and shown.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use sea_orm::DeriveValueType;
+
+use super::Invalid;
+
+/// Microseconds since 1970-01-01T00:00:00Z.
+///
+/// An integer, so that both databases keep and compare it alike. Order of messages never comes
+/// from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, DeriveValueType)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// Reads an RFC 3339 time; what is finer than a microsecond is cut off.
+    ///
+    /// # Errors
+    /// Names `argument` when `text` is not such a time.
+    pub fn parse(argument: &str, text: &str) -> Result<Self, Invalid> {
+        DateTime::parse_from_rfc3339(text)
+            .map(|time| Self(time.timestamp_micros()))
+            .map_err(|_| Invalid::new(argument, "must be an RFC 3339 time with offset"))
+    }
+}
+
+impl From<DateTime<Utc>> for Timestamp {
+    fn from(time: DateTime<Utc>) -> Self {
+        Self(time.timestamp_micros())
+    }
+}
+
+/// RFC 3339 in UTC with six digits: `2026-11-21T09:30:00.123456Z`.
+impl std::fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let time = DateTime::from_timestamp_micros(self.0).unwrap_or_default();
+        f.write_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_written_with_microseconds_in_utc() {
+        let time = Timestamp::parse("at", "2026-11-21T10:30:00.1234567+01:00").unwrap();
+        assert_eq!(time.to_string(), "2026-11-21T09:30:00.123456Z");
+        assert_eq!(Timestamp::parse("at", &time.to_string()).unwrap(), time);
+        assert_eq!(Timestamp(0).to_string(), "1970-01-01T00:00:00.000000Z");
+    }
+
+    #[test]
+    fn a_time_without_offset_is_refused() {
+        assert!(Timestamp::parse("at", "2026-11-21T10:30:00").is_err());
+    }
+}

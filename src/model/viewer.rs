@@ -1,0 +1,21 @@
+//! Who is asking.
+
+use super::{OwnerId, Timestamp};
+
+/// Who the credentials say is asking, and until when.
+///
+/// Made by `auth` alone; every read and write of the store hangs off one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Viewer {
+    /// The owner of everything this viewer may read or change.
+    pub owner: OwnerId,
+    /// When the credentials end. Sockets close then.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Viewer {
+    /// A viewer whose credentials do not end: for commands run on the server's own machine.
+    pub fn new(owner: OwnerId) -> Self {
+        Self { owner, expires_at: None }
+    }
+}

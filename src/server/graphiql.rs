@@ -1,0 +1,133 @@
+//! The page at `/` and `/graphiql`: GraphiQL, or a plain page where it was built without.
+//!
+//! `build.rs` bundles the files in `graphiql/` and compresses them; they are part of the binary.
+//! Three rules hold. The page loads nothing from anywhere else and may not: its
+//! Content-Security-Policy says so. It works without a network. And it holds no secret: the token
+//! reaches it in the fragment of its address, which no server sees.
+//!
+//! Every file is revalidated by its tag, so that a new binary is a new page at once.
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
+
+/// Styles may be inline, for GraphiQL's dialogs bring some. Scripts may not.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+    img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+// `FALLBACK: Asset` and `BUNDLE: Option<Bundle>`.
+include!(concat!(env!("OUT_DIR"), "/graphiql.rs"));
+
+/// What the bundling makes.
+#[derive(Clone, Copy)]
+struct Bundle {
+    page: Asset,
+    script: Asset,
+    style: Asset,
+}
+
+/// A file, as it is and compressed.
+#[derive(Clone, Copy)]
+struct Asset {
+    content_type: &'static str,
+    identity: Encoded,
+    gzip: Option<Encoded>,
+    br: Option<Encoded>,
+}
+
+/// The bytes that go over the wire, and the tag that stands for exactly these.
+#[derive(Clone, Copy)]
+struct Encoded {
+    etag: &'static str,
+    bytes: &'static [u8],
+}
+
+/// The routes of the page and of what it loads.
+pub(crate) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    routes(BUNDLE)
+}
+
+/// The routes with a bundle or, without one, of the fallback alone.
+fn routes<S: Clone + Send + Sync + 'static>(bundle: Option<Bundle>) -> Router<S> {
+    let page = bundle.map_or(FALLBACK, |bundle| bundle.page);
+    let router = Router::new().route("/", serve(page)).route("/graphiql", serve(page));
+    match bundle {
+        None => router,
+        Some(Bundle { script, style, .. }) => {
+            router.route("/graphiql/main.js", serve(script)).route("/graphiql/main.css", serve(style))
+        }
+    }
+}
+
+/// The route of one file.
+fn serve<S: Clone + Send + Sync + 'static>(asset: Asset) -> MethodRouter<S> {
+    get(move |headers: HeaderMap| async move { respond(&asset, &headers) })
+}
+
+/// The file in the encoding that the client likes best, or 304 where it has that already.
+fn respond(asset: &Asset, request: &HeaderMap) -> Response {
+    let (coding, encoded) = choose(asset, &list(request, &ACCEPT_ENCODING));
+    let rules = [
+        (ETAG, encoded.etag),
+        (CACHE_CONTROL, "no-cache"),
+        (VARY, "accept-encoding"),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (REFERRER_POLICY, "no-referrer"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    if matches(&list(request, &IF_NONE_MATCH), encoded.etag) {
+        return (StatusCode::NOT_MODIFIED, rules).into_response();
+    }
+    let body = (rules, [(CONTENT_TYPE, asset.content_type)], Body::from(encoded.bytes));
+    match coding {
+        Some(coding) => ([(CONTENT_ENCODING, coding)], body).into_response(),
+        None => body.into_response(),
+    }
+}
+
+/// A header that is a list, with the values of its repetitions joined.
+fn list(headers: &HeaderMap, name: &HeaderName) -> String {
+    let values: Vec<_> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+    values.join(",")
+}
+
+/// Whether `If-None-Match` names the tag. Weakness does not matter here (RFC 9110, 13.1.2).
+fn matches(if_none_match: &str, etag: &str) -> bool {
+    let mut tags = if_none_match.split(',').map(str::trim);
+    tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+}
+
+/// The encoding with the highest weight in `Accept-Encoding`; among equals, the smallest.
+///
+/// What a client accepts without naming it comes last, and when it accepts nothing that there is,
+/// it gets the file as it is.
+fn choose(asset: &Asset, accept_encoding: &str) -> (Option<&'static str>, Encoded) {
+    let mut best = (None, asset.identity);
+    let mut best_weight = weight(accept_encoding, "identity").unwrap_or(0.0);
+    for (coding, encoded) in [("gzip", asset.gzip), ("br", asset.br)] {
+        let weight = weight(accept_encoding, coding).or_else(|| weight(accept_encoding, "*")).unwrap_or(0.0);
+        if let Some(encoded) = encoded.filter(|_| weight > 0.0 && weight >= best_weight) {
+            (best, best_weight) = ((Some(coding), encoded), weight);
+        }
+    }
+    best
+}
+
+/// The weight that `Accept-Encoding` gives a coding by name: 1 unless it says otherwise.
+fn weight(accept_encoding: &str, coding: &str) -> Option<f32> {
+    accept_encoding.split(',').find_map(|entry| {
+        let (name, parameters) = entry.split_once(';').unwrap_or((entry, ""));
+        let quality =
+            parameters.trim().strip_prefix("q=").map_or(Some(1.0), |value| value.trim().parse().ok());
+        name.trim().eq_ignore_ascii_case(coding).then_some(quality.unwrap_or(0.0))
+    })
+}
+
+#[cfg(test)]
+mod tests;

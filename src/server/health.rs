@@ -1,0 +1,28 @@
+//! Whether the process lives and whether it can serve.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract;
+use axum::http::StatusCode;
+use axum::routing::get;
+
+use super::State;
+
+/// How long the database may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// `/livez`: the process answers. `/readyz`: so does the database, and no shutdown has begun.
+pub(super) fn router() -> Router<State> {
+    Router::new().route("/livez", get(async || "ok\n")).route("/readyz", get(ready))
+}
+
+async fn ready(extract::State(state): extract::State<State>) -> (StatusCode, &'static str) {
+    if state.0.closing.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n");
+    }
+    match tokio::time::timeout(PATIENCE, state.0.store.ping()).await {
+        Ok(Ok(())) => (StatusCode::OK, "ok\n"),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
+    }
+}

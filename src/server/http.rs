@@ -1,0 +1,146 @@
+//! GraphQL over HTTP: <https://graphql.github.io/graphql-over-http/draft/>.
+//!
+//! POST takes JSON only, so that no form of another site can call; GET runs queries only. Batches
+//! are refused. Credentials are checked before a body is read.
+
+mod request;
+
+use std::any::Any;
+
+use async_graphql::Response;
+use async_graphql::parser::types::OperationType;
+use axum::body::Body;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::{self, Request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response as HttpResponse};
+
+use super::negotiate::MediaType;
+use super::{Shared, State, body, websocket};
+use crate::graphql::{Code, Operation, RequestId, error_response};
+pub(super) use request::from_parameters;
+use request::{Fault, from_body, from_query};
+
+/// Names the request in the log: `x-request-id`.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// `/graphql`: an upgrade goes to the socket, everything else is answered here.
+pub(super) async fn graphql(
+    extract::State(State(shared)): extract::State<State>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    request: Request,
+) -> HttpResponse {
+    if let Ok(upgrade) = upgrade {
+        return websocket::upgrade(shared, upgrade, request.headers());
+    }
+    let id = shared.new_request();
+    let mut response = answer(&shared, request, id).await;
+    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+async fn answer(shared: &Shared, request: Request, id: RequestId) -> HttpResponse {
+    if ![Method::GET, Method::POST].contains(request.method()) {
+        let fault = Fault::new(StatusCode::METHOD_NOT_ALLOWED, "only GET and POST are allowed");
+        return with_allow(fault.into_response(MediaType::Json), "GET, POST");
+    }
+    let Some(media_type) = MediaType::accepted(text_of(request.headers(), header::ACCEPT)) else {
+        let message = "the answer can be application/graphql-response+json or application/json";
+        return Fault::new(StatusCode::NOT_ACCEPTABLE, message).into_response(MediaType::Json);
+    };
+    let viewer =
+        match shared.authenticator.viewer_of_header(text_of(request.headers(), header::AUTHORIZATION)) {
+            Ok(viewer) => viewer,
+            Err(refused) => return unauthenticated(media_type, refused),
+        };
+    let is_get = request.method() == Method::GET;
+    let read = if is_get {
+        from_query(request.uri().query().unwrap_or_default())
+    } else {
+        from_body(request, shared.settings.body_limit).await
+    };
+    let request = match read {
+        Ok(request) => request,
+        Err(fault) => return fault.into_response(media_type),
+    };
+    let operation = match Operation::prepare(request) {
+        Ok(operation) => operation,
+        Err(response) => return executed(media_type, &response),
+    };
+    match operation.kind {
+        OperationType::Mutation if is_get => {
+            let fault = Fault::new(StatusCode::METHOD_NOT_ALLOWED, "a mutation must be sent with POST");
+            with_allow(fault.into_response(media_type), "POST")
+        }
+        OperationType::Subscription => {
+            let message = "a subscription needs a WebSocket with the subprotocol graphql-transport-ws";
+            Fault::new(StatusCode::NOT_ACCEPTABLE, message).into_response(media_type)
+        }
+        _ => {
+            let execution = shared.api.execute(&viewer, operation, id);
+            match tokio::time::timeout(shared.settings.execution_timeout, execution).await {
+                Ok(response) => executed(media_type, &response),
+                Err(_) => {
+                    tracing::warn!(request = %id, "an operation took too long");
+                    let message = "the operation took too long";
+                    executed(media_type, &error_response(Code::Unavailable, message))
+                }
+            }
+        }
+    }
+}
+
+fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// What was executed, or refused as a document. With `application/json` that is always 200.
+fn executed(media_type: MediaType, response: &Response) -> HttpResponse {
+    let refused = media_type == MediaType::GraphqlResponse && body::is_request_error(response);
+    let status = if refused { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    write(status, media_type, response)
+}
+
+fn unauthenticated(media_type: MediaType, refused: crate::auth::Unauthenticated) -> HttpResponse {
+    let response = error_response(Code::Unauthenticated, refused.to_string());
+    let mut response = write(StatusCode::UNAUTHORIZED, media_type, &response);
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response
+}
+
+impl Fault {
+    fn into_response(self, media_type: MediaType) -> HttpResponse {
+        write(self.status, media_type, &error_response(self.code, self.message))
+    }
+}
+
+fn with_allow(mut response: HttpResponse, methods: &'static str) -> HttpResponse {
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
+    response
+}
+
+/// Answers what panicked. The panic itself went to the log by the hook.
+pub(super) fn panicked(_: Box<dyn Any + Send + 'static>) -> HttpResponse {
+    let response = error_response(Code::Internal, "internal server error");
+    write(StatusCode::INTERNAL_SERVER_ERROR, MediaType::Json, &response)
+}
+
+fn write(status: StatusCode, media_type: MediaType, response: &Response) -> HttpResponse {
+    match serde_json::to_vec(&body::Body::from(response)) {
+        Ok(bytes) => {
+            let headers = [
+                (header::CONTENT_TYPE, media_type.content_type()),
+                (header::CACHE_CONTROL, "no-store"),
+                (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            ];
+            (status, headers, Body::from(bytes)).into_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "cannot write a response");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

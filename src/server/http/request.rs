@@ -1,0 +1,144 @@
+//! From an HTTP request to a GraphQL request.
+
+use async_graphql::{Request, Variables};
+use axum::body::to_bytes;
+use axum::http::{StatusCode, header};
+use serde_json::{Map, Value};
+
+use crate::graphql::Code;
+
+/// Why an HTTP request is not a GraphQL request.
+#[derive(Debug)]
+pub(in crate::server) struct Fault {
+    pub(in crate::server) status: StatusCode,
+    pub(in crate::server) code: Code,
+    pub(in crate::server) message: String,
+}
+
+impl Fault {
+    pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, code: Code::BadRequest, message: message.into() }
+    }
+
+    fn bad(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, message)
+    }
+}
+
+/// Reads the body of a POST, up to `limit` bytes.
+pub(super) async fn from_body(request: axum::extract::Request, limit: usize) -> Result<Request, Fault> {
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if !content_type.is_some_and(is_json) {
+        let message = "the body must be `content-type: application/json` in UTF-8";
+        return Err(Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+    }
+    let bytes = to_bytes(request.into_body(), limit).await.map_err(|error| {
+        let mut source = std::error::Error::source(&error);
+        let too_large = std::iter::from_fn(|| {
+            let current = source?;
+            source = current.source();
+            Some(current)
+        })
+        .any(|error| error.is::<http_body_util::LengthLimitError>());
+        if too_large {
+            Fault {
+                status: StatusCode::PAYLOAD_TOO_LARGE,
+                code: Code::PayloadTooLarge,
+                message: format!("the body must be at most {limit} bytes"),
+            }
+        } else {
+            Fault::bad("the body did not arrive whole")
+        }
+    })?;
+    let value = serde_json::from_slice(&bytes).map_err(|_| Fault::bad("the body must be JSON"))?;
+    match value {
+        Value::Object(parameters) => from_parameters(parameters),
+        Value::Array(_) => Err(Fault::bad("batches are not supported")),
+        _ => Err(Fault::bad("the body must be a JSON object")),
+    }
+}
+
+/// Reads the query string of a GET.
+pub(super) fn from_query(query: &str) -> Result<Request, Fault> {
+    let mut parameters = Map::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let value = match &*name {
+            "query" | "operationName" => Value::String(value.into_owned()),
+            "variables" | "extensions" if value.is_empty() => continue,
+            "variables" | "extensions" => {
+                serde_json::from_str(&value).map_err(|_| Fault::bad(format!("`{name}` must be JSON")))?
+            }
+            _ => continue,
+        };
+        parameters.insert(name.into_owned(), value);
+    }
+    from_parameters(parameters)
+}
+
+/// The four parameters of a request; others are ignored, as the specification asks.
+pub(in crate::server) fn from_parameters(mut parameters: Map<String, Value>) -> Result<Request, Fault> {
+    let Some(Value::String(query)) = parameters.remove("query") else {
+        return Err(Fault::bad("`query` must be given as a string"));
+    };
+    let mut request = Request::new(query);
+    match parameters.remove("operationName") {
+        None | Some(Value::Null) => {}
+        Some(Value::String(name)) => request = request.operation_name(name),
+        Some(_) => return Err(Fault::bad("`operationName` must be a string")),
+    }
+    match parameters.remove("variables") {
+        None | Some(Value::Null) => {}
+        Some(variables @ Value::Object(_)) => request = request.variables(Variables::from_json(variables)),
+        Some(_) => return Err(Fault::bad("`variables` must be an object")),
+    }
+    match parameters.remove("extensions") {
+        None | Some(Value::Null | Value::Object(_)) => Ok(request),
+        Some(_) => Err(Fault::bad("`extensions` must be an object")),
+    }
+}
+
+/// `application/json`, in UTF-8 where a charset is named.
+fn is_json(content_type: &str) -> bool {
+    let mut parts = content_type.split(';').map(str::trim);
+    let json = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
+    json && parts.all(|parameter| match parameter.split_once('=') {
+        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
+            value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        _ => true,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_json_in_utf8_is_json() {
+        for yes in
+            ["application/json", "Application/JSON; charset=utf-8", "application/json;charset=\"UTF-8\""]
+        {
+            assert!(is_json(yes), "{yes}");
+        }
+        for no in
+            ["text/plain", "application/json; charset=utf-16", "application/jsonp", "multipart/form-data", ""]
+        {
+            assert!(!is_json(no), "{no}");
+        }
+    }
+
+    #[test]
+    fn a_query_string_holds_the_parameters() {
+        let request =
+            from_query("query=%7Bviewer%7Bid%7D%7D&variables=%7B%22a%22%3A1%7D&operationName=A&other=1");
+        let request = request.unwrap();
+        assert_eq!(request.query, "{viewer{id}}");
+        assert_eq!(request.operation_name.as_deref(), Some("A"));
+        assert_eq!(serde_json::to_string(&request.variables).unwrap(), r#"{"a":1}"#);
+        for wrong in
+            ["", "query=", "query=x&variables=%7B", "query=x&variables=%5B%5D", "query=x&extensions=1"]
+        {
+            assert!(from_query(wrong).is_err() == (wrong != "query="), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! One socket, from its first message to its close.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::ServerError;
+use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use futures_util::StreamExt;
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
+
+use super::operation::{self, Outbox, Outgoing, Serial};
+use super::protocol::{self, ClientMessage, Close};
+use super::{DEAD_AFTER, INIT_TIMEOUT, MAX_OPERATIONS, PING_INTERVAL, WRITE_TIMEOUT};
+use crate::model::Viewer;
+use crate::server::Shared;
+
+/// Messages that wait for the socket; the operations wait when it is full.
+const QUEUE: usize = 16;
+
+/// Ends the connection: with a close frame, or without one when the other side is gone.
+type End = Option<Close>;
+
+pub(super) struct Connection {
+    shared: Arc<Shared>,
+    socket: WebSocket,
+    /// From the upgrade's header.
+    authorization: Option<String>,
+    viewer: Option<Viewer>,
+    operations: HashMap<Arc<str>, (Serial, AbortHandle)>,
+    next_serial: Serial,
+    queue: mpsc::Sender<Outgoing>,
+    outgoing: mpsc::Receiver<Outgoing>,
+}
+
+impl Connection {
+    pub(super) fn new(shared: Arc<Shared>, socket: WebSocket, authorization: Option<String>) -> Self {
+        let (queue, outgoing) = mpsc::channel(QUEUE);
+        let operations = HashMap::new();
+        Self { shared, socket, authorization, viewer: None, operations, next_serial: 0, queue, outgoing }
+    }
+
+    /// Serves the socket until it ends. Gives the close frame to send, if the other side is there.
+    pub(super) async fn run(&mut self) -> End {
+        let closing = self.shared.closing.clone();
+        let start = Instant::now();
+        // Until the client has introduced itself, afterwards until its credentials end.
+        let mut deadline = start + INIT_TIMEOUT;
+        let mut heard = start;
+        let mut ping = interval_at(start + PING_INTERVAL, PING_INTERVAL);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let ended = tokio::select! {
+                () = closing.cancelled() => Err(Some(Close::going_away())),
+                () = sleep_until(deadline) => Err(Some(match self.viewer {
+                    None => Close::init_timeout(),
+                    Some(_) => Close::forbidden("the credentials have ended"),
+                })),
+                _ = ping.tick() => {
+                    if heard.elapsed() > DEAD_AFTER { Err(None) } else { self.send(protocol::ping()).await }
+                }
+                Some(outgoing) = self.outgoing.recv() => self.forward(outgoing).await,
+                incoming = self.socket.next() => {
+                    heard = Instant::now();
+                    let known = self.viewer.is_some();
+                    let taken = self.take(incoming).await;
+                    if !known && let Some(viewer) = &self.viewer {
+                        deadline = self.expiry(viewer);
+                    }
+                    taken
+                }
+            };
+            if let Err(end) = ended {
+                return end;
+            }
+        }
+    }
+
+    /// Sends a close frame, if the other side still reads.
+    pub(super) async fn close(&mut self, Close { code, reason }: Close) {
+        let frame = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
+        let _ = timeout(WRITE_TIMEOUT, self.socket.send(frame)).await;
+    }
+
+    fn expiry(&self, viewer: &Viewer) -> Instant {
+        // Far beyond any socket's life, and near enough to be added to an instant.
+        const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+        let left = viewer.expires_at.map_or(NEVER, |at| {
+            let micros = at.0.saturating_sub(self.shared.clock.now().0);
+            Duration::from_micros(u64::try_from(micros).unwrap_or_default()).min(NEVER)
+        });
+        Instant::now() + left
+    }
+
+    async fn take(&mut self, incoming: Option<Result<Message, axum::Error>>) -> Result<(), End> {
+        match incoming {
+            Some(Ok(Message::Text(text))) => self.obey(ClientMessage::parse(&text).map_err(Some)?).await,
+            Some(Ok(Message::Binary(_))) => Err(Some(Close::bad_request("Messages must be text"))),
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
+            Some(Ok(Message::Close(_)) | Err(_)) | None => Err(None),
+        }
+    }
+
+    async fn obey(&mut self, message: ClientMessage) -> Result<(), End> {
+        match message {
+            ClientMessage::ConnectionInit { payload } => {
+                if self.viewer.is_some() {
+                    return Err(Some(Close::too_many_inits()));
+                }
+                let payload = payload.unwrap_or_default();
+                let authorization = protocol::authorization(&payload).or(self.authorization.as_deref());
+                let viewer = self.shared.authenticator.viewer_of_header(authorization);
+                self.viewer = Some(viewer.map_err(|refused| Some(Close::forbidden(&refused.to_string())))?);
+                self.send(protocol::connection_ack()).await
+            }
+            ClientMessage::Ping { payload } => self.send(protocol::pong(payload)).await,
+            ClientMessage::Pong {} => Ok(()),
+            ClientMessage::Subscribe { id, payload } => {
+                let viewer = self.viewer.clone().ok_or_else(|| Some(Close::unauthorized()))?;
+                if self.operations.contains_key(id.as_str()) {
+                    return Err(Some(Close::subscriber_exists(&id)));
+                }
+                let request = protocol::request(payload).map_err(Some)?;
+                if self.operations.len() >= MAX_OPERATIONS {
+                    let message = format!("a socket may run at most {MAX_OPERATIONS} operations at once");
+                    return self.send(protocol::error(&id, &[ServerError::new(message, None)])).await;
+                }
+                let (id, serial): (Arc<str>, _) = (id.into(), self.next_serial);
+                self.next_serial += 1;
+                let outbox = Outbox { id: id.clone(), serial, queue: self.queue.clone() };
+                let abort = operation::start(self.shared.clone(), viewer, request, outbox);
+                self.operations.insert(id, (serial, abort));
+                Ok(())
+            }
+            ClientMessage::Complete { id } => {
+                if let Some((_, abort)) = self.operations.remove(id.as_str()) {
+                    abort.abort();
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Sends what an operation said, unless the client has completed it meanwhile.
+    async fn forward(&mut self, outgoing: Outgoing) -> Result<(), End> {
+        let running = self.operations.get(&outgoing.id).is_some_and(|(serial, _)| *serial == outgoing.serial);
+        if !running {
+            return Ok(());
+        }
+        if outgoing.last {
+            self.operations.remove(&outgoing.id);
+        }
+        self.send(outgoing.text).await
+    }
+
+    async fn send(&mut self, text: String) -> Result<(), End> {
+        match timeout(WRITE_TIMEOUT, self.socket.send(Message::Text(text.into()))).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(None),
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        for (_, abort) in self.operations.values() {
+            abort.abort();
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! One operation on a socket.
+
+use std::sync::Arc;
+
+use async_graphql::Response;
+use async_graphql::parser::types::OperationType;
+use futures_util::StreamExt;
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+use super::protocol;
+use crate::graphql::{Code, Operation, RequestId, error_response};
+use crate::model::Viewer;
+use crate::server::Shared;
+use crate::server::body::is_request_error;
+
+/// Tells an operation from an earlier one that had the same id.
+pub(super) type Serial = u64;
+
+/// What an operation hands to its socket.
+pub(super) struct Outgoing {
+    pub(super) id: Arc<str>,
+    pub(super) serial: Serial,
+    pub(super) text: String,
+    /// Whether it is the operation's last message.
+    pub(super) last: bool,
+}
+
+/// Where an operation's messages go.
+#[derive(Clone)]
+pub(super) struct Outbox {
+    pub(super) id: Arc<str>,
+    pub(super) serial: Serial,
+    pub(super) queue: mpsc::Sender<Outgoing>,
+}
+
+impl Outbox {
+    /// Waits for room in the queue. A socket that is gone has no use for the message.
+    async fn send(&self, text: String, last: bool) {
+        let outgoing = Outgoing { id: self.id.clone(), serial: self.serial, text, last };
+        let _ = self.queue.send(outgoing).await;
+    }
+}
+
+/// Runs an operation in a task of its own; aborting it ends the operation.
+pub(super) fn start(
+    shared: Arc<Shared>,
+    viewer: Viewer,
+    request: async_graphql::Request,
+    outbox: Outbox,
+) -> AbortHandle {
+    let reporter = outbox.clone();
+    let request_id = shared.new_request();
+    let work = tokio::spawn(async move { run(&shared, &viewer, request, &outbox, request_id).await });
+    let abort = work.abort_handle();
+    tokio::spawn(async move {
+        if work.await.is_err_and(|error| error.is_panic()) {
+            let response = error_response(Code::Internal, "internal server error");
+            reporter.send(protocol::error(&reporter.id, &response.errors), true).await;
+        }
+    });
+    abort
+}
+
+async fn run(
+    shared: &Shared,
+    viewer: &Viewer,
+    request: async_graphql::Request,
+    outbox: &Outbox,
+    request_id: RequestId,
+) {
+    let operation = match Operation::prepare(request) {
+        Ok(operation) => operation,
+        Err(refused) => return outbox.send(protocol::error(&outbox.id, &refused.errors), true).await,
+    };
+    if operation.kind == OperationType::Subscription {
+        let mut events = Box::pin(shared.api.stream(viewer, operation, request_id));
+        while let Some(response) = events.next().await {
+            if has_failed(&response) {
+                return outbox.send(protocol::error(&outbox.id, &response.errors), true).await;
+            }
+            outbox.send(protocol::next(&outbox.id, &response), false).await;
+        }
+    } else {
+        let execution = shared.api.execute(viewer, operation, request_id);
+        let response = tokio::time::timeout(shared.settings.execution_timeout, execution)
+            .await
+            .unwrap_or_else(|_| error_response(Code::Unavailable, "the operation took too long"));
+        if is_request_error(&response) {
+            return outbox.send(protocol::error(&outbox.id, &response.errors), true).await;
+        }
+        outbox.send(protocol::next(&outbox.id, &response), false).await;
+    }
+    outbox.send(protocol::complete(&outbox.id), true).await;
+}
+
+/// Whether a subscription has ended with this response: there is no event, only errors.
+fn has_failed(response: &Response) -> bool {
+    !response.errors.is_empty() && response.data == async_graphql::Value::Null
+}

@@ -1,0 +1,199 @@
+//! The messages and close codes of graphql-transport-ws.
+
+use async_graphql::{Request, Response, ServerError};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::server::body::Body;
+use crate::server::http::from_parameters;
+
+/// The only subprotocol that is spoken.
+pub(super) const SUBPROTOCOL: &str = "graphql-transport-ws";
+
+/// Why the server closes a socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Close {
+    pub(super) code: u16,
+    pub(super) reason: String,
+}
+
+impl Close {
+    pub(super) const SUBPROTOCOL: Self = Self { code: 4406, reason: String::new() };
+
+    pub(super) fn bad_request(reason: &str) -> Self {
+        Self::new(4400, reason)
+    }
+
+    pub(super) fn unauthorized() -> Self {
+        Self::new(4401, "Unauthorized")
+    }
+
+    pub(super) fn forbidden(reason: &str) -> Self {
+        Self::new(4403, reason)
+    }
+
+    pub(super) fn init_timeout() -> Self {
+        Self::new(4408, "Connection initialisation timeout")
+    }
+
+    pub(super) fn subscriber_exists(id: &str) -> Self {
+        Self::new(4409, &format!("Subscriber for {id} already exists"))
+    }
+
+    pub(super) fn too_many_inits() -> Self {
+        Self::new(4429, "Too many initialisation requests")
+    }
+
+    pub(super) fn going_away() -> Self {
+        Self::new(1001, "the server is shutting down")
+    }
+
+    /// A close frame has room for 123 bytes of reason (RFC 6455, 5.5.1).
+    fn new(code: u16, reason: &str) -> Self {
+        let mut end = reason.len().min(123);
+        while !reason.is_char_boundary(end) {
+            end -= 1;
+        }
+        Self { code, reason: reason[..end].to_owned() }
+    }
+}
+
+/// What a client says.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum ClientMessage {
+    ConnectionInit {
+        #[serde(default)]
+        payload: Option<Map<String, Value>>,
+    },
+    Ping {
+        #[serde(default)]
+        payload: Option<Map<String, Value>>,
+    },
+    Pong {},
+    Subscribe {
+        id: String,
+        payload: Map<String, Value>,
+    },
+    Complete {
+        id: String,
+    },
+}
+
+impl ClientMessage {
+    pub(super) fn parse(text: &str) -> Result<Self, Close> {
+        serde_json::from_str(text).map_err(|_| Close::bad_request("Invalid message received"))
+    }
+}
+
+/// The request in a subscribe message.
+pub(super) fn request(payload: Map<String, Value>) -> Result<Request, Close> {
+    from_parameters(payload).map_err(|fault| Close::bad_request(&fault.message))
+}
+
+/// The value of `Authorization` in the payload of `connection_init`, whatever its case.
+pub(super) fn authorization(payload: &Map<String, Value>) -> Option<&str> {
+    let (_, value) = payload.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization"))?;
+    value.as_str()
+}
+
+/// What the server says.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum ServerMessage<'a> {
+    ConnectionAck,
+    Ping,
+    Pong {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        payload: Option<Map<String, Value>>,
+    },
+    Next {
+        id: &'a str,
+        payload: Body<'a>,
+    },
+    Error {
+        id: &'a str,
+        payload: &'a [ServerError],
+    },
+    Complete {
+        id: &'a str,
+    },
+}
+
+impl ServerMessage<'_> {
+    fn text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+pub(super) fn connection_ack() -> String {
+    ServerMessage::ConnectionAck.text()
+}
+
+pub(super) fn ping() -> String {
+    ServerMessage::Ping.text()
+}
+
+pub(super) fn pong(payload: Option<Map<String, Value>>) -> String {
+    ServerMessage::Pong { payload }.text()
+}
+
+pub(super) fn next(id: &str, response: &Response) -> String {
+    ServerMessage::Next { id, payload: response.into() }.text()
+}
+
+pub(super) fn error(id: &str, errors: &[ServerError]) -> String {
+    ServerMessage::Error { id, payload: errors }.text()
+}
+
+pub(super) fn complete(id: &str) -> String {
+    ServerMessage::Complete { id }.text()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_close_reason_fits_its_frame_whatever_the_id() {
+        let close = Close::subscriber_exists(&"ä".repeat(200));
+        assert!(close.reason.len() <= 123 && close.reason.ends_with('ä'));
+    }
+
+    #[test]
+    fn messages_are_read_as_the_protocol_writes_them() {
+        for good in [
+            r#"{"type":"connection_init"}"#,
+            r#"{"type":"connection_init","payload":{"Authorization":"Bearer x"}}"#,
+            r#"{"type":"ping"}"#,
+            r#"{"type":"pong","payload":{"at":1}}"#,
+            r#"{"id":"1","type":"subscribe","payload":{"query":"{viewer{id}}"}}"#,
+            r#"{"id":"1","type":"complete"}"#,
+        ] {
+            assert!(ClientMessage::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "[]",
+            r#"{"type":"start","id":"1"}"#,
+            r#"{"type":"subscribe","payload":{"query":"{a}"}}"#,
+            r#"{"type":"subscribe","id":1,"payload":{}}"#,
+            r#"{"type":"connection_init","payload":1}"#,
+        ] {
+            assert_eq!(ClientMessage::parse(bad).unwrap_err().code, 4400, "{bad}");
+        }
+        assert_eq!(request(Map::new()).err().unwrap().code, 4400);
+    }
+
+    #[test]
+    fn messages_are_written_as_the_protocol_reads_them() {
+        assert_eq!(connection_ack(), r#"{"type":"connection_ack"}"#);
+        assert_eq!(ping(), r#"{"type":"ping"}"#);
+        assert_eq!(pong(None), r#"{"type":"pong"}"#);
+        assert_eq!(complete("1"), r#"{"type":"complete","id":"1"}"#);
+        let response = Response::new(async_graphql::Value::from_json(serde_json::json!({ "a": 1 })).unwrap());
+        assert_eq!(next("1", &response), r#"{"type":"next","id":"1","payload":{"data":{"a":1}}}"#);
+        let errors = [ServerError::new("no", None)];
+        assert_eq!(error("1", &errors), r#"{"type":"error","id":"1","payload":[{"message":"no"}]}"#);
+    }
+}

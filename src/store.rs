@@ -1,0 +1,86 @@
+//! Everything that touches the database.
+//!
+//! - Every read and write goes through a [`Scoped`], which carries the owner: there is no way to
+//!   ask for anything without saying whose it is, and the owner stands in every statement.
+//! - `tx` alone begins transactions, records changes in the feed and signals after the commit.
+//! - Rows never leave: what comes out is [`crate::model`].
+//!
+//! On SQLite one connection writes and several read; PostgreSQL has one pool for both.
+
+mod connect;
+mod conversations;
+mod entity;
+mod error;
+mod messages;
+mod scope;
+mod tx;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sea_orm::{ConnectionTrait, DatabaseConnection};
+
+pub use connect::{Settings, migrations, undo_migrations};
+pub use error::{Error, Result};
+pub use scope::Scoped;
+
+use crate::clock::Clock;
+use crate::model::Viewer;
+use crate::signals::Signals;
+
+/// The database, ready for use. Clones share it.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    read: DatabaseConnection,
+    write: DatabaseConnection,
+    clock: Clock,
+    signals: Signals,
+    statements: Arc<AtomicU64>,
+}
+
+impl Store {
+    /// Opens the database and applies or checks its migrations, as `settings` say.
+    ///
+    /// # Errors
+    /// The database cannot be reached or opened, or its schema is not this version's.
+    pub async fn connect(settings: &Settings, clock: Clock, signals: Signals) -> anyhow::Result<Self> {
+        let statements = Arc::new(AtomicU64::new(0));
+        let connect::Connections { read, write } = connect::connect(settings, &statements).await?;
+        Ok(Self(Arc::new(Inner { read, write, clock, signals, statements })))
+    }
+
+    /// What this viewer owns, and nothing else.
+    pub fn viewed_by(&self, viewer: &Viewer) -> Scoped {
+        Scoped::new(self.clone(), viewer.owner.clone())
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// It does not.
+    pub async fn ping(&self) -> Result<()> {
+        self.0.read.execute_unprepared("SELECT 1").await?;
+        Ok(())
+    }
+
+    /// How many SQL statements were run since the start.
+    pub fn statements(&self) -> u64 {
+        self.0.statements.load(Ordering::Relaxed)
+    }
+
+    /// Where commits are signalled.
+    pub fn signals(&self) -> &Signals {
+        &self.0.signals
+    }
+
+    /// Lets go of the database once running statements have ended.
+    pub async fn close(&self) {
+        for connection in [&self.0.write, &self.0.read] {
+            if let Err(error) = connection.close_by_ref().await {
+                tracing::warn!(%error, "cannot close the database");
+            }
+        }
+    }
+}

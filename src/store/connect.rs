@@ -1,0 +1,173 @@
+//! Opening the database: the engine's options, and the schema it must have.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use migration::{MigrationStatus, Migrator, MigratorTrait};
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+
+/// How to open the database.
+#[derive(Clone)]
+pub struct Settings {
+    /// `sqlite://path` or `postgres://…`.
+    pub url: String,
+    /// Most connections at once; SQLite has one more, which writes.
+    pub max_connections: u32,
+    /// How long a request waits for a connection.
+    pub acquire_timeout: Duration,
+    /// Whether pending migrations are applied; otherwise they are refused.
+    pub migrate: bool,
+}
+
+pub(super) struct Connections {
+    pub(super) read: DatabaseConnection,
+    pub(super) write: DatabaseConnection,
+}
+
+pub(super) async fn connect(settings: &Settings, statements: &Arc<AtomicU64>) -> anyhow::Result<Connections> {
+    let Connections { mut read, mut write } = open(settings).await?;
+    let pending = Migrator::get_pending_migrations_read_only(&write)
+        .await
+        .context("cannot read the version of the database's schema")?;
+    match pending.first() {
+        None => {}
+        Some(_) if settings.migrate => {
+            migrate(&write, |tx| async move {
+                Migrator::up(&tx, None).await?;
+                Ok(tx)
+            })
+            .await?;
+        }
+        Some(first) => bail!(
+            "the database lacks {} migrations, from {}: run `scrollback migrate up`",
+            pending.len(),
+            first.name()
+        ),
+    }
+    for connection in [&mut read, &mut write] {
+        let statements = statements.clone();
+        connection.set_metric_callback(move |_| {
+            statements.fetch_add(1, Ordering::Relaxed);
+        });
+    }
+    Ok(Connections { read, write })
+}
+
+/// The migrations and whether each is applied.
+///
+/// # Errors
+/// The database cannot be reached, or has migrations that this version does not know.
+pub async fn migrations(settings: &Settings) -> anyhow::Result<Vec<(String, bool)>> {
+    let Connections { write, .. } = open(settings).await?;
+    let migrations = Migrator::get_migration_with_status_read_only(&write).await?;
+    let rows =
+        migrations.iter().map(|m| (m.name().to_owned(), m.status() == MigrationStatus::Applied)).collect();
+    write.close().await?;
+    Ok(rows)
+}
+
+/// Takes back the newest `steps` migrations, with the data that only they have room for.
+///
+/// # Errors
+/// The database cannot be reached, or has migrations that this version does not know.
+pub async fn undo_migrations(settings: &Settings, steps: u32) -> anyhow::Result<()> {
+    let Connections { write, .. } = open(settings).await?;
+    migrate(&write, move |tx| async move {
+        Migrator::down(&tx, Some(steps)).await?;
+        Ok(tx)
+    })
+    .await?;
+    write.close().await?;
+    Ok(())
+}
+
+/// Runs `work` in one transaction that no other process can be in at the same time.
+#[expect(clippy::disallowed_methods, reason = "migrations are not an owner's write")]
+async fn migrate<F>(
+    connection: &DatabaseConnection,
+    work: impl FnOnce(DatabaseTransaction) -> F,
+) -> anyhow::Result<()>
+where
+    F: Future<Output = Result<DatabaseTransaction, migration::DbErr>>,
+{
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    let tx = connection.begin_with_options(options).await?;
+    if tx.get_database_backend() == DbBackend::Postgres {
+        tx.execute_unprepared("SELECT pg_advisory_xact_lock(hashtext('scrollback migrations'))").await?;
+    }
+    let tx = work(tx).await.context("cannot migrate the database")?;
+    tx.commit().await.context("cannot commit the migrations")?;
+    Ok(())
+}
+
+async fn open(settings: &Settings) -> anyhow::Result<Connections> {
+    if settings.url.starts_with("sqlite:") {
+        open_sqlite(settings).await
+    } else {
+        let connection =
+            Database::connect(postgres_options(settings)).await.context("cannot connect to PostgreSQL")?;
+        Ok(Connections { read: connection.clone(), write: connection })
+    }
+}
+
+fn common_options(settings: &Settings) -> ConnectOptions {
+    let mut options = ConnectOptions::new(settings.url.clone());
+    // Statements carry no texts, but their parameters do: nothing of them is logged.
+    options.sqlx_logging(false).record_stmt_in_spans(false).acquire_timeout(settings.acquire_timeout);
+    options
+}
+
+fn postgres_options(settings: &Settings) -> ConnectOptions {
+    let mut options = common_options(settings);
+    options
+        .max_connections(settings.max_connections)
+        .connect_timeout(settings.acquire_timeout)
+        .set_application_name("scrollback");
+    options
+}
+
+/// WAL with a single writer. `synchronous = FULL` makes a commit durable before it is answered.
+async fn open_sqlite(settings: &Settings) -> anyhow::Result<Connections> {
+    let target: SqliteConnectOptions = settings.url.parse().context("cannot read the database URL")?;
+    let file = target.get_filename().to_owned();
+    if file.as_os_str().is_empty() || file == Path::new(":memory:") || settings.url.contains("mode=memory") {
+        bail!("a database in memory would lose everything: give a file, sqlite://path");
+    }
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    let base = |options: SqliteConnectOptions| {
+        options
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5))
+            .pragma("cache_size", "-16384")
+    };
+    let mut writer = common_options(settings);
+    writer.max_connections(1).map_sqlx_sqlite_opts(move |options| base(options).create_if_missing(true));
+    keep_connections(&mut writer);
+    let cannot_open = || format!("cannot open {}", file.display());
+    let write = Database::connect(writer).await.with_context(cannot_open)?;
+    let mut reader = common_options(settings);
+    reader
+        .max_connections(settings.max_connections)
+        .map_sqlx_sqlite_opts(move |options| base(options).pragma("query_only", "1"));
+    keep_connections(&mut reader);
+    let read = Database::connect(reader).await.with_context(cannot_open)?;
+    Ok(Connections { read, write })
+}
+
+/// A connection to a file does not go stale, and a fresh one has a cold cache.
+fn keep_connections(options: &mut ConnectOptions) {
+    options.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>).test_before_acquire(false);
+}

@@ -1,0 +1,186 @@
+//! Conversations: reads and writes.
+//!
+//! `updated_at` moves forward with every change by at least a microsecond, whatever the clock
+//! does, so that a list by activity never stands still.
+
+use std::collections::HashMap;
+
+use sea_orm::sea_query::{Expr, ExprTrait, Order};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, DbBackend, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, Select,
+};
+
+use super::entity::{conversation, message};
+use super::messages::insert_message;
+use super::{Error, Result, Scoped};
+use crate::model::{
+    Change, ChangeKind, Conversation, ConversationFilter, ConversationId, ConversationOrder,
+    ConversationPatch, End, Fingerprint, NewConversation, Page, Range, Slice, Timestamp,
+};
+
+/// Also takes the row's lock, so that the statements after it have the conversation to themselves.
+const TOUCH: &str = "UPDATE conversation \
+     SET title = CASE WHEN $4 THEN $5 ELSE title END, metadata = COALESCE($6, metadata), \
+     updated_at = CASE WHEN updated_at < $3 THEN $3 ELSE updated_at + 1 END \
+     WHERE id = $1 AND owner_id = $2 \
+     RETURNING id, owner_id, title, metadata, created_at, updated_at, message_count, last_position, fingerprint";
+
+const DELETE: &str = "DELETE FROM conversation WHERE id = $1 AND owner_id = $2 \
+     RETURNING id, owner_id, title, metadata, created_at, updated_at, message_count, last_position, fingerprint";
+
+impl Scoped {
+    /// One of the owner's conversations.
+    pub async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>> {
+        let row = self.own_conversations().filter(conversation::Column::Id.eq(id)).one(self.reader()).await?;
+        Ok(row.map(Conversation::from))
+    }
+
+    /// Conversations by id, in no order; what is unknown or foreign is left out.
+    pub async fn conversations_by_id(
+        &self,
+        ids: &[ConversationId],
+    ) -> Result<HashMap<ConversationId, Conversation>> {
+        let rows = self
+            .own_conversations()
+            .filter(conversation::Column::Id.is_in(ids.iter().copied()))
+            .all(self.reader())
+            .await?;
+        Ok(rows.into_iter().map(|row| (row.id, row.into())).collect())
+    }
+
+    /// A page of the owner's conversations.
+    pub async fn conversations(
+        &self,
+        filter: &ConversationFilter,
+        order: ConversationOrder,
+        range: Range<(Timestamp, ConversationId)>,
+        page: Page,
+    ) -> Result<Slice<Conversation>> {
+        let time = match order {
+            ConversationOrder::UpdatedAscending | ConversationOrder::UpdatedDescending => {
+                conversation::Column::UpdatedAt
+            }
+            ConversationOrder::CreatedAscending | ConversationOrder::CreatedDescending => {
+                conversation::Column::CreatedAt
+            }
+        };
+        let key = || Expr::tuple([Expr::col(time), Expr::col(conversation::Column::Id)]);
+        let value = |(time, id): (Timestamp, ConversationId)| Expr::tuple([Expr::val(time), Expr::val(id)]);
+        let (greater, less) =
+            if order.is_ascending() { (range.after, range.before) } else { (range.before, range.after) };
+        let mut select = filtered(self.own_conversations(), filter, self.reader().get_database_backend());
+        if let Some(bound) = greater {
+            select = select.filter(key().gt(value(bound)));
+        }
+        if let Some(bound) = less {
+            select = select.filter(key().lt(value(bound)));
+        }
+        let forwards = order.is_ascending() == (page.end == End::First);
+        let direction = if forwards { Order::Asc } else { Order::Desc };
+        let rows = select
+            .order_by(time, direction.clone())
+            .order_by(conversation::Column::Id, direction)
+            .limit(u64::from(page.size) + 1)
+            .all(self.reader())
+            .await?;
+        Ok(Slice::from_rows(rows, page, &range).map(Conversation::from))
+    }
+
+    /// Makes a conversation with its first messages, all or nothing.
+    ///
+    /// # Errors
+    /// - `Conflict`: the id, or the id of a message, has been used for something else. The same id
+    ///   with the same content is not an error: it answers with what was made first.
+    pub async fn create_conversation(&self, new: NewConversation) -> Result<Conversation> {
+        let mut tx = self.begin(1 + new.messages.len()).await?;
+        let fingerprint = new.id.map(|_| Fingerprint::of_conversation(&new));
+        if let (Some(id), Some(fingerprint)) = (new.id, &fingerprint)
+            && let Some(row) = conversation::Entity::find_by_id(id).one(tx.connection()).await?
+        {
+            let repeated = row.owner_id == self.owner && row.fingerprint.as_ref() == Some(&fingerprint.0);
+            return if repeated { Ok(row.into()) } else { Err(Error::Conflict) };
+        }
+        let id = new.id.unwrap_or_else(|| ConversationId(self.store.0.clock.new_id()));
+        let count = i64::try_from(new.messages.len()).unwrap_or(i64::MAX);
+        let row = conversation::Model {
+            id,
+            owner_id: self.owner.clone(),
+            title: new.title.map(crate::model::Title::into_string),
+            metadata: new.metadata.into_string(),
+            created_at: tx.now(),
+            updated_at: tx.now(),
+            message_count: count,
+            last_position: count,
+            fingerprint: fingerprint.map(|fingerprint| fingerprint.0),
+        };
+        let row = row.into_active_model().insert(tx.connection()).await?;
+        tx.record(Change { kind: ChangeKind::ConversationCreated, conversation: id, message: None });
+        for (position, message) in (1..).zip(new.messages) {
+            insert_message(&mut tx, self, (id, position, row.created_at), message).await?;
+        }
+        tx.commit().await?;
+        Ok(row.into())
+    }
+
+    /// Sets what the patch gives.
+    ///
+    /// # Errors
+    /// - `NotFound`: no such conversation for this owner.
+    pub async fn update_conversation(
+        &self,
+        id: ConversationId,
+        patch: ConversationPatch,
+    ) -> Result<Conversation> {
+        let mut tx = self.begin(1).await?;
+        let values = [
+            id.into(),
+            self.owner.clone().into(),
+            tx.now().into(),
+            patch.title.is_some().into(),
+            patch.title.flatten().map(crate::model::Title::into_string).into(),
+            patch.metadata.map(crate::model::Json::into_string).into(),
+        ];
+        let row: conversation::Model = tx.one(TOUCH, values).await?.ok_or(Error::NotFound("conversation"))?;
+        tx.record(Change { kind: ChangeKind::ConversationUpdated, conversation: id, message: None });
+        tx.commit().await?;
+        Ok(row.into())
+    }
+
+    /// Removes a conversation and its messages for good.
+    ///
+    /// # Errors
+    /// - `NotFound`: no such conversation for this owner.
+    pub async fn delete_conversation(&self, id: ConversationId) -> Result<()> {
+        let mut tx = self.begin(1).await?;
+        let deleted: Option<conversation::Model> =
+            tx.one(DELETE, [id.into(), self.owner.clone().into()]).await?;
+        deleted.ok_or(Error::NotFound("conversation"))?;
+        message::Entity::delete_many()
+            .filter(message::Column::ConversationId.eq(id))
+            .filter(message::Column::OwnerId.eq(self.owner.clone()))
+            .exec(tx.connection())
+            .await?;
+        tx.record(Change { kind: ChangeKind::ConversationDeleted, conversation: id, message: None });
+        tx.commit().await
+    }
+}
+
+fn filtered(
+    mut select: Select<conversation::Entity>,
+    filter: &ConversationFilter,
+    backend: DbBackend,
+) -> Select<conversation::Entity> {
+    if let Some(since) = filter.updated_since {
+        select = select.filter(conversation::Column::UpdatedAt.gte(since));
+    }
+    if let Some(text) = &filter.title_contains {
+        // Without case for ASCII only, because that is what both engines do alike.
+        let contains = match backend {
+            DbBackend::Sqlite => "instr(lower(title), ?) > 0",
+            _ => r#"strpos(lower(title COLLATE "C"), $1) > 0"#,
+        };
+        select = select.filter(Expr::cust_with_values(contains, [text.to_ascii_lowercase()]));
+    }
+    select
+}

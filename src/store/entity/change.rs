@@ -1,0 +1,22 @@
+//! One row a change: ids only, so that the feed never keeps a text.
+
+use sea_orm::entity::prelude::*;
+
+use crate::model::{ConversationId, MessageId, OwnerId, Timestamp};
+
+/// A row of `change`.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "change")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub owner_id: OwnerId,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub revision: i64,
+    pub kind: i16,
+    pub conversation_id: ConversationId,
+    pub message_id: Option<MessageId>,
+    pub changed_at: Timestamp,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

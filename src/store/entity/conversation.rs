@@ -1,0 +1,38 @@
+//! One row a conversation.
+
+use sea_orm::entity::prelude::*;
+
+use crate::model::{Conversation, ConversationId, Json, OwnerId, Timestamp};
+
+/// A row of `conversation`.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "conversation")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: ConversationId,
+    pub owner_id: OwnerId,
+    pub title: Option<String>,
+    pub metadata: String,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub message_count: i64,
+    pub last_position: i64,
+    pub fingerprint: Option<Vec<u8>>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl From<Model> for Conversation {
+    fn from(row: Model) -> Self {
+        Self {
+            id: row.id,
+            owner: row.owner_id,
+            title: row.title,
+            metadata: Json::stored(row.metadata),
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            message_count: row.message_count,
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! One row a message, keyed by its place in the conversation.
+
+use sea_orm::entity::prelude::*;
+
+use crate::model::{ConversationId, Json, Message, MessageId, OwnerId, Role, Timestamp};
+use crate::store::Error;
+
+/// A row of `message`.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "message")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub conversation_id: ConversationId,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub position: i64,
+    pub id: MessageId,
+    pub owner_id: OwnerId,
+    pub role: i16,
+    pub content: String,
+    pub metadata: String,
+    pub created_at: Timestamp,
+    pub fingerprint: Option<Vec<u8>>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// A row whose role is unknown is a fault in the database, not in the request.
+impl TryFrom<Model> for Message {
+    type Error = Error;
+
+    fn try_from(row: Model) -> Result<Self, Error> {
+        let role = Role::from_code(row.role)
+            .ok_or_else(|| Error::broken(format!("message {} has the unknown role {}", row.id, row.role)))?;
+        Ok(Self {
+            id: row.id,
+            conversation: row.conversation_id,
+            position: row.position,
+            owner: row.owner_id,
+            role,
+            content: row.content,
+            metadata: Json::stored(row.metadata),
+            created_at: row.created_at,
+        })
+    }
+}

@@ -1,0 +1,97 @@
+//! What can go wrong in the store.
+
+use sea_orm::sqlx;
+use sea_orm::{DbErr, RuntimeErr, SqlErr};
+
+use crate::model::Invalid;
+
+/// Why a read or a write did not happen. After any of them nothing was written.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// No such object for this viewer; absent and foreign look the same.
+    #[error("no such {0}")]
+    NotFound(&'static str),
+    /// An id was used before, for something else or by somebody else. It does not say which.
+    #[error("the id has been used for something else")]
+    Conflict,
+    /// The input broke a rule that only the store can check.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// The database cannot be reached or is too busy; trying again may help.
+    #[error("the database is not available just now")]
+    Unavailable(#[source] DbErr),
+    /// A fault of ours: a statement that fails, a row that does not convert.
+    #[error("the store failed: {0}")]
+    Internal(#[source] DbErr),
+}
+
+/// What a store operation gives.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// Something that cannot be unless there is a fault of ours.
+    pub(crate) fn broken(what: String) -> Self {
+        Self::Internal(DbErr::Custom(what))
+    }
+}
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) {
+            return Self::Conflict;
+        }
+        if is_passing(&error) { Self::Unavailable(error) } else { Self::Internal(error) }
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        DbErr::Query(RuntimeErr::SqlxError(error.into())).into()
+    }
+}
+
+/// Whether the fault lies with the connection or the load rather than with the statement.
+fn is_passing(error: &DbErr) -> bool {
+    match error {
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            match error.as_ref() {
+                sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::Protocol(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed => true,
+                sqlx::Error::Database(error) => error.code().is_some_and(|code| is_passing_code(&code)),
+                _ => false,
+            }
+        }
+        _ => false,
+    }
+}
+
+/// PostgreSQL: connection exceptions (08), out of resources (53), operator intervention (57),
+/// serialization failure and deadlock (40). SQLite: BUSY (5), LOCKED (6), FULL (13) and their
+/// extended codes.
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>, <https://sqlite.org/rescode.html>
+fn is_passing_code(code: &str) -> bool {
+    if code.len() == 5 {
+        return ["08", "53", "57", "40"].iter().any(|class| code.starts_with(class));
+    }
+    code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 13))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_passing_faults_are_unavailable() {
+        for code in ["08006", "57P01", "53300", "40P01", "5", "517", "6", "13"] {
+            assert!(is_passing_code(code), "{code}");
+        }
+        for code in ["42601", "23505", "1", "2067", "11"] {
+            assert!(!is_passing_code(code), "{code}");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Ownership, written once.
+
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, Select};
+
+use super::entity::{conversation, message};
+use super::{Result, Store};
+use crate::model::OwnerId;
+
+/// The store as one owner sees it. Whatever is not that owner's does not exist here.
+#[derive(Clone)]
+pub struct Scoped {
+    pub(super) store: Store,
+    pub(super) owner: OwnerId,
+}
+
+impl Scoped {
+    pub(super) fn new(store: Store, owner: OwnerId) -> Self {
+        Self { store, owner }
+    }
+
+    /// Whose view this is.
+    pub fn owner(&self) -> &OwnerId {
+        &self.owner
+    }
+
+    pub(super) fn reader(&self) -> &DatabaseConnection {
+        &self.store.0.read
+    }
+
+    pub(super) fn own_conversations(&self) -> Select<conversation::Entity> {
+        conversation::Entity::find().filter(conversation::Column::OwnerId.eq(self.owner.clone()))
+    }
+
+    pub(super) fn own_messages(&self) -> Select<message::Entity> {
+        message::Entity::find().filter(message::Column::OwnerId.eq(self.owner.clone()))
+    }
+
+    pub(super) async fn begin(&self, changes: usize) -> Result<super::tx::Tx> {
+        super::tx::Tx::begin(&self.store, &self.owner, changes).await
+    }
+}
