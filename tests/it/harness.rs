@@ -1,0 +1,145 @@
+//! What tests start and talk to.
+//!
+//! A [`TestApp`] is a whole server on a port of its own, over a database of its own. Tests are
+//! written once and run on both databases with [`on_each_database`].
+
+mod client;
+mod postgres;
+mod socket;
+
+use std::time::Duration;
+
+use scrollback::app::App;
+use scrollback::auth::{Rules, sign};
+use scrollback::clock::Clock;
+use scrollback::config::{self, Config, Sources};
+use scrollback::model::{OwnerId, Timestamp};
+use scrollback::store::Store;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+pub(crate) use client::{APPEND, Client};
+pub(crate) use postgres::{Cluster, shared_cluster};
+pub(crate) use socket::Socket;
+
+/// What tokens are signed with here.
+pub(crate) const SECRET: &str = "a secret that only the tests know";
+
+/// No wait in a test may take longer.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// A server on a port of its own, over a database of its own.
+pub(crate) struct TestApp {
+    pub(crate) url: String,
+    pub(crate) store: Store,
+    pub(crate) config: Config,
+    pub(crate) engine: Engine,
+    folder: TempDir,
+    stop: Option<oneshot::Sender<()>>,
+    stopped: Option<tokio::task::JoinHandle<anyhow::Result<()>>>,
+}
+
+impl TestApp {
+    pub(crate) async fn start(engine: Engine) -> Self {
+        Self::start_with(engine, &[]).await
+    }
+
+    /// A server with some settings changed.
+    pub(crate) async fn start_with(engine: Engine, settings: &[(&'static str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = match engine {
+            Engine::Sqlite => format!("sqlite://{}/test.db", folder.path().display()),
+            Engine::Postgres => shared_cluster().create_database().await,
+        };
+        let mut flags = vec![
+            ("data_dir", folder.path().display().to_string()),
+            ("database.url", url),
+            ("auth.jwt_secret", SECRET.to_owned()),
+            ("server.listen", "127.0.0.1:0".to_owned()),
+        ];
+        flags.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        let (config, _) = config::load(Sources { flags, ..Sources::default() }).unwrap();
+        Self::serve(engine, config, folder).await
+    }
+
+    async fn serve(engine: Engine, config: Config, folder: TempDir) -> Self {
+        let app = App::open(config.clone(), Clock::system()).await.unwrap();
+        let server = app.server().unwrap();
+        let listener = TcpListener::bind(config.server.listen).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (stop, stopping) = oneshot::channel();
+        let stopped = tokio::spawn(server.serve(listener, async {
+            let _ = stopping.await;
+        }));
+        Self { url, store: app.store, config, engine, folder, stop: Some(stop), stopped: Some(stopped) }
+    }
+
+    /// Another replica over the same database.
+    pub(crate) async fn replica(&self) -> Self {
+        Self::serve(self.engine, self.config.clone(), tempfile::tempdir().unwrap()).await
+    }
+
+    /// Shuts down as SIGTERM does, and waits until all is done.
+    pub(crate) async fn stop(&mut self) {
+        drop(self.stop.take());
+        if let Some(stopped) = self.stopped.take() {
+            tokio::time::timeout(PATIENCE, stopped).await.unwrap().unwrap().unwrap();
+        }
+    }
+
+    /// Stops and starts again over what is on disk.
+    pub(crate) async fn restart(mut self) -> Self {
+        self.stop().await;
+        Self::serve(self.engine, self.config, self.folder).await
+    }
+
+    /// A client with this user's token.
+    pub(crate) fn client(&self, user: &str) -> Client {
+        Client::new(&self.url, Some(token(user, Duration::from_secs(600))))
+    }
+
+    /// A client without a token.
+    pub(crate) fn anonymous(&self) -> Client {
+        Client::new(&self.url, None)
+    }
+
+    /// A socket that has introduced itself as this user.
+    pub(crate) async fn socket(&self, user: &str) -> Socket {
+        let mut socket = Socket::open(&self.url).await;
+        socket.introduce(&token(user, Duration::from_secs(600))).await;
+        socket
+    }
+}
+
+/// A token of the kind [`TestApp`] believes.
+pub(crate) fn token(user: &str, lifetime: Duration) -> String {
+    let expires_at = Timestamp(Clock::system().now().0 + i64::try_from(lifetime.as_micros()).unwrap());
+    sign(SECRET.as_bytes(), &OwnerId::new(user).unwrap(), expires_at, &Rules::default()).unwrap()
+}
+
+/// Makes of each function two tests: one on SQLite, one on PostgreSQL.
+macro_rules! on_each_database {
+    ($($name:ident),+ $(,)?) => {$(
+        mod $name {
+            use crate::harness::{Engine, TestApp};
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                super::$name(TestApp::start(Engine::Sqlite).await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                super::$name(TestApp::start(Engine::Postgres).await).await;
+            }
+        }
+    )+};
+}
+pub(crate) use on_each_database;

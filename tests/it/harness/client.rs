@@ -1,0 +1,85 @@
+//! A client over HTTP.
+
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+
+/// Sends operations as one user.
+#[derive(Clone)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    url: String,
+    token: Option<String>,
+}
+
+/// What came back, read once.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Value,
+}
+
+impl Client {
+    pub(crate) fn new(url: &str, token: Option<String>) -> Self {
+        Self { http: reqwest::Client::new(), url: url.to_owned(), token }
+    }
+
+    /// The same client with other credentials.
+    pub(crate) fn with_token(&self, token: impl Into<String>) -> Self {
+        Self { token: Some(token.into()), ..self.clone() }
+    }
+
+    /// The credentials it sends.
+    pub(crate) fn token(&self) -> &str {
+        self.token.as_deref().unwrap_or_default()
+    }
+
+    /// A request to any path, with the credentials.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.url));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    /// Runs an operation.
+    pub(crate) async fn run(&self, query: &str, variables: Value) -> Answer {
+        let body = json!({ "query": query, "variables": variables });
+        let response = self.request(Method::POST, "/graphql").json(&body).send().await.unwrap();
+        Answer { status: response.status(), body: response.json().await.unwrap() }
+    }
+
+    /// Runs an operation that must succeed, and gives its data.
+    pub(crate) async fn data(&self, query: &str, variables: Value) -> Value {
+        let answer = self.run(query, variables).await;
+        assert_eq!(answer.body.get("errors"), None, "{query}");
+        answer.body["data"].clone()
+    }
+
+    /// Runs an operation that must fail with one error, and gives that error's code and message.
+    pub(crate) async fn fault(&self, query: &str, variables: Value) -> (String, String) {
+        let answer = self.run(query, variables).await;
+        let errors = answer.body["errors"].as_array().unwrap_or_else(|| panic!("no error: {}", answer.body));
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        (text(&errors[0]["extensions"]["code"]), text(&errors[0]["message"]))
+    }
+
+    /// A new conversation's id.
+    pub(crate) async fn new_conversation(&self) -> String {
+        let query = "mutation { createConversation(input: {}) { conversation { id } } }";
+        let data = self.data(query, json!({})).await;
+        data["createConversation"]["conversation"]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Appends a user's message, and gives it back.
+    pub(crate) async fn append(&self, conversation: &str, content: &str) -> Value {
+        let input = json!({ "conversationId": conversation, "role": "USER", "content": content });
+        self.data(APPEND, json!({ "input": input })).await["appendMessage"]["message"].clone()
+    }
+}
+
+/// Appends a message and asks for all of it.
+pub(crate) const APPEND: &str = "mutation Append($input: AppendMessageInput!) {
+  appendMessage(input: $input) { message { id position role content metadata createdAt } }
+}";

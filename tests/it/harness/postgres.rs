@@ -1,0 +1,170 @@
+//! A PostgreSQL of the tests' own: started from the installed binaries, gone when the tests are.
+
+use std::fs;
+use std::io::Read;
+use std::net::TcpListener;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sqlx::{Connection, Executor, PgConnection};
+
+/// A cluster in a temporary folder.
+pub(crate) struct Cluster {
+    binaries: PathBuf,
+    folder: PathBuf,
+    port: u16,
+    databases: AtomicU32,
+    /// Takes the cluster down when its standard input closes: however the tests end, that happens.
+    watchdog: Child,
+}
+
+/// The one cluster of a test run; every test makes a database of its own in it.
+pub(crate) fn shared_cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(|| Cluster::start(&["fsync=off", "full_page_writes=off"]))
+}
+
+impl Cluster {
+    /// Makes a cluster and starts it with these settings.
+    pub(crate) fn start(settings: &[&str]) -> Self {
+        let binaries = binaries();
+        let folder = tempfile::Builder::new().prefix("scrollback-pg-").tempdir().unwrap().keep();
+        if let Some((uid, gid)) = unprivileged() {
+            chown(&folder, Some(uid), Some(gid)).unwrap();
+        }
+        let data = folder.join("data");
+        let mut initdb = command(&binaries.join("initdb"));
+        run(initdb
+            .args([
+                "--username=scrollback",
+                "--auth=trust",
+                "--no-sync",
+                "--encoding=UTF8",
+                "--locale=C.UTF-8",
+            ])
+            .arg(&data));
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut lines = format!(
+            "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{}'\nmax_connections = 400\n",
+            folder.display()
+        );
+        for setting in settings {
+            lines.push_str(setting);
+            lines.push('\n');
+        }
+        let file = data.join("postgresql.conf");
+        fs::write(&file, fs::read_to_string(&file).unwrap() + &lines).unwrap();
+        let script = r#"cat >/dev/null; "$0/pg_ctl" --pgdata="$1/data" --mode=immediate stop; rm -rf "$1""#;
+        let watchdog = command(Path::new("sh"))
+            .args(["-c", script])
+            .args([&binaries, &folder])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let cluster = Self { binaries, folder, port, databases: AtomicU32::new(0), watchdog };
+        cluster.up();
+        cluster
+    }
+
+    /// Starts the server and waits until it takes connections.
+    pub(crate) fn up(&self) {
+        run(self.pg_ctl("start").args(["--wait", "--silent"]).arg("--log").arg(self.folder.join("log")));
+    }
+
+    /// Stops the server at once, as a crash would.
+    pub(crate) fn crash(&self) {
+        run(self.pg_ctl("stop").args(["--mode=immediate", "--silent"]));
+    }
+
+    fn pg_ctl(&self, action: &str) -> Command {
+        let mut command = command(&self.binaries.join("pg_ctl"));
+        command.arg(action).arg("--pgdata").arg(self.folder.join("data"));
+        command
+    }
+
+    /// Where a database of the cluster is.
+    pub(crate) fn url(&self, database: &str) -> String {
+        format!("postgres://scrollback@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// A new, empty database.
+    pub(crate) async fn create_database(&self) -> String {
+        let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        let mut connection = PgConnection::connect(&self.url("postgres")).await.unwrap();
+        connection.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
+        self.url(&name)
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        drop(self.watchdog.stdin.take());
+        let _ = self.watchdog.wait();
+    }
+}
+
+/// The newest installed PostgreSQL's binaries.
+fn binaries() -> PathBuf {
+    let mut versions: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
+        .filter(|(_, path)| path.join("initdb").exists())
+        .collect();
+    versions.sort();
+    if let Some((_, path)) = versions.pop() {
+        return path;
+    }
+    let output = Command::new("pg_config").arg("--bindir").output();
+    let path = output.ok().and_then(|output| String::from_utf8(output.stdout).ok());
+    path.map(|path| PathBuf::from(path.trim()))
+        .filter(|path| path.join("initdb").exists())
+        .expect("PostgreSQL's server binaries are installed (`tests/run` installs them)")
+}
+
+/// PostgreSQL refuses to run as root: then it runs as `postgres`, or as `nobody`.
+fn unprivileged() -> Option<(u32, u32)> {
+    let number = |arguments: &[&str]| -> Option<u32> {
+        let output = Command::new("id").args(arguments).output().ok()?;
+        String::from_utf8(output.stdout).ok()?.trim().parse().ok()
+    };
+    if number(&["-u"]) != Some(0) {
+        return None;
+    }
+    let user = ["postgres", "nobody"].into_iter().find(|user| number(&["-u", user]).is_some()).unwrap();
+    Some((number(&["-u", user]).unwrap(), number(&["-g", user]).unwrap()))
+}
+
+fn command(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir("/");
+    if let Some((uid, gid)) = unprivileged() {
+        command.uid(uid).gid(gid);
+    }
+    command
+}
+
+fn run(command: &mut Command) {
+    // The server keeps what it inherits open, so its output cannot be waited for through a pipe.
+    let mut errors = tempfile::tempfile().unwrap();
+    let status = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(errors.try_clone().unwrap())
+        .status()
+        .unwrap();
+    if !status.success() {
+        let mut text = String::new();
+        std::io::Seek::rewind(&mut errors).unwrap();
+        errors.read_to_string(&mut text).unwrap();
+        panic!("{command:?}: {status}: {text}");
+    }
+}

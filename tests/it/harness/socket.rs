@@ -1,0 +1,99 @@
+//! A client that speaks graphql-transport-ws, one message at a time.
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use super::PATIENCE;
+
+/// A socket to `/graphql`.
+pub(crate) struct Socket {
+    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+}
+
+/// How a socket was closed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Closed {
+    pub(crate) code: u16,
+    pub(crate) reason: String,
+}
+
+impl Socket {
+    pub(crate) async fn open(url: &str) -> Self {
+        Self::open_with(url, &[("sec-websocket-protocol", "graphql-transport-ws")]).await
+    }
+
+    /// Opens a socket with these headers.
+    pub(crate) async fn open_with(url: &str, headers: &[(&'static str, &str)]) -> Self {
+        let mut request = format!("{}/graphql", url.replacen("http", "ws", 1)).into_client_request().unwrap();
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, HeaderValue::from_str(value).unwrap());
+        }
+        let (stream, _) = connect_async(request).await.unwrap();
+        Self { stream }
+    }
+
+    /// Sends `connection_init` with a token and waits for the acknowledgement.
+    pub(crate) async fn introduce(&mut self, token: &str) {
+        let payload = json!({ "Authorization": format!("Bearer {token}") });
+        self.send(json!({ "type": "connection_init", "payload": payload })).await;
+        assert_eq!(self.receive().await, json!({ "type": "connection_ack" }));
+    }
+
+    pub(crate) async fn send(&mut self, message: Value) {
+        self.send_raw(Message::Text(message.to_string().into())).await;
+    }
+
+    pub(crate) async fn send_raw(&mut self, message: Message) {
+        self.stream.send(message).await.unwrap();
+    }
+
+    /// Starts an operation.
+    pub(crate) async fn subscribe(&mut self, id: &str, query: &str, variables: Value) {
+        let payload = json!({ "query": query, "variables": variables });
+        self.send(json!({ "type": "subscribe", "id": id, "payload": payload })).await;
+    }
+
+    /// Waits until everything sent before has been taken: messages are taken in order.
+    pub(crate) async fn settle(&mut self) {
+        self.send(json!({ "type": "ping" })).await;
+        assert_eq!(self.receive().await, json!({ "type": "pong" }));
+    }
+
+    /// The next message.
+    pub(crate) async fn receive(&mut self) -> Value {
+        match self.next().await {
+            Ok(message) => message,
+            Err(closed) => panic!("{closed:?}"),
+        }
+    }
+
+    /// Waits for the close.
+    pub(crate) async fn closed(&mut self) -> Closed {
+        loop {
+            if let Err(closed) = self.next().await {
+                return closed;
+            }
+        }
+    }
+
+    /// The next message, or how the socket was closed.
+    pub(crate) async fn next(&mut self) -> Result<Value, Closed> {
+        let abnormal = || Closed { code: 1006, reason: String::new() };
+        loop {
+            match timeout(PATIENCE, self.stream.next()).await.expect("a message in time") {
+                Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
+                Some(Ok(Message::Close(Some(frame)))) => {
+                    return Err(Closed { code: frame.code.into(), reason: frame.reason.to_string() });
+                }
+                Some(Ok(Message::Close(None)) | Err(_)) | None => return Err(abnormal()),
+                Some(Ok(_)) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Nobody reads or changes what is not theirs.
