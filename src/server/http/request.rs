@@ -1,8 +1,9 @@
 //! From an HTTP request to a GraphQL request.
 
 use async_graphql::{Request, Variables};
-use axum::body::to_bytes;
+use axum::body::{Body, HttpBody};
 use axum::http::{StatusCode, header};
+use futures_util::StreamExt;
 use serde_json::{Map, Value};
 
 use crate::graphql::Code;
@@ -32,29 +33,42 @@ pub(super) async fn from_body(request: axum::extract::Request, limit: usize) -> 
         let message = "the body must be `content-type: application/json` in UTF-8";
         return Err(Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
     }
-    let bytes = to_bytes(request.into_body(), limit).await.map_err(|error| {
-        let mut source = std::error::Error::source(&error);
-        let too_large = std::iter::from_fn(|| {
-            let current = source?;
-            source = current.source();
-            Some(current)
-        })
-        .any(|error| error.is::<http_body_util::LengthLimitError>());
-        if too_large {
-            Fault {
-                status: StatusCode::PAYLOAD_TOO_LARGE,
-                code: Code::PayloadTooLarge,
-                message: format!("the body must be at most {limit} bytes"),
-            }
-        } else {
-            Fault::bad("the body did not arrive whole")
-        }
-    })?;
+    // A client that waits to be asked for its body is not asked for one that is too large.
+    let expected = request.headers().contains_key(header::EXPECT);
+    if expected && request.body().size_hint().lower() > limit as u64 {
+        return Err(too_large(limit));
+    }
+    let bytes = read(request.into_body(), limit).await?;
     let value = serde_json::from_slice(&bytes).map_err(|_| Fault::bad("the body must be JSON"))?;
     match value {
         Value::Object(parameters) => from_parameters(parameters),
         Value::Array(_) => Err(Fault::bad("batches are not supported")),
         _ => Err(Fault::bad("the body must be a JSON object")),
+    }
+}
+
+/// Reads a body. What is over the limit is read and dropped, up to as much again: a client that is
+/// still sending when the connection closes may not see the answer.
+async fn read(body: Body, limit: usize) -> Result<Vec<u8>, Fault> {
+    let mut chunks = body.into_data_stream();
+    let (mut bytes, mut size) = (Vec::new(), 0);
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| Fault::bad("the body did not arrive whole"))?;
+        size += chunk.len();
+        if size <= limit {
+            bytes.extend_from_slice(&chunk);
+        } else if size / 2 > limit {
+            break;
+        }
+    }
+    if size > limit { Err(too_large(limit)) } else { Ok(bytes) }
+}
+
+fn too_large(limit: usize) -> Fault {
+    Fault {
+        status: StatusCode::PAYLOAD_TOO_LARGE,
+        code: Code::PayloadTooLarge,
+        message: format!("the body must be at most {limit} bytes"),
     }
 }
 
