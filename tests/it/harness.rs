@@ -4,6 +4,7 @@
 //! written once and run on both databases with [`on_each_database`].
 
 mod client;
+mod node;
 mod postgres;
 mod socket;
 
@@ -20,6 +21,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 pub(crate) use client::{APPEND, Client};
+pub(crate) use node::run_script;
 pub(crate) use postgres::{Cluster, shared_cluster};
 pub(crate) use socket::Socket;
 

@@ -2,7 +2,9 @@
 
 mod harness;
 
+mod clients;
 mod conversations;
+mod http;
 mod messages;
 mod ownership;
 mod schema;
