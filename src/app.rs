@@ -47,6 +47,7 @@ impl App {
         let api = Api::new(self.store.clone(), self.feed.clone(), development);
         let settings = server::Settings {
             body_limit: self.config.server.body_limit,
+            init_timeout: self.config.server.init_timeout,
             execution_timeout: self.config.server.execution_timeout,
             shutdown_timeout: self.config.server.shutdown_timeout,
             cors_origins: self.config.server.cors_origins.clone(),

@@ -59,6 +59,9 @@ pub struct Server {
     pub cors_origins: Vec<String>,
     /// Largest body of a request, in bytes.
     pub body_limit: usize,
+    /// How long a WebSocket client may take to introduce itself.
+    #[serde(deserialize_with = "value::duration")]
+    pub init_timeout: Duration,
     /// How long an operation may take.
     #[serde(deserialize_with = "value::duration")]
     pub execution_timeout: Duration,

@@ -38,6 +38,8 @@ pub use shutdown::terminated;
 pub struct Settings {
     /// Largest body of a request, in bytes.
     pub body_limit: usize,
+    /// How long a WebSocket client may take to introduce itself.
+    pub init_timeout: Duration,
     /// How long an operation may take.
     pub execution_timeout: Duration,
     /// How long running operations may go on once the shutdown has begun.

@@ -27,9 +27,6 @@ const MAX_MESSAGE: usize = 1024 * 1024;
 /// Buffers of a socket. The library's defaults cost 128 KiB a socket, idle or not.
 const BUFFER: usize = 4096;
 
-/// How long a client may take to introduce itself.
-const INIT_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// How often the server pings, and how long a client may be silent.
 const PING_INTERVAL: Duration = Duration::from_secs(15);
 const DEAD_AFTER: Duration = Duration::from_secs(40);

@@ -13,7 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout
 
 use super::operation::{self, Outbox, Outgoing, Serial};
 use super::protocol::{self, ClientMessage, Close};
-use super::{DEAD_AFTER, INIT_TIMEOUT, MAX_OPERATIONS, PING_INTERVAL, WRITE_TIMEOUT};
+use super::{DEAD_AFTER, MAX_OPERATIONS, PING_INTERVAL, WRITE_TIMEOUT};
 use crate::model::Viewer;
 use crate::server::Shared;
 
@@ -47,7 +47,7 @@ impl Connection {
         let closing = self.shared.closing.clone();
         let start = Instant::now();
         // Until the client has introduced itself, afterwards until its credentials end.
-        let mut deadline = start + INIT_TIMEOUT;
+        let mut deadline = start + self.shared.settings.init_timeout;
         let mut heard = start;
         let mut ping = interval_at(start + PING_INTERVAL, PING_INTERVAL);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
