@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::ServerError;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
@@ -14,6 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout
 use super::operation::{self, Outbox, Outgoing, Serial};
 use super::protocol::{self, ClientMessage, Close};
 use super::{DEAD_AFTER, MAX_OPERATIONS, PING_INTERVAL, WRITE_TIMEOUT};
+use crate::graphql::{Code, error_response};
 use crate::model::Viewer;
 use crate::server::Shared;
 
@@ -125,7 +125,8 @@ impl Connection {
                 let request = protocol::request(payload).map_err(Some)?;
                 if self.operations.len() >= MAX_OPERATIONS {
                     let message = format!("a socket may run at most {MAX_OPERATIONS} operations at once");
-                    return self.send(protocol::error(&id, &[ServerError::new(message, None)])).await;
+                    let refused = error_response(Code::BadRequest, message);
+                    return self.send(protocol::error(&id, &refused.errors)).await;
                 }
                 let (id, serial): (Arc<str>, _) = (id.into(), self.next_serial);
                 self.next_serial += 1;
