@@ -42,6 +42,7 @@ pub struct Rules {
 pub struct Authenticator {
     key: DecodingKey,
     validation: Validation,
+    leeway: Duration,
 }
 
 /// Why credentials were refused. Says enough to mend them and nothing that helps to forge them.
@@ -89,7 +90,7 @@ impl Authenticator {
             required.insert("aud".into());
         }
         validation.required_spec_claims = required;
-        Ok(Self { key, validation })
+        Ok(Self { key, validation, leeway: rules.leeway })
     }
 
     /// Who a token says is asking.
@@ -104,7 +105,9 @@ impl Authenticator {
             })?
             .claims;
         let owner = OwnerId::new(claims.sub).map_err(|_| Unauthenticated::Invalid)?;
-        Ok(Viewer { owner, expires_at: Some(micros(claims.exp)) })
+        // As long as the token is believed, so that a socket is not cut sooner than a request is refused.
+        let end = claims.exp + self.leeway.as_secs_f64();
+        Ok(Viewer { owner, expires_at: Some(micros(end)) })
     }
 
     /// The same for the value of an `Authorization` header.
