@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 pub(crate) use client::{APPEND, Client};
 pub(crate) use node::run_script;
 pub(crate) use postgres::{Cluster, shared_cluster};
-pub(crate) use socket::Socket;
+pub(crate) use socket::{Closed, Socket};
 
 /// What tokens are signed with here.
 pub(crate) const SECRET: &str = "a secret that only the tests know";

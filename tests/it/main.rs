@@ -8,3 +8,4 @@ mod http;
 mod messages;
 mod ownership;
 mod schema;
+mod websocket;
