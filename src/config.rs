@@ -56,6 +56,7 @@ pub struct Server {
     /// Address and port to listen on.
     pub listen: SocketAddr,
     /// Origins of web front ends that may call from browsers.
+    #[serde(deserialize_with = "value::origins")]
     pub cors_origins: Vec<String>,
     /// Largest body of a request, in bytes.
     pub body_limit: usize,
@@ -75,7 +76,7 @@ pub struct Server {
 #[serde(deny_unknown_fields)]
 pub struct Database {
     /// `sqlite://path` or `postgres://…`; may hold a password.
-    #[serde(deserialize_with = "value::optional")]
+    #[serde(deserialize_with = "value::database_url")]
     pub url: Option<Secret>,
     /// Most connections at once.
     #[serde(deserialize_with = "value::positive")]

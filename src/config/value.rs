@@ -46,3 +46,32 @@ pub(super) fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32
         number => Ok(number),
     }
 }
+
+/// What the databases that there are drivers for are called by.
+pub(super) fn database_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+    let url: Option<Secret> = optional(deserializer)?;
+    let known = |url: &Secret| {
+        ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.expose().starts_with(scheme))
+    };
+    match url {
+        Some(url) if !known(&url) => Err(D::Error::custom("must begin with sqlite:// or postgres://")),
+        url => Ok(url),
+    }
+}
+
+/// Origins as browsers send them: nothing else would ever be one.
+pub(super) fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let origins = Vec::<String>::deserialize(deserializer)?;
+    let part = |text: &str| {
+        let known =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.:[]_".contains(&byte);
+        !text.is_empty() && text.bytes().all(known)
+    };
+    let is_origin =
+        |text: &String| text.split_once("://").is_some_and(|(scheme, host)| part(scheme) && part(host));
+    if let Some(wrong) = origins.iter().find(|origin| !is_origin(origin)) {
+        let rule = "must hold origins such as \"https://chat.example\", without a path and in lower case";
+        return Err(D::Error::custom(format!("{rule}, has {wrong:?}")));
+    }
+    Ok(origins)
+}
