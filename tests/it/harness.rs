@@ -6,6 +6,7 @@
 mod client;
 mod node;
 mod postgres;
+mod program;
 mod socket;
 
 use std::time::Duration;
@@ -23,6 +24,7 @@ use tokio::sync::oneshot;
 pub(crate) use client::{APPEND, Client};
 pub(crate) use node::run_script;
 pub(crate) use postgres::{Cluster, shared_cluster};
+pub(crate) use program::Program;
 pub(crate) use socket::{Closed, Socket};
 
 /// What tokens are signed with here.

@@ -4,8 +4,11 @@ mod harness;
 
 mod clients;
 mod conversations;
+mod durability;
 mod http;
+mod import;
 mod messages;
 mod ownership;
+mod process;
 mod schema;
 mod websocket;

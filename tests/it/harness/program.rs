@@ -1,0 +1,137 @@
+//! The program itself, as a process of its own.
+
+use std::path::Path;
+use std::process::{ExitStatus, Output, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::{Client, Engine, PATIENCE, SECRET, shared_cluster, token};
+
+/// A working folder, and what the program is told each time it runs there.
+pub(crate) struct Program {
+    folder: TempDir,
+    environment: Vec<(&'static str, String)>,
+}
+
+/// A server that is running.
+pub(crate) struct Running {
+    pub(crate) url: String,
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    log: JoinHandle<String>,
+}
+
+impl Program {
+    /// In an empty folder, told nothing.
+    pub(crate) fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), environment: Vec::new() }
+    }
+
+    /// Over an empty database, believing the tokens of [`token`].
+    pub(crate) async fn over(engine: Engine) -> Self {
+        let program = Self::new().with("SCROLLBACK_AUTH_JWT_SECRET", SECRET);
+        match engine {
+            Engine::Sqlite => program,
+            Engine::Postgres => {
+                program.with("SCROLLBACK_DATABASE_URL", shared_cluster().create_database().await)
+            }
+        }
+    }
+
+    /// With this in its environment.
+    pub(crate) fn with(mut self, variable: &'static str, value: impl Into<String>) -> Self {
+        self.environment.push((variable, value.into()));
+        self
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_scrollback"));
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SCROLLBACK_")) {
+            command.env_remove(name);
+        }
+        command
+            .args(arguments)
+            .envs(self.environment.iter().cloned())
+            .current_dir(self.folder())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Output {
+        timeout(PATIENCE, self.command(arguments).output()).await.expect("an end in time").unwrap()
+    }
+
+    /// What a command that must succeed writes to its standard output.
+    pub(crate) async fn printed(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments).await;
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {}: {errors}", output.status);
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// What a command that must fail writes to its standard error.
+    pub(crate) async fn refused(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments).await;
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    /// Starts a server on a free port, and waits until it listens.
+    pub(crate) async fn serve(&self, arguments: &[&str]) -> Running {
+        let mut child = self.command(&[&["--listen", "127.0.0.1:0"], arguments].concat()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut errors = child.stderr.take().unwrap();
+        let log = tokio::spawn(async move {
+            let mut text = String::new();
+            errors.read_to_string(&mut text).await.unwrap();
+            text
+        });
+        let first = timeout(PATIENCE, lines.next_line()).await.expect("a line in time").unwrap();
+        let Some(first) = first else { panic!("it ended: {}", log.await.unwrap()) };
+        let url =
+            first.strip_prefix("Scrollback is listening on ").and_then(|url| url.strip_suffix("/graphql"));
+        Running { url: url.unwrap_or_else(|| panic!("{first}")).to_owned(), child, lines, log }
+    }
+}
+
+impl Running {
+    /// The next line on its standard output.
+    pub(crate) async fn line(&mut self) -> String {
+        timeout(PATIENCE, self.lines.next_line()).await.expect("a line in time").unwrap().expect("a line")
+    }
+
+    pub(crate) fn client(&self, user: &str) -> Client {
+        Client::new(&self.url, Some(token(user, Duration::from_secs(600))))
+    }
+
+    /// Ends it as `kill -9` does.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Asks it to end, as a service manager does.
+    pub(crate) async fn terminate(&self) {
+        let id = self.child.id().unwrap().to_string();
+        let kill = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]).status().await.unwrap();
+        assert!(kill.success());
+    }
+
+    /// Waits for its end, and gives what it wrote to its log.
+    pub(crate) async fn ended(mut self) -> (ExitStatus, String) {
+        let status = timeout(PATIENCE, self.child.wait()).await.expect("an end in time").unwrap();
+        (status, self.log.await.unwrap())
+    }
+}

@@ -1,0 +1,160 @@
+//! The program as people start it: its commands, its settings, and what it refuses.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::json;
+
+use crate::harness::{Client, Engine, Program};
+
+async fn viewer(url: &str, token: &str) -> String {
+    let data = Client::new(url, Some(token.to_owned())).data("{ viewer { id } }", json!({})).await;
+    data["viewer"]["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn it_starts_without_configuration() {
+    let program = Program::new();
+    let mut server = program.serve(&[]).await;
+    assert_eq!(
+        server.line().await,
+        format!("GraphiQL: {}/ (`scrollback token --user ada` prints a token)", server.url)
+    );
+    let ready = reqwest::get(format!("{}/readyz", server.url)).await.unwrap();
+    assert_eq!(ready.status(), 200);
+    assert!(program.folder().join("data/scrollback.db").is_file());
+    let secret = fs::metadata(program.folder().join("data/development-secret")).unwrap();
+    assert_eq!(secret.permissions().mode() & 0o777, 0o600);
+    let token = program.printed(&["token", "--user", "ada"]).await;
+    assert_eq!(viewer(&server.url, token.trim_end()).await, "ada");
+    server.terminate().await;
+    let url = server.url.clone();
+    let (status, log) = server.ended().await;
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(reqwest::get(format!("{url}/livez")).await.is_err(), "nobody listens any more");
+    // The secret stays, and so do the tokens made with it.
+    let server = program.serve(&["--token-for", "bob"]).await;
+    assert_eq!(viewer(&server.url, token.trim_end()).await, "ada");
+}
+
+#[tokio::test]
+async fn a_token_for_a_first_try_is_printed_at_the_start() {
+    let program = Program::new();
+    let mut server = program.serve(&["--token-for", "ada"]).await;
+    assert_eq!(server.line().await, "A token for ada, valid for a day:");
+    assert_eq!(server.line().await, "");
+    let token = server.line().await;
+    assert_eq!(server.line().await, "");
+    assert_eq!(server.line().await, format!("Open GraphiQL as ada: {}/#token={token}", server.url));
+    assert_eq!(viewer(&server.url, &token).await, "ada");
+    server.terminate().await;
+    let (_, log) = server.ended().await;
+    assert!(!log.contains(&token), "a token is never logged: {log}");
+}
+
+#[tokio::test]
+async fn production_does_not_start_without_a_key() {
+    let program = Program::new();
+    let refused = program.refused(&["--mode", "production"]).await;
+    for setting in ["`auth.jwt_secret`", "`auth.jwt_secret_file`", "`auth.jwt_public_key_file`"] {
+        assert!(refused.contains(setting), "{refused}");
+    }
+    assert!(!program.folder().join("data/development-secret").exists());
+    let short = Program::new().with("SCROLLBACK_AUTH_JWT_SECRET", "hush");
+    let refused = short.refused(&["--mode", "production"]).await;
+    assert!(refused.contains("`auth.jwt_secret` must be at least 32 bytes, has 4"), "{refused}");
+    let production = Program::over(Engine::Sqlite).await;
+    let refused = production.refused(&["--mode", "production", "--token-for", "ada"]).await;
+    assert!(refused.contains("--token-for is for a first try"), "{refused}");
+    let server = production.serve(&["--mode", "production"]).await;
+    let token = production.printed(&["token", "--user", "ada", "--expires-in", "1m"]).await;
+    assert_eq!(viewer(&server.url, token.trim_end()).await, "ada");
+}
+
+#[tokio::test]
+async fn a_wrong_setting_is_refused_by_its_name() {
+    let told = |setting: &str, origin: &str| format!("the setting `{setting}` (from {origin}) is wrong: ");
+    let program = Program::new();
+    for (arguments, setting) in [(["--listen", "here"], "server.listen"), (["--mode", "test"], "mode")] {
+        let refused = program.refused(&arguments).await;
+        assert!(refused.contains(&told(setting, &format!("the flag for {setting}"))), "{refused}");
+    }
+    let program = Program::new().with("SCROLLBACK_DATABASE_MAX_CONNECTIONS", "0");
+    let refused = program.refused(&[]).await;
+    assert!(
+        refused.contains(&told("database.max_connections", "SCROLLBACK_DATABASE_MAX_CONNECTIONS")),
+        "{refused}"
+    );
+    let program = Program::new();
+    for (text, setting) in [
+        ("[server]\nlissten = \"127.0.0.1:0\"\n", "server.lissten"),
+        ("[server]\nexecution_timeout = 10\n", "server.execution_timeout"),
+        ("[auth]\njwt_secret = 1\n", "auth.jwt_secret"),
+    ] {
+        fs::write(program.folder().join("wrong.toml"), text).unwrap();
+        let refused = program.refused(&["--config", "wrong.toml"]).await;
+        assert!(refused.contains(&told(setting, "wrong.toml")), "{refused}");
+    }
+    let refused = program.refused(&["--config", "absent.toml"]).await;
+    assert!(refused.contains("cannot read the configuration file absent.toml"), "{refused}");
+    for (variable, value, setting) in [
+        ("SCROLLBACK_SERVER_CORS_ORIGINS", "*", "server.cors_origins"),
+        ("SCROLLBACK_SERVER_CORS_ORIGINS", "chat.example", "server.cors_origins"),
+        ("SCROLLBACK_SERVER_CORS_ORIGINS", "https://chat.example/", "server.cors_origins"),
+        ("SCROLLBACK_LOG_LEVEL", "scrollback=loud", "log.level"),
+        ("SCROLLBACK_DATABASE_URL", "mysql://localhost/db", "database.url"),
+        ("SCROLLBACK_AUTH_JWT_SECRET_FILE", "absent", "auth.jwt_secret_file"),
+    ] {
+        let refused = Program::new().with(variable, value).refused(&[]).await;
+        assert!(refused.contains(&format!("`{setting}`")), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn the_schema_is_printed_as_it_is_published() {
+    let published = concat!(env!("CARGO_MANIFEST_DIR"), "/schema.graphql");
+    let printed = Program::new().printed(&["schema"]).await;
+    assert!(printed == fs::read_to_string(published).unwrap());
+}
+
+#[tokio::test]
+async fn the_printed_configuration_can_be_used() {
+    let program = Program::new();
+    let printed = program.printed(&["config"]).await;
+    assert_eq!(printed, scrollback::config::DEFAULT_FILE);
+    fs::write(program.folder().join("scrollback.toml"), printed).unwrap();
+    let server = program.serve(&["--config", "scrollback.toml"]).await;
+    let token = program.printed(&["token", "--config", "scrollback.toml", "--user", "ada"]).await;
+    assert_eq!(viewer(&server.url, token.trim_end()).await, "ada");
+}
+
+/// The first word of each line: `applied` or `pending`.
+fn states(printed: &str) -> Vec<&str> {
+    printed.lines().map(|line| line.split_once(' ').unwrap().0).collect()
+}
+
+#[tokio::test]
+async fn migrations_are_told_applied_and_taken_back() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let program = Program::over(engine).await.with("SCROLLBACK_DATABASE_MIGRATE", "false");
+        let before = program.printed(&["migrate", "status"]).await;
+        assert!(!before.is_empty() && states(&before).iter().all(|state| *state == "pending"), "{before}");
+        let refused = program.refused(&[]).await;
+        assert!(refused.contains("run `scrollback migrate up`"), "{refused}");
+        let all = before.lines().count();
+        for _ in 0..2 {
+            let up = program.printed(&["migrate", "up"]).await;
+            assert_eq!(states(&up), vec!["applied"; all]);
+            assert_eq!(program.printed(&["migrate", "status"]).await, up);
+        }
+        let server = program.serve(&[]).await;
+        server.client("ada").new_conversation().await;
+        server.kill().await;
+        let down = program.printed(&["migrate", "down", "--steps", &all.to_string()]).await;
+        assert_eq!(down, before);
+        program.printed(&["migrate", "up"]).await;
+        let server = program.serve(&[]).await;
+        let data = server.client("ada").data("{ conversations { nodes { id } } }", json!({})).await;
+        assert_eq!(data["conversations"]["nodes"], json!([]), "the tables were new");
+    }
+}
