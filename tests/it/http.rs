@@ -22,6 +22,9 @@ on_each_database!(
     an_answer_that_nobody_accepts_is_not_worked_for,
     a_body_over_the_limit_is_refused,
     batches_are_refused,
+    a_refused_document_has_a_code_and_no_data,
+    results_have_the_shape_of_their_document,
+    a_null_goes_up_to_the_next_nullable_field,
 );
 
 const CREATE: &str = "mutation { createConversation(input: {}) { conversation { id } } }";
@@ -226,6 +229,86 @@ async fn batches_are_refused(app: TestApp) {
     assert_eq!((reply.status, reply.code().as_str()), (StatusCode::BAD_REQUEST, "BAD_REQUEST"));
     assert_eq!(reply.json()["errors"][0]["message"], "batches are not supported");
     assert_nothing_written(&app).await;
+}
+
+async fn a_refused_document_has_a_code_and_no_data(app: TestApp) {
+    let ada = app.client("ada");
+    let deep = format!(
+        "{{ conversation(id: 1) {{ head {{ {}id{} }} }} }}",
+        "conversation { head { ".repeat(10),
+        " } }".repeat(10)
+    );
+    let typed = "query($id: ID!) { conversation(id: $id) { id } }";
+    for (query, operation, variables, code) in [
+        ("{ viewer { id }", Value::Null, json!({}), "GRAPHQL_PARSE_FAILED"),
+        ("", Value::Null, json!({}), "GRAPHQL_PARSE_FAILED"),
+        ("{ nothing }", Value::Null, json!({}), "GRAPHQL_VALIDATION_FAILED"),
+        ("{ viewer }", Value::Null, json!({}), "GRAPHQL_VALIDATION_FAILED"),
+        (
+            "{ viewer { ...F } } fragment F on Viewer { ...F }",
+            Value::Null,
+            json!({}),
+            "GRAPHQL_VALIDATION_FAILED",
+        ),
+        (typed, Value::Null, json!({ "id": [1] }), "GRAPHQL_VALIDATION_FAILED"),
+        ("query A { viewer { id } }", json!("B"), json!({}), "OPERATION_RESOLUTION_FAILURE"),
+        (
+            "query A { viewer { id } } query B { viewer { id } }",
+            Value::Null,
+            json!({}),
+            "OPERATION_RESOLUTION_FAILURE",
+        ),
+        (&deep, Value::Null, json!({}), "QUERY_TOO_COMPLEX"),
+    ] {
+        let body = json!({ "query": query, "operationName": operation, "variables": variables });
+        let request = ada.request(Method::POST, "/graphql").json(&body);
+        for (accept, status) in [("application/json", 200), ("application/graphql-response+json", 400)] {
+            let reply = Reply::to(request.try_clone().unwrap().header(ACCEPT, accept)).await;
+            assert_eq!((reply.code().as_str(), reply.status.as_u16()), (code, status), "{query}");
+            assert!(reply.header(CONTENT_TYPE).starts_with(accept));
+        }
+    }
+}
+
+async fn results_have_the_shape_of_their_document(app: TestApp) {
+    let ada = app.client("ada");
+    let id = ada.new_conversation().await;
+    // Mutations run one after another, in the document's order.
+    let append = |name: &str| {
+        let input = format!("{{ conversationId: \"{id}\", role: USER, content: \"{name}\" }}");
+        format!("{name}: appendMessage(input: {input}) {{ message {{ content position }} }}")
+    };
+    let query = format!("mutation {{ {} {} {} }}", append("z"), append("a"), append("m"));
+    let reply = Reply::to(post(&ada, &query)).await;
+    let message = |name: &str, position: u8| {
+        format!(r#""{name}":{{"message":{{"content":"{name}","position":{position}}}}}"#)
+    };
+    let expected = format!(r#"{{"data":{{{},{},{}}}}}"#, message("z", 1), message("a", 2), message("m", 3));
+    assert_eq!(reply.text, expected, "fields stand in the document's order");
+    let query = "query($yes: Boolean!, $no: Boolean!) {
+      viewer { a: id ...F @include(if: $no) id @skip(if: $yes) __typename ... on Viewer { b: id } }
+    } fragment F on Viewer { never: id }";
+    let body = json!({ "query": query, "variables": { "yes": true, "no": false } });
+    let reply = Reply::to(ada.request(Method::POST, "/graphql").json(&body)).await;
+    assert_eq!(reply.text, r#"{"data":{"viewer":{"a":"ada","__typename":"Viewer","b":"ada"}}}"#);
+}
+
+async fn a_null_goes_up_to_the_next_nullable_field(app: TestApp) {
+    let ada = app.client("ada");
+    let nobody = uuid::Uuid::nil();
+    let query = format!("{{ viewer {{ id }} lost: conversation(id: \"{nobody}\") {{ id }} }}");
+    let reply = Reply::to(post(&ada, &query).header(ACCEPT, "application/graphql-response+json")).await;
+    assert_eq!(reply.status, StatusCode::OK, "a result with an error in it is a result");
+    let body = reply.json();
+    assert_eq!(body["data"], json!({ "viewer": { "id": "ada" }, "lost": null }));
+    assert_eq!(body["errors"][0]["path"], json!(["lost"]));
+    assert_eq!(body["errors"][0]["locations"], json!([{ "line": 1, "column": 17 }]));
+    let input = format!("{{ conversationId: \"{nobody}\", role: USER, content: \"x\" }}");
+    let query = format!("mutation {{ appendMessage(input: {input}) {{ message {{ id }} }} }}");
+    let reply = Reply::to(post(&ada, &query).header(ACCEPT, "application/graphql-response+json")).await;
+    let body = reply.json();
+    assert_eq!((reply.status, body.get("data")), (StatusCode::OK, Some(&Value::Null)));
+    assert_eq!(body["errors"][0]["path"], json!(["appendMessage"]));
 }
 
 #[tokio::test]
