@@ -7,7 +7,7 @@ use crate::clock::Clock;
 
 const SECRET: &[u8] = b"a secret of thirty-two bytes....";
 
-fn claims(changes: serde_json::Value) -> serde_json::Value {
+fn claims(changes: &serde_json::Value) -> serde_json::Value {
     let exp = Clock::system().now().0 / 1_000_000 + 600;
     let mut claims = json!({ "sub": "ada", "exp": exp });
     for (name, value) in changes.as_object().unwrap() {
@@ -30,7 +30,7 @@ fn plain() -> Authenticator {
 
 #[test]
 fn a_valid_token_names_its_viewer() {
-    let token = signed(&claims(json!({})));
+    let token = signed(&claims(&json!({})));
     let viewer = plain().viewer_of_header(Some(&format!("Bearer {token}"))).unwrap();
     assert_eq!(viewer.owner.as_str(), "ada");
     assert!(viewer.expires_at.unwrap() > Clock::system().now());
@@ -58,7 +58,7 @@ fn claims_that_break_a_rule_are_refused() {
         (json!({ "nbf": now + 600 }), Unauthenticated::Invalid),
     ];
     for (changes, expected) in cases {
-        assert_eq!(plain().viewer(&signed(&claims(changes.clone()))), Err(expected), "{changes}");
+        assert_eq!(plain().viewer(&signed(&claims(&changes))), Err(expected), "{changes}");
     }
 }
 
@@ -68,14 +68,14 @@ fn issuer_and_audience_are_checked_where_configured() {
         Rules { issuer: Some("us".into()), audience: Some("chat".into()), leeway: Duration::from_secs(30) };
     let strict = authenticator(&rules);
     let good = json!({ "iss": "us", "aud": ["chat", "other"] });
-    assert!(strict.viewer(&signed(&claims(good))).is_ok());
+    assert!(strict.viewer(&signed(&claims(&good))).is_ok());
     for bad in [
         json!({}),
         json!({ "iss": "us" }),
         json!({ "iss": "us", "aud": "other" }),
         json!({ "iss": "them", "aud": "chat" }),
     ] {
-        assert_eq!(strict.viewer(&signed(&claims(bad.clone()))), Err(Unauthenticated::Invalid), "{bad}");
+        assert_eq!(strict.viewer(&signed(&claims(&bad))), Err(Unauthenticated::Invalid), "{bad}");
     }
     let token = sign(SECRET, &OwnerId::new("ada").unwrap(), Timestamp(i64::MAX), &rules).unwrap();
     assert!(strict.viewer(&token).is_ok());
@@ -84,13 +84,14 @@ fn issuer_and_audience_are_checked_where_configured() {
 
 #[test]
 fn signature_and_algorithm_cannot_be_chosen_by_the_token() {
-    let good = signed(&claims(json!({})));
+    let good = signed(&claims(&json!({})));
     let (head, signature) = good.rsplit_once('.').unwrap();
     let unsigned = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
     let payload = head.split('.').nth(1).unwrap();
-    let hs512 = encode(&Header::new(Algorithm::HS512), &claims(json!({})), &EncodingKey::from_secret(SECRET))
-        .unwrap();
-    let other = encode(&Header::default(), &claims(json!({})), &EncodingKey::from_secret(b"other")).unwrap();
+    let hs512 =
+        encode(&Header::new(Algorithm::HS512), &claims(&json!({})), &EncodingKey::from_secret(SECRET))
+            .unwrap();
+    let other = encode(&Header::default(), &claims(&json!({})), &EncodingKey::from_secret(b"other")).unwrap();
     for token in [
         format!("{unsigned}.{payload}."),
         format!("{unsigned}.{payload}.{signature}"),
@@ -129,10 +130,10 @@ fn a_public_key_brings_its_algorithm() {
             Algorithm::ES256 => EncodingKey::from_ec_pem(&private),
             _ => EncodingKey::from_rsa_pem(&private),
         };
-        let token = encode(&Header::new(algorithm), &claims(json!({})), &key.unwrap()).unwrap();
+        let token = encode(&Header::new(algorithm), &claims(&json!({})), &key.unwrap()).unwrap();
         let authenticator = Authenticator::new(&Key::PublicKey(public.clone()), &Rules::default()).unwrap();
         assert_eq!(authenticator.viewer(&token).unwrap().owner.as_str(), "ada", "{algorithm:?}");
-        let confused = encode(&Header::default(), &claims(json!({})), &EncodingKey::from_secret(&public));
+        let confused = encode(&Header::default(), &claims(&json!({})), &EncodingKey::from_secret(&public));
         assert_eq!(
             authenticator.viewer(&confused.unwrap()),
             Err(Unauthenticated::Invalid),

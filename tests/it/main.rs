@@ -1,4 +1,5 @@
 //! Scrollback from outside: over HTTP and WebSocket, on SQLite and on PostgreSQL.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "what a test does not expect ends it")]
 
 mod harness;
 
