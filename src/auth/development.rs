@@ -18,23 +18,33 @@ const FILE: &str = "development-secret";
 pub fn development_secret(folder: &Path) -> anyhow::Result<Vec<u8>> {
     let path = folder.join(FILE);
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-    match made {
-        Ok(mut file) => {
-            let secret = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
-            file.write_all(secret.as_bytes())
-                .and_then(|()| file.sync_all())
-                .with_context(|| format!("cannot write {}", path.display()))?;
-            tracing::info!("made a development secret: {}", path.display());
-            Ok(secret.into_bytes())
-        }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            let secret = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            if secret.is_empty() {
-                bail!("{} is empty: remove it and start again", path.display());
-            }
-            Ok(secret)
-        }
-        Err(error) => Err(error).with_context(|| format!("cannot make {}", path.display())),
+    if !path.exists() {
+        make(folder, &path)?;
     }
+    let secret = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    if secret.is_empty() {
+        bail!("{} is empty: remove it and start again", path.display());
+    }
+    Ok(secret)
+}
+
+/// Writes a new secret aside and gives it its name when it is whole: whoever starts at the same time
+/// finds all of it or nothing, and the first one's counts.
+fn make(folder: &Path, path: &Path) -> anyhow::Result<()> {
+    let cannot = || format!("cannot make {}", path.display());
+    let draft = folder.join(format!("{FILE}.{:x}", rand::random::<u64>()));
+    let mut file =
+        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).with_context(cannot)?;
+    let secret = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
+    let named = file
+        .write_all(secret.as_bytes())
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::hard_link(&draft, path));
+    fs::remove_file(&draft).with_context(cannot)?;
+    match named {
+        Ok(()) => tracing::info!("made a development secret: {}", path.display()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error).with_context(cannot),
+    }
+    Ok(())
 }

@@ -154,3 +154,19 @@ fn a_development_secret_is_made_once_and_private() {
     let file = std::fs::metadata(data.join("development-secret")).unwrap();
     assert_eq!(file.permissions().mode() & 0o777, 0o600);
 }
+
+#[test]
+fn all_who_start_together_have_the_same_development_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = std::sync::Barrier::new(8);
+    let secrets: HashSet<_> = std::thread::scope(|scope| {
+        let one = || {
+            start.wait();
+            development_secret(folder.path()).unwrap()
+        };
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(one)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(secrets.len(), 1);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
+}
