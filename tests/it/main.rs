@@ -12,4 +12,5 @@ mod messages;
 mod ownership;
 mod process;
 mod schema;
+mod tidy;
 mod websocket;

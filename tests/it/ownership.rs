@@ -1,1 +1,231 @@
 //! Nobody reads or changes what is not theirs.
+//!
+//! Every field of the roots has a case here in which a stranger reaches for what ada has, and for
+//! what nobody has: both answers must be the same. Every field of the objects is reached for by id.
+//! A field without a case fails the test, so a new one cannot be forgotten.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::harness::{APPEND, Client, TestApp, on_each_database};
+
+on_each_database!(
+    a_stranger_is_told_what_they_would_be_told_of_nothing,
+    a_stranger_reaches_no_field_of_an_object,
+    a_strangers_lists_hold_only_their_own,
+    ids_in_use_are_conflicts_that_tell_nothing,
+    no_argument_header_or_claim_chooses_the_owner,
+);
+
+/// What a stranger reaches for.
+struct Target {
+    conversation: String,
+    message: String,
+}
+
+impl Target {
+    fn nothing() -> Self {
+        Self {
+            conversation: "0197a1b2-0000-7000-8000-000000000001".into(),
+            message: "0197a1b2-0000-7000-8000-000000000002".into(),
+        }
+    }
+
+    /// The same answer, whichever target it was about.
+    fn hide(&self, answer: &Value) -> String {
+        answer.to_string().replace(&self.conversation, "<conversation>").replace(&self.message, "<message>")
+    }
+}
+
+/// For each root field: a document, its variables, and the code a stranger is answered with; an empty
+/// code stands for plain nulls.
+type Case = (&'static str, &'static str, fn(&Target) -> Value, &'static str);
+
+const CASES: &[Case] = &[
+    (
+        "Query.conversation",
+        "query($id: ID!) { conversation(id: $id) { id title messages { nodes { content } } } }",
+        |target| json!({ "id": target.conversation }),
+        "NOT_FOUND",
+    ),
+    ("Query.node", "query($id: ID!) { node(id: $id) { id } }", |target| json!({ "id": target.message }), ""),
+    (
+        "Query.nodes",
+        "query($ids: [ID!]!) { nodes(ids: $ids) { id } }",
+        |target| json!({ "ids": [target.conversation, target.message] }),
+        "",
+    ),
+    (
+        "Mutation.updateConversation",
+        "mutation($id: ID!) { updateConversation(input: { id: $id, title: \"mine\" }) { conversation { id } } }",
+        |target| json!({ "id": target.conversation }),
+        "NOT_FOUND",
+    ),
+    (
+        "Mutation.deleteConversation",
+        "mutation($id: ID!) { deleteConversation(input: { id: $id }) { deletedConversationId } }",
+        |target| json!({ "id": target.conversation }),
+        "NOT_FOUND",
+    ),
+    (
+        "Mutation.appendMessage",
+        APPEND,
+        |target| json!({ "input": { "conversationId": target.conversation, "role": "USER", "content": "x", "id": target.message } }),
+        "NOT_FOUND",
+    ),
+    (
+        "Subscription.messageAdded",
+        "subscription($id: ID!) { messageAdded(conversationId: $id) { node { content } } }",
+        |target| json!({ "id": target.conversation }),
+        "NOT_FOUND",
+    ),
+];
+
+/// Root fields that take nobody's id and answer with the caller's own; each has its own test below.
+const OWN: &[&str] = &["Query.viewer", "Query.conversations", "Mutation.createConversation"];
+
+/// Objects that have an owner, which are reached by id.
+const OWNED: &[&str] = &["Conversation", "Message"];
+
+async fn a_stranger_is_told_what_they_would_be_told_of_nothing(app: TestApp) {
+    let (ada, bob) = (app.client("ada"), app.client("bob"));
+    let target = adas(&ada).await;
+    let before = everything(&ada).await;
+    let covered: BTreeSet<&str> = CASES.iter().map(|case| case.0).chain(OWN.iter().copied()).collect();
+    let roots = fields(&ada, &["Query", "Mutation", "Subscription"]).await;
+    let all: BTreeSet<&str> = roots.keys().map(String::as_str).collect();
+    assert_eq!(covered, all, "every root field has a case and every case a field");
+    let nothing = Target::nothing();
+    for (field, document, variables, code) in CASES {
+        let answers = [&target, &nothing].map(|target| (target, variables(target)));
+        let mut told = Vec::new();
+        for (target, variables) in answers {
+            let answer = if field.starts_with("Subscription") {
+                let mut socket = app.socket("bob").await;
+                socket.subscribe("s", document, variables).await;
+                let answer = socket.receive().await;
+                json!({ "errors": answer["payload"] })
+            } else {
+                bob.run(document, variables).await.body
+            };
+            let found = answer["errors"][0]["extensions"]["code"].as_str().unwrap_or_default();
+            assert_eq!(found, *code, "{field}: {answer}");
+            told.push(target.hide(&answer));
+        }
+        assert_eq!(told[0], told[1], "{field}");
+    }
+    assert_eq!(everything(&ada).await, before, "and nothing has changed");
+}
+
+async fn a_stranger_reaches_no_field_of_an_object(app: TestApp) {
+    let (ada, bob) = (app.client("ada"), app.client("bob"));
+    let target = adas(&ada).await;
+    for (field, is_object) in fields(&ada, OWNED).await {
+        let (object, name) = field.split_once('.').unwrap();
+        let selection = if is_object { "{ __typename }" } else { "" };
+        let document =
+            format!("query($id: ID!) {{ node(id: $id) {{ ... on {object} {{ {name} {selection} }} }} }}");
+        let id = if object == "Message" { &target.message } else { &target.conversation };
+        let own = ada.data(&document, json!({ "id": id })).await;
+        assert!(own["node"].get(name).is_some(), "{field}: {own}");
+        assert_eq!(bob.data(&document, json!({ "id": id })).await, json!({ "node": null }), "{field}");
+    }
+}
+
+async fn a_strangers_lists_hold_only_their_own(app: TestApp) {
+    let (ada, bob) = (app.client("ada"), app.client("bob"));
+    let target = adas(&ada).await;
+    assert_eq!(bob.data("{ viewer { id } }", json!({})).await["viewer"]["id"], "bob");
+    let list = "query($after: String) { conversations(after: $after) { nodes { id } edges { cursor } } }";
+    let own = bob.new_conversation().await;
+    let data = bob.data(list, json!({})).await;
+    assert_eq!(data["conversations"]["nodes"], json!([{ "id": own }]));
+    // Ada's cursors are no places in bob's lists.
+    let cursor = ada.data(list, json!({})).await["conversations"]["edges"][0]["cursor"].clone();
+    assert_eq!(bob.fault(list, json!({ "after": cursor })).await.0, "BAD_USER_INPUT");
+    let messages = "query($id: ID!, $after: String) { conversation(id: $id) { messages(after: $after) { nodes { id } edges { cursor } } } }";
+    let data = ada.data(messages, json!({ "id": target.conversation })).await;
+    let cursor = &data["conversation"]["messages"]["edges"][0]["cursor"];
+    assert_eq!(bob.fault(messages, json!({ "id": own, "after": cursor })).await.0, "BAD_USER_INPUT");
+    let mut socket = app.socket("bob").await;
+    let follow = "subscription($id: ID!, $after: String) { messageAdded(conversationId: $id, after: $after) { cursor } }";
+    for (id, code) in [(&own, "BAD_USER_INPUT"), (&target.conversation, "NOT_FOUND")] {
+        socket.subscribe(code, follow, json!({ "id": id, "after": cursor })).await;
+        let refused = socket.receive().await;
+        assert_eq!(refused["payload"][0]["extensions"]["code"], code, "{refused}");
+    }
+}
+
+async fn ids_in_use_are_conflicts_that_tell_nothing(app: TestApp) {
+    let (ada, bob) = (app.client("ada"), app.client("bob"));
+    let target = adas(&ada).await;
+    let before = everything(&ada).await;
+    let create = "mutation($input: CreateConversationInput!) { createConversation(input: $input) { conversation { id } } }";
+    let told = ("CONFLICT".to_owned(), "the id has been used for something else".to_owned());
+    assert_eq!(bob.fault(create, json!({ "input": { "id": target.conversation } })).await, told);
+    let messages = json!([{ "id": target.message, "role": "USER", "content": "Hello" }]);
+    assert_eq!(bob.fault(create, json!({ "input": { "messages": messages } })).await, told);
+    let own = bob.new_conversation().await;
+    let append = json!({ "conversationId": own, "id": target.message, "role": "USER", "content": "Hello" });
+    assert_eq!(bob.fault(APPEND, json!({ "input": append })).await, told);
+    assert_eq!(everything(&ada).await, before);
+}
+
+async fn no_argument_header_or_claim_chooses_the_owner(app: TestApp) {
+    let (ada, bob) = (app.client("ada"), app.client("bob"));
+    let target = adas(&ada).await;
+    let body = json!({
+        "query": "query($id: ID!) { viewer { id } node(id: $id) { id } }",
+        "variables": { "id": target.conversation, "owner": "ada", "ownerId": "ada", "userId": "ada" },
+        "owner": "ada",
+        "viewer": "ada",
+        "extensions": { "owner": "ada", "sub": "ada" },
+    });
+    let mut request = bob.request(reqwest::Method::POST, "/graphql?owner=ada&user=ada&sub=ada").json(&body);
+    for header in
+        ["x-user", "x-user-id", "x-owner", "x-forwarded-user", "x-remote-user", "remote-user", "cookie"]
+    {
+        request = request.header(header, "ada");
+    }
+    let answer: Value = request.send().await.unwrap().json().await.unwrap();
+    assert_eq!(answer, json!({ "data": { "viewer": { "id": "bob" }, "node": null } }));
+    // No input has a field that names an owner.
+    let query = "{ __schema { types { name inputFields { name } fields { name args { name } } } } }";
+    let schema = ada.data(query, json!({})).await.to_string().to_lowercase();
+    for word in ["\"owner", "\"user\"", "\"userid", "\"sub\"", "\"tenant", "\"onbehalf"] {
+        assert!(!schema.contains(word), "{word}");
+    }
+}
+
+/// A conversation of ada's with a message.
+async fn adas(ada: &Client) -> Target {
+    let conversation = ada.new_conversation().await;
+    let message = ada.append(&conversation, "Ada's own").await["id"].as_str().unwrap().to_owned();
+    Target { conversation, message }
+}
+
+/// All that a viewer has, as they see it.
+async fn everything(client: &Client) -> Value {
+    let query = "{ conversations { nodes { id title metadata createdAt updatedAt messageCount
+        messages { nodes { id position role content metadata createdAt } } } } }";
+    client.data(query, json!({})).await
+}
+
+/// The fields of some types, "Type.field", and whether each gives an object.
+async fn fields(client: &Client, types: &[&str]) -> BTreeMap<String, bool> {
+    let query = "{ __schema { types { name fields { name type { ...T } } } } }
+        fragment T on __Type { kind ofType { kind ofType { kind ofType { kind } } } }";
+    let data = client.data(query, json!({})).await;
+    let mut fields = BTreeMap::new();
+    for object in data["__schema"]["types"].as_array().unwrap() {
+        let name = object["name"].as_str().unwrap();
+        for field in object["fields"].as_array().into_iter().flatten().filter(|_| types.contains(&name)) {
+            let kinds = field["type"].to_string();
+            let is_object = ["OBJECT", "INTERFACE", "UNION"].iter().any(|kind| kinds.contains(kind));
+            fields.insert(format!("{name}.{}", field["name"].as_str().unwrap()), is_object);
+        }
+    }
+    assert!(!fields.is_empty());
+    fields
+}

@@ -1,0 +1,159 @@
+//! Which way the arrows point, and how long a file may be.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What each module of the crate may use of the others. `model`, `clock` and `config` are leaves.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("main", &["cli"]),
+    (
+        "cli",
+        &[
+            "app",
+            "auth",
+            "clock",
+            "config",
+            "graphql",
+            "import",
+            "model",
+            "server",
+            "signals",
+            "store",
+            "telemetry",
+        ],
+    ),
+    ("app", &["auth", "clock", "config", "feed", "graphql", "server", "signals", "store"]),
+    ("import", &["model", "store"]),
+    ("server", &["auth", "clock", "graphql", "model", "store"]),
+    ("graphql", &["feed", "model", "store"]),
+    ("feed", &["model", "signals", "store"]),
+    ("store", &["clock", "model", "signals"]),
+    ("signals", &["model"]),
+    ("auth", &["model"]),
+    ("telemetry", &["config"]),
+    ("config", &[]),
+    ("clock", &["model"]),
+    ("model", &[]),
+];
+
+/// Crates that only some modules may know.
+const CRATES: &[(&str, &[&str])] = &[
+    ("axum", &["server"]),
+    ("tower_http", &["server"]),
+    ("async_graphql", &["graphql", "server"]),
+    ("sea_orm", &["store", "model"]),
+    ("sqlx", &["store", "signals"]),
+    ("jsonwebtoken", &["auth"]),
+    ("clap", &["cli", "main"]),
+];
+
+const LONGEST: usize = 400;
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+/// The code of each module of the crate, without comments and without its tests.
+fn modules() -> BTreeMap<String, Vec<(PathBuf, String)>> {
+    let mut modules: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    for path in sources(Path::new("src")) {
+        let inside = path.strip_prefix("src").unwrap();
+        let module = inside.components().next().unwrap().as_os_str().to_str().unwrap();
+        let module = module.trim_end_matches(".rs").to_owned();
+        if module == "lib" || path.file_name().is_some_and(|name| name == "tests.rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        let code =
+            code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+        modules.entry(module).or_default().push((path, code));
+    }
+    modules
+}
+
+/// Whether `code` names `prefix::…` as a path, `prefix` beginning a word.
+fn names(code: &str, prefix: &str) -> bool {
+    code.match_indices(prefix).any(|(at, _)| {
+        let before = code[..at].chars().next_back();
+        let after = code[at + prefix.len()..].chars().next();
+        before.is_none_or(|c| !c.is_alphanumeric() && c != '_')
+            && after.is_none_or(|c| !c.is_alphanumeric() && c != '_')
+    })
+}
+
+#[test]
+fn the_arrows_point_one_way() {
+    let modules = modules();
+    let known: Vec<&str> = ARROWS.iter().map(|(module, _)| *module).collect();
+    assert_eq!(modules.keys().map(String::as_str).collect::<Vec<_>>(), {
+        let mut sorted = known.clone();
+        sorted.sort_unstable();
+        sorted
+    });
+    for (module, allowed) in ARROWS {
+        for (path, code) in &modules[*module] {
+            for other in known.iter().filter(|other| *other != module && !allowed.contains(other)) {
+                for root in ["crate", "scrollback"] {
+                    let prefix = format!("{root}::{other}");
+                    assert!(!names(code, &prefix), "{} uses {prefix}", path.display());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_arrows_form_no_circle() {
+    let order: Vec<&str> = ARROWS.iter().map(|(module, _)| *module).collect();
+    let place = |module: &str| order.iter().position(|other| *other == module).unwrap();
+    let leaves = ["config", "clock", "model", "auth", "telemetry"];
+    for (module, allowed) in ARROWS {
+        for other in allowed.iter().filter(|other| !leaves.contains(other)) {
+            assert!(place(other) > place(module), "{module} -> {other}");
+        }
+    }
+}
+
+#[test]
+fn crates_are_known_where_they_belong() {
+    for (module, files) in modules() {
+        for (path, code) in files {
+            for (name, allowed) in CRATES {
+                let knows = names(&code, &format!("{name}::")) || names(&code, &format!("use {name}"));
+                assert!(!knows || allowed.contains(&module.as_str()), "{} knows {name}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn resolvers_know_no_entity_and_one_file_looks_into_the_context() {
+    for (path, code) in &modules()["graphql"] {
+        let is_door = path.ends_with("context.rs");
+        assert!(is_door || !names(code, ".data::<"), "{} looks into the context", path.display());
+    }
+}
+
+#[test]
+fn files_fit_in_the_head() {
+    let files = sources(Path::new("src"))
+        .into_iter()
+        .chain(sources(Path::new("tests")))
+        .chain(sources(Path::new("migration")));
+    for path in files {
+        let lines = fs::read_to_string(&path).unwrap().lines().count();
+        assert!(lines <= LONGEST, "{} has {lines} lines", path.display());
+    }
+}
