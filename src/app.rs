@@ -3,14 +3,16 @@
 use std::fs;
 
 use anyhow::{Context, bail};
+use tokio::net::TcpListener;
 
 use crate::auth::{Authenticator, Key, Rules, development_secret};
 use crate::clock::Clock;
-use crate::config::{Config, Mode};
+use crate::config::{self, Config, Mode, Secret};
 use crate::feed::Feed;
 use crate::graphql::Api;
+use crate::model::Timestamp;
 use crate::server::{self, Server};
-use crate::signals::Signals;
+use crate::signals::{self, Relay, Signals};
 use crate::store::{self, Store};
 
 /// Shortest secret that tokens may be signed with, in bytes (RFC 7518, 3.2).
@@ -23,25 +25,48 @@ pub struct App {
     config: Config,
     clock: Clock,
     feed: Feed,
+    /// Between replicas, where there can be several.
+    relay: Option<Relay>,
 }
 
 impl App {
-    /// Opens the database.
+    /// Opens the database, and hears from other replicas where there can be some.
     ///
     /// # Errors
-    /// It cannot be opened, or its schema is not this version's.
+    /// It cannot be opened, its schema is not this version's, or a setting is wrong.
     pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
-        let signals = Signals::default();
+        let nats = config.feed.signals.as_ref().map(Secret::expose);
+        let url = config.database_url();
+        let alone = nats.is_none() && !url.starts_with("postgres");
+        let signals = if alone { Signals::default() } else { Signals::between_replicas() };
         let store = Store::connect(&database(&config), clock.clone(), signals.clone()).await?;
-        let feed = Feed::new(signals, config.feed.poll);
-        Ok(Self { store, config, clock, feed })
+        let relay = match nats {
+            Some(url) => Some(signals::nats::relay(&signals, url).await.context("`feed.signals` is wrong")?),
+            None if alone => None,
+            None => Some(signals::postgres::relay(&signals, &url)?),
+        };
+        let feed = Feed::new(&signals, config.feed.poll);
+        Ok(Self { store, config, clock, feed, relay })
     }
 
-    /// A server over it.
+    /// Serves until `shutdown` resolves, and looks after the feed meanwhile.
     ///
     /// # Errors
-    /// The credentials' key cannot be used, or a setting is wrong.
-    pub fn server(&self) -> anyhow::Result<Server> {
+    /// A setting is wrong, or the listener fails.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> anyhow::Result<()> {
+        let server = self.server()?;
+        let trimming = tokio::spawn(trim(self.store, self.clock, self.config.feed));
+        let served = server.serve(listener, shutdown).await;
+        trimming.abort();
+        drop(self.relay);
+        served
+    }
+
+    fn server(&self) -> anyhow::Result<Server> {
         let authenticator = Authenticator::new(&key(&self.config)?, &rules(&self.config))?;
         let development = self.config.mode == Mode::Development;
         let api = Api::new(self.store.clone(), self.feed.clone(), development);
@@ -54,6 +79,20 @@ impl App {
             graphiql: development,
         };
         Server::new(api, self.store.clone(), authenticator, self.clock.clone(), settings)
+    }
+}
+
+/// Removes changes that are older than they are kept, again and again.
+async fn trim(store: Store, clock: Clock, feed: config::Feed) {
+    let keep = i64::try_from(feed.keep.as_micros()).unwrap_or(i64::MAX);
+    loop {
+        let before = Timestamp(clock.now().0.saturating_sub(keep));
+        match store.trim_changes(before).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "removed old changes"),
+            Err(error) => tracing::warn!(%error, "cannot remove old changes"),
+        }
+        tokio::time::sleep(feed.trim).await;
     }
 }
 

@@ -119,6 +119,15 @@ pub struct Feed {
     /// How often a subscription looks without having been woken.
     #[serde(deserialize_with = "value::duration")]
     pub poll: Duration,
+    /// A NATS that carries signals between replicas.
+    #[serde(deserialize_with = "value::optional")]
+    pub signals: Option<Secret>,
+    /// How long changes are kept.
+    #[serde(deserialize_with = "value::duration")]
+    pub keep: Duration,
+    /// How often old changes are removed.
+    #[serde(deserialize_with = "value::duration")]
+    pub trim: Duration,
 }
 
 /// What is written about all this.

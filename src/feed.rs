@@ -1,29 +1,60 @@
 //! Following: what was committed, from a place on, each thing once and in order.
 //!
-//! The database is the truth. A follower first registers for signals, then reads from its place to
-//! the end in pages, then waits for a signal and reads on. So nothing falls between the reading and
-//! the waiting, and a lost signal costs at most the poll that stands behind it.
+//! The database is the truth. A follower first reads from its place to the end, in pages and at its
+//! own speed; then it joins the reader that all followers of the same thing share in this process.
+//! The reader registers for signals, reads from where it stands to the end, waits for a signal, reads
+//! on. So nothing falls between the reading and the waiting, and a lost signal costs at most the poll
+//! that stands behind it.
+//!
+//! A follower that does not keep up has a bounded queue. Past it, its following ends with the place
+//! to resume from; the others notice nothing. While the database is away, readers wait for it.
+//!
+//! Ownership is part of every read, so following ends when ownership does.
 
-use std::collections::VecDeque;
+mod follow;
+mod hub;
+mod source;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{Stream, stream};
+use futures_util::Stream;
 
-use crate::model::{ConversationId, End, Invalid, MAX_PAGE, Message, Page, Range};
-use crate::signals::{Listener, Signals, Topic};
-use crate::store::{Result, Scoped};
+use crate::model::{Committed, ConversationId, Invalid, Message};
+use crate::signals::Signals;
+use crate::store::{self, Scoped};
+use follow::follow;
+use hub::Hub;
+use source::{Changes, Messages};
+
+/// Why following ended.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// The store failed, or refused.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The follower did not keep up. It has everything up to this place.
+    #[error("the subscriber did not keep up: resume from the cursor")]
+    Behind(i64),
+}
+
+/// What following gives.
+pub type Result<T> = std::result::Result<T, Error>;
 
 /// The readers behind subscriptions.
 #[derive(Clone)]
 pub struct Feed {
-    signals: Signals,
-    poll: Duration,
+    messages: Arc<Hub<Messages>>,
+    changes: Arc<Hub<Changes>>,
 }
 
 impl Feed {
     /// A feed that is woken by `signals`, and looks every `poll` without having been woken.
-    pub fn new(signals: Signals, poll: Duration) -> Self {
-        Self { signals, poll }
+    pub fn new(signals: &Signals, poll: Duration) -> Self {
+        Self {
+            messages: Arc::new(Hub::new(signals.clone(), poll)),
+            changes: Arc::new(Hub::new(signals.clone(), poll)),
+        }
     }
 
     /// The messages of a conversation after a position (without one: from now on), then new ones as
@@ -37,60 +68,34 @@ impl Feed {
         scope: &Scoped,
         conversation: ConversationId,
         after: Option<i64>,
-    ) -> Result<impl Stream<Item = Result<Message>> + use<>> {
-        let listener = self.signals.listen(Topic::Conversation(conversation));
+    ) -> Result<impl Stream<Item = Result<Arc<Message>>> + Send + use<>> {
         let last = scope.last_position(conversation).await?;
         if after.is_some_and(|after| after > last) {
-            return Err(Invalid::new("after", "must be a cursor of this list").into());
+            return Err(store::Error::from(Invalid::new("after", "must be a cursor of this list")).into());
         }
-        let follower = Follower {
-            scope: scope.clone(),
-            conversation,
-            position: after.unwrap_or(last),
-            read: VecDeque::new(),
-            at_end: false,
-            listener,
-            poll: self.poll,
-        };
-        Ok(stream::try_unfold(follower, |mut follower| async move {
-            Ok(follower.next().await?.map(|message| (message, follower)))
-        }))
+        let source = Messages::new(scope.clone(), conversation);
+        let place = after.unwrap_or(last);
+        Ok(follow(self.messages.clone(), source, place, place == last))
     }
-}
 
-struct Follower {
-    scope: Scoped,
-    conversation: ConversationId,
-    /// Of the last message that was read.
-    position: i64,
-    /// Read and not yet handed on.
-    read: VecDeque<Message>,
-    /// The last page was not full: read on only after a signal.
-    at_end: bool,
-    listener: Listener,
-    poll: Duration,
-}
-
-impl Follower {
-    async fn next(&mut self) -> Result<Option<Message>> {
-        loop {
-            if let Some(message) = self.read.pop_front() {
-                return Ok(Some(message));
+    /// The changes of everything the owner has after a revision (without one: from now on), then new
+    /// ones as they are committed.
+    ///
+    /// # Errors
+    /// - `Expired`: what came after it is no longer kept.
+    /// - `Invalid`: `after` is ahead of the feed.
+    pub async fn changes(
+        &self,
+        scope: &Scoped,
+        after: Option<i64>,
+    ) -> Result<impl Stream<Item = Result<Committed>> + Send + use<>> {
+        let place = match after {
+            Some(after) => {
+                scope.changes(after, 1).await?;
+                after
             }
-            if self.at_end {
-                // Either way it is time to look: a signal came, or perhaps one was lost.
-                let _ = tokio::time::timeout(self.poll, self.listener.signalled()).await;
-            }
-            let range = Range { after: Some(self.position), before: None };
-            let page = Page { end: End::First, size: MAX_PAGE };
-            let slice = self.scope.messages(self.conversation, range, page).await?;
-            self.at_end = !slice.has_next;
-            match slice.items.last() {
-                Some(newest) => self.position = newest.position,
-                None if self.scope.conversation(self.conversation).await?.is_none() => return Ok(None),
-                None => {}
-            }
-            self.read.extend(slice.items);
-        }
+            None => scope.revision().await?,
+        };
+        Ok(follow(self.changes.clone(), Changes::new(scope.clone()), place, after.is_none()))
     }
 }

@@ -7,6 +7,7 @@
 
 mod api;
 mod argument;
+mod change;
 mod connection;
 mod context;
 mod conversation;
@@ -21,12 +22,12 @@ mod viewer;
 
 use async_graphql::{MergedObject, SDLExportOptions, Schema, SchemaBuilder};
 
-pub use api::{Api, Operation, RequestId};
+pub use api::{Api, Event, Operation, RequestId};
 pub use error::{Code, error_response};
 
 /// Where reading begins.
 #[derive(MergedObject, Default)]
-struct Query(viewer::ViewerQuery, node::NodeQuery, conversation::ConversationQuery);
+struct Query(viewer::ViewerQuery, node::NodeQuery, conversation::ConversationQuery, change::ChangeQuery);
 
 /// Where writing begins. Every mutation may be repeated safely.
 #[derive(MergedObject, Default)]

@@ -16,7 +16,7 @@ mod page;
 mod time;
 mod viewer;
 
-pub use change::{Change, ChangeKind};
+pub use change::{Change, ChangeKind, Committed};
 pub use content::{Content, MAX_CONTENT_BYTES, MAX_TITLE_BYTES, Title};
 pub use conversation::{
     Conversation, ConversationFilter, ConversationOrder, ConversationPatch, NewConversation,

@@ -2,7 +2,7 @@
 //!
 //! Identity is settled here, from the credentials alone, before anything else looks at a request.
 //! The transports follow their specifications where async-graphql's own do not: GraphQL over HTTP
-//! (`http`), graphql-transport-ws (`websocket`).
+//! (`http`), graphql-transport-ws (`websocket`), GraphQL over SSE (`sse`).
 
 mod body;
 mod graphiql;
@@ -10,6 +10,7 @@ mod health;
 mod http;
 mod negotiate;
 mod shutdown;
+mod sse;
 mod websocket;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use tower_http::cors::CorsLayer;
 use crate::auth::Authenticator;
 use crate::clock::Clock;
 use crate::graphql::{Api, RequestId};
+use crate::model::Viewer;
 use crate::store::Store;
 
 pub use shutdown::terminated;
@@ -144,7 +146,29 @@ impl Server {
     }
 }
 
+/// The credentials of sockets and streams that never end: near enough to be added to an instant.
+const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
 impl Shared {
+    /// How long the viewer's credentials still hold.
+    fn time_left(&self, viewer: &Viewer) -> Duration {
+        viewer.expires_at.map_or(NEVER, |at| {
+            let micros = at.0.saturating_sub(self.clock.now().0);
+            Duration::from_micros(u64::try_from(micros).unwrap_or_default()).min(NEVER)
+        })
+    }
+
+    /// Resolves when the viewer's credentials end or the shutdown begins.
+    fn ended(&self, viewer: &Viewer) -> impl Future<Output = ()> + Send + use<> {
+        let (closing, left) = (self.closing.clone(), self.time_left(viewer));
+        async move {
+            tokio::select! {
+                () = closing.cancelled() => {}
+                () = tokio::time::sleep(left) => {}
+            }
+        }
+    }
+
     fn new_request(&self) -> RequestId {
         RequestId(self.clock.new_id())
     }
@@ -158,7 +182,7 @@ fn cors(origins: &[String]) -> anyhow::Result<CorsLayer> {
     Ok(CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::POST])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT, sse::LAST_EVENT_ID])
         .expose_headers([http::REQUEST_ID])
         .max_age(Duration::from_secs(3600)))
 }

@@ -1,15 +1,29 @@
 //! Signals: "look, something was committed". Never the thing itself.
 //!
 //! The database is the truth; a signal only wakes those who wait for news of a topic. Signals are
-//! coalesced, may come late, twice or for nothing, and are sent after the commit. Who is woken
-//! reads the database from where it stands, so a lost signal costs time and never a message.
+//! coalesced, may come late, twice or for nothing, and are sent after the commit, outside its
+//! transaction (inside, PostgreSQL's NOTIFY takes a lock that all commits share). Who is woken reads
+//! the database from where it stands, so a lost signal costs time and never a message.
+//!
+//! Within the process signals are always delivered directly. Between replicas they travel over
+//! PostgreSQL's LISTEN and NOTIFY ([`postgres`]) or over NATS ([`nats`]); when such a connection was
+//! lost and is back, everybody is woken.
+
+pub mod nats;
+pub mod postgres;
+
+mod outbox;
+mod wire;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use sha2::{Digest, Sha256};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::model::{ConversationId, OwnerId};
+use outbox::Outbox;
 
 /// What there may be news of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -20,33 +34,87 @@ pub enum Topic {
     Account(OwnerId),
 }
 
-/// Wakes who waits in this process. Clones share the waiting.
+/// A topic as it travels: short, and telling nothing. Two topics that share a key wake each other.
+type Key = u64;
+
+impl Topic {
+    fn key(&self) -> Key {
+        let mut hash = Sha256::new();
+        match self {
+            Self::Conversation(id) => {
+                hash.update([1]);
+                hash.update(id.0);
+            }
+            Self::Account(owner) => {
+                hash.update([2]);
+                hash.update(owner.as_str());
+            }
+        }
+        hash.finalize()[..8].iter().fold(0, |key, byte| (key << 8) | Key::from(*byte))
+    }
+}
+
+/// Wakes who waits, here and on other replicas. Clones share the waiting.
 #[derive(Clone, Default)]
-pub struct Signals(Arc<Mutex<HashMap<Topic, watch::Sender<()>>>>);
+pub struct Signals(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    topics: Mutex<HashMap<Key, watch::Sender<()>>>,
+    /// What other replicas shall hear; `None` when there are none.
+    outbox: Option<Outbox>,
+}
+
+/// Keeps the connections to other replicas; they end when it is dropped.
+pub struct Relay {
+    _tasks: JoinSet<()>,
+}
 
 impl Signals {
-    /// Starts listening. Everything committed from now on will wake the listener.
-    pub fn listen(&self, topic: Topic) -> Listener {
-        let receiver = self.topics().entry(topic.clone()).or_insert_with(|| watch::channel(()).0).subscribe();
-        Listener { signals: self.clone(), topic, receiver }
+    /// Signals that other replicas shall hear, once a relay takes them there.
+    pub fn between_replicas() -> Self {
+        Self(Arc::new(Inner { topics: Mutex::default(), outbox: Some(Outbox::default()) }))
     }
 
-    /// Wakes who listens to `topic`.
+    /// Starts listening. Everything committed from now on will wake the listener.
+    pub fn listen(&self, topic: &Topic) -> Listener {
+        let key = topic.key();
+        let receiver = self.topics().entry(key).or_insert_with(|| watch::channel(()).0).subscribe();
+        Listener { signals: self.clone(), key, receiver }
+    }
+
+    /// Wakes who listens to `topic`, here and on other replicas.
     pub fn signal(&self, topic: &Topic) {
-        if let Some(sender) = self.topics().get(topic) {
+        let key = topic.key();
+        self.deliver(key);
+        if let Some(outbox) = &self.0.outbox {
+            outbox.push(key);
+        }
+    }
+
+    /// Wakes who listens here.
+    fn deliver(&self, key: Key) {
+        if let Some(sender) = self.topics().get(&key) {
             sender.send_replace(());
         }
     }
 
-    fn topics(&self) -> MutexGuard<'_, HashMap<Topic, watch::Sender<()>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Wakes everybody here: signals may have been lost.
+    fn deliver_all(&self) {
+        for sender in self.topics().values() {
+            sender.send_replace(());
+        }
+    }
+
+    fn topics(&self) -> MutexGuard<'_, HashMap<Key, watch::Sender<()>>> {
+        self.0.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Waits for news of one topic.
 pub struct Listener {
     signals: Signals,
-    topic: Topic,
+    key: Key,
     receiver: watch::Receiver<()>,
 }
 
@@ -63,8 +131,8 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         let mut topics = self.signals.topics();
-        if topics.get(&self.topic).is_some_and(|sender| sender.receiver_count() <= 1) {
-            topics.remove(&self.topic);
+        if topics.get(&self.key).is_some_and(|sender| sender.receiver_count() <= 1) {
+            topics.remove(&self.key);
         }
     }
 }
@@ -77,17 +145,26 @@ mod tests {
     async fn a_signal_before_the_wait_is_not_lost_and_the_last_listener_cleans_up() {
         let signals = Signals::default();
         let topic = Topic::Account(OwnerId::new("ada").unwrap());
-        let mut one = signals.listen(topic.clone());
-        let mut two = signals.listen(topic.clone());
+        let mut one = signals.listen(&topic);
+        let mut two = signals.listen(&topic);
         signals.signal(&topic);
         signals.signal(&topic);
         one.signalled().await;
         two.signalled().await;
         drop(one);
-        signals.signal(&topic);
+        signals.deliver_all();
         two.signalled().await;
         drop(two);
         assert!(signals.topics().is_empty());
         signals.signal(&topic);
+    }
+
+    #[test]
+    fn topics_are_told_apart() {
+        let id = uuid::Uuid::from_u128(7);
+        let conversation = Topic::Conversation(ConversationId(id));
+        let account = Topic::Account(OwnerId::new(id.to_string()).unwrap());
+        assert_ne!(conversation.key(), account.key());
+        assert_eq!(conversation.key(), Topic::Conversation(ConversationId(id)).key());
     }
 }

@@ -7,6 +7,7 @@
 //!
 //! On SQLite one connection writes and several read; PostgreSQL has one pool for both.
 
+mod changes;
 mod connect;
 mod conversations;
 mod entity;

@@ -50,6 +50,8 @@ pub(super) struct SettingArguments {
     database_url: Option<String>,
     #[arg(skip)]
     listen: Option<String>,
+    #[arg(skip)]
+    signals: Option<String>,
 }
 
 #[derive(Debug, Args, Default)]
@@ -57,6 +59,9 @@ pub(super) struct ServeArguments {
     /// Address and port to listen on
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
+    /// What carries signals between replicas: nats://host:4222 (default: PostgreSQL itself)
+    #[arg(long, value_name = "URL")]
+    signals: Option<String>,
     /// Print a token for this user at the start, for a first try (development only)
     #[arg(long, value_name = "USER")]
     pub(super) token_for: Option<String>,
@@ -116,7 +121,8 @@ impl Arguments {
         let mut settings = self.settings;
         let command = self.command.unwrap_or(Command::Serve(self.serve));
         if let Command::Serve(serve) = &command {
-            settings.listen = serve.listen.clone();
+            settings.listen.clone_from(&serve.listen);
+            settings.signals.clone_from(&serve.signals);
         }
         (command, settings)
     }
@@ -130,6 +136,7 @@ impl SettingArguments {
             ("data_dir", self.data_dir),
             ("database.url", self.database_url),
             ("server.listen", self.listen),
+            ("feed.signals", self.signals),
         ];
         (self.config, flags.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
     }

@@ -23,7 +23,6 @@ const FIRST_TOKEN: Duration = Duration::from_secs(24 * 3600);
 pub(super) async fn serve(config: Config, arguments: ServeArguments) -> anyhow::Result<()> {
     let stopped = terminated();
     let app = App::open(config.clone(), Clock::system()).await?;
-    let server = app.server()?;
     let wanted = config.server.listen;
     let listener = TcpListener::bind(wanted).await.with_context(|| format!("cannot listen on {wanted}"))?;
     let address = listener.local_addr()?;
@@ -38,7 +37,7 @@ pub(super) async fn serve(config: Config, arguments: ServeArguments) -> anyhow::
     } else if config.mode == Mode::Development {
         println!("GraphiQL: http://{address}/ (`scrollback token --user ada` prints a token)");
     }
-    server.serve(listener, stopped).await
+    app.serve(listener, stopped).await
 }
 
 pub(super) async fn migrate(config: Config, arguments: MigrateArguments) -> anyhow::Result<()> {

@@ -7,7 +7,7 @@ use async_graphql::{Request, Response, Schema};
 use futures_util::{Stream, StreamExt};
 use uuid::Uuid;
 
-use super::context::Asked;
+use super::context::{Asked, Following};
 use super::error::{self, Code, complete, error_response};
 use super::loaders::Loaders;
 use super::subscription::Subscription;
@@ -85,27 +85,41 @@ impl Api {
 
     /// Runs a query or a mutation.
     pub async fn execute(&self, viewer: &Viewer, operation: Operation, id: RequestId) -> Response {
-        let mut response = self.schema.execute(self.request(viewer, operation)).await;
+        let request = self.request(viewer, operation, Following::default());
+        let mut response = self.schema.execute(request).await;
         complete(&mut response, id);
         response
     }
 
-    /// Runs any operation as a stream: a subscription's events, or the one response of the others.
+    /// Runs any operation as a stream: a subscription's events, or the one response of the others. A
+    /// subscription that can be resumed begins after `resume`, whatever its argument says.
     pub fn stream(
         &self,
         viewer: &Viewer,
         operation: Operation,
         id: RequestId,
-    ) -> impl Stream<Item = Response> + Send + use<> {
-        self.schema.execute_stream(self.request(viewer, operation)).map(move |mut response| {
+        resume: Option<String>,
+    ) -> impl Stream<Item = Event> + Send + use<> {
+        let following = Following::resuming(resume);
+        let request = self.request(viewer, operation, following.clone());
+        self.schema.execute_stream(request).map(move |mut response| {
             complete(&mut response, id);
-            response
+            Event { response, cursor: following.take_cursor() }
         })
     }
 
-    fn request(&self, viewer: &Viewer, operation: Operation) -> Request {
+    fn request(&self, viewer: &Viewer, operation: Operation, following: Following) -> Request {
         let store = self.store.viewed_by(viewer);
         let loaders = Loaders::new(&store);
-        operation.request.data(Asked { viewer: viewer.clone(), store, loaders, feed: self.feed.clone() })
+        let feed = self.feed.clone();
+        operation.request.data(Asked { viewer: viewer.clone(), store, loaders, feed, following })
     }
+}
+
+/// One response of a stream.
+pub struct Event {
+    /// The response.
+    pub response: Response,
+    /// Where to resume after it, if the subscription can be.
+    pub cursor: Option<String>,
 }

@@ -36,6 +36,9 @@ pub(super) struct ConversationConnection {
     edges: Vec<ConversationEdge>,
     nodes: Vec<Conversation>,
     page_info: PageInfo,
+    /// Where to start `changes` so that nothing is missed after this page: it was read before the
+    /// page was.
+    change_cursor: String,
 }
 
 /// A conversation and its place in the list.
@@ -46,7 +49,11 @@ pub(super) struct ConversationEdge {
 }
 
 impl ConversationConnection {
-    pub(super) fn new(slice: Slice<model::Conversation>, order: ConversationOrder) -> Self {
+    pub(super) fn new(
+        slice: Slice<model::Conversation>,
+        order: ConversationOrder,
+        change_cursor: String,
+    ) -> Self {
         let cursor = |conversation: &model::Conversation| {
             cursor::of_conversation(
                 &conversation.owner,
@@ -65,6 +72,7 @@ impl ConversationConnection {
                 })
                 .collect(),
             nodes: slice.items.into_iter().map(Conversation::from).collect(),
+            change_cursor,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The one door to async-graphql's context.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use async_graphql::Context;
 
 use super::loaders::Loaders;
@@ -13,6 +15,31 @@ pub(super) struct Asked {
     pub(super) store: Scoped,
     pub(super) loaders: Loaders,
     pub(super) feed: Feed,
+    pub(super) following: Following,
+}
+
+/// Where a subscription stands, shared with the transport that carries it.
+#[derive(Clone, Default)]
+pub(super) struct Following {
+    /// The cursor the transport says to resume from; it wins over the argument, which a client that
+    /// reconnects by itself repeats unchanged.
+    pub(super) resume: Option<String>,
+    /// The cursor of the event that is being answered.
+    cursor: Arc<Mutex<Option<String>>>,
+}
+
+impl Following {
+    pub(super) fn resuming(resume: Option<String>) -> Self {
+        Self { resume, cursor: Arc::default() }
+    }
+
+    pub(super) fn reached(&self, cursor: &str) {
+        *self.cursor.lock().unwrap_or_else(PoisonError::into_inner) = Some(cursor.to_owned());
+    }
+
+    pub(super) fn take_cursor(&self) -> Option<String> {
+        self.cursor.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 /// Typed access to what an operation was given.
@@ -32,6 +59,11 @@ pub(super) trait ContextExt {
     /// Batched reads of what the viewer owns.
     fn loaders(&self) -> Result<&Loaders> {
         Ok(&self.asked()?.loaders)
+    }
+
+    /// Where the subscription stands.
+    fn following(&self) -> Result<&Following> {
+        Ok(&self.asked()?.following)
     }
 
     /// The readers behind subscriptions.

@@ -138,8 +138,11 @@ impl ConversationQuery {
             after: after.map(|text| key("after", text)).transpose()?,
             before: before.map(|text| key("before", text)).transpose()?,
         };
+        // Before the page, so that whatever the page lacks comes after the cursor.
+        let wanted = ctx.look_ahead().field("changeCursor").exists();
+        let revision = if wanted { ctx.store()?.revision().await? } else { 0 };
         let slice = ctx.store()?.conversations(&filter, order, range, page).await?;
-        Ok(ConversationConnection::new(slice, order))
+        Ok(ConversationConnection::new(slice, order, cursor::of_change(owner, revision)))
     }
 }
 

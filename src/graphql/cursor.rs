@@ -13,6 +13,7 @@ use crate::model::{ConversationId, ConversationOrder, Invalid, OwnerId, Timestam
 
 const MESSAGE: u8 = 1;
 const CONVERSATION: u8 = 2;
+const CHANGE: u8 = 3;
 
 /// A place among the messages of a conversation.
 pub(super) fn of_message(conversation: ConversationId, position: i64) -> String {
@@ -55,14 +56,33 @@ pub(super) fn conversation(
     Ok((Timestamp(i64_from(time)), ConversationId(id)))
 }
 
+/// A place among an owner's changes.
+pub(super) fn of_change(owner: &OwnerId, revision: i64) -> String {
+    encode(CHANGE, &[&owner_tag(owner, CHANGE), &revision.to_be_bytes()])
+}
+
+/// The revision a cursor stands for among this owner's changes.
+pub(super) fn change(argument: &str, cursor: &str, owner: &OwnerId) -> Result<i64, Invalid> {
+    let bytes: [u8; 16] = decode(CHANGE, cursor).ok_or_else(|| wrong(argument))?;
+    let (tag, revision) = bytes.split_at(8);
+    if tag != owner_tag(owner, CHANGE) {
+        return Err(wrong(argument));
+    }
+    Ok(i64_from(revision))
+}
+
 fn wrong(argument: &str) -> Invalid {
     Invalid::new(argument, "must be a cursor of this list")
 }
 
 /// Tells one owner's list in one order from all others.
 fn list_tag(owner: &OwnerId, order: ConversationOrder) -> [u8; 8] {
+    owner_tag(owner, order as u8)
+}
+
+fn owner_tag(owner: &OwnerId, kind: u8) -> [u8; 8] {
     let mut hash = Sha256::new();
-    hash.update([order as u8]);
+    hash.update([kind]);
     hash.update(owner.as_str());
     let mut tag = [0; 8];
     tag.copy_from_slice(&hash.finalize()[..8]);
@@ -116,6 +136,14 @@ mod tests {
             prop_assert!(conversation("after", &cursor, &stranger, order).is_err());
             prop_assert!(conversation("after", &cursor, &owner, ConversationOrder::CreatedAscending).is_err());
             prop_assert!(message("after", &cursor, key.1).is_err());
+        }
+
+        #[test]
+        fn a_change_cursor_holds_its_revision(owner in "[a-z]{1,9}", revision: i64) {
+            let (owner, stranger) = (OwnerId::new(owner).unwrap(), OwnerId::new("Bob").unwrap());
+            let cursor = of_change(&owner, revision);
+            prop_assert_eq!(change("after", &cursor, &owner), Ok(revision));
+            prop_assert!(change("after", &cursor, &stranger).is_err());
         }
 
         #[test]

@@ -32,6 +32,10 @@ pub enum Code {
     PayloadTooLarge,
     /// The request is not a GraphQL request.
     BadRequest,
+    /// The feed of changes no longer reaches back so far.
+    CursorExpired,
+    /// A subscriber did not keep up.
+    SlowConsumer,
     /// The database cannot be reached just now.
     Unavailable,
     /// A fault of the server.
@@ -52,6 +56,8 @@ impl Code {
             Self::QueryTooComplex => "QUERY_TOO_COMPLEX",
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             Self::BadRequest => "BAD_REQUEST",
+            Self::CursorExpired => "CURSOR_EXPIRED",
+            Self::SlowConsumer => "SLOW_CONSUMER",
             Self::Unavailable => "UNAVAILABLE",
             Self::Internal => "INTERNAL_SERVER_ERROR",
         }
@@ -81,15 +87,41 @@ pub(super) fn complete(response: &mut Response, request: RequestId) {
     }
 }
 
+/// Why a subscription ended.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(super) enum FollowError {
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// It has everything up to this cursor.
+    #[error("the subscriber did not keep up: resume from the cursor")]
+    Behind { cursor: String },
+}
+
 fn complete_one(error: &mut ServerError, request: RequestId) {
-    let source = error.source.clone();
-    let Some(source) = source.as_deref().and_then(|source| source.downcast_ref::<store::Error>()) else {
-        set_code(error, code_without_source(error));
-        return;
-    };
-    match source {
+    let source = error.source.take();
+    let source = source.as_deref();
+    if let Some(failure) = source.and_then(|source| source.downcast_ref::<FollowError>()) {
+        match failure {
+            FollowError::Store(failure) => complete_store(error, failure, request),
+            FollowError::Behind { cursor } => {
+                set_code(error, Code::SlowConsumer);
+                extend(error, "cursor", Value::from(cursor.as_str()));
+                extend(error, "retryable", Value::from(true));
+            }
+        }
+    } else if let Some(failure) = source.and_then(|source| source.downcast_ref::<store::Error>()) {
+        complete_store(error, failure, request);
+    } else {
+        let code = code_without_source(error);
+        set_code(error, code);
+    }
+}
+
+fn complete_store(error: &mut ServerError, failure: &store::Error, request: RequestId) {
+    match failure {
         store::Error::NotFound(_) => set_code(error, Code::NotFound),
         store::Error::Conflict => set_code(error, Code::Conflict),
+        store::Error::Expired => set_code(error, Code::CursorExpired),
         store::Error::Invalid(invalid) => {
             set_code(error, Code::BadUserInput);
             extend(error, "argument", Value::from(invalid.argument.as_str()));

@@ -8,13 +8,14 @@ use std::collections::HashMap;
 use dataloader::BatchFn;
 use dataloader::non_cached::Loader;
 
-use crate::model::{Conversation, ConversationId, Message, Page, Slice};
+use crate::model::{Conversation, ConversationId, Message, MessageId, Page, Slice};
 use crate::store::{Error, Result, Scoped};
 
 /// The loaders of one request.
 pub(super) struct Loaders {
     conversations: Loader<ConversationId, Result<Option<Conversation>>, Conversations>,
-    messages: Loader<(ConversationId, Page), Result<Slice<Message>>, Messages>,
+    messages: Loader<MessageId, Result<Option<Message>>, Messages>,
+    pages: Loader<PageKey, Result<Slice<Message>>, Pages>,
 }
 
 impl Loaders {
@@ -23,18 +24,28 @@ impl Loaders {
         Self {
             conversations: Loader::new(Conversations(store.clone())),
             messages: Loader::new(Messages(store.clone())),
+            pages: Loader::new(Pages(store.clone())),
         }
     }
 
-    /// A conversation.
+    /// A conversation, if there is one.
+    pub(super) async fn find_conversation(&self, id: ConversationId) -> Result<Option<Conversation>> {
+        self.conversations.try_load(id).await.unwrap_or_else(|error| Err(lost(&error)))
+    }
+
+    /// A conversation that must be there.
     pub(super) async fn conversation(&self, id: ConversationId) -> Result<Conversation> {
-        let found = self.conversations.try_load(id).await.unwrap_or_else(|error| Err(lost(&error)))?;
-        found.ok_or(Error::NotFound("conversation"))
+        self.find_conversation(id).await?.ok_or(Error::NotFound("conversation"))
+    }
+
+    /// A message, if there is one.
+    pub(super) async fn find_message(&self, id: MessageId) -> Result<Option<Message>> {
+        self.messages.try_load(id).await.unwrap_or_else(|error| Err(lost(&error)))
     }
 
     /// The first or last messages of a conversation.
     pub(super) async fn messages(&self, conversation: ConversationId, page: Page) -> Result<Slice<Message>> {
-        self.messages.try_load((conversation, page)).await.unwrap_or_else(|error| Err(lost(&error)))
+        self.pages.try_load((conversation, page)).await.unwrap_or_else(|error| Err(lost(&error)))
     }
 }
 
@@ -59,11 +70,22 @@ impl BatchFn<ConversationId, Result<Option<Conversation>>> for Conversations {
 
 struct Messages(Scoped);
 
-type MessagesKey = (ConversationId, Page);
+impl BatchFn<MessageId, Result<Option<Message>>> for Messages {
+    async fn load(&mut self, ids: &[MessageId]) -> HashMap<MessageId, Result<Option<Message>>> {
+        match self.0.messages_by_id(ids).await {
+            Ok(mut found) => ids.iter().map(|id| (*id, Ok(found.remove(id)))).collect(),
+            Err(error) => ids.iter().map(|id| (*id, Err(error.clone()))).collect(),
+        }
+    }
+}
 
-impl BatchFn<MessagesKey, Result<Slice<Message>>> for Messages {
+struct Pages(Scoped);
+
+type PageKey = (ConversationId, Page);
+
+impl BatchFn<PageKey, Result<Slice<Message>>> for Pages {
     /// One statement for each kind of page: the same field is asked of all its siblings alike.
-    async fn load(&mut self, keys: &[MessagesKey]) -> HashMap<MessagesKey, Result<Slice<Message>>> {
+    async fn load(&mut self, keys: &[PageKey]) -> HashMap<PageKey, Result<Slice<Message>>> {
         let mut by_page: HashMap<Page, Vec<ConversationId>> = HashMap::new();
         for (conversation, page) in keys {
             by_page.entry(*page).or_default().push(*conversation);

@@ -4,10 +4,14 @@ use async_graphql::{Context, ID};
 use futures_util::{Stream, StreamExt};
 
 use super::argument;
+use super::change::Change;
 use super::connection::MessageEdge;
 use super::context::ContextExt;
 use super::cursor;
-use crate::store::Result;
+use super::error::FollowError;
+use crate::feed;
+use crate::model::Message;
+use crate::store;
 
 /// Where following begins.
 pub(super) struct Subscription;
@@ -15,17 +19,57 @@ pub(super) struct Subscription;
 #[async_graphql::Subscription]
 impl Subscription {
     /// New messages in a conversation: first those after `after` from the database, then live, each
-    /// exactly once, in order of position. Without `after`: from now on. Ends when the conversation
-    /// is deleted. Error NOT_FOUND when it is not the viewer's.
+    /// exactly once, in order of position, across reconnects, restarts and replicas. Without `after`:
+    /// from now on. Ends when the conversation is deleted. Error NOT_FOUND when it is not the
+    /// viewer's.
     async fn message_added(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which conversation to follow.")] conversation_id: ID,
         #[graphql(desc = "A message cursor: an edge's, or a page's endCursor.")] after: Option<String>,
-    ) -> Result<impl Stream<Item = Result<MessageEdge>> + use<>> {
-        let conversation = argument::conversation_id("conversationId", &conversation_id)?;
-        let after = after.map(|text| cursor::message("after", &text, conversation)).transpose()?;
-        let messages = ctx.feed()?.messages(ctx.store()?, conversation, after).await?;
-        Ok(messages.map(|message| message.map(MessageEdge::from)))
+    ) -> Result<impl Stream<Item = Result<MessageEdge, FollowError>> + use<>, FollowError> {
+        let conversation =
+            argument::conversation_id("conversationId", &conversation_id).map_err(store::Error::from)?;
+        let following = ctx.following()?.clone();
+        let position = |text: String| cursor::message("after", &text, conversation);
+        let after =
+            following.resume.clone().or(after).map(position).transpose().map_err(store::Error::from)?;
+        let place = move |position| cursor::of_message(conversation, position);
+        let messages = ctx.feed()?.messages(ctx.store()?, conversation, after).await;
+        Ok(messages.map_err(|error| failure(error, place))?.map(move |message| {
+            let message = message.map_err(|error| failure(error, place))?;
+            following.reached(&place(message.position));
+            Ok(MessageEdge::from(Message::clone(&message)))
+        }))
+    }
+
+    /// Everything that changes for the viewer, in commit order, each exactly once; resumable like
+    /// `messageAdded`. Without `after`: from now on. Error CURSOR_EXPIRED when the feed no longer
+    /// reaches back so far: read again, then subscribe.
+    async fn changes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The cursor of a change, or a connection's changeCursor.")] after: Option<String>,
+    ) -> Result<impl Stream<Item = Result<Change, FollowError>> + use<>, FollowError> {
+        let owner = ctx.viewer()?.owner.clone();
+        let following = ctx.following()?.clone();
+        let revision = |text: String| cursor::change("after", &text, &owner);
+        let after =
+            following.resume.clone().or(after).map(revision).transpose().map_err(store::Error::from)?;
+        let changes = ctx.feed()?.changes(ctx.store()?, after).await;
+        let place = move |revision| cursor::of_change(&owner, revision);
+        let owner = ctx.viewer()?.owner.clone();
+        Ok(changes.map_err(|error| failure(error, &place))?.map(move |change| {
+            let change = change.map_err(|error| failure(error, &place))?;
+            following.reached(&place(change.revision));
+            Ok(Change::new(&owner, change)?)
+        }))
+    }
+}
+
+fn failure(error: feed::Error, place: impl Fn(i64) -> String) -> FollowError {
+    match error {
+        feed::Error::Store(error) => error.into(),
+        feed::Error::Behind(at) => FollowError::Behind { cursor: place(at) },
     }
 }

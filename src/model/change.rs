@@ -1,6 +1,6 @@
 //! The feed: what changed for an owner, in order of commit.
 
-use super::{ConversationId, MessageId};
+use super::{ConversationId, MessageId, Timestamp};
 
 /// What happened. The numbers stand in the database and never change once released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,6 +16,9 @@ pub enum ChangeKind {
 }
 
 impl ChangeKind {
+    const ALL: [Self; 4] =
+        [Self::ConversationCreated, Self::ConversationUpdated, Self::ConversationDeleted, Self::MessageAdded];
+
     /// The number that stands for it in the database.
     pub fn code(self) -> i16 {
         match self {
@@ -25,9 +28,14 @@ impl ChangeKind {
             Self::MessageAdded => 4,
         }
     }
+
+    /// What a number stands for, if anything.
+    pub fn from_code(code: i16) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.code() == code)
+    }
 }
 
-/// One committed fact about an owner's data: ids only, never text.
+/// One fact about an owner's data: ids only, never text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
     /// What happened.
@@ -36,4 +44,15 @@ pub struct Change {
     pub conversation: ConversationId,
     /// To which message of it.
     pub message: Option<MessageId>,
+}
+
+/// A change that was committed, and its place among the owner's changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Committed {
+    /// 1, 2, 3, … for an owner, without holes, in order of commit.
+    pub revision: i64,
+    /// What happened.
+    pub change: Change,
+    /// When, by the server's clock.
+    pub changed_at: Timestamp,
 }

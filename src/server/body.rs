@@ -33,3 +33,8 @@ pub(super) fn is_request_error(response: &Response) -> bool {
         && response.data == Value::Null
         && response.errors.iter().all(|error| error.path.is_empty())
 }
+
+/// Whether a subscription has ended with this response: there is no event, only errors.
+pub(super) fn has_failed(response: &Response) -> bool {
+    !response.errors.is_empty() && response.data == Value::Null
+}

@@ -6,6 +6,7 @@
 mod request;
 
 use std::any::Any;
+use std::sync::Arc;
 
 use async_graphql::Response;
 use async_graphql::parser::types::OperationType;
@@ -17,7 +18,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::{IntoResponse, Response as HttpResponse};
 
 use super::negotiate::MediaType;
-use super::{Shared, State, body, websocket};
+use super::{Shared, State, body, sse, websocket};
 use crate::graphql::{Code, Operation, RequestId, error_response};
 pub(super) use request::from_parameters;
 use request::{Fault, from_body, from_query};
@@ -42,13 +43,14 @@ pub(super) async fn graphql(
     response
 }
 
-async fn answer(shared: &Shared, request: Request, id: RequestId) -> HttpResponse {
+async fn answer(shared: &Arc<Shared>, request: Request, id: RequestId) -> HttpResponse {
     if ![Method::GET, Method::POST].contains(request.method()) {
         let fault = Fault::new(StatusCode::METHOD_NOT_ALLOWED, "only GET and POST are allowed");
         return with_allow(fault.into_response(MediaType::Json), "GET, POST");
     }
     let Some(media_type) = MediaType::accepted(text_of(request.headers(), header::ACCEPT)) else {
-        let message = "the answer can be application/graphql-response+json or application/json";
+        let message = "the answer can be application/graphql-response+json, application/json or \
+                       text/event-stream";
         return Fault::new(StatusCode::NOT_ACCEPTABLE, message).into_response(MediaType::Json);
     };
     let viewer =
@@ -57,6 +59,7 @@ async fn answer(shared: &Shared, request: Request, id: RequestId) -> HttpRespons
             Err(refused) => return unauthenticated(media_type, refused),
         };
     let is_get = request.method() == Method::GET;
+    let resume = text_of(request.headers(), sse::LAST_EVENT_ID).map(str::to_owned);
     let read = if is_get {
         from_query(request.uri().query().unwrap_or_default())
     } else {
@@ -68,6 +71,7 @@ async fn answer(shared: &Shared, request: Request, id: RequestId) -> HttpRespons
     };
     let operation = match Operation::prepare(request) {
         Ok(operation) => operation,
+        Err(response) if media_type == MediaType::EventStream => return sse::refuse(&response),
         Err(response) => return executed(media_type, &response),
     };
     match operation.kind {
@@ -75,8 +79,10 @@ async fn answer(shared: &Shared, request: Request, id: RequestId) -> HttpRespons
             let fault = Fault::new(StatusCode::METHOD_NOT_ALLOWED, "a mutation must be sent with POST");
             with_allow(fault.into_response(media_type), "POST")
         }
+        _ if media_type == MediaType::EventStream => sse::stream(shared, viewer, operation, id, resume),
         OperationType::Subscription => {
-            let message = "a subscription needs a WebSocket with the subprotocol graphql-transport-ws";
+            let message = "a subscription needs `accept: text/event-stream`, or a WebSocket with the \
+                           subprotocol graphql-transport-ws";
             Fault::new(StatusCode::NOT_ACCEPTABLE, message).into_response(media_type)
         }
         _ => {

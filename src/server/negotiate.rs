@@ -8,13 +8,16 @@ pub(super) enum MediaType {
     GraphqlResponse,
     /// `application/json`: a well-formed request is always 200.
     Json,
+    /// `text/event-stream`: GraphQL over SSE. Only for who names it.
+    EventStream,
 }
 
 impl MediaType {
     pub(super) fn content_type(self) -> &'static str {
         match self {
             Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
-            Self::Json => "application/json; charset=utf-8",
+            // What cannot be streamed is told in JSON.
+            Self::Json | Self::EventStream => "application/json; charset=utf-8",
         }
     }
 
@@ -40,7 +43,11 @@ impl MediaType {
                 best = Some((offer, rank));
             }
         }
-        best.map(|(offer, _)| offer)
+        let stream = accept.split(',').filter_map(stream_quality).max().filter(|quality| *quality > 0);
+        match best {
+            Some((offer, (_, quality))) if stream.is_none_or(|stream| quality > stream) => Some(offer),
+            _ => stream.map(|_| Self::EventStream).or(best.map(|(offer, _)| offer)),
+        }
     }
 }
 
@@ -84,6 +91,16 @@ impl<'a> Range<'a> {
     }
 }
 
+/// The quality of `text/event-stream`, where a media range names it.
+fn stream_quality(range: &str) -> Option<u16> {
+    let mut parts = range.split(';').map(str::trim);
+    if !parts.next()?.eq_ignore_ascii_case("text/event-stream") {
+        return None;
+    }
+    let quality = parts.find_map(|parameter| parameter.strip_prefix("q="));
+    quality.map_or(Some(1000), parse_quality)
+}
+
 fn parse_quality(text: &str) -> Option<u16> {
     let quality: f32 = text.parse().ok()?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 1000")]
@@ -96,7 +113,7 @@ mod tests {
 
     #[test]
     fn the_best_acceptable_type_is_chosen() {
-        use MediaType::{GraphqlResponse, Json};
+        use MediaType::{EventStream, GraphqlResponse, Json};
         let cases = [
             (None, Some(Json)),
             (Some("*/*"), Some(Json)),
@@ -111,6 +128,10 @@ mod tests {
             (Some("text/html"), None),
             (Some("application/json;q=0"), None),
             (Some("nonsense"), None),
+            (Some("text/event-stream"), Some(EventStream)),
+            (Some("text/event-stream, */*;q=0.1"), Some(EventStream)),
+            (Some("application/json, text/event-stream;q=0.5"), Some(Json)),
+            (Some("text/event-stream;q=0"), None),
         ];
         for (accept, expected) in cases {
             assert_eq!(MediaType::accepted(accept), expected, "{accept:?}");

@@ -17,6 +17,9 @@ pub enum Error {
     /// The input broke a rule that only the store can check.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    /// A place in the feed that is no longer kept.
+    #[error("the feed of changes no longer reaches back to this cursor: read again, then follow")]
+    Expired,
     /// The database cannot be reached or is too busy; trying again may help.
     #[error("the database is not available just now")]
     Unavailable(#[source] DbErr),

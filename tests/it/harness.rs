@@ -4,6 +4,7 @@
 //! written once and run on both databases with [`on_each_database`].
 
 mod client;
+mod events;
 mod node;
 mod postgres;
 mod program;
@@ -22,6 +23,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 pub(crate) use client::{APPEND, Client};
+pub(crate) use events::EventStream;
 pub(crate) use node::run_script;
 pub(crate) use postgres::{Cluster, shared_cluster};
 pub(crate) use program::Program;
@@ -75,14 +77,14 @@ impl TestApp {
 
     async fn serve(engine: Engine, config: Config, folder: TempDir) -> Self {
         let app = App::open(config.clone(), Clock::system()).await.unwrap();
-        let server = app.server().unwrap();
         let listener = TcpListener::bind(config.server.listen).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopping) = oneshot::channel();
-        let stopped = tokio::spawn(server.serve(listener, async {
+        let store = app.store.clone();
+        let stopped = tokio::spawn(app.serve(listener, async {
             let _ = stopping.await;
         }));
-        Self { url, store: app.store, config, engine, folder, stop: Some(stop), stopped: Some(stopped) }
+        Self { url, store, config, engine, folder, stop: Some(stop), stopped: Some(stopped) }
     }
 
     /// Another replica over the same database.

@@ -3,6 +3,7 @@
 
 mod harness;
 
+mod changes;
 mod clients;
 mod conversations;
 mod durability;
@@ -12,5 +13,6 @@ mod messages;
 mod ownership;
 mod process;
 mod schema;
+mod sse;
 mod tidy;
 mod websocket;

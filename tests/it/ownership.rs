@@ -14,6 +14,7 @@ on_each_database!(
     a_stranger_is_told_what_they_would_be_told_of_nothing,
     a_stranger_reaches_no_field_of_an_object,
     a_strangers_lists_hold_only_their_own,
+    a_strangers_feed_holds_only_their_own,
     ids_in_use_are_conflicts_that_tell_nothing,
     no_argument_header_or_claim_chooses_the_owner,
 );
@@ -83,7 +84,13 @@ const CASES: &[Case] = &[
 ];
 
 /// Root fields that take nobody's id and answer with the caller's own; each has its own test below.
-const OWN: &[&str] = &["Query.viewer", "Query.conversations", "Mutation.createConversation"];
+const OWN: &[&str] = &[
+    "Query.viewer",
+    "Query.conversations",
+    "Query.changes",
+    "Mutation.createConversation",
+    "Subscription.changes",
+];
 
 /// Objects that have an owner, which are reached by id.
 const OWNED: &[&str] = &["Conversation", "Message"];
@@ -155,6 +162,26 @@ async fn a_strangers_lists_hold_only_their_own(app: TestApp) {
         let refused = socket.receive().await;
         assert_eq!(refused["payload"][0]["extensions"]["code"], code, "{refused}");
     }
+}
+
+async fn a_strangers_feed_holds_only_their_own(app: TestApp) {
+    let (ada, bob) = (app.client("ada"), app.client("bob"));
+    let target = adas(&ada).await;
+    let changes = "query($after: String) { changes(after: $after) { nodes { conversationId } endCursor } }";
+    let follow = "subscription($after: String) { changes(after: $after) { conversationId } }";
+    assert_eq!(bob.data(changes, json!({})).await["changes"]["nodes"], json!([]));
+    let adas = ada.data(changes, json!({})).await;
+    assert_eq!(adas["changes"]["nodes"].as_array().unwrap().len(), 2);
+    let cursor = &adas["changes"]["endCursor"];
+    assert_eq!(bob.fault(changes, json!({ "after": cursor })).await.0, "BAD_USER_INPUT");
+    let start = bob.data(changes, json!({})).await["changes"]["endCursor"].clone();
+    let mut socket = app.socket("bob").await;
+    socket.subscribe("bad", follow, json!({ "after": cursor })).await;
+    assert_eq!(socket.receive().await["payload"][0]["extensions"]["code"], "BAD_USER_INPUT");
+    socket.subscribe("good", follow, json!({ "after": start })).await;
+    ada.append(&target.conversation, "for nobody else").await;
+    let own = bob.new_conversation().await;
+    assert_eq!(socket.receive().await["payload"]["data"]["changes"]["conversationId"], own.as_str());
 }
 
 async fn ids_in_use_are_conflicts_that_tell_nothing(app: TestApp) {

@@ -23,7 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
-    ("app", &["auth", "clock", "config", "feed", "graphql", "server", "signals", "store"]),
+    ("app", &["auth", "clock", "config", "feed", "graphql", "model", "server", "signals", "store"]),
     ("import", &["model", "store"]),
     ("server", &["auth", "clock", "graphql", "model", "store"]),
     ("graphql", &["feed", "model", "store"]),

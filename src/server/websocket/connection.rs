@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::StreamExt;
@@ -67,7 +66,7 @@ impl Connection {
                     let known = self.viewer.is_some();
                     let taken = self.take(incoming).await;
                     if !known && let Some(viewer) = &self.viewer {
-                        deadline = self.expiry(viewer);
+                        deadline = Instant::now() + self.shared.time_left(viewer);
                     }
                     taken
                 }
@@ -82,16 +81,6 @@ impl Connection {
     pub(super) async fn close(&mut self, Close { code, reason }: Close) {
         let frame = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
         let _ = timeout(WRITE_TIMEOUT, self.socket.send(frame)).await;
-    }
-
-    fn expiry(&self, viewer: &Viewer) -> Instant {
-        // Far beyond any socket's life, and near enough to be added to an instant.
-        const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-        let left = viewer.expires_at.map_or(NEVER, |at| {
-            let micros = at.0.saturating_sub(self.shared.clock.now().0);
-            Duration::from_micros(u64::try_from(micros).unwrap_or_default()).min(NEVER)
-        });
-        Instant::now() + left
     }
 
     async fn take(&mut self, incoming: Option<Result<Message, axum::Error>>) -> Result<(), End> {

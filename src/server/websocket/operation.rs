@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use async_graphql::Response;
 use async_graphql::parser::types::OperationType;
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use super::protocol;
-use crate::graphql::{Code, Operation, RequestId, error_response};
+use crate::graphql::{Code, Event, Operation, RequestId, error_response};
 use crate::model::Viewer;
 use crate::server::Shared;
-use crate::server::body::is_request_error;
+use crate::server::body::{has_failed, is_request_error};
 
 /// Tells an operation from an earlier one that had the same id.
 pub(super) type Serial = u64;
@@ -74,8 +73,8 @@ async fn run(
         Err(refused) => return outbox.send(protocol::error(&outbox.id, &refused.errors), true).await,
     };
     if operation.kind == OperationType::Subscription {
-        let mut events = Box::pin(shared.api.stream(viewer, operation, request_id));
-        while let Some(response) = events.next().await {
+        let mut events = Box::pin(shared.api.stream(viewer, operation, request_id, None));
+        while let Some(Event { response, .. }) = events.next().await {
             if has_failed(&response) {
                 return outbox.send(protocol::error(&outbox.id, &response.errors), true).await;
             }
@@ -92,9 +91,4 @@ async fn run(
         outbox.send(protocol::next(&outbox.id, &response), false).await;
     }
     outbox.send(protocol::complete(&outbox.id), true).await;
-}
-
-/// Whether a subscription has ended with this response: there is no event, only errors.
-fn has_failed(response: &Response) -> bool {
-    !response.errors.is_empty() && response.data == async_graphql::Value::Null
 }

@@ -1,0 +1,88 @@
+//! One follower: first alone from its place to the end, then with the others.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use futures_util::{Stream, stream};
+
+use super::hub::{Hub, Membership, Outcome};
+use super::source::Source;
+use super::{Error, Result};
+
+enum Phase<S: Source> {
+    /// Reading by itself, at its own speed.
+    Alone { source: S, read: VecDeque<S::Item>, at_end: bool },
+    /// Handed on by the shared reader.
+    Together(Membership<S>),
+    /// Nothing more will come.
+    Over,
+}
+
+struct Follower<S: Source> {
+    hub: Arc<Hub<S>>,
+    /// Of the last item that was given.
+    place: i64,
+    phase: Phase<S>,
+}
+
+/// Everything of `source` after `place`, each item once, in order. Where `place` is known to be the
+/// end it need not be looked for.
+pub(super) fn follow<S: Source>(
+    hub: Arc<Hub<S>>,
+    source: S,
+    place: i64,
+    at_end: bool,
+) -> impl Stream<Item = Result<S::Item>> + Send {
+    let phase = Phase::Alone { source, read: VecDeque::new(), at_end };
+    stream::try_unfold(Follower { hub, place, phase }, |mut follower| async move {
+        Ok(follower.next().await?.map(|item| (item, follower)))
+    })
+}
+
+impl<S: Source> Follower<S> {
+    async fn next(&mut self) -> Result<Option<S::Item>> {
+        loop {
+            match std::mem::replace(&mut self.phase, Phase::Over) {
+                Phase::Over => return Ok(None),
+                Phase::Alone { source, mut read, at_end } => {
+                    if let Some(item) = read.pop_front() {
+                        self.phase = Phase::Alone { source, read, at_end };
+                        return Ok(Some(self.passed(item)));
+                    }
+                    self.phase = self.read_or_join(source, at_end).await?;
+                }
+                Phase::Together(mut membership) => match membership.next().await {
+                    Ok(item) => {
+                        self.phase = Phase::Together(membership);
+                        return Ok(Some(self.passed(item)));
+                    }
+                    Err(Outcome::Ended) => return Ok(None),
+                    Err(Outcome::Behind) => return Err(Error::Behind(self.place)),
+                    Err(Outcome::Failed(error)) => return Err(error.into()),
+                },
+            }
+        }
+    }
+
+    /// At the end it joins, unless the shared reader has gone further meanwhile.
+    async fn read_or_join(&self, source: S, at_end: bool) -> Result<Phase<S>> {
+        let source = if at_end {
+            match self.hub.join(source, self.place) {
+                Ok(membership) => return Ok(Phase::Together(membership)),
+                Err(source) => source,
+            }
+        } else {
+            source
+        };
+        let batch = source.read(self.place).await?;
+        if batch.ended {
+            return Ok(Phase::Over);
+        }
+        Ok(Phase::Alone { source, read: batch.items.into(), at_end: !batch.more })
+    }
+
+    fn passed(&mut self, item: S::Item) -> S::Item {
+        self.place = S::place(&item);
+        item
+    }
+}

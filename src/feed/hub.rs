@@ -1,0 +1,215 @@
+//! The shared readers: one per followed thing and process, whoever follows it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tokio::time::{sleep, timeout};
+
+use super::source::Source;
+use crate::signals::{Listener, Signals};
+use crate::store;
+
+/// What a follower may leave unread: past either its following ends.
+const QUEUE_ITEMS: usize = 256;
+const QUEUE_BYTES: usize = 1024 * 1024;
+
+/// How long a reader waits before it asks a database again that did not answer.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// All readers of one kind.
+pub(super) struct Hub<S: Source> {
+    signals: Signals,
+    poll: Duration,
+    readers: Mutex<HashMap<S::Key, Arc<Reader<S>>>>,
+}
+
+/// One reader and who follows it.
+struct Reader<S: Source> {
+    source: S,
+    state: Mutex<State<S::Item>>,
+    task: OnceLock<AbortHandle>,
+}
+
+struct State<T> {
+    /// Everything up to here has been handed on.
+    place: i64,
+    followers: HashMap<u64, Follower<T>>,
+    next_follower: u64,
+}
+
+/// A follower as its reader sees it.
+struct Follower<T> {
+    /// It has everything up to here.
+    place: i64,
+    queue: mpsc::Sender<T>,
+    waiting: Arc<AtomicUsize>,
+    outcome: Arc<OnceLock<Outcome>>,
+}
+
+/// Why a reader let go of a follower.
+#[derive(Debug, Clone)]
+pub(super) enum Outcome {
+    /// Its queue was full.
+    Behind,
+    /// There will be nothing more.
+    Ended,
+    /// The store failed for good.
+    Failed(store::Error),
+}
+
+/// A follower's place at its reader; it is given up when dropped.
+pub(super) struct Membership<S: Source> {
+    hub: Arc<Hub<S>>,
+    reader: Arc<Reader<S>>,
+    number: u64,
+    queue: mpsc::Receiver<S::Item>,
+    waiting: Arc<AtomicUsize>,
+    outcome: Arc<OnceLock<Outcome>>,
+}
+
+impl<S: Source> Hub<S> {
+    pub(super) fn new(signals: Signals, poll: Duration) -> Self {
+        Self { signals, poll, readers: Mutex::default() }
+    }
+
+    /// Joins the reader of `source`, starting one where there is none, for a follower that has
+    /// everything up to `place`. Gives the source back when the reader is further: then the follower
+    /// must read on by itself first.
+    pub(super) fn join(self: &Arc<Self>, source: S, place: i64) -> Result<Membership<S>, S> {
+        let mut readers = self.readers();
+        let key = source.key();
+        let reader = match readers.get(&key) {
+            Some(reader) if reader.state().place > place => return Err(source),
+            Some(reader) => reader.clone(),
+            None => {
+                let listener = self.signals.listen(&source.topic());
+                let state = State { place, followers: HashMap::new(), next_follower: 0 };
+                let reader = Arc::new(Reader { source, state: Mutex::new(state), task: OnceLock::new() });
+                readers.insert(key, reader.clone());
+                let task = tokio::spawn(run(self.clone(), reader.clone(), listener));
+                let _ = reader.task.set(task.abort_handle());
+                reader
+            }
+        };
+        let (queue, receiver) = mpsc::channel(QUEUE_ITEMS);
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let outcome = Arc::new(OnceLock::new());
+        let follower = Follower { place, queue, waiting: waiting.clone(), outcome: outcome.clone() };
+        let number = reader.state().add(follower);
+        Ok(Membership { hub: self.clone(), reader, number, queue: receiver, waiting, outcome })
+    }
+
+    fn readers(&self) -> MutexGuard<'_, HashMap<S::Key, Arc<Reader<S>>>> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a reader out, so that nobody joins it any more.
+    fn remove(readers: &mut HashMap<S::Key, Arc<Reader<S>>>, reader: &Arc<Reader<S>>) {
+        let key = reader.source.key();
+        if readers.get(&key).is_some_and(|current| Arc::ptr_eq(current, reader)) {
+            readers.remove(&key);
+        }
+    }
+}
+
+impl<S: Source> Reader<S> {
+    fn state(&self) -> MutexGuard<'_, State<S::Item>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: Clone> State<T> {
+    fn add(&mut self, follower: Follower<T>) -> u64 {
+        let number = self.next_follower;
+        self.next_follower += 1;
+        self.followers.insert(number, follower);
+        number
+    }
+
+    /// Hands an item to everyone who lacks it, and lets go of who has no room for it.
+    fn hand_on(&mut self, item: &T, place: i64, weight: usize) {
+        self.place = place;
+        self.followers.retain(|_, follower| {
+            if follower.place >= place {
+                return true;
+            }
+            let waiting = follower.waiting.fetch_add(weight, Ordering::Relaxed);
+            let fits = waiting == 0 || waiting + weight <= QUEUE_BYTES;
+            if fits && follower.queue.try_send(item.clone()).is_ok() {
+                follower.place = place;
+                return true;
+            }
+            let _ = follower.outcome.set(Outcome::Behind);
+            false
+        });
+    }
+}
+
+/// Reads for everyone until nobody follows any more or there is nothing left to follow.
+async fn run<S: Source>(hub: Arc<Hub<S>>, reader: Arc<Reader<S>>, mut listener: Listener) {
+    let outcome = loop {
+        let place = reader.state().place;
+        match reader.source.read(place).await {
+            Ok(batch) => {
+                let mut state = reader.state();
+                for item in &batch.items {
+                    state.hand_on(item, S::place(item), S::weight(item));
+                }
+                drop(state);
+                if batch.ended {
+                    break Outcome::Ended;
+                }
+                if batch.more {
+                    continue;
+                }
+            }
+            Err(store::Error::Unavailable(error)) => {
+                tracing::warn!(%error, "a reader waits for the database");
+                sleep(PAUSE).await;
+                continue;
+            }
+            Err(error) => break Outcome::Failed(error),
+        }
+        // Either way it is time to look: a signal came, or perhaps one was lost.
+        let _ = timeout(hub.poll, listener.signalled()).await;
+    };
+    let mut readers = hub.readers();
+    Hub::remove(&mut readers, &reader);
+    for (_, follower) in reader.state().followers.drain() {
+        let _ = follower.outcome.set(outcome.clone());
+    }
+}
+
+impl<S: Source> Membership<S> {
+    /// The next item, or why there is none.
+    pub(super) async fn next(&mut self) -> Result<S::Item, Outcome> {
+        match self.queue.recv().await {
+            Some(item) => {
+                self.waiting.fetch_sub(S::weight(&item), Ordering::Relaxed);
+                Ok(item)
+            }
+            None => Err(self.outcome.get().cloned().unwrap_or(Outcome::Ended)),
+        }
+    }
+}
+
+impl<S: Source> Drop for Membership<S> {
+    fn drop(&mut self) {
+        let mut readers = self.hub.readers();
+        let mut state = self.reader.state();
+        state.followers.remove(&self.number);
+        if state.followers.is_empty() {
+            Hub::remove(&mut readers, &self.reader);
+            if let Some(task) = self.reader.task.get() {
+                task.abort();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

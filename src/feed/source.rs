@@ -1,0 +1,116 @@
+//! What can be followed: lists whose items have places 1, 2, 3, … that commit in order.
+
+use std::hash::Hash;
+use std::sync::Arc;
+
+use crate::model::{Committed, ConversationId, End, MAX_PAGE, Message, OwnerId, Page, Range};
+use crate::signals::Topic;
+use crate::store::{Result, Scoped};
+
+/// What was read in one go.
+pub(super) struct Batch<T> {
+    pub(super) items: Vec<T>,
+    /// There is more already.
+    pub(super) more: bool,
+    /// There is nothing more and never will be.
+    pub(super) ended: bool,
+}
+
+/// A list to follow.
+pub(super) trait Source: Send + Sync + 'static {
+    /// Followers with the same key share a reader; it holds the owner.
+    type Key: Clone + Eq + Hash + Send + Sync;
+    type Item: Clone + Send + Sync;
+
+    fn key(&self) -> Self::Key;
+
+    /// What wakes its reader.
+    fn topic(&self) -> Topic;
+
+    /// The items after a place, as many as one read takes.
+    fn read(&self, after: i64) -> impl Future<Output = Result<Batch<Self::Item>>> + Send;
+
+    fn place(item: &Self::Item) -> i64;
+
+    /// Bytes that an item holds while it waits.
+    fn weight(item: &Self::Item) -> usize;
+}
+
+/// The messages of a conversation, by position.
+pub(super) struct Messages {
+    scope: Scoped,
+    conversation: ConversationId,
+}
+
+impl Messages {
+    pub(super) fn new(scope: Scoped, conversation: ConversationId) -> Self {
+        Self { scope, conversation }
+    }
+}
+
+impl Source for Messages {
+    type Key = (OwnerId, ConversationId);
+    type Item = Arc<Message>;
+
+    fn key(&self) -> Self::Key {
+        (self.scope.owner().clone(), self.conversation)
+    }
+
+    fn topic(&self) -> Topic {
+        Topic::Conversation(self.conversation)
+    }
+
+    async fn read(&self, after: i64) -> Result<Batch<Arc<Message>>> {
+        let range = Range { after: Some(after), before: None };
+        let page = Page { end: End::First, size: MAX_PAGE };
+        let slice = self.scope.messages(self.conversation, range, page).await?;
+        let ended = slice.items.is_empty() && self.scope.conversation(self.conversation).await?.is_none();
+        Ok(Batch { items: slice.items.into_iter().map(Arc::new).collect(), more: slice.has_next, ended })
+    }
+
+    fn place(message: &Arc<Message>) -> i64 {
+        message.position
+    }
+
+    fn weight(message: &Arc<Message>) -> usize {
+        size_of::<Message>() + message.content.len() + message.metadata.as_str().len()
+    }
+}
+
+/// Everything that changes for an owner, by revision.
+pub(super) struct Changes {
+    scope: Scoped,
+}
+
+impl Changes {
+    pub(super) fn new(scope: Scoped) -> Self {
+        Self { scope }
+    }
+}
+
+impl Source for Changes {
+    type Key = OwnerId;
+    type Item = Committed;
+
+    fn key(&self) -> OwnerId {
+        self.scope.owner().clone()
+    }
+
+    fn topic(&self) -> Topic {
+        Topic::Account(self.scope.owner().clone())
+    }
+
+    async fn read(&self, after: i64) -> Result<Batch<Committed>> {
+        let items = self.scope.changes(after, MAX_PAGE).await?;
+        let more = items.len() == MAX_PAGE as usize;
+        Ok(Batch { items, more, ended: false })
+    }
+
+    fn place(change: &Committed) -> i64 {
+        change.revision
+    }
+
+    fn weight(_: &Committed) -> usize {
+        size_of::<Committed>()
+    }
+}

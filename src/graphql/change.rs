@@ -1,0 +1,219 @@
+//! Changes: the feed of everything that happens to what the viewer has.
+
+use async_graphql::{Context, ID, Interface, Object, SimpleObject};
+
+use super::context::ContextExt;
+use super::conversation::Conversation;
+use super::cursor;
+use super::message::Message;
+use super::scalar::DateTime;
+use crate::model::{ChangeKind, Committed, End, MessageId, OwnerId, Page};
+use crate::store::{Error, Result};
+
+/// Changes on a page when nothing else is asked for.
+const DEFAULT_CHANGES: Page = Page { end: End::First, size: 50 };
+
+/// Something that changed, once it was committed. Resume from its cursor.
+#[derive(Interface)]
+#[graphql(
+    field(name = "cursor", ty = "String", desc = "Give it to `changes(after:)` to go on after this change."),
+    field(name = "changed_at", ty = "DateTime", desc = "By the server's clock."),
+    field(name = "conversation_id", ty = "ID", desc = "The conversation it happened to.")
+)]
+pub(super) enum Change {
+    ConversationCreated(ConversationCreated),
+    ConversationUpdated(ConversationUpdated),
+    ConversationDeleted(ConversationDeleted),
+    MessageAdded(MessageAdded),
+}
+
+impl Change {
+    /// A committed change of this owner's.
+    pub(super) fn new(owner: &OwnerId, committed: Committed) -> Result<Self> {
+        let cursor = cursor::of_change(owner, committed.revision);
+        let fact = Fact { cursor, committed };
+        Ok(match committed.change.kind {
+            ChangeKind::ConversationCreated => Self::ConversationCreated(ConversationCreated(fact)),
+            ChangeKind::ConversationUpdated => Self::ConversationUpdated(ConversationUpdated(fact)),
+            ChangeKind::ConversationDeleted => Self::ConversationDeleted(ConversationDeleted(fact)),
+            ChangeKind::MessageAdded => {
+                let id = committed.change.message;
+                let id = id.ok_or_else(|| Error::broken("an added message without an id".into()))?;
+                Self::MessageAdded(MessageAdded(fact, id))
+            }
+        })
+    }
+}
+
+/// What all changes tell.
+struct Fact {
+    cursor: String,
+    committed: Committed,
+}
+
+impl Fact {
+    fn changed_at(&self) -> DateTime {
+        DateTime(self.committed.changed_at)
+    }
+
+    fn conversation_id(&self) -> ID {
+        ID::from(self.committed.change.conversation.0)
+    }
+
+    async fn conversation(&self, ctx: &Context<'_>) -> Result<Option<Conversation>> {
+        let found = ctx.loaders()?.find_conversation(self.committed.change.conversation).await?;
+        Ok(found.map(Conversation::from))
+    }
+}
+
+/// A conversation came to be.
+pub(super) struct ConversationCreated(Fact);
+
+#[Object]
+impl ConversationCreated {
+    /// Give it to `changes(after:)` to go on after this change.
+    async fn cursor(&self) -> String {
+        self.0.cursor.clone()
+    }
+
+    /// By the server's clock.
+    async fn changed_at(&self) -> DateTime {
+        self.0.changed_at()
+    }
+
+    /// The conversation it happened to.
+    async fn conversation_id(&self) -> ID {
+        self.0.conversation_id()
+    }
+
+    /// As it is now; null once deleted.
+    async fn conversation(&self, ctx: &Context<'_>) -> Option<Result<Conversation>> {
+        self.0.conversation(ctx).await.transpose()
+    }
+}
+
+/// A conversation's title or data changed.
+pub(super) struct ConversationUpdated(Fact);
+
+#[Object]
+impl ConversationUpdated {
+    /// Give it to `changes(after:)` to go on after this change.
+    async fn cursor(&self) -> String {
+        self.0.cursor.clone()
+    }
+
+    /// By the server's clock.
+    async fn changed_at(&self) -> DateTime {
+        self.0.changed_at()
+    }
+
+    /// The conversation it happened to.
+    async fn conversation_id(&self) -> ID {
+        self.0.conversation_id()
+    }
+
+    /// As it is now; null once deleted.
+    async fn conversation(&self, ctx: &Context<'_>) -> Option<Result<Conversation>> {
+        self.0.conversation(ctx).await.transpose()
+    }
+}
+
+/// A conversation is gone, with its messages.
+pub(super) struct ConversationDeleted(Fact);
+
+#[Object]
+impl ConversationDeleted {
+    /// Give it to `changes(after:)` to go on after this change.
+    async fn cursor(&self) -> String {
+        self.0.cursor.clone()
+    }
+
+    /// By the server's clock.
+    async fn changed_at(&self) -> DateTime {
+        self.0.changed_at()
+    }
+
+    /// The conversation it happened to.
+    async fn conversation_id(&self) -> ID {
+        self.0.conversation_id()
+    }
+}
+
+/// A message was appended.
+pub(super) struct MessageAdded(Fact, MessageId);
+
+#[Object]
+impl MessageAdded {
+    /// Give it to `changes(after:)` to go on after this change.
+    async fn cursor(&self) -> String {
+        self.0.cursor.clone()
+    }
+
+    /// By the server's clock.
+    async fn changed_at(&self) -> DateTime {
+        self.0.changed_at()
+    }
+
+    /// The conversation it happened to.
+    async fn conversation_id(&self) -> ID {
+        self.0.conversation_id()
+    }
+
+    /// The message it happened to.
+    async fn message_id(&self) -> ID {
+        ID::from(self.1.0)
+    }
+
+    /// As it is now; null once deleted.
+    async fn message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
+        let found = match ctx.loaders() {
+            Ok(loaders) => loaders.find_message(self.1).await,
+            Err(error) => Err(error),
+        };
+        found.map(|found| found.map(Message::from)).transpose()
+    }
+}
+
+/// Changes in the order of their commits, oldest first.
+#[derive(SimpleObject)]
+struct ChangePage {
+    nodes: Vec<Change>,
+    /// Give it to `changes(after:)`.
+    end_cursor: String,
+    /// There are more already.
+    has_next_page: bool,
+}
+
+/// Queries for the feed.
+#[derive(Default)]
+pub(super) struct ChangeQuery;
+
+#[Object]
+impl ChangeQuery {
+    /// What has changed since `after`, oldest first: the same feed as the subscription `changes`, for
+    /// clients that poll or sync offline. Without `after`: from the oldest change that is kept.
+    async fn changes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The cursor of a change, a page's endCursor, or a connection's changeCursor.")]
+        after: Option<String>,
+        #[graphql(desc = "The first so many, 1 to 100. Default: 50.")] first: Option<i32>,
+    ) -> Result<ChangePage> {
+        let owner = &ctx.viewer()?.owner;
+        let page = Page::from_arguments(first, None, DEFAULT_CHANGES)?;
+        let store = ctx.store()?;
+        let after = match after {
+            Some(text) => cursor::change("after", &text, owner)?,
+            None => store.oldest_kept().await?,
+        };
+        let mut changes = store.changes(after, page.size + 1).await?;
+        let has_next_page = changes.len() > page.size as usize;
+        changes.truncate(page.size as usize);
+        let end = changes.last().map_or(after, |change| change.revision);
+        Ok(ChangePage {
+            nodes: changes.into_iter().map(|change| Change::new(owner, change)).collect::<Result<_>>()?,
+            end_cursor: cursor::of_change(owner, end),
+            has_next_page,
+        })
+    }
+}

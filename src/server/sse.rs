@@ -1,0 +1,79 @@
+//! GraphQL over SSE, distinct connections mode:
+//! <https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md>.
+//!
+//! Every event of a subscription that can be resumed carries its cursor as `id:`. A client that
+//! reconnects by itself sends the last one as `Last-Event-ID`, which wins over the argument. The
+//! stream ends when the credentials do and when the server shuts down; the client then comes again.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::Response;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response as HttpResponse};
+use futures_util::{Stream, StreamExt, future, stream};
+
+use super::Shared;
+use super::body::{Body, has_failed};
+use crate::graphql::{self, Operation, RequestId};
+use crate::model::Viewer;
+
+/// Where a client that reconnects stands.
+pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// How often something is sent, so that proxies keep the connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Streams an operation: its events, then `complete`.
+pub(super) fn stream(
+    shared: &Arc<Shared>,
+    viewer: Viewer,
+    operation: Operation,
+    id: RequestId,
+    resume: Option<String>,
+) -> HttpResponse {
+    let resume = resume.filter(|resume| !resume.is_empty());
+    let ended = shared.ended(&viewer);
+    let events = shared.api.stream(&viewer, operation, id, resume).scan(false, |over, event| {
+        // An error without an event is a subscription's last word.
+        let failed = std::mem::replace(over, has_failed(&event.response));
+        future::ready((!failed).then(|| next(&event)))
+    });
+    write(events.chain(stream::once(async { complete() })).take_until(ended))
+}
+
+/// Tells why an operation cannot be run, as an event: a browser shows nothing of any other answer.
+pub(super) fn refuse(response: &Response) -> HttpResponse {
+    write(stream::iter([data(response), complete()]))
+}
+
+fn write(events: impl Stream<Item = Event> + Send + 'static) -> HttpResponse {
+    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
+    let mut response = Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(keep_alive).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Nginx would otherwise hold events back until its buffer is full.
+    response
+        .headers_mut()
+        .insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    response
+}
+
+fn next(event: &graphql::Event) -> Event {
+    let sent = data(&event.response);
+    match &event.cursor {
+        Some(cursor) => sent.id(cursor),
+        None => sent,
+    }
+}
+
+fn data(response: &Response) -> Event {
+    let text = serde_json::to_string(&Body::from(response)).unwrap_or_default();
+    Event::default().event("next").data(text)
+}
+
+fn complete() -> Event {
+    // Without data a browser would drop the event.
+    Event::default().event("complete").data("")
+}

@@ -1,0 +1,87 @@
+//! What other replicas shall hear, gathered until the relay takes it.
+
+use std::collections::HashSet;
+use std::mem;
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::Key;
+
+/// Past this many, everybody is woken instead of each: the relay has been away for long.
+const MOST: usize = 10_000;
+
+/// What is to be told.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// These topics.
+    Topics(Vec<Key>),
+    /// There was too much to keep.
+    Everything,
+}
+
+#[derive(Default)]
+pub(super) struct Outbox {
+    pending: Mutex<Pending>,
+    filled: Notify,
+}
+
+#[derive(Default)]
+struct Pending {
+    keys: HashSet<Key>,
+    overflowed: bool,
+}
+
+impl Outbox {
+    /// Adds a topic; one that waits already is told once.
+    pub(super) fn push(&self, key: Key) {
+        {
+            let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+            if pending.keys.len() >= MOST {
+                pending.overflowed = true;
+                pending.keys.clear();
+            }
+            if !pending.overflowed {
+                pending.keys.insert(key);
+            }
+        }
+        self.filled.notify_one();
+    }
+
+    /// Waits until there is something, and takes all of it.
+    pub(super) async fn take(&self) -> News {
+        loop {
+            {
+                let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+                let Pending { keys, overflowed } = mem::take(&mut *pending);
+                if overflowed {
+                    return News::Everything;
+                }
+                if !keys.is_empty() {
+                    return News::Topics(keys.into_iter().collect());
+                }
+            }
+            self.filled.notified().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn topics_are_coalesced_and_too_many_become_everything() {
+        let outbox = Outbox::default();
+        outbox.push(7);
+        outbox.push(7);
+        assert_eq!(outbox.take().await, News::Topics(vec![7]));
+        for key in 0..=MOST as Key {
+            outbox.push(key);
+        }
+        outbox.push(1);
+        assert_eq!(outbox.take().await, News::Everything);
+        outbox.push(2);
+        assert_eq!(outbox.take().await, News::Topics(vec![2]));
+    }
+}

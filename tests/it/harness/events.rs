@@ -1,0 +1,79 @@
+//! A client that reads server-sent events.
+
+use futures_util::StreamExt;
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::{Client, PATIENCE};
+
+/// One event.
+#[derive(Debug)]
+pub(crate) struct SentEvent {
+    pub(crate) name: String,
+    pub(crate) id: Option<String>,
+    pub(crate) data: Value,
+}
+
+/// A response that goes on.
+pub(crate) struct EventStream {
+    bytes: futures_util::stream::BoxStream<'static, reqwest::Result<Vec<u8>>>,
+    unread: String,
+}
+
+impl EventStream {
+    /// Starts an operation with POST, as graphql-sse does.
+    pub(crate) async fn open(client: &Client, query: &str, variables: Value, last: Option<&str>) -> Self {
+        Self::try_open(client, query, variables, last).await.unwrap()
+    }
+
+    /// The same where the server may be away.
+    pub(crate) async fn try_open(
+        client: &Client,
+        query: &str,
+        variables: Value,
+        last: Option<&str>,
+    ) -> reqwest::Result<Self> {
+        let body = json!({ "query": query, "variables": variables });
+        let mut request =
+            client.request(Method::POST, "/graphql").header("accept", "text/event-stream").json(&body);
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let response = request.send().await?.error_for_status()?;
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        let bytes = response.bytes_stream().map(|chunk| chunk.map(|bytes| bytes.to_vec())).boxed();
+        Ok(Self { bytes, unread: String::new() })
+    }
+
+    /// The next event; `None` when the stream has ended, however that was.
+    pub(crate) async fn next(&mut self) -> Option<SentEvent> {
+        loop {
+            if let Some((block, rest)) = self.unread.split_once("\n\n") {
+                let event = parse(block);
+                self.unread = rest.to_owned();
+                match event {
+                    Some(event) => return Some(event),
+                    None => continue,
+                }
+            }
+            let chunk = timeout(PATIENCE, self.bytes.next()).await.expect("an event in time")?.ok()?;
+            // Events are cut anywhere, but the tests' texts are ASCII.
+            self.unread.push_str(&String::from_utf8(chunk).unwrap());
+        }
+    }
+}
+
+/// `None` for a comment.
+fn parse(block: &str) -> Option<SentEvent> {
+    let (mut name, mut id, mut data) = (None, None, None);
+    for line in block.lines() {
+        match line.split_once(':').map(|(field, value)| (field, value.trim_start())) {
+            Some(("event", value)) => name = Some(value.to_owned()),
+            Some(("id", value)) => id = Some(value.to_owned()),
+            Some(("data", value)) => data = serde_json::from_str(value).ok(),
+            _ => {}
+        }
+    }
+    Some(SentEvent { name: name?, id, data: data.unwrap_or_default() })
+}

@@ -1,0 +1,121 @@
+//! GraphQL over SSE: following with nothing but HTTP.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::harness::{Client, EventStream, TestApp, on_each_database, token};
+
+on_each_database!(
+    a_subscription_is_streamed_and_resumed_by_the_last_event_id,
+    changes_are_streamed_with_their_cursors,
+    queries_and_refusals_are_events_too,
+    a_stream_ends_with_its_credentials_and_with_the_server,
+);
+
+const FOLLOW: &str = "subscription Follow($id: ID!, $after: String) {
+  messageAdded(conversationId: $id, after: $after) { cursor node { position } }
+}";
+
+async fn last_cursor(ada: &Client, id: &str) -> Value {
+    let query = "query($id: ID!) { conversation(id: $id) { messages { pageInfo { endCursor } } } }";
+    ada.data(query, json!({ "id": id })).await["conversation"]["messages"]["pageInfo"]["endCursor"].clone()
+}
+
+async fn a_subscription_is_streamed_and_resumed_by_the_last_event_id(app: TestApp) {
+    let ada = app.client("ada");
+    let id = ada.new_conversation().await;
+    ada.append(&id, "1").await;
+    let variables = json!({ "id": id, "after": last_cursor(&ada, &id).await });
+    let mut stream = EventStream::open(&ada, FOLLOW, variables.clone(), None).await;
+    let mut last = None;
+    for position in 2..=6 {
+        ada.append(&id, "x").await;
+        let event = stream.next().await.unwrap();
+        assert_eq!(event.name, "next");
+        let edge = &event.data["data"]["messageAdded"];
+        assert_eq!(edge["node"]["position"], position);
+        assert_eq!(event.id.as_deref(), edge["cursor"].as_str());
+        if position == 4 {
+            last = event.id;
+        }
+    }
+    drop(stream);
+    // A browser repeats its request unchanged; the id of the last event it saw says where it stands.
+    let mut stream = EventStream::open(&ada, FOLLOW, variables, last.as_deref()).await;
+    for position in 5..=6 {
+        let event = stream.next().await.unwrap();
+        assert_eq!(event.data["data"]["messageAdded"]["node"]["position"], position);
+    }
+    // Its end is told when the conversation is deleted.
+    ada.data(
+        "mutation($id: ID!) { deleteConversation(input: { id: $id }) { deletedConversationId } }",
+        json!({ "id": id }),
+    )
+    .await;
+    assert_eq!(stream.next().await.unwrap().name, "complete");
+    assert!(stream.next().await.is_none());
+}
+
+async fn changes_are_streamed_with_their_cursors(app: TestApp) {
+    let ada = app.client("ada");
+    let first = ada.new_conversation().await;
+    let start =
+        ada.data("{ conversations { changeCursor } }", json!({})).await["conversations"]["changeCursor"]
+            .clone();
+    let query = "subscription($after: String) { changes(after: $after) { conversationId } }";
+    let second = ada.new_conversation().await;
+    let mut stream = EventStream::open(&ada, query, json!({ "after": start }), None).await;
+    let event = stream.next().await.unwrap();
+    assert_eq!(event.data["data"]["changes"]["conversationId"], second.as_str(), "not {first}");
+    let third = ada.new_conversation().await;
+    // The cursor is told although the client did not ask for it.
+    let mut resumed = EventStream::open(&ada, query, json!({ "after": start }), event.id.as_deref()).await;
+    for stream in [&mut stream, &mut resumed] {
+        let event = stream.next().await.unwrap();
+        assert_eq!(event.data["data"]["changes"]["conversationId"], third.as_str());
+    }
+    // An id that is no cursor is refused, not ignored.
+    let mut refused = EventStream::open(&ada, query, json!({}), Some("nonsense")).await;
+    let event = refused.next().await.unwrap();
+    assert_eq!(event.data["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
+    assert_eq!(refused.next().await.unwrap().name, "complete");
+}
+
+async fn queries_and_refusals_are_events_too(app: TestApp) {
+    let ada = app.client("ada");
+    let mut stream = EventStream::open(&ada, "{ viewer { id } }", json!({}), None).await;
+    let event = stream.next().await.unwrap();
+    assert_eq!(
+        (event.name.as_str(), &event.data),
+        ("next", &json!({ "data": { "viewer": { "id": "ada" } } }))
+    );
+    assert_eq!(stream.next().await.unwrap().name, "complete");
+    for (query, code) in [("{", "GRAPHQL_PARSE_FAILED"), ("{ nope }", "GRAPHQL_VALIDATION_FAILED")] {
+        let mut stream = EventStream::open(&ada, query, json!({}), None).await;
+        assert_eq!(stream.next().await.unwrap().data["errors"][0]["extensions"]["code"], code);
+        assert_eq!(stream.next().await.unwrap().name, "complete");
+        assert!(stream.next().await.is_none());
+    }
+    let accept = "text/event-stream";
+    let query = [("query", "{ viewer { id } }")];
+    let get =
+        ada.request(Method::GET, "/graphql").query(&query).header("accept", accept).send().await.unwrap();
+    assert_eq!(get.headers()["content-type"], "text/event-stream");
+    assert!(get.text().await.unwrap().contains("event: complete"));
+    let anonymous = app.anonymous().request(Method::GET, "/graphql").query(&query).header("accept", accept);
+    assert_eq!(anonymous.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    let mutation = [("query", "mutation { createConversation(input: {}) { conversation { id } } }")];
+    let get = ada.request(Method::GET, "/graphql").query(&mutation).header("accept", accept);
+    assert_eq!(get.send().await.unwrap().status(), StatusCode::METHOD_NOT_ALLOWED);
+}
+
+async fn a_stream_ends_with_its_credentials_and_with_the_server(mut app: TestApp) {
+    let ada = app.client("ada");
+    let id = ada.new_conversation().await;
+    let brief = ada.with_token(token("ada", std::time::Duration::from_secs(2)));
+    let mut stream = EventStream::open(&brief, FOLLOW, json!({ "id": id }), None).await;
+    assert!(stream.next().await.is_none(), "ended without `complete`: the client comes again");
+    let mut stream = EventStream::open(&ada, FOLLOW, json!({ "id": id }), None).await;
+    app.stop().await;
+    assert!(stream.next().await.is_none());
+}
