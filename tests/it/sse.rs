@@ -109,7 +109,8 @@ async fn queries_and_refusals_are_events_too(app: TestApp) {
     assert_eq!(get.send().await.unwrap().status(), StatusCode::METHOD_NOT_ALLOWED);
 }
 
-async fn a_stream_ends_with_its_credentials_and_with_the_server(mut app: TestApp) {
+async fn a_stream_ends_with_its_credentials_and_with_the_server(app: TestApp) {
+    let mut app = TestApp::start_with(app.engine, &[("auth.leeway", "0s")]).await;
     let ada = app.client("ada");
     let id = ada.new_conversation().await;
     let brief = ada.with_token(token("ada", std::time::Duration::from_secs(2)));
