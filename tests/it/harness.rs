@@ -5,6 +5,7 @@
 
 mod client;
 mod events;
+mod nats;
 mod node;
 mod postgres;
 mod program;
@@ -24,6 +25,7 @@ use tokio::sync::oneshot;
 
 pub(crate) use client::{APPEND, Client};
 pub(crate) use events::EventStream;
+pub(crate) use nats::Nats;
 pub(crate) use node::run_script;
 pub(crate) use postgres::{Cluster, shared_cluster};
 pub(crate) use program::Program;

@@ -324,7 +324,10 @@ async fn browsers_may_call_from_the_configured_origins_only() {
     assert_eq!(allowed.status, StatusCode::OK);
     assert_eq!(allowed.header("access-control-allow-origin"), "https://chat.example");
     assert_eq!(allowed.header("access-control-allow-methods"), "GET,POST");
-    assert_eq!(allowed.header("access-control-allow-headers"), "authorization,content-type,accept,last-event-id");
+    assert_eq!(
+        allowed.header("access-control-allow-headers"),
+        "authorization,content-type,accept,last-event-id"
+    );
     assert_eq!(allowed.header("access-control-allow-credentials"), "", "no cookie is ever read");
     let answered = Reply::to(post(&ada, "{ viewer { id } }").header("origin", "https://chat.example")).await;
     assert_eq!(answered.header("access-control-allow-origin"), "https://chat.example");

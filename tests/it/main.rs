@@ -12,6 +12,7 @@ mod import;
 mod messages;
 mod ownership;
 mod process;
+mod replicas;
 mod schema;
 mod sse;
 mod tidy;

@@ -1,5 +1,7 @@
 //! A client over HTTP.
 
+use std::time::Duration;
+
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
@@ -47,6 +49,29 @@ impl Client {
         let body = json!({ "query": query, "variables": variables });
         let response = self.request(Method::POST, "/graphql").json(&body).send().await.unwrap();
         Answer { status: response.status(), body: response.json().await.unwrap() }
+    }
+
+    /// Runs an operation where the server may be away: `None` when it is not known whether it was
+    /// run. Any other failure is one of the test.
+    pub(crate) async fn attempt(&self, query: &str, variables: Value) -> Option<Value> {
+        let body = json!({ "query": query, "variables": variables });
+        let request = self.request(Method::POST, "/graphql").timeout(Duration::from_secs(10)).json(&body);
+        let answer: Value = request.send().await.ok()?.json().await.ok()?;
+        match answer["errors"].get(0) {
+            None => Some(answer["data"].clone()),
+            Some(error) if error["extensions"]["retryable"] == true => None,
+            Some(error) => panic!("{error}"),
+        }
+    }
+
+    /// Tries until it succeeds.
+    pub(crate) async fn retry(&self, query: &str, variables: Value) -> Value {
+        loop {
+            if let Some(data) = self.attempt(query, variables.clone()).await {
+                return data;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Runs an operation that must succeed, and gives its data.

@@ -28,6 +28,19 @@ impl Socket {
         Self::open_with(url, &[("sec-websocket-protocol", "graphql-transport-ws")]).await
     }
 
+    /// Opens a socket and introduces itself, where the server may be away.
+    pub(crate) async fn try_open(url: &str, token: &str) -> Option<Self> {
+        let mut request = format!("{}/graphql", url.replacen("http", "ws", 1)).into_client_request().ok()?;
+        let protocol = HeaderValue::from_static("graphql-transport-ws");
+        request.headers_mut().insert("sec-websocket-protocol", protocol);
+        let (stream, _) = connect_async(request).await.ok()?;
+        let mut socket = Self { stream };
+        let init = json!({ "type": "connection_init", "payload": { "Authorization": format!("Bearer {token}") } });
+        socket.stream.send(Message::Text(init.to_string().into())).await.ok()?;
+        socket.next().await.ok().filter(|message| message["type"] == "connection_ack")?;
+        Some(socket)
+    }
+
     /// Opens a socket with these headers.
     pub(crate) async fn open_with(url: &str, headers: &[(&'static str, &str)]) -> Self {
         let mut request = format!("{}/graphql", url.replacen("http", "ws", 1)).into_client_request().unwrap();
@@ -55,8 +68,14 @@ impl Socket {
 
     /// Starts an operation.
     pub(crate) async fn subscribe(&mut self, id: &str, query: &str, variables: Value) {
+        self.try_subscribe(id, query, variables).await.unwrap();
+    }
+
+    /// Starts an operation, where the server may be away.
+    pub(crate) async fn try_subscribe(&mut self, id: &str, query: &str, variables: Value) -> Option<()> {
         let payload = json!({ "query": query, "variables": variables });
-        self.send(json!({ "type": "subscribe", "id": id, "payload": payload })).await;
+        let message = json!({ "type": "subscribe", "id": id, "payload": payload });
+        self.stream.send(Message::Text(message.to_string().into())).await.ok()
     }
 
     /// Waits until everything sent before has been taken: messages are taken in order.

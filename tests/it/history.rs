@@ -1,0 +1,104 @@
+//! Histories under faults, recorded and checked.
+//!
+//! Eight writers append to 25 conversations, half of it to one, each message with an id of its own,
+//! retrying until it is acknowledged. Followers of single conversations and of the whole account, over
+//! WebSocket and SSE, drop and resume at random with their cursor. A reader reads whole conversations
+//! now and then. Meanwhile things break. At the end every acknowledged message is there, once, at the
+//! place that was acknowledged, in an order that agrees with the acknowledgements; and every follower
+//! has received exactly the log.
+
+mod deployment;
+mod followers;
+mod load;
+mod log;
+mod proxy;
+
+use crate::harness::{Cluster, Engine, Nats};
+use deployment::Deployment;
+use load::Load;
+use proxy::Proxy;
+
+/// Faults in one run, spread over its appends.
+const FAULTS: usize = 4;
+
+/// Runs the load over `deployment`, calling `fault` now and then, and checks the history.
+async fn check(mut deployment: Deployment, mut fault: impl AsyncFnMut(usize, &mut Deployment)) {
+    let load = Load::start(&deployment).await;
+    for number in 0..FAULTS {
+        load.progress(number + 1, FAULTS + 1).await;
+        fault(number, &mut deployment).await;
+    }
+    load.finish(&deployment).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_sqlite_nothing_is_lost() {
+    check(Deployment::start(Engine::Sqlite, 1, &[]).await, async |_, _| {}).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_sqlite_nothing_is_lost_when_the_server_is_killed() {
+    check(Deployment::start(Engine::Sqlite, 1, &[]).await, async |_, deployment| deployment.kill(0).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_sqlite_nothing_is_lost_over_a_bad_network() {
+    let mut deployment = Deployment::start(Engine::Sqlite, 1, &[]).await;
+    let proxy = Proxy::before(&deployment).await;
+    deployment.reach_through(&proxy);
+    check(deployment, async |_, _| proxy.reset_all()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_one_replica_nothing_is_lost_when_it_is_killed() {
+    check(Deployment::start(Engine::Postgres, 1, &[]).await, async |_, deployment| deployment.kill(0).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_two_replicas_nothing_is_lost_when_they_are_killed_in_turn() {
+    let deployment = Deployment::start(Engine::Postgres, 2, &[]).await;
+    check(deployment, async |number, deployment| deployment.kill(number % 2).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_two_replicas_nothing_is_lost_when_postgresql_crashes() {
+    let cluster = Cluster::start(&[]);
+    let deployment = Deployment::over(cluster.create_database().await, 2, &[]).await;
+    check(deployment, async |_, _| {
+        cluster.crash();
+        cluster.up();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_two_replicas_nothing_is_lost_when_the_listening_sessions_end() {
+    let deployment = Deployment::start(Engine::Postgres, 2, &[]).await;
+    check(deployment, async |_, deployment| deployment.end_listening_sessions().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_two_replicas_nothing_is_lost_over_a_bad_network() {
+    let mut deployment = Deployment::start(Engine::Postgres, 2, &[]).await;
+    let proxy = Proxy::before(&deployment).await;
+    deployment.reach_through(&proxy);
+    check(deployment, async |_, _| proxy.reset_all()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_nats_nothing_is_lost_when_it_is_killed() {
+    let mut nats = Nats::start();
+    let deployment = Deployment::start(Engine::Postgres, 2, &[("SCROLLBACK_FEED_SIGNALS", &nats.url())]).await;
+    check(deployment, async |_, _| {
+        nats.kill();
+        nats.up();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_nats_nothing_is_lost_when_replicas_are_killed_in_turn() {
+    let nats = Nats::start();
+    let deployment = Deployment::start(Engine::Postgres, 2, &[("SCROLLBACK_FEED_SIGNALS", &nats.url())]).await;
+    check(deployment, async |number, deployment| deployment.kill(number % 2).await).await;
+}

@@ -1,0 +1,93 @@
+//! Replicas that can be killed, and where clients find them.
+
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use rand::RngExt;
+use sqlx::{Connection, Executor, PgConnection};
+
+use super::proxy::Proxy;
+use crate::harness::{Client, Engine, Program, Running, shared_cluster, token};
+
+/// Where clients find the replicas just now.
+pub(super) type Addresses = Arc<RwLock<Vec<String>>>;
+
+/// One or more replicas over one database.
+pub(super) struct Deployment {
+    programs: Vec<Program>,
+    running: Vec<Option<Running>>,
+    database: Option<String>,
+    /// Of the replicas themselves.
+    pub(super) replicas: Addresses,
+    /// What clients are told.
+    pub(super) front: Addresses,
+}
+
+impl Deployment {
+    pub(super) async fn start(engine: Engine, replicas: usize, settings: &[(&'static str, &str)]) -> Self {
+        match engine {
+            Engine::Sqlite => Self::run(vec![Program::over(Engine::Sqlite).await], None).await,
+            Engine::Postgres => Self::over(shared_cluster().create_database().await, replicas, settings).await,
+        }
+    }
+
+    /// Replicas over this PostgreSQL database.
+    pub(super) async fn over(database: String, replicas: usize, settings: &[(&'static str, &str)]) -> Self {
+        let mut programs = Vec::new();
+        for _ in 0..replicas {
+            let mut program = Program::believing().with("SCROLLBACK_DATABASE_URL", &database);
+            for (name, value) in settings {
+                program = program.with(name, *value);
+            }
+            programs.push(program);
+        }
+        Self::run(programs, Some(database)).await
+    }
+
+    async fn run(programs: Vec<Program>, database: Option<String>) -> Self {
+        let mut running = Vec::new();
+        for program in &programs {
+            running.push(Some(program.serve(&[]).await));
+        }
+        let urls = running.iter().flatten().map(|running| running.url.clone()).collect();
+        let replicas = Arc::new(RwLock::new(urls));
+        Self { programs, running, database, front: replicas.clone(), replicas }
+    }
+
+    /// From now on clients are told the proxy's address.
+    pub(super) fn reach_through(&mut self, proxy: &Proxy) {
+        self.front = Arc::new(RwLock::new(vec![proxy.url.clone()]));
+    }
+
+    /// Ends a replica as `kill -9` does, and starts it again elsewhere.
+    pub(super) async fn kill(&mut self, number: usize) {
+        self.running[number].take().unwrap().kill().await;
+        let running = self.programs[number].serve(&[]).await;
+        self.replicas.write().unwrap()[number].clone_from(&running.url);
+        self.running[number] = Some(running);
+    }
+
+    /// Ends the sessions through which replicas hear each other.
+    pub(super) async fn end_listening_sessions(&self) {
+        let mut admin = PgConnection::connect(self.database.as_ref().unwrap()).await.unwrap();
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                   WHERE application_name = 'scrollback signals' AND datname = current_database()";
+        admin.execute(end).await.unwrap();
+    }
+
+    /// A client of some replica.
+    pub(super) fn client(&self) -> Client {
+        client(&self.front)
+    }
+}
+
+/// A client of some replica.
+pub(super) fn client(addresses: &Addresses) -> Client {
+    Client::new(&address(addresses), Some(token("ada", Duration::from_secs(600))))
+}
+
+/// The address of some replica.
+pub(super) fn address(addresses: &Addresses) -> String {
+    let addresses = addresses.read().unwrap();
+    addresses[rand::rng().random_range(0..addresses.len())].clone()
+}
