@@ -81,26 +81,23 @@ impl<S: Source> Hub<S> {
     /// must read on by itself first.
     pub(super) fn join(self: &Arc<Self>, source: S, place: i64) -> Result<Membership<S>, S> {
         let mut readers = self.readers();
-        let key = source.key();
-        let reader = match readers.get(&key) {
-            Some(reader) if reader.state().place > place => return Err(source),
-            Some(reader) => reader.clone(),
-            None => {
-                let listener = self.signals.listen(&source.topic());
-                let state = State { place, followers: HashMap::new(), next_follower: 0 };
-                let reader = Arc::new(Reader { source, state: Mutex::new(state), task: OnceLock::new() });
-                readers.insert(key, reader.clone());
-                let task = tokio::spawn(run(self.clone(), reader.clone(), listener));
-                let _ = reader.task.set(task.abort_handle());
-                reader
+        if let Some(reader) = readers.get(&source.key()) {
+            // Looked at and joined under one lock: in between, the reader would go on.
+            let mut state = reader.state();
+            if state.place > place {
+                return Err(source);
             }
-        };
-        let (queue, receiver) = mpsc::channel(QUEUE_ITEMS);
-        let waiting = Arc::new(AtomicUsize::new(0));
-        let outcome = Arc::new(OnceLock::new());
-        let follower = Follower { place, queue, waiting: waiting.clone(), outcome: outcome.clone() };
-        let number = reader.state().add(follower);
-        Ok(Membership { hub: self.clone(), reader, number, queue: receiver, waiting, outcome })
+            return Ok(Membership::new(self, reader, &mut state, place));
+        }
+        let listener = self.signals.listen(&source.topic());
+        let key = source.key();
+        let state = State { place, followers: HashMap::new(), next_follower: 0 };
+        let reader = Arc::new(Reader { source, state: Mutex::new(state), task: OnceLock::new() });
+        let membership = Membership::new(self, &reader, &mut reader.state(), place);
+        let task = tokio::spawn(run(self.clone(), reader.clone(), listener));
+        let _ = reader.task.set(task.abort_handle());
+        readers.insert(key, reader);
+        Ok(membership)
     }
 
     fn readers(&self) -> MutexGuard<'_, HashMap<S::Key, Arc<Reader<S>>>> {
@@ -185,6 +182,15 @@ async fn run<S: Source>(hub: Arc<Hub<S>>, reader: Arc<Reader<S>>, mut listener: 
 }
 
 impl<S: Source> Membership<S> {
+    fn new(hub: &Arc<Hub<S>>, reader: &Arc<Reader<S>>, state: &mut State<S::Item>, place: i64) -> Self {
+        let (queue, receiver) = mpsc::channel(QUEUE_ITEMS);
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let outcome = Arc::new(OnceLock::new());
+        let follower = Follower { place, queue, waiting: waiting.clone(), outcome: outcome.clone() };
+        let number = state.add(follower);
+        Self { hub: hub.clone(), reader: reader.clone(), number, queue: receiver, waiting, outcome }
+    }
+
     /// The next item, or why there is none.
     pub(super) async fn next(&mut self) -> Result<S::Item, Outcome> {
         match self.queue.recv().await {

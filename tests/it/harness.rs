@@ -28,7 +28,7 @@ pub(crate) use events::EventStream;
 pub(crate) use nats::Nats;
 pub(crate) use node::run_script;
 pub(crate) use postgres::{Cluster, shared_cluster};
-pub(crate) use program::Program;
+pub(crate) use program::{Program, Running};
 pub(crate) use socket::{Closed, Socket};
 
 /// What tokens are signed with here.

@@ -38,7 +38,8 @@ async fn on_sqlite_nothing_is_lost() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_sqlite_nothing_is_lost_when_the_server_is_killed() {
-    check(Deployment::start(Engine::Sqlite, 1, &[]).await, async |_, deployment| deployment.kill(0).await).await;
+    check(Deployment::start(Engine::Sqlite, 1, &[]).await, async |_, deployment| deployment.kill(0).await)
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -51,7 +52,8 @@ async fn on_sqlite_nothing_is_lost_over_a_bad_network() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_one_replica_nothing_is_lost_when_it_is_killed() {
-    check(Deployment::start(Engine::Postgres, 1, &[]).await, async |_, deployment| deployment.kill(0).await).await;
+    check(Deployment::start(Engine::Postgres, 1, &[]).await, async |_, deployment| deployment.kill(0).await)
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -88,7 +90,8 @@ async fn on_two_replicas_nothing_is_lost_over_a_bad_network() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_nats_nothing_is_lost_when_it_is_killed() {
     let mut nats = Nats::start();
-    let deployment = Deployment::start(Engine::Postgres, 2, &[("SCROLLBACK_FEED_SIGNALS", &nats.url())]).await;
+    let deployment =
+        Deployment::start(Engine::Postgres, 2, &[("SCROLLBACK_FEED_SIGNALS", &nats.url())]).await;
     check(deployment, async |_, _| {
         nats.kill();
         nats.up();
@@ -99,6 +102,7 @@ async fn with_nats_nothing_is_lost_when_it_is_killed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_nats_nothing_is_lost_when_replicas_are_killed_in_turn() {
     let nats = Nats::start();
-    let deployment = Deployment::start(Engine::Postgres, 2, &[("SCROLLBACK_FEED_SIGNALS", &nats.url())]).await;
+    let deployment =
+        Deployment::start(Engine::Postgres, 2, &[("SCROLLBACK_FEED_SIGNALS", &nats.url())]).await;
     check(deployment, async |number, deployment| deployment.kill(number % 2).await).await;
 }

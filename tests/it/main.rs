@@ -7,6 +7,7 @@ mod changes;
 mod clients;
 mod conversations;
 mod durability;
+mod history;
 mod http;
 mod import;
 mod messages;

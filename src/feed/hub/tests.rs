@@ -1,6 +1,6 @@
 //! Followers against a model: a list, and whoever follows it has exactly a slice of it.
 
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicI64, AtomicUsize};
 
 use futures_util::StreamExt;
 use proptest::prelude::*;
@@ -262,4 +262,40 @@ async fn a_reader_waits_for_a_database_that_is_away_and_ends_with_what_it_reads(
     });
     assert_eq!(waiting.await.unwrap(), (vec![2], true));
     woken.abort();
+}
+
+/// Followers come and go on several threads while the reader goes on: what one misses between looking
+/// at the reader's place and joining it would show here.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn joining_while_the_reader_goes_on_misses_nothing() {
+    const LENGTH: i64 = 20_000;
+    let setting = Arc::new(Setting::new());
+    let told = Arc::new(AtomicI64::new(0));
+    let follow = |stay: usize| {
+        let (setting, told) = (setting.clone(), told.clone());
+        tokio::spawn(async move {
+            let mut place = 0;
+            while place < LENGTH {
+                let mut stream =
+                    setting.follow(place).take(stay.min(usize::try_from(LENGTH - place).unwrap()));
+                while let Some(item) = stream.next().await {
+                    assert_eq!(item.unwrap(), place + 1);
+                    place += 1;
+                    told.fetch_max(place, Ordering::Relaxed);
+                }
+            }
+        })
+    };
+    // One stays, so that there always is a reader to join; the others are always about to.
+    let followers: Vec<_> = [usize::MAX, 1, 1, 1].map(follow).into();
+    for place in 1..=LENGTH {
+        setting.append(1);
+        while told.load(Ordering::Relaxed) < place && followers.iter().all(|follower| !follower.is_finished())
+        {
+            tokio::task::yield_now().await;
+        }
+    }
+    for follower in followers {
+        follower.await.unwrap();
+    }
 }

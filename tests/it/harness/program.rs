@@ -32,9 +32,14 @@ impl Program {
         Self { folder: tempfile::tempdir().unwrap(), environment: Vec::new() }
     }
 
+    /// In an empty folder, believing the tokens of [`token`].
+    pub(crate) fn believing() -> Self {
+        Self::new().with("SCROLLBACK_AUTH_JWT_SECRET", SECRET)
+    }
+
     /// Over an empty database, believing the tokens of [`token`].
     pub(crate) async fn over(engine: Engine) -> Self {
-        let program = Self::new().with("SCROLLBACK_AUTH_JWT_SECRET", SECRET);
+        let program = Self::believing();
         match engine {
             Engine::Sqlite => program,
             Engine::Postgres => {

@@ -35,7 +35,8 @@ impl Socket {
         request.headers_mut().insert("sec-websocket-protocol", protocol);
         let (stream, _) = connect_async(request).await.ok()?;
         let mut socket = Self { stream };
-        let init = json!({ "type": "connection_init", "payload": { "Authorization": format!("Bearer {token}") } });
+        let init =
+            json!({ "type": "connection_init", "payload": { "Authorization": format!("Bearer {token}") } });
         socket.stream.send(Message::Text(init.to_string().into())).await.ok()?;
         socket.next().await.ok().filter(|message| message["type"] == "connection_ack")?;
         Some(socket)

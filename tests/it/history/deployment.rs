@@ -27,7 +27,9 @@ impl Deployment {
     pub(super) async fn start(engine: Engine, replicas: usize, settings: &[(&'static str, &str)]) -> Self {
         match engine {
             Engine::Sqlite => Self::run(vec![Program::over(Engine::Sqlite).await], None).await,
-            Engine::Postgres => Self::over(shared_cluster().create_database().await, replicas, settings).await,
+            Engine::Postgres => {
+                Self::over(shared_cluster().create_database().await, replicas, settings).await
+            }
         }
     }
 

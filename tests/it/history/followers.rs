@@ -86,9 +86,15 @@ trait Kept {
 }
 
 /// Follows until it has everything.
-async fn follow(front: Addresses, over_socket: bool, mut ending: watch::Receiver<Option<Ended>>, kept: &mut impl Kept) {
+async fn follow(
+    front: Addresses,
+    over_socket: bool,
+    mut ending: watch::Receiver<Option<Ended>>,
+    kept: &mut impl Kept,
+) {
     loop {
-        let Some(mut stream) = Stream::open(&front, over_socket, kept_query(kept), kept.variables()).await else {
+        let Some(mut stream) = Stream::open(&front, over_socket, kept_query(kept), kept.variables()).await
+        else {
             tokio::time::sleep(BACKOFF).await;
             continue;
         };

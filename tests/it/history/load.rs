@@ -62,7 +62,8 @@ impl Load {
         let acknowledgements = Acknowledgements::default();
         let (count, progress) = watch::channel(0);
         let writers = (0..WRITERS).map(|writer| {
-            let writing = write(writer, front.clone(), conversations.clone(), acknowledgements.clone(), count.clone());
+            let writing =
+                write(writer, front.clone(), conversations.clone(), acknowledgements.clone(), count.clone());
             tokio::spawn(writing)
         });
         let writers = writers.collect();
@@ -153,7 +154,14 @@ async fn write(
         };
         let position = data["appendMessage"]["message"]["position"].as_i64().unwrap();
         let acknowledged = Instant::now();
-        acknowledgements.lock().unwrap().push(Acknowledged { conversation, id, content, position, sent, acknowledged });
+        acknowledgements.lock().unwrap().push(Acknowledged {
+            conversation,
+            id,
+            content,
+            position,
+            sent,
+            acknowledged,
+        });
         count.send_modify(|count| *count += 1);
     }
 }

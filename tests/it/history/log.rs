@@ -47,7 +47,11 @@ pub(super) async fn read(client: &Client, conversation: &str) -> Option<Vec<Entr
         let messages = &answer["conversation"]["messages"];
         entries.extend(messages["nodes"].as_array()?.iter().map(entry));
         let positions: Vec<i64> = entries.iter().map(|entry| entry.position).collect();
-        assert_eq!(positions, (1..=i64::try_from(entries.len()).unwrap()).collect::<Vec<_>>(), "holes or doubles");
+        assert_eq!(
+            positions,
+            (1..=i64::try_from(entries.len()).unwrap()).collect::<Vec<_>>(),
+            "holes or doubles"
+        );
         if messages["pageInfo"]["hasNextPage"] == false {
             return Some(entries);
         }
@@ -74,7 +78,10 @@ pub(super) fn check(log: &Log, acknowledged: &[Acknowledged]) {
         let mut latest_sent: Option<Instant> = None;
         for ack in &acks {
             if let Some(latest) = latest_sent {
-                assert!(ack.acknowledged >= latest, "{ack:?} stands after what was sent after its acknowledgement");
+                assert!(
+                    ack.acknowledged >= latest,
+                    "{ack:?} stands after what was sent after its acknowledgement"
+                );
             }
             latest_sent = latest_sent.max(Some(ack.sent));
         }

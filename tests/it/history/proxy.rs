@@ -60,11 +60,7 @@ async fn carry(client: TcpStream, replicas: Addresses, mut reset: watch::Receive
 }
 
 /// Copies with pauses, at most `budget` bytes.
-async fn pump(
-    mut from: impl AsyncReadExt + Unpin,
-    mut to: impl AsyncWriteExt + Unpin,
-    mut budget: usize,
-) {
+async fn pump(mut from: impl AsyncReadExt + Unpin, mut to: impl AsyncWriteExt + Unpin, mut budget: usize) {
     let mut buffer = [0; 1024];
     while budget > 0 {
         let Ok(count) = from.read(&mut buffer).await else { return };
@@ -72,7 +68,8 @@ async fn pump(
             return;
         }
         if rand::rng().random_bool(0.05) {
-            tokio::time::sleep(Duration::from_millis(rand::rng().random_range(1..30))).await;
+            let pause = Duration::from_millis(rand::rng().random_range(1..30));
+            tokio::time::sleep(pause).await;
         }
         let count = count.min(budget);
         budget = budget.saturating_sub(count);
