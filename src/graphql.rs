@@ -18,6 +18,7 @@ mod message;
 mod node;
 mod scalar;
 mod subscription;
+mod variables;
 mod viewer;
 
 use async_graphql::{MergedObject, SDLExportOptions, Schema, SchemaBuilder};

@@ -2,6 +2,8 @@
 //!
 //! No text of a message, no token and no secret is ever logged.
 
+use std::io::IsTerminal;
+
 use anyhow::Context;
 use tracing_subscriber::EnvFilter;
 
@@ -14,8 +16,9 @@ use crate::config::{Log, LogFormat};
 pub fn start(log: &Log) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&log.level).context("the setting `log.level` is wrong")?;
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
     let started = match log.format {
-        LogFormat::Text => subscriber.with_target(false).try_init(),
+        LogFormat::Text => subscriber.with_target(false).with_ansi(colours).try_init(),
         LogFormat::Json => subscriber.json().try_init(),
     };
     started.map_err(|error| anyhow::anyhow!("cannot start logging: {error}"))

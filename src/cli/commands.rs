@@ -22,15 +22,17 @@ const FIRST_TOKEN: Duration = Duration::from_secs(24 * 3600);
 
 pub(super) async fn serve(config: Config, arguments: ServeArguments) -> anyhow::Result<()> {
     let stopped = terminated();
+    // What is refused is refused before anything is made.
+    if arguments.token_for.is_some() && config.mode == Mode::Production {
+        bail!("--token-for is for a first try: use `scrollback token` in production");
+    }
+    app::key(&config)?;
     let app = App::open(config.clone(), Clock::system()).await?;
     let wanted = config.server.listen;
     let listener = TcpListener::bind(wanted).await.with_context(|| format!("cannot listen on {wanted}"))?;
     let address = listener.local_addr()?;
     println!("Scrollback is listening on http://{address}/graphql");
     if let Some(user) = arguments.token_for {
-        if config.mode == Mode::Production {
-            bail!("--token-for is for a first try: use `scrollback token` in production");
-        }
         let token = sign(&config, &user, FIRST_TOKEN)?;
         println!("A token for {user}, valid for a day:\n\n{token}\n");
         println!("Open GraphiQL as {user}: http://{address}/#token={token}");

@@ -11,7 +11,7 @@ use super::context::{Asked, Following};
 use super::error::{self, Code, complete, error_response};
 use super::loaders::Loaders;
 use super::subscription::Subscription;
-use super::{Mutation, Query};
+use super::{Mutation, Query, variables};
 use crate::feed::Feed;
 use crate::model::Viewer;
 use crate::store::Store;
@@ -51,11 +51,7 @@ impl Operation {
         let name = request.operation_name.clone();
         let document = match request.parsed_query() {
             Ok(document) => document,
-            Err(error) => {
-                let mut response = Response::from_errors(vec![error]);
-                error::set_codes(&mut response, Code::ParseFailed);
-                return Err(Box::new(response));
-            }
+            Err(error) => return Err(Box::new(error::unreadable(error))),
         };
         let operation = match (&document.operations, name) {
             (DocumentOperations::Single(operation), None) => Some(operation),
@@ -66,10 +62,16 @@ impl Operation {
             }
             (DocumentOperations::Multiple(_), None) => None,
         };
-        let Some(kind) = operation.map(|operation| operation.node.ty) else {
+        let Some(operation) = operation else {
             let message = "`operationName` must name one operation of the document";
             return Err(Box::new(error_response(Code::OperationResolutionFailure, message)));
         };
+        let kind = operation.node.ty;
+        let definitions = operation.node.variable_definitions.clone();
+        if let Some(name) = variables::missing(&definitions, &request.variables) {
+            let message = format!("the variable `${name}` must be given: its type is not nullable");
+            return Err(Box::new(error_response(Code::BadUserInput, message)));
+        }
         Ok(Self { request, kind })
     }
 }

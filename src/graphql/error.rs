@@ -1,6 +1,6 @@
 //! Errors as clients see them: a code, a message that helps, and nothing of the inside.
 //!
-//! Resolvers fail with a [`store::Error`](crate::store::Error), which async-graphql carries as the
+//! Resolvers fail with a [`store::Error`], which async-graphql carries as the
 //! error's source; [`complete`] gives every error its code. What is our fault is logged here, once,
 //! with the request's id, and told as INTERNAL_SERVER_ERROR with that id and nothing else.
 
@@ -71,11 +71,14 @@ pub fn error_response(code: Code, message: impl Into<String>) -> Response {
     Response::from_errors(vec![error])
 }
 
-/// Gives every error of a response the same code.
-pub(super) fn set_codes(response: &mut Response, code: Code) {
-    for error in &mut response.errors {
-        set_code(error, code);
+/// The answer to a document that is not GraphQL. The parser's own message shows the whole line it
+/// stopped at; only what it expected there is told, and the place.
+pub(super) fn unreadable(mut error: ServerError) -> Response {
+    if let Some((_, expected)) = error.message.rsplit_once("= ") {
+        error.message = format!("the document cannot be read: {expected}");
     }
+    set_code(&mut error, Code::ParseFailed);
+    Response::from_errors(vec![error])
 }
 
 /// Gives every error of an executed operation its code, and logs what is our fault.

@@ -79,7 +79,7 @@ async fn answer(shared: &Arc<Shared>, request: Request, id: RequestId) -> HttpRe
             let fault = Fault::new(StatusCode::METHOD_NOT_ALLOWED, "a mutation must be sent with POST");
             with_allow(fault.into_response(media_type), "POST")
         }
-        _ if media_type == MediaType::EventStream => sse::stream(shared, viewer, operation, id, resume),
+        _ if media_type == MediaType::EventStream => sse::stream(shared, &viewer, operation, id, resume),
         OperationType::Subscription => {
             let message = "a subscription needs `accept: text/event-stream`, or a WebSocket with the \
                            subprotocol graphql-transport-ws";

@@ -29,14 +29,14 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Streams an operation: its events, then `complete`.
 pub(super) fn stream(
     shared: &Arc<Shared>,
-    viewer: Viewer,
+    viewer: &Viewer,
     operation: Operation,
     id: RequestId,
     resume: Option<String>,
 ) -> HttpResponse {
     let resume = resume.filter(|resume| !resume.is_empty());
-    let ended = shared.ended(&viewer);
-    let events = shared.api.stream(&viewer, operation, id, resume).scan(false, |over, event| {
+    let ended = shared.ended(viewer);
+    let events = shared.api.stream(viewer, operation, id, resume).scan(false, |over, event| {
         // An error without an event is a subscription's last word.
         let failed = std::mem::replace(over, has_failed(&event.response));
         future::ready((!failed).then(|| next(&event)))

@@ -15,6 +15,7 @@ on_each_database!(
     bad_input_names_the_argument_and_the_rule,
     nodes_are_found_by_id,
     nested_lists_cost_a_constant_number_of_statements,
+    nothing_runs_when_a_variable_is_missing,
 );
 
 const CREATE: &str = "mutation Create($input: CreateConversationInput!) {
@@ -375,4 +376,19 @@ async fn nested_lists_cost_a_constant_number_of_statements(app: TestApp) {
     }
     assert_eq!(counts, [counts[0]; 3]);
     assert!(counts[0] <= 6, "{counts:?}");
+}
+
+async fn nothing_runs_when_a_variable_is_missing(app: TestApp) {
+    let ada = app.client("ada");
+    let query = "mutation($id: ID!) {
+      a: createConversation(input: {}) { conversation { id } }
+      b: deleteConversation(input: { id: $id }) { deletedConversationId }
+    }";
+    let (code, message) = ada.fault(query, json!({})).await;
+    assert_eq!(code, "BAD_USER_INPUT");
+    assert_eq!(message, "the variable `$id` must be given: its type is not nullable");
+    assert_eq!(
+        ada.data("{ conversations { nodes { id } } }", json!({})).await["conversations"]["nodes"],
+        json!([])
+    );
 }

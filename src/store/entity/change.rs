@@ -5,10 +5,9 @@ use sea_orm::entity::prelude::*;
 use crate::model::{ConversationId, MessageId, OwnerId, Timestamp};
 
 /// A row of `change`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "change")]
-pub(crate) struct Model {
+pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub owner_id: OwnerId,
     #[sea_orm(primary_key, auto_increment = false)]
@@ -18,5 +17,8 @@ pub(crate) struct Model {
     pub message_id: Option<MessageId>,
     pub changed_at: Timestamp,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -5,7 +5,6 @@ use sea_orm::entity::prelude::*;
 use crate::model::{Conversation, ConversationId, Json, OwnerId, Timestamp};
 
 /// A row of `conversation`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "conversation")]
 pub struct Model {
@@ -20,6 +19,9 @@ pub struct Model {
     pub last_position: i64,
     pub fingerprint: Option<Vec<u8>>,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 

@@ -6,7 +6,6 @@ use crate::model::{ConversationId, Json, Message, MessageId, OwnerId, Role, Time
 use crate::store::Error;
 
 /// A row of `message`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "message")]
 pub struct Model {
@@ -22,6 +21,9 @@ pub struct Model {
     pub created_at: Timestamp,
     pub fingerprint: Option<Vec<u8>>,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
