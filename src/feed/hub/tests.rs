@@ -25,7 +25,7 @@ struct Inner {
 }
 
 /// How many items one read takes.
-const PAGE: i64 = 10;
+const PAGE: u32 = 10;
 
 fn topic() -> Topic {
     Topic::Conversation(ConversationId(uuid::Uuid::nil()))
@@ -43,7 +43,7 @@ impl Source for List {
         topic()
     }
 
-    async fn read(&self, after: i64) -> store::Result<Batch<i64>> {
+    async fn read(&self, after: i64, most: u32) -> store::Result<Batch<i64>> {
         self.0.reads.fetch_add(1, Ordering::Relaxed);
         tokio::task::yield_now().await;
         if self
@@ -55,7 +55,7 @@ impl Source for List {
             return Err(store::Error::Unavailable(sea_orm::DbErr::Custom("away".into())));
         }
         let length = *self.0.length.lock().unwrap();
-        let items: Vec<i64> = (after + 1..=length).take(PAGE as usize).collect();
+        let items: Vec<i64> = (after + 1..=length).take(most.min(PAGE) as usize).collect();
         let ended = items.is_empty() && self.0.deleted.load(Ordering::Relaxed);
         let more = items.last().is_some_and(|last| *last < length);
         tokio::task::yield_now().await;
@@ -279,7 +279,15 @@ async fn joining_while_the_reader_goes_on_misses_nothing() {
                 let mut stream =
                     setting.follow(place).take(stay.min(usize::try_from(LENGTH - place).unwrap()));
                 while let Some(item) = stream.next().await {
-                    assert_eq!(item.unwrap(), place + 1);
+                    match item {
+                        Ok(item) => assert_eq!(item, place + 1),
+                        // On a busy machine this one may not keep up with the quickest.
+                        Err(Error::Behind(at)) => {
+                            assert_eq!(at, place);
+                            break;
+                        }
+                        Err(error) => panic!("{error}"),
+                    }
                     place += 1;
                     told.fetch_max(place, Ordering::Relaxed);
                 }
