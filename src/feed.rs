@@ -7,7 +7,8 @@
 //! that stands behind it.
 //!
 //! A follower that does not keep up has a bounded queue. Past it, its following ends with the place
-//! to resume from; the others notice nothing. While the database is away, readers wait for it.
+//! to resume from; the others notice nothing. What it read by itself and has not taken is bounded the
+//! same way. While the database is away, readers wait for it.
 //!
 //! Ownership is part of every read, so following ends when ownership does.
 

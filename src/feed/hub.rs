@@ -10,12 +10,13 @@ use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
 use super::source::Source;
+use crate::model::MAX_PAGE;
 use crate::signals::{Listener, Signals};
 use crate::store;
 
 /// What a follower may leave unread: past either its following ends.
 const QUEUE_ITEMS: usize = 256;
-const QUEUE_BYTES: usize = 1024 * 1024;
+pub(super) const QUEUE_BYTES: usize = 1024 * 1024;
 
 /// How long a reader waits before it asks a database again that did not answer.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -150,7 +151,7 @@ impl<T: Clone> State<T> {
 async fn run<S: Source>(hub: Arc<Hub<S>>, reader: Arc<Reader<S>>, mut listener: Listener) {
     let outcome = loop {
         let place = reader.state().place;
-        match reader.source.read(place).await {
+        match reader.source.read(place, MAX_PAGE).await {
             Ok(batch) => {
                 let mut state = reader.state();
                 for item in &batch.items {

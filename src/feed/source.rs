@@ -3,7 +3,7 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
-use crate::model::{Committed, ConversationId, End, MAX_PAGE, Message, OwnerId, Page, Range};
+use crate::model::{Committed, ConversationId, End, Message, OwnerId, Page, Range};
 use crate::signals::Topic;
 use crate::store::{Result, Scoped};
 
@@ -27,8 +27,8 @@ pub(super) trait Source: Send + Sync + 'static {
     /// What wakes its reader.
     fn topic(&self) -> Topic;
 
-    /// The items after a place, as many as one read takes.
-    fn read(&self, after: i64) -> impl Future<Output = Result<Batch<Self::Item>>> + Send;
+    /// The items after a place, at most so many: from 1 to [`crate::model::MAX_PAGE`].
+    fn read(&self, after: i64, most: u32) -> impl Future<Output = Result<Batch<Self::Item>>> + Send;
 
     fn place(item: &Self::Item) -> i64;
 
@@ -60,9 +60,9 @@ impl Source for Messages {
         Topic::Conversation(self.conversation)
     }
 
-    async fn read(&self, after: i64) -> Result<Batch<Arc<Message>>> {
+    async fn read(&self, after: i64, most: u32) -> Result<Batch<Arc<Message>>> {
         let range = Range { after: Some(after), before: None };
-        let page = Page { end: End::First, size: MAX_PAGE };
+        let page = Page { end: End::First, size: most };
         let slice = self.scope.messages(self.conversation, range, page).await?;
         let ended = slice.items.is_empty() && self.scope.conversation(self.conversation).await?.is_none();
         Ok(Batch { items: slice.items.into_iter().map(Arc::new).collect(), more: slice.has_next, ended })
@@ -100,9 +100,9 @@ impl Source for Changes {
         Topic::Account(self.scope.owner().clone())
     }
 
-    async fn read(&self, after: i64) -> Result<Batch<Committed>> {
-        let items = self.scope.changes(after, MAX_PAGE).await?;
-        let more = items.len() == MAX_PAGE as usize;
+    async fn read(&self, after: i64, most: u32) -> Result<Batch<Committed>> {
+        let items = self.scope.changes(after, most).await?;
+        let more = items.len() == most as usize;
         Ok(Batch { items, more, ended: false })
     }
 
