@@ -73,6 +73,7 @@ impl App {
         let settings = server::Settings {
             body_limit: self.config.server.body_limit,
             init_timeout: self.config.server.init_timeout,
+            write_timeout: self.config.server.write_timeout,
             execution_timeout: self.config.server.execution_timeout,
             shutdown_timeout: self.config.server.shutdown_timeout,
             cors_origins: self.config.server.cors_origins.clone(),

@@ -63,6 +63,9 @@ pub struct Server {
     /// How long a WebSocket client may take to introduce itself.
     #[serde(deserialize_with = "value::duration")]
     pub init_timeout: Duration,
+    /// How long a WebSocket client may take to read a message.
+    #[serde(deserialize_with = "value::duration")]
+    pub write_timeout: Duration,
     /// How long an operation may take.
     #[serde(deserialize_with = "value::duration")]
     pub execution_timeout: Duration,

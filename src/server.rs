@@ -42,6 +42,8 @@ pub struct Settings {
     pub body_limit: usize,
     /// How long a WebSocket client may take to introduce itself.
     pub init_timeout: Duration,
+    /// How long a WebSocket client may take to read a message.
+    pub write_timeout: Duration,
     /// How long an operation may take.
     pub execution_timeout: Duration,
     /// How long running operations may go on once the shutdown has begun.

@@ -31,9 +31,6 @@ const BUFFER: usize = 4096;
 const PING_INTERVAL: Duration = Duration::from_secs(15);
 const DEAD_AFTER: Duration = Duration::from_secs(40);
 
-/// How long a client may take to read a message.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Operations that one socket may run at once.
 const MAX_OPERATIONS: usize = 50;
 

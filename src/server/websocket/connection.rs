@@ -11,13 +11,13 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout
 
 use super::operation::{self, Outbox, Outgoing, Serial};
 use super::protocol::{self, ClientMessage, Close};
-use super::{DEAD_AFTER, MAX_OPERATIONS, PING_INTERVAL, WRITE_TIMEOUT};
+use super::{DEAD_AFTER, MAX_OPERATIONS, PING_INTERVAL};
 use crate::graphql::{Code, error_response};
 use crate::model::Viewer;
 use crate::server::Shared;
 
-/// Messages that wait for the socket; the operations wait when it is full.
-const QUEUE: usize = 16;
+/// Messages that wait for the socket: few, they may be large. The operations wait when it is full.
+const QUEUE: usize = 4;
 
 /// Ends the connection: with a close frame, or without one when the other side is gone.
 type End = Option<Close>;
@@ -80,7 +80,7 @@ impl Connection {
     /// Sends a close frame, if the other side still reads.
     pub(super) async fn close(&mut self, Close { code, reason }: Close) {
         let frame = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
-        let _ = timeout(WRITE_TIMEOUT, self.socket.send(frame)).await;
+        let _ = timeout(self.shared.settings.write_timeout, self.socket.send(frame)).await;
     }
 
     async fn take(&mut self, incoming: Option<Result<Message, axum::Error>>) -> Result<(), End> {
@@ -146,7 +146,8 @@ impl Connection {
     }
 
     async fn send(&mut self, text: String) -> Result<(), End> {
-        match timeout(WRITE_TIMEOUT, self.socket.send(Message::Text(text.into()))).await {
+        let sending = self.socket.send(Message::Text(text.into()));
+        match timeout(self.shared.settings.write_timeout, sending).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(None),
         }
