@@ -15,6 +15,7 @@ mod ownership;
 mod process;
 mod replicas;
 mod schema;
+mod slow;
 mod sse;
 mod tidy;
 mod websocket;

@@ -67,6 +67,11 @@ impl Socket {
         self.stream.send(message).await.unwrap();
     }
 
+    /// Sends a message, where the server may have closed the socket.
+    pub(crate) async fn try_send(&mut self, message: Value) -> Option<()> {
+        self.stream.send(Message::Text(message.to_string().into())).await.ok()
+    }
+
     /// Starts an operation.
     pub(crate) async fn subscribe(&mut self, id: &str, query: &str, variables: Value) {
         self.try_subscribe(id, query, variables).await.unwrap();
@@ -75,8 +80,7 @@ impl Socket {
     /// Starts an operation, where the server may be away.
     pub(crate) async fn try_subscribe(&mut self, id: &str, query: &str, variables: Value) -> Option<()> {
         let payload = json!({ "query": query, "variables": variables });
-        let message = json!({ "type": "subscribe", "id": id, "payload": payload });
-        self.stream.send(Message::Text(message.to_string().into())).await.ok()
+        self.try_send(json!({ "type": "subscribe", "id": id, "payload": payload })).await
     }
 
     /// Waits until everything sent before has been taken: messages are taken in order.
