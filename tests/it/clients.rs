@@ -1,11 +1,17 @@
 //! The clients that front ends use, each in a script of its own: urql, Apollo Client, and GraphiQL in
-//! a browser.
+//! a browser. And the README's own client.
 
+use std::fs;
 use std::path::Path;
 
 use crate::harness::{TestApp, on_each_database, run_script};
 
-on_each_database!(urql_works, apollo_client_works, graphiql_works_in_a_browser);
+on_each_database!(
+    urql_works,
+    apollo_client_works,
+    the_client_of_the_readme_misses_nothing,
+    graphiql_works_in_a_browser,
+);
 
 async fn urql_works(app: TestApp) {
     run_script(&app, "urql.mjs").await;
@@ -13,6 +19,19 @@ async fn urql_works(app: TestApp) {
 
 async fn apollo_client_works(app: TestApp) {
     run_script(&app, "apollo.mjs").await;
+}
+
+async fn the_client_of_the_readme_misses_nothing(app: TestApp) {
+    // It is told SLOW_CONSUMER, and not cut off, however long the test takes not to read.
+    let app = TestApp::start_with(app.engine, &[("server.write_timeout", "1m")]).await;
+    run_script(&app, "resume.mjs").await;
+}
+
+#[test]
+fn the_readme_shows_the_client_that_is_tested() {
+    let client = fs::read_to_string("tests/clients/resume.ts").unwrap();
+    let readme = fs::read_to_string("README.md").unwrap();
+    assert!(readme.contains(&format!("```ts\n{client}```\n")), "copy tests/clients/resume.ts into README.md");
 }
 
 async fn graphiql_works_in_a_browser(app: TestApp) {

@@ -1,0 +1,152 @@
+// The README's way to follow a conversation: `resume.ts`, type-checked, over a network that breaks.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import net from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import WebSocket from "ws";
+import { Inbox, assertConsecutive, post, run, step, token, url } from "./common.mjs";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+
+/** Type-checks a TypeScript module strictly, and loads what comes of it. */
+async function load(name) {
+  const folder = mkdtempSync(join(here, "node_modules/.resume-"));
+  try {
+    const compiler = join(here, "node_modules/typescript/bin/tsc");
+    const options = ["--strict", "--target", "es2022", "--lib", "es2022,dom", "--module", "nodenext", "--types", ""];
+    writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+    execFileSync(process.execPath, [compiler, ...options, "--outDir", folder, join(here, name)], { stdio: "inherit" });
+    return await import(join(folder, name.replace(/ts$/, "js")));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Stands before the server, and can cut every connection, refuse new ones, and hold back what comes. */
+class Network {
+  refusing = false;
+  connections = 0;
+  #pairs = new Set();
+  #listener = net.createServer((client) => this.#carry(client));
+
+  async listen() {
+    await new Promise((resolve) => this.#listener.listen(0, "127.0.0.1", resolve));
+    return `ws://127.0.0.1:${this.#listener.address().port}/graphql`;
+  }
+
+  #carry(client) {
+    if (this.refusing) return client.resetAndDestroy();
+    this.connections += 1;
+    const { hostname, port } = new URL(url);
+    const server = net.connect(Number(port), hostname);
+    const pair = { client, server };
+    this.#pairs.add(pair);
+    for (const [from, to] of [[client, server], [server, client]]) {
+      from.on("data", (bytes) => to.write(bytes));
+      from.on("error", () => {});
+      from.on("close", () => (to.destroy(), this.#pairs.delete(pair)));
+    }
+  }
+
+  cut() {
+    for (const { client, server } of this.#pairs) client.resetAndDestroy(), server.resetAndDestroy();
+  }
+
+  hold() {
+    for (const { server } of this.#pairs) server.pause();
+  }
+
+  release() {
+    for (const { server } of this.#pairs) server.resume();
+  }
+}
+
+async function create() {
+  const query = `mutation {
+    createConversation(input: { messages: [{ role: SYSTEM, content: "start" }] }) {
+      conversation { id messages { pageInfo { endCursor } } }
+    }
+  }`;
+  const { conversation } = (await post(query)).createConversation;
+  return { id: conversation.id, cursor: conversation.messages.pageInfo.endCursor };
+}
+
+async function append(id, content) {
+  const query = "mutation ($input: AppendMessageInput!) { appendMessage(input: $input) { message { id position } } }";
+  return (await post(query, { input: { conversationId: id, role: "USER", content } })).appendMessage.message;
+}
+
+const remove = (id) =>
+  post("mutation ($id: ID!) { deleteConversation(input: { id: $id }) { deletedConversationId } }", { id });
+
+await run("resume", async () => {
+  step("type-check the module and load it");
+  globalThis.WebSocket = WebSocket;
+  const { connect, follow } = await load("resume.ts");
+
+  const network = new Network();
+  const client = connect(await network.listen(), async () => token);
+  const refused = [];
+  client.on("message", ({ type, payload }) => type === "error" && refused.push(payload[0].extensions.code));
+
+  step("follow");
+  const { id, cursor } = await create();
+  const inbox = new Inbox();
+  const following = follow(client, id, cursor, ({ node }) => inbox.push(node.id));
+  const sent = [];
+  const send = async (content) => sent.push(await append(id, content));
+  const received = () => inbox.until((items) => items.length >= sent.length);
+
+  for (let cut = 1; cut <= 6; cut++) {
+    step(`cut the connection, ${cut}`);
+    await send("before, received");
+    await received();
+    await send("before");
+    network.refusing = cut % 2 === 0;
+    network.cut();
+    for (let number = 0; number < 10; number++) await send(`meanwhile ${number}`);
+    network.refusing = false;
+    for (let number = 0; number < 10; number++) await send(`after ${number}`);
+  }
+  await received();
+  assert.ok(network.connections >= 7, "every cut was followed by a new connection");
+  assert.deepEqual(refused, []);
+
+  step("do not keep up");
+  network.hold();
+  for (let number = 0; number < 80; number++) await send("x".repeat(150 * 1024));
+  network.release();
+  await received();
+  assert.deepEqual(refused, ["SLOW_CONSUMER"]);
+
+  step("everything arrived once, in order");
+  assert.deepEqual(inbox.items, sent.map(({ id }) => id));
+  assertConsecutive(sent);
+
+  step("it ends when the conversation is deleted");
+  await remove(id);
+  await following;
+
+  step("it ends when the conversation was deleted while nobody answered");
+  const other = await create();
+  const arrived = new Inbox();
+  const second = follow(client, other.id, other.cursor, ({ node }) => arrived.push(node.id));
+  await append(other.id, "one");
+  await arrived.until((items) => items.length === 1);
+  network.refusing = true;
+  network.cut();
+  await remove(other.id);
+  network.refusing = false;
+  await second;
+  await follow(client, other.id, other.cursor, () => assert.fail("nothing is there"));
+
+  step("what trying again cannot help is thrown");
+  const third = await create();
+  await assert.rejects(follow(client, third.id, "nonsense", () => {}), ([error]) => {
+    return error.extensions.code === "BAD_USER_INPUT";
+  });
+  await client.dispose();
+});
