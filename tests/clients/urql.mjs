@@ -37,6 +37,9 @@ const client = new Client({
   url: httpUrl,
   preferGetMethod: false,
   fetchOptions: { headers: authorization },
+  // urql aborts every request once it has the answer. The fetch of Node.js 20 then sometimes rejects a
+  // promise that nobody holds, which ends the process.
+  fetch: (input, { signal, ...init }) => fetch(input, init),
   requestPolicy: "network-only",
   exchanges: [
     fetchExchange,
