@@ -1,9 +1,11 @@
 //! Puts the pieces together. Nothing else chooses a backend or sees the whole configuration.
 
 use std::fs;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 use crate::auth::{Authenticator, Key, Rules, development_secret};
 use crate::clock::Clock;
@@ -59,9 +61,12 @@ impl App {
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> anyhow::Result<()> {
         let server = self.server()?;
-        let trimming = tokio::spawn(trim(self.store, self.clock, self.config.feed));
+        let feed = self.config.feed;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(trim(self.store.clone(), self.clock.clone(), feed.clone()));
+        tasks.spawn(sweep(self.store, self.clock, feed.lease));
         let served = server.serve(listener, shutdown).await;
-        trimming.abort();
+        drop(tasks);
         drop(self.relay);
         served
     }
@@ -87,13 +92,25 @@ impl App {
 async fn trim(store: Store, clock: Clock, feed: config::Feed) {
     let keep = i64::try_from(feed.keep.as_micros()).unwrap_or(i64::MAX);
     loop {
-        let before = Timestamp(clock.now().0.saturating_sub(keep));
-        match store.trim_changes(before).await {
+        tokio::time::sleep(feed.trim).await;
+        match store.trim_changes(Timestamp(clock.now().0.saturating_sub(keep))).await {
             Ok(0) => {}
             Ok(removed) => tracing::info!(removed, "removed old changes"),
             Err(error) => tracing::warn!(%error, "cannot remove old changes"),
         }
-        tokio::time::sleep(feed.trim).await;
+    }
+}
+
+/// Interrupts messages whose writers are silent for longer than `lease`, again and again.
+async fn sweep(store: Store, clock: Clock, lease: Duration) {
+    let silence = i64::try_from(lease.as_micros()).unwrap_or(i64::MAX);
+    loop {
+        tokio::time::sleep(lease / 4).await;
+        match store.interrupt_silent(Timestamp(clock.now().0.saturating_sub(silence))).await {
+            Ok(0) => {}
+            Ok(interrupted) => tracing::info!(interrupted, "interrupted messages without a writer"),
+            Err(error) => tracing::warn!(%error, "cannot look after streaming messages"),
+        }
     }
 }
 

@@ -131,6 +131,9 @@ pub struct Feed {
     /// How often old changes are removed.
     #[serde(deserialize_with = "value::duration")]
     pub trim: Duration,
+    /// How long the writer of a streaming message may be silent.
+    #[serde(deserialize_with = "value::duration")]
+    pub lease: Duration,
 }
 
 /// What is written about all this.

@@ -21,12 +21,12 @@ use std::time::Duration;
 
 use futures_util::Stream;
 
-use crate::model::{Committed, ConversationId, Invalid, Message};
+use crate::model::{Committed, ConversationId, Invalid, Message, MessageId, Piece};
 use crate::signals::Signals;
 use crate::store::{self, Scoped};
 use follow::follow;
 use hub::Hub;
-use source::{Changes, Messages};
+use source::{Changes, Messages, Texts};
 
 /// Why following ended.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -47,6 +47,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub struct Feed {
     messages: Arc<Hub<Messages>>,
     changes: Arc<Hub<Changes>>,
+    texts: Arc<Hub<Texts>>,
 }
 
 impl Feed {
@@ -55,6 +56,7 @@ impl Feed {
         Self {
             messages: Arc::new(Hub::new(signals.clone(), poll)),
             changes: Arc::new(Hub::new(signals.clone(), poll)),
+            texts: Arc::new(Hub::new(signals.clone(), poll)),
         }
     }
 
@@ -98,5 +100,26 @@ impl Feed {
             None => scope.revision().await?,
         };
         Ok(follow(self.changes.clone(), Changes::new(scope.clone()), place, after.is_none()))
+    }
+
+    /// A message's text after an offset, then what is added, until the message ends; the last piece
+    /// tells how.
+    ///
+    /// # Errors
+    /// - `NotFound`: no such message for this owner.
+    /// - `Invalid`: the offset is negative or beyond the text.
+    pub async fn text(
+        &self,
+        scope: &Scoped,
+        id: MessageId,
+        offset: i64,
+    ) -> Result<impl Stream<Item = Result<Piece>> + Send + use<>> {
+        let text = scope.texts(&[id]).await?.remove(&id).ok_or(store::Error::NotFound("message"))?;
+        let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
+        if !(0..=length).contains(&offset) {
+            let rule = format!("must be from 0 to {length}, the text's length: {offset}");
+            return Err(store::Error::from(Invalid::new("offset", rule)).into());
+        }
+        Ok(follow(self.texts.clone(), Texts::new(scope.clone(), id), offset, false))
     }
 }

@@ -17,6 +17,7 @@ mod loaders;
 mod message;
 mod node;
 mod scalar;
+mod stream;
 mod subscription;
 mod variables;
 mod viewer;
@@ -32,7 +33,7 @@ struct Query(viewer::ViewerQuery, node::NodeQuery, conversation::ConversationQue
 
 /// Where writing begins. Every mutation may be repeated safely.
 #[derive(MergedObject, Default)]
-struct Mutation(conversation::ConversationMutation, message::MessageMutation);
+struct Mutation(conversation::ConversationMutation, message::MessageMutation, stream::StreamMutation);
 
 /// How deep a document may nest. The introspection query of GraphiQL needs 13.
 const MAX_DEPTH: usize = 15;

@@ -15,7 +15,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use uuid::Uuid;
 
 use crate::model::{
-    Content, ConversationId, Invalid, Json, MessageId, NewConversation, NewMessage, OwnerId, Role, Title,
+    Content, ConversationId, Invalid, Json, MessageId, MessageStatus, ModelName, NewConversation, NewMessage,
+    OwnerId, Role, Title,
 };
 use crate::store::{Error, Scoped};
 
@@ -140,12 +141,13 @@ fn conversation(owner: &OwnerId, format: Format, found: Found) -> Result<NewConv
     };
     let message = |(at, turn): (usize, Turn)| {
         let argument = format!("messages[{at}]");
-        let metadata = turn.model.map(|model| serde_json::json!({ "model": model }).to_string());
         Ok(NewMessage {
             id: turn.origin.map(|origin| MessageId(id(&format!("{}\0{origin}", found.origin)))),
             role: turn.role,
-            content: Content::new(&argument, turn.text)?,
-            metadata: metadata.map_or_else(|| Ok(Json::empty_object()), |json| Json::new(&argument, json))?,
+            content: Some(Content::new(&argument, turn.text)?),
+            status: MessageStatus::Complete,
+            model: turn.model.map(|name| ModelName::new(&argument, name)).transpose()?,
+            metadata: Json::empty_object(),
         })
     };
     let origin = serde_json::json!({ "source": format.name(), "sourceId": found.origin });

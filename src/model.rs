@@ -13,11 +13,12 @@ mod invalid;
 mod json;
 mod message;
 mod page;
+mod stream;
 mod time;
 mod viewer;
 
 pub use change::{Change, ChangeKind, Committed};
-pub use content::{Content, MAX_CONTENT_BYTES, MAX_TITLE_BYTES, Title};
+pub use content::{Content, MAX_CONTENT_BYTES, MAX_TITLE_BYTES, ModelName, Title, check_piece};
 pub use conversation::{
     Conversation, ConversationFilter, ConversationOrder, ConversationPatch, NewConversation,
 };
@@ -25,7 +26,8 @@ pub use fingerprint::Fingerprint;
 pub use id::{ConversationId, MessageId, OwnerId};
 pub use invalid::Invalid;
 pub use json::{Json, MAX_JSON_BYTES};
-pub use message::{Message, NewMessage, Role};
+pub use message::{Append, Message, MessagePatch, MessageStatus, NewMessage, Role};
 pub use page::{End, MAX_PAGE, Page, Range, Slice};
+pub use stream::{Piece, Progress, StreamEnd};
 pub use time::Timestamp;
 pub use viewer::Viewer;

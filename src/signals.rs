@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::model::{ConversationId, OwnerId};
+use crate::model::{ConversationId, MessageId, OwnerId};
 use outbox::Outbox;
 
 /// What there may be news of.
@@ -32,6 +32,8 @@ pub enum Topic {
     Conversation(ConversationId),
     /// Anything an owner has.
     Account(OwnerId),
+    /// A message's text.
+    Message(MessageId),
 }
 
 /// A topic as it travels: short, and telling nothing. Two topics that share a key wake each other.
@@ -48,6 +50,10 @@ impl Topic {
             Self::Account(owner) => {
                 hash.update([2]);
                 hash.update(owner.as_str());
+            }
+            Self::Message(id) => {
+                hash.update([3]);
+                hash.update(id.0);
             }
         }
         hash.finalize()[..8].iter().fold(0, |key, byte| (key << 8) | Key::from(*byte))

@@ -7,13 +7,17 @@
 //!
 //! On SQLite one connection writes and several read; PostgreSQL has one pool for both.
 
+mod append;
+mod branches;
 mod changes;
 mod connect;
 mod conversations;
+mod edits;
 mod entity;
 mod error;
 mod messages;
 mod scope;
+mod streams;
 mod tx;
 
 use std::sync::Arc;
@@ -26,8 +30,15 @@ pub use error::{Error, Result};
 pub use scope::Scoped;
 
 use crate::clock::Clock;
-use crate::model::Viewer;
+use crate::model::{ConversationId, Viewer};
 use crate::signals::Signals;
+
+/// Places as one JSON parameter however many they are, so that the text of the statement stays constant.
+fn places(places: &[(ConversationId, i64)]) -> String {
+    let places: Vec<String> =
+        places.iter().map(|(id, position)| format!("[\"{}\",{position}]", id.0.simple())).collect();
+    format!("[{}]", places.join(","))
+}
 
 /// The database, ready for use. Clones share it.
 #[derive(Clone)]

@@ -9,6 +9,7 @@ use sea_orm_migration::prelude::*;
 pub use sea_orm_migration::prelude::{DbErr, MigratorTrait};
 
 mod m20261121_000001_conversations;
+mod m20261121_000002_branches;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -16,7 +17,10 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261121_000001_conversations::Migration)]
+        vec![
+            Box::new(m20261121_000001_conversations::Migration),
+            Box::new(m20261121_000002_branches::Migration),
+        ]
     }
 }
 

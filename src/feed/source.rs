@@ -3,7 +3,9 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
-use crate::model::{Committed, ConversationId, End, Message, OwnerId, Page, Range};
+use crate::model::{
+    Committed, ConversationId, End, Message, MessageId, MessageStatus, OwnerId, Page, Piece, Range,
+};
 use crate::signals::Topic;
 use crate::store::{Result, Scoped};
 
@@ -112,5 +114,55 @@ impl Source for Changes {
 
     fn weight(_: &Committed) -> usize {
         size_of::<Committed>()
+    }
+}
+
+/// A message's text, by offset. Its last piece stands beyond every other place.
+pub(super) struct Texts {
+    scope: Scoped,
+    message: MessageId,
+}
+
+/// The place of the piece that tells how a message ended.
+const LAST: i64 = i64::MAX;
+
+impl Texts {
+    pub(super) fn new(scope: Scoped, message: MessageId) -> Self {
+        Self { scope, message }
+    }
+}
+
+impl Source for Texts {
+    type Key = (OwnerId, MessageId);
+    type Item = Piece;
+
+    fn key(&self) -> Self::Key {
+        (self.scope.owner().clone(), self.message)
+    }
+
+    fn topic(&self) -> Topic {
+        Topic::Message(self.message)
+    }
+
+    async fn read(&self, after: i64) -> Result<Batch<Piece>> {
+        let found = if after == LAST { None } else { self.scope.pieces(self.message, after).await? };
+        Ok(match found {
+            None => Batch { items: Vec::new(), more: false, ended: true },
+            // The last piece is read, so the end is near enough to look for at once.
+            Some((items, status)) => Batch { items, more: status != MessageStatus::Streaming, ended: false },
+        })
+    }
+
+    fn place(piece: &Piece) -> i64 {
+        match piece.status {
+            MessageStatus::Streaming => {
+                piece.offset + i64::try_from(piece.text.chars().count()).unwrap_or(LAST)
+            }
+            _ => LAST,
+        }
+    }
+
+    fn weight(piece: &Piece) -> usize {
+        size_of::<Piece>() + piece.text.len()
     }
 }

@@ -25,6 +25,8 @@ pub(super) enum Change {
     ConversationUpdated(ConversationUpdated),
     ConversationDeleted(ConversationDeleted),
     MessageAdded(MessageAdded),
+    MessageUpdated(MessageUpdated),
+    MessageDeleted(MessageDeleted),
 }
 
 impl Change {
@@ -36,11 +38,9 @@ impl Change {
             ChangeKind::ConversationCreated => Self::ConversationCreated(ConversationCreated(fact)),
             ChangeKind::ConversationUpdated => Self::ConversationUpdated(ConversationUpdated(fact)),
             ChangeKind::ConversationDeleted => Self::ConversationDeleted(ConversationDeleted(fact)),
-            ChangeKind::MessageAdded => {
-                let id = committed.change.message;
-                let id = id.ok_or_else(|| Error::broken("an added message without an id".into()))?;
-                Self::MessageAdded(MessageAdded(fact, id))
-            }
+            ChangeKind::MessageAdded => Self::MessageAdded(MessageAdded(fact)),
+            ChangeKind::MessageUpdated => Self::MessageUpdated(MessageUpdated(fact)),
+            ChangeKind::MessageDeleted => Self::MessageDeleted(MessageDeleted(fact)),
         })
     }
 }
@@ -58,6 +58,16 @@ impl Fact {
 
     fn conversation_id(&self) -> ID {
         ID::from(self.committed.change.conversation.0)
+    }
+
+    fn message_id(&self) -> Result<MessageId> {
+        let id = self.committed.change.message;
+        id.ok_or_else(|| Error::broken("a change of a message without an id".into()))
+    }
+
+    async fn message(&self, ctx: &Context<'_>) -> Result<Option<Message>> {
+        let found = ctx.loaders()?.find_message(self.message_id()?).await?;
+        Ok(found.map(Message::from))
     }
 
     async fn conversation(&self, ctx: &Context<'_>) -> Result<Option<Conversation>> {
@@ -140,7 +150,7 @@ impl ConversationDeleted {
 }
 
 /// A message was appended.
-pub(super) struct MessageAdded(Fact, MessageId);
+pub(super) struct MessageAdded(Fact);
 
 #[Object]
 impl MessageAdded {
@@ -160,17 +170,70 @@ impl MessageAdded {
     }
 
     /// The message it happened to.
-    async fn message_id(&self) -> ID {
-        ID::from(self.1.0)
+    async fn message_id(&self) -> Result<ID> {
+        Ok(ID::from(self.0.message_id()?.0))
     }
 
-    /// As it is now; null once deleted.
+    /// As it is now; null once its conversation is deleted.
     async fn message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
-        let found = match ctx.loaders() {
-            Ok(loaders) => loaders.find_message(self.1).await,
-            Err(error) => Err(error),
-        };
-        found.map(|found| found.map(Message::from)).transpose()
+        self.0.message(ctx).await.transpose()
+    }
+}
+
+/// A message was edited, or its stream has ended.
+pub(super) struct MessageUpdated(Fact);
+
+#[Object]
+impl MessageUpdated {
+    /// Give it to `changes(after:)` to go on after this change.
+    async fn cursor(&self) -> String {
+        self.0.cursor.clone()
+    }
+
+    /// By the server's clock.
+    async fn changed_at(&self) -> DateTime {
+        self.0.changed_at()
+    }
+
+    /// The conversation it happened to.
+    async fn conversation_id(&self) -> ID {
+        self.0.conversation_id()
+    }
+
+    /// The message it happened to.
+    async fn message_id(&self) -> Result<ID> {
+        Ok(ID::from(self.0.message_id()?.0))
+    }
+
+    /// As it is now; null once its conversation is deleted.
+    async fn message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
+        self.0.message(ctx).await.transpose()
+    }
+}
+
+/// A message's content was removed; its place stays.
+pub(super) struct MessageDeleted(Fact);
+
+#[Object]
+impl MessageDeleted {
+    /// Give it to `changes(after:)` to go on after this change.
+    async fn cursor(&self) -> String {
+        self.0.cursor.clone()
+    }
+
+    /// By the server's clock.
+    async fn changed_at(&self) -> DateTime {
+        self.0.changed_at()
+    }
+
+    /// The conversation it happened to.
+    async fn conversation_id(&self) -> ID {
+        self.0.conversation_id()
+    }
+
+    /// The message it happened to.
+    async fn message_id(&self) -> Result<ID> {
+        Ok(ID::from(self.0.message_id()?.0))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::model::{self, End, Page, Range};
 use crate::store::{Error, Result};
 use input::{
     ConversationFilter, ConversationOrder, CreateConversationInput, DeleteConversationInput,
-    UpdateConversationInput,
+    SwitchBranchInput, UpdateConversationInput,
 };
 
 /// Messages on a page when nothing else is asked for.
@@ -60,13 +60,15 @@ impl Conversation {
         DateTime(self.0.updated_at)
     }
 
-    /// All messages.
+    /// All messages, on every branch; deleted ones not counted.
     async fn message_count(&self) -> i64 {
         self.0.message_count
     }
 
-    /// The messages in conversation order, oldest first in every page. Without arguments: the last
-    /// 50. At most 100 at a time.
+    /// The messages on the active branch, in conversation order, oldest first in every page. Without
+    /// arguments: the last 50. At most 100 at a time. `leafId` reads the branch that ends in that
+    /// message.
+    #[expect(clippy::too_many_arguments, reason = "the schema's arguments")]
     async fn messages(
         &self,
         ctx: &Context<'_>,
@@ -74,9 +76,10 @@ impl Conversation {
         #[graphql(desc = "Only messages after this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many of the range, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only messages before this cursor.")] before: Option<String>,
+        #[graphql(desc = "The message the branch ends in. Default: the head.")] leaf_id: Option<ID>,
     ) -> Result<MessageConnection> {
         let page = Page::from_arguments(first, last, DEFAULT_MESSAGES)?;
-        if after.is_none() && before.is_none() {
+        if after.is_none() && before.is_none() && leaf_id.is_none() && self.0.is_linear() {
             return Ok(ctx.loaders()?.messages(self.0.id, page).await?.into());
         }
         let position = |argument: &str, text: String| cursor::message(argument, &text, self.0.id);
@@ -84,17 +87,20 @@ impl Conversation {
             after: after.map(|text| position("after", text)).transpose()?,
             before: before.map(|text| position("before", text)).transpose()?,
         };
-        Ok(ctx.store()?.messages(self.0.id, range, page).await?.into())
+        let leaf = leaf_id.map(|id| argument::message_id("leafId", &id)).transpose()?;
+        Ok(ctx.store()?.path(&self.0, leaf, range, page).await?.into())
     }
 
-    /// The newest message; null when there is none.
+    /// The newest message on the active branch; null when there is none.
     async fn head(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
-        let newest = Page { end: End::Last, size: 1 };
+        if self.0.head_position == 0 {
+            return None;
+        }
         let loaded = match ctx.loaders() {
-            Ok(loaders) => loaders.messages(self.0.id, newest).await,
+            Ok(loaders) => loaders.message_at((self.0.id, self.0.head_position)).await,
             Err(error) => Err(error),
         };
-        loaded.map(|mut slice| slice.items.pop().map(Message::from)).transpose()
+        loaded.map(|found| found.map(Message::from)).transpose()
     }
 }
 
@@ -164,6 +170,12 @@ struct UpdateConversationPayload {
     conversation: Conversation,
 }
 
+/// The conversation with its new active branch.
+#[derive(SimpleObject)]
+struct SwitchBranchPayload {
+    conversation: Conversation,
+}
+
 /// What is gone.
 #[derive(SimpleObject)]
 struct DeleteConversationPayload {
@@ -208,5 +220,18 @@ impl ConversationMutation {
         let id = argument::conversation_id("input.id", &input.id)?;
         ctx.store()?.delete_conversation(id).await?;
         Ok(DeleteConversationPayload { deleted_conversation_id: ID::from(id.0) })
+    }
+
+    /// Makes the branch that ends in `leafId` the active one: `messages` and `head` then go by it, and
+    /// the next message is appended there.
+    async fn switch_branch(
+        &self,
+        ctx: &Context<'_>,
+        input: SwitchBranchInput,
+    ) -> Result<SwitchBranchPayload> {
+        let id = argument::conversation_id("input.conversationId", &input.conversation_id)?;
+        let leaf = argument::message_id("input.leafId", &input.leaf_id)?;
+        let conversation = ctx.store()?.switch_branch(id, leaf).await?;
+        Ok(SwitchBranchPayload { conversation: Conversation(conversation) })
     }
 }

@@ -124,6 +124,15 @@ fn complete_store(error: &mut ServerError, failure: &store::Error, request: Requ
     match failure {
         store::Error::NotFound(_) => set_code(error, Code::NotFound),
         store::Error::Conflict => set_code(error, Code::Conflict),
+        store::Error::HeadMoved(head) => {
+            set_code(error, Code::Conflict);
+            extend(error, "headId", head.map_or(Value::Null, |id| Value::from(id.to_string())));
+        }
+        store::Error::Hole(length) => {
+            set_code(error, Code::Conflict);
+            extend(error, "length", Value::from(*length));
+        }
+        store::Error::State(_) => set_code(error, Code::Conflict),
         store::Error::Expired => set_code(error, Code::CursorExpired),
         store::Error::Invalid(invalid) => {
             set_code(error, Code::BadUserInput);
@@ -178,6 +187,15 @@ mod tests {
     fn every_store_error_has_its_code() {
         let cases = [
             (store::Error::NotFound("message"), r#"["no such message",{"code":"NOT_FOUND"}]"#),
+            (
+                store::Error::HeadMoved(None),
+                r#"["another message is the head",{"code":"CONFLICT","headId":null}]"#,
+            ),
+            (
+                store::Error::Hole(3),
+                r#"["the text has a hole: it is 3 code points long",{"code":"CONFLICT","length":3}]"#,
+            ),
+            (store::Error::State("deleted"), r#"["the message is deleted",{"code":"CONFLICT"}]"#),
             (store::Error::Conflict, r#"["the id has been used for something else",{"code":"CONFLICT"}]"#),
             (
                 Invalid::new("first", "must be from 1 to 100: 0").into(),

@@ -4,6 +4,7 @@
 //! viewers and nothing goes stale. A key holds everything that changes the statement.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 
 use dataloader::BatchFn;
 use dataloader::non_cached::Loader;
@@ -16,6 +17,9 @@ pub(super) struct Loaders {
     conversations: Loader<ConversationId, Result<Option<Conversation>>, Conversations>,
     messages: Loader<MessageId, Result<Option<Message>>, Messages>,
     pages: Loader<PageKey, Result<Slice<Message>>, Pages>,
+    places: Loader<Place, Result<Option<Message>>, Places>,
+    following: Loader<Place, Result<Vec<Message>>, Following>,
+    texts: Loader<MessageId, Result<String>, Texts>,
 }
 
 impl Loaders {
@@ -25,6 +29,9 @@ impl Loaders {
             conversations: Loader::new(Conversations(store.clone())),
             messages: Loader::new(Messages(store.clone())),
             pages: Loader::new(Pages(store.clone())),
+            places: Loader::new(Places(store.clone())),
+            following: Loader::new(Following(store.clone())),
+            texts: Loader::new(Texts(store.clone())),
         }
     }
 
@@ -43,7 +50,22 @@ impl Loaders {
         self.messages.try_load(id).await.unwrap_or_else(|error| Err(lost(&error)))
     }
 
-    /// The first or last messages of a conversation.
+    /// The message at a place, if there is one.
+    pub(super) async fn message_at(&self, place: Place) -> Result<Option<Message>> {
+        self.places.try_load(place).await.unwrap_or_else(|error| Err(lost(&error)))
+    }
+
+    /// The messages that follow a place, oldest first.
+    pub(super) async fn messages_following(&self, place: Place) -> Result<Vec<Message>> {
+        self.following.try_load(place).await.unwrap_or_else(|error| Err(lost(&error)))
+    }
+
+    /// The text so far of a message that is being written.
+    pub(super) async fn text(&self, id: MessageId) -> Result<String> {
+        self.texts.try_load(id).await.unwrap_or_else(|error| Err(lost(&error)))
+    }
+
+    /// The first or last messages of a conversation that never forked.
     pub(super) async fn messages(&self, conversation: ConversationId, page: Page) -> Result<Slice<Message>> {
         self.pages.try_load((conversation, page)).await.unwrap_or_else(|error| Err(lost(&error)))
     }
@@ -61,10 +83,7 @@ impl BatchFn<ConversationId, Result<Option<Conversation>>> for Conversations {
         &mut self,
         ids: &[ConversationId],
     ) -> HashMap<ConversationId, Result<Option<Conversation>>> {
-        match self.0.conversations_by_id(ids).await {
-            Ok(mut found) => ids.iter().map(|id| (*id, Ok(found.remove(id)))).collect(),
-            Err(error) => ids.iter().map(|id| (*id, Err(error.clone()))).collect(),
-        }
+        each(ids, self.0.conversations_by_id(ids).await, |found, id| found.remove(id))
     }
 }
 
@@ -72,10 +91,7 @@ struct Messages(Scoped);
 
 impl BatchFn<MessageId, Result<Option<Message>>> for Messages {
     async fn load(&mut self, ids: &[MessageId]) -> HashMap<MessageId, Result<Option<Message>>> {
-        match self.0.messages_by_id(ids).await {
-            Ok(mut found) => ids.iter().map(|id| (*id, Ok(found.remove(id)))).collect(),
-            Err(error) => ids.iter().map(|id| (*id, Err(error.clone()))).collect(),
-        }
+        each(ids, self.0.messages_by_id(ids).await, |found, id| found.remove(id))
     }
 }
 
@@ -100,5 +116,45 @@ impl BatchFn<PageKey, Result<Slice<Message>>> for Pages {
             }
         }
         loaded
+    }
+}
+
+/// A conversation and a position in it.
+pub(super) type Place = (ConversationId, i64);
+
+struct Places(Scoped);
+
+impl BatchFn<Place, Result<Option<Message>>> for Places {
+    async fn load(&mut self, places: &[Place]) -> HashMap<Place, Result<Option<Message>>> {
+        each(places, self.0.messages_at(places).await, |found, place| found.remove(place))
+    }
+}
+
+struct Following(Scoped);
+
+impl BatchFn<Place, Result<Vec<Message>>> for Following {
+    async fn load(&mut self, places: &[Place]) -> HashMap<Place, Result<Vec<Message>>> {
+        let found = self.0.messages_following(places).await;
+        each(places, found, |found, place| found.remove(place).unwrap_or_default())
+    }
+}
+
+struct Texts(Scoped);
+
+impl BatchFn<MessageId, Result<String>> for Texts {
+    async fn load(&mut self, ids: &[MessageId]) -> HashMap<MessageId, Result<String>> {
+        each(ids, self.0.texts(ids).await, |found, id| found.remove(id).unwrap_or_default())
+    }
+}
+
+/// What was found for each key; a failure is everybody's.
+fn each<K: Copy + Eq + Hash, F, V>(
+    keys: &[K],
+    found: Result<F>,
+    mut take: impl FnMut(&mut F, &K) -> V,
+) -> HashMap<K, Result<V>> {
+    match found {
+        Ok(mut found) => keys.iter().map(|key| (*key, Ok(take(&mut found, key)))).collect(),
+        Err(error) => keys.iter().map(|key| (*key, Err(error.clone()))).collect(),
     }
 }

@@ -2,15 +2,18 @@
 
 mod input;
 
+use std::borrow::Cow;
+
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
+use super::argument;
 use super::context::ContextExt;
 use super::conversation::Conversation;
 use super::scalar::{DateTime, Json};
 use crate::model;
-use crate::store::Result;
-use input::AppendMessageInput;
+use crate::store::{Error, Result};
 pub(super) use input::NewMessageInput;
+use input::{AppendMessageInput, AppendMessagesInput, DeleteMessageInput, UpdateMessageInput};
 
 /// Who speaks in a message.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +27,20 @@ pub(super) enum Role {
     System,
     /// A tool's result.
     Tool,
+}
+
+/// How far a message is.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "model::MessageStatus")]
+pub(super) enum MessageStatus {
+    /// Being written; its text grows.
+    Streaming,
+    /// Whole.
+    Complete,
+    /// Stopped by the user, or its writer went away; the text so far is kept.
+    Interrupted,
+    /// It could not be written.
+    Failed,
 }
 
 /// A message of the viewer's.
@@ -59,9 +76,39 @@ impl Message {
         self.0.role.into()
     }
 
-    /// What is said.
-    async fn content(&self) -> &str {
-        &self.0.content
+    /// What is said; the text so far while the message is streaming, nothing once it is deleted.
+    async fn content(&self, ctx: &Context<'_>) -> Result<Cow<'_, str>> {
+        if self.0.status == model::MessageStatus::Streaming {
+            return Ok(ctx.loaders()?.text(self.0.id).await?.into());
+        }
+        Ok(self.0.content.as_str().into())
+    }
+
+    /// How far it is.
+    async fn status(&self) -> MessageStatus {
+        self.0.status.into()
+    }
+
+    /// The message it follows; null for a first message.
+    async fn parent(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
+        let place = (self.0.conversation, self.0.parent?);
+        let loaded = match ctx.loaders() {
+            Ok(loaders) => loaders.message_at(place).await,
+            Err(error) => Err(error),
+        };
+        loaded.map(|found| found.map(Message)).transpose()
+    }
+
+    /// Messages with the same parent, this one included, oldest first.
+    async fn siblings(&self, ctx: &Context<'_>) -> Result<Vec<Message>> {
+        let place = (self.0.conversation, self.0.parent.unwrap_or(0));
+        let siblings = ctx.loaders()?.messages_following(place).await?;
+        Ok(siblings.into_iter().map(Message).collect())
+    }
+
+    /// The model that wrote it.
+    async fn model(&self) -> Option<&str> {
+        self.0.model.as_deref()
     }
 
     /// The caller's own data; never interpreted.
@@ -73,11 +120,39 @@ impl Message {
     async fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
+
+    /// When it was last edited.
+    async fn edited_at(&self) -> Option<DateTime> {
+        self.0.edited_at.map(DateTime)
+    }
+
+    /// When its content was removed. The place stays, the content is gone.
+    async fn deleted_at(&self) -> Option<DateTime> {
+        self.0.deleted_at.map(DateTime)
+    }
 }
 
 /// The new message, or the one the same call appended before.
 #[derive(SimpleObject)]
 struct AppendMessagePayload {
+    message: Message,
+}
+
+/// The new messages, or those the same call appended before.
+#[derive(SimpleObject)]
+struct AppendMessagesPayload {
+    messages: Vec<Message>,
+}
+
+/// The message as it is now.
+#[derive(SimpleObject)]
+struct UpdateMessagePayload {
+    message: Message,
+}
+
+/// The message without its content.
+#[derive(SimpleObject)]
+struct DeleteMessagePayload {
     message: Message,
 }
 
@@ -87,15 +162,51 @@ pub(super) struct MessageMutation;
 
 #[Object]
 impl MessageMutation {
-    /// Adds a message at the end of the conversation. Answers once it is durable. Error CONFLICT when
-    /// the id has been used for something else.
+    /// Adds a message after the head, or after `parentId`, which starts a branch where that message
+    /// already has a successor. Answers once it is durable. The new message is the head. Error CONFLICT
+    /// when the id has been used for something else, or when another message is the head than expected.
     async fn append_message(
         &self,
         ctx: &Context<'_>,
         input: AppendMessageInput,
     ) -> Result<AppendMessagePayload> {
-        let (conversation, new) = input.parse().map_err(|invalid| invalid.within("input"))?;
-        let message = ctx.store()?.append_message(conversation, new).await?;
+        let append = input.parse().map_err(|invalid| invalid.within("input"))?;
+        let message = ctx.store()?.append(append).await?.pop();
+        let message = message.ok_or_else(|| Error::broken("one message was to be appended".into()))?;
         Ok(AppendMessagePayload { message: Message(message) })
+    }
+
+    /// Adds several messages, each after the one before, all or none: a turn. At most 100.
+    async fn append_messages(
+        &self,
+        ctx: &Context<'_>,
+        input: AppendMessagesInput,
+    ) -> Result<AppendMessagesPayload> {
+        let append = input.parse().map_err(|invalid| invalid.within("input"))?;
+        let messages = ctx.store()?.append(append).await?;
+        Ok(AppendMessagesPayload { messages: messages.into_iter().map(Message).collect() })
+    }
+
+    /// Sets what is given, and `editedAt`. Error CONFLICT while the message is streaming and once it is
+    /// deleted. For another version beside this one, append with the same `parentId` instead.
+    async fn update_message(
+        &self,
+        ctx: &Context<'_>,
+        input: UpdateMessageInput,
+    ) -> Result<UpdateMessagePayload> {
+        let (id, patch) = input.parse().map_err(|invalid| invalid.within("input"))?;
+        let message = ctx.store()?.update_message(id, patch).await?;
+        Ok(UpdateMessagePayload { message: Message(message) })
+    }
+
+    /// Removes what a message says. Its place and the tree stay; the text is gone from the database and
+    /// from every later answer.
+    async fn delete_message(
+        &self,
+        ctx: &Context<'_>,
+        input: DeleteMessageInput,
+    ) -> Result<DeleteMessagePayload> {
+        let id = argument::message_id("input.id", &input.id)?;
+        Ok(DeleteMessagePayload { message: Message(ctx.store()?.delete_message(id).await?) })
     }
 }

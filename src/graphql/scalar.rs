@@ -1,6 +1,6 @@
 //! Scalars of the API.
 
-use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use async_graphql::{InputValueError, InputValueResult, MaybeUndefined, Scalar, ScalarType, Value};
 
 use crate::model::{self, Invalid};
 
@@ -28,6 +28,15 @@ impl Json {
     /// The caller's own data: what was given, or the empty object.
     pub(super) fn metadata(given: Option<Self>) -> Result<model::Json, Invalid> {
         given.map_or_else(|| Ok(model::Json::empty_object()), |json| json.check("metadata"))
+    }
+
+    /// A change of the caller's own data: null makes it the empty object.
+    pub(super) fn patch(given: MaybeUndefined<Self>) -> Result<Option<model::Json>, Invalid> {
+        match given {
+            MaybeUndefined::Undefined => Ok(None),
+            MaybeUndefined::Null => Ok(Some(model::Json::empty_object())),
+            MaybeUndefined::Value(json) => json.check("metadata").map(Some),
+        }
     }
 
     /// What a client wrote, checked; `argument` is named when it breaks a rule.

@@ -9,6 +9,7 @@ use super::connection::MessageEdge;
 use super::context::ContextExt;
 use super::cursor;
 use super::error::FollowError;
+use super::stream::MessageTextChunk;
 use crate::feed;
 use crate::model::Message;
 use crate::store;
@@ -64,6 +65,23 @@ impl Subscription {
             following.reached(&place(change.revision));
             Ok(Change::new(&owner, change)?)
         }))
+    }
+
+    /// A streaming message's text: what it has after `offset`, then what is added, until it is finished;
+    /// the last chunk tells how it ended. Offsets count Unicode code points. For a message that is not
+    /// streaming: one chunk.
+    async fn message_text(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which message to follow.")] message_id: ID,
+        #[graphql(desc = "How many code points the caller has already. Default: 0.")] offset: Option<i64>,
+    ) -> Result<impl Stream<Item = Result<MessageTextChunk, FollowError>> + use<>, FollowError> {
+        let id = argument::message_id("messageId", &message_id).map_err(store::Error::from)?;
+        let pieces = ctx.feed()?.text(ctx.store()?, id, offset.unwrap_or(0)).await;
+        let place = |offset: i64| offset.to_string();
+        Ok(pieces
+            .map_err(|error| failure(error, place))?
+            .map(move |piece| Ok(MessageTextChunk::from(piece.map_err(|error| failure(error, place))?))))
     }
 }
 

@@ -13,11 +13,21 @@ pub enum ChangeKind {
     ConversationDeleted,
     /// A message was appended.
     MessageAdded,
+    /// A message was edited, or its stream has ended.
+    MessageUpdated,
+    /// A message's content was removed.
+    MessageDeleted,
 }
 
 impl ChangeKind {
-    const ALL: [Self; 4] =
-        [Self::ConversationCreated, Self::ConversationUpdated, Self::ConversationDeleted, Self::MessageAdded];
+    const ALL: [Self; 6] = [
+        Self::ConversationCreated,
+        Self::ConversationUpdated,
+        Self::ConversationDeleted,
+        Self::MessageAdded,
+        Self::MessageUpdated,
+        Self::MessageDeleted,
+    ];
 
     /// The number that stands for it in the database.
     pub fn code(self) -> i16 {
@@ -26,6 +36,8 @@ impl ChangeKind {
             Self::ConversationUpdated => 2,
             Self::ConversationDeleted => 3,
             Self::MessageAdded => 4,
+            Self::MessageUpdated => 5,
+            Self::MessageDeleted => 6,
         }
     }
 

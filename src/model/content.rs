@@ -78,6 +78,43 @@ impl std::fmt::Debug for Title {
     }
 }
 
+/// A piece of a text that is streamed: at most 256 KiB of UTF-8 without NUL. An empty one only tells
+/// that the writer is still there.
+///
+/// # Errors
+/// Over 256 KiB, or with a NUL; names `argument`.
+pub fn check_piece(argument: &str, text: &str) -> Result<(), Invalid> {
+    bounded(argument, text, MAX_CONTENT_BYTES)
+}
+
+/// The name of a model: 1 to 255 bytes of UTF-8 without NUL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelName(String);
+
+impl ModelName {
+    /// Checks the rule; `argument` is named when it is broken.
+    ///
+    /// # Errors
+    /// Empty, over 255 bytes, or with a NUL.
+    pub fn new(argument: &str, text: String) -> Result<Self, Invalid> {
+        if text.is_empty() {
+            return Err(Invalid::new(argument, "must not be empty"));
+        }
+        bounded(argument, &text, 255)?;
+        Ok(Self(text))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The text, taken out.
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
 fn bounded(argument: &str, text: &str, most: usize) -> Result<(), Invalid> {
     if text.len() > most {
         let rule = format!("must be at most {most} bytes of UTF-8, has {}", text.len());

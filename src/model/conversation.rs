@@ -17,8 +17,25 @@ pub struct Conversation {
     pub created_at: Timestamp,
     /// Last activity. Moves forward with every change, even when the clock does not.
     pub updated_at: Timestamp,
-    /// How many messages it has.
+    /// How many messages it has, deleted ones not counted.
     pub message_count: i64,
+    /// The position given last, on whatever branch.
+    pub last_position: i64,
+    /// Where the active branch ends; 0 when there is no message.
+    pub head_position: i64,
+    /// The branch of the head.
+    pub branch: i64,
+    /// How many branches have forked; 0 for a conversation that never did.
+    pub branches: i64,
+    /// How many messages there were when it first forked.
+    pub trunk: i64,
+}
+
+impl Conversation {
+    /// Whether the active branch is simply all messages.
+    pub fn is_linear(&self) -> bool {
+        self.branches == 0 && self.head_position == self.last_position
+    }
 }
 
 /// A conversation to create, with its first messages.

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{ConversationId, NewConversation, NewMessage, Title};
+use super::{Content, ConversationId, MessageStatus, NewConversation, NewMessage, Title};
 
 /// What a caller asked to create under an id of its own choice, as 16 bytes of SHA-256.
 ///
@@ -35,8 +35,15 @@ impl Fingerprint {
 
 fn hash_message(hash: &mut Sha256, message: &NewMessage) {
     hash.update([message.role.code() as u8]);
-    hash_text(hash, Some(message.content.as_str()));
+    hash_text(hash, message.content.as_ref().map(Content::as_str));
     hash_text(hash, Some(message.metadata.as_str()));
+    // Only where they are given, so that what was hashed before they existed stays the same.
+    if message.status != MessageStatus::Complete {
+        hash.update([message.status.code() as u8]);
+    }
+    if let Some(model) = &message.model {
+        hash_text(hash, Some(model.as_str()));
+    }
 }
 
 /// Length first, so that no two lists of texts run together to the same bytes.

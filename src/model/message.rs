@@ -1,6 +1,6 @@
 //! Messages: one turn of a conversation.
 
-use super::{Content, ConversationId, Json, MessageId, OwnerId, Timestamp};
+use super::{Content, ConversationId, Json, MessageId, ModelName, OwnerId, Timestamp};
 
 /// Who speaks in a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,6 +32,38 @@ impl Role {
     }
 }
 
+/// How far a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MessageStatus {
+    /// Being written; its text grows.
+    Streaming,
+    /// Whole.
+    Complete,
+    /// Stopped, or its writer went away; the text so far is kept.
+    Interrupted,
+    /// It could not be written.
+    Failed,
+}
+
+impl MessageStatus {
+    /// The number that stands for it in the database. Never changed once released.
+    pub fn code(self) -> i16 {
+        match self {
+            Self::Streaming => 1,
+            Self::Complete => 2,
+            Self::Interrupted => 3,
+            Self::Failed => 4,
+        }
+    }
+
+    /// The status a number stands for, if any.
+    pub fn from_code(code: i16) -> Option<Self> {
+        [Self::Streaming, Self::Complete, Self::Interrupted, Self::Failed]
+            .into_iter()
+            .find(|status| status.code() == code)
+    }
+}
+
 /// A message as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
@@ -51,6 +83,18 @@ pub struct Message {
     pub metadata: Json,
     /// By the server's clock; never earlier than the message before.
     pub created_at: Timestamp,
+    /// Its branch; none for what was appended before the conversation first forked.
+    pub branch: Option<i64>,
+    /// The position of the message it follows; none for a first message.
+    pub parent: Option<i64>,
+    /// How far it is. While it is streaming, `content` is empty: its text is in pieces.
+    pub status: MessageStatus,
+    /// The model that wrote it.
+    pub model: Option<String>,
+    /// When it was last edited.
+    pub edited_at: Option<Timestamp>,
+    /// When its content was removed.
+    pub deleted_at: Option<Timestamp>,
 }
 
 /// A message to append.
@@ -60,8 +104,34 @@ pub struct NewMessage {
     pub id: Option<MessageId>,
     /// Who speaks.
     pub role: Role,
-    /// What is said.
-    pub content: Content,
+    /// What is said; nothing yet, perhaps, where it will be streamed.
+    pub content: Option<Content>,
+    /// Whole, or to be streamed.
+    pub status: MessageStatus,
+    /// The model that wrote it.
+    pub model: Option<ModelName>,
     /// The caller's own data.
     pub metadata: Json,
+}
+
+/// Messages to append, each after the one before, all or none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Append {
+    /// Where.
+    pub conversation: ConversationId,
+    /// After which message; none for the head.
+    pub parent: Option<MessageId>,
+    /// Which message must be the head, if it matters.
+    pub expected_head: Option<MessageId>,
+    /// What.
+    pub messages: Vec<NewMessage>,
+}
+
+/// What to change of a message; `None` leaves a field as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MessagePatch {
+    /// What it says now.
+    pub content: Option<Content>,
+    /// The new data.
+    pub metadata: Option<Json>,
 }

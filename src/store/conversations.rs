@@ -11,8 +11,9 @@ use sea_orm::{
     QuerySelect, Select,
 };
 
-use super::entity::{conversation, message};
-use super::messages::insert_message;
+use super::append::{Place, insert_message};
+use super::entity::{branch, conversation, message};
+use super::tx::Tx;
 use super::{Error, Result, Scoped};
 use crate::model::{
     Change, ChangeKind, Conversation, ConversationFilter, ConversationId, ConversationOrder,
@@ -24,10 +25,9 @@ const TOUCH: &str = "UPDATE conversation \
      SET title = CASE WHEN $4 THEN $5 ELSE title END, metadata = COALESCE($6, metadata), \
      updated_at = CASE WHEN updated_at < $3 THEN $3 ELSE updated_at + 1 END \
      WHERE id = $1 AND owner_id = $2 \
-     RETURNING id, owner_id, title, metadata, created_at, updated_at, message_count, last_position, fingerprint";
+     RETURNING *";
 
-const DELETE: &str = "DELETE FROM conversation WHERE id = $1 AND owner_id = $2 \
-     RETURNING id, owner_id, title, metadata, created_at, updated_at, message_count, last_position, fingerprint";
+const DELETE: &str = "DELETE FROM conversation WHERE id = $1 AND owner_id = $2 RETURNING *";
 
 impl Scoped {
     /// One of the owner's conversations.
@@ -113,11 +113,17 @@ impl Scoped {
             message_count: count,
             last_position: count,
             fingerprint: fingerprint.map(|fingerprint| fingerprint.0),
+            branch: 0,
+            head_position: count,
+            branches: 0,
+            trunk: 0,
         };
         let row = row.into_active_model().insert(tx.connection()).await?;
         tx.record(Change { kind: ChangeKind::ConversationCreated, conversation: id, message: None });
         for (position, message) in (1..).zip(new.messages) {
-            insert_message(&mut tx, self, (id, position, row.created_at), message).await?;
+            let place =
+                Place { conversation: id, position, branch: None, parent: None, created_at: row.created_at };
+            insert_message(&mut tx, self, place, message).await?;
         }
         tx.commit().await?;
         Ok(row.into())
@@ -161,8 +167,33 @@ impl Scoped {
             .filter(message::Column::OwnerId.eq(self.owner.clone()))
             .exec(tx.connection())
             .await?;
+        branch::Entity::delete_many()
+            .filter(branch::Column::ConversationId.eq(id))
+            .exec(tx.connection())
+            .await?;
+        super::streams::forget_conversation(&tx, id).await?;
         tx.record(Change { kind: ChangeKind::ConversationDeleted, conversation: id, message: None });
         tx.commit().await
+    }
+}
+
+impl Scoped {
+    /// Takes a conversation's lock, moves its time on and sets what the patch gives.
+    pub(super) async fn touch(
+        &self,
+        tx: &Tx,
+        id: ConversationId,
+        patch: ConversationPatch,
+    ) -> Result<conversation::Model> {
+        let values = [
+            id.into(),
+            self.owner.clone().into(),
+            tx.now().into(),
+            patch.title.is_some().into(),
+            patch.title.flatten().map(crate::model::Title::into_string).into(),
+            patch.metadata.map(crate::model::Json::into_string).into(),
+        ];
+        tx.one(TOUCH, values).await?.ok_or(Error::NotFound("conversation"))
     }
 }
 

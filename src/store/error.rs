@@ -3,7 +3,7 @@
 use sea_orm::sqlx;
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 
-use crate::model::Invalid;
+use crate::model::{Invalid, MessageId};
 
 /// Why a read or a write did not happen. After any of them nothing was written.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -14,6 +14,15 @@ pub enum Error {
     /// An id was used before, for something else or by somebody else. It does not say which.
     #[error("the id has been used for something else")]
     Conflict,
+    /// Another message is the head than was expected: this one, if any.
+    #[error("another message is the head")]
+    HeadMoved(Option<MessageId>),
+    /// A piece of text does not begin where the text ends, which is here.
+    #[error("the text has a hole: it is {0} code points long")]
+    Hole(i64),
+    /// The message is in a state that does not allow it: this one.
+    #[error("the message is {0}")]
+    State(&'static str),
     /// The input broke a rule that only the store can check.
     #[error(transparent)]
     Invalid(#[from] Invalid),

@@ -1,52 +1,37 @@
-//! Messages: the append-only part of a conversation.
+//! Messages: reading them by id, by place, and in order of position.
 //!
-//! A message has a position in its conversation: 1, 2, 3, … without holes. Positions are given
-//! while the conversation's row is locked, in the transaction that inserts the message, so two
-//! writers never share one and they commit in order.
-//!
-//! Appending is repeatable where the caller chose the id: the same again answers with the first
-//! result and writes nothing.
+//! [`Scoped::messages`] gives all messages of a conversation, whatever their branch: what followers
+//! are told. What a reader of one branch sees is in `branches`.
 
 use std::collections::HashMap;
 
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DbBackend, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect, Statement,
-};
+use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement};
 
 use super::entity::message;
-use super::tx::Tx;
 use super::{Error, Result, Scoped};
-use crate::model::{
-    Change, ChangeKind, ConversationId, End, Fingerprint, Message, MessageId, NewMessage, Page, Range, Slice,
-    Timestamp,
-};
+use crate::model::{ConversationId, End, Message, MessageId, Page, Range, Slice};
 
-/// Gives the next position, takes the row's lock and checks ownership in one. A message is never
-/// older than the one before it, whatever the clock does.
-const TAKE_POSITION: &str = "UPDATE conversation \
-     SET last_position = last_position + 1, message_count = message_count + 1, \
-     updated_at = CASE WHEN updated_at < $3 THEN $3 ELSE updated_at + 1 END \
-     WHERE id = $1 AND owner_id = $2 RETURNING last_position, updated_at";
-
-#[derive(FromQueryResult)]
-struct Position {
-    last_position: i64,
-    updated_at: Timestamp,
-}
-
-/// The first or last messages of many conversations, one more than asked for to tell whether there
+/// The first or last messages of many conversations that never forked, one more than asked for to tell whether there
 /// are more. A window function would read every message; these read what they return.
 const LAST_OF_MANY_SQLITE: &str = "SELECT m.* FROM json_each($1) AS wanted \
      JOIN conversation AS c ON c.id = unhex(wanted.value) AND c.owner_id = $2 \
-     JOIN message AS m ON m.conversation_id = c.id AND m.position > c.last_position - $3";
+     JOIN message AS m ON m.conversation_id = c.id AND m.position > c.last_position - $3 \
+     AND m.branch IS NULL";
 const FIRST_OF_MANY_SQLITE: &str = "SELECT m.* FROM json_each($1) AS wanted \
-     JOIN message AS m ON m.conversation_id = unhex(wanted.value) AND m.position <= $3 AND m.owner_id = $2";
+     JOIN message AS m ON m.conversation_id = unhex(wanted.value) AND m.position <= $3 AND m.owner_id = $2 \
+     AND m.branch IS NULL";
 const LAST_OF_MANY_POSTGRES: &str = "SELECT m.* FROM unnest(string_to_array($1, ',')) AS wanted(id) \
-     CROSS JOIN LATERAL (SELECT * FROM message WHERE conversation_id = wanted.id::uuid AND owner_id = $2 \
+     CROSS JOIN LATERAL (SELECT * FROM message WHERE conversation_id = wanted.id::uuid AND owner_id = $2 AND branch IS NULL \
      ORDER BY position DESC LIMIT $3) AS m";
+/// Messages by their places.
+const AT_SQLITE: &str = "SELECT m.* FROM json_each($1) AS wanted \
+     JOIN message AS m ON m.conversation_id = unhex(wanted.value ->> 0) AND m.position = wanted.value ->> 1 \
+     AND m.owner_id = $2";
+const AT_POSTGRES: &str = "SELECT m.* FROM jsonb_array_elements($1::text::jsonb) AS wanted \
+     JOIN message AS m ON m.conversation_id = (wanted ->> 0)::uuid AND m.position = (wanted ->> 1)::bigint \
+     AND m.owner_id = $2";
 const FIRST_OF_MANY_POSTGRES: &str = "SELECT m.* FROM unnest(string_to_array($1, ',')) AS wanted(id) \
-     CROSS JOIN LATERAL (SELECT * FROM message WHERE conversation_id = wanted.id::uuid AND owner_id = $2 \
+     CROSS JOIN LATERAL (SELECT * FROM message WHERE conversation_id = wanted.id::uuid AND owner_id = $2 AND branch IS NULL \
      ORDER BY position LIMIT $3) AS m";
 
 impl Scoped {
@@ -90,7 +75,8 @@ impl Scoped {
         Ok(Slice::from_rows(messages, page, &range))
     }
 
-    /// The same page, without bounds, of many conversations in one statement.
+    /// The first or last messages of many conversations that never forked, in one statement. Where
+    /// one has forked meanwhile, the page ends before the fork.
     pub async fn messages_of_many(
         &self,
         conversations: &[ConversationId],
@@ -122,6 +108,19 @@ impl Scoped {
         Ok(by_conversation.into_iter().map(|(id, messages)| (id, slice(messages))).collect())
     }
 
+    /// Messages by their places, in no order; what is unknown or foreign is left out.
+    pub async fn messages_at(
+        &self,
+        places: &[(ConversationId, i64)],
+    ) -> Result<HashMap<(ConversationId, i64), Message>> {
+        let backend = self.reader().get_database_backend();
+        let sql = if backend == DbBackend::Sqlite { AT_SQLITE } else { AT_POSTGRES };
+        let values = [super::places(places).into(), self.owner.clone().into()];
+        let statement = Statement::from_sql_and_values(backend, sql, values);
+        let rows = message::Entity::find().from_raw_sql(statement).all(self.reader()).await?;
+        rows.into_iter().map(|row| Ok(((row.conversation_id, row.position), row.try_into()?))).collect()
+    }
+
     /// The position of a conversation's newest message; 0 when it has none.
     ///
     /// # Errors
@@ -134,54 +133,6 @@ impl Scoped {
             .await?;
         row.map(|row| row.last_position).ok_or(Error::NotFound("conversation"))
     }
-
-    /// Adds a message at the end of a conversation.
-    ///
-    /// # Errors
-    /// - `NotFound`: no such conversation for this owner.
-    /// - `Conflict`: the id has been used for something else.
-    pub async fn append_message(&self, conversation: ConversationId, new: NewMessage) -> Result<Message> {
-        let mut tx = self.begin(1).await?;
-        let values = [conversation.into(), self.owner.clone().into(), tx.now().into()];
-        let position: Position =
-            tx.one(TAKE_POSITION, values).await?.ok_or(Error::NotFound("conversation"))?;
-        if let Some(id) = new.id
-            && let Some(row) =
-                message::Entity::find().filter(message::Column::Id.eq(id)).one(tx.connection()).await?
-        {
-            let fingerprint = Fingerprint::of_message(conversation, &new);
-            let repeated = row.owner_id == self.owner && row.fingerprint == Some(fingerprint.0);
-            return if repeated { row.try_into() } else { Err(Error::Conflict) };
-        }
-        let place = (conversation, position.last_position, position.updated_at);
-        let message = insert_message(&mut tx, self, place, new).await?;
-        tx.commit().await?;
-        Ok(message)
-    }
-}
-
-/// Inserts a message at a place that is already its own, and records the change.
-pub(super) async fn insert_message(
-    tx: &mut Tx,
-    scope: &Scoped,
-    (conversation, position, created_at): (ConversationId, i64, Timestamp),
-    new: NewMessage,
-) -> Result<Message> {
-    let fingerprint = new.id.map(|_| Fingerprint::of_message(conversation, &new).0);
-    let row = message::Model {
-        conversation_id: conversation,
-        position,
-        id: new.id.unwrap_or_else(|| MessageId(scope.store.0.clock.new_id())),
-        owner_id: scope.owner.clone(),
-        role: new.role.code(),
-        content: new.content.into_string(),
-        metadata: new.metadata.into_string(),
-        created_at,
-        fingerprint,
-    };
-    let row = row.into_active_model().insert(tx.connection()).await?;
-    tx.record(Change { kind: ChangeKind::MessageAdded, conversation, message: Some(row.id) });
-    row.try_into()
 }
 
 /// One parameter however many ids, so that the text of the statement stays constant.

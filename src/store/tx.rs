@@ -117,7 +117,7 @@ impl Tx {
 
 /// SQLite takes its write lock at once: a transaction that reads first and locks later would fail.
 #[expect(clippy::disallowed_methods, reason = "the one place that begins transactions")]
-async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction> {
+pub(super) async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction> {
     let options = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()

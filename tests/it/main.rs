@@ -3,6 +3,7 @@
 
 mod harness;
 
+mod branches;
 mod changes;
 mod clients;
 mod conversations;
@@ -17,5 +18,6 @@ mod replicas;
 mod schema;
 mod slow;
 mod sse;
+mod streams;
 mod tidy;
 mod websocket;

@@ -5,7 +5,7 @@ use async_graphql::{Enum, ID, InputObject, MaybeUndefined};
 use crate::graphql::argument;
 use crate::graphql::message::NewMessageInput;
 use crate::graphql::scalar::{DateTime, Json};
-use crate::model::{self, ConversationId, ConversationPatch, Invalid, MAX_PAGE, NewConversation, Title};
+use crate::model::{self, ConversationId, ConversationPatch, Invalid, NewConversation, Title};
 
 /// Which conversations to list: those that fit all that is given.
 #[derive(InputObject)]
@@ -80,19 +80,11 @@ pub(super) struct CreateConversationInput {
 
 impl CreateConversationInput {
     pub(super) fn parse(self) -> Result<NewConversation, Invalid> {
-        let messages = self.messages.unwrap_or_default();
-        if messages.len() > MAX_PAGE as usize {
-            let rule = format!("must be at most {MAX_PAGE}, are {}", messages.len());
-            return Err(Invalid::new("messages", rule));
-        }
-        let message = |(at, message): (usize, NewMessageInput)| {
-            message.parse().map_err(|invalid| invalid.within(&format!("messages[{at}]")))
-        };
         Ok(NewConversation {
             id: self.id.map(|id| argument::conversation_id("id", &id)).transpose()?,
             title: self.title.map(|title| Title::new("title", title)).transpose()?,
             metadata: Json::metadata(self.metadata)?,
-            messages: messages.into_iter().enumerate().map(message).collect::<Result<_, _>>()?,
+            messages: NewMessageInput::parse_all(self.messages.unwrap_or_default())?,
         })
     }
 }
@@ -115,11 +107,7 @@ impl UpdateConversationInput {
             MaybeUndefined::Null => Some(None),
             MaybeUndefined::Value(title) => Some(Some(Title::new("title", title)?)),
         };
-        let metadata = match self.metadata {
-            MaybeUndefined::Undefined => None,
-            MaybeUndefined::Null => Some(model::Json::empty_object()),
-            MaybeUndefined::Value(json) => Some(json.check("metadata")?),
-        };
+        let metadata = Json::patch(self.metadata)?;
         Ok((id, ConversationPatch { title, metadata }))
     }
 }
@@ -128,4 +116,12 @@ impl UpdateConversationInput {
 #[derive(InputObject)]
 pub(super) struct DeleteConversationInput {
     pub(super) id: ID,
+}
+
+/// Which branch to make the active one.
+#[derive(InputObject)]
+pub(super) struct SwitchBranchInput {
+    pub(super) conversation_id: ID,
+    /// The message the branch ends in.
+    pub(super) leaf_id: ID,
 }

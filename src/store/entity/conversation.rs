@@ -18,6 +18,10 @@ pub struct Model {
     pub message_count: i64,
     pub last_position: i64,
     pub fingerprint: Option<Vec<u8>>,
+    pub branch: i64,
+    pub head_position: i64,
+    pub branches: i64,
+    pub trunk: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -35,6 +39,11 @@ impl From<Model> for Conversation {
             created_at: row.created_at,
             updated_at: row.updated_at,
             message_count: row.message_count,
+            last_position: row.last_position,
+            head_position: row.head_position,
+            branch: row.branch,
+            branches: row.branches,
+            trunk: row.trunk,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::model::{ConversationId, Json, Message, MessageId, OwnerId, Role, Timestamp};
+use crate::model::{ConversationId, Json, Message, MessageId, MessageStatus, OwnerId, Role, Timestamp};
 use crate::store::Error;
 
 /// A row of `message`.
@@ -20,6 +20,14 @@ pub struct Model {
     pub metadata: String,
     pub created_at: Timestamp,
     pub fingerprint: Option<Vec<u8>>,
+    pub branch: Option<i64>,
+    pub parent_position: Option<i64>,
+    pub parts: Option<String>,
+    pub status: i16,
+    pub model: Option<String>,
+    pub usage: Option<String>,
+    pub edited_at: Option<Timestamp>,
+    pub deleted_at: Option<Timestamp>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -34,6 +42,11 @@ impl TryFrom<Model> for Message {
     fn try_from(row: Model) -> Result<Self, Error> {
         let role = Role::from_code(row.role)
             .ok_or_else(|| Error::broken(format!("message {} has the unknown role {}", row.id, row.role)))?;
+        let status = MessageStatus::from_code(row.status).ok_or_else(|| {
+            Error::broken(format!("message {} has the unknown status {}", row.id, row.status))
+        })?;
+        // On the trunk a message follows the one before.
+        let parent = if row.branch.is_some() { row.parent_position } else { Some(row.position - 1) };
         Ok(Self {
             id: row.id,
             conversation: row.conversation_id,
@@ -43,6 +56,12 @@ impl TryFrom<Model> for Message {
             content: row.content,
             metadata: Json::stored(row.metadata),
             created_at: row.created_at,
+            branch: row.branch,
+            parent: parent.filter(|position| *position > 0),
+            status,
+            model: row.model,
+            edited_at: row.edited_at,
+            deleted_at: row.deleted_at,
         })
     }
 }

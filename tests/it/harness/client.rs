@@ -64,6 +64,12 @@ impl Client {
         }
     }
 
+    /// Runs an operation that may fail: its data, if it did not.
+    pub(crate) async fn attempt_any(&self, query: &str, variables: Value) -> Option<Value> {
+        let answer = self.run(query, variables).await;
+        answer.body.get("errors").is_none().then(|| answer.body["data"].clone())
+    }
+
     /// Tries until it succeeds.
     pub(crate) async fn retry(&self, query: &str, variables: Value) -> Value {
         loop {

@@ -1,0 +1,34 @@
+//! Messages whose text grows while it is written. Lengths and offsets count Unicode code points.
+
+use super::{MessageId, MessageStatus};
+
+/// What a writer is told after a piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Code points so far: the next offset.
+    pub length: i64,
+    /// Somebody asked the writer to stop.
+    pub stop_requested: bool,
+}
+
+/// A piece of a streaming message's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// Code points before it.
+    pub offset: i64,
+    /// What was added.
+    pub text: String,
+    /// How far the message is. Anything but streaming: this is the last piece.
+    pub status: MessageStatus,
+}
+
+/// How a stream ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamEnd {
+    /// Of which message.
+    pub message: MessageId,
+    /// Complete, interrupted or failed.
+    pub status: MessageStatus,
+    /// The caller's own data, if it is to change.
+    pub metadata: Option<super::Json>,
+}

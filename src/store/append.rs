@@ -1,0 +1,242 @@
+//! Appending: the one way messages come to be.
+//!
+//! A message has a position in its conversation: 1, 2, 3, … without holes. Positions are given
+//! while the conversation's row is locked, in the transaction that inserts the messages, so two
+//! writers never share one and they commit in order.
+//!
+//! A message goes on the branch of the message it follows where that one is the tip; after any other
+//! message it opens a branch. Appending is repeatable where the caller chose the id: the same again
+//! answers with the first result and writes nothing.
+
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter};
+
+use super::entity::{branch, message};
+use super::tx::Tx;
+use super::{Error, Result, Scoped};
+use crate::model::{
+    Append, Change, ChangeKind, Content, ConversationId, Fingerprint, Message, MessageId, MessageStatus,
+    NewMessage, Timestamp,
+};
+
+/// Gives the next positions, takes the row's lock and checks ownership in one; where the messages
+/// follow the head of a conversation that never forked, it also moves the head. A message is never
+/// older than the one before it, whatever the clock does.
+const TAKE_POSITIONS: &str = "UPDATE conversation \
+     SET last_position = last_position + $4, message_count = message_count + $4, \
+     head_position = CASE WHEN $5 AND branches = 0 AND head_position = last_position \
+     THEN last_position + $4 ELSE head_position END, \
+     updated_at = CASE WHEN updated_at < $3 THEN $3 ELSE updated_at + 1 END \
+     WHERE id = $1 AND owner_id = $2 \
+     RETURNING last_position, head_position, branches, trunk, updated_at";
+
+const MOVE_HEAD: &str = "UPDATE conversation SET head_position = last_position, branch = $2, \
+     branches = $3, trunk = $4 WHERE id = $1 RETURNING last_position";
+
+#[derive(FromQueryResult)]
+struct Positions {
+    last_position: i64,
+    head_position: i64,
+    branches: i64,
+    trunk: i64,
+    updated_at: Timestamp,
+}
+
+#[derive(FromQueryResult)]
+struct Moved {
+    #[expect(dead_code, reason = "that a row came back is what matters")]
+    last_position: i64,
+}
+
+/// Where a message is put: all of it is its own already.
+pub(super) struct Place {
+    pub(super) conversation: ConversationId,
+    pub(super) position: i64,
+    /// None on the trunk.
+    pub(super) branch: Option<i64>,
+    /// Of the message it follows; not needed on the trunk.
+    pub(super) parent: Option<i64>,
+    pub(super) created_at: Timestamp,
+}
+
+impl Scoped {
+    /// Adds messages, each after the one before, after the given parent or the head. All or none.
+    ///
+    /// # Errors
+    /// - `NotFound`: no such conversation, or no such parent in it, for this owner.
+    /// - `Conflict`: an id has been used for something else.
+    /// - `HeadMoved`: another message is the head than was expected.
+    pub async fn append(&self, append: Append) -> Result<Vec<Message>> {
+        let Append { conversation, parent, expected_head, messages } = append;
+        let count = i64::try_from(messages.len()).unwrap_or(i64::MAX);
+        let mut tx = self.begin(messages.len()).await?;
+        let values = [
+            conversation.into(),
+            self.owner.clone().into(),
+            tx.now().into(),
+            count.into(),
+            parent.is_none().into(),
+        ];
+        let taken: Positions =
+            tx.one(TAKE_POSITIONS, values).await?.ok_or(Error::NotFound("conversation"))?;
+        if let Some(repeated) = self.repeated(&tx, conversation, &messages).await? {
+            return Ok(repeated);
+        }
+        let before = taken.last_position - count;
+        let follows_head = taken.head_position == taken.last_position;
+        let head = if follows_head { before } else { taken.head_position };
+        if let Some(expected) = expected_head {
+            let actual = at(&tx, conversation, head).await?.map(|row| row.id);
+            if actual != Some(expected) {
+                return Err(Error::HeadMoved(actual));
+            }
+        }
+        let mut branch = None;
+        let mut previous = head;
+        if !follows_head {
+            let parent = match parent {
+                Some(id) => Some(self.parent(&tx, conversation, id).await?),
+                None => at(&tx, conversation, head).await?,
+            };
+            previous = parent.as_ref().map_or(0, |row| row.position);
+            branch = take_branch(&tx, conversation, &taken, before, parent.as_ref()).await?;
+        }
+        let mut appended = Vec::with_capacity(messages.len());
+        for (position, new) in (before + 1..).zip(messages) {
+            let parent = Some(previous);
+            let place = Place { conversation, position, branch, parent, created_at: taken.updated_at };
+            appended.push(insert_message(&mut tx, self, place, new).await?);
+            previous = position;
+        }
+        tx.commit().await?;
+        Ok(appended)
+    }
+
+    /// What the same call appended before, if it did.
+    async fn repeated(
+        &self,
+        tx: &Tx,
+        conversation: ConversationId,
+        messages: &[NewMessage],
+    ) -> Result<Option<Vec<Message>>> {
+        let ids: Vec<MessageId> = messages.iter().filter_map(|message| message.id).collect();
+        if ids.is_empty() {
+            return Ok(None);
+        }
+        let found =
+            message::Entity::find().filter(message::Column::Id.is_in(ids)).all(tx.connection()).await?;
+        if found.is_empty() {
+            return Ok(None);
+        }
+        let mut repeated = Vec::with_capacity(messages.len());
+        for new in messages {
+            let fingerprint = Fingerprint::of_message(conversation, new);
+            let row = found.iter().find(|row| Some(row.id) == new.id).ok_or(Error::Conflict)?;
+            if row.owner_id != self.owner || row.fingerprint.as_ref() != Some(&fingerprint.0) {
+                return Err(Error::Conflict);
+            }
+            repeated.push(row.clone().try_into()?);
+        }
+        Ok(Some(repeated))
+    }
+
+    async fn parent(&self, tx: &Tx, conversation: ConversationId, id: MessageId) -> Result<message::Model> {
+        self.own_messages()
+            .filter(message::Column::Id.eq(id))
+            .filter(message::Column::ConversationId.eq(conversation))
+            .one(tx.connection())
+            .await?
+            .ok_or(Error::NotFound("message"))
+    }
+}
+
+/// The branch for what follows `parent`: its own where it is the tip, else a new one. The messages
+/// that are about to be appended become the head.
+async fn take_branch(
+    tx: &Tx,
+    conversation: ConversationId,
+    taken: &Positions,
+    before: i64,
+    parent: Option<&message::Model>,
+) -> Result<Option<i64>> {
+    let position = parent.map_or(0, |row| row.position);
+    let parent_branch = parent.and_then(|row| row.branch);
+    let on_trunk = parent_branch.is_none();
+    let trunk = if taken.branches == 0 { before } else { taken.trunk };
+    let has_successor = (on_trunk && position < trunk)
+        || (taken.branches > 0 && goes_on(tx, conversation, parent_branch.unwrap_or(0), position).await?);
+    let (branch, branches) = match (has_successor, taken.branches) {
+        (false, 0) => (None, 0),
+        (false, branches) => (Some(parent_branch.unwrap_or(0)), branches),
+        (true, branches) => (Some(branches + 1), branches + 1),
+    };
+    if has_successor {
+        let row = branch::Model {
+            conversation_id: conversation,
+            branch: branches,
+            parent_branch: parent_branch.unwrap_or(0),
+            fork_position: position,
+        };
+        branch::Entity::insert(row.into_active_model()).exec_without_returning(tx.connection()).await?;
+    }
+    let trunk = if branches == 0 { 0 } else { trunk };
+    let values = [conversation.into(), branch.unwrap_or(0).into(), branches.into(), trunk.into()];
+    let moved: Option<Moved> = tx.one(MOVE_HEAD, values).await?;
+    moved.ok_or_else(|| Error::broken("a locked conversation is gone".into()))?;
+    Ok(branch)
+}
+
+/// Whether a branch has a message after a position.
+async fn goes_on(tx: &Tx, conversation: ConversationId, branch: i64, position: i64) -> Result<bool> {
+    let next = message::Entity::find()
+        .filter(message::Column::ConversationId.eq(conversation))
+        .filter(message::Column::Branch.eq(branch))
+        .filter(message::Column::Position.gt(position))
+        .one(tx.connection())
+        .await?;
+    Ok(next.is_some())
+}
+
+async fn at(tx: &Tx, conversation: ConversationId, position: i64) -> Result<Option<message::Model>> {
+    let key = (conversation, position);
+    Ok(message::Entity::find_by_id(key).one(tx.connection()).await?)
+}
+
+/// Inserts a message at a place that is already its own, and records the change.
+pub(super) async fn insert_message(
+    tx: &mut Tx,
+    scope: &Scoped,
+    place: Place,
+    new: NewMessage,
+) -> Result<Message> {
+    let conversation = place.conversation;
+    let fingerprint = new.id.map(|_| Fingerprint::of_message(conversation, &new).0);
+    let streams = new.status == MessageStatus::Streaming;
+    let text = new.content.map(Content::into_string).unwrap_or_default();
+    let id = new.id.unwrap_or_else(|| MessageId(scope.store.0.clock.new_id()));
+    if streams {
+        let length = super::streams::begin(tx, scope, (conversation, id), &text).await?;
+        tracing::debug!(length, "a message begins to stream");
+    }
+    let row = message::Model {
+        conversation_id: conversation,
+        position: place.position,
+        id,
+        owner_id: scope.owner.clone(),
+        role: new.role.code(),
+        content: if streams { String::new() } else { text },
+        metadata: new.metadata.into_string(),
+        created_at: place.created_at,
+        fingerprint,
+        branch: place.branch,
+        parent_position: place.branch.and(place.parent),
+        parts: None,
+        status: new.status.code(),
+        model: new.model.map(crate::model::ModelName::into_string),
+        usage: None,
+        edited_at: None,
+        deleted_at: None,
+    };
+    let row = row.into_active_model().insert(tx.connection()).await?;
+    tx.record(Change { kind: ChangeKind::MessageAdded, conversation, message: Some(row.id) });
+    row.try_into()
+}

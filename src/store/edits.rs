@@ -1,0 +1,84 @@
+//! Changing what a message says, and taking it away. Its place, its branch and its id stay.
+
+use sea_orm::{ActiveModelTrait, ActiveValue, ColumnTrait, IntoActiveModel, QueryFilter};
+
+use super::entity::{conversation, message};
+use super::tx::Tx;
+use super::{Error, Result, Scoped};
+use crate::model::{
+    Change, ChangeKind, ConversationPatch, Json, Message, MessageId, MessagePatch, MessageStatus,
+};
+
+/// A deleted message is not counted.
+const COUNT_ONE_LESS: &str =
+    "UPDATE conversation SET message_count = message_count - 1 WHERE id = $1 RETURNING *";
+
+impl Scoped {
+    /// Sets what the patch gives, and the time of the edit.
+    ///
+    /// # Errors
+    /// - `NotFound`: no such message for this owner.
+    /// - `State`: it is being written, or deleted.
+    pub async fn update_message(&self, id: MessageId, patch: MessagePatch) -> Result<Message> {
+        let mut tx = self.begin(1).await?;
+        let row = self.lock_message(&tx, id).await?;
+        refuse(&row, MessageStatus::Streaming.code(), "being written")?;
+        if row.deleted_at.is_some() {
+            return Err(Error::State("deleted"));
+        }
+        let conversation = row.conversation_id;
+        let mut row = row.into_active_model();
+        if let Some(content) = patch.content {
+            row.content = ActiveValue::Set(content.into_string());
+            row.parts = ActiveValue::Set(None);
+        }
+        if let Some(metadata) = patch.metadata {
+            row.metadata = ActiveValue::Set(metadata.into_string());
+        }
+        row.edited_at = ActiveValue::Set(Some(tx.now()));
+        let row = row.update(tx.connection()).await?;
+        tx.record(Change { kind: ChangeKind::MessageUpdated, conversation, message: Some(id) });
+        tx.commit().await?;
+        row.try_into()
+    }
+
+    /// Removes what a message says. A repeat changes nothing.
+    ///
+    /// # Errors
+    /// - `NotFound`: no such message for this owner.
+    pub async fn delete_message(&self, id: MessageId) -> Result<Message> {
+        let mut tx = self.begin(1).await?;
+        let row = self.lock_message(&tx, id).await?;
+        if row.deleted_at.is_some() {
+            return row.try_into();
+        }
+        let conversation = row.conversation_id;
+        super::streams::forget(&tx, id).await?;
+        let mut row = row.into_active_model();
+        row.content = ActiveValue::Set(String::new());
+        row.parts = ActiveValue::Set(None);
+        row.metadata = ActiveValue::Set(Json::empty_object().into_string());
+        row.usage = ActiveValue::Set(None);
+        if row.status == ActiveValue::Unchanged(MessageStatus::Streaming.code()) {
+            row.status = ActiveValue::Set(MessageStatus::Interrupted.code());
+        }
+        row.deleted_at = ActiveValue::Set(Some(tx.now()));
+        let row = row.update(tx.connection()).await?;
+        let _: Option<conversation::Model> = tx.one(COUNT_ONE_LESS, [conversation.into()]).await?;
+        tx.record(Change { kind: ChangeKind::MessageDeleted, conversation, message: Some(id) });
+        tx.commit().await?;
+        row.try_into()
+    }
+
+    /// A message as it is while its conversation is locked.
+    pub(super) async fn lock_message(&self, tx: &Tx, id: MessageId) -> Result<message::Model> {
+        let find = || self.own_messages().filter(message::Column::Id.eq(id)).one(tx.connection());
+        let row = find().await?.ok_or(Error::NotFound("message"))?;
+        self.touch(tx, row.conversation_id, ConversationPatch::default()).await?;
+        find().await?.ok_or(Error::NotFound("message"))
+    }
+}
+
+fn refuse(row: &message::Model, status: i16, state: &'static str) -> Result<()> {
+    if row.status == status { Err(Error::State(state)) } else { Ok(()) }
+}

@@ -1,0 +1,250 @@
+//! Answers that stream: piece by piece, exactly, for everyone, to the end.
+
+use std::time::Duration;
+
+use scrollback::model::Timestamp;
+use serde_json::{Value, json};
+
+use crate::harness::{APPEND, Client, Socket, TestApp, on_each_database};
+
+on_each_database!(
+    an_answer_grows_and_every_read_shows_it,
+    repeats_change_nothing_and_holes_are_refused,
+    followers_get_what_they_lack_and_then_what_is_added,
+    any_device_may_stop_the_writer,
+    what_has_ended_takes_no_more_text,
+    a_silent_writer_is_interrupted_and_its_text_kept,
+    a_deleted_stream_leaves_nothing,
+);
+
+const TEXT: &str = "mutation($id: ID!, $offset: Int!, $text: String!) {
+  appendMessageText(input: { messageId: $id, offset: $offset, text: $text }) { length stopRequested }
+}";
+
+const FINISH: &str = "mutation($id: ID!, $status: MessageStatus!) {
+  finishMessage(input: { messageId: $id, status: $status }) { message { status content } }
+}";
+
+const READ: &str = "query($id: ID!) { node(id: $id) { ... on Message { status content } } }";
+
+const FOLLOW: &str = "subscription($id: ID!, $offset: Int) { messageText(messageId: $id, offset: $offset) { offset text status } }";
+
+/// A streaming message.
+async fn begin(ada: &Client, conversation: &str, content: Option<&str>) -> Value {
+    let input = json!({ "conversationId": conversation, "role": "ASSISTANT", "status": "STREAMING", "content": content, "model": "m-1" });
+    ada.data(APPEND, json!({ "input": input })).await["appendMessage"]["message"]["id"].clone()
+}
+
+async fn add(ada: &Client, id: &Value, offset: usize, text: &str) -> Value {
+    ada.data(TEXT, json!({ "id": id, "offset": offset, "text": text })).await["appendMessageText"].clone()
+}
+
+async fn read(ada: &Client, id: &Value) -> Value {
+    ada.data(READ, json!({ "id": id })).await["node"].clone()
+}
+
+/// The next chunk of a followed text.
+async fn chunk(socket: &mut Socket) -> Value {
+    let message = socket.receive().await;
+    assert_eq!(message["type"], "next", "{message}");
+    message["payload"]["data"]["messageText"].clone()
+}
+
+async fn an_answer_grows_and_every_read_shows_it(app: TestApp) {
+    let ada = app.client("ada");
+    let conversation = ada.new_conversation().await;
+    let id = begin(&ada, &conversation, None).await;
+    assert_eq!(read(&ada, &id).await, json!({ "status": "STREAMING", "content": "" }));
+    // Offsets count code points, not bytes and not UTF-16 units.
+    assert_eq!(add(&ada, &id, 0, "Hé👍").await, json!({ "length": 3, "stopRequested": false }));
+    assert_eq!(add(&ada, &id, 3, "👩‍👩‍👧 ").await["length"], 9);
+    assert_eq!(add(&ada, &id, 9, "end").await["length"], 12);
+    assert_eq!(read(&ada, &id).await, json!({ "status": "STREAMING", "content": "Hé👍👩‍👩‍👧 end" }));
+    let lists =
+        "query($id: ID!) { conversation(id: $id) { head { content model } messages { nodes { content } } } }";
+    let data = ada.data(lists, json!({ "id": conversation })).await;
+    assert_eq!(data["conversation"]["head"], json!({ "content": "Hé👍👩‍👩‍👧 end", "model": "m-1" }));
+    assert_eq!(data["conversation"]["messages"]["nodes"][0]["content"], "Hé👍👩‍👩‍👧 end");
+    let finished = json!({ "status": "COMPLETE", "content": "Hé👍👩‍👩‍👧 end" });
+    for _ in 0..2 {
+        let data = ada.data(FINISH, json!({ "id": id, "status": "COMPLETE" })).await;
+        assert_eq!(data["finishMessage"]["message"], finished, "and again: a repeat changes nothing");
+    }
+    assert_eq!(read(&ada, &id).await, finished);
+    // A stream may begin with text.
+    let id = begin(&ada, &conversation, Some("So")).await;
+    assert_eq!(add(&ada, &id, 2, " far").await["length"], 6);
+    assert_eq!(read(&ada, &id).await["content"], "So far");
+}
+
+async fn repeats_change_nothing_and_holes_are_refused(app: TestApp) {
+    let ada = app.client("ada");
+    let id = begin(&ada, &ada.new_conversation().await, None).await;
+    add(&ada, &id, 0, "abc").await;
+    assert_eq!(add(&ada, &id, 0, "abc").await["length"], 3);
+    assert_eq!(add(&ada, &id, 1, "b").await["length"], 3);
+    // A writer that resends more than it knows to have arrived adds what is new.
+    assert_eq!(add(&ada, &id, 1, "bcdef").await["length"], 6);
+    assert_eq!(add(&ada, &id, 6, "").await["length"], 6, "only a sign of life");
+    assert_eq!(read(&ada, &id).await["content"], "abcdef");
+    let hole = ada.run(TEXT, json!({ "id": id, "offset": 7, "text": "x" })).await.body["errors"][0].clone();
+    assert_eq!(hole["extensions"], json!({ "code": "CONFLICT", "length": 6 }));
+    for (offset, text, rule) in [
+        (-1, "x".to_owned(), "`input.offset` must not be negative"),
+        (6, "a\0".to_owned(), "`input.text` must not contain NUL (U+0000)"),
+        (6, "x".repeat(256 * 1024 - 5), "`input.text` must end within 262144 code points"),
+    ] {
+        let fault = ada.fault(TEXT, json!({ "id": id, "offset": offset, "text": text })).await;
+        assert_eq!(fault, ("BAD_USER_INPUT".into(), rule.into()));
+    }
+    // Many writers send the same pieces at once: each is there once.
+    let sends = (0..10).map(|_| {
+        let (ada, id) = (ada.clone(), id.clone());
+        tokio::spawn(async move {
+            for number in 0..20 {
+                let variables = json!({ "id": id, "offset": 6 + number, "text": "z" });
+                while ada.attempt_any(TEXT, variables.clone()).await.is_none() {}
+            }
+        })
+    });
+    for send in sends.collect::<Vec<_>>() {
+        send.await.unwrap();
+    }
+    assert_eq!(read(&ada, &id).await["content"], format!("abcdef{}", "z".repeat(20)));
+}
+
+async fn followers_get_what_they_lack_and_then_what_is_added(app: TestApp) {
+    let ada = app.client("ada");
+    let id = begin(&ada, &ada.new_conversation().await, None).await;
+    add(&ada, &id, 0, "Hé👍").await;
+    let mut sockets = Vec::new();
+    for offset in [0, 1, 2, 3] {
+        let mut socket = app.socket("ada").await;
+        socket.subscribe("s", FOLLOW, json!({ "id": id, "offset": offset })).await;
+        sockets.push((usize::try_from(offset).unwrap(), String::new(), socket));
+    }
+    let whole: String = "Hé👍".chars().chain((0..60).map(|n| char::from(b'a' + n % 26))).collect();
+    for (at, letter) in whole.chars().enumerate().skip(3) {
+        add(&ada, &id, at, &letter.to_string()).await;
+        if at == 30 {
+            // One that comes in the middle.
+            let mut socket = app.socket("ada").await;
+            socket.subscribe("s", FOLLOW, json!({ "id": id, "offset": 10 })).await;
+            sockets.push((10, String::new(), socket));
+        }
+    }
+    ada.data(FINISH, json!({ "id": id, "status": "COMPLETE" })).await;
+    for (start, mut text, mut socket) in sockets {
+        loop {
+            let chunk = chunk(&mut socket).await;
+            assert_eq!(chunk["offset"], start + text.chars().count(), "{chunk}");
+            text.push_str(chunk["text"].as_str().unwrap());
+            if chunk["status"] != "STREAMING" {
+                assert_eq!(chunk["status"], "COMPLETE");
+                break;
+            }
+        }
+        assert_eq!(text, whole.chars().skip(start).collect::<String>());
+        assert_eq!(socket.receive().await["type"], "complete");
+    }
+    // Of what has ended already: the rest in one chunk.
+    let mut socket = app.socket("ada").await;
+    socket.subscribe("s", FOLLOW, json!({ "id": id, "offset": 60 })).await;
+    assert_eq!(
+        chunk(&mut socket).await,
+        json!({ "offset": 60, "text": whole.chars().skip(60).collect::<String>(), "status": "COMPLETE" })
+    );
+    assert_eq!(socket.receive().await["type"], "complete");
+    socket.subscribe("t", FOLLOW, json!({ "id": id, "offset": 64 })).await;
+    assert_eq!(socket.receive().await["payload"][0]["extensions"]["code"], "BAD_USER_INPUT");
+}
+
+async fn any_device_may_stop_the_writer(app: TestApp) {
+    let ada = app.client("ada");
+    let id = begin(&ada, &ada.new_conversation().await, None).await;
+    add(&ada, &id, 0, "Once upon").await;
+    let stop = "mutation($id: ID!) { stopMessage(input: { messageId: $id }) { message { status } } }";
+    // Two devices at once.
+    let variables = json!({ "id": id });
+    let (one, two) = tokio::join!(ada.data(stop, variables.clone()), ada.data(stop, variables.clone()));
+    assert_eq!((&one, &one["stopMessage"]["message"]["status"]), (&two, &json!("STREAMING")));
+    assert_eq!(add(&ada, &id, 9, " a time").await, json!({ "length": 16, "stopRequested": true }));
+    ada.data(FINISH, json!({ "id": id, "status": "INTERRUPTED" })).await;
+    assert_eq!(read(&ada, &id).await, json!({ "status": "INTERRUPTED", "content": "Once upon a time" }));
+    assert_eq!(ada.data(stop, variables).await["stopMessage"]["message"]["status"], "INTERRUPTED");
+}
+
+async fn what_has_ended_takes_no_more_text(app: TestApp) {
+    let ada = app.client("ada");
+    let id = begin(&ada, &ada.new_conversation().await, Some("x")).await;
+    let update =
+        "mutation($id: ID!) { updateMessage(input: { id: $id, content: \"y\" }) { message { content } } }";
+    assert_eq!(
+        ada.fault(update, json!({ "id": id })).await,
+        ("CONFLICT".into(), "the message is being written".into())
+    );
+    ada.data(FINISH, json!({ "id": id, "status": "FAILED" })).await;
+    let late = json!({ "id": id, "offset": 1, "text": "late" });
+    assert_eq!(
+        ada.fault(TEXT, late).await,
+        ("CONFLICT".into(), "the message is not being written any more".into())
+    );
+    assert_eq!(ada.fault(FINISH, json!({ "id": id, "status": "COMPLETE" })).await.0, "CONFLICT");
+    assert_eq!(ada.fault(FINISH, json!({ "id": id, "status": "STREAMING" })).await.0, "BAD_USER_INPUT");
+    ada.data(update, json!({ "id": id })).await;
+    assert_eq!(read(&ada, &id).await, json!({ "status": "FAILED", "content": "y" }));
+}
+
+async fn a_silent_writer_is_interrupted_and_its_text_kept(app: TestApp) {
+    let ada = app.client("ada");
+    let conversation = ada.new_conversation().await;
+    let id = begin(&ada, &conversation, Some("Half an ans")).await;
+    let mut socket = app.socket("ada").await;
+    socket.subscribe("s", FOLLOW, json!({ "id": id, "offset": 0 })).await;
+    assert_eq!(chunk(&mut socket).await["text"], "Half an ans");
+    assert_eq!(app.store.interrupt_silent(Timestamp(0)).await.unwrap(), 0);
+    // Two sweeps at once: the message is interrupted once.
+    let now = Timestamp(i64::MAX);
+    let (one, two) = tokio::join!(app.store.interrupt_silent(now), app.store.interrupt_silent(now));
+    assert_eq!(one.unwrap() + two.unwrap(), 1);
+    assert_eq!(read(&ada, &id).await, json!({ "status": "INTERRUPTED", "content": "Half an ans" }));
+    assert_eq!(chunk(&mut socket).await, json!({ "offset": 11, "text": "", "status": "INTERRUPTED" }));
+    let kinds = "{ changes { nodes { __typename } } }";
+    let data = ada.data(kinds, json!({})).await;
+    let told = data["changes"]["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|node| node["__typename"] == "MessageUpdated");
+    assert_eq!(told.count(), 1);
+    // The server itself looks after it.
+    let app = TestApp::start_with(app.engine, &[("feed.lease", "200ms")]).await;
+    let ada = app.client("ada");
+    let id = begin(&ada, &ada.new_conversation().await, Some("x")).await;
+    let mut socket = app.socket("ada").await;
+    socket.subscribe("s", FOLLOW, json!({ "id": id, "offset": 1 })).await;
+    assert_eq!(chunk(&mut socket).await["status"], "INTERRUPTED");
+}
+
+async fn a_deleted_stream_leaves_nothing(app: TestApp) {
+    let ada = app.client("ada");
+    let conversation = ada.new_conversation().await;
+    let id = begin(&ada, &conversation, Some("secret")).await;
+    let mut socket = app.socket("ada").await;
+    socket.subscribe("s", FOLLOW, json!({ "id": id })).await;
+    assert_eq!(chunk(&mut socket).await["text"], "secret");
+    let delete = "mutation($id: ID!) { deleteMessage(input: { id: $id }) { message { status content } } }";
+    let data = ada.data(delete, json!({ "id": id })).await;
+    assert_eq!(data["deleteMessage"]["message"], json!({ "status": "INTERRUPTED", "content": "" }));
+    assert_eq!(ada.fault(TEXT, json!({ "id": id, "offset": 6, "text": "x" })).await.0, "CONFLICT");
+    assert_eq!(chunk(&mut socket).await["status"], "INTERRUPTED");
+    // With its conversation it is gone, for its followers too.
+    let id = begin(&ada, &conversation, Some("secret")).await;
+    socket.subscribe("t", FOLLOW, json!({ "id": id, "offset": 6 })).await;
+    let delete = "mutation($id: ID!) { deleteConversation(input: { id: $id }) { deletedConversationId } }";
+    ada.data(delete, json!({ "id": conversation })).await;
+    assert_eq!(ada.fault(TEXT, json!({ "id": id, "offset": 6, "text": "x" })).await.0, "NOT_FOUND");
+    tokio::time::timeout(Duration::from_secs(20), async { while socket.receive().await["id"] != "t" {} })
+        .await
+        .unwrap();
+}
