@@ -21,7 +21,8 @@ impl ScalarType for DateTime {
     }
 }
 
-/// Any JSON value. At most 16 KiB when it is written.
+/// Any JSON value. At most 16 KiB when it is written; in the parts of a message, as much as these may
+/// have together.
 pub(super) struct Json(String);
 
 impl Json {
@@ -43,11 +44,23 @@ impl Json {
     pub(super) fn check(self, argument: &str) -> Result<model::Json, Invalid> {
         model::Json::new(argument, self.0)
     }
+
+    /// The same, where another bound than that of [`Json::check`] holds.
+    #[cfg(test)]
+    pub(super) fn check_within(self, argument: &str, most: usize) -> Result<model::Json, Invalid> {
+        model::Json::within(argument, self.0, most)
+    }
 }
 
 impl From<&model::Json> for Json {
     fn from(json: &model::Json) -> Self {
         Self(json.as_str().to_owned())
+    }
+}
+
+impl From<model::Json> for Json {
+    fn from(json: model::Json) -> Self {
+        Self(json.into_string())
     }
 }
 

@@ -115,7 +115,7 @@ impl ModelName {
     }
 }
 
-fn bounded(argument: &str, text: &str, most: usize) -> Result<(), Invalid> {
+pub(super) fn bounded(argument: &str, text: &str, most: usize) -> Result<(), Invalid> {
     if text.len() > most {
         let rule = format!("must be at most {most} bytes of UTF-8, has {}", text.len());
         return Err(Invalid::new(argument, rule));

@@ -1,5 +1,8 @@
 //! The caller's own data.
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+
 use super::Invalid;
 
 /// Largest JSON value that may be written, in bytes of its compact form.
@@ -15,8 +18,16 @@ impl Json {
     /// # Errors
     /// Over 16 KiB, not JSON, or with a NUL in a string; names `argument`.
     pub fn new(argument: &str, text: String) -> Result<Self, Invalid> {
-        if text.len() > MAX_JSON_BYTES {
-            let rule = format!("must be at most {MAX_JSON_BYTES} bytes of JSON, has {}", text.len());
+        Self::within(argument, text, MAX_JSON_BYTES)
+    }
+
+    /// A value from its compact text, where another bound than that of [`Json::new`] holds.
+    ///
+    /// # Errors
+    /// Over `most` bytes, not JSON, or with a NUL in a string; names `argument`.
+    pub fn within(argument: &str, text: String, most: usize) -> Result<Self, Invalid> {
+        if text.len() > most {
+            let rule = format!("must be at most {most} bytes of JSON, has {}", text.len());
             return Err(Invalid::new(argument, rule));
         }
         let value: serde_json::Value =
@@ -52,6 +63,22 @@ impl Json {
 impl std::fmt::Debug for Json {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Json({} bytes)", self.0.len())
+    }
+}
+
+/// Stands in other JSON as the value it is, not as a string, and letter for letter.
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
+/// Reads what [`Json::serialize`] wrote, and so checks nothing.
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw: Box<str> = Box::<RawValue>::deserialize(deserializer)?.into();
+        Ok(Self::stored(raw.into()))
     }
 }
 
