@@ -16,12 +16,10 @@ mod error;
 mod loaders;
 mod message;
 mod node;
-#[cfg(test)]
 mod part;
 mod scalar;
 mod stream;
 mod subscription;
-#[cfg(test)]
 mod usage;
 mod variables;
 mod viewer;

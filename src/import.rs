@@ -15,8 +15,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use uuid::Uuid;
 
 use crate::model::{
-    Content, ConversationId, Invalid, Json, MessageId, MessageStatus, ModelName, NewConversation, NewMessage,
-    OwnerId, Role, Title,
+    Body, Content, ConversationId, Invalid, Json, MessageId, MessageStatus, ModelName, NewConversation,
+    NewMessage, OwnerId, Role, Title,
 };
 use crate::store::{Error, Scoped};
 
@@ -144,9 +144,10 @@ fn conversation(owner: &OwnerId, format: Format, found: Found) -> Result<NewConv
         Ok(NewMessage {
             id: turn.origin.map(|origin| MessageId(id(&format!("{}\0{origin}", found.origin)))),
             role: turn.role,
-            content: Some(Content::new(&argument, turn.text)?),
+            body: Some(Body::Text(Content::new(&argument, turn.text)?)),
             status: MessageStatus::Complete,
             model: turn.model.map(|name| ModelName::new(&argument, name)).transpose()?,
+            usage: None,
             metadata: Json::empty_object(),
         })
     };

@@ -144,7 +144,8 @@ impl Source for Texts {
         Topic::Message(self.message)
     }
 
-    async fn read(&self, after: i64) -> Result<Batch<Piece>> {
+    /// All pieces there are, whatever was asked for: together they are bounded by the length of a text.
+    async fn read(&self, after: i64, _: u32) -> Result<Batch<Piece>> {
         let found = if after == LAST { None } else { self.scope.pieces(self.message, after).await? };
         Ok(match found {
             None => Batch { items: Vec::new(), more: false, ended: true },

@@ -9,7 +9,9 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use super::argument;
 use super::context::ContextExt;
 use super::conversation::Conversation;
+use super::part::MessagePart;
 use super::scalar::{DateTime, Json};
+use super::usage::TokenUsage;
 use crate::model;
 use crate::store::{Error, Result};
 pub(super) use input::NewMessageInput;
@@ -76,12 +78,27 @@ impl Message {
         self.0.role.into()
     }
 
-    /// What is said; the text so far while the message is streaming, nothing once it is deleted.
+    /// The text: what was given, or the text parts joined by blank lines; the text so far while the
+    /// message is streaming, nothing once it is deleted.
     async fn content(&self, ctx: &Context<'_>) -> Result<Cow<'_, str>> {
         if self.0.status == model::MessageStatus::Streaming {
             return Ok(ctx.loaders()?.text(self.0.id).await?.into());
         }
         Ok(self.0.content.as_str().into())
+    }
+
+    /// What it is made of; a plain text is one text part.
+    async fn parts(&self, ctx: &Context<'_>) -> Result<Vec<MessagePart>> {
+        if let Some(parts) = &self.0.parts {
+            return Ok(parts.as_slice().iter().cloned().map(MessagePart::from).collect());
+        }
+        let text = if self.0.status == model::MessageStatus::Streaming {
+            ctx.loaders()?.text(self.0.id).await?
+        } else {
+            self.0.content.clone()
+        };
+        let part = (!text.is_empty()).then(|| MessagePart::from(model::Part::Text { text }));
+        Ok(part.into_iter().collect())
     }
 
     /// How far it is.
@@ -109,6 +126,11 @@ impl Message {
     /// The model that wrote it.
     async fn model(&self) -> Option<&str> {
         self.0.model.as_deref()
+    }
+
+    /// What it cost, as its writer told.
+    async fn usage(&self) -> Option<TokenUsage> {
+        self.0.usage.map(TokenUsage::from)
     }
 
     /// The caller's own data; never interpreted.

@@ -46,7 +46,6 @@ impl Json {
     }
 
     /// The same, where another bound than that of [`Json::check`] holds.
-    #[cfg(test)]
     pub(super) fn check_within(self, argument: &str, most: usize) -> Result<model::Json, Invalid> {
         model::Json::within(argument, self.0, most)
     }

@@ -5,7 +5,9 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObje
 use super::argument;
 use super::context::ContextExt;
 use super::message::{Message, MessageStatus};
+use super::part::{MessagePartInput, parse_parts};
 use super::scalar::Json;
+use super::usage::TokenUsageInput;
 use crate::model::{self, Invalid, Piece, StreamEnd, check_piece};
 use crate::store::Result;
 
@@ -51,6 +53,11 @@ struct FinishMessageInput {
     message_id: ID,
     /// COMPLETE, INTERRUPTED or FAILED.
     status: MessageStatus,
+    /// What the whole message is made of, where it is more than the text that was streamed: its content
+    /// is then the text parts.
+    parts: Option<Vec<MessagePartInput>>,
+    /// What it cost.
+    usage: Option<TokenUsageInput>,
     /// The caller's own data; null makes it {}.
     metadata: MaybeUndefined<Json>,
 }
@@ -62,7 +69,9 @@ impl FinishMessageInput {
             return Err(Invalid::new("status", "must be COMPLETE, INTERRUPTED or FAILED"));
         }
         let message = argument::message_id("messageId", &self.message_id)?;
-        Ok(StreamEnd { message, status, metadata: Json::patch(self.metadata)? })
+        let parts = self.parts.map(|parts| parse_parts("parts", parts)).transpose()?;
+        let usage = self.usage.map(|usage| usage.parse("usage")).transpose()?;
+        Ok(StreamEnd { message, status, parts, usage, metadata: Json::patch(self.metadata)? })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Content, ConversationId, MessageStatus, NewConversation, NewMessage, Title};
+use super::{Body, ConversationId, MessageStatus, NewConversation, NewMessage, Title};
 
 /// What a caller asked to create under an id of its own choice, as 16 bytes of SHA-256.
 ///
@@ -35,7 +35,14 @@ impl Fingerprint {
 
 fn hash_message(hash: &mut Sha256, message: &NewMessage) {
     hash.update([message.role.code() as u8]);
-    hash_text(hash, message.content.as_ref().map(Content::as_str));
+    match &message.body {
+        None => hash_text(hash, None),
+        Some(Body::Text(content)) => hash_text(hash, Some(content.as_str())),
+        Some(Body::Parts(parts)) => {
+            hash.update([2]);
+            hash_text(hash, Some(&parts.to_json()));
+        }
+    }
     hash_text(hash, Some(message.metadata.as_str()));
     // Only where they are given, so that what was hashed before they existed stays the same.
     if message.status != MessageStatus::Complete {
@@ -43,6 +50,9 @@ fn hash_message(hash: &mut Sha256, message: &NewMessage) {
     }
     if let Some(model) = &message.model {
         hash_text(hash, Some(model.as_str()));
+    }
+    if let Some(usage) = message.usage {
+        hash_text(hash, Some(&usage.to_json()));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Messages: one turn of a conversation.
 
-use super::{Content, ConversationId, Json, MessageId, ModelName, OwnerId, Timestamp};
+use super::{Content, ConversationId, Json, MessageId, ModelName, OwnerId, Parts, Timestamp, TokenUsage};
 
 /// Who speaks in a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -89,8 +89,12 @@ pub struct Message {
     pub parent: Option<i64>,
     /// How far it is. While it is streaming, `content` is empty: its text is in pieces.
     pub status: MessageStatus,
+    /// Its parts, where it is more than a text.
+    pub parts: Option<Parts>,
     /// The model that wrote it.
     pub model: Option<String>,
+    /// What it cost.
+    pub usage: Option<TokenUsage>,
     /// When it was last edited.
     pub edited_at: Option<Timestamp>,
     /// When its content was removed.
@@ -105,13 +109,34 @@ pub struct NewMessage {
     /// Who speaks.
     pub role: Role,
     /// What is said; nothing yet, perhaps, where it will be streamed.
-    pub content: Option<Content>,
+    pub body: Option<Body>,
     /// Whole, or to be streamed.
     pub status: MessageStatus,
     /// The model that wrote it.
     pub model: Option<ModelName>,
+    /// What it cost.
+    pub usage: Option<TokenUsage>,
     /// The caller's own data.
     pub metadata: Json,
+}
+
+/// What a message says: a text, or parts of several kinds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// A text.
+    Text(Content),
+    /// Parts; those that are texts, joined by blank lines, are its content.
+    Parts(Parts),
+}
+
+impl Body {
+    /// The text, and the parts as JSON where there are some.
+    pub fn into_columns(self) -> (String, Option<String>) {
+        match self {
+            Self::Text(content) => (content.into_string(), None),
+            Self::Parts(parts) => (parts.content(), Some(parts.to_json())),
+        }
+    }
 }
 
 /// Messages to append, each after the one before, all or none.
@@ -131,7 +156,9 @@ pub struct Append {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MessagePatch {
     /// What it says now.
-    pub content: Option<Content>,
+    pub body: Option<Body>,
+    /// What it cost; `Some(None)` clears it.
+    pub usage: Option<Option<TokenUsage>>,
     /// The new data.
     pub metadata: Option<Json>,
 }

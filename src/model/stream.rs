@@ -1,6 +1,6 @@
 //! Messages whose text grows while it is written. Lengths and offsets count Unicode code points.
 
-use super::{MessageId, MessageStatus};
+use super::{Json, MessageId, MessageStatus, Parts, TokenUsage};
 
 /// What a writer is told after a piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,10 @@ pub struct StreamEnd {
     pub message: MessageId,
     /// Complete, interrupted or failed.
     pub status: MessageStatus,
+    /// What the whole message is made of, if it is more than the text that was streamed.
+    pub parts: Option<Parts>,
+    /// What it cost, if that is known.
+    pub usage: Option<TokenUsage>,
     /// The caller's own data, if it is to change.
-    pub metadata: Option<super::Json>,
+    pub metadata: Option<Json>,
 }

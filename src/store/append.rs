@@ -14,8 +14,8 @@ use super::entity::{branch, message};
 use super::tx::Tx;
 use super::{Error, Result, Scoped};
 use crate::model::{
-    Append, Change, ChangeKind, Content, ConversationId, Fingerprint, Message, MessageId, MessageStatus,
-    NewMessage, Timestamp,
+    Append, Body, Change, ChangeKind, ConversationId, Fingerprint, Message, MessageId, MessageStatus,
+    NewMessage, Timestamp, TokenUsage,
 };
 
 /// Gives the next positions, takes the row's lock and checks ownership in one; where the messages
@@ -211,7 +211,7 @@ pub(super) async fn insert_message(
     let conversation = place.conversation;
     let fingerprint = new.id.map(|_| Fingerprint::of_message(conversation, &new).0);
     let streams = new.status == MessageStatus::Streaming;
-    let text = new.content.map(Content::into_string).unwrap_or_default();
+    let (text, parts) = new.body.map(Body::into_columns).unwrap_or_default();
     let id = new.id.unwrap_or_else(|| MessageId(scope.store.0.clock.new_id()));
     if streams {
         let length = super::streams::begin(tx, scope, (conversation, id), &text).await?;
@@ -229,10 +229,10 @@ pub(super) async fn insert_message(
         fingerprint,
         branch: place.branch,
         parent_position: place.branch.and(place.parent),
-        parts: None,
+        parts,
         status: new.status.code(),
         model: new.model.map(crate::model::ModelName::into_string),
-        usage: None,
+        usage: new.usage.map(TokenUsage::to_json),
         edited_at: None,
         deleted_at: None,
     };

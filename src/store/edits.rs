@@ -6,7 +6,7 @@ use super::entity::{conversation, message};
 use super::tx::Tx;
 use super::{Error, Result, Scoped};
 use crate::model::{
-    Change, ChangeKind, ConversationPatch, Json, Message, MessageId, MessagePatch, MessageStatus,
+    Change, ChangeKind, ConversationPatch, Json, Message, MessageId, MessagePatch, MessageStatus, TokenUsage,
 };
 
 /// A deleted message is not counted.
@@ -28,9 +28,13 @@ impl Scoped {
         }
         let conversation = row.conversation_id;
         let mut row = row.into_active_model();
-        if let Some(content) = patch.content {
-            row.content = ActiveValue::Set(content.into_string());
-            row.parts = ActiveValue::Set(None);
+        if let Some(body) = patch.body {
+            let (content, parts) = body.into_columns();
+            row.content = ActiveValue::Set(content);
+            row.parts = ActiveValue::Set(parts);
+        }
+        if let Some(usage) = patch.usage {
+            row.usage = ActiveValue::Set(usage.map(TokenUsage::to_json));
         }
         if let Some(metadata) = patch.metadata {
             row.metadata = ActiveValue::Set(metadata.into_string());

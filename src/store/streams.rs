@@ -189,7 +189,15 @@ impl Scoped {
             .await?;
         let conversation = row.conversation_id;
         let mut row = row.into_active_model();
-        row.content = ActiveValue::Set(pieces.into_iter().map(|piece| piece.text).collect());
+        let (content, parts) = match end.parts {
+            Some(parts) => (parts.content(), Some(parts.to_json())),
+            None => (pieces.into_iter().map(|piece| piece.text).collect(), None),
+        };
+        row.content = ActiveValue::Set(content);
+        row.parts = ActiveValue::Set(parts);
+        if let Some(usage) = end.usage {
+            row.usage = ActiveValue::Set(Some(usage.to_json()));
+        }
         row.status = ActiveValue::Set(end.status.code());
         if let Some(metadata) = end.metadata {
             row.metadata = ActiveValue::Set(metadata.into_string());
@@ -265,8 +273,13 @@ impl Store {
         let mut interrupted = 0;
         for stream in silent {
             let owner: OwnerId = stream.owner_id;
-            let end =
-                StreamEnd { message: stream.message_id, status: MessageStatus::Interrupted, metadata: None };
+            let end = StreamEnd {
+                message: stream.message_id,
+                status: MessageStatus::Interrupted,
+                parts: None,
+                usage: None,
+                metadata: None,
+            };
             match self.viewed_by(&Viewer::new(owner)).end(end, Some(before)).await {
                 Ok(ended) => interrupted += usize::from(ended.is_some()),
                 Err(Error::NotFound(_)) => {}

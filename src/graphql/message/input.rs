@@ -4,9 +4,11 @@ use async_graphql::{ID, InputObject, MaybeUndefined};
 
 use super::{MessageStatus, Role};
 use crate::graphql::argument;
+use crate::graphql::part::{MessagePartInput, parse_parts};
 use crate::graphql::scalar::Json;
+use crate::graphql::usage::TokenUsageInput;
 use crate::model::{
-    self, Append, Content, Invalid, MAX_PAGE, MessageId, MessagePatch, ModelName, NewMessage,
+    self, Append, Body, Content, Invalid, MAX_PAGE, MessageId, MessagePatch, ModelName, NewMessage,
 };
 
 /// A message to stand in a new conversation or a turn.
@@ -15,12 +17,16 @@ pub(in crate::graphql) struct NewMessageInput {
     /// A UUID of the caller's choice: makes the append repeatable.
     id: Option<ID>,
     role: Role,
-    /// 1 byte to 256 KiB of UTF-8 without NUL.
+    /// 1 byte to 256 KiB of UTF-8 without NUL. Either this or `parts`.
     content: Option<String>,
+    /// 1 to 100 parts, at most 256 KiB of JSON. Either this or `content`.
+    parts: Option<Vec<MessagePartInput>>,
     /// COMPLETE, the default, or STREAMING, which may start without content.
     status: Option<MessageStatus>,
     /// The model that wrote it, 1 to 255 bytes.
     model: Option<String>,
+    /// What it cost.
+    usage: Option<TokenUsageInput>,
     /// The caller's own data. Default: {}.
     metadata: Option<Json>,
 }
@@ -32,17 +38,20 @@ impl NewMessageInput {
         if !streams && status != model::MessageStatus::Complete {
             return Err(Invalid::new("status", "must be COMPLETE or STREAMING for a new message"));
         }
-        let content = match self.content {
-            None if streams => None,
-            Some(text) if streams && text.is_empty() => None,
-            None => return Err(Invalid::new("content", "must be given")),
-            Some(text) => Some(Content::new("content", text)?),
-        };
+        if streams && self.parts.is_some() {
+            return Err(Invalid::new("parts", "must be given to `finishMessage` for a STREAMING message"));
+        }
+        let content = self.content.filter(|text| !(streams && text.is_empty()));
+        let body = body(content, self.parts)?;
+        if body.is_none() && !streams {
+            return Err(Invalid::new("content", "must be given, or `parts`"));
+        }
         Ok(NewMessage {
             id: self.id.map(|id| argument::message_id("id", &id)).transpose()?,
             role: self.role.into(),
-            content,
+            body,
             status,
+            usage: self.usage.map(|usage| usage.parse("usage")).transpose()?,
             model: self.model.map(|name| ModelName::new("model", name)).transpose()?,
             metadata: Json::metadata(self.metadata)?,
         })
@@ -69,12 +78,16 @@ pub(super) struct AppendMessageInput {
     /// first result; anything else under the same id: CONFLICT.
     id: Option<ID>,
     role: Role,
-    /// 1 byte to 256 KiB of UTF-8 without NUL.
+    /// 1 byte to 256 KiB of UTF-8 without NUL. Either this or `parts`.
     content: Option<String>,
+    /// 1 to 100 parts, at most 256 KiB of JSON. Either this or `content`.
+    parts: Option<Vec<MessagePartInput>>,
     /// COMPLETE, the default, or STREAMING, which may start without content.
     status: Option<MessageStatus>,
     /// The model that wrote it, 1 to 255 bytes.
     model: Option<String>,
+    /// What it cost.
+    usage: Option<TokenUsageInput>,
     /// The caller's own data. Default: {}.
     metadata: Option<Json>,
     /// Append after this message. Default: the head.
@@ -86,10 +99,18 @@ pub(super) struct AppendMessageInput {
 
 impl AppendMessageInput {
     pub(super) fn parse(self) -> Result<Append, Invalid> {
-        let Self { conversation_id, id, role, content, status, model, metadata, parent_id, expected_head_id } =
-            self;
-        let message = NewMessageInput { id, role, content, status, model, metadata };
-        append(&conversation_id, parent_id.as_ref(), expected_head_id.as_ref(), vec![message.parse()?])
+        let message = NewMessageInput {
+            id: self.id,
+            role: self.role,
+            content: self.content,
+            parts: self.parts,
+            status: self.status,
+            model: self.model,
+            usage: self.usage,
+            metadata: self.metadata,
+        };
+        let messages = vec![message.parse()?];
+        append(&self.conversation_id, self.parent_id.as_ref(), self.expected_head_id.as_ref(), messages)
     }
 }
 
@@ -115,6 +136,16 @@ impl AppendMessagesInput {
     }
 }
 
+/// A text or parts, never both.
+fn body(content: Option<String>, parts: Option<Vec<MessagePartInput>>) -> Result<Option<Body>, Invalid> {
+    match (content, parts) {
+        (Some(_), Some(_)) => Err(Invalid::new("parts", "must not be given together with `content`")),
+        (Some(text), None) => Ok(Some(Body::Text(Content::new("content", text)?))),
+        (None, Some(parts)) => Ok(Some(Body::Parts(parse_parts("parts", parts)?))),
+        (None, None) => Ok(None),
+    }
+}
+
 fn append(
     conversation: &ID,
     parent: Option<&ID>,
@@ -133,18 +164,26 @@ fn append(
 #[derive(InputObject)]
 pub(super) struct UpdateMessageInput {
     id: ID,
-    /// 1 byte to 256 KiB of UTF-8 without NUL.
+    /// 1 byte to 256 KiB of UTF-8 without NUL. Either this or `parts`.
     content: Option<String>,
+    /// 1 to 100 parts, at most 256 KiB of JSON. Either this or `content`.
+    parts: Option<Vec<MessagePartInput>>,
     /// The caller's own data; null makes it {}.
     metadata: MaybeUndefined<Json>,
+    /// What it cost; null clears it.
+    usage: MaybeUndefined<TokenUsageInput>,
 }
 
 impl UpdateMessageInput {
     pub(super) fn parse(self) -> Result<(MessageId, MessagePatch), Invalid> {
         let id = argument::message_id("id", &self.id)?;
-        let content = self.content.map(|text| Content::new("content", text)).transpose()?;
-        let metadata = Json::patch(self.metadata)?;
-        Ok((id, MessagePatch { content, metadata }))
+        let usage = match self.usage {
+            MaybeUndefined::Undefined => None,
+            MaybeUndefined::Null => Some(None),
+            MaybeUndefined::Value(usage) => Some(Some(usage.parse("usage")?)),
+        };
+        let body = body(self.content, self.parts)?;
+        Ok((id, MessagePatch { body, usage, metadata: Json::patch(self.metadata)? }))
     }
 }
 

@@ -2,7 +2,9 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::model::{ConversationId, Json, Message, MessageId, MessageStatus, OwnerId, Role, Timestamp};
+use crate::model::{
+    ConversationId, Json, Message, MessageId, MessageStatus, OwnerId, Parts, Role, Timestamp, TokenUsage,
+};
 use crate::store::Error;
 
 /// A row of `message`.
@@ -45,6 +47,10 @@ impl TryFrom<Model> for Message {
         let status = MessageStatus::from_code(row.status).ok_or_else(|| {
             Error::broken(format!("message {} has the unknown status {}", row.id, row.status))
         })?;
+        let broken = |what| move || Error::broken(format!("message {} has unreadable {what}", row.id));
+        let parts = row.parts.as_deref().map(|text| Parts::from_json(text).ok_or_else(broken("parts")));
+        let usage = row.usage.as_deref().map(|text| TokenUsage::from_json(text).ok_or_else(broken("usage")));
+        let (parts, usage) = (parts.transpose()?, usage.transpose()?);
         // On the trunk a message follows the one before.
         let parent = if row.branch.is_some() { row.parent_position } else { Some(row.position - 1) };
         Ok(Self {
@@ -59,7 +65,9 @@ impl TryFrom<Model> for Message {
             branch: row.branch,
             parent: parent.filter(|position| *position > 0),
             status,
+            parts,
             model: row.model,
+            usage,
             edited_at: row.edited_at,
             deleted_at: row.deleted_at,
         })
