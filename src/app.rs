@@ -11,7 +11,7 @@ use crate::auth::{Authenticator, Key, Rules, development_secret};
 use crate::clock::Clock;
 use crate::config::{self, Config, Mode, Secret};
 use crate::feed::Feed;
-use crate::graphql::Api;
+use crate::graphql::{self, Api};
 use crate::model::Timestamp;
 use crate::server::{self, Server};
 use crate::signals::{self, Relay, Signals};
@@ -74,7 +74,8 @@ impl App {
     fn server(&self) -> anyhow::Result<Server> {
         let authenticator = Authenticator::new(&key(&self.config)?, &rules(&self.config))?;
         let development = self.config.mode == Mode::Development;
-        let api = Api::new(self.store.clone(), self.feed.clone(), development);
+        let limits = limits(&self.config);
+        let api = Api::new(self.store.clone(), self.feed.clone(), limits, development);
         let settings = server::Settings {
             body_limit: self.config.server.body_limit,
             init_timeout: self.config.server.init_timeout,
@@ -121,6 +122,40 @@ pub fn database(config: &Config) -> store::Settings {
         max_connections: config.database.max_connections,
         acquire_timeout: config.database.acquire_timeout,
         migrate: config.database.migrate,
+    }
+}
+
+/// The most that a request may ask for.
+pub fn limits(config: &Config) -> graphql::Limits {
+    let config::Limits {
+        document_bytes,
+        tokens,
+        nesting,
+        fragments,
+        aliases,
+        directives,
+        root_fields,
+        variables,
+        depth,
+        introspection_depth,
+        introspection_lists,
+        selections,
+        cost,
+    } = config.limits;
+    graphql::Limits {
+        document_bytes,
+        tokens,
+        nesting,
+        fragments,
+        aliases,
+        directives,
+        root_fields,
+        variables,
+        depth,
+        introspection_depth,
+        introspection_lists,
+        selections,
+        cost,
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// How requests are taken.
     pub server: Server,
+    /// The most that a request may ask for.
+    pub limits: Limits,
     /// Where everything is kept.
     pub database: Database,
     /// Whom to believe.
@@ -72,6 +74,51 @@ pub struct Server {
     /// How long running operations may go on after SIGTERM.
     #[serde(deserialize_with = "value::duration")]
     pub shutdown_timeout: Duration,
+}
+
+/// The most that a request may ask for.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Bytes of a document.
+    #[serde(deserialize_with = "value::positive")]
+    pub document_bytes: u32,
+    /// Names, numbers, strings and punctuators of a document.
+    #[serde(deserialize_with = "value::positive")]
+    pub tokens: u32,
+    /// Brackets, selections and values within each other.
+    #[serde(deserialize_with = "value::nesting")]
+    pub nesting: u32,
+    /// Fragments of a document.
+    #[serde(deserialize_with = "value::positive")]
+    pub fragments: u32,
+    /// Aliases in a document.
+    #[serde(deserialize_with = "value::positive")]
+    pub aliases: u32,
+    /// Directives in a document.
+    #[serde(deserialize_with = "value::positive")]
+    pub directives: u32,
+    /// Fields of an operation's first level.
+    #[serde(deserialize_with = "value::positive")]
+    pub root_fields: u32,
+    /// Variables that an operation declares.
+    #[serde(deserialize_with = "value::positive")]
+    pub variables: u32,
+    /// Fields within fields.
+    #[serde(deserialize_with = "value::positive")]
+    pub depth: u32,
+    /// The same within `__schema` and `__type`.
+    #[serde(deserialize_with = "value::positive")]
+    pub introspection_depth: u32,
+    /// Lists within lists of `__schema` and `__type`.
+    #[serde(deserialize_with = "value::positive")]
+    pub introspection_lists: u32,
+    /// Selections of a document with its fragments spread.
+    #[serde(deserialize_with = "value::positive")]
+    pub selections: u32,
+    /// Cost of an operation.
+    #[serde(deserialize_with = "value::positive")]
+    pub cost: u32,
 }
 
 /// Where everything is kept.

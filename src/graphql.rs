@@ -3,7 +3,7 @@
 //! One file per noun holds its object, its queries and its mutations. A resolver reads its
 //! arguments into [`crate::model`], makes one call to the store or the feed, and wraps what comes
 //! back; it decides nothing. `context` is the one place that looks into async-graphql's context,
-//! `error` the one place that turns errors into codes.
+//! `error` the one place that turns errors into codes, `guard` what every document must pass first.
 
 mod api;
 mod argument;
@@ -13,6 +13,7 @@ mod context;
 mod conversation;
 mod cursor;
 mod error;
+mod guard;
 mod loaders;
 mod message;
 mod node;
@@ -28,6 +29,7 @@ use async_graphql::{MergedObject, SDLExportOptions, Schema, SchemaBuilder};
 
 pub use api::{Api, Event, Operation, RequestId};
 pub use error::{Code, error_response};
+pub use guard::Limits;
 
 /// Where reading begins.
 #[derive(MergedObject, Default)]
@@ -37,13 +39,9 @@ struct Query(viewer::ViewerQuery, node::NodeQuery, conversation::ConversationQue
 #[derive(MergedObject, Default)]
 struct Mutation(conversation::ConversationMutation, message::MessageMutation, stream::StreamMutation);
 
-/// How deep a document may nest. The introspection query of GraphiQL needs 13.
-const MAX_DEPTH: usize = 15;
-
 fn builder() -> SchemaBuilder<Query, Mutation, subscription::Subscription> {
     Schema::build(Query::default(), Mutation::default(), subscription::Subscription)
         .register_output_type::<node::Node>()
-        .limit_depth(MAX_DEPTH)
 }
 
 /// The schema in GraphQL's schema definition language, as `schema.graphql` keeps it.

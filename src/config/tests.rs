@@ -63,6 +63,8 @@ fn a_wrong_value_is_refused_by_name_and_origin() {
     assert!(number.starts_with("the setting `database.max_connections` (from "), "{number}");
     let zero = error(&[("SCROLLBACK_DATABASE_MAX_CONNECTIONS", "0")]);
     assert!(zero.ends_with("must be at least 1"), "{zero}");
+    let nesting = error(&[("SCROLLBACK_LIMITS_NESTING", "65")]);
+    assert!(nesting.ends_with("must be at most 64"), "{nesting}");
     let duration = error(&[("SCROLLBACK_FEED_POLL", "soon")]);
     assert!(duration.ends_with("must be a duration such as \"10s\""), "{duration}");
     let mode = load_with(None, &[], &[("mode", "test")]).unwrap_err();
@@ -98,4 +100,17 @@ fn secrets_do_not_show() {
     let config = load_with(None, &environment, &[]).unwrap();
     assert!(!format!("{config:?}").contains("hush"));
     assert_eq!(config.auth.jwt_secret.unwrap().expose(), "hush");
+}
+
+#[test]
+fn no_limit_may_be_0() {
+    let table: toml::Table = toml::from_str(DEFAULT_FILE).unwrap();
+    let limits = table["limits"].as_table().unwrap();
+    assert_eq!(limits.len(), 13);
+    for name in limits.keys() {
+        let variable = format!("SCROLLBACK_LIMITS_{}", name.to_uppercase());
+        let error = load_with(None, &[(&variable, "0")], &[]).unwrap_err();
+        let expected = format!("the setting `limits.{name}` (from {variable}) is wrong: must be at least 1");
+        assert_eq!(error, expected);
+    }
 }

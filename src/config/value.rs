@@ -47,6 +47,17 @@ pub(super) fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32
     }
 }
 
+/// Most that values may nest: the parser calls itself for every level, and reads no more of them.
+const MAX_NESTING: u32 = 64;
+
+/// From one to [`MAX_NESTING`].
+pub(super) fn nesting<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    match positive(deserializer)? {
+        number if number > MAX_NESTING => Err(D::Error::custom(format!("must be at most {MAX_NESTING}"))),
+        number => Ok(number),
+    }
+}
+
 /// What the databases that there are drivers for are called by.
 pub(super) fn database_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
     let url: Option<Secret> = optional(deserializer)?;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{DocumentOperations, OperationType};
 use async_graphql::{Request, Response, Schema};
 use futures_util::{Stream, StreamExt};
@@ -9,6 +10,7 @@ use uuid::Uuid;
 
 use super::context::{Asked, Following};
 use super::error::{self, Code, complete, error_response};
+use super::guard::Limits;
 use super::loaders::Loaders;
 use super::subscription::Subscription;
 use super::{Mutation, Query, variables};
@@ -32,9 +34,11 @@ pub struct Api {
     schema: Schema<Query, Mutation, Subscription>,
     store: Store,
     feed: Feed,
+    limits: Limits,
 }
 
-/// A request whose document was read and whose operation was found.
+/// A request whose document was read, whose operation was found and that asks for no more than is
+/// allowed.
 pub struct Operation {
     request: Request,
     /// What it does; a transport may have to refuse it for that.
@@ -45,15 +49,12 @@ impl Operation {
     /// Reads the document and finds the operation to run.
     ///
     /// # Errors
-    /// A response to send instead: the document is not GraphQL, or which operation is meant is not
-    /// clear.
-    pub fn prepare(mut request: Request) -> Result<Self, Box<Response>> {
-        let name = request.operation_name.clone();
-        let document = match request.parsed_query() {
-            Ok(document) => document,
-            Err(error) => return Err(Box::new(error::unreadable(error))),
-        };
-        let operation = match (&document.operations, name) {
+    /// A response to send instead: the document is not GraphQL, asks for too much, or which operation
+    /// is meant is not clear.
+    pub fn prepare(mut request: Request, limits: &Limits) -> Result<Self, Box<Response>> {
+        limits.check_text(&request.query).map_err(|refusal| refusal.response())?;
+        let document = parse_query(&request.query).map_err(|error| error::unreadable(error.into()))?;
+        let operation = match (&document.operations, &request.operation_name) {
             (DocumentOperations::Single(operation), None) => Some(operation),
             (DocumentOperations::Single(_), Some(_)) => None,
             (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name.as_str()),
@@ -66,23 +67,35 @@ impl Operation {
             let message = "`operationName` must name one operation of the document";
             return Err(Box::new(error_response(Code::OperationResolutionFailure, message)));
         };
-        let kind = operation.node.ty;
-        let definitions = operation.node.variable_definitions.clone();
-        if let Some(name) = variables::missing(&definitions, &request.variables) {
+        let definitions = &operation.node.variable_definitions;
+        if let Some(name) = variables::missing(definitions, &request.variables) {
             let message = format!("the variable `${name}` must be given: its type is not nullable");
             return Err(Box::new(error_response(Code::BadUserInput, message)));
         }
+        let checked = limits.check(&document, &operation.node, &request.variables);
+        checked.map_err(|refusal| refusal.response())?;
+        let kind = operation.node.ty;
+        request.set_parsed_query(document);
         Ok(Self { request, kind })
     }
 }
 
 impl Api {
     /// The API over a store. Without `introspection` the schema is not told, nor are names suggested.
-    pub fn new(store: Store, feed: Feed, introspection: bool) -> Self {
-        let builder = super::builder();
+    pub fn new(store: Store, feed: Feed, limits: Limits, introspection: bool) -> Self {
+        // No more than what the guard lets through: the library's own limit is lower.
+        let builder = super::builder().limit_recursive_depth(limits.nesting as usize);
         let builder =
             if introspection { builder } else { builder.disable_introspection().disable_suggestions() };
-        Self { schema: builder.finish(), store, feed }
+        Self { schema: builder.finish(), store, feed, limits }
+    }
+
+    /// Reads a request's document and finds the operation to run.
+    ///
+    /// # Errors
+    /// A response to send instead.
+    pub fn prepare(&self, request: Request) -> Result<Operation, Box<Response>> {
+        Operation::prepare(request, &self.limits)
     }
 
     /// Runs a query or a mutation.

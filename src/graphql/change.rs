@@ -11,7 +11,7 @@ use crate::model::{ChangeKind, Committed, End, MessageId, OwnerId, Page};
 use crate::store::{Error, Result};
 
 /// Changes on a page when nothing else is asked for.
-const DEFAULT_CHANGES: Page = Page { end: End::First, size: 50 };
+pub(super) const DEFAULT_CHANGES: Page = Page { end: End::First, size: 50 };
 
 /// Something that changed, once it was committed. Resume from its cursor.
 #[derive(Interface)]

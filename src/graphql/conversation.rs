@@ -18,10 +18,10 @@ use input::{
 };
 
 /// Messages on a page when nothing else is asked for.
-const DEFAULT_MESSAGES: Page = Page { end: End::Last, size: 50 };
+pub(super) const DEFAULT_MESSAGES: Page = Page { end: End::Last, size: 50 };
 
 /// Conversations on a page when nothing else is asked for.
-const DEFAULT_CONVERSATIONS: Page = Page { end: End::First, size: 20 };
+pub(super) const DEFAULT_CONVERSATIONS: Page = Page { end: End::First, size: 20 };
 
 /// A conversation of the viewer's.
 #[derive(Clone)]
@@ -68,7 +68,6 @@ impl Conversation {
     /// The messages on the active branch, in conversation order, oldest first in every page. Without
     /// arguments: the last 50. At most 100 at a time. `leafId` reads the branch that ends in that
     /// message.
-    #[expect(clippy::too_many_arguments, reason = "the schema's arguments")]
     async fn messages(
         &self,
         ctx: &Context<'_>,

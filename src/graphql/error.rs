@@ -71,6 +71,16 @@ pub fn error_response(code: Code, message: impl Into<String>) -> Response {
     Response::from_errors(vec![error])
 }
 
+/// A response to a request that asks for more than a limit allows.
+pub(super) fn too_complex(message: String, limit: &str, maximum: u32, actual: u64) -> Response {
+    let mut error = ServerError::new(message, None);
+    set_code(&mut error, Code::QueryTooComplex);
+    extend(&mut error, "limit", Value::from(limit));
+    extend(&mut error, "maximum", Value::from(maximum));
+    extend(&mut error, "actual", Value::from(actual));
+    Response::from_errors(vec![error])
+}
+
 /// The answer to a document that is not GraphQL. The parser's own message shows the whole line it
 /// stopped at; only what it expected there is told, and the place.
 pub(super) fn unreadable(mut error: ServerError) -> Response {
@@ -155,11 +165,7 @@ fn complete_store(error: &mut ServerError, failure: &store::Error, request: Requ
 /// What async-graphql itself refused: with a path it is a value that does not fit its type, without
 /// one the document as a whole.
 fn code_without_source(error: &ServerError) -> Code {
-    match error.message.as_str() {
-        "Query is too complex." | "Query is nested too deep." => Code::QueryTooComplex,
-        _ if error.path.is_empty() => Code::ValidationFailed,
-        _ => Code::BadUserInput,
-    }
+    if error.path.is_empty() { Code::ValidationFailed } else { Code::BadUserInput }
 }
 
 fn set_code(error: &mut ServerError, code: Code) {

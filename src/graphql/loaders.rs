@@ -83,7 +83,7 @@ impl BatchFn<ConversationId, Result<Option<Conversation>>> for Conversations {
         &mut self,
         ids: &[ConversationId],
     ) -> HashMap<ConversationId, Result<Option<Conversation>>> {
-        each(ids, self.0.conversations_by_id(ids).await, |found, id| found.remove(id))
+        each(ids, self.0.conversations_by_id(ids).await, HashMap::remove)
     }
 }
 
@@ -91,7 +91,7 @@ struct Messages(Scoped);
 
 impl BatchFn<MessageId, Result<Option<Message>>> for Messages {
     async fn load(&mut self, ids: &[MessageId]) -> HashMap<MessageId, Result<Option<Message>>> {
-        each(ids, self.0.messages_by_id(ids).await, |found, id| found.remove(id))
+        each(ids, self.0.messages_by_id(ids).await, HashMap::remove)
     }
 }
 
@@ -126,7 +126,7 @@ struct Places(Scoped);
 
 impl BatchFn<Place, Result<Option<Message>>> for Places {
     async fn load(&mut self, places: &[Place]) -> HashMap<Place, Result<Option<Message>>> {
-        each(places, self.0.messages_at(places).await, |found, place| found.remove(place))
+        each(places, self.0.messages_at(places).await, HashMap::remove)
     }
 }
 

@@ -19,7 +19,7 @@ use axum::response::{IntoResponse, Response as HttpResponse};
 
 use super::negotiate::MediaType;
 use super::{Shared, State, body, sse, websocket};
-use crate::graphql::{Code, Operation, RequestId, error_response};
+use crate::graphql::{Code, RequestId, error_response};
 pub(super) use request::from_parameters;
 use request::{Fault, from_body, from_query};
 
@@ -69,7 +69,7 @@ async fn answer(shared: &Arc<Shared>, request: Request, id: RequestId) -> HttpRe
         Ok(request) => request,
         Err(fault) => return fault.into_response(media_type),
     };
-    let operation = match Operation::prepare(request) {
+    let operation = match shared.api.prepare(request) {
         Ok(operation) => operation,
         Err(response) if media_type == MediaType::EventStream => return sse::refuse(&response),
         Err(response) => return executed(media_type, &response),

@@ -9,6 +9,7 @@ mod clients;
 mod conversations;
 mod durability;
 mod history;
+mod hostile;
 mod http;
 mod import;
 mod messages;

@@ -42,6 +42,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("axum", &["server"]),
     ("tower_http", &["server"]),
     ("async_graphql", &["graphql", "server"]),
+    ("async_graphql_value", &["graphql"]),
     ("sea_orm", &["store", "model"]),
     ("sqlx", &["store", "signals"]),
     ("jsonwebtoken", &["auth"]),

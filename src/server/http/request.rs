@@ -24,6 +24,15 @@ impl Fault {
     fn bad(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, message)
     }
+
+    /// Not JSON, or nested deeper than is safe to read.
+    fn not_json(subject: &str, error: &serde_json::Error) -> Self {
+        if error.to_string().starts_with("recursion limit exceeded") {
+            let fault = Self::bad(format!("{subject} nests too deep"));
+            return Self { code: Code::QueryTooComplex, ..fault };
+        }
+        Self::bad(format!("{subject} must be JSON"))
+    }
 }
 
 /// Reads the body of a POST, up to `limit` bytes.
@@ -39,7 +48,7 @@ pub(super) async fn from_body(request: axum::extract::Request, limit: usize) -> 
         return Err(too_large(limit));
     }
     let bytes = read(request.into_body(), limit).await?;
-    let value = serde_json::from_slice(&bytes).map_err(|_| Fault::bad("the body must be JSON"))?;
+    let value = serde_json::from_slice(&bytes).map_err(|error| Fault::not_json("the body", &error))?;
     match value {
         Value::Object(parameters) => from_parameters(parameters),
         Value::Array(_) => Err(Fault::bad("batches are not supported")),
@@ -80,7 +89,7 @@ pub(super) fn from_query(query: &str) -> Result<Request, Fault> {
             "query" | "operationName" => Value::String(value.into_owned()),
             "variables" | "extensions" if value.is_empty() => continue,
             "variables" | "extensions" => {
-                serde_json::from_str(&value).map_err(|_| Fault::bad(format!("`{name}` must be JSON")))?
+                serde_json::from_str(&value).map_err(|error| Fault::not_json(&format!("`{name}`"), &error))?
             }
             _ => continue,
         };

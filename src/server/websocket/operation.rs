@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use super::protocol;
-use crate::graphql::{Code, Event, Operation, RequestId, error_response};
+use crate::graphql::{Code, Event, RequestId, error_response};
 use crate::model::Viewer;
 use crate::server::Shared;
 use crate::server::body::{has_failed, is_request_error};
@@ -68,7 +68,7 @@ async fn run(
     outbox: &Outbox,
     request_id: RequestId,
 ) {
-    let operation = match Operation::prepare(request) {
+    let operation = match shared.api.prepare(request) {
         Ok(operation) => operation,
         Err(refused) => return outbox.send(protocol::error(&outbox.id, &refused.errors), true).await,
     };

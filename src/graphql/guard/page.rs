@@ -1,0 +1,92 @@
+//! How many objects a field stands for.
+
+use async_graphql::parser::types::{Field, OperationDefinition};
+use async_graphql::{Value, Variables};
+use async_graphql_value::Value as Argument;
+
+use crate::graphql::{change, conversation};
+use crate::model::{MAX_PAGE, Page};
+
+/// The fields that answer with a page, and the page they answer with when nothing else is asked for.
+pub(super) const PAGES: [(&str, Page); 3] = [
+    ("conversations", conversation::DEFAULT_CONVERSATIONS),
+    ("messages", conversation::DEFAULT_MESSAGES),
+    ("changes", change::DEFAULT_CHANGES),
+];
+
+/// The fields of a page that are its items.
+pub(super) const ITEMS: [&str; 2] = ["nodes", "edges"];
+
+/// Lists that cannot be asked for in pages, and the length that is reckoned with.
+pub(super) const LISTS: [(&str, u64); 2] = [("siblings", 10), ("parts", 10)];
+
+/// How many objects a field stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Size {
+    /// One object that has so many items.
+    Page(u64),
+    /// The items of the page it belongs to.
+    Items,
+    /// So many objects.
+    List(u64),
+}
+
+/// Tells the sizes of fields from the operation's variables.
+pub(super) struct Pages<'a> {
+    pub(super) variables: &'a Variables,
+    pub(super) operation: &'a OperationDefinition,
+}
+
+impl Pages<'_> {
+    /// A size that the resolver will refuse counts as the largest.
+    pub(super) fn size(&self, field: &Field) -> Size {
+        let name = field.name.node.as_str();
+        let most = u64::from(MAX_PAGE);
+        if let Some(ids) = field.get_argument("ids") {
+            return Size::List(self.length(&ids.node).min(most));
+        }
+        if ITEMS.contains(&name) {
+            return Size::Items;
+        }
+        if let Some((_, length)) = LISTS.iter().find(|(list, _)| *list == name) {
+            return Size::List(*length);
+        }
+        let asked = |name| self.number(&field.get_argument(name)?.node);
+        let default = || PAGES.iter().find(|(page, _)| *page == name).map(|(_, page)| page.size.into());
+        let size = asked("first").max(asked("last")).or_else(default);
+        Size::Page(size.unwrap_or(1).clamp(1, most))
+    }
+
+    fn number(&self, argument: &Argument) -> Option<u64> {
+        match argument {
+            Argument::Number(number) => Some(number.as_u64().unwrap_or_default()),
+            Argument::Variable(name) => match self.variable(name)? {
+                Value::Number(number) => Some(number.as_u64().unwrap_or_default()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn length(&self, argument: &Argument) -> u64 {
+        let length = match argument {
+            Argument::List(items) => items.len(),
+            Argument::Variable(name) => match self.variable(name) {
+                Some(Value::List(items)) => items.len(),
+                _ => 1,
+            },
+            _ => 1,
+        };
+        length.try_into().unwrap_or(u64::MAX)
+    }
+
+    /// A variable's value, or its default.
+    fn variable(&self, name: &str) -> Option<&Value> {
+        let declared = || {
+            let mut definitions = self.operation.variable_definitions.iter();
+            let definition = definitions.find(|definition| definition.node.name.node == name)?;
+            definition.node.default_value.as_ref().map(|value| &value.node)
+        };
+        self.variables.get(name).or_else(declared)
+    }
+}
