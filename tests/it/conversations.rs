@@ -297,7 +297,10 @@ async fn bad_input_names_the_argument_and_the_rule(app: TestApp) {
             json!({ "messages": [{ "role": "USER", "content": "" }] }),
             "`input.messages[0].content` must not be empty",
         ),
-        (json!({ "messages": [{ "role": "USER" }] }), "`input.messages[0].content` must be given"),
+        (
+            json!({ "messages": [{ "role": "USER" }] }),
+            "`input.messages[0].content` must be given, or `parts`",
+        ),
         (
             json!({ "messages": vec![json!({ "role": "USER", "content": "x" }); 101] }),
             "`input.messages` must be at most 100, are 101",

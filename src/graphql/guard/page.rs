@@ -1,6 +1,6 @@
 //! How many objects a field stands for.
 
-use async_graphql::parser::types::{Field, OperationDefinition};
+use async_graphql::parser::types::{Field, OperationDefinition, OperationType};
 use async_graphql::{Value, Variables};
 use async_graphql_value::Value as Argument;
 
@@ -47,6 +47,10 @@ impl Pages<'_> {
         }
         if ITEMS.contains(&name) {
             return Size::Items;
+        }
+        if name == "changes" && self.operation.ty == OperationType::Subscription {
+            // One event at a time.
+            return Size::List(1);
         }
         if let Some((_, length)) = LISTS.iter().find(|(list, _)| *list == name) {
             return Size::List(*length);
