@@ -1,24 +1,25 @@
 //! Loading conversations from files of other systems.
 //!
-//! An import can be repeated: ids are made from the origin's own (UUID version 5 of the owner, the
-//! format and the id there), so a conversation that is there already is left alone. What cannot be
-//! read is reported with its place in the file and skipped; the rest goes on.
+//! An import can be repeated and resumed: ids are made from the origin's own (UUID version 5 of the
+//! owner, the format and the id there), so what is there already is left alone and what is missing is
+//! added. What cannot be read is reported with its place in the file and skipped; the rest goes on.
+//!
+//! Whole trees are kept: every version of a message becomes a branch, and the path that was active
+//! there is the active one here.
 
+mod chatgpt;
 mod openassistant;
 mod sharegpt;
+mod write;
 
 use std::fmt;
 use std::path::Path;
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
-use uuid::Uuid;
 
-use crate::model::{
-    Body, Content, ConversationId, Invalid, Json, MessageId, MessageStatus, ModelName, NewConversation,
-    NewMessage, OwnerId, Role, Title,
-};
-use crate::store::{Error, Scoped};
+use crate::model::{Part, Role};
+use crate::store::Scoped;
 
 /// What a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub enum Format {
     OpenAssistant,
     /// ShareGPT conversations, one array.
     ShareGpt,
+    /// A ChatGPT export's `conversations.json`, or one conversation of it.
+    ChatGpt,
 }
 
 /// A conversation as a file tells it.
@@ -35,7 +38,10 @@ struct Found {
     /// Its id in the file.
     origin: String,
     title: Option<String>,
+    /// Parents before children; the first path is the one that was active.
     turns: Vec<Turn>,
+    /// Where the active path ends.
+    head: usize,
 }
 
 /// A message as a file tells it.
@@ -43,9 +49,20 @@ struct Found {
 struct Turn {
     /// Its id in the file, where it has one.
     origin: Option<String>,
+    /// Which turn it follows; none for a first one.
+    parent: Option<usize>,
     role: Role,
-    text: String,
+    said: Said,
     model: Option<String>,
+    /// What else the file tells and somebody may want.
+    metadata: serde_json::Map<String, serde_json::Value>,
+}
+
+/// What is said in a turn.
+#[derive(Debug, PartialEq, Eq)]
+enum Said {
+    Text(String),
+    Parts(Vec<Part>),
 }
 
 /// Everything in a file, by the line it begins on: a conversation, or why it cannot be read.
@@ -84,6 +101,7 @@ pub async fn run(scope: &Scoped, format: Format, file: &Path) -> anyhow::Result<
     let parsed = match format {
         Format::OpenAssistant => openassistant::parse(&bytes),
         Format::ShareGpt => sharegpt::parse(&bytes),
+        Format::ChatGpt => chatgpt::parse(&bytes),
     };
     let progress = ProgressBar::new(parsed.len() as u64);
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} conversations, {eta} left") {
@@ -92,9 +110,9 @@ pub async fn run(scope: &Scoped, format: Format, file: &Path) -> anyhow::Result<
     let mut report = Report::default();
     for (line, found) in parsed {
         let taken = match found
-            .and_then(|found| conversation(scope.owner(), format, found).map_err(|e| e.to_string()))
+            .and_then(|found| write::prepare(scope.owner(), format, found).map_err(|error| error.to_string()))
         {
-            Ok(new) => take(scope, new, &mut report).await?,
+            Ok(prepared) => write::take(scope, prepared, &mut report).await?,
             Err(reason) => Err(reason),
         };
         if let Err(reason) = taken {
@@ -107,67 +125,12 @@ pub async fn run(scope: &Scoped, format: Format, file: &Path) -> anyhow::Result<
     Ok(report)
 }
 
-/// Writes a conversation unless it is there. The inner error refuses it, the outer ends the import.
-async fn take(
-    scope: &Scoped,
-    new: NewConversation,
-    report: &mut Report,
-) -> anyhow::Result<Result<(), String>> {
-    if let Some(id) = new.id
-        && scope.conversation(id).await?.is_some()
-    {
-        report.present += 1;
-        return Ok(Ok(()));
-    }
-    let messages = new.messages.len();
-    match scope.create_conversation(new).await {
-        Ok(_) => {
-            report.conversations += 1;
-            report.messages += messages;
-            Ok(Ok(()))
-        }
-        Err(Error::Conflict) => Ok(Err("a message in it has been imported in another conversation".into())),
-        Err(error) => Err(error).context("cannot write a conversation"),
-    }
-}
-
-fn conversation(owner: &OwnerId, format: Format, found: Found) -> Result<NewConversation, Invalid> {
-    if found.turns.is_empty() {
-        return Err(Invalid::new("messages", "must not be empty"));
-    }
-    let id = |origin: &str| {
-        let name = format!("{}\0{format:?}\0{origin}", owner.as_str());
-        Uuid::new_v5(&NAMESPACE, name.as_bytes())
-    };
-    let message = |(at, turn): (usize, Turn)| {
-        let argument = format!("messages[{at}]");
-        Ok(NewMessage {
-            id: turn.origin.map(|origin| MessageId(id(&format!("{}\0{origin}", found.origin)))),
-            role: turn.role,
-            body: Some(Body::Text(Content::new(&argument, turn.text)?)),
-            status: MessageStatus::Complete,
-            model: turn.model.map(|name| ModelName::new(&argument, name)).transpose()?,
-            usage: None,
-            metadata: Json::empty_object(),
-        })
-    };
-    let origin = serde_json::json!({ "source": format.name(), "sourceId": found.origin });
-    Ok(NewConversation {
-        id: Some(ConversationId(id(&found.origin))),
-        title: found.title.map(|title| Title::new("title", title)).transpose()?,
-        metadata: Json::new("metadata", origin.to_string())?,
-        messages: found.turns.into_iter().enumerate().map(message).collect::<Result<_, Invalid>>()?,
-    })
-}
-
-/// Of the ids that imports make.
-const NAMESPACE: Uuid = Uuid::from_u128(0x9b1f_6c0e_52a4_4f0e_8f1d_3a6e_2c77_d501);
-
 impl Format {
     fn name(self) -> &'static str {
         match self {
             Self::OpenAssistant => "openassistant",
             Self::ShareGpt => "sharegpt",
+            Self::ChatGpt => "chatgpt",
         }
     }
 }

@@ -70,6 +70,20 @@
 //! before it reads, so nothing falls in between; a lost signal costs at most the poll that stands
 //! behind. A follower that does not keep up is let go with the cursor to resume from. See [`feed`].
 //!
+//! # Branches are ranges
+//!
+//! A message after the tip of its branch stays on that branch; one after any other message opens a new
+//! branch, a row that says *it continues this branch up to that position*. So the path to a message is a
+//! handful of ranges of positions, and a page of it is read from the end that is asked for: no walk over
+//! parents, however long the conversation. What was appended before the first fork, the trunk, has no
+//! branch and no gap, and is in none of the indexes that branches need.
+//!
+//! # Streams
+//!
+//! A streaming message is a message; its text is pieces in rows of their own until it ends, when they are
+//! folded into it. The row in `stream` exists exactly as long as the message is being written, and whoever
+//! deletes it has ended the message: the writer, a deletion, or the sweep that gives up silent writers.
+//!
 //! # Repeating
 //!
 //! Every mutation may be repeated safely. Creations by the caller's id: the row keeps a fingerprint of

@@ -110,10 +110,12 @@ pub(super) struct ImportArguments {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum ImportFormat {
-    /// OpenAssistant message trees, one a line; each tree's best-ranked path
+    /// OpenAssistant message trees, one a line; the best-ranked path is the active one
     Openassistant,
     /// ShareGPT conversations, an array
     Sharegpt,
+    /// A ChatGPT export's conversations.json, or one conversation of it
+    Chatgpt,
 }
 
 impl Arguments {

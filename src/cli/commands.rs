@@ -82,6 +82,7 @@ pub(super) async fn import(config: Config, arguments: ImportArguments) -> anyhow
     let format = match arguments.format {
         ImportFormat::Openassistant => import::Format::OpenAssistant,
         ImportFormat::Sharegpt => import::Format::ShareGpt,
+        ImportFormat::Chatgpt => import::Format::ChatGpt,
     };
     let scope = app.store.viewed_by(&Viewer::new(owner));
     let report = import::run(&scope, format, &arguments.file).await;

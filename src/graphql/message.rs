@@ -185,7 +185,7 @@ pub(super) struct MessageMutation;
 #[Object]
 impl MessageMutation {
     /// Adds a message after the head, or after `parentId`, which starts a branch where that message
-    /// already has a successor. Answers once it is durable. The new message is the head. Error CONFLICT
+    /// already has a successor; so a message is edited or regenerated without losing the old one. Answers once it is durable. The new message is the head. Error CONFLICT
     /// when the id has been used for something else, or when another message is the head than expected.
     async fn append_message(
         &self,

@@ -1,12 +1,12 @@
 //! OpenAssistant message trees: one JSON object a line.
 //!
 //! `{message_tree_id, prompt: {message_id, text, role: prompter | assistant, rank, replies: […]}}`.
-//! Of each tree the path of the best-ranked replies is taken (rank 0 is best; unranked ones come
-//! last, in the file's order).
+//! The whole tree is kept. The path of the best-ranked replies (rank 0 is best; unranked ones come
+//! last, in the file's order) is the active one.
 
 use serde::Deserialize;
 
-use super::{Found, Parsed, Turn, title_of};
+use super::{Found, Parsed, Said, Turn, title_of};
 use crate::model::Role;
 
 #[derive(Deserialize)]
@@ -48,20 +48,35 @@ fn tree(line: &[u8]) -> Result<Found, String> {
     let tree: Tree = serde_json::from_slice(line).map_err(|error| format!("not a message tree: {error}"))?;
     let title = title_of(&tree.prompt.text);
     let mut turns = Vec::new();
-    let mut next = Some(tree.prompt);
-    while let Some(node) = next {
-        turns.push(Turn {
-            origin: Some(node.message_id),
-            role: match node.role {
-                Speaker::Prompter => Role::User,
-                Speaker::Assistant => Role::Assistant,
-            },
-            text: node.text,
-            model: node.model_name,
-        });
-        next = node.replies.into_iter().min_by_key(|reply| reply.rank.unwrap_or(i64::MAX));
+    let mut head = 0;
+    // Depth first, best reply first: so the best path comes first, and every parent before its children.
+    let mut rest = vec![(None, tree.prompt, true)];
+    while let Some((parent, mut node, best)) = rest.pop() {
+        let at = turns.len();
+        if best {
+            head = at;
+        }
+        node.replies.sort_by_key(|reply| reply.rank.unwrap_or(i64::MAX));
+        let replies = std::mem::take(&mut node.replies);
+        turns.push(turn(parent, node));
+        let replies = replies.into_iter().enumerate().rev();
+        rest.extend(replies.map(|(rank, reply)| (Some(at), reply, best && rank == 0)));
     }
-    Ok(Found { origin: tree.message_tree_id, title: Some(title), turns })
+    Ok(Found { origin: tree.message_tree_id, title: Some(title), turns, head })
+}
+
+fn turn(parent: Option<usize>, node: Node) -> Turn {
+    Turn {
+        origin: Some(node.message_id),
+        parent,
+        role: match node.role {
+            Speaker::Prompter => Role::User,
+            Speaker::Assistant => Role::Assistant,
+        },
+        said: Said::Text(node.text),
+        model: node.model_name,
+        metadata: serde_json::Map::new(),
+    }
 }
 
 #[cfg(test)]
@@ -69,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_best_ranked_path_is_taken_and_bad_lines_are_named() {
+    fn the_whole_tree_is_kept_and_bad_lines_are_named() {
         let good =
             r#"{"message_tree_id":"t","prompt":{"message_id":"a","text":"Hi","role":"prompter","replies":[
             {"message_id":"b","text":"second","role":"assistant","rank":1},
@@ -81,8 +96,10 @@ mod tests {
         let parsed = parse(file.as_bytes());
         assert_eq!(parsed.len(), 2);
         let found = parsed[0].1.as_ref().unwrap();
-        let path: Vec<_> = found.turns.iter().map(|turn| (turn.text.as_str(), turn.role)).collect();
-        assert_eq!(path, [("Hi", Role::User), ("best", Role::Assistant), ("Thanks", Role::User)]);
+        let tree: Vec<_> =
+            found.turns.iter().map(|turn| (turn.origin.as_deref().unwrap(), turn.parent)).collect();
+        let expected = [("a", None), ("c", Some(0)), ("d", Some(1)), ("b", Some(0)), ("e", Some(0))];
+        assert_eq!((tree, found.head), (expected.into(), 2));
         assert_eq!(found.turns[1].model.as_deref(), Some("m"));
         assert_eq!(parsed[1].0, 3);
         assert!(parsed[1].1.is_err());

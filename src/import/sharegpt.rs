@@ -6,7 +6,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Found, Parsed, Turn, title_of};
+use super::{Found, Parsed, Said, Turn, title_of};
 use crate::model::Role;
 
 #[derive(Deserialize)]
@@ -34,40 +34,46 @@ enum Speaker {
 }
 
 pub(super) fn parse(bytes: &[u8]) -> Parsed {
-    let elements: Vec<&RawValue> = match serde_json::from_slice(bytes) {
-        Ok(elements) => elements,
-        Err(error) => return vec![(error.line(), Err(format!("not an array of conversations: {error}")))],
-    };
-    let mut line = 1;
-    let mut seen = 0;
-    elements
-        .into_iter()
-        .map(|element| {
-            let text = element.get();
-            let start = text.as_ptr() as usize - bytes.as_ptr() as usize;
-            line += bytes[seen..start].iter().filter(|byte| **byte == b'\n').count();
-            seen = start;
-            (line, conversation(text))
-        })
-        .collect()
+    match elements(bytes) {
+        Ok(elements) => elements.into_iter().map(|(line, text)| (line, conversation(text))).collect(),
+        Err(error) => vec![(error.line(), Err(format!("not an array of conversations: {error}")))],
+    }
+}
+
+/// The elements of a JSON array, each with the line it begins on.
+pub(super) fn elements(bytes: &[u8]) -> Result<Vec<(usize, &str)>, serde_json::Error> {
+    let elements: Vec<&RawValue> = serde_json::from_slice(bytes)?;
+    let (mut line, mut seen) = (1, 0);
+    let placed = elements.into_iter().map(|element| {
+        let text = element.get();
+        let start = text.as_ptr() as usize - bytes.as_ptr() as usize;
+        line += bytes[seen..start].iter().filter(|byte| **byte == b'\n').count();
+        seen = start;
+        (line, text)
+    });
+    Ok(placed.collect())
 }
 
 fn conversation(text: &str) -> Result<Found, String> {
     let found: Conversation =
         serde_json::from_str(text).map_err(|error| format!("not a conversation: {error}"))?;
     let title = found.conversations.first().map(|first| title_of(&first.value));
-    let turn = |value: Value| Turn {
+    let turn = |(at, value): (usize, Value)| Turn {
         origin: None,
+        parent: at.checked_sub(1),
         role: match value.from {
             Speaker::Human => Role::User,
             Speaker::Gpt => Role::Assistant,
             Speaker::System => Role::System,
             Speaker::Tool => Role::Tool,
         },
-        text: value.value,
+        said: Said::Text(value.value),
         model: None,
+        metadata: serde_json::Map::new(),
     };
-    Ok(Found { origin: found.id, title, turns: found.conversations.into_iter().map(turn).collect() })
+    let head = found.conversations.len().saturating_sub(1);
+    let turns = found.conversations.into_iter().enumerate().map(turn).collect();
+    Ok(Found { origin: found.id, title, turns, head })
 }
 
 #[cfg(test)]

@@ -139,13 +139,24 @@ impl Body {
     }
 }
 
+/// What an appended message follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    /// The newest message on the active branch.
+    Head,
+    /// Nothing: it is a first message.
+    Nothing,
+    /// This message.
+    Message(MessageId),
+}
+
 /// Messages to append, each after the one before, all or none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Append {
     /// Where.
     pub conversation: ConversationId,
-    /// After which message; none for the head.
-    pub parent: Option<MessageId>,
+    /// After what.
+    pub after: After,
     /// Which message must be the head, if it matters.
     pub expected_head: Option<MessageId>,
     /// What.

@@ -14,7 +14,7 @@ use super::entity::{branch, message};
 use super::tx::Tx;
 use super::{Error, Result, Scoped};
 use crate::model::{
-    Append, Body, Change, ChangeKind, ConversationId, Fingerprint, Message, MessageId, MessageStatus,
+    After, Append, Body, Change, ChangeKind, ConversationId, Fingerprint, Message, MessageId, MessageStatus,
     NewMessage, Timestamp, TokenUsage,
 };
 
@@ -59,14 +59,14 @@ pub(super) struct Place {
 }
 
 impl Scoped {
-    /// Adds messages, each after the one before, after the given parent or the head. All or none.
+    /// Adds messages, each after the one before, the first after what is given. All or none.
     ///
     /// # Errors
     /// - `NotFound`: no such conversation, or no such parent in it, for this owner.
     /// - `Conflict`: an id has been used for something else.
     /// - `HeadMoved`: another message is the head than was expected.
     pub async fn append(&self, append: Append) -> Result<Vec<Message>> {
-        let Append { conversation, parent, expected_head, messages } = append;
+        let Append { conversation, after, expected_head, messages } = append;
         let count = i64::try_from(messages.len()).unwrap_or(i64::MAX);
         let mut tx = self.begin(messages.len()).await?;
         let values = [
@@ -74,7 +74,7 @@ impl Scoped {
             self.owner.clone().into(),
             tx.now().into(),
             count.into(),
-            parent.is_none().into(),
+            (after == After::Head).into(),
         ];
         let taken: Positions =
             tx.one(TAKE_POSITIONS, values).await?.ok_or(Error::NotFound("conversation"))?;
@@ -93,9 +93,10 @@ impl Scoped {
         let mut branch = None;
         let mut previous = head;
         if !follows_head {
-            let parent = match parent {
-                Some(id) => Some(self.parent(&tx, conversation, id).await?),
-                None => at(&tx, conversation, head).await?,
+            let parent = match after {
+                After::Message(id) => Some(self.parent(&tx, conversation, id).await?),
+                After::Head => at(&tx, conversation, head).await?,
+                After::Nothing => None,
             };
             previous = parent.as_ref().map_or(0, |row| row.position);
             branch = take_branch(&tx, conversation, &taken, before, parent.as_ref()).await?;

@@ -26,7 +26,10 @@ const SWITCH: &str = "mutation($input: SwitchBranchInput!) {
 }";
 
 async fn append_after(ada: &Client, id: &str, parent: Option<&Value>, content: &str) -> Value {
-    let input = json!({ "conversationId": id, "role": "USER", "content": content, "parentId": parent });
+    let mut input = json!({ "conversationId": id, "role": "USER", "content": content });
+    if let Some(parent) = parent {
+        input["parentId"] = parent.clone();
+    }
     ada.data(APPEND, json!({ "input": input })).await["appendMessage"]["message"]["id"].clone()
 }
 
@@ -223,6 +226,7 @@ async fn pages_of_a_path_run_both_ways(app: TestApp) {
 #[derive(Debug, Clone)]
 enum Step {
     Append(Option<usize>),
+    Begin,
     Switch(usize),
     Edit(usize),
     Delete(usize),
@@ -231,6 +235,7 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         4 => Just(Step::Append(None)),
+        1 => Just(Step::Begin),
         4 => (0..1000usize).prop_map(|number| Step::Append(Some(number))),
         2 => (0..1000usize).prop_map(Step::Switch),
         1 => (0..1000usize).prop_map(Step::Edit),
@@ -283,6 +288,13 @@ async fn play(ada: &Client, steps: &[Step]) {
                 model.ids.push(append_after(ada, &id, given, &content).await);
                 model.contents.push(content);
                 model.parents.push(parent.or(model.head));
+                model.head = Some(count);
+            }
+            Step::Begin => {
+                let content = format!("m{count}");
+                model.ids.push(append_after(ada, &id, Some(&Value::Null), &content).await);
+                model.contents.push(content);
+                model.parents.push(None);
                 model.head = Some(count);
             }
             Step::Switch(number) if count > 0 => {

@@ -8,7 +8,7 @@ use crate::graphql::part::{MessagePartInput, parse_parts};
 use crate::graphql::scalar::Json;
 use crate::graphql::usage::TokenUsageInput;
 use crate::model::{
-    self, Append, Body, Content, Invalid, MAX_PAGE, MessageId, MessagePatch, ModelName, NewMessage,
+    self, After, Append, Body, Content, Invalid, MAX_PAGE, MessageId, MessagePatch, ModelName, NewMessage,
 };
 
 /// A message to stand in a new conversation or a turn.
@@ -90,8 +90,9 @@ pub(super) struct AppendMessageInput {
     usage: Option<TokenUsageInput>,
     /// The caller's own data. Default: {}.
     metadata: Option<Json>,
-    /// Append after this message. Default: the head.
-    parent_id: Option<ID>,
+    /// Append after this message. Absent: after the head. Null: as a first message, beside the first
+    /// there is.
+    parent_id: MaybeUndefined<ID>,
     /// Refuse with CONFLICT, `extensions.headId` telling the head, when another message is the head: a
     /// stale tab overwrites nothing.
     expected_head_id: Option<ID>,
@@ -110,7 +111,7 @@ impl AppendMessageInput {
             metadata: self.metadata,
         };
         let messages = vec![message.parse()?];
-        append(&self.conversation_id, self.parent_id.as_ref(), self.expected_head_id.as_ref(), messages)
+        append(&self.conversation_id, &self.parent_id, self.expected_head_id.as_ref(), messages)
     }
 }
 
@@ -120,8 +121,9 @@ pub(super) struct AppendMessagesInput {
     conversation_id: ID,
     /// 1 to 100 messages.
     messages: Vec<NewMessageInput>,
-    /// Append the first after this message. Default: the head.
-    parent_id: Option<ID>,
+    /// Append the first after this message. Absent: after the head. Null: as a first message, beside the
+    /// first there is.
+    parent_id: MaybeUndefined<ID>,
     /// Refuse with CONFLICT when another message is the head.
     expected_head_id: Option<ID>,
 }
@@ -132,7 +134,7 @@ impl AppendMessagesInput {
         if messages.is_empty() {
             return Err(Invalid::new("messages", "must not be empty"));
         }
-        append(&self.conversation_id, self.parent_id.as_ref(), self.expected_head_id.as_ref(), messages)
+        append(&self.conversation_id, &self.parent_id, self.expected_head_id.as_ref(), messages)
     }
 }
 
@@ -148,13 +150,17 @@ fn body(content: Option<String>, parts: Option<Vec<MessagePartInput>>) -> Result
 
 fn append(
     conversation: &ID,
-    parent: Option<&ID>,
+    parent: &MaybeUndefined<ID>,
     expected_head: Option<&ID>,
     messages: Vec<NewMessage>,
 ) -> Result<Append, Invalid> {
     Ok(Append {
         conversation: argument::conversation_id("conversationId", conversation)?,
-        parent: parent.map(|id| argument::message_id("parentId", id)).transpose()?,
+        after: match parent {
+            MaybeUndefined::Undefined => After::Head,
+            MaybeUndefined::Null => After::Nothing,
+            MaybeUndefined::Value(id) => After::Message(argument::message_id("parentId", id)?),
+        },
         expected_head: expected_head.map(|id| argument::message_id("expectedHeadId", id)).transpose()?,
         messages,
     })

@@ -1,0 +1,120 @@
+//! From what a file tells to what the store keeps.
+
+use anyhow::Context;
+use uuid::Uuid;
+
+use super::{Format, Found, Report, Said, Turn};
+use crate::model::{
+    After, Append, Body, Content, ConversationId, Invalid, Json, MessageId, MessageStatus, ModelName,
+    NewConversation, NewMessage, OwnerId, Parts, Title,
+};
+use crate::store::{Error, Scoped};
+
+/// Of the ids that imports make.
+const NAMESPACE: Uuid = Uuid::from_u128(0x9b1f_6c0e_52a4_4f0e_8f1d_3a6e_2c77_d501);
+
+/// A conversation that keeps every rule, ready to be written.
+pub(super) struct Prepared {
+    /// With the messages of the active path's beginning that need no branch: all of it.
+    conversation: NewConversation,
+    id: ConversationId,
+    /// The other messages, each with the one it follows.
+    branches: Vec<(After, NewMessage)>,
+    head: Option<MessageId>,
+}
+
+/// Checks a conversation as a whole, before anything of it is written.
+pub(super) fn prepare(owner: &OwnerId, format: Format, found: Found) -> Result<Prepared, Invalid> {
+    if found.turns.is_empty() {
+        return Err(Invalid::new("messages", "must not be empty"));
+    }
+    let uuid = |origin: &str| {
+        let name = format!("{}\0{format:?}\0{origin}", owner.as_str());
+        Uuid::new_v5(&NAMESPACE, name.as_bytes())
+    };
+    let ids: Vec<Option<MessageId>> = found
+        .turns
+        .iter()
+        .map(|turn| Some(MessageId(uuid(&format!("{}\0{}", found.origin, turn.origin.as_ref()?)))))
+        .collect();
+    let (mut path, mut branches) = (Vec::new(), Vec::new());
+    for (at, turn) in found.turns.into_iter().enumerate() {
+        let parent = turn.parent;
+        let message = message(&format!("messages[{at}]"), ids[at], turn)?;
+        // The path that was active comes first, and goes into the conversation with its creation.
+        let is_path = at <= found.head && parent == at.checked_sub(1);
+        if is_path {
+            path.push(message);
+            continue;
+        }
+        let after = parent.and_then(|parent| ids[parent]).map_or(After::Nothing, After::Message);
+        branches.push((after, message));
+    }
+    let id = ConversationId(uuid(&found.origin));
+    let origin = serde_json::json!({ "source": format.name(), "sourceId": found.origin });
+    let conversation = NewConversation {
+        id: Some(id),
+        title: found.title.map(|title| Title::new("title", title)).transpose()?,
+        metadata: Json::new("metadata", origin.to_string())?,
+        messages: path,
+    };
+    Ok(Prepared { conversation, id, branches, head: ids[found.head] })
+}
+
+fn message(argument: &str, id: Option<MessageId>, turn: Turn) -> Result<NewMessage, Invalid> {
+    let body = match turn.said {
+        Said::Text(text) => Body::Text(Content::new(argument, text)?),
+        Said::Parts(parts) => Body::Parts(Parts::new(argument, parts)?),
+    };
+    Ok(NewMessage {
+        id,
+        role: turn.role,
+        body: Some(body),
+        status: MessageStatus::Complete,
+        model: turn.model.map(|name| ModelName::new(argument, name)).transpose()?,
+        usage: None,
+        metadata: Json::new(argument, serde_json::Value::Object(turn.metadata).to_string())?,
+    })
+}
+
+/// Writes what is not there yet. The inner error refuses the conversation, the outer ends the import.
+pub(super) async fn take(
+    scope: &Scoped,
+    prepared: Prepared,
+    report: &mut Report,
+) -> anyhow::Result<Result<(), String>> {
+    match write(scope, prepared, report).await {
+        Ok(()) => Ok(Ok(())),
+        Err(Error::Conflict) => Ok(Err("a message in it has been imported in another conversation".into())),
+        Err(error) => Err(error).context("cannot write a conversation"),
+    }
+}
+
+async fn write(scope: &Scoped, prepared: Prepared, report: &mut Report) -> Result<(), Error> {
+    let Prepared { conversation, id, branches, head } = prepared;
+    let on_path = conversation.messages.len();
+    let all = on_path + branches.len();
+    let there = scope.conversation(id).await?;
+    let known = there.as_ref().map_or(0, |there| usize::try_from(there.last_position).unwrap_or(usize::MAX));
+    if known >= all {
+        report.present += 1;
+        return Ok(());
+    }
+    if there.is_none() {
+        scope.create_conversation(conversation).await?;
+        report.conversations += 1;
+    } else {
+        report.present += 1;
+    }
+    // What an import that was cut off has written already is not written again: ids make it repeatable.
+    for (after, message) in branches {
+        let messages = vec![message];
+        let append = Append { conversation: id, after, expected_head: None, messages };
+        scope.append(append).await?;
+    }
+    if let Some(head) = head {
+        scope.switch_branch(id, head).await?;
+    }
+    report.messages += all - known;
+    Ok(())
+}
