@@ -35,9 +35,10 @@ async fn main() {
         "| | sent to answered, p50 | p99 | sent to received, p50 | p99 | answered to received, p50 | p99 |"
     );
     println!("|---|--:|--:|--:|--:|--:|--:|");
-    let sqlite = Program::believing().serve(&[]).await;
-    measure("SQLite", &sqlite, &sqlite).await;
-    drop(sqlite);
+    let program = Program::believing();
+    let one = program.serve(&[]).await;
+    measure("SQLite", &one, &one).await;
+    drop((one, program));
 
     let cluster = Cluster::start(&[]);
     let over = |database: String| Program::believing().with("SCROLLBACK_DATABASE_URL", database);
