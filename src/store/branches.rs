@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, DbBackend, EntityTrait, FromQueryResult, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect, Statement,
+    QueryFilter, Statement,
 };
 
 use super::entity::message;
@@ -146,19 +146,24 @@ impl Scoped {
         if upto <= after {
             return Ok(Vec::new());
         }
-        let mut select = self
-            .own_messages()
-            .filter(message::Column::ConversationId.eq(conversation))
-            .filter(message::Column::Position.gt(after))
-            .filter(message::Column::Position.lte(upto));
-        if let Some(branch) = segment.branch {
-            select = select.filter(message::Column::Branch.eq(branch));
-        }
-        select = match end {
-            End::First => select.order_by_asc(message::Column::Position),
-            End::Last => select.order_by_desc(message::Column::Position),
+        let backend = self.reader().get_database_backend();
+        let (from, on_branch) = match (segment.branch, backend) {
+            // Left to itself SQLite reads the range of positions and skips what is on other branches.
+            (Some(_), DbBackend::Sqlite) => ("message INDEXED BY message_by_branch", "AND branch = $6"),
+            (Some(_), _) => ("message", "AND branch = $6"),
+            // The trunk is dense: nothing else stands in its range.
+            (None, _) => ("message", ""),
         };
-        Ok(select.limit(limit).all(self.reader()).await?)
+        let direction = if end == End::First { "ASC" } else { "DESC" };
+        let sql = format!(
+            "SELECT * FROM {from} WHERE conversation_id = $1 AND position > $2 AND position <= $3 \
+             AND owner_id = $4 {on_branch} ORDER BY position {direction} LIMIT $5"
+        );
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let range = [conversation.into(), after.into(), upto.into(), self.owner.clone().into(), limit.into()];
+        let values = range.into_iter().chain(segment.branch.map(Into::into));
+        let statement = Statement::from_sql_and_values(backend, sql, values);
+        Ok(message::Entity::find().from_raw_sql(statement).all(self.reader()).await?)
     }
 
     /// The messages that follow each of some places, oldest first.

@@ -57,6 +57,29 @@ async fn on_one_replica_nothing_is_lost_when_it_is_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_one_replica_nothing_is_lost_when_postgresql_crashes() {
+    let cluster = Cluster::start(&[]);
+    let deployment = Deployment::over(cluster.create_database().await, 1, &[]).await;
+    check(deployment, async |_, _| {
+        cluster.crash();
+        cluster.up();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_one_replica_nothing_is_lost_over_a_bad_network() {
+    let mut deployment = Deployment::start(Engine::Postgres, 1, &[]).await;
+    let proxy = Proxy::before(&deployment).await;
+    deployment.reach_through(&proxy);
+    check(deployment, async |_, deployment| {
+        proxy.reset_all();
+        deployment.end_listening_sessions().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_two_replicas_nothing_is_lost_when_they_are_killed_in_turn() {
     let deployment = Deployment::start(Engine::Postgres, 2, &[]).await;
     check(deployment, async |number, deployment| deployment.kill(number % 2).await).await;
@@ -105,4 +128,26 @@ async fn with_nats_nothing_is_lost_when_replicas_are_killed_in_turn() {
     let deployment =
         Deployment::start(Engine::Postgres, 2, &[("SCROLLBACK_FEED_SIGNALS", &nats.url())]).await;
     check(deployment, async |number, deployment| deployment.kill(number % 2).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_nats_nothing_is_lost_when_postgresql_crashes() {
+    let (nats, cluster) = (Nats::start(), Cluster::start(&[]));
+    let settings = [("SCROLLBACK_FEED_SIGNALS", &*nats.url())];
+    let deployment = Deployment::over(cluster.create_database().await, 2, &settings).await;
+    check(deployment, async |_, _| {
+        cluster.crash();
+        cluster.up();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_nats_nothing_is_lost_over_a_bad_network() {
+    let nats = Nats::start();
+    let settings = [("SCROLLBACK_FEED_SIGNALS", &*nats.url())];
+    let mut deployment = Deployment::start(Engine::Postgres, 2, &settings).await;
+    let proxy = Proxy::before(&deployment).await;
+    deployment.reach_through(&proxy);
+    check(deployment, async |_, _| proxy.reset_all()).await;
 }

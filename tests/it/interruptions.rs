@@ -1,0 +1,119 @@
+//! Streaming answers when the server is killed: the writer goes on, the reader goes on, not a letter is
+//! lost or doubled.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::harness::{APPEND, Client, Engine, Program, Socket};
+
+const TEXT: &str = "mutation($id: ID!, $offset: Int!, $text: String!) {
+  appendMessageText(input: { messageId: $id, offset: $offset, text: $text }) { length }
+}";
+
+const FINISH: &str = "mutation($id: ID!) {
+  finishMessage(input: { messageId: $id, status: COMPLETE }) { message { content } }
+}";
+
+const FOLLOW: &str = "subscription($id: ID!, $offset: Int) { messageText(messageId: $id, offset: $offset) { offset text status } }";
+
+const PIECES: usize = 300;
+
+/// A client of the server as it is now; it moves when the server is started again.
+type Current = Arc<Mutex<(Client, String)>>;
+
+fn client(current: &Current) -> Client {
+    current.lock().unwrap().0.clone()
+}
+
+/// Tries until it is done, wherever the server is meanwhile.
+async fn retry(current: &Current, query: &str, variables: Value) -> Value {
+    loop {
+        if let Some(data) = client(current).attempt(query, variables.clone()).await {
+            return data;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn write(current: Current, id: Value, pieces: Vec<String>) -> String {
+    let mut offset = 0;
+    for piece in pieces {
+        let data = retry(&current, TEXT, json!({ "id": id, "offset": offset, "text": piece })).await;
+        offset += piece.chars().count();
+        assert_eq!(data["appendMessageText"]["length"], offset);
+    }
+    let data = retry(&current, FINISH, json!({ "id": id })).await;
+    data["finishMessage"]["message"]["content"].as_str().unwrap().to_owned()
+}
+
+async fn follow(current: Current, id: Value) -> String {
+    let mut text = String::new();
+    loop {
+        let (client, url) = current.lock().unwrap().clone();
+        let Some(mut socket) = Socket::try_open(&url, client.token()).await else {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
+        };
+        let offset = text.chars().count();
+        if socket.try_subscribe("s", FOLLOW, json!({ "id": id, "offset": offset })).await.is_none() {
+            continue;
+        }
+        while let Ok(message) = socket.next().await {
+            let chunk = &message["payload"]["data"]["messageText"];
+            if message["type"] != "next" {
+                continue;
+            }
+            assert_eq!(chunk["offset"], text.chars().count(), "a hole or a repeat");
+            text.push_str(chunk["text"].as_str().unwrap());
+            if chunk["status"] == "COMPLETE" {
+                return text;
+            }
+        }
+    }
+}
+
+async fn not_a_letter_is_lost(engine: Engine) {
+    let program = Program::over(engine).await;
+    let mut server = program.serve(&[]).await;
+    let current: Current = Arc::new(Mutex::new((server.client("ada"), server.url.clone())));
+    let ada = client(&current);
+    let conversation = ada.new_conversation().await;
+    let input = json!({ "conversationId": conversation, "role": "ASSISTANT", "status": "STREAMING" });
+    let id = ada.data(APPEND, json!({ "input": input })).await["appendMessage"]["message"]["id"].clone();
+    let pieces: Vec<String> = (0..PIECES).map(|number| format!("é{number}👍 ")).collect();
+    let whole = pieces.concat();
+    let follower = tokio::spawn(follow(current.clone(), id.clone()));
+    let writer = tokio::spawn(write(current.clone(), id.clone(), pieces));
+    let read = "query($id: ID!) { node(id: $id) { ... on Message { content } } }";
+    for kill in 1..=4 {
+        // At every kill the writer has come further.
+        let wanted = whole.chars().count() * kill / 5;
+        loop {
+            let data = retry(&current, read, json!({ "id": id })).await;
+            let content = data["node"]["content"].as_str().unwrap().to_owned();
+            assert!(whole.starts_with(&content), "every read is a beginning of the whole");
+            if content.chars().count() >= wanted {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        server.kill().await;
+        server = program.serve(&[]).await;
+        *current.lock().unwrap() = (server.client("ada"), server.url.clone());
+    }
+    let limit = Duration::from_secs(60);
+    assert_eq!(tokio::time::timeout(limit, writer).await.unwrap().unwrap(), whole);
+    assert_eq!(tokio::time::timeout(limit, follower).await.unwrap().unwrap(), whole);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_sqlite_not_a_letter_is_lost_when_the_server_is_killed() {
+    not_a_letter_is_lost(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_postgres_not_a_letter_is_lost_when_the_server_is_killed() {
+    not_a_letter_is_lost(Engine::Postgres).await;
+}

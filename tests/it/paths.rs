@@ -1,0 +1,110 @@
+//! Paths through large trees: what reading one costs.
+
+use scrollback::model::{
+    After, Append, Body, Content, ConversationId, End, Json, MessageId, MessageStatus, NewConversation,
+    NewMessage, OwnerId, Page, Range, Role, Viewer,
+};
+use scrollback::store::Scoped;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqliteConnection};
+
+use crate::harness::{Engine, TestApp, on_each_database};
+
+on_each_database!(reading_a_path_costs_the_same_whatever_the_conversations_length,);
+
+const MESSAGES: usize = 10_000;
+const FORKS: usize = 1_000;
+const NESTED: usize = 50;
+
+fn message(number: usize) -> NewMessage {
+    NewMessage {
+        id: None,
+        role: Role::User,
+        body: Some(Body::Text(Content::new("content", format!("message {number}")).unwrap())),
+        status: MessageStatus::Complete,
+        model: None,
+        usage: None,
+        metadata: Json::empty_object(),
+    }
+}
+
+async fn append(ada: &Scoped, conversation: ConversationId, after: After, count: usize) -> Vec<MessageId> {
+    let messages = (0..count).map(message).collect();
+    let append = Append { conversation, after, expected_head: None, messages };
+    ada.append(append).await.unwrap().into_iter().map(|message| message.id).collect()
+}
+
+/// A conversation that has forked everywhere: every fork is at another place of the first path, and the
+/// last ones each within the one before.
+async fn tree(ada: &Scoped) -> (ConversationId, MessageId) {
+    let new = NewConversation { id: None, title: None, metadata: Json::empty_object(), messages: Vec::new() };
+    let id = ada.create_conversation(new).await.unwrap().id;
+    let mut trunk = Vec::new();
+    while trunk.len() < MESSAGES - 2 * FORKS {
+        trunk.extend(append(ada, id, After::Head, 100).await);
+    }
+    for fork in 0..FORKS - NESTED {
+        append(ada, id, After::Message(trunk[fork * 7 % trunk.len()]), 2).await;
+    }
+    let mut within = trunk[trunk.len() - 1];
+    append(ada, id, After::Message(within), 1).await;
+    let mut leaf = within;
+    for _ in 0..NESTED {
+        let branch = append(ada, id, After::Message(within), 2).await;
+        (within, leaf) = (branch[0], branch[1]);
+        // What goes on beside it makes the next append a fork.
+        append(ada, id, After::Message(within), 1).await;
+    }
+    (id, leaf)
+}
+
+async fn reading_a_path_costs_the_same_whatever_the_conversations_length(app: TestApp) {
+    let ada = app.store.viewed_by(&Viewer::new(OwnerId::new("ada").unwrap()));
+    let (id, leaf) = tree(&ada).await;
+    let conversation = ada.conversation(id).await.unwrap().unwrap();
+    assert!(conversation.last_position >= i64::try_from(MESSAGES).unwrap());
+    assert!(conversation.branches >= i64::try_from(FORKS).unwrap() - 1, "{conversation:?}");
+    let page = Page { end: End::Last, size: 50 };
+    // The path ends in branches within branches, a message or two each: one range for each of them.
+    let before = app.store.statements();
+    let nested = ada.path(&conversation, Some(leaf), Range::all(), page).await.unwrap();
+    let statements = app.store.statements() - before;
+    assert_eq!(nested.items.len(), 50);
+    assert!(nested.items.windows(2).all(|pair| pair[1].parent == Some(pair[0].position)), "an unbroken path");
+    assert!(statements <= 55, "{statements}");
+    // The last page of the trunk is one range of it, however many messages stand elsewhere.
+    let tip = ada.messages(id, Range { after: None, before: Some(8001) }, page).await.unwrap().items[49].id;
+    let before = app.store.statements();
+    let last = ada.path(&conversation, Some(tip), Range::all(), page).await.unwrap();
+    assert_eq!(last.items.len(), 50);
+    assert_eq!(app.store.statements() - before, 3, "the leaf, the branches, one range");
+    for (segment, index) in [("AND branch = 900", "message_by_branch"), ("", "message_pkey")] {
+        let plan = plan(&app, id, segment).await;
+        let sqlite = if segment.is_empty() { "USING PRIMARY KEY" } else { "USING INDEX message_by_branch" };
+        let expected = if app.engine == Engine::Sqlite { sqlite } else { index };
+        assert!(plan.contains(expected), "{plan}");
+        for bad in ["Seq Scan", "Sort", "TEMP B-TREE", "SCAN message"] {
+            assert!(!plan.contains(bad), "{plan}");
+        }
+    }
+}
+
+/// How the database reads a range of a path.
+async fn plan(app: &TestApp, id: ConversationId, segment: &str) -> String {
+    let url = app.config.database_url();
+    let owner = "AND owner_id = 'ada' AND position > 8100 AND position <= 9000";
+    let rest = format!("{owner} {segment} ORDER BY position DESC LIMIT 51");
+    if app.engine == Engine::Sqlite {
+        let mut connection = SqliteConnection::connect(&url).await.unwrap();
+        let id = format!("x'{}'", id.0.simple());
+        let hint = if segment.is_empty() { "" } else { "INDEXED BY message_by_branch" };
+        let sql =
+            format!("EXPLAIN QUERY PLAN SELECT * FROM message {hint} WHERE conversation_id = {id} {rest}");
+        let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut connection).await.unwrap();
+        return rows.iter().map(|row| row.get::<String, _>("detail")).collect::<Vec<_>>().join("\n");
+    }
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    sqlx::query("ANALYZE message").execute(&mut connection).await.unwrap();
+    let sql = format!("EXPLAIN SELECT * FROM message WHERE conversation_id = '{id}' {rest}");
+    let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut connection).await.unwrap();
+    rows.iter().map(|row| row.get::<String, _>(0)).collect::<Vec<_>>().join("\n")
+}
