@@ -79,6 +79,7 @@ impl Fact {
 /// A conversation came to be.
 pub(super) struct ConversationCreated(Fact);
 
+/// A conversation came to be.
 #[Object]
 impl ConversationCreated {
     /// Give it to `changes(after:)` to go on after this change.
@@ -105,6 +106,7 @@ impl ConversationCreated {
 /// A conversation's title or data changed.
 pub(super) struct ConversationUpdated(Fact);
 
+/// A conversation's title, data or active branch changed.
 #[Object]
 impl ConversationUpdated {
     /// Give it to `changes(after:)` to go on after this change.
@@ -131,6 +133,7 @@ impl ConversationUpdated {
 /// A conversation is gone, with its messages.
 pub(super) struct ConversationDeleted(Fact);
 
+/// A conversation is gone, with its messages.
 #[Object]
 impl ConversationDeleted {
     /// Give it to `changes(after:)` to go on after this change.
@@ -152,6 +155,7 @@ impl ConversationDeleted {
 /// A message was appended.
 pub(super) struct MessageAdded(Fact);
 
+/// A message was appended.
 #[Object]
 impl MessageAdded {
     /// Give it to `changes(after:)` to go on after this change.
@@ -183,6 +187,7 @@ impl MessageAdded {
 /// A message was edited, or its stream has ended.
 pub(super) struct MessageUpdated(Fact);
 
+/// A message was edited, or its stream has ended.
 #[Object]
 impl MessageUpdated {
     /// Give it to `changes(after:)` to go on after this change.
@@ -214,6 +219,7 @@ impl MessageUpdated {
 /// A message's content was removed; its place stays.
 pub(super) struct MessageDeleted(Fact);
 
+/// A message's content was removed; its place stays.
 #[Object]
 impl MessageDeleted {
     /// Give it to `changes(after:)` to go on after this change.

@@ -33,6 +33,7 @@ impl From<model::Conversation> for Conversation {
     }
 }
 
+/// A conversation of the viewer's: messages in an order, on one or several branches.
 #[Object]
 impl Conversation {
     /// UUID, version 7 when the server chose it.

@@ -55,6 +55,7 @@ impl From<model::Message> for Message {
     }
 }
 
+/// A message of the viewer's: one turn of a conversation.
 #[Object]
 impl Message {
     /// UUID, version 7 when the server chose it.

@@ -4,9 +4,10 @@ use async_graphql::{InputValueError, InputValueResult, MaybeUndefined, Scalar, S
 
 use crate::model::{self, Invalid};
 
-/// RFC 3339 with offset, UTC, microseconds, for example 2026-11-21T09:30:00.123456Z.
+/// A time as clients see it.
 pub(super) struct DateTime(pub(super) model::Timestamp);
 
+/// RFC 3339 with offset, UTC, microseconds, for example 2026-11-21T09:30:00.123456Z.
 #[Scalar(name = "DateTime")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -21,8 +22,7 @@ impl ScalarType for DateTime {
     }
 }
 
-/// Any JSON value. At most 16 KiB when it is written; in the parts of a message, as much as these may
-/// have together.
+/// JSON as clients see it: its text.
 pub(super) struct Json(String);
 
 impl Json {
@@ -63,6 +63,8 @@ impl From<model::Json> for Json {
     }
 }
 
+/// Any JSON value. At most 16 KiB when it is written; in the parts of a message, as much as these may
+/// have together.
 #[Scalar(name = "JSON")]
 impl ScalarType for Json {
     /// Takes any value: the argument that breaks a rule is known only to [`Json::check`].

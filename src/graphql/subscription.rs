@@ -17,6 +17,7 @@ use crate::store;
 /// Where following begins.
 pub(super) struct Subscription;
 
+/// Where following begins.
 #[async_graphql::Subscription]
 impl Subscription {
     /// New messages in a conversation: first those after `after` from the database, then live, each

@@ -9,7 +9,7 @@ use super::content::bounded;
 use super::{Invalid, Json};
 
 /// Most parts of a message.
-pub const MAX_PARTS: usize = 100;
+pub const MAX_PARTS: usize = 1000;
 
 /// Largest JSON form of a message's parts together, in bytes.
 pub const MAX_PARTS_BYTES: usize = 256 * 1024;
@@ -155,7 +155,7 @@ impl std::fmt::Debug for Part {
     }
 }
 
-/// The parts of a message: 1 to 100, at most 256 KiB of JSON together, without NUL.
+/// The parts of a message: 1 to 1000, at most 256 KiB of JSON together, without NUL.
 ///
 /// Texts may be empty, as a stream's are when it begins, but not when there is nothing else.
 #[derive(Clone, PartialEq, Eq)]

@@ -19,7 +19,7 @@ pub(in crate::graphql) struct NewMessageInput {
     role: Role,
     /// 1 byte to 256 KiB of UTF-8 without NUL. Either this or `parts`.
     content: Option<String>,
-    /// 1 to 100 parts, at most 256 KiB of JSON. Either this or `content`.
+    /// 1 to 1000 parts, at most 256 KiB of JSON. Either this or `content`.
     parts: Option<Vec<MessagePartInput>>,
     /// COMPLETE, the default, or STREAMING, which may start without content.
     status: Option<MessageStatus>,
@@ -80,7 +80,7 @@ pub(super) struct AppendMessageInput {
     role: Role,
     /// 1 byte to 256 KiB of UTF-8 without NUL. Either this or `parts`.
     content: Option<String>,
-    /// 1 to 100 parts, at most 256 KiB of JSON. Either this or `content`.
+    /// 1 to 1000 parts, at most 256 KiB of JSON. Either this or `content`.
     parts: Option<Vec<MessagePartInput>>,
     /// COMPLETE, the default, or STREAMING, which may start without content.
     status: Option<MessageStatus>,
@@ -172,7 +172,7 @@ pub(super) struct UpdateMessageInput {
     id: ID,
     /// 1 byte to 256 KiB of UTF-8 without NUL. Either this or `parts`.
     content: Option<String>,
-    /// 1 to 100 parts, at most 256 KiB of JSON. Either this or `content`.
+    /// 1 to 1000 parts, at most 256 KiB of JSON. Either this or `content`.
     parts: Option<Vec<MessagePartInput>>,
     /// The caller's own data; null makes it {}.
     metadata: MaybeUndefined<Json>,

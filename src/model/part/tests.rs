@@ -116,7 +116,7 @@ fn what_breaks_a_rule_is_named() {
 fn what_is_too_much_or_nothing_is_refused() {
     assert_eq!(parts(vec![]).unwrap_err(), "`parts` must not be empty");
     assert_eq!(parts(vec![text(""), reasoning("")]).unwrap_err(), "`parts` must not be empty");
-    assert_eq!(parts(vec![text("x"); MAX_PARTS + 1]).unwrap_err(), "`parts` must be at most 100, are 101");
+    assert_eq!(parts(vec![text("x"); MAX_PARTS + 1]).unwrap_err(), "`parts` must be at most 1000, are 1001");
 }
 
 #[test]
