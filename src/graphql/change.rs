@@ -76,103 +76,52 @@ impl Fact {
     }
 }
 
-/// A conversation came to be.
-pub(super) struct ConversationCreated(Fact);
+/// An object of a kind of change: what all of them tell, and its own fields.
+macro_rules! change_object {
+    ($name:ident, $description:literal, { $($own:tt)* }) => {
+        #[doc = $description]
+        pub(super) struct $name(Fact);
 
-/// A conversation came to be.
-#[Object]
-impl ConversationCreated {
-    /// Give it to `changes(after:)` to go on after this change.
-    async fn cursor(&self) -> String {
-        self.0.cursor.clone()
-    }
+        #[doc = $description]
+        #[Object]
+        impl $name {
+            /// Give it to `changes(after:)` to go on after this change.
+            async fn cursor(&self) -> String {
+                self.0.cursor.clone()
+            }
 
-    /// By the server's clock.
-    async fn changed_at(&self) -> DateTime {
-        self.0.changed_at()
-    }
+            /// By the server's clock.
+            async fn changed_at(&self) -> DateTime {
+                self.0.changed_at()
+            }
 
-    /// The conversation it happened to.
-    async fn conversation_id(&self) -> ID {
-        self.0.conversation_id()
-    }
+            /// The conversation it happened to.
+            async fn conversation_id(&self) -> ID {
+                self.0.conversation_id()
+            }
 
+            $($own)*
+        }
+    };
+}
+
+change_object!(ConversationCreated, "A conversation came to be.", {
     /// As it is now; null once deleted.
     async fn conversation(&self, ctx: &Context<'_>) -> Option<Result<Conversation>> {
         self.0.conversation(ctx).await.transpose()
     }
-}
+});
 
-/// A conversation's title or data changed.
-pub(super) struct ConversationUpdated(Fact);
-
-/// A conversation's title, data or active branch changed.
-#[Object]
-impl ConversationUpdated {
-    /// Give it to `changes(after:)` to go on after this change.
-    async fn cursor(&self) -> String {
-        self.0.cursor.clone()
-    }
-
-    /// By the server's clock.
-    async fn changed_at(&self) -> DateTime {
-        self.0.changed_at()
-    }
-
-    /// The conversation it happened to.
-    async fn conversation_id(&self) -> ID {
-        self.0.conversation_id()
-    }
-
+change_object!(ConversationUpdated, "A conversation's title, data or active branch changed.", {
     /// As it is now; null once deleted.
     async fn conversation(&self, ctx: &Context<'_>) -> Option<Result<Conversation>> {
         self.0.conversation(ctx).await.transpose()
     }
-}
+});
 
-/// A conversation is gone, with its messages.
-pub(super) struct ConversationDeleted(Fact);
+change_object!(ConversationDeleted, "A conversation is gone, with its messages.", {});
 
-/// A conversation is gone, with its messages.
-#[Object]
-impl ConversationDeleted {
-    /// Give it to `changes(after:)` to go on after this change.
-    async fn cursor(&self) -> String {
-        self.0.cursor.clone()
-    }
-
-    /// By the server's clock.
-    async fn changed_at(&self) -> DateTime {
-        self.0.changed_at()
-    }
-
-    /// The conversation it happened to.
-    async fn conversation_id(&self) -> ID {
-        self.0.conversation_id()
-    }
-}
-
-/// A message was appended.
-pub(super) struct MessageAdded(Fact);
-
-/// A message was appended.
-#[Object]
-impl MessageAdded {
-    /// Give it to `changes(after:)` to go on after this change.
-    async fn cursor(&self) -> String {
-        self.0.cursor.clone()
-    }
-
-    /// By the server's clock.
-    async fn changed_at(&self) -> DateTime {
-        self.0.changed_at()
-    }
-
-    /// The conversation it happened to.
-    async fn conversation_id(&self) -> ID {
-        self.0.conversation_id()
-    }
-
+change_object!(MessageAdded, "A message was appended.", {
     /// The message it happened to.
     async fn message_id(&self) -> Result<ID> {
         Ok(ID::from(self.0.message_id()?.0))
@@ -182,29 +131,9 @@ impl MessageAdded {
     async fn message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
         self.0.message(ctx).await.transpose()
     }
-}
+});
 
-/// A message was edited, or its stream has ended.
-pub(super) struct MessageUpdated(Fact);
-
-/// A message was edited, or its stream has ended.
-#[Object]
-impl MessageUpdated {
-    /// Give it to `changes(after:)` to go on after this change.
-    async fn cursor(&self) -> String {
-        self.0.cursor.clone()
-    }
-
-    /// By the server's clock.
-    async fn changed_at(&self) -> DateTime {
-        self.0.changed_at()
-    }
-
-    /// The conversation it happened to.
-    async fn conversation_id(&self) -> ID {
-        self.0.conversation_id()
-    }
-
+change_object!(MessageUpdated, "A message was edited, or its stream has ended.", {
     /// The message it happened to.
     async fn message_id(&self) -> Result<ID> {
         Ok(ID::from(self.0.message_id()?.0))
@@ -214,34 +143,14 @@ impl MessageUpdated {
     async fn message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
         self.0.message(ctx).await.transpose()
     }
-}
+});
 
-/// A message's content was removed; its place stays.
-pub(super) struct MessageDeleted(Fact);
-
-/// A message's content was removed; its place stays.
-#[Object]
-impl MessageDeleted {
-    /// Give it to `changes(after:)` to go on after this change.
-    async fn cursor(&self) -> String {
-        self.0.cursor.clone()
-    }
-
-    /// By the server's clock.
-    async fn changed_at(&self) -> DateTime {
-        self.0.changed_at()
-    }
-
-    /// The conversation it happened to.
-    async fn conversation_id(&self) -> ID {
-        self.0.conversation_id()
-    }
-
+change_object!(MessageDeleted, "A message's content was removed; its place stays.", {
     /// The message it happened to.
     async fn message_id(&self) -> Result<ID> {
         Ok(ID::from(self.0.message_id()?.0))
     }
-}
+});
 
 /// Changes in the order of their commits, oldest first.
 #[derive(SimpleObject)]
