@@ -121,6 +121,7 @@ pub fn database(config: &Config) -> store::Settings {
         url: config.database_url(),
         max_connections: config.database.max_connections,
         acquire_timeout: config.database.acquire_timeout,
+        statement_timeout: config.database.statement_timeout,
         migrate: config.database.migrate,
     }
 }

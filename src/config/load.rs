@@ -77,7 +77,22 @@ pub fn load(sources: Sources<'_>) -> Result<(Config, Vec<String>), ConfigError> 
     }
     let config = serde_path_to_error::deserialize(Value::Table(table))
         .map_err(|error| wrong(error.path().to_string(), error.inner().message(), &origins))?;
-    Ok((config, unknown))
+    match contradiction(&config) {
+        Some((setting, fault)) => Err(wrong(setting.into(), fault, &origins)),
+        None => Ok((config, unknown)),
+    }
+}
+
+/// A setting that another one does not allow, and why.
+fn contradiction(config: &Config) -> Option<(&'static str, &'static str)> {
+    let timeout = config.database.statement_timeout;
+    if timeout.is_zero() || timeout >= config.server.execution_timeout {
+        return Some((
+            "database.statement_timeout",
+            "must be shorter than `server.execution_timeout`, and not 0",
+        ));
+    }
+    None
 }
 
 fn wrong(setting: String, fault: &str, origins: &HashMap<String, String>) -> ConfigError {

@@ -22,6 +22,8 @@ pub struct Settings {
     pub max_connections: u32,
     /// How long a request waits for a connection.
     pub acquire_timeout: Duration,
+    /// How long PostgreSQL may work on a statement.
+    pub statement_timeout: Duration,
     /// Whether pending migrations are applied; otherwise they are refused.
     pub migrate: bool,
 }
@@ -103,6 +105,7 @@ where
     };
     let tx = connection.begin_with_options(options).await?;
     if tx.get_database_backend() == DbBackend::Postgres {
+        tx.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
         tx.execute_unprepared("SELECT pg_advisory_xact_lock(hashtext('scrollback migrations'))").await?;
     }
     let tx = work(tx).await.context("cannot migrate the database")?;
@@ -127,12 +130,22 @@ fn common_options(settings: &Settings) -> ConnectOptions {
     options
 }
 
+/// PostgreSQL ends what takes too long by itself: a statement that is no longer waited for would go on,
+/// and a replica that froze or vanished would keep its locks.
 fn postgres_options(settings: &Settings) -> ConnectOptions {
+    let limits = [
+        ("statement_timeout", settings.statement_timeout.as_millis()),
+        ("idle_in_transaction_session_timeout", settings.statement_timeout.as_millis()),
+        ("tcp_keepalives_idle", 10),
+        ("tcp_keepalives_interval", 5),
+        ("tcp_keepalives_count", 3),
+    ];
     let mut options = common_options(settings);
     options
         .max_connections(settings.max_connections)
         .connect_timeout(settings.acquire_timeout)
-        .set_application_name("scrollback");
+        .set_application_name("scrollback")
+        .map_sqlx_postgres_opts(move |options| options.options(limits));
     options
 }
 

@@ -14,6 +14,7 @@ mod http;
 mod import;
 mod interruptions;
 mod messages;
+mod outages;
 mod ownership;
 mod paths;
 mod process;

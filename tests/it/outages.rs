@@ -1,0 +1,103 @@
+//! A database that is away, that hangs, and a disk that fails: what callers are told meanwhile, and
+//! that all goes on by itself.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use sqlx::{Connection, Executor, PgConnection};
+use tokio::time::timeout;
+
+use crate::harness::{APPEND, Client, Cluster, PATIENCE, Program, Running, Socket, shared_cluster};
+
+/// An answer that takes longer would be no answer: twice what a request waits for a connection.
+const PROMPTLY: Duration = Duration::from_secs(4);
+
+async fn status(client: &Client, path: &str) -> u16 {
+    let answer = client.request(Method::GET, path).send();
+    timeout(PROMPTLY, answer).await.expect("an answer in time").unwrap().status().as_u16()
+}
+
+/// What is told of a database that does not answer.
+async fn is_refused(client: &Client, query: &str, variables: Value) {
+    let answer = timeout(PROMPTLY, client.run(query, variables)).await.expect("an answer in time");
+    let error = &answer.body["errors"][0];
+    assert_eq!(error["message"], "the database is not available just now");
+    assert_eq!(error["extensions"], json!({ "code": "UNAVAILABLE", "retryable": true }), "{query}");
+}
+
+fn message(conversation: &str, content: &str) -> Value {
+    json!({ "input": { "conversationId": conversation, "role": "USER", "content": content } })
+}
+
+/// The contents of a conversation's messages.
+async fn contents(client: &Client, conversation: &str) -> Value {
+    let query = "query($id: ID!) { conversation(id: $id) { messages { nodes { content } } } }";
+    let data = client.data(query, json!({ "id": conversation })).await;
+    let nodes = data["conversation"]["messages"]["nodes"].as_array().unwrap();
+    nodes.iter().map(|node| node["content"].clone()).collect()
+}
+
+/// Waits until the server says that it can serve.
+async fn ready(server: &Running) {
+    let ada = server.client("ada");
+    let ready = async {
+        while status(&ada, "/readyz").await != 200 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, ready).await.expect("ready in time");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_database_is_away_callers_are_told_and_sockets_stay_open() {
+    let cluster = Cluster::start(&[]);
+    let program = Program::believing().with("SCROLLBACK_DATABASE_URL", cluster.create_database().await);
+    let server = program.serve(&[]).await;
+    let ada = server.client("ada");
+    let conversation = ada.new_conversation().await;
+    let mut socket = Socket::open(&server.url).await;
+    socket.introduce(ada.token()).await;
+    let follow = "subscription($id: ID!) { messageAdded(conversationId: $id) { node { content } } }";
+    socket.subscribe("s", follow, json!({ "id": conversation })).await;
+    socket.settle().await;
+    ada.append(&conversation, "before").await;
+    assert_eq!(socket.receive().await["payload"]["data"]["messageAdded"]["node"]["content"], "before");
+    cluster.crash();
+    is_refused(&ada, "{ conversations { nodes { id } } }", json!({})).await;
+    is_refused(&ada, APPEND, message(&conversation, "never")).await;
+    assert_eq!((status(&ada, "/livez").await, status(&ada, "/readyz").await), (200, 503));
+    socket.settle().await;
+    cluster.up();
+    ready(&server).await;
+    ada.retry(APPEND, message(&conversation, "after")).await;
+    assert_eq!(socket.receive().await["payload"]["data"]["messageAdded"]["node"]["content"], "after");
+    assert_eq!(contents(&ada, &conversation).await, json!(["before", "after"]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_statement_that_takes_too_long_is_ended() {
+    let database = shared_cluster().create_database().await;
+    let program = Program::believing()
+        .with("SCROLLBACK_DATABASE_URL", &database)
+        .with("SCROLLBACK_DATABASE_STATEMENT_TIMEOUT", "300ms");
+    let server = program.serve(&[]).await;
+    let ada = server.client("ada");
+    let conversation = ada.new_conversation().await;
+    let mut other = PgConnection::connect(&database).await.unwrap();
+    let mut lock = other.begin().await.unwrap();
+    lock.execute("LOCK TABLE message, conversation IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    // More than there are connections: none of them stays occupied.
+    for _ in 0..3 {
+        let appends = (0..20).map(|_| is_refused(&ada, APPEND, message(&conversation, "never")));
+        futures_util::future::join_all(appends).await;
+        is_refused(&ada, "{ conversations { nodes { id } } }", json!({})).await;
+    }
+    let waiting = "SELECT count(*) FROM pg_stat_activity \
+                   WHERE application_name = 'scrollback' AND datname = current_database() AND state <> 'idle'";
+    let left: i64 = sqlx::query_scalar(waiting).fetch_one(&mut *lock).await.unwrap();
+    assert_eq!(left, 0, "sessions that are not idle");
+    lock.rollback().await.unwrap();
+    ada.append(&conversation, "after").await;
+    assert_eq!(contents(&ada, &conversation).await, json!(["after"]));
+}
