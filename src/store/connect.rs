@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use migration::{MigrationStatus, Migrator, MigratorTrait};
-use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::{self, Connection};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
@@ -168,6 +169,7 @@ async fn open_sqlite(settings: &Settings) -> anyhow::Result<Connections> {
     };
     let mut writer = common_options(settings);
     writer.max_connections(1).map_sqlx_sqlite_opts(move |options| base(options).create_if_missing(true));
+    writer.map_sqlx_sqlite_pool_opts(|pool| pool.after_release(|connection, _| Box::pin(ended(connection))));
     keep_connections(&mut writer);
     let cannot_open = || format!("cannot open {}", file.display());
     let write = Database::connect(writer).await.with_context(cannot_open)?;
@@ -178,6 +180,16 @@ async fn open_sqlite(settings: &Settings) -> anyhow::Result<Connections> {
     keep_connections(&mut reader);
     let read = Database::connect(reader).await.with_context(cannot_open)?;
     Ok(Connections { read, write })
+}
+
+/// Whether a connection has no transaction left open. SQLite itself takes back a transaction that the disk
+/// refuses; the rollback that follows then fails, and sqlx goes on as if the connection were inside
+/// that transaction. What it would run there after another rollback would never be committed.
+/// <https://sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction>
+async fn ended(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // Answered after the rollback that may be on its way.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 /// A connection to a file does not go stale, and a fresh one has a cold cache.

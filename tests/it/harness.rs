@@ -4,6 +4,7 @@
 //! written once and run on both databases with [`on_each_database`].
 
 mod client;
+mod disk;
 mod events;
 mod nats;
 mod node;
@@ -24,6 +25,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 pub(crate) use client::{APPEND, Client};
+pub(crate) use disk::{Disk, DiskFault};
 pub(crate) use events::EventStream;
 pub(crate) use nats::Nats;
 pub(crate) use node::run_script;

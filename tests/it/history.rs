@@ -8,6 +8,7 @@
 //! has received exactly the log.
 
 mod deployment;
+mod disk;
 mod followers;
 mod load;
 mod log;

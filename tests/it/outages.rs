@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::time::timeout;
 
-use crate::harness::{APPEND, Client, Cluster, PATIENCE, Program, Running, Socket, shared_cluster};
+use crate::harness::{
+    APPEND, Client, Cluster, Disk, DiskFault, PATIENCE, Program, Running, Socket, shared_cluster,
+};
 
 /// An answer that takes longer would be no answer: twice what a request waits for a connection.
 const PROMPTLY: Duration = Duration::from_secs(4);
@@ -100,4 +102,37 @@ async fn a_statement_that_takes_too_long_is_ended() {
     lock.rollback().await.unwrap();
     ada.append(&conversation, "after").await;
     assert_eq!(contents(&ada, &conversation).await, json!(["after"]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_acknowledged_that_the_disk_did_not_take() {
+    for fault in [DiskFault::Full, DiskFault::Failing] {
+        let disk = Disk::new();
+        let program = disk
+            .environment()
+            .into_iter()
+            .fold(Program::believing(), |program, (name, value)| program.with(name, value));
+        let mut server = program.serve(&[]).await;
+        let mut ada = server.client("ada");
+        let conversation = ada.new_conversation().await;
+        ada.append(&conversation, "before").await;
+        disk.breaks(fault);
+        // The caller's own id: a retry finds out what became of it.
+        let id = "01890a5d-ac96-774b-bcce-b302099a8057";
+        let mut retried = message(&conversation, "retried");
+        retried["input"]["id"] = json!(id);
+        for _ in 0..5 {
+            is_refused(&ada, APPEND, retried.clone()).await;
+        }
+        assert_eq!(contents(&ada, &conversation).await, json!(["before"]), "{fault:?}: it can still be read");
+        disk.is_mended(fault);
+        for _ in 0..2 {
+            let message = ada.data(APPEND, retried.clone()).await["appendMessage"]["message"].clone();
+            assert_eq!((&message["id"], &message["position"]), (&json!(id), &json!(2)));
+        }
+        server.kill().await;
+        server = program.serve(&[]).await;
+        ada = server.client("ada");
+        assert_eq!(contents(&ada, &conversation).await, json!(["before", "retried"]), "{fault:?}");
+    }
 }

@@ -12,12 +12,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::{Connection, Executor, PgConnection};
 
+use super::Disk;
+
 /// A cluster in a temporary folder.
 pub(crate) struct Cluster {
     binaries: PathBuf,
     folder: PathBuf,
     port: u16,
     databases: AtomicU32,
+    environment: Vec<(&'static str, String)>,
     /// Takes the cluster down when its standard input closes: however the tests end, that happens.
     watchdog: Child,
 }
@@ -31,6 +34,15 @@ pub(crate) fn shared_cluster() -> &'static Cluster {
 impl Cluster {
     /// Makes a cluster and starts it with these settings.
     pub(crate) fn start(settings: &[&str]) -> Self {
+        Self::start_in(settings, Vec::new())
+    }
+
+    /// The same, with its files on this disk.
+    pub(crate) fn start_on(disk: &Disk) -> Self {
+        Self::start_in(&[], disk.environment().into())
+    }
+
+    fn start_in(settings: &[&str], environment: Vec<(&'static str, String)>) -> Self {
         let binaries = binaries();
         let folder = tempfile::Builder::new().prefix("scrollback-pg-").tempdir().unwrap().keep();
         if let Some((uid, gid)) = unprivileged() {
@@ -68,14 +80,26 @@ impl Cluster {
             .process_group(0)
             .spawn()
             .unwrap();
-        let cluster = Self { binaries, folder, port, databases: AtomicU32::new(0), watchdog };
+        let cluster = Self { binaries, folder, port, databases: AtomicU32::new(0), environment, watchdog };
         cluster.up();
         cluster
     }
 
     /// Starts the server and waits until it takes connections.
     pub(crate) fn up(&self) {
-        run(self.pg_ctl("start").args(["--wait", "--silent"]).arg("--log").arg(self.folder.join("log")));
+        let mut start = self.pg_ctl("start");
+        start.args(["--wait", "--silent"]).arg("--log").arg(self.folder.join("log"));
+        run(start.envs(self.environment.iter().cloned()));
+    }
+
+    /// Whether the server takes connections.
+    pub(crate) async fn answers(&self) -> bool {
+        PgConnection::connect(&self.url("postgres")).await.is_ok()
+    }
+
+    /// Whether the server runs, if only to recover.
+    pub(crate) fn is_up(&self) -> bool {
+        self.pg_ctl("status").stdout(Stdio::null()).status().unwrap().success()
     }
 
     /// Stops the server at once, as a crash would.

@@ -4,6 +4,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use rand::RngExt;
+use serde_json::json;
 use sqlx::{Connection, Executor, PgConnection};
 
 use super::proxy::Proxy;
@@ -26,7 +27,7 @@ pub(super) struct Deployment {
 impl Deployment {
     pub(super) async fn start(engine: Engine, replicas: usize, settings: &[(&'static str, &str)]) -> Self {
         match engine {
-            Engine::Sqlite => Self::run(vec![Program::over(Engine::Sqlite).await], None).await,
+            Engine::Sqlite => Self::run(vec![told(Program::over(engine).await, settings)], None).await,
             Engine::Postgres => {
                 Self::over(shared_cluster().create_database().await, replicas, settings).await
             }
@@ -37,11 +38,7 @@ impl Deployment {
     pub(super) async fn over(database: String, replicas: usize, settings: &[(&'static str, &str)]) -> Self {
         let mut programs = Vec::new();
         for _ in 0..replicas {
-            let mut program = Program::believing().with("SCROLLBACK_DATABASE_URL", &database);
-            for (name, value) in settings {
-                program = program.with(name, *value);
-            }
-            programs.push(program);
+            programs.push(told(Program::believing().with("SCROLLBACK_DATABASE_URL", &database), settings));
         }
         Self::run(programs, Some(database)).await
     }
@@ -77,10 +74,21 @@ impl Deployment {
         admin.execute(end).await.unwrap();
     }
 
+    /// Waits until a write is refused. It is another user's: what is checked does not see it.
+    pub(super) async fn refused(&self) {
+        let bob = Client::new(&address(&self.front), Some(token("bob", Duration::from_secs(600))));
+        let query = "mutation { createConversation(input: {}) { conversation { id } } }";
+        while bob.attempt(query, json!({})).await.is_some() {}
+    }
+
     /// A client of some replica.
     pub(super) fn client(&self) -> Client {
         client(&self.front)
     }
+}
+
+fn told(program: Program, settings: &[(&'static str, &str)]) -> Program {
+    settings.iter().fold(program, |program, (name, value)| program.with(name, *value))
 }
 
 /// A client of some replica.
