@@ -52,6 +52,19 @@ fn later_sources_win() {
 }
 
 #[test]
+fn a_statement_may_not_outlive_its_operation() {
+    let rule = "must be shorter than `server.execution_timeout`, and not 0";
+    for environment in [
+        [("SCROLLBACK_DATABASE_STATEMENT_TIMEOUT", "10s")],
+        [("SCROLLBACK_DATABASE_STATEMENT_TIMEOUT", "0s")],
+        [("SCROLLBACK_SERVER_EXECUTION_TIMEOUT", "5s")],
+    ] {
+        let refused = load_with(None, &environment, &[]).unwrap_err();
+        assert!(refused.contains("`database.statement_timeout`") && refused.contains(rule), "{refused}");
+    }
+}
+
+#[test]
 fn a_wrong_value_is_refused_by_name_and_origin() {
     let error = |environment: &[(&str, &str)]| load_with(None, environment, &[]).unwrap_err();
     let listen = error(&[("SCROLLBACK_SERVER_LISTEN", "here")]);

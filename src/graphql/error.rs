@@ -64,6 +64,13 @@ impl Code {
     }
 }
 
+impl Code {
+    /// Whether the same request may succeed later.
+    fn is_retryable(self) -> bool {
+        matches!(self, Self::SlowConsumer | Self::Unavailable)
+    }
+}
+
 /// A response that is one error: for what fails before anything is executed.
 pub fn error_response(code: Code, message: impl Into<String>) -> Response {
     let mut error = ServerError::new(message, None);
@@ -119,7 +126,6 @@ fn complete_one(error: &mut ServerError, request: RequestId) {
             FollowError::Behind { cursor } => {
                 set_code(error, Code::SlowConsumer);
                 extend(error, "cursor", Value::from(cursor.as_str()));
-                extend(error, "retryable", Value::from(true));
             }
         }
     } else if let Some(failure) = source.and_then(|source| source.downcast_ref::<store::Error>()) {
@@ -151,7 +157,6 @@ fn complete_store(error: &mut ServerError, failure: &store::Error, request: Requ
         store::Error::Unavailable(cause) => {
             tracing::warn!(%request, %cause, "the database is not available");
             set_code(error, Code::Unavailable);
-            extend(error, "retryable", Value::from(true));
         }
         store::Error::Internal(cause) => {
             tracing::error!(%request, %cause, "an operation failed");
@@ -170,6 +175,9 @@ fn code_without_source(error: &ServerError) -> Code {
 
 fn set_code(error: &mut ServerError, code: Code) {
     extend(error, "code", Value::from(code.as_str()));
+    if code.is_retryable() {
+        extend(error, "retryable", Value::from(true));
+    }
 }
 
 fn extend(error: &mut ServerError, name: &str, value: Value) {
