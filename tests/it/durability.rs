@@ -45,8 +45,17 @@ async fn contents(client: &Client, conversation: &str) -> Vec<String> {
     }
 }
 
-/// Kills the server in the middle of many appends, again and again, right after an acknowledgement.
-async fn nothing_acknowledged_is_lost_in_a_kill(engine: Engine) {
+/// How a server is made to end.
+#[derive(Clone, Copy)]
+enum End {
+    /// `kill -9`.
+    Killed,
+    /// SIGTERM, as a service manager sends it.
+    Terminated,
+}
+
+/// Ends the server in the middle of many appends, again and again, right after an acknowledgement.
+async fn nothing_acknowledged_is_lost(engine: Engine, end: End) {
     let program = Program::over(engine).await;
     let mut server = program.serve(&[]).await;
     let conversation = server.client("ada").new_conversation().await;
@@ -73,7 +82,15 @@ async fn nothing_acknowledged_is_lost_in_a_kill(engine: Engine) {
             let next = tokio::time::timeout(PATIENCE, acknowledgements.recv()).await;
             acknowledged.extend(next.expect("an acknowledgement in time"));
         }
-        server.kill().await;
+        match end {
+            End::Killed => server.kill().await,
+            End::Terminated => {
+                server.terminate().await;
+                let (status, log) = server.ended().await;
+                assert_eq!(status.code(), Some(0), "{log}");
+                assert!(!log.contains("still"), "what was running came to its end: {log}");
+            }
+        }
         for writer in writers {
             unanswered.push(writer.await.unwrap());
         }
@@ -95,12 +112,22 @@ async fn nothing_acknowledged_is_lost_in_a_kill(engine: Engine) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_in_a_kill_on_sqlite() {
-    nothing_acknowledged_is_lost_in_a_kill(Engine::Sqlite).await;
+    nothing_acknowledged_is_lost(Engine::Sqlite, End::Killed).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_in_a_kill_on_postgres() {
-    nothing_acknowledged_is_lost_in_a_kill(Engine::Postgres).await;
+    nothing_acknowledged_is_lost(Engine::Postgres, End::Killed).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_in_a_shutdown_on_sqlite() {
+    nothing_acknowledged_is_lost(Engine::Sqlite, End::Terminated).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_in_a_shutdown_on_postgres() {
+    nothing_acknowledged_is_lost(Engine::Postgres, End::Terminated).await;
 }
 
 /// Reads the head of a response.
