@@ -132,21 +132,27 @@ fn common_options(settings: &Settings) -> ConnectOptions {
 }
 
 /// PostgreSQL ends what takes too long by itself: a statement that is no longer waited for would go on,
-/// and a replica that froze or vanished would keep its locks.
+/// and a replica that froze or vanished would keep its locks. Nobody needs its notices. Poolers refuse
+/// these at the start of a session, so they are set in it.
+const LIMIT_SESSION: &str = "SELECT set_config('statement_timeout', $1, false), \
+     set_config('idle_in_transaction_session_timeout', $1, false), \
+     set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '5', false), \
+     set_config('tcp_keepalives_count', '3', false), set_config('client_min_messages', 'warning', false)";
+
 fn postgres_options(settings: &Settings) -> ConnectOptions {
-    let limits = [
-        ("statement_timeout", settings.statement_timeout.as_millis()),
-        ("idle_in_transaction_session_timeout", settings.statement_timeout.as_millis()),
-        ("tcp_keepalives_idle", 10),
-        ("tcp_keepalives_interval", 5),
-        ("tcp_keepalives_count", 3),
-    ];
+    let timeout = settings.statement_timeout.as_millis().to_string();
     let mut options = common_options(settings);
     options
         .max_connections(settings.max_connections)
         .connect_timeout(settings.acquire_timeout)
         .set_application_name("scrollback")
-        .map_sqlx_postgres_opts(move |options| options.options(limits));
+        .map_sqlx_postgres_pool_opts(move |pool| {
+            let timeout = timeout.clone();
+            pool.after_connect(move |connection, _| {
+                let limit = sqlx::query(LIMIT_SESSION).bind(timeout.clone());
+                Box::pin(async move { limit.execute(connection).await.map(drop) })
+            })
+        });
     options
 }
 
