@@ -113,7 +113,8 @@ fn generated(folder: &Path, bundled: bool) -> io::Result<String> {
         let page = asset(folder, "dist/index.html", HTML)?;
         let script = asset(folder, "dist/main.js", "text/javascript; charset=utf-8")?;
         let style = asset(folder, "dist/main.css", "text/css; charset=utf-8")?;
-        format!("Some(Bundle {{ page: {page}, script: {script}, style: {style} }})")
+        let licenses = asset(folder, "dist/licenses.txt", "text/plain; charset=utf-8")?;
+        format!("Some(Bundle {{ page: {page}, script: {script}, style: {style}, licenses: {licenses} }})")
     } else {
         "None".to_owned()
     };

@@ -30,6 +30,8 @@ struct Bundle {
     page: Asset,
     script: Asset,
     style: Asset,
+    /// Of the packages in the script and the style.
+    licenses: Asset,
 }
 
 /// A file, as it is and compressed.
@@ -59,9 +61,10 @@ fn routes<S: Clone + Send + Sync + 'static>(bundle: Option<Bundle>) -> Router<S>
     let router = Router::new().route("/", serve(page)).route("/graphiql", serve(page));
     match bundle {
         None => router,
-        Some(Bundle { script, style, .. }) => {
-            router.route("/graphiql/main.js", serve(script)).route("/graphiql/main.css", serve(style))
-        }
+        Some(Bundle { script, style, licenses, .. }) => router
+            .route("/graphiql/main.js", serve(script))
+            .route("/graphiql/main.css", serve(style))
+            .route("/graphiql/licenses.txt", serve(licenses)),
     }
 }
 

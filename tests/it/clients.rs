@@ -44,5 +44,8 @@ async fn graphiql_works_in_a_browser(app: TestApp) {
     assert!(Path::new(&chromium).exists(), "{chromium} is missing: `tests/run` installs it");
     let script = reqwest::get(format!("{}/graphiql/main.js", app.url)).await.unwrap();
     assert_eq!(script.status(), 200, "built without GraphiQL: see the build's warning, then touch build.rs");
+    let licenses = reqwest::get(format!("{}/graphiql/licenses.txt", app.url)).await.unwrap();
+    let licenses = licenses.text().await.unwrap();
+    assert!(licenses.contains("\nreact-dom ") && licenses.contains("Permission is hereby granted"));
     run_script(&app, "graphiql.mjs").await;
 }

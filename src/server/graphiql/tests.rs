@@ -85,8 +85,8 @@ async fn without_a_bundle_there_is_a_page_that_says_how_to_get_it() {
 
 #[tokio::test]
 async fn with_a_bundle_the_page_and_what_it_loads_are_there() {
-    let origin = listen(Some(Bundle { page: FALLBACK, script: FILE, style: FILE })).await;
-    for path in ["/", "/graphiql", "/graphiql/main.js", "/graphiql/main.css"] {
+    let origin = listen(Some(Bundle { page: FALLBACK, script: FILE, style: FILE, licenses: FILE })).await;
+    for path in ["/", "/graphiql", "/graphiql/main.js", "/graphiql/main.css", "/graphiql/licenses.txt"] {
         let response = reqwest::get(format!("{origin}{path}")).await.unwrap();
         assert_eq!(response.status(), StatusCode::OK, "{path}");
     }
