@@ -51,17 +51,22 @@ impl Client {
         Answer { status: response.status(), body: response.json().await.unwrap() }
     }
 
-    /// Runs an operation where the server may be away: `None` when it is not known whether it was
-    /// run. Any other failure is one of the test.
-    pub(crate) async fn attempt(&self, query: &str, variables: Value) -> Option<Value> {
+    /// Runs an operation where the server may be away: its data or its error, `None` when it is not known
+    /// whether it was run.
+    pub(crate) async fn outcome(&self, query: &str, variables: Value) -> Option<Result<Value, Value>> {
         let body = json!({ "query": query, "variables": variables });
         let request = self.request(Method::POST, "/graphql").timeout(Duration::from_secs(10)).json(&body);
         let answer: Value = request.send().await.ok()?.json().await.ok()?;
         match answer["errors"].get(0) {
-            None => Some(answer["data"].clone()),
+            None => Some(Ok(answer["data"].clone())),
             Some(error) if error["extensions"]["retryable"] == true => None,
-            Some(error) => panic!("{error}"),
+            Some(error) => Some(Err(error.clone())),
         }
+    }
+
+    /// The same where any other failure is one of the test.
+    pub(crate) async fn attempt(&self, query: &str, variables: Value) -> Option<Value> {
+        Some(self.outcome(query, variables).await?.unwrap_or_else(|error| panic!("{error}")))
     }
 
     /// Runs an operation that may fail: its data, if it did not.

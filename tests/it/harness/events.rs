@@ -18,7 +18,7 @@ pub(crate) struct SentEvent {
 /// A response that goes on.
 pub(crate) struct EventStream {
     bytes: futures_util::stream::BoxStream<'static, reqwest::Result<Vec<u8>>>,
-    unread: String,
+    unread: Vec<u8>,
 }
 
 impl EventStream {
@@ -43,23 +43,21 @@ impl EventStream {
         let response = request.send().await?.error_for_status()?;
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         let bytes = response.bytes_stream().map(|chunk| chunk.map(|bytes| bytes.to_vec())).boxed();
-        Ok(Self { bytes, unread: String::new() })
+        Ok(Self { bytes, unread: Vec::new() })
     }
 
     /// The next event; `None` when the stream has ended, however that was.
     pub(crate) async fn next(&mut self) -> Option<SentEvent> {
         loop {
-            if let Some((block, rest)) = self.unread.split_once("\n\n") {
-                let event = parse(block);
-                self.unread = rest.to_owned();
-                match event {
+            if let Some(end) = self.unread.windows(2).position(|two| two == b"\n\n") {
+                let block: Vec<u8> = self.unread.drain(..end + 2).collect();
+                match parse(str::from_utf8(&block[..end]).unwrap()) {
                     Some(event) => return Some(event),
                     None => continue,
                 }
             }
             let chunk = timeout(PATIENCE, self.bytes.next()).await.expect("an event in time")?.ok()?;
-            // Events are cut anywhere, but the tests' texts are ASCII.
-            self.unread.push_str(&String::from_utf8(chunk).unwrap());
+            self.unread.extend(chunk);
         }
     }
 }
