@@ -1,18 +1,22 @@
 //! Histories under faults, recorded and checked.
 //!
 //! Eight writers append to 25 conversations, half of it to one, each message with an id of its own,
-//! retrying until it is acknowledged. Followers of single conversations and of the whole account, over
-//! WebSocket and SSE, drop and resume at random with their cursor. A reader reads whole conversations
-//! now and then. Meanwhile things break. At the end every acknowledged message is there, once, at the
-//! place that was acknowledged, in an order that agrees with the acknowledgements; and every follower
-//! has received exactly the log.
+//! retrying until it is acknowledged. Four assistants stream answers in between: some they finish, some
+//! they are asked to stop, some they leave in the middle. Followers of single conversations, of the whole
+//! account and of every answer's text, over WebSocket and SSE, drop and resume at random with their
+//! cursor. A reader reads whole conversations now and then. Meanwhile things break. At the end every
+//! acknowledged message and piece of text is there, once, at the place that was acknowledged, in an order
+//! that agrees with the acknowledgements; every follower has received exactly the log, or the text; and
+//! no read has lacked what was acknowledged before it.
 
+mod assistants;
 mod deployment;
 mod disk;
 mod followers;
 mod load;
 mod log;
 mod proxy;
+mod texts;
 
 use crate::harness::{Cluster, Engine, Nats};
 use deployment::Deployment;

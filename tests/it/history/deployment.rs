@@ -45,6 +45,9 @@ impl Deployment {
 
     async fn run(programs: Vec<Program>, database: Option<String>) -> Self {
         let mut running = Vec::new();
+        // Answers whose writers are gone end while somebody waits for it.
+        let alike = programs.into_iter().map(|program| program.with("SCROLLBACK_FEED_LEASE", "3s"));
+        let programs: Vec<_> = alike.collect();
         for program in &programs {
             running.push(Some(program.serve(&[]).await));
         }

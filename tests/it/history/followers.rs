@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::deployment::{Addresses, address, client};
 use super::log::{Entry, entry};
+use super::texts::Heard;
 use crate::harness::{EventStream, Socket};
 
 /// How much there is in the end.
@@ -16,16 +17,22 @@ use crate::harness::{EventStream, Socket};
 pub(super) struct Ended {
     /// Messages of each conversation.
     pub(super) lengths: BTreeMap<String, usize>,
-    /// Messages that were appended to all of them.
-    pub(super) total: usize,
+    /// Messages that were appended to all of them, and answers that ended.
+    pub(super) changes: usize,
 }
 
 const MESSAGES: &str = "subscription($id: ID!, $after: String) {
-  messageAdded(conversationId: $id, after: $after) { cursor node { id position content } }
+  messageAdded(conversationId: $id, after: $after) { cursor node { id position content status } }
 }";
 
 const CHANGES: &str = "subscription($after: String) {
-  changes(after: $after) { __typename cursor conversationId ... on MessageAdded { messageId } }
+  changes(after: $after) {
+    __typename cursor conversationId ... on MessageAdded { messageId } ... on MessageUpdated { messageId }
+  }
+}";
+
+const TEXT: &str = "subscription($id: ID!, $offset: Int) {
+  messageText(messageId: $id, offset: $offset) { offset text status }
 }";
 
 const BACKOFF: Duration = Duration::from_millis(20);
@@ -79,31 +86,35 @@ impl Stream {
 /// What a follower keeps of what it is told.
 trait Kept {
     const QUERY: &'static str;
+    /// Events after which it drops at the latest.
+    const PATIENCE: usize;
     fn variables(&self) -> Value;
     /// Takes an event's data.
     fn take(&mut self, data: &Value);
-    fn is_complete(&self, ended: &Ended) -> bool;
+    /// Whether it has everything. There is nothing to compare with before everything is written.
+    fn is_complete(&self, ended: Option<&Ended>) -> bool;
 }
 
 /// Follows until it has everything.
-async fn follow(
+async fn follow<K: Kept>(
     front: Addresses,
     over_socket: bool,
     mut ending: watch::Receiver<Option<Ended>>,
-    kept: &mut impl Kept,
+    kept: &mut K,
 ) {
     loop {
-        let Some(mut stream) = Stream::open(&front, over_socket, kept_query(kept), kept.variables()).await
-        else {
+        let Some(mut stream) = Stream::open(&front, over_socket, K::QUERY, kept.variables()).await else {
             tokio::time::sleep(BACKOFF).await;
             continue;
         };
         // Some drop soon, some stay for long.
-        let patience = rand::rng().random_range(1..120);
+        let patience = rand::rng().random_range(1..K::PATIENCE);
         for _ in 0..patience {
             let data = tokio::select! {
+                // What is complete is not asked for more.
+                biased;
+                _ = ending.wait_for(|ended| kept.is_complete(ended.as_ref())) => return,
                 data = stream.next() => data,
-                _ = ending.wait_for(|ended| ended.as_ref().is_some_and(|ended| kept.is_complete(ended))) => return,
             };
             match data {
                 Some(Value::Null) => {}
@@ -114,10 +125,6 @@ async fn follow(
     }
 }
 
-fn kept_query<K: Kept>(_: &K) -> &'static str {
-    K::QUERY
-}
-
 struct Conversation {
     id: String,
     cursor: Value,
@@ -126,6 +133,7 @@ struct Conversation {
 
 impl Kept for Conversation {
     const QUERY: &'static str = MESSAGES;
+    const PATIENCE: usize = 120;
 
     fn variables(&self) -> Value {
         json!({ "id": self.id, "after": self.cursor })
@@ -140,8 +148,8 @@ impl Kept for Conversation {
         self.entries.push(entry);
     }
 
-    fn is_complete(&self, ended: &Ended) -> bool {
-        self.entries.len() + 1 == ended.lengths[&self.id]
+    fn is_complete(&self, ended: Option<&Ended>) -> bool {
+        ended.is_some_and(|ended| self.entries.len() + 1 == ended.lengths[&self.id])
     }
 }
 
@@ -160,14 +168,24 @@ pub(super) async fn follow_conversation(
     kept.entries
 }
 
+/// What an account's feed told.
+#[derive(Default)]
+pub(super) struct Told {
+    /// Messages that were added, each with its conversation.
+    pub(super) added: Vec<(String, String)>,
+    /// Messages that were updated since.
+    pub(super) updated: BTreeSet<String>,
+}
+
 struct Account {
     cursor: Value,
     seen: BTreeSet<String>,
-    messages: Vec<(String, String)>,
+    told: Told,
 }
 
 impl Kept for Account {
     const QUERY: &'static str = CHANGES;
+    const PATIENCE: usize = 120;
 
     fn variables(&self) -> Value {
         json!({ "after": self.cursor })
@@ -175,26 +193,73 @@ impl Kept for Account {
 
     fn take(&mut self, data: &Value) {
         let change = &data["changes"];
-        assert_eq!(change["__typename"], "MessageAdded", "nothing else changes");
         let text = |name: &str| change[name].as_str().unwrap().to_owned();
-        assert!(self.seen.insert(text("messageId")), "told twice: {change}");
+        let message = text("messageId");
+        match change["__typename"].as_str() {
+            Some("MessageAdded") => {
+                assert!(self.seen.insert(message.clone()), "told twice: {change}");
+                self.told.added.push((text("conversationId"), message));
+            }
+            Some("MessageUpdated") => {
+                assert!(self.seen.contains(&message), "updated before it was added: {change}");
+                assert!(self.told.updated.insert(message), "an answer ends once: {change}");
+            }
+            _ => panic!("nothing else changes: {change}"),
+        }
         self.cursor = change["cursor"].clone();
-        self.messages.push((text("conversationId"), text("messageId")));
     }
 
-    fn is_complete(&self, ended: &Ended) -> bool {
-        self.messages.len() == ended.total
+    fn is_complete(&self, ended: Option<&Ended>) -> bool {
+        ended.is_some_and(|ended| self.told.added.len() + self.told.updated.len() == ended.changes)
     }
 }
 
-/// Every message of the account after a cursor: its conversation and its id.
+/// Everything that changed for the account after a cursor.
 pub(super) async fn follow_account(
     front: Addresses,
     cursor: Value,
     over_socket: bool,
     ending: watch::Receiver<Option<Ended>>,
-) -> Vec<(String, String)> {
-    let mut kept = Account { cursor, seen: BTreeSet::new(), messages: Vec::new() };
+) -> Told {
+    let mut kept = Account { cursor, seen: BTreeSet::new(), told: Told::default() };
     follow(front, over_socket, ending, &mut kept).await;
-    kept.messages
+    kept.told
+}
+
+struct Text {
+    id: String,
+    heard: Heard,
+}
+
+impl Kept for Text {
+    const QUERY: &'static str = TEXT;
+    const PATIENCE: usize = 12;
+
+    fn variables(&self) -> Value {
+        json!({ "id": self.id, "offset": self.heard.length() })
+    }
+
+    fn take(&mut self, data: &Value) {
+        let chunk = &data["messageText"];
+        let offset = usize::try_from(chunk["offset"].as_u64().unwrap()).unwrap();
+        self.heard.pieces.push((offset, chunk["text"].as_str().unwrap().to_owned()));
+        let status = chunk["status"].as_str().unwrap();
+        self.heard.ended = (status != "STREAMING").then(|| status.to_owned());
+    }
+
+    fn is_complete(&self, _: Option<&Ended>) -> bool {
+        self.heard.ended.is_some()
+    }
+}
+
+/// The text of an answer until it ends.
+pub(super) async fn follow_text(
+    front: Addresses,
+    id: String,
+    over_socket: bool,
+    ending: watch::Receiver<Option<Ended>>,
+) -> Heard {
+    let mut kept = Text { id, heard: Heard::default() };
+    follow(front, over_socket, ending, &mut kept).await;
+    kept.heard
 }

@@ -1,5 +1,6 @@
-//! Writers, followers and a reader, all at once.
+//! Writers, assistants, followers and a reader, all at once.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -9,12 +10,15 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::assistants::{ANSWERS, Streamed, assist};
 use super::deployment::{Addresses, Deployment, client};
-use super::followers::{Ended, follow_account, follow_conversation};
-use super::log::{self, Acknowledged, Entry, Log};
+use super::followers::{Ended, Told, follow_account, follow_conversation};
+use super::log::{self, Acknowledged, Entry, Log, Reading};
+use super::texts::{self, Answer, Heard, Seen};
 use crate::harness::APPEND;
 
 const WRITERS: usize = 8;
+const ASSISTANTS: usize = 4;
 const CONVERSATIONS: usize = 25;
 const APPENDS_PER_WRITER: usize = 100;
 
@@ -22,7 +26,7 @@ const APPENDS_PER_WRITER: usize = 100;
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// How long a client waits before it tries again.
-const BACKOFF: Duration = Duration::from_millis(20);
+pub(super) const BACKOFF: Duration = Duration::from_millis(20);
 
 type Acknowledgements = Arc<Mutex<Vec<Acknowledged>>>;
 
@@ -32,9 +36,10 @@ pub(super) struct Load {
     acknowledgements: Acknowledgements,
     progress: watch::Receiver<usize>,
     writers: Vec<JoinHandle<()>>,
-    reader: JoinHandle<usize>,
+    assistants: Vec<JoinHandle<Vec<Streamed>>>,
+    reader: JoinHandle<Vec<Reading>>,
     followers: Vec<(String, JoinHandle<Vec<Entry>>)>,
-    account_followers: Vec<JoinHandle<Vec<(String, String)>>>,
+    account_followers: Vec<JoinHandle<Told>>,
     ended: watch::Sender<Option<Ended>>,
 }
 
@@ -67,12 +72,16 @@ impl Load {
             tokio::spawn(writing)
         });
         let writers = writers.collect();
+        let assistants = (0..ASSISTANTS)
+            .map(|number| tokio::spawn(assist(number, front.clone(), conversations.clone(), ending.clone())));
+        let assistants = assistants.collect();
         let reader = tokio::spawn(read(front.clone(), conversations.clone(), progress.clone()));
         Self {
             conversations,
             acknowledgements,
             progress,
             writers,
+            assistants,
             reader,
             followers,
             account_followers: account_followers.into(),
@@ -92,8 +101,10 @@ impl Load {
         for writer in self.writers {
             timeout(LIMIT, writer).await.expect("writers in time").unwrap();
         }
-        let reads = timeout(LIMIT, self.reader).await.expect("the reader in time").unwrap();
-        assert!(reads > 0);
+        let (answers, appended) = told(self.assistants).await;
+        assert_eq!(answers.len(), ASSISTANTS * ANSWERS);
+        let readings = timeout(LIMIT, self.reader).await.expect("the reader in time").unwrap();
+        assert!(!readings.is_empty());
         let mut log = Log::new();
         for conversation in &self.conversations {
             let entries = loop {
@@ -104,23 +115,61 @@ impl Load {
             };
             log.insert(conversation.clone(), entries);
         }
-        log::check(&log, &self.acknowledgements.lock().unwrap());
+        log::check(&log, &[self.acknowledgements.lock().unwrap().clone(), appended].concat());
+        for Reading { conversation, entries, .. } in &readings {
+            assert!(entries.iter().zip(&log[conversation]).all(|(seen, stored)| seen.became(stored)));
+        }
+        check_texts(&answers, &log, &readings);
         let lengths = log.iter().map(|(id, entries)| (id.clone(), entries.len())).collect();
-        let total = log.values().map(|entries| entries.len() - 1).sum();
-        self.ended.send_replace(Some(Ended { lengths, total }));
+        let added: usize = log.values().map(|entries| entries.len() - 1).sum();
+        self.ended.send_replace(Some(Ended { lengths, changes: added + answers.len() }));
         for (conversation, follower) in self.followers {
             let received = timeout(LIMIT, follower).await.expect("followers in time").unwrap();
-            assert_eq!(received, log[&conversation][1..], "a follower's list is the log after its cursor");
+            let stored = &log[&conversation][1..];
+            assert_eq!(received.len(), stored.len());
+            let same = |(seen, stored): (&Entry, &Entry)| seen.became(stored);
+            assert!(received.iter().zip(stored).all(same), "a follower's list is the log after its cursor");
         }
         for follower in self.account_followers {
-            let received = timeout(LIMIT, follower).await.expect("account followers in time").unwrap();
-            assert_eq!(received.len(), total);
+            let told = timeout(LIMIT, follower).await.expect("account followers in time").unwrap();
+            assert_eq!(told.added.len(), added);
+            assert!(told.updated.iter().eq(answers.keys()), "answers end, and nothing else does");
             for (conversation, entries) in &log {
-                let told = received.iter().filter(|(of, _)| of == conversation).map(|(_, id)| id);
+                let told = told.added.iter().filter(|(of, _)| of == conversation).map(|(_, id)| id);
                 let stored = entries[1..].iter().map(|entry| &entry.id);
                 assert!(told.eq(stored), "the account's feed tells a conversation's messages in their order");
             }
         }
+    }
+}
+
+/// What was streamed and what was heard of it, by message, once all of it has ended; and where these
+/// messages were appended.
+async fn told(
+    assistants: Vec<JoinHandle<Vec<Streamed>>>,
+) -> (BTreeMap<String, (Answer, Vec<Heard>)>, Vec<Acknowledged>) {
+    let (mut answers, mut appended) = (BTreeMap::new(), Vec::new());
+    for assistant in assistants {
+        for streamed in timeout(LIMIT, assistant).await.expect("assistants in time").unwrap() {
+            let mut heard = Vec::new();
+            for follower in streamed.followers {
+                heard.push(timeout(LIMIT, follower).await.expect("an end of every text in time").unwrap());
+            }
+            answers.insert(streamed.answer.id.clone(), (streamed.answer, heard));
+            appended.push(streamed.appended);
+        }
+    }
+    (answers, appended)
+}
+
+fn check_texts(answers: &BTreeMap<String, (Answer, Vec<Heard>)>, log: &Log, readings: &[Reading]) {
+    for (id, (answer, heard)) in answers {
+        let read = readings.iter().flat_map(|reading| {
+            let entries = reading.entries.iter().filter(|entry| entry.id == *id);
+            entries.map(|entry| Seen { began: reading.began, text: entry.content.clone() })
+        });
+        let stored = log.values().flatten().find(|entry| entry.id == *id).expect("an answer");
+        texts::check(answer, stored, heard, &read.collect::<Vec<_>>()).unwrap();
     }
 }
 
@@ -157,7 +206,7 @@ async fn write(
         acknowledgements.lock().unwrap().push(Acknowledged {
             conversation,
             id,
-            content,
+            content: Some(content),
             position,
             sent,
             acknowledged,
@@ -166,17 +215,22 @@ async fn write(
     }
 }
 
-/// Reads whole conversations until everything is written. Gives how many it read.
-async fn read(front: Addresses, conversations: Vec<String>, progress: watch::Receiver<usize>) -> usize {
-    let mut reads = 0;
+/// Reads whole conversations until everything is written. Gives what it read.
+async fn read(
+    front: Addresses,
+    conversations: Vec<String>,
+    progress: watch::Receiver<usize>,
+) -> Vec<Reading> {
+    let mut readings = Vec::new();
     loop {
         let over = *progress.borrow() == WRITERS * APPENDS_PER_WRITER;
-        let at = rand::rng().random_range(0..conversations.len());
-        if log::read(&client(&front), &conversations[at]).await.is_some() {
-            reads += 1;
+        let conversation = conversations[rand::rng().random_range(0..conversations.len())].clone();
+        let began = Instant::now();
+        if let Some(entries) = log::read(&client(&front), &conversation).await {
+            readings.push(Reading { conversation, began, entries });
         }
         if over {
-            return reads;
+            return readings;
         }
         tokio::time::sleep(BACKOFF * 5).await;
     }

@@ -12,7 +12,8 @@ use crate::harness::Client;
 pub(super) struct Acknowledged {
     pub(super) conversation: String,
     pub(super) id: String,
-    pub(super) content: String,
+    /// `None` for an answer that is streamed.
+    pub(super) content: Option<String>,
     pub(super) position: i64,
     pub(super) sent: Instant,
     pub(super) acknowledged: Instant,
@@ -24,18 +25,36 @@ pub(super) struct Entry {
     pub(super) position: i64,
     pub(super) id: String,
     pub(super) content: String,
+    pub(super) status: String,
+}
+
+impl Entry {
+    /// Whether it can have been read of what is stored in the end.
+    pub(super) fn became(&self, stored: &Self) -> bool {
+        let grew = self.status == "STREAMING" && stored.content.starts_with(&self.content);
+        *self == *stored || (grew && (self.position, &self.id) == (stored.position, &stored.id))
+    }
+}
+
+/// A conversation as it was read once.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub(super) conversation: String,
+    pub(super) began: Instant,
+    pub(super) entries: Vec<Entry>,
 }
 
 pub(super) type Log = BTreeMap<String, Vec<Entry>>;
 
 pub(super) fn entry(node: &Value) -> Entry {
     let text = |name: &str| node[name].as_str().unwrap().to_owned();
-    Entry { position: node["position"].as_i64().unwrap(), id: text("id"), content: text("content") }
+    let position = node["position"].as_i64().unwrap();
+    Entry { position, id: text("id"), content: text("content"), status: text("status") }
 }
 
 const PAGE: &str = "query($id: ID!, $after: String) {
   conversation(id: $id) {
-    messages(first: 100, after: $after) { nodes { id position content } pageInfo { endCursor hasNextPage } }
+    messages(first: 100, after: $after) { nodes { id position content status } pageInfo { endCursor hasNextPage } }
   }
 }";
 
@@ -67,8 +86,10 @@ pub(super) fn check(log: &Log, acknowledged: &[Acknowledged]) {
     assert_eq!(ids.len(), acknowledged.len() + log.len(), "something is lost, or was never sent");
     for ack in acknowledged {
         let entry = &log[&ack.conversation][usize::try_from(ack.position).unwrap() - 1];
-        let expected = Entry { position: ack.position, id: ack.id.clone(), content: ack.content.clone() };
-        assert_eq!(*entry, expected);
+        assert_eq!((entry.position, &entry.id), (ack.position, &ack.id));
+        if let Some(content) = &ack.content {
+            assert_eq!((&entry.content, &*entry.status), (content, "COMPLETE"));
+        }
     }
     // What was acknowledged before something else was sent stands before it.
     for (conversation, entries) in log {

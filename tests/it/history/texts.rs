@@ -1,0 +1,191 @@
+//! Texts that were streamed: what their writers were told, what was heard and read of them, and whether
+//! all of this agrees.
+
+use std::time::Instant;
+
+use super::log::Entry;
+
+/// What the writer of an answer knows of it.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    pub(super) id: String,
+    /// The pieces that were acknowledged, joined.
+    pub(super) acknowledged: String,
+    /// When it was acknowledged to have so many code points.
+    pub(super) lengths: Vec<(Instant, usize)>,
+    /// A last piece of which nobody said whether it is there.
+    pub(super) unsure: String,
+    /// How its writer ended it; `None` when it went away or was given up.
+    pub(super) ended: Option<&'static str>,
+}
+
+/// What a follower was told of a text: pieces with their offsets, and how it ended.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Heard {
+    pub(super) pieces: Vec<(usize, String)>,
+    pub(super) ended: Option<String>,
+}
+
+impl Heard {
+    /// Where it goes on.
+    pub(super) fn length(&self) -> usize {
+        self.pieces.iter().map(|(_, text)| text.chars().count()).sum()
+    }
+}
+
+/// What was read of a text, and when the reading began.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    pub(super) began: Instant,
+    pub(super) text: String,
+}
+
+/// Whether an answer is stored as its writer was told, was told to its followers exactly, and was never
+/// read without what had been acknowledged.
+pub(super) fn check(answer: &Answer, stored: &Entry, heard: &[Heard], seen: &[Seen]) -> Result<(), String> {
+    let Entry { content, status, .. } = stored;
+    let whole = format!("{}{}", answer.acknowledged, answer.unsure);
+    if *content != answer.acknowledged && *content != whole {
+        return Err(format!("{content:?} is not what was acknowledged: {answer:?}"));
+    }
+    let ended = answer.ended.unwrap_or("INTERRUPTED");
+    if status != ended {
+        return Err(format!("it is {status} and should be {ended}"));
+    }
+    for heard in heard {
+        follows(heard, content, status)?;
+    }
+    for Seen { began, text } in seen {
+        if !content.starts_with(text) {
+            return Err(format!("{text:?} was read of {content:?}"));
+        }
+        let known = answer.lengths.iter().filter(|(at, _)| at < began).map(|(_, length)| *length).max();
+        if text.chars().count() < known.unwrap_or(0) {
+            return Err(format!("{text:?} was read after {known:?} code points were acknowledged"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a follower's pieces, joined, are a beginning of the text at any time and all of it at the end.
+fn follows(heard: &Heard, content: &str, status: &str) -> Result<(), String> {
+    let mut joined = String::new();
+    for (offset, text) in &heard.pieces {
+        if *offset != joined.chars().count() {
+            return Err(format!("a hole or a repeat at {offset}: {heard:?}"));
+        }
+        joined.push_str(text);
+        if !content.starts_with(&joined) {
+            return Err(format!("{joined:?} is not a beginning of {content:?}"));
+        }
+    }
+    if joined != content || heard.ended.as_deref() != Some(status) {
+        return Err(format!("it ended {status} with {content:?}, not as was told: {heard:?}"));
+    }
+    Ok(())
+}
+
+mod tests {
+    use std::slice::from_ref;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// An answer of two pieces and perhaps a third, with a follower and a read that are right.
+    struct Case {
+        answer: Answer,
+        stored: Entry,
+        heard: Heard,
+        seen: Seen,
+    }
+
+    impl Case {
+        fn right() -> Self {
+            let start = Instant::now();
+            let at = |second| start + Duration::from_secs(second);
+            let pieces = [(0, "é".to_owned()), (1, "👍!".to_owned()), (3, "?".to_owned())];
+            Self {
+                answer: Answer {
+                    id: "a".into(),
+                    acknowledged: "é👍!".into(),
+                    lengths: vec![(at(1), 1), (at(3), 3)],
+                    unsure: "?".into(),
+                    ended: None,
+                },
+                stored: Entry {
+                    position: 1,
+                    id: "a".into(),
+                    content: "é👍!?".into(),
+                    status: "INTERRUPTED".into(),
+                },
+                heard: Heard { pieces: pieces.into(), ended: Some("INTERRUPTED".into()) },
+                seen: Seen { began: at(2), text: "é".into() },
+            }
+        }
+
+        fn check(&self) -> Result<(), String> {
+            check(&self.answer, &self.stored, from_ref(&self.heard), from_ref(&self.seen))
+        }
+    }
+
+    #[test]
+    fn what_agrees_is_accepted() {
+        let mut case = Case::right();
+        assert_eq!(case.check(), Ok(()));
+        // The piece that nobody was sure of is not there.
+        case.stored.content = "é👍!".into();
+        case.heard.pieces.pop();
+        assert_eq!(case.check(), Ok(()));
+        // A last chunk without text.
+        case.heard.pieces.push((3, String::new()));
+        (case.answer.ended, case.stored.status) = (Some("COMPLETE"), "COMPLETE".into());
+        case.heard.ended = Some("COMPLETE".into());
+        assert_eq!(case.check(), Ok(()));
+    }
+
+    #[test]
+    fn what_is_broken_is_found() {
+        type Break = fn(&mut Case);
+        let breaks: [(&str, Break, &str); 13] = [
+            ("a piece is lost", |case| case.stored.content = "é".into(), "not what was acknowledged"),
+            ("all is lost", |case| case.stored.content.clear(), "not what was acknowledged"),
+            (
+                "a piece stands twice",
+                |case| case.stored.content = "éé👍!?".into(),
+                "not what was acknowledged",
+            ),
+            ("half a piece", |case| case.answer.unsure = "?!".into(), "not what was acknowledged"),
+            ("it never ended", |case| case.stored.status = "STREAMING".into(), "should be INTERRUPTED"),
+            ("its end is lost", |case| case.answer.ended = Some("COMPLETE"), "should be COMPLETE"),
+            ("a follower misses a piece", |case| drop(case.heard.pieces.remove(1)), "a hole or a repeat"),
+            (
+                "a follower is told twice",
+                |case| case.heard.pieces.insert(1, (0, "é".into())),
+                "a hole or a repeat",
+            ),
+            (
+                "a follower is told another text",
+                |case| case.heard.pieces[1].1 = "👍?".into(),
+                "not a beginning",
+            ),
+            (
+                "a follower is not told the last piece",
+                |case| drop(case.heard.pieces.pop()),
+                "not as was told",
+            ),
+            ("a follower is not told the end", |case| case.heard.ended = None, "not as was told"),
+            ("a read shows what is not there", |case| case.seen.text = "éé".into(), "was read of"),
+            (
+                "a read lacks what was acknowledged",
+                |case| case.seen.began += Duration::from_secs(2),
+                "were acknowledged",
+            ),
+        ];
+        for (name, broken, expected) in breaks {
+            let mut case = Case::right();
+            broken(&mut case);
+            let fault = case.check().expect_err(name);
+            assert!(fault.contains(expected), "{name}: {fault}");
+        }
+    }
+}
