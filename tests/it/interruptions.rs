@@ -1,12 +1,13 @@
 //! Streaming answers when the server is killed: the writer goes on, the reader goes on, not a letter is
-//! lost or doubled.
+//! lost or doubled. And when the writer is killed: what it wrote stays, and ends without it.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::harness::{APPEND, Client, Engine, Program, Socket};
+use crate::harness::{APPEND, Client, Engine, Program, Socket, start_script};
 
 const TEXT: &str = "mutation($id: ID!, $offset: Int!, $text: String!) {
   appendMessageText(input: { messageId: $id, offset: $offset, text: $text }) { length }
@@ -116,4 +117,85 @@ async fn on_sqlite_not_a_letter_is_lost_when_the_server_is_killed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_postgres_not_a_letter_is_lost_when_the_server_is_killed() {
     not_a_letter_is_lost(Engine::Postgres).await;
+}
+
+const BRANCH: &str = "query($id: ID!) {
+  conversation(id: $id) { messages { nodes { content status } } head { siblings { id status content } } }
+}";
+
+async fn what_a_killed_writer_wrote_stays(engine: Engine) {
+    let program = Program::over(engine).await.with("SCROLLBACK_FEED_LEASE", "4s");
+    let server = program.serve(&[]).await;
+    let ada = server.client("ada");
+    let conversation = ada.new_conversation().await;
+    let question = ada.append(&conversation, "Well?").await["id"].as_str().unwrap().to_owned();
+    let environment = [("CONVERSATION", &*conversation), ("QUESTION", &*question)];
+    let mut writer = start_script(&ada, "writer.mjs", &environment);
+    let mut lines = BufReader::new(writer.stdout.take().unwrap()).lines();
+    let id = lines.next_line().await.unwrap().expect("a message");
+
+    let mut socket = Socket::try_open(&server.url, ada.token()).await.unwrap();
+    socket.subscribe("s", FOLLOW, json!({ "id": id })).await;
+    let mut heard = String::new();
+    let mut chunk = socket.receive().await;
+    // In the middle: it has sent a lot, and nobody told it to stop.
+    let mut acknowledged = 0;
+    while acknowledged < 200 {
+        acknowledged = lines.next_line().await.unwrap().expect("a length").parse().unwrap();
+    }
+    writer.kill().await.unwrap();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        acknowledged = line.parse().unwrap();
+    }
+
+    let all: String = (0..acknowledged).map(|number| format!("{number}: é👍 ")).collect();
+    let written: String = all.chars().take(acknowledged).collect();
+    let next = format!("{}: é👍 ", written.split_whitespace().count() / 2);
+    let content = async || {
+        let data = ada.data(BRANCH, json!({ "id": conversation })).await;
+        let answer = &data["conversation"]["messages"]["nodes"][1];
+        [&answer["status"], &answer["content"]].map(|value| value.as_str().unwrap().to_owned())
+    };
+    let [status, text] = content().await;
+    assert_eq!(status, "STREAMING");
+    // It may have been killed before it heard of its last piece.
+    assert!(text == written || text == format!("{written}{next}"), "{text:?}, acknowledged {written:?}");
+
+    loop {
+        let told = &chunk["payload"]["data"]["messageText"];
+        assert_eq!(told["offset"], heard.chars().count(), "{chunk}");
+        heard.push_str(told["text"].as_str().unwrap());
+        if told["status"] != "STREAMING" {
+            assert_eq!(told["status"], "INTERRUPTED");
+            break;
+        }
+        chunk = socket.receive().await;
+    }
+    // A piece on its way may have come in after the reading, nothing else.
+    assert!(heard == text || heard == format!("{written}{next}"), "{heard:?}, read {text:?}");
+    assert_eq!(content().await, ["INTERRUPTED".to_owned(), heard.clone()]);
+
+    // Another writer answers anew, beside it.
+    let late = json!({ "id": id, "offset": heard.chars().count(), "text": "late" });
+    assert_eq!(ada.fault(TEXT, late).await.0, "CONFLICT");
+    let input = json!({ "conversationId": conversation, "parentId": question, "role": "ASSISTANT", "status": "STREAMING" });
+    let anew = ada.data(APPEND, json!({ "input": input })).await["appendMessage"]["message"]["id"].clone();
+    ada.data(TEXT, json!({ "id": anew, "offset": 0, "text": "Very well." })).await;
+    ada.data(FINISH, json!({ "id": anew })).await;
+    let data = ada.data(BRANCH, json!({ "id": conversation })).await;
+    let siblings = json!([
+        { "id": id, "status": "INTERRUPTED", "content": heard },
+        { "id": anew, "status": "COMPLETE", "content": "Very well." },
+    ]);
+    assert_eq!(data["conversation"]["head"]["siblings"], siblings);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_sqlite_what_a_killed_writer_wrote_stays() {
+    what_a_killed_writer_wrote_stays(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_postgres_what_a_killed_writer_wrote_stays() {
+    what_a_killed_writer_wrote_stays(Engine::Postgres).await;
 }

@@ -30,6 +30,11 @@ impl Client {
         Self { token: Some(token.into()), ..self.clone() }
     }
 
+    /// Where its server is.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The credentials it sends.
     pub(crate) fn token(&self) -> &str {
         self.token.as_deref().unwrap_or_default()

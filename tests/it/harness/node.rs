@@ -1,26 +1,20 @@
 //! Scripts that use the server as front ends do: with Node.js.
 
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use super::TestApp;
+use super::{Client, TestApp};
 
 /// A script ends itself after a minute, and says where it was.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Runs a script of `tests/clients` as ada; it must end well.
 pub(crate) async fn run_script(app: &TestApp, script: &str) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
-    assert!(folder.join("node_modules").is_dir(), "the clients are not installed: `tests/run` installs them");
-    let output = Command::new("node")
-        .arg(folder.join(script))
-        .env("SCROLLBACK_URL", &app.url)
-        .env("SCROLLBACK_TOKEN", app.client("ada").token())
-        .kill_on_drop(true)
-        .output();
+    let output = command(&app.url, app.client("ada").token(), script).output();
     let output = timeout(PATIENCE, output).await.expect("the script ends in time");
     let output = output.expect("Node.js is installed (`tests/run` installs it)");
     assert!(
@@ -30,4 +24,20 @@ pub(crate) async fn run_script(app: &TestApp, script: &str) {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+/// Starts a script of `tests/clients` with this in its environment; what it prints can be read.
+pub(crate) fn start_script(client: &Client, script: &str, environment: &[(&str, &str)]) -> Child {
+    let mut command = command(client.url(), client.token(), script);
+    command.envs(environment.iter().copied()).stdout(Stdio::piped());
+    command.spawn().expect("Node.js is installed (`tests/run` installs it)")
+}
+
+fn command(url: &str, token: &str, script: &str) -> Command {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
+    assert!(folder.join("node_modules").is_dir(), "the clients are not installed: `tests/run` installs them");
+    let mut command = Command::new("node");
+    command.arg(folder.join(script)).env("SCROLLBACK_URL", url).env("SCROLLBACK_TOKEN", token);
+    command.kill_on_drop(true);
+    command
 }
