@@ -122,9 +122,14 @@ impl Running {
         Client::new(&self.url, Some(token(user, Duration::from_secs(600))))
     }
 
+    /// Its number in the operating system.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     /// The most memory it has held so far, in bytes.
     pub(crate) fn peak_memory(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap())).unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
@@ -136,7 +141,7 @@ impl Running {
 
     /// Asks it to end, as a service manager does.
     pub(crate) async fn terminate(&self) {
-        let id = self.child.id().unwrap().to_string();
+        let id = self.process().to_string();
         let kill = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]).status().await.unwrap();
         assert!(kill.success());
     }
