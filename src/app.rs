@@ -123,6 +123,11 @@ pub fn database(config: &Config) -> store::Settings {
         acquire_timeout: config.database.acquire_timeout,
         statement_timeout: config.database.statement_timeout,
         migrate: config.database.migrate,
+        writes: store::Bounds {
+            lanes: config.database.write_lanes,
+            waiting: config.database.write_queue as usize,
+            bytes: config.database.write_queue_bytes as usize,
+        },
     }
 }
 

@@ -139,6 +139,15 @@ pub struct Database {
     pub statement_timeout: Duration,
     /// Apply pending migrations at start.
     pub migrate: bool,
+    /// Batches of appends that are written at once on PostgreSQL.
+    #[serde(deserialize_with = "value::lanes")]
+    pub write_lanes: u32,
+    /// Most appends that wait.
+    #[serde(deserialize_with = "value::positive")]
+    pub write_queue: u32,
+    /// Most bytes that wait to be appended.
+    #[serde(deserialize_with = "value::positive")]
+    pub write_queue_bytes: u32,
 }
 
 /// Whom to believe.

@@ -5,7 +5,11 @@
 //! - `tx` alone begins transactions, records changes in the feed and signals after the commit.
 //! - Rows never leave: what comes out is [`crate::model`].
 //!
-//! On SQLite one connection writes and several read; PostgreSQL has one pool for both.
+//! - Messages at the end of a conversation, and of a stream's text, go through the `writer`, many in one
+//!   commit; all other writes are transactions of their own.
+//!
+//! On SQLite one connection writes at a time (`turn`) and several read. PostgreSQL has one pool for both,
+//! and a few connections for the writer's lanes.
 
 mod append;
 mod branches;
@@ -18,7 +22,9 @@ mod error;
 mod messages;
 mod scope;
 mod streams;
+mod turn;
 mod tx;
+mod writer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,10 +34,13 @@ use sea_orm::{ConnectionTrait, DatabaseConnection};
 pub use connect::{Settings, migrations, undo_migrations};
 pub use error::{Error, Result};
 pub use scope::Scoped;
+pub use writer::Bounds;
 
 use crate::clock::Clock;
 use crate::model::{ConversationId, Viewer};
 use crate::signals::Signals;
+use turn::Turns;
+use writer::Writer;
 
 /// Places as one JSON parameter however many they are, so that the text of the statement stays constant.
 fn places(places: &[(ConversationId, i64)]) -> String {
@@ -47,6 +56,8 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     read: DatabaseConnection,
     write: DatabaseConnection,
+    turns: Turns,
+    writer: Writer,
     clock: Clock,
     signals: Signals,
     statements: Arc<AtomicU64>,
@@ -59,8 +70,11 @@ impl Store {
     /// The database cannot be reached or opened, or its schema is not this version's.
     pub async fn connect(settings: &Settings, clock: Clock, signals: Signals) -> anyhow::Result<Self> {
         let statements = Arc::new(AtomicU64::new(0));
-        let connect::Connections { read, write } = connect::connect(settings, &statements).await?;
-        Ok(Self(Arc::new(Inner { read, write, clock, signals, statements })))
+        let connect::Connections { read, write, appends, turns } =
+            connect::connect(settings, &statements).await?;
+        let writer =
+            Writer::start(appends, settings.writes, (clock.clone(), signals.clone(), statements.clone()))?;
+        Ok(Self(Arc::new(Inner { read, write, turns, writer, clock, signals, statements })))
     }
 
     /// What this viewer owns, and nothing else.
@@ -87,8 +101,9 @@ impl Store {
         &self.0.signals
     }
 
-    /// Lets go of the database once running statements have ended.
+    /// Lets go of the database once what was handed in is answered and running statements have ended.
     pub async fn close(&self) {
+        self.0.writer.close().await;
         for connection in [&self.0.write, &self.0.read] {
             if let Err(error) = connection.close_by_ref().await {
                 tracing::warn!(%error, "cannot close the database");

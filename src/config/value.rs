@@ -52,8 +52,20 @@ const MAX_NESTING: u32 = 64;
 
 /// From one to [`MAX_NESTING`].
 pub(super) fn nesting<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    up_to(MAX_NESTING, deserializer)
+}
+
+/// Most connections that appends may have for themselves.
+const MAX_LANES: u32 = 64;
+
+/// From one to [`MAX_LANES`].
+pub(super) fn lanes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    up_to(MAX_LANES, deserializer)
+}
+
+fn up_to<'de, D: Deserializer<'de>>(most: u32, deserializer: D) -> Result<u32, D::Error> {
     match positive(deserializer)? {
-        number if number > MAX_NESTING => Err(D::Error::custom(format!("must be at most {MAX_NESTING}"))),
+        number if number > most => Err(D::Error::custom(format!("must be at most {most}"))),
         number => Ok(number),
     }
 }

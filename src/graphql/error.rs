@@ -36,7 +36,7 @@ pub enum Code {
     CursorExpired,
     /// A subscriber did not keep up.
     SlowConsumer,
-    /// The database cannot be reached just now.
+    /// The database cannot be reached just now, or too many writes wait for it.
     Unavailable,
     /// A fault of the server.
     Internal,
@@ -158,6 +158,10 @@ fn complete_store(error: &mut ServerError, failure: &store::Error, request: Requ
             tracing::warn!(%request, %cause, "the database is not available");
             set_code(error, Code::Unavailable);
         }
+        store::Error::Busy => {
+            set_code(error, Code::Unavailable);
+            extend(error, "retryable", Value::from(true));
+        }
         store::Error::Internal(cause) => {
             tracing::error!(%request, %cause, "an operation failed");
             "internal server error".clone_into(&mut error.message);
@@ -218,6 +222,10 @@ mod tests {
             (
                 store::Error::Unavailable(sea_orm::DbErr::Custom("secret address".into())),
                 r#"["the database is not available just now",{"code":"UNAVAILABLE","retryable":true}]"#,
+            ),
+            (
+                store::Error::Busy,
+                r#"["too many writes are waiting: try again",{"code":"UNAVAILABLE","retryable":true}]"#,
             ),
             (
                 store::Error::Internal(sea_orm::DbErr::Custom("SELECT secret".into())),

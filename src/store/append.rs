@@ -4,18 +4,26 @@
 //! while the conversation's row is locked, in the transaction that inserts the messages, so two
 //! writers never share one and they commit in order.
 //!
-//! A message goes on the branch of the message it follows where that one is the tip; after any other
-//! message it opens a branch. Appending is repeatable where the caller chose the id: the same again
-//! answers with the first result and writes nothing.
+//! Almost every append goes to the end of a conversation that never forked: those are the writer's,
+//! which commits many at once. What falls out of it, or is known to be something else, is done here, in a
+//! transaction of its own: a message goes on the branch of the message it follows where that one is the
+//! tip; after any other message it opens a branch. Appending is repeatable where the caller chose the id:
+//! the same again answers with the first result and writes nothing.
 
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter};
+use std::collections::HashSet;
+
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel,
+    QueryFilter,
+};
 
 use super::entity::{branch, message};
 use super::tx::Tx;
+use super::writer::{Draft, Outcome};
 use super::{Error, Result, Scoped};
 use crate::model::{
     After, Append, Body, Change, ChangeKind, ConversationId, Fingerprint, Message, MessageId, MessageStatus,
-    NewMessage, Timestamp, TokenUsage,
+    ModelName, NewMessage, Timestamp, TokenUsage,
 };
 
 /// Gives the next positions, takes the row's lock and checks ownership in one; where the messages
@@ -49,7 +57,6 @@ struct Moved {
 
 /// Where a message is put: all of it is its own already.
 pub(super) struct Place {
-    pub(super) conversation: ConversationId,
     pub(super) position: i64,
     /// None on the trunk.
     pub(super) branch: Option<i64>,
@@ -65,10 +72,35 @@ impl Scoped {
     /// - `NotFound`: no such conversation, or no such parent in it, for this owner.
     /// - `Conflict`: an id has been used for something else.
     /// - `HeadMoved`: another message is the head than was expected.
+    /// - `Busy`: too many appends wait already.
     pub async fn append(&self, append: Append) -> Result<Vec<Message>> {
         let Append { conversation, after, expected_head, messages } = append;
-        let count = i64::try_from(messages.len()).unwrap_or(i64::MAX);
-        let mut tx = self.begin(messages.len()).await?;
+        let rows = messages.into_iter().map(|new| self.row(conversation, new)).collect();
+        let mut draft = Draft { owner: self.owner.clone(), conversation, head: expected_head, rows };
+        if after == After::Head && is_ordinary(&draft.rows) {
+            let outcome;
+            (draft, outcome) = self.store.0.writer.append(draft).await?;
+            match outcome {
+                Outcome::Appended { first, created_at } => {
+                    return (first..).zip(draft.rows).map(|(at, row)| placed(row, at, created_at)).collect();
+                }
+                Outcome::NotFound => return Err(Error::NotFound("conversation")),
+                Outcome::Known => {
+                    if let Some(repeated) = self.repeated(self.reader(), &draft.rows).await? {
+                        return Ok(repeated);
+                    }
+                }
+                Outcome::Apart => {}
+            }
+        }
+        self.append_apart(draft, after).await
+    }
+
+    /// Appends in a transaction of its own, whatever the case.
+    async fn append_apart(&self, draft: Draft, after: After) -> Result<Vec<Message>> {
+        let Draft { conversation, head: expected_head, rows, .. } = draft;
+        let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        let mut tx = self.begin(rows.len()).await?;
         let values = [
             conversation.into(),
             self.owner.clone().into(),
@@ -78,7 +110,7 @@ impl Scoped {
         ];
         let taken: Positions =
             tx.one(TAKE_POSITIONS, values).await?.ok_or(Error::NotFound("conversation"))?;
-        if let Some(repeated) = self.repeated(&tx, conversation, &messages).await? {
+        if let Some(repeated) = self.repeated(tx.connection(), &rows).await? {
             return Ok(repeated);
         }
         let before = taken.last_position - count;
@@ -101,11 +133,11 @@ impl Scoped {
             previous = parent.as_ref().map_or(0, |row| row.position);
             branch = take_branch(&tx, conversation, &taken, before, parent.as_ref()).await?;
         }
-        let mut appended = Vec::with_capacity(messages.len());
-        for (position, new) in (before + 1..).zip(messages) {
+        let mut appended = Vec::with_capacity(rows.len());
+        for (position, row) in (before + 1..).zip(rows) {
             let parent = Some(previous);
-            let place = Place { conversation, position, branch, parent, created_at: taken.updated_at };
-            appended.push(insert_message(&mut tx, self, place, new).await?);
+            let place = Place { position, branch, parent, created_at: taken.updated_at };
+            appended.push(insert_message(&mut tx, place, row).await?);
             previous = position;
         }
         tx.commit().await?;
@@ -115,29 +147,52 @@ impl Scoped {
     /// What the same call appended before, if it did.
     async fn repeated(
         &self,
-        tx: &Tx,
-        conversation: ConversationId,
-        messages: &[NewMessage],
+        connection: &impl ConnectionTrait,
+        rows: &[message::Model],
     ) -> Result<Option<Vec<Message>>> {
-        let ids: Vec<MessageId> = messages.iter().filter_map(|message| message.id).collect();
-        if ids.is_empty() {
+        let chosen: Vec<MessageId> =
+            rows.iter().filter(|row| row.fingerprint.is_some()).map(|row| row.id).collect();
+        if chosen.is_empty() {
             return Ok(None);
         }
-        let found =
-            message::Entity::find().filter(message::Column::Id.is_in(ids)).all(tx.connection()).await?;
+        let found = message::Entity::find().filter(message::Column::Id.is_in(chosen)).all(connection).await?;
         if found.is_empty() {
             return Ok(None);
         }
-        let mut repeated = Vec::with_capacity(messages.len());
-        for new in messages {
-            let fingerprint = Fingerprint::of_message(conversation, new);
-            let row = found.iter().find(|row| Some(row.id) == new.id).ok_or(Error::Conflict)?;
-            if row.owner_id != self.owner || row.fingerprint.as_ref() != Some(&fingerprint.0) {
+        let mut repeated = Vec::with_capacity(rows.len());
+        for new in rows {
+            let there = found.iter().find(|row| row.id == new.id).ok_or(Error::Conflict)?;
+            if there.owner_id != self.owner || there.fingerprint != new.fingerprint {
                 return Err(Error::Conflict);
             }
-            repeated.push(row.clone().try_into()?);
+            repeated.push(there.clone().try_into()?);
         }
         Ok(Some(repeated))
+    }
+
+    /// A message's row, all but its place.
+    pub(super) fn row(&self, conversation: ConversationId, new: NewMessage) -> message::Model {
+        let fingerprint = new.id.map(|_| Fingerprint::of_message(conversation, &new).0);
+        let (content, parts) = new.body.map(Body::into_columns).unwrap_or_default();
+        message::Model {
+            conversation_id: conversation,
+            position: 0,
+            id: new.id.unwrap_or_else(|| MessageId(self.store.0.clock.new_id())),
+            owner_id: self.owner.clone(),
+            role: new.role.code(),
+            content,
+            metadata: new.metadata.into_string(),
+            created_at: Timestamp(0),
+            fingerprint,
+            branch: None,
+            parent_position: None,
+            parts,
+            status: new.status.code(),
+            model: new.model.map(ModelName::into_string),
+            usage: new.usage.map(TokenUsage::to_json),
+            edited_at: None,
+            deleted_at: None,
+        }
     }
 
     async fn parent(&self, tx: &Tx, conversation: ConversationId, id: MessageId) -> Result<message::Model> {
@@ -202,42 +257,31 @@ async fn at(tx: &Tx, conversation: ConversationId, position: i64) -> Result<Opti
     Ok(message::Entity::find_by_id(key).one(tx.connection()).await?)
 }
 
+/// Whether the writer can take them: whole messages, each with an id of its own.
+fn is_ordinary(rows: &[message::Model]) -> bool {
+    let mut ids = HashSet::with_capacity(rows.len());
+    !rows.is_empty()
+        && rows.iter().all(|row| row.status != MessageStatus::Streaming.code() && ids.insert(row.id))
+}
+
+/// A message on the trunk as the writer has stored it.
+fn placed(mut row: message::Model, position: i64, created_at: Timestamp) -> Result<Message> {
+    row.position = position;
+    row.created_at = created_at;
+    row.try_into()
+}
+
 /// Inserts a message at a place that is already its own, and records the change.
-pub(super) async fn insert_message(
-    tx: &mut Tx,
-    scope: &Scoped,
-    place: Place,
-    new: NewMessage,
-) -> Result<Message> {
-    let conversation = place.conversation;
-    let fingerprint = new.id.map(|_| Fingerprint::of_message(conversation, &new).0);
-    let streams = new.status == MessageStatus::Streaming;
-    let (text, parts) = new.body.map(Body::into_columns).unwrap_or_default();
-    let id = new.id.unwrap_or_else(|| MessageId(scope.store.0.clock.new_id()));
-    if streams {
-        let length = super::streams::begin(tx, scope, (conversation, id), &text).await?;
-        tracing::debug!(length, "a message begins to stream");
+pub(super) async fn insert_message(tx: &mut Tx, place: Place, mut row: message::Model) -> Result<Message> {
+    row.position = place.position;
+    row.created_at = place.created_at;
+    row.branch = place.branch;
+    row.parent_position = place.branch.and(place.parent);
+    if row.status == MessageStatus::Streaming.code() {
+        super::streams::begin(tx, &mut row).await?;
     }
-    let row = message::Model {
-        conversation_id: conversation,
-        position: place.position,
-        id,
-        owner_id: scope.owner.clone(),
-        role: new.role.code(),
-        content: if streams { String::new() } else { text },
-        metadata: new.metadata.into_string(),
-        created_at: place.created_at,
-        fingerprint,
-        branch: place.branch,
-        parent_position: place.branch.and(place.parent),
-        parts,
-        status: new.status.code(),
-        model: new.model.map(crate::model::ModelName::into_string),
-        usage: new.usage.map(TokenUsage::to_json),
-        edited_at: None,
-        deleted_at: None,
-    };
     let row = row.into_active_model().insert(tx.connection()).await?;
-    tx.record(Change { kind: ChangeKind::MessageAdded, conversation, message: Some(row.id) });
+    let (conversation, message) = (row.conversation_id, Some(row.id));
+    tx.record(Change { kind: ChangeKind::MessageAdded, conversation, message });
     row.try_into()
 }

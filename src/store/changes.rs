@@ -121,12 +121,14 @@ impl Store {
             let Some(last) = oldest.iter().take_while(|row| row.changed_at < before).last() else {
                 return Ok(removed);
             };
+            let turn = self.0.turns.take().await?;
             removed += change::Entity::delete_many()
                 .filter(change::Column::OwnerId.eq(owner.clone()))
                 .filter(change::Column::Revision.lte(last.revision))
                 .exec(&self.0.write)
                 .await?
                 .rows_affected;
+            drop(turn);
         }
     }
 

@@ -1,18 +1,32 @@
 //! Opening the database: the engine's options, and the schema it must have.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use migration::{MigrationStatus, Migrator, MigratorTrait};
+use rusqlite::OpenFlags;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::sqlx::{self, Connection};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
+use sqlx::PgPool;
+
+use super::turn::Turns;
+use super::writer::{self, Bounds, Target};
+
+/// How long another process may keep SQLite's file locked.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Of a connection to SQLite, in KiB and negative, as the pragma takes it.
+const CACHE_SIZE: &str = "-16384";
+
+/// A connection to PostgreSQL that was used so recently is not tried before it is used again.
+const STALE: Duration = Duration::from_secs(1);
 
 /// How to open the database.
 #[derive(Clone)]
@@ -27,15 +41,40 @@ pub struct Settings {
     pub statement_timeout: Duration,
     /// Whether pending migrations are applied; otherwise they are refused.
     pub migrate: bool,
+    /// How messages are appended.
+    pub writes: Bounds,
+}
+
+impl Settings {
+    /// SQLite's file; none when it is not SQLite.
+    fn sqlite_file(&self) -> anyhow::Result<Option<PathBuf>> {
+        if !self.url.starts_with("sqlite:") {
+            return Ok(None);
+        }
+        let target: SqliteConnectOptions = self.url.parse().context("cannot read the database URL")?;
+        let file = target.get_filename().to_owned();
+        let in_memory = file == Path::new(":memory:") || self.url.contains("mode=memory");
+        if file.as_os_str().is_empty() || in_memory {
+            bail!("a database in memory would lose everything: give a file, sqlite://path");
+        }
+        Ok(Some(file))
+    }
 }
 
 pub(super) struct Connections {
     pub(super) read: DatabaseConnection,
     pub(super) write: DatabaseConnection,
+    pub(super) appends: Target,
+    pub(super) turns: Turns,
+}
+
+struct Pools {
+    read: DatabaseConnection,
+    write: DatabaseConnection,
 }
 
 pub(super) async fn connect(settings: &Settings, statements: &Arc<AtomicU64>) -> anyhow::Result<Connections> {
-    let Connections { mut read, mut write } = open(settings).await?;
+    let Pools { mut read, mut write } = open(settings).await?;
     let pending = Migrator::get_pending_migrations_read_only(&write)
         .await
         .context("cannot read the version of the database's schema")?;
@@ -60,7 +99,14 @@ pub(super) async fn connect(settings: &Settings, statements: &Arc<AtomicU64>) ->
             statements.fetch_add(1, Ordering::Relaxed);
         });
     }
-    Ok(Connections { read, write })
+    let (appends, turns) = match settings.sqlite_file()? {
+        Some(file) => {
+            let turns = Turns::one_by_one(settings.acquire_timeout);
+            (Target::Sqlite(open_writer(&file)?, turns.clone()), turns)
+        }
+        None => (Target::Postgres(open_lanes(settings).await?), Turns::free()),
+    };
+    Ok(Connections { read, write, appends, turns })
 }
 
 /// The migrations and whether each is applied.
@@ -68,7 +114,7 @@ pub(super) async fn connect(settings: &Settings, statements: &Arc<AtomicU64>) ->
 /// # Errors
 /// The database cannot be reached, or has migrations that this version does not know.
 pub async fn migrations(settings: &Settings) -> anyhow::Result<Vec<(String, bool)>> {
-    let Connections { write, .. } = open(settings).await?;
+    let Pools { write, .. } = open(settings).await?;
     let migrations = Migrator::get_migration_with_status_read_only(&write).await?;
     let rows =
         migrations.iter().map(|m| (m.name().to_owned(), m.status() == MigrationStatus::Applied)).collect();
@@ -81,7 +127,7 @@ pub async fn migrations(settings: &Settings) -> anyhow::Result<Vec<(String, bool
 /// # Errors
 /// The database cannot be reached, or has migrations that this version does not know.
 pub async fn undo_migrations(settings: &Settings, steps: u32) -> anyhow::Result<()> {
-    let Connections { write, .. } = open(settings).await?;
+    let Pools { write, .. } = open(settings).await?;
     migrate(&write, move |tx| async move {
         Migrator::down(&tx, Some(steps)).await?;
         Ok(tx)
@@ -114,13 +160,14 @@ where
     Ok(())
 }
 
-async fn open(settings: &Settings) -> anyhow::Result<Connections> {
-    if settings.url.starts_with("sqlite:") {
-        open_sqlite(settings).await
+async fn open(settings: &Settings) -> anyhow::Result<Pools> {
+    if let Some(file) = settings.sqlite_file()? {
+        open_sqlite(settings, &file).await
     } else {
-        let connection =
-            Database::connect(postgres_options(settings)).await.context("cannot connect to PostgreSQL")?;
-        Ok(Connections { read: connection.clone(), write: connection })
+        let connection = Database::connect(postgres_options(settings, "0"))
+            .await
+            .context("cannot connect to PostgreSQL")?;
+        Ok(Pools { read: connection.clone(), write: connection })
     }
 }
 
@@ -134,22 +181,25 @@ fn common_options(settings: &Settings) -> ConnectOptions {
 /// PostgreSQL ends what takes too long by itself: a statement that is no longer waited for would go on,
 /// and a replica that froze or vanished would keep its locks. Nobody needs its notices. Poolers refuse
 /// these at the start of a session, so they are set in it.
-const LIMIT_SESSION: &str = "SELECT set_config('statement_timeout', $1, false), \
+const LIMIT_SESSION: &str = "SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $2, false), \
      set_config('idle_in_transaction_session_timeout', $1, false), \
      set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '5', false), \
      set_config('tcp_keepalives_count', '3', false), set_config('client_min_messages', 'warning', false)";
 
-fn postgres_options(settings: &Settings) -> ConnectOptions {
+/// `lock_timeout` in milliseconds, 0 for none of its own.
+fn postgres_options(settings: &Settings, lock_timeout: &'static str) -> ConnectOptions {
     let timeout = settings.statement_timeout.as_millis().to_string();
     let mut options = common_options(settings);
     options
         .max_connections(settings.max_connections)
         .connect_timeout(settings.acquire_timeout)
+        // A ping before every use would be a round trip before every other one.
+        .test_before_acquire_if_idle_for(STALE)
         .set_application_name("scrollback")
         .map_sqlx_postgres_pool_opts(move |pool| {
             let timeout = timeout.clone();
             pool.after_connect(move |connection, _| {
-                let limit = sqlx::query(LIMIT_SESSION).bind(timeout.clone());
+                let limit = sqlx::query(LIMIT_SESSION).bind(timeout.clone()).bind(lock_timeout);
                 Box::pin(async move { limit.execute(connection).await.map(drop) })
             })
         });
@@ -157,12 +207,7 @@ fn postgres_options(settings: &Settings) -> ConnectOptions {
 }
 
 /// WAL with a single writer. `synchronous = FULL` makes a commit durable before it is answered.
-async fn open_sqlite(settings: &Settings) -> anyhow::Result<Connections> {
-    let target: SqliteConnectOptions = settings.url.parse().context("cannot read the database URL")?;
-    let file = target.get_filename().to_owned();
-    if file.as_os_str().is_empty() || file == Path::new(":memory:") || settings.url.contains("mode=memory") {
-        bail!("a database in memory would lose everything: give a file, sqlite://path");
-    }
+async fn open_sqlite(settings: &Settings, file: &Path) -> anyhow::Result<Pools> {
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
@@ -170,8 +215,8 @@ async fn open_sqlite(settings: &Settings) -> anyhow::Result<Connections> {
         options
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(5))
-            .pragma("cache_size", "-16384")
+            .busy_timeout(BUSY_TIMEOUT)
+            .pragma("cache_size", CACHE_SIZE)
     };
     let mut writer = common_options(settings);
     writer.max_connections(1).map_sqlx_sqlite_opts(move |options| base(options).create_if_missing(true));
@@ -185,7 +230,7 @@ async fn open_sqlite(settings: &Settings) -> anyhow::Result<Connections> {
         .map_sqlx_sqlite_opts(move |options| base(options).pragma("query_only", "1"));
     keep_connections(&mut reader);
     let read = Database::connect(reader).await.with_context(cannot_open)?;
-    Ok(Connections { read, write })
+    Ok(Pools { read, write })
 }
 
 /// Whether a connection has no transaction left open. SQLite itself takes back a transaction that the disk
@@ -201,4 +246,26 @@ async fn ended(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
 /// A connection to a file does not go stale, and a fresh one has a cold cache.
 fn keep_connections(options: &mut ConnectOptions) {
     options.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>).test_before_acquire(false);
+}
+
+/// The connection of the writer's thread.
+fn open_writer(file: &Path) -> anyhow::Result<rusqlite::Connection> {
+    let open = || {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = rusqlite::Connection::open_with_flags(file, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
+        connection.set_prepared_statement_cache_capacity(writer::STATEMENTS);
+        Ok::<_, rusqlite::Error>(connection)
+    };
+    open().with_context(|| format!("cannot open {}", file.display()))
+}
+
+/// The connections of the writer's lanes: one each, and one for what they have to wait for.
+async fn open_lanes(settings: &Settings) -> anyhow::Result<PgPool> {
+    let mut options = postgres_options(settings, writer::LOCK_TIMEOUT);
+    options.max_connections(settings.writes.lanes + 1);
+    let pool = Database::connect(options).await.context("cannot connect to PostgreSQL")?;
+    Ok(pool.get_postgres_connection_pool().clone())
 }

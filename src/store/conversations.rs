@@ -121,9 +121,8 @@ impl Scoped {
         let row = row.into_active_model().insert(tx.connection()).await?;
         tx.record(Change { kind: ChangeKind::ConversationCreated, conversation: id, message: None });
         for (position, message) in (1..).zip(new.messages) {
-            let place =
-                Place { conversation: id, position, branch: None, parent: None, created_at: row.created_at };
-            insert_message(&mut tx, self, place, message).await?;
+            let place = Place { position, branch: None, parent: None, created_at: row.created_at };
+            insert_message(&mut tx, place, self.row(id, message)).await?;
         }
         tx.commit().await?;
         Ok(row.into())

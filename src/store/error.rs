@@ -23,6 +23,9 @@ pub enum Error {
     /// The message is in a state that does not allow it: this one.
     #[error("the message is {0}")]
     State(&'static str),
+    /// So many writes wait already that another one would wait for too long.
+    #[error("too many writes are waiting: try again")]
+    Busy,
     /// The input broke a rule that only the store can check.
     #[error(transparent)]
     Invalid(#[from] Invalid),
@@ -59,6 +62,19 @@ impl From<DbErr> for Error {
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         DbErr::Query(RuntimeErr::SqlxError(error.into())).into()
+    }
+}
+
+/// The writer's connection to SQLite has errors of its own.
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        let code = error.sqlite_error().map(|error| error.extended_code.to_string());
+        let cause = DbErr::Custom(error.to_string());
+        if code.is_some_and(|code| is_passing_code(&code)) {
+            Self::Unavailable(cause)
+        } else {
+            Self::Internal(cause)
+        }
     }
 }
 

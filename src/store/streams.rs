@@ -8,22 +8,19 @@
 use std::collections::HashMap;
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult,
-    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Statement,
+    ActiveModelTrait, ActiveValue, ColumnTrait, DbBackend, EntityTrait, FromQueryResult, IntoActiveModel,
+    QueryFilter, QueryOrder, QuerySelect, Statement,
 };
 
-use super::entity::{message_text, stream};
+use super::entity::{message, message_text, stream};
 use super::tx::Tx;
+use super::writer::NewPiece;
 use super::{Error, Result, Scoped, Store};
 use crate::model::{
     Change, ChangeKind, ConversationId, Invalid, Message, MessageId, MessageStatus, OwnerId, Piece, Progress,
     StreamEnd, Timestamp, Viewer,
 };
 use crate::signals::Topic;
-
-/// Adds to the length where the piece begins at it, and tells how far the text is.
-const GROW: &str = "UPDATE stream SET length = length + $4, written_at = $5 \
-     WHERE message_id = $1 AND owner_id = $2 AND length = $3 RETURNING *";
 
 const STOP: &str = "UPDATE stream SET stop_requested = $3 \
      WHERE message_id = $1 AND owner_id = $2 RETURNING *";
@@ -52,27 +49,23 @@ struct TextRow {
     text: Option<String>,
 }
 
-/// Begins a stream with the text it may start with. Gives that text's length.
-pub(super) async fn begin(
-    tx: &Tx,
-    scope: &Scoped,
-    (conversation, id): (ConversationId, MessageId),
-    text: &str,
-) -> Result<i64> {
-    let length = code_points(text);
+/// Begins a stream with the text the message may start with.
+pub(super) async fn begin(tx: &Tx, message: &mut message::Model) -> Result<()> {
+    let text = std::mem::take(&mut message.content);
     let row = stream::Model {
-        message_id: id,
-        conversation_id: conversation,
-        owner_id: scope.owner.clone(),
-        length,
+        message_id: message.id,
+        conversation_id: message.conversation_id,
+        owner_id: message.owner_id.clone(),
+        length: code_points(&text),
         stop_requested: false,
         written_at: tx.now(),
     };
     stream::Entity::insert(row.into_active_model()).exec_without_returning(tx.connection()).await?;
     if !text.is_empty() {
-        insert_piece(tx.connection(), id, 0, text).await?;
+        let row = message_text::Model { message_id: message.id, start: 0, text };
+        message_text::Entity::insert(row.into_active_model()).exec_without_returning(tx.connection()).await?;
     }
-    Ok(length)
+    Ok(())
 }
 
 /// Removes a stream and its pieces.
@@ -109,40 +102,31 @@ impl Scoped {
         if offset.saturating_add(code_points(text)) > MAX_TEXT {
             return Err(Invalid::new("input.text", format!("must end within {MAX_TEXT} code points")).into());
         }
-        let tx = super::tx::begin(&self.store.0.write).await?;
-        let backend = tx.get_database_backend();
-        let now = self.store.0.clock.now();
-        let grow = |at: i64, text: &str| {
-            let values =
-                [id.into(), self.owner.clone().into(), at.into(), code_points(text).into(), now.into()];
-            Statement::from_sql_and_values(backend, GROW, values)
-        };
-        let mut grown = stream::Model::find_by_statement(grow(offset, text)).one(&tx).await?;
-        let mut added = text;
-        if grown.is_none() {
-            let row = stream::Entity::find_by_id(id)
-                .filter(stream::Column::OwnerId.eq(self.owner.clone()))
-                .one(&tx)
-                .await?;
-            let Some(row) = row else { return Err(self.not_streaming(id).await) };
-            if offset > row.length {
-                return Err(Error::Hole(row.length));
-            }
-            added = beyond(text, row.length - offset);
-            if added.is_empty() {
-                return Ok(Progress { length: row.length, stop_requested: row.stop_requested });
-            }
-            grown = stream::Model::find_by_statement(grow(row.length, added)).one(&tx).await?;
+        if let Some(progress) = self.grow(id, offset, text).await? {
+            return Ok(progress);
+        }
+        let row = stream::Entity::find_by_id(id)
+            .filter(stream::Column::OwnerId.eq(self.owner.clone()))
+            .one(self.reader())
+            .await?;
+        let Some(row) = row else { return Err(self.not_streaming(id).await) };
+        if offset > row.length {
+            return Err(Error::Hole(row.length));
+        }
+        let added = beyond(text, row.length - offset);
+        if added.is_empty() {
+            return Ok(Progress { length: row.length, stop_requested: row.stop_requested });
         }
         // Another write of the same text came between: the caller tries again and sees how far it is.
-        let Some(row) = grown else { return Err(Error::State("being written by another writer")) };
-        let progress = Progress { length: row.length, stop_requested: row.stop_requested };
-        if !added.is_empty() {
-            insert_piece(&tx, id, row.length - code_points(added), added).await?;
-        }
-        tx.commit().await?;
-        self.store.0.signals.signal(&Topic::Message(id));
-        Ok(progress)
+        let grown = self.grow(id, row.length, added).await?;
+        grown.ok_or(Error::State("being written by another writer"))
+    }
+
+    /// Adds text where the stream ends there.
+    async fn grow(&self, message: MessageId, start: i64, text: &str) -> Result<Option<Progress>> {
+        let (owner, text, code_points) = (self.owner.clone(), text.to_owned(), code_points(text));
+        let piece = NewPiece { owner, message, start, text, code_points };
+        Ok(self.store.0.writer.grow(piece).await?.1)
     }
 
     /// Why there is no stream.
@@ -216,8 +200,10 @@ impl Scoped {
     pub async fn stop_message(&self, id: MessageId) -> Result<Message> {
         let values = [id.into(), self.owner.clone().into(), true.into()];
         let write = &self.store.0.write;
+        let turn = self.store.0.turns.take().await?;
         let statement = Statement::from_sql_and_values(write.get_database_backend(), STOP, values);
         stream::Model::find_by_statement(statement).one(write).await?;
+        drop(turn);
         self.message(id).await?.ok_or(Error::NotFound("message"))
     }
 
@@ -288,17 +274,6 @@ impl Store {
         }
         Ok(interrupted)
     }
-}
-
-async fn insert_piece(
-    connection: &impl ConnectionTrait,
-    id: MessageId,
-    start: i64,
-    text: &str,
-) -> Result<()> {
-    let row = message_text::Model { message_id: id, start, text: text.to_owned() };
-    message_text::Entity::insert(row.into_active_model()).exec_without_returning(connection).await?;
-    Ok(())
 }
 
 fn code_points(text: &str) -> i64 {

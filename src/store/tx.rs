@@ -4,14 +4,18 @@
 //! changes it will make and makes the owner's writes wait for each other, so that the feed has no
 //! holes and commits in order. Only then does it touch conversations: locks are taken in one order
 //! everywhere. A transaction that is dropped is rolled back. The only way to finish one is
-//! [`Tx::commit`], which writes the feed and, after the commit, signals.
+//! [`Tx::commit`], which writes the feed and, after the commit, signals. What is ordinary and often, the
+//! writer does in batches, by the same rules.
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, FromQueryResult, IntoActiveModel,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
 };
 
+use tokio::runtime::Handle;
+
 use super::entity::change;
+use super::turn::Turn;
 use super::{Error, Result, Store};
 use crate::model::{Change, OwnerId, Timestamp};
 use crate::signals::{Signals, Topic};
@@ -19,6 +23,7 @@ use crate::signals::{Signals, Topic};
 /// A write in progress for one owner.
 pub(super) struct Tx {
     tx: DatabaseTransaction,
+    held: Held,
     signals: Signals,
     owner: OwnerId,
     now: Timestamp,
@@ -39,25 +44,24 @@ const TAKE_REVISIONS: &str = "INSERT INTO account (id, revision, created_at) VAL
 impl Tx {
     /// Begins a write of exactly `changes` changes.
     pub(super) async fn begin(store: &Store, owner: &OwnerId, changes: usize) -> Result<Self> {
-        let tx = begin(&store.0.write).await?;
-        let now = store.0.clock.now();
-        let count = i64::try_from(changes).unwrap_or(i64::MAX);
-        let values = [owner.clone().into(), count.into(), now.into()];
-        let statement = Statement::from_sql_and_values(tx.get_database_backend(), TAKE_REVISIONS, values);
-        let revision = Revision::find_by_statement(statement)
-            .one(&tx)
-            .await?
-            .ok_or_else(|| Error::broken("an account gave no revision".into()))?
-            .revision;
-        Ok(Self {
-            tx,
+        let held = Held { turn: Some(store.0.turns.take().await?), write: store.0.write.clone() };
+        let mut tx = Self {
+            tx: begin(&store.0.write).await?,
+            held,
             signals: store.0.signals.clone(),
             owner: owner.clone(),
-            now,
-            next_revision: revision - count + 1,
-            last_revision: revision,
+            now: store.0.clock.now(),
+            next_revision: 0,
+            last_revision: 0,
             changes: Vec::with_capacity(changes),
-        })
+        };
+        let count = i64::try_from(changes).unwrap_or(i64::MAX);
+        let values = [owner.clone().into(), count.into(), tx.now.into()];
+        let taken: Option<Revision> = tx.one(TAKE_REVISIONS, values).await?;
+        let taken = taken.ok_or_else(|| Error::broken("an account gave no revision".into()))?;
+        tx.next_revision = taken.revision - count + 1;
+        tx.last_revision = taken.revision;
+        Ok(tx)
     }
 
     /// The time of this write.
@@ -107,6 +111,7 @@ impl Tx {
         }
         change::Entity::insert_many(rows).exec_without_returning(&self.tx).await?;
         self.tx.commit().await?;
+        drop(self.held.turn.take());
         for change in self.changes {
             self.signals.signal(&Topic::Conversation(change.conversation));
         }
@@ -115,9 +120,32 @@ impl Tx {
     }
 }
 
+/// The turn of a transaction. After a rollback, which SQLx does some time later on the connection it
+/// gives back, the turn ends when the connection can be had again.
+struct Held {
+    turn: Option<Turn>,
+    write: DatabaseConnection,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(turn) = self.turn.take().filter(Turn::is_exclusive)
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let write = self.write.clone();
+            runtime.spawn(async move {
+                if let Err(error) = write.ping().await {
+                    tracing::warn!(%error, "a transaction may not have been taken back yet");
+                }
+                drop(turn);
+            });
+        }
+    }
+}
+
 /// SQLite takes its write lock at once: a transaction that reads first and locks later would fail.
 #[expect(clippy::disallowed_methods, reason = "the one place that begins transactions")]
-pub(super) async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction> {
+async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction> {
     let options = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()

@@ -1,0 +1,259 @@
+//! The writer: what is appended at the same time shares one commit.
+//!
+//! An append is answered once it is durable, so at load many wait at the same time. A lane takes
+//! whatever waits ([`plan`]), without waiting for more, writes it in one go, and answers each: the
+//! busier the server, the more share a commit, and one append alone is written at once. SQLite has one
+//! lane, a thread with a connection of its own ([`sqlite`]). PostgreSQL has a few ([`postgres`]): an
+//! owner is always in the same one, so that appends of one owner wait for each other in a batch and not
+//! for a row lock; the pieces of streaming messages have one more, because those may wait for a lock.
+//!
+//! A lane knows only the ordinary case: messages after the head of a conversation that never forked, and
+//! text at the end of a stream. Whatever turns out to be anything else **falls out** of its batch, with no
+//! effect, and is left to the operation that handed it in. So the rules for the rare cases stand once, in
+//! `append` and `streams`, and one append's fault is nobody else's.
+//!
+//! - What cannot be committed fails all of its batch as unavailable; ids make trying again safe.
+//! - What the database refuses is tried again each on its own, and falls out if it is refused again.
+//! - What waits is bounded ([`room`]), in all and for each owner; more is refused at once.
+//! - Whoever stops waiting for the answer changes nothing: the write goes on.
+
+mod plan;
+mod postgres;
+mod room;
+mod sqlite;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use sqlx::PgPool;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::TaskTracker;
+
+use super::entity::message;
+use super::turn::Turns;
+use super::{Error, Result};
+use crate::clock::Clock;
+use crate::model::{ConversationId, MessageId, OwnerId, Progress, Timestamp};
+use crate::signals::{Signals, Topic};
+use plan::Intake;
+use room::{Room, Ticket};
+
+pub(super) use postgres::LOCK_TIMEOUT;
+pub use room::Bounds;
+pub(super) use sqlite::STATEMENTS;
+
+/// Messages to put at the end of a conversation: all of each row but its place.
+pub(super) struct Draft {
+    pub(super) owner: OwnerId,
+    pub(super) conversation: ConversationId,
+    /// Which message must be the head, if it matters.
+    pub(super) head: Option<MessageId>,
+    pub(super) rows: Vec<message::Model>,
+}
+
+/// Text to put at the end of a stream.
+pub(super) struct NewPiece {
+    pub(super) owner: OwnerId,
+    pub(super) message: MessageId,
+    /// Where the stream must end, in code points.
+    pub(super) start: i64,
+    pub(super) text: String,
+    /// Of the text.
+    pub(super) code_points: i64,
+}
+
+/// What became of a draft.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It is durable: the first message stands here, the others after it.
+    Appended { first: i64, created_at: Timestamp },
+    /// There is no such conversation for this owner.
+    NotFound,
+    /// An id that the caller chose is taken, perhaps by the same call.
+    Known,
+    /// It is not the ordinary case, or cannot be written just now together with others.
+    Apart,
+}
+
+/// What became of a piece; `None` where the stream does not end where the piece begins.
+type Grown = Option<Progress>;
+
+/// What is handed in, and where the answer goes.
+struct Order<Work, Answer> {
+    work: Work,
+    ticket: Ticket,
+    answer: oneshot::Sender<(Work, Result<Answer>)>,
+}
+
+enum Job {
+    Append(Order<Draft, Outcome>),
+    Grow(Order<NewPiece, Grown>),
+}
+
+/// What is written in one go.
+#[derive(Default)]
+struct Batch {
+    appends: Vec<Order<Draft, Outcome>>,
+    pieces: Vec<Order<NewPiece, Grown>>,
+}
+
+/// What became of a batch, in its order.
+struct Written {
+    appends: Vec<Result<Outcome>>,
+    pieces: Vec<Result<Grown>>,
+}
+
+/// What a lane needs besides its connection.
+#[derive(Clone)]
+struct Desk {
+    clock: Clock,
+    signals: Signals,
+    statements: Arc<AtomicU64>,
+}
+
+/// Where appends are written.
+pub(super) enum Target {
+    Sqlite(rusqlite::Connection, Turns),
+    Postgres(PgPool),
+}
+
+/// Takes what is to be appended to the lanes.
+pub(super) struct Writer {
+    /// None once it is closed.
+    lanes: RwLock<Vec<mpsc::UnboundedSender<Job>>>,
+    room: Arc<Room>,
+    running: TaskTracker,
+}
+
+impl Writer {
+    /// Starts the lanes.
+    pub(super) fn start(
+        target: Target,
+        bounds: Bounds,
+        (clock, signals, statements): (Clock, Signals, Arc<AtomicU64>),
+    ) -> std::io::Result<Self> {
+        let running = TaskTracker::new();
+        let desk = Desk { clock, signals, statements };
+        let mut lanes = Vec::new();
+        match target {
+            Target::Sqlite(connection, turns) => {
+                let (lane, intake) = Intake::new();
+                lanes.push(lane);
+                let token = running.token();
+                std::thread::Builder::new().name("sqlite-writer".into()).spawn(move || {
+                    sqlite::serve(intake, &connection, &turns, &desk);
+                    drop((connection, token));
+                })?;
+            }
+            Target::Postgres(pool) => {
+                for _ in 0..=bounds.lanes {
+                    let (lane, intake) = Intake::new();
+                    lanes.push(lane);
+                    running.spawn(postgres::serve(intake, pool.clone(), desk.clone()));
+                }
+            }
+        }
+        Ok(Self { lanes: RwLock::new(lanes), room: Arc::new(Room::new(bounds)), running })
+    }
+
+    /// Appends messages, unless they are not the ordinary case.
+    ///
+    /// # Errors
+    /// - `Busy`: too much waits already.
+    /// - `Unavailable`: it could not be committed, or nobody knows whether it was.
+    pub(super) async fn append(&self, draft: Draft) -> Result<(Draft, Outcome)> {
+        let ticket = self.room.enter(&draft.owner, draft.bytes())?;
+        let mut hash = DefaultHasher::new();
+        draft.owner.hash(&mut hash);
+        let (answer, answered) = oneshot::channel();
+        self.hand_in(Some(hash.finish()), Job::Append(Order { work: draft, ticket, answer }))?;
+        let (draft, outcome) = answered.await.map_err(|_| closed())?;
+        Ok((draft, outcome?))
+    }
+
+    /// Adds text to a stream, if that ends where the piece begins.
+    ///
+    /// # Errors
+    /// As for [`Writer::append`].
+    pub(super) async fn grow(&self, piece: NewPiece) -> Result<(NewPiece, Grown)> {
+        let ticket = self.room.enter(&piece.owner, piece.text.len())?;
+        let (answer, answered) = oneshot::channel();
+        self.hand_in(None, Job::Grow(Order { work: piece, ticket, answer }))?;
+        let (piece, grown) = answered.await.map_err(|_| closed())?;
+        Ok((piece, grown?))
+    }
+
+    /// The last lane is for pieces, the others are each for some owners; SQLite's is both.
+    fn hand_in(&self, owner: Option<u64>, job: Job) -> Result<()> {
+        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
+        let last = lanes.len().checked_sub(1).ok_or_else(closed)?;
+        let lane = owner.map_or(last, |owner| (owner % last.max(1) as u64) as usize);
+        lanes[lane].send(job).map_err(|_| closed())
+    }
+
+    /// Refuses what comes from now on, and waits until what came before is answered.
+    pub(super) async fn close(&self) {
+        self.lanes.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.running.close();
+        self.running.wait().await;
+    }
+}
+
+fn closed() -> Error {
+    Error::Unavailable(sea_orm::DbErr::Custom("the writer is closed".into()))
+}
+
+impl Draft {
+    fn bytes(&self) -> usize {
+        let row = |row: &message::Model| {
+            let optional = [&row.parts, &row.usage].map(|text| text.as_ref().map_or(0, String::len));
+            row.content.len() + row.metadata.len() + optional[0] + optional[1]
+        };
+        self.rows.iter().map(row).sum()
+    }
+}
+
+impl Batch {
+    /// Wakes who waits for news of what was committed, then answers everybody.
+    fn settle(self, written: Written, signals: &Signals) {
+        for (order, result) in self.appends.into_iter().zip(written.appends) {
+            if matches!(result, Ok(Outcome::Appended { .. })) {
+                signals.signal(&Topic::Conversation(order.work.conversation));
+                signals.signal(&Topic::Account(order.work.owner.clone()));
+            }
+            order.settle(result);
+        }
+        for (order, result) in self.pieces.into_iter().zip(written.pieces) {
+            if matches!(result, Ok(Some(_))) {
+                signals.signal(&Topic::Message(order.work.message));
+            }
+            order.settle(result);
+        }
+    }
+}
+
+impl<Work, Answer> Order<Work, Answer> {
+    /// Whoever asked may be gone; then nobody needs the answer.
+    fn settle(self, result: Result<Answer>) {
+        drop(self.ticket);
+        let _ = self.answer.send((self.work, result));
+    }
+}
+
+impl Written {
+    /// The same for all of a batch.
+    fn failed(batch: &Batch, error: &Error) -> Self {
+        Self {
+            appends: batch.appends.iter().map(|_| Err(error.clone())).collect(),
+            pieces: batch.pieces.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+}
+
+impl Desk {
+    /// Counts statements that were run.
+    fn count(&self, statements: u64) {
+        self.statements.fetch_add(statements, Ordering::Relaxed);
+    }
+}
