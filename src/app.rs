@@ -51,7 +51,8 @@ impl App {
         Ok(Self { store, config, clock, feed, relay })
     }
 
-    /// Serves until `shutdown` resolves, and looks after the feed meanwhile.
+    /// Serves until `shutdown` resolves, and looks after the feed meanwhile. What was handed in to be
+    /// written by then is written, and the database closed.
     ///
     /// # Errors
     /// A setting is wrong, or the listener fails.
@@ -64,9 +65,10 @@ impl App {
         let feed = self.config.feed;
         let mut tasks = JoinSet::new();
         tasks.spawn(trim(self.store.clone(), self.clock.clone(), feed.clone()));
-        tasks.spawn(sweep(self.store, self.clock, feed.lease));
+        tasks.spawn(sweep(self.store.clone(), self.clock, feed.lease));
         let served = server.serve(listener, shutdown).await;
         drop(tasks);
+        self.store.close().await;
         drop(self.relay);
         served
     }

@@ -3,6 +3,7 @@
 
 mod harness;
 
+mod appends;
 mod branches;
 mod changes;
 mod clients;

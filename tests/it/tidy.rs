@@ -45,6 +45,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("async_graphql_value", &["graphql"]),
     ("sea_orm", &["store", "model"]),
     ("sqlx", &["store", "signals"]),
+    ("rusqlite", &["store"]),
     ("jsonwebtoken", &["auth"]),
     ("clap", &["cli", "main"]),
 ];
