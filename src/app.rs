@@ -78,15 +78,7 @@ impl App {
         let development = self.config.mode == Mode::Development;
         let limits = limits(&self.config);
         let api = Api::new(self.store.clone(), self.feed.clone(), limits, development);
-        let settings = server::Settings {
-            body_limit: self.config.server.body_limit,
-            init_timeout: self.config.server.init_timeout,
-            write_timeout: self.config.server.write_timeout,
-            execution_timeout: self.config.server.execution_timeout,
-            shutdown_timeout: self.config.server.shutdown_timeout,
-            cors_origins: self.config.server.cors_origins.clone(),
-            graphiql: development,
-        };
+        let settings = server_settings(&self.config)?;
         Server::new(api, self.store.clone(), authenticator, self.clock.clone(), settings)
     }
 }
@@ -165,6 +157,40 @@ pub fn limits(config: &Config) -> graphql::Limits {
         selections,
         cost,
     }
+}
+
+/// How requests are taken.
+///
+/// # Errors
+/// Two settings contradict each other.
+fn server_settings(config: &Config) -> anyhow::Result<server::Settings> {
+    let server = config.server.clone();
+    if server.dead_after <= server.ping_interval {
+        bail!("the setting `server.dead_after` must be longer than `server.ping_interval`");
+    }
+    if server.drain > server.shutdown_timeout {
+        bail!("the setting `server.drain` must not be longer than `server.shutdown_timeout`");
+    }
+    Ok(server::Settings {
+        max_connections: server.max_connections as usize,
+        header_limit: server.header_limit as usize,
+        header_timeout: server.header_timeout,
+        body_limit: server.body_limit as usize,
+        body_timeout: server.body_timeout,
+        keep_alive: server.keep_alive,
+        write_timeout: server.write_timeout,
+        execution_timeout: server.execution_timeout,
+        init_timeout: server.init_timeout,
+        message_limit: server.message_limit as usize,
+        operations_per_socket: server.operations_per_socket as usize,
+        sockets_per_owner: server.sockets_per_owner as usize,
+        ping_interval: server.ping_interval,
+        dead_after: server.dead_after,
+        drain: server.drain,
+        shutdown_timeout: server.shutdown_timeout,
+        cors_origins: server.cors_origins,
+        graphiql: config.mode == Mode::Development,
+    })
 }
 
 /// What holds for tokens besides their signature.

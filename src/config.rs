@@ -60,17 +60,51 @@ pub struct Server {
     /// Origins of web front ends that may call from browsers.
     #[serde(deserialize_with = "value::origins")]
     pub cors_origins: Vec<String>,
+    /// Most connections at once.
+    #[serde(deserialize_with = "value::positive")]
+    pub max_connections: u32,
+    /// Most bytes of a request's head.
+    #[serde(deserialize_with = "value::header_limit")]
+    pub header_limit: u32,
+    /// How long the head of a request may take.
+    #[serde(deserialize_with = "value::positive_duration")]
+    pub header_timeout: Duration,
     /// Largest body of a request, in bytes.
-    pub body_limit: usize,
-    /// How long a WebSocket client may take to introduce itself.
-    #[serde(deserialize_with = "value::duration")]
-    pub init_timeout: Duration,
-    /// How long a WebSocket client may take to read a message.
-    #[serde(deserialize_with = "value::duration")]
+    #[serde(deserialize_with = "value::positive")]
+    pub body_limit: u32,
+    /// How long the body of a request may take.
+    #[serde(deserialize_with = "value::positive_duration")]
+    pub body_timeout: Duration,
+    /// How long a connection may be without a request.
+    #[serde(deserialize_with = "value::positive_duration")]
+    pub keep_alive: Duration,
+    /// How long a client may take to read.
+    #[serde(deserialize_with = "value::positive_duration")]
     pub write_timeout: Duration,
     /// How long an operation may take.
-    #[serde(deserialize_with = "value::duration")]
+    #[serde(deserialize_with = "value::positive_duration")]
     pub execution_timeout: Duration,
+    /// How long a WebSocket client may take to introduce itself.
+    #[serde(deserialize_with = "value::positive_duration")]
+    pub init_timeout: Duration,
+    /// Largest message of a WebSocket client, in bytes.
+    #[serde(deserialize_with = "value::positive")]
+    pub message_limit: u32,
+    /// Operations that a WebSocket may run at once.
+    #[serde(deserialize_with = "value::positive")]
+    pub operations_per_socket: u32,
+    /// WebSockets that an owner may have open at once.
+    #[serde(deserialize_with = "value::positive")]
+    pub sockets_per_owner: u32,
+    /// How often a quiet client is sent something.
+    #[serde(deserialize_with = "value::positive_duration")]
+    pub ping_interval: Duration,
+    /// How long the other side of a WebSocket or an HTTP/2 connection may be silent.
+    #[serde(deserialize_with = "value::positive_duration")]
+    pub dead_after: Duration,
+    /// Over how long sockets and streams are closed after SIGTERM.
+    #[serde(deserialize_with = "value::duration")]
+    pub drain: Duration,
     /// How long running operations may go on after SIGTERM.
     #[serde(deserialize_with = "value::duration")]
     pub shutdown_timeout: Duration,

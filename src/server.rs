@@ -4,11 +4,15 @@
 //! The transports follow their specifications where async-graphql's own do not: GraphQL over HTTP
 //! (`http`), graphql-transport-ws (`websocket`), GraphQL over SSE (`sse`).
 
+mod accept;
 mod body;
+mod connection;
+mod drain;
 mod graphiql;
 mod health;
 mod http;
 mod negotiate;
+mod settings;
 mod shutdown;
 mod sse;
 mod websocket;
@@ -33,26 +37,12 @@ use crate::graphql::{Api, RequestId};
 use crate::model::Viewer;
 use crate::store::Store;
 
+pub use settings::Settings;
 pub use shutdown::terminated;
 
-/// How requests are taken.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Largest body of a request, in bytes.
-    pub body_limit: usize,
-    /// How long a WebSocket client may take to introduce itself.
-    pub init_timeout: Duration,
-    /// How long a WebSocket client may take to read a message.
-    pub write_timeout: Duration,
-    /// How long an operation may take.
-    pub execution_timeout: Duration,
-    /// How long running operations may go on once the shutdown has begun.
-    pub shutdown_timeout: Duration,
-    /// Origins of web front ends that may call from browsers.
-    pub cors_origins: Vec<String>,
-    /// Whether GraphiQL is served.
-    pub graphiql: bool,
-}
+use accept::Acceptor;
+use connection::Protocol;
+use drain::Drain;
 
 /// What every handler is given.
 #[derive(Clone)]
@@ -66,6 +56,9 @@ struct Shared {
     settings: Settings,
     /// Cancelled when the shutdown begins.
     closing: CancellationToken,
+    /// Cancelled when whoever is left has had their time.
+    cut: CancellationToken,
+    drain: Arc<Drain>,
     /// The sockets: they outlive the request that opened them.
     sockets: TaskTracker,
 }
@@ -90,13 +83,17 @@ impl Server {
     ) -> anyhow::Result<Self> {
         let cors = cors(&settings.cors_origins)?;
         let graphiql = settings.graphiql;
+        let closing = CancellationToken::new();
+        let drain = Drain::new(closing.clone(), settings.drain);
         let shared = Shared {
             api,
             store,
             authenticator,
             clock,
             settings,
-            closing: CancellationToken::new(),
+            closing,
+            cut: CancellationToken::new(),
+            drain,
             sockets: TaskTracker::new(),
         };
         let state = State(Arc::new(shared));
@@ -116,33 +113,28 @@ impl Server {
     /// Serves until `shutdown` resolves; then finishes what is running, within the configured time.
     ///
     /// # Errors
-    /// The listener fails.
+    /// None so far: what goes wrong with a listener or a connection passes.
     pub async fn serve(
         self,
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> anyhow::Result<()> {
         let shared = self.state.0;
-        let closing = shared.closing.clone();
-        tokio::spawn(async move {
+        let settings = &shared.settings;
+        let acceptor = Acceptor::new(Protocol::new(settings), self.router, settings.max_connections);
+        let taking = acceptor.run(listener, &shared.closing, &shared.cut);
+        let stopping = async {
             shutdown.await;
             tracing::info!("shutting down");
-            closing.cancel();
-        });
-        let closing = shared.closing.clone();
-        let serving = axum::serve(listener, self.router).with_graceful_shutdown(closing.cancelled_owned());
-        let overdue = async {
-            shared.closing.cancelled().await;
-            tokio::time::sleep(shared.settings.shutdown_timeout).await;
+            shared.closing.cancel();
         };
-        tokio::select! {
-            served = serving => served.context("cannot serve")?,
-            () = overdue => tracing::warn!("some operations were still running"),
-        }
+        tokio::join!(taking, stopping);
         shared.sockets.close();
-        if tokio::time::timeout(shared.settings.shutdown_timeout, shared.sockets.wait()).await.is_err() {
-            tracing::warn!("some sockets were still open");
+        let finished = async { tokio::join!(acceptor.finished(), shared.sockets.wait()) };
+        if tokio::time::timeout(settings.shutdown_timeout, finished).await.is_err() {
+            tracing::warn!("some operations were still running");
         }
+        shared.cut.cancel();
         shared.store.close().await;
         Ok(())
     }
@@ -160,12 +152,12 @@ impl Shared {
         })
     }
 
-    /// Resolves when the viewer's credentials end or the shutdown begins.
+    /// Resolves when the viewer's credentials end, or the server shuts down and it is time to go.
     fn ended(&self, viewer: &Viewer) -> impl Future<Output = ()> + Send + use<> {
-        let (closing, left) = (self.closing.clone(), self.time_left(viewer));
+        let (guest, left) = (self.drain.enter(), self.time_left(viewer));
         async move {
             tokio::select! {
-                () = closing.cancelled() => {}
+                () = guest.dismissed() => {}
                 () = tokio::time::sleep(left) => {}
             }
         }

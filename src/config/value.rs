@@ -29,6 +29,14 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dur
     humantime::parse_duration(&text).map_err(|_| D::Error::custom("must be a duration such as \"10s\""))
 }
 
+/// The same, but not no time at all.
+pub(super) fn positive_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    match duration(deserializer)? {
+        Duration::ZERO => Err(D::Error::custom("must be longer than 0s")),
+        duration => Ok(duration),
+    }
+}
+
 /// An empty text is no value.
 pub(super) fn optional<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
@@ -66,6 +74,19 @@ pub(super) fn lanes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D
 fn up_to<'de, D: Deserializer<'de>>(most: u32, deserializer: D) -> Result<u32, D::Error> {
     match positive(deserializer)? {
         number if number > most => Err(D::Error::custom(format!("must be at most {most}"))),
+        number => Ok(number),
+    }
+}
+
+/// Fewest bytes that the head of a request may have: HTTP/1.1 is read in buffers of this size.
+const MIN_HEADER_LIMIT: u32 = 8192;
+
+/// From [`MIN_HEADER_LIMIT`].
+pub(super) fn header_limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    match u32::deserialize(deserializer)? {
+        number if number < MIN_HEADER_LIMIT => {
+            Err(D::Error::custom(format!("must be at least {MIN_HEADER_LIMIT}")))
+        }
         number => Ok(number),
     }
 }

@@ -63,7 +63,7 @@ async fn answer(shared: &Arc<Shared>, request: Request, id: RequestId) -> HttpRe
     let read = if is_get {
         from_query(request.uri().query().unwrap_or_default())
     } else {
-        from_body(request, shared.settings.body_limit).await
+        from_body(request, &shared.settings).await
     };
     let request = match read {
         Ok(request) => request,
@@ -71,7 +71,7 @@ async fn answer(shared: &Arc<Shared>, request: Request, id: RequestId) -> HttpRe
     };
     let operation = match shared.api.prepare(request) {
         Ok(operation) => operation,
-        Err(response) if media_type == MediaType::EventStream => return sse::refuse(&response),
+        Err(response) if media_type == MediaType::EventStream => return sse::refuse(shared, &response),
         Err(response) => return executed(media_type, &response),
     };
     match operation.kind {

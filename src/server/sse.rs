@@ -23,9 +23,6 @@ use crate::model::Viewer;
 /// Where a client that reconnects stands.
 pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// How often something is sent, so that proxies keep the connection.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-
 /// Streams an operation: its events, then `complete`.
 pub(super) fn stream(
     shared: &Arc<Shared>,
@@ -41,16 +38,18 @@ pub(super) fn stream(
         let failed = std::mem::replace(over, has_failed(&event.response));
         future::ready((!failed).then(|| next(&event)))
     });
-    write(events.chain(stream::once(async { complete() })).take_until(ended))
+    let events = events.chain(stream::once(async { complete() })).take_until(ended);
+    write(events, shared.settings.ping_interval)
 }
 
 /// Tells why an operation cannot be run, as an event: a browser shows nothing of any other answer.
-pub(super) fn refuse(response: &Response) -> HttpResponse {
-    write(stream::iter([data(response), complete()]))
+pub(super) fn refuse(shared: &Shared, response: &Response) -> HttpResponse {
+    write(stream::iter([data(response), complete()]), shared.settings.ping_interval)
 }
 
-fn write(events: impl Stream<Item = Event> + Send + 'static) -> HttpResponse {
-    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
+/// Sends a comment when there was nothing for so long, so that proxies keep the connection.
+fn write(events: impl Stream<Item = Event> + Send + 'static, quiet: Duration) -> HttpResponse {
+    let keep_alive = KeepAlive::new().interval(quiet);
     let mut response = Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(keep_alive).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // Nginx would otherwise hold events back until its buffer is full.

@@ -7,6 +7,7 @@ mod appends;
 mod branches;
 mod changes;
 mod clients;
+mod connections;
 mod conversations;
 mod durability;
 mod history;

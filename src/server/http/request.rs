@@ -7,6 +7,7 @@ use futures_util::StreamExt;
 use serde_json::{Map, Value};
 
 use crate::graphql::Code;
+use crate::server::Settings;
 
 /// Why an HTTP request is not a GraphQL request.
 #[derive(Debug)]
@@ -35,8 +36,12 @@ impl Fault {
     }
 }
 
-/// Reads the body of a POST, up to `limit` bytes.
-pub(super) async fn from_body(request: axum::extract::Request, limit: usize) -> Result<Request, Fault> {
+/// Reads the body of a POST, within its limits of bytes and time.
+pub(super) async fn from_body(
+    request: axum::extract::Request,
+    settings: &Settings,
+) -> Result<Request, Fault> {
+    let (limit, time) = (settings.body_limit, settings.body_timeout);
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if !content_type.is_some_and(is_json) {
         let message = "the body must be `content-type: application/json` in UTF-8";
@@ -47,7 +52,11 @@ pub(super) async fn from_body(request: axum::extract::Request, limit: usize) -> 
     if expected && request.body().size_hint().lower() > limit as u64 {
         return Err(too_large(limit));
     }
-    let bytes = read(request.into_body(), limit).await?;
+    let read = tokio::time::timeout(time, read(request.into_body(), limit)).await;
+    let bytes = read.unwrap_or_else(|_| {
+        let message = format!("the body must arrive within {}", humantime::format_duration(time));
+        Err(Fault::new(StatusCode::REQUEST_TIMEOUT, message))
+    })?;
     let value = serde_json::from_slice(&bytes).map_err(|error| Fault::not_json("the body", &error))?;
     match value {
         Value::Object(parameters) => from_parameters(parameters),

@@ -1,0 +1,100 @@
+//! Taking connections.
+//!
+//! There are only so many at once. Who comes over that is told 503 and cut at once, rather than left to
+//! wait: a load balancer then asks another replica, and a client comes again by itself. Nothing that goes
+//! wrong with one connection ends the loop, and want of open files neither ends it nor makes it spin.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::connection::Protocol;
+
+/// How long to wait for open files, or whatever else is lacking.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Said to who comes when all places are taken.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
+    content-length: 0\r\n\r\n";
+
+/// Takes connections from one listener.
+pub(super) struct Acceptor {
+    protocol: Protocol,
+    router: Router,
+    places: Arc<Semaphore>,
+    connections: TaskTracker,
+}
+
+impl Acceptor {
+    /// An acceptor that takes at most `places` connections at once.
+    pub(super) fn new(protocol: Protocol, router: Router, places: usize) -> Self {
+        Self {
+            protocol,
+            router,
+            places: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
+            connections: TaskTracker::new(),
+        }
+    }
+
+    /// Takes connections until the `closing` begins; those there are then finish what they have begun,
+    /// unless they are `cut`.
+    pub(super) async fn run(
+        &self,
+        listener: TcpListener,
+        closing: &CancellationToken,
+        cut: &CancellationToken,
+    ) {
+        let mut lacking = false;
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = closing.cancelled() => return,
+            };
+            match accepted {
+                Ok((stream, _)) => {
+                    lacking = false;
+                    self.take(stream, closing.clone(), cut.clone());
+                }
+                Err(error) if is_theirs(&error) => {}
+                Err(error) => {
+                    if !lacking {
+                        tracing::error!(%error, "cannot take connections for now");
+                    }
+                    lacking = true;
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn take(&self, stream: TcpStream, closing: CancellationToken, cut: CancellationToken) {
+        let Ok(place) = self.places.clone().try_acquire_owned() else {
+            tracing::debug!("all places are taken");
+            // As much as fits at once, which is all of it, or nothing.
+            let _ = stream.into_std().and_then(|mut stream| stream.write(FULL));
+            return;
+        };
+        let (protocol, router) = (self.protocol.clone(), self.router.clone());
+        self.connections.spawn(async move {
+            protocol.serve(stream, place, router, &closing, &cut).await;
+        });
+    }
+
+    /// Waits until all connections have ended, but for those that have become WebSockets.
+    pub(super) async fn finished(&self) {
+        self.connections.close();
+        self.connections.wait().await;
+    }
+}
+
+/// Whether it failed for the sake of the client: it was gone before it was taken.
+fn is_theirs(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}

@@ -1,0 +1,44 @@
+//! How requests are taken.
+
+use std::time::Duration;
+
+/// How requests are taken: the settings under `[server]`, which are told there.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Most connections at once.
+    pub max_connections: usize,
+    /// Most bytes of a request's head.
+    pub header_limit: usize,
+    /// How long the head of a request may take, and a new connection to its first request.
+    pub header_timeout: Duration,
+    /// Largest body of a request, in bytes.
+    pub body_limit: usize,
+    /// How long the body of a request may take.
+    pub body_timeout: Duration,
+    /// How long a connection may be without a request.
+    pub keep_alive: Duration,
+    /// How long a client may take to read the next piece of an answer, or a WebSocket's message.
+    pub write_timeout: Duration,
+    /// How long an operation may take.
+    pub execution_timeout: Duration,
+    /// How long a WebSocket client may take to introduce itself.
+    pub init_timeout: Duration,
+    /// Largest message of a WebSocket client, in bytes.
+    pub message_limit: usize,
+    /// Operations that one WebSocket may run at once.
+    pub operations_per_socket: usize,
+    /// WebSockets that one owner may have open at once.
+    pub sockets_per_owner: usize,
+    /// How often a quiet WebSocket, stream or HTTP/2 connection is sent something.
+    pub ping_interval: Duration,
+    /// How long the other side of a WebSocket or an HTTP/2 connection may be silent.
+    pub dead_after: Duration,
+    /// Over how long sockets and streams are closed once the shutdown has begun.
+    pub drain: Duration,
+    /// How long running operations may go on once the shutdown has begun.
+    pub shutdown_timeout: Duration,
+    /// Origins of web front ends that may call from browsers.
+    pub cors_origins: Vec<String>,
+    /// Whether GraphiQL is served.
+    pub graphiql: bool,
+}

@@ -1,0 +1,299 @@
+//! Connections: how long clients may take, how much they may send, and how many there may be.
+
+use std::time::{Duration, Instant};
+
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::harness::{Client, Engine, EventStream, PATIENCE, TestApp};
+
+const QUERY: &str = "{ viewer { id } }";
+
+async fn connect(app: &TestApp) -> TcpStream {
+    TcpStream::connect(app.url.strip_prefix("http://").unwrap()).await.unwrap()
+}
+
+/// A query of ada's with a body of so many bytes, as far as the body.
+fn head(app: &TestApp, length: usize) -> String {
+    format!(
+        "POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n",
+        app.client("ada").token()
+    )
+}
+
+/// Everything until the server closes the connection, however it does that.
+async fn read_to_end(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let read = timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.expect("closed in time");
+    assert!(
+        read.is_ok() || !bytes.is_empty() || read.unwrap_err().kind() == std::io::ErrorKind::ConnectionReset
+    );
+    String::from_utf8(bytes).unwrap()
+}
+
+/// One whole answer of a connection that goes on.
+async fn read_answer(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(b"}}}") {
+        bytes.push(timeout(PATIENCE, stream.read_u8()).await.expect("an answer in time").unwrap());
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+fn body() -> String {
+    json!({ "query": QUERY }).to_string()
+}
+
+#[tokio::test]
+async fn slow_heads_are_cut_and_quick_ones_are_not() {
+    let app = TestApp::start_with(Engine::Sqlite, &[("server.header_timeout", "1s")]).await;
+    let whole = head(&app, body().len()) + &body();
+    for beginning in ["", "P", "PRI * HTTP/2.0\r\n", "POST /graphql HTTP/1.1\r\nHost: x\r\n"] {
+        let mut slow = connect(&app).await;
+        let start = Instant::now();
+        slow.write_all(beginning.as_bytes()).await.unwrap();
+        assert_eq!(read_to_end(&mut slow).await, "", "{beginning}");
+        assert!(start.elapsed() >= Duration::from_millis(900), "{beginning}");
+    }
+    // Byte after byte does not help.
+    let mut slow = connect(&app).await;
+    let start = Instant::now();
+    for byte in whole.bytes().cycle() {
+        if slow.write_all(&[byte]).await.is_err() {
+            break;
+        }
+        assert!(start.elapsed() < PATIENCE, "still open");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // Also after a request has been answered.
+    let mut slow = connect(&app).await;
+    slow.write_all(whole.as_bytes()).await.unwrap();
+    assert!(read_answer(&mut slow).await.starts_with("HTTP/1.1 200"));
+    slow.write_all(b"POST /graphql").await.unwrap();
+    assert_eq!(read_to_end(&mut slow).await, "");
+    // And one that is in time may rest longer than that between requests.
+    let mut quick = connect(&app).await;
+    for _ in 0..3 {
+        quick.write_all(whole.as_bytes()).await.unwrap();
+        assert!(read_answer(&mut quick).await.starts_with("HTTP/1.1 200"));
+        tokio::time::sleep(Duration::from_millis(1200)).await;
+    }
+}
+
+#[tokio::test]
+async fn idle_connections_are_closed() {
+    let app = TestApp::start_with(Engine::Sqlite, &[("server.keep_alive", "500ms")]).await;
+    let mut idle = connect(&app).await;
+    idle.write_all((head(&app, body().len()) + &body()).as_bytes()).await.unwrap();
+    assert!(read_answer(&mut idle).await.starts_with("HTTP/1.1 200"));
+    let start = Instant::now();
+    assert_eq!(read_to_end(&mut idle).await, "");
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn large_heads_are_refused() {
+    let app = TestApp::start(Engine::Sqlite).await;
+    for size in [16 * 1024, 100 * 1024] {
+        let mut large = connect(&app).await;
+        let head = format!("GET /graphql HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "x".repeat(size));
+        // The connection may be closed before all of it is sent.
+        let _ = large.write_all(head.as_bytes()).await;
+        assert!(read_to_end(&mut large).await.starts_with("HTTP/1.1 431"), "{size}");
+    }
+    let request = app.client("ada").request(Method::GET, "/graphql").query(&[("query", QUERY)]);
+    let answer = request.header("x", "x".repeat(15 * 1024)).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn slow_bodies_are_told_and_cut() {
+    let app = TestApp::start_with(Engine::Sqlite, &[("server.body_timeout", "500ms")]).await;
+    let mut slow = connect(&app).await;
+    slow.write_all((head(&app, 1000) + "{").as_bytes()).await.unwrap();
+    let answer = read_to_end(&mut slow).await;
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(answer.contains(r#""message":"the body must arrive within 500ms""#), "{answer}");
+    assert!(answer.contains(r#""code":"BAD_REQUEST""#), "{answer}");
+}
+
+#[tokio::test]
+async fn endless_bodies_are_refused_and_cut() {
+    let app = TestApp::start(Engine::Sqlite).await;
+    let (mut read, mut write) = connect(&app).await.into_split();
+    let head = head(&app, 0).replace("Content-Length: 0", "Transfer-Encoding: chunked");
+    let sending = tokio::spawn(async move {
+        write.write_all(head.as_bytes()).await.unwrap();
+        let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
+        let mut sent = 0;
+        while write.write_all(chunk.as_bytes()).await.is_ok() {
+            sent += 0x10000;
+        }
+        sent
+    });
+    let mut status = [0; 12];
+    timeout(PATIENCE, read.read_exact(&mut status)).await.unwrap().unwrap();
+    assert_eq!(std::str::from_utf8(&status).unwrap(), "HTTP/1.1 413");
+    let sent: usize = timeout(PATIENCE, sending).await.expect("cut in time").unwrap();
+    // What the operating systems keep comes on top.
+    assert!(sent < 32 * 1024 * 1024, "{sent} bytes");
+}
+
+#[tokio::test]
+async fn who_does_not_read_an_answer_is_cut() {
+    let app = TestApp::start_with(Engine::Sqlite, &[("server.write_timeout", "500ms")]).await;
+    let ada = app.client("ada");
+    let id = ada.new_conversation().await;
+    for _ in 0..60 {
+        ada.append(&id, &"x".repeat(250 * 1024)).await;
+    }
+    let query = "query($id: ID!) { conversation(id: $id) { messages(last: 60) { nodes { content } } } }";
+    let body = json!({ "query": query, "variables": { "id": id } }).to_string();
+    let mut stuck = connect(&app).await;
+    stuck.write_all((head(&app, body.len()) + &body).as_bytes()).await.unwrap();
+    // One connection is in use; once it is cut none is. Reading would let it go on.
+    let start = Instant::now();
+    loop {
+        stuck.writable().await.unwrap();
+        // Who writes to a connection that the other side has closed is told so.
+        if stuck.try_write(b"x").is_err_and(|error| error.kind() != std::io::ErrorKind::WouldBlock) {
+            break;
+        }
+        assert!(start.elapsed() < PATIENCE, "still open");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // Who reads slowly is not, however long all of it takes.
+    let mut slow = connect(&app).await;
+    slow.write_all((head(&app, body.len()) + &body).as_bytes()).await.unwrap();
+    let (mut bytes, mut piece, start) = (0, vec![0; 256 * 1024], Instant::now());
+    while bytes < 60 * 250 * 1024 {
+        let read = timeout(PATIENCE, slow.read(&mut piece)).await.unwrap().unwrap();
+        assert_ne!(read, 0, "cut after {bytes} bytes, {:?}", start.elapsed());
+        bytes += read;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(start.elapsed() > Duration::from_millis(500));
+}
+
+#[tokio::test]
+async fn who_does_not_read_a_stream_is_cut() {
+    let app = TestApp::start_with(Engine::Sqlite, &[("server.write_timeout", "500ms")]).await;
+    let ada = app.client("ada");
+    let id = ada.new_conversation().await;
+    let query = "subscription($id: ID!) { messageAdded(conversationId: $id) { node { content } } }";
+    let mut stream = EventStream::open(&ada, query, json!({ "id": id }), None).await;
+    for _ in 0..60 {
+        ada.append(&id, &"x".repeat(250 * 1024)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let mut events = 0;
+    while let Some(event) = stream.next().await {
+        assert_eq!(event.name, "next", "it is not told, it is cut");
+        events += 1;
+    }
+    assert!(events < 60, "{events}");
+}
+
+#[tokio::test]
+async fn there_are_only_so_many_connections() {
+    let app = TestApp::start_with(Engine::Sqlite, &[("server.max_connections", "3")]).await;
+    let whole = head(&app, body().len()) + &body();
+    let mut inside = Vec::new();
+    for _ in 0..3 {
+        let mut stream = connect(&app).await;
+        stream.write_all(whole.as_bytes()).await.unwrap();
+        assert!(read_answer(&mut stream).await.starts_with("HTTP/1.1 200"));
+        inside.push(stream);
+    }
+    let mut outside = connect(&app).await;
+    let told = read_to_end(&mut outside).await;
+    assert!(told.starts_with("HTTP/1.1 503") && told.contains("retry-after: 1"), "{told}");
+    // The others go on, and whoever leaves makes room.
+    inside[0].write_all(whole.as_bytes()).await.unwrap();
+    assert!(read_answer(&mut inside[0]).await.starts_with("HTTP/1.1 200"));
+    drop(inside.pop());
+    let start = Instant::now();
+    loop {
+        let mut stream = connect(&app).await;
+        // It may be cut before it has written.
+        let _ = stream.write_all(whole.as_bytes()).await;
+        let mut status = [0; 12];
+        if stream.read_exact(&mut status).await.is_ok() && &status == b"HTTP/1.1 200" {
+            break;
+        }
+        assert!(start.elapsed() < PATIENCE, "no room");
+    }
+}
+
+#[tokio::test]
+async fn http_2_is_spoken_without_tls() {
+    let app = TestApp::start_with(Engine::Sqlite, &[("server.keep_alive", "500ms")]).await;
+    let ada = app.client("ada");
+    let http = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
+    let request = || http.post(format!("{}/graphql", app.url)).bearer_auth(ada.token());
+    let mut together = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        together.spawn(request().json(&json!({ "query": QUERY })).send());
+    }
+    for answer in together.join_all().await {
+        let answer = answer.unwrap();
+        assert_eq!((answer.version(), answer.status()), (reqwest::Version::HTTP_2, StatusCode::OK));
+    }
+    let large = request().header("x", "x".repeat(20 * 1024)).json(&json!({ "query": QUERY })).send().await;
+    assert!(large.is_err() || large.unwrap().status() == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    // A stream outlives the time that a connection may be idle, and is followed by others.
+    let id = ada.new_conversation().await;
+    let query = "subscription($id: ID!) { messageAdded(conversationId: $id) { node { content } } }";
+    let stream = request().header("accept", "text/event-stream");
+    let mut stream = stream.json(&json!({ "query": query, "variables": { "id": id } })).send().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    ada.append(&id, "late").await;
+    let event = timeout(PATIENCE, stream.chunk()).await.unwrap().unwrap().unwrap();
+    assert!(std::str::from_utf8(&event).unwrap().contains("late"));
+    drop(stream);
+    // Once it has been idle it is closed, and the client opens another.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(request().json(&json!({ "query": QUERY })).send().await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_shutdown_lets_what_runs_finish() {
+    let mut app = TestApp::start_with(Engine::Sqlite, &[("server.shutdown_timeout", "20s")]).await;
+    let body = body();
+    let mut idle = connect(&app).await;
+    idle.write_all((head(&app, body.len()) + &body).as_bytes()).await.unwrap();
+    assert!(read_answer(&mut idle).await.starts_with("HTTP/1.1 200"));
+    let mut running = connect(&app).await;
+    let (first, rest) = body.split_at(5);
+    running.write_all((head(&app, body.len()) + first).as_bytes()).await.unwrap();
+    // The request has been begun once this connection, opened later, is answered.
+    Client::new(&app.url, Some(app.client("ada").token().into())).data(QUERY, json!({})).await;
+    let url = app.url.clone();
+    let stopping = async { app.stop().await };
+    let finishing = async {
+        assert_eq!(read_to_end(&mut idle).await, "", "idle connections are closed");
+        assert!(TcpStream::connect(url.strip_prefix("http://").unwrap()).await.is_err(), "nobody listens");
+        running.write_all(rest.as_bytes()).await.unwrap();
+        let answer = read_to_end(&mut running).await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("connection: close"), "{answer}");
+    };
+    tokio::join!(stopping, finishing);
+}
+
+#[tokio::test]
+async fn a_shutdown_waits_only_so_long() {
+    let mut app =
+        TestApp::start_with(Engine::Sqlite, &[("server.shutdown_timeout", "1s"), ("server.drain", "0s")])
+            .await;
+    let mut stuck = connect(&app).await;
+    stuck.write_all((head(&app, 100) + "{").as_bytes()).await.unwrap();
+    Client::new(&app.url, Some(app.client("ada").token().into())).data(QUERY, json!({})).await;
+    let start = Instant::now();
+    app.stop().await;
+    assert!(start.elapsed() < Duration::from_secs(5));
+    assert_eq!(read_to_end(&mut stuck).await, "");
+}
