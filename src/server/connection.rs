@@ -1,11 +1,12 @@
 //! One connection: HTTP/1.1, or HTTP/2 for who begins with its preface.
 //!
 //! The server waits for a client only so long: for the head of a request, for another request, and for
-//! the client to read. Whoever takes longer is cut. What a handler waits for (a body, the database, news
+//! the client to read. Whoever takes longer is cut; of HTTP/2, only the answer that is not read. What a handler waits for (a body, the database, news
 //! for a stream) is the handler's to bound. A connection that becomes a WebSocket leaves all this behind.
 
 mod activity;
 mod answer;
+mod content;
 mod transport;
 
 use std::convert::Infallible;
@@ -169,7 +170,7 @@ async fn attend<C: Connection>(
                 // HTTP/2 says so, lest the client send a request meanwhile.
                 finishing = Some(activity.farewell());
                 connection.as_mut().finish();
-            } else {
+            } else if what != Overdue::Reading || !activity.forget_unread() {
                 tracing::debug!(?what, "a client took too long");
                 return Poll::Ready(());
             }

@@ -33,15 +33,19 @@ impl Drain {
         self.open.fetch_add(1, Ordering::Relaxed);
         Guest(self.clone())
     }
+
+    /// How long it takes to let go of all there are.
+    fn window(&self) -> Duration {
+        let others = self.open.load(Ordering::Relaxed).saturating_sub(1);
+        EACH.saturating_mul(u32::try_from(others).unwrap_or(u32::MAX)).min(self.longest)
+    }
 }
 
 impl Guest {
     /// Resolves when the shutdown has begun and it is this one's turn to go.
     pub(super) async fn dismissed(&self) {
         self.0.closing.cancelled().await;
-        let open = u32::try_from(self.0.open.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
-        let window = EACH.saturating_mul(open.saturating_sub(1)).min(self.0.longest);
-        tokio::time::sleep(window.mul_f64(rand::random())).await;
+        tokio::time::sleep(self.0.window().mul_f64(rand::random())).await;
     }
 }
 
@@ -53,32 +57,20 @@ impl Drop for Guest {
 
 #[cfg(test)]
 mod tests {
-    use tokio::task::JoinSet;
-    use tokio::time::Instant;
-
     use super::*;
 
-    async fn longest_of(guests: usize) -> Duration {
-        let closing = CancellationToken::new();
-        let drain = Drain::new(closing.clone(), Duration::from_secs(5));
-        let mut leaving = JoinSet::new();
-        let guests: Vec<_> = (0..guests).map(|_| Arc::new(drain.enter())).collect();
-        for guest in &guests {
-            let guest = guest.clone();
-            leaving.spawn(async move { guest.dismissed().await });
-        }
-        closing.cancel();
-        let start = Instant::now();
-        leaving.join_all().await;
-        start.elapsed()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn many_go_over_a_window_and_few_at_once() {
-        assert!(longest_of(1).await < Duration::from_millis(5));
-        let hundred = longest_of(100).await;
-        assert!((Duration::from_millis(200)..Duration::from_millis(510)).contains(&hundred), "{hundred:?}");
-        let all = longest_of(5000).await;
-        assert!((Duration::from_secs(4)..Duration::from_millis(5010)).contains(&all), "{all:?}");
+    #[test]
+    fn many_go_over_a_window_and_few_at_once() {
+        let drain = Drain::new(CancellationToken::new(), Duration::from_secs(5));
+        let one = drain.enter();
+        assert_eq!(drain.window(), Duration::ZERO);
+        let hundred: Vec<_> = (0..100).map(|_| drain.enter()).collect();
+        assert_eq!(drain.window(), Duration::from_millis(500));
+        let thousands: Vec<_> = (0..5000).map(|_| drain.enter()).collect();
+        assert_eq!(drain.window(), Duration::from_secs(5));
+        drop((hundred, thousands));
+        assert_eq!(drain.window(), Duration::ZERO);
+        drop(one);
+        assert_eq!(drain.window(), Duration::ZERO);
     }
 }

@@ -180,6 +180,40 @@ async fn who_does_not_read_an_answer_is_cut() {
 }
 
 #[tokio::test]
+async fn who_does_not_read_one_answer_of_a_connection_loses_only_that() {
+    let app = TestApp::start_with(Engine::Sqlite, &[("server.write_timeout", "500ms")]).await;
+    let ada = app.client("ada");
+    let id = ada.new_conversation().await;
+    for _ in 0..8 {
+        ada.append(&id, &"x".repeat(250 * 1024)).await;
+    }
+    let http = reqwest::Client::builder().http2_prior_knowledge().http2_initial_stream_window_size(65_535);
+    let http = http.build().unwrap();
+    let send = async |query: &str| {
+        let body = json!({ "query": query, "variables": { "id": id } });
+        http.post(format!("{}/graphql", app.url)).bearer_auth(ada.token()).json(&body).send().await.unwrap()
+    };
+    let large = "query($id: ID!) { conversation(id: $id) { messages(last: 8) { nodes { content } } } }";
+    let follow = "subscription($id: ID!) { messageAdded(conversationId: $id) { node { content } } }";
+    let read = send(large).await.bytes().await.unwrap();
+    let body = json!({ "query": follow, "variables": { "id": id } });
+    let stream = http.post(format!("{}/graphql", app.url)).bearer_auth(ada.token()).json(&body);
+    let mut stream = stream.header("accept", "text/event-stream").send().await.unwrap();
+    let unread = send(large).await;
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_millis(1500) {
+        assert_eq!(send(QUERY).await.status(), StatusCode::OK);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let cut = unread.bytes().await;
+    assert!(cut.is_err(), "all of it: {}", cut.unwrap().len() == read.len());
+    // The stream is of the same connection.
+    ada.append(&id, "still here").await;
+    let event = timeout(PATIENCE, stream.chunk()).await.unwrap().unwrap().unwrap();
+    assert!(std::str::from_utf8(&event).unwrap().contains("still here"));
+}
+
+#[tokio::test]
 async fn who_does_not_read_a_stream_is_cut() {
     let app = TestApp::start_with(Engine::Sqlite, &[("server.write_timeout", "500ms")]).await;
     let ada = app.client("ada");

@@ -7,6 +7,8 @@ use std::time::Duration;
 use futures_util::task::AtomicWaker;
 use tokio::time::Instant;
 
+use super::content::Content;
+
 /// How long a client may take.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
@@ -49,15 +51,19 @@ struct State {
     fresh: bool,
     /// Since when the transport has taken nothing.
     blocked: Option<Instant>,
-    /// Since when the next piece of an answer has been theirs to take.
-    sending: Vec<(u64, Instant)>,
-    next: u64,
+    /// Answers whose next piece is theirs to take.
+    offers: Vec<Offer>,
+}
+
+struct Offer {
+    since: Instant,
+    content: Arc<Content>,
 }
 
 /// One request, from its head to the last piece of its answer.
 pub(super) struct Exchange {
     activity: Arc<Activity>,
-    number: u64,
+    content: Arc<Content>,
 }
 
 impl Activity {
@@ -69,8 +75,7 @@ impl Activity {
             multiplexed: false,
             fresh: true,
             blocked: None,
-            sending: Vec::new(),
-            next: 0,
+            offers: Vec::new(),
         };
         Arc::new(Self { patience, state: Mutex::new(state), waker: AtomicWaker::new() })
     }
@@ -81,8 +86,7 @@ impl Activity {
         state.open += 1;
         state.fresh = false;
         state.multiplexed = multiplexed;
-        state.next += 1;
-        Exchange { activity: self.clone(), number: state.next }
+        Exchange { activity: self.clone(), content: Arc::default() }
     }
 
     /// Bytes have come.
@@ -106,7 +110,7 @@ impl Activity {
     /// When the client will have taken too long, and for what, if nothing happens until then.
     pub(super) fn overdue(&self) -> Option<(Instant, Overdue)> {
         let state = self.state();
-        let unread = state.sending.iter().map(|(_, since)| *since).chain(state.blocked).min();
+        let unread = state.offers.iter().map(|offer| offer.since).chain(state.blocked).min();
         let unread = unread.map(|since| (since + self.patience.unread, Overdue::Reading));
         let silent = match (state.open, state.heard) {
             (1.., _) => None,
@@ -115,6 +119,26 @@ impl Activity {
             (0, _) => Some((state.idle + self.patience.idle, Overdue::Request)),
         };
         unread.into_iter().chain(silent).min_by_key(|(at, _)| *at)
+    }
+
+    /// Lets go of answers that are not read, where other answers of the connection may be. A connection
+    /// with only such answers is idle.
+    ///
+    /// Whether that helps: otherwise it is the connection that is stuck.
+    pub(super) fn forget_unread(&self) -> bool {
+        let mut state = self.state();
+        let late = Instant::now().checked_sub(self.patience.unread);
+        let is_late = |since: Instant| late.is_some_and(|late| since <= late);
+        if !state.multiplexed || state.blocked.is_some_and(is_late) {
+            return false;
+        }
+        let (unread, offers) = state.offers.drain(..).partition::<Vec<_>, _>(|offer| is_late(offer.since));
+        state.offers = offers;
+        for offer in &unread {
+            offer.content.forget();
+            state.close();
+        }
+        !unread.is_empty()
     }
 
     /// Until when a connection that takes no more requests may close by itself.
@@ -132,14 +156,31 @@ impl Activity {
     }
 }
 
+impl State {
+    /// There is one request less.
+    fn close(&mut self) {
+        self.open -= 1;
+        if self.open == 0 {
+            self.idle = Instant::now();
+            self.heard = None;
+        }
+    }
+}
+
 impl Exchange {
+    /// What is left of the answer.
+    pub(super) fn content(&self) -> &Content {
+        &self.content
+    }
+
     /// A piece of the answer is theirs to take.
     pub(super) fn offer(&self) {
         let mut state = self.activity.state();
-        match state.sending.iter_mut().find(|(number, _)| *number == self.number) {
-            Some((_, since)) => *since = Instant::now(),
+        let since = Instant::now();
+        match state.offers.iter_mut().find(|offer| Arc::ptr_eq(&offer.content, &self.content)) {
+            Some(offer) => offer.since = since,
             None => {
-                state.sending.push((self.number, Instant::now()));
+                state.offers.push(Offer { since, content: self.content.clone() });
                 drop(state);
                 self.activity.waker.wake();
             }
@@ -148,19 +189,15 @@ impl Exchange {
 
     /// It has everything there is so far.
     pub(super) fn taken(&self) {
-        self.activity.state().sending.retain(|(number, _)| *number != self.number);
+        self.activity.state().offers.retain(|offer| !Arc::ptr_eq(&offer.content, &self.content));
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let mut state = self.activity.state();
-        state.sending.retain(|(number, _)| *number != self.number);
-        state.open -= 1;
-        if state.open == 0 {
-            state.idle = Instant::now();
-            state.heard = None;
-            drop(state);
+        self.taken();
+        if !self.content.is_forgotten() {
+            self.activity.state().close();
             self.activity.waker.wake();
         }
     }
@@ -177,47 +214,62 @@ mod tests {
     };
 
     /// In seconds from now.
-    fn overdue(activity: &Activity) -> Option<(u64, Overdue)> {
-        activity.overdue().map(|(at, what)| ((at - Instant::now()).as_secs(), what))
+    fn overdue(activity: &Activity) -> Option<(f64, Overdue)> {
+        activity.overdue().map(|(at, what)| ((at - Instant::now()).as_secs_f64().round(), what))
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_client_has_as_long_as_what_it_does_allows() {
+    #[test]
+    fn a_client_has_as_long_as_what_it_does_allows() {
         let activity = Activity::new(PATIENCE);
-        assert_eq!(overdue(&activity), Some((10, Overdue::Head)), "it may not just connect");
+        assert_eq!(overdue(&activity), Some((10.0, Overdue::Head)), "it may not just connect");
         activity.heard();
         let exchange = activity.begin(false);
         assert_eq!(overdue(&activity), None, "the server works");
         exchange.offer();
-        assert_eq!(overdue(&activity), Some((20, Overdue::Reading)));
+        assert_eq!(overdue(&activity), Some((20.0, Overdue::Reading)));
         exchange.taken();
         assert_eq!(overdue(&activity), None, "a stream has no news");
         activity.wrote(true);
-        assert_eq!(overdue(&activity), Some((20, Overdue::Reading)));
+        assert_eq!(overdue(&activity), Some((20.0, Overdue::Reading)));
         activity.wrote(false);
         drop(exchange);
-        assert_eq!(overdue(&activity), Some((75, Overdue::Request)));
+        assert_eq!(overdue(&activity), Some((75.0, Overdue::Request)));
         activity.heard();
-        assert_eq!(overdue(&activity), Some((10, Overdue::Head)));
+        assert_eq!(overdue(&activity), Some((10.0, Overdue::Head)));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn requests_side_by_side_are_each_to_be_read() {
+    #[test]
+    fn between_requests_http_2_may_say_what_it_likes() {
         let activity = Activity::new(PATIENCE);
         let (one, two) = (activity.begin(true), activity.begin(true));
-        one.offer();
-        tokio::time::advance(Duration::from_secs(5)).await;
-        two.offer();
-        assert_eq!(overdue(&activity), Some((15, Overdue::Reading)));
-        one.offer();
-        tokio::time::advance(Duration::from_secs(5)).await;
-        assert_eq!(overdue(&activity), Some((15, Overdue::Reading)));
         drop(one);
-        two.taken();
+        assert_eq!(overdue(&activity), None);
         drop(two);
-        // A ping of HTTP/2 is no request, and buys no time.
-        tokio::time::advance(Duration::from_secs(5)).await;
         activity.heard();
-        assert_eq!(overdue(&activity), Some((70, Overdue::Request)));
+        assert_eq!(overdue(&activity), Some((75.0, Overdue::Request)));
+    }
+
+    #[test]
+    fn an_answer_that_nobody_reads_costs_the_others_nothing() {
+        let activity = Activity::new(Patience { unread: Duration::ZERO, ..PATIENCE });
+        let (read, unread) = (activity.begin(true), activity.begin(true));
+        unread.offer();
+        assert_eq!(overdue(&activity), Some((0.0, Overdue::Reading)));
+        assert!(activity.forget_unread());
+        assert!(unread.content().is_forgotten() && !read.content().is_forgotten());
+        assert_eq!(overdue(&activity), None);
+        drop(read);
+        assert_eq!(overdue(&activity), Some((75.0, Overdue::Request)), "nothing is asked for any more");
+        drop(unread);
+        assert_eq!(overdue(&activity), Some((75.0, Overdue::Request)));
+        // Where the bytes themselves are stuck it is the connection, and always with HTTP/1.1.
+        let stuck = activity.begin(true);
+        stuck.offer();
+        activity.wrote(true);
+        assert!(!activity.forget_unread());
+        activity.wrote(false);
+        let only = activity.begin(false);
+        assert!(!activity.forget_unread());
+        drop((stuck, only));
     }
 }

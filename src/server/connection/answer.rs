@@ -8,28 +8,14 @@ use http_body::{Frame, SizeHint};
 
 use super::activity::Exchange;
 
-/// Most bytes handed over at once. A client that takes less than this within the write timeout does
-/// not read; with HTTP/2 it can hold back one answer while the connection goes on.
-const PIECE: usize = 16 * 1024;
-
 /// Hands over what a handler answered, and tells whose turn it is.
-pub(super) struct Answer {
-    body: Body,
-    /// Of the piece that the body gave, what is not handed over.
-    rest: Bytes,
-    exchange: Exchange,
-}
+pub(super) struct Answer(Exchange);
 
 impl Answer {
     pub(super) fn new(body: Body, exchange: Exchange) -> Self {
+        exchange.content().fill(body);
         exchange.offer();
-        Self { body, rest: Bytes::new(), exchange }
-    }
-
-    fn piece(&mut self) -> Frame<Bytes> {
-        self.exchange.offer();
-        let size = self.rest.len().min(PIECE);
-        Frame::data(self.rest.split_to(size))
+        Self(exchange)
     }
 }
 
@@ -38,39 +24,23 @@ impl http_body::Body for Answer {
     type Error = axum::Error;
 
     fn poll_frame(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        if !self.rest.is_empty() {
-            return Poll::Ready(Some(Ok(self.piece())));
+        let piece = self.0.content().poll_piece(cx);
+        match &piece {
+            Poll::Pending => self.0.taken(),
+            Poll::Ready(Some(Ok(_))) => self.0.offer(),
+            Poll::Ready(_) => {}
         }
-        match Pin::new(&mut self.body).poll_frame(cx) {
-            Poll::Pending => {
-                self.exchange.taken();
-                Poll::Pending
-            }
-            Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                Ok(bytes) => {
-                    self.rest = bytes;
-                    Poll::Ready(Some(Ok(self.piece())))
-                }
-                Err(trailers) => Poll::Ready(Some(Ok(trailers))),
-            },
-            ended => ended,
-        }
+        piece
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty() && self.body.is_end_stream()
+        self.0.content().is_end()
     }
 
     fn size_hint(&self) -> SizeHint {
-        let (rest, body) = (self.rest.len() as u64, self.body.size_hint());
-        let mut hint = SizeHint::new();
-        hint.set_lower(body.lower() + rest);
-        if let Some(upper) = body.upper() {
-            hint.set_upper(upper + rest);
-        }
-        hint
+        self.0.content().size_hint()
     }
 }
