@@ -8,6 +8,7 @@ mod accept;
 mod body;
 mod connection;
 mod drain;
+mod files;
 mod graphiql;
 mod health;
 mod http;
@@ -121,6 +122,7 @@ impl Server {
     ) -> anyhow::Result<()> {
         let shared = self.state.0;
         let settings = &shared.settings;
+        files::make_room(settings.max_connections);
         let acceptor = Acceptor::new(Protocol::new(settings), self.router, settings.max_connections);
         let taking = acceptor.run(listener, &shared.closing, &shared.cut);
         let stopping = async {

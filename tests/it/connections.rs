@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::harness::{Client, Engine, EventStream, PATIENCE, TestApp};
+use crate::harness::{Client, Engine, EventStream, PATIENCE, Program, TestApp};
 
 const QUERY: &str = "{ viewer { id } }";
 
@@ -261,6 +261,29 @@ async fn there_are_only_so_many_connections() {
         }
         assert!(start.elapsed() < PATIENCE, "no room");
     }
+}
+
+#[tokio::test]
+async fn want_of_open_files_passes() {
+    let server = Program::over(Engine::Sqlite).await.serve(&[]).await;
+    let ada = server.client("ada");
+    ada.data(QUERY, json!({})).await;
+    server.limit_files(u32::try_from(server.open_files()).unwrap() + 5).await;
+    let address = server.url.strip_prefix("http://").unwrap();
+    let mut waiting = Vec::new();
+    for _ in 0..20 {
+        waiting.push(TcpStream::connect(address).await.unwrap());
+    }
+    let before = server.processor_time();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let busy = server.processor_time() - before;
+    assert!(busy < 30, "it spins: {busy} hundredths of a second");
+    drop(waiting);
+    Client::new(&server.url, Some(ada.token().into())).data(QUERY, json!({})).await;
+    server.terminate().await;
+    let (status, log) = server.ended().await;
+    assert!(status.success());
+    assert_eq!(log.matches("cannot take connections for now").count(), 1, "{log}");
 }
 
 #[tokio::test]

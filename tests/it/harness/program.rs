@@ -134,6 +134,26 @@ impl Running {
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
+    /// Lets it have so many open files, and no more.
+    pub(crate) async fn limit_files(&self, files: u32) {
+        let process = self.child.id().unwrap().to_string();
+        let limit = format!("--nofile={files}:{files}");
+        assert!(Command::new("prlimit").args(["--pid", &process, &limit]).status().await.unwrap().success());
+    }
+
+    /// How many files it has open.
+    pub(crate) fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id().unwrap())).unwrap().count()
+    }
+
+    /// How long it has kept processors busy so far, in hundredths of a second.
+    pub(crate) fn processor_time(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id().unwrap())).unwrap();
+        // Behind the name, which may hold anything, `utime` and `stime` are the 12th and 13th.
+        let fields = stat.rsplit_once(')').unwrap().1.split_whitespace().skip(11).take(2);
+        fields.map(|field| field.parse::<u64>().unwrap()).sum()
+    }
+
     /// Ends it as `kill -9` does.
     pub(crate) async fn kill(mut self) {
         self.child.kill().await.unwrap();

@@ -1,0 +1,18 @@
+//! Open files: every connection is one, and systems grant few unless they are asked.
+
+/// What the process needs besides connections: the database, its log, the standard streams.
+const OTHERS: u64 = 100;
+
+/// Raises the process's own limit so that it can have as many connections, as far as the system lets it.
+pub(super) fn make_room(connections: usize) {
+    let wanted = OTHERS.saturating_add(connections as u64);
+    match rlimit::increase_nofile_limit(wanted) {
+        Ok(granted) if granted < wanted => tracing::warn!(
+            granted,
+            wanted,
+            "the limit of open files is lower than `server.max_connections` needs"
+        ),
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "cannot raise the limit of open files"),
+    }
+}
