@@ -163,7 +163,7 @@ pub fn limits(config: &Config) -> graphql::Limits {
 ///
 /// # Errors
 /// Two settings contradict each other.
-fn server_settings(config: &Config) -> anyhow::Result<server::Settings> {
+pub(crate) fn server_settings(config: &Config) -> anyhow::Result<server::Settings> {
     let server = config.server.clone();
     if server.dead_after <= server.ping_interval {
         bail!("the setting `server.dead_after` must be longer than `server.ping_interval`");

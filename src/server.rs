@@ -13,6 +13,8 @@ mod graphiql;
 mod health;
 mod http;
 mod negotiate;
+mod origin;
+mod quota;
 mod settings;
 mod shutdown;
 mod sse;
@@ -44,6 +46,7 @@ pub use shutdown::terminated;
 use accept::Acceptor;
 use connection::Protocol;
 use drain::Drain;
+use quota::Quota;
 
 /// What every handler is given.
 #[derive(Clone)]
@@ -60,6 +63,8 @@ struct Shared {
     /// Cancelled when whoever is left has had their time.
     cut: CancellationToken,
     drain: Arc<Drain>,
+    /// Sockets that owners have open.
+    seats: Arc<Quota>,
     /// The sockets: they outlive the request that opened them.
     sockets: TaskTracker,
 }
@@ -86,6 +91,7 @@ impl Server {
         let graphiql = settings.graphiql;
         let closing = CancellationToken::new();
         let drain = Drain::new(closing.clone(), settings.drain);
+        let seats = Quota::new(settings.sockets_per_owner);
         let shared = Shared {
             api,
             store,
@@ -95,6 +101,7 @@ impl Server {
             closing,
             cut: CancellationToken::new(),
             drain,
+            seats,
             sockets: TaskTracker::new(),
         };
         let state = State(Arc::new(shared));
@@ -106,7 +113,7 @@ impl Server {
             .layer(CompressionLayer::new().gzip(true))
             .layer(cors)
             .merge(health::router())
-            .layer(CatchPanicLayer::custom(http::panicked))
+            .layer(CatchPanicLayer::new())
             .with_state(state.clone());
         Ok(Self { state, router })
     }
@@ -182,3 +189,6 @@ fn cors(origins: &[String]) -> anyhow::Result<CorsLayer> {
         .expose_headers([http::REQUEST_ID])
         .max_age(Duration::from_secs(3600)))
 }
+
+#[cfg(test)]
+mod tests;

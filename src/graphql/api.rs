@@ -138,3 +138,11 @@ pub struct Event {
     /// Where to resume after it, if the subscription can be.
     pub cursor: Option<String>,
 }
+
+#[cfg(test)]
+impl Api {
+    /// The same API over a schema with an extension that only tests have.
+    pub(crate) fn extended(self, extension: impl async_graphql::extensions::ExtensionFactory) -> Self {
+        Self { schema: super::builder().extension(extension).finish(), ..self }
+    }
+}

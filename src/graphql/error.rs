@@ -78,6 +78,17 @@ pub fn error_response(code: Code, message: impl Into<String>) -> Response {
     Response::from_errors(vec![error])
 }
 
+/// A response to an operation that panicked. The panic itself went to the log by the hook.
+pub fn panicked(request: RequestId) -> Response {
+    tracing::error!(%request, "an operation panicked");
+    let mut error = ServerError::new(FAULT, None);
+    set_fault(&mut error, request);
+    Response::from_errors(vec![error])
+}
+
+/// What is told of a fault of the server.
+const FAULT: &str = "internal server error";
+
 /// A response to a request that asks for more than a limit allows.
 pub(super) fn too_complex(message: String, limit: &str, maximum: u32, actual: u64) -> Response {
     let mut error = ServerError::new(message, None);
@@ -164,9 +175,8 @@ fn complete_store(error: &mut ServerError, failure: &store::Error, request: Requ
         }
         store::Error::Internal(cause) => {
             tracing::error!(%request, %cause, "an operation failed");
-            "internal server error".clone_into(&mut error.message);
-            set_code(error, Code::Internal);
-            extend(error, "requestId", Value::from(request.to_string()));
+            FAULT.clone_into(&mut error.message);
+            set_fault(error, request);
         }
     }
 }
@@ -175,6 +185,12 @@ fn complete_store(error: &mut ServerError, failure: &store::Error, request: Requ
 /// one the document as a whole.
 fn code_without_source(error: &ServerError) -> Code {
     if error.path.is_empty() { Code::ValidationFailed } else { Code::BadUserInput }
+}
+
+/// The code of a fault of the server, and where the log tells more.
+fn set_fault(error: &mut ServerError, request: RequestId) {
+    set_code(error, Code::Internal);
+    extend(error, "requestId", Value::from(request.to_string()));
 }
 
 fn set_code(error: &mut ServerError, code: Code) {

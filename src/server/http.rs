@@ -5,7 +5,7 @@
 
 mod request;
 
-use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use async_graphql::Response;
@@ -16,10 +16,11 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{self, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response as HttpResponse};
+use futures_util::FutureExt;
 
 use super::negotiate::MediaType;
 use super::{Shared, State, body, sse, websocket};
-use crate::graphql::{Code, RequestId, error_response};
+use crate::graphql::{Code, RequestId, error_response, panicked};
 pub(super) use request::from_parameters;
 use request::{Fault, from_body, from_query};
 
@@ -33,10 +34,11 @@ pub(super) async fn graphql(
     request: Request,
 ) -> HttpResponse {
     if let Ok(upgrade) = upgrade {
-        return websocket::upgrade(shared, upgrade, request.headers());
+        return websocket::upgrade(shared, upgrade, &request);
     }
     let id = shared.new_request();
-    let mut response = answer(&shared, request, id).await;
+    let answered = AssertUnwindSafe(answer(&shared, request, id)).catch_unwind().await;
+    let mut response = answered.unwrap_or_else(|_| broken(id));
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
@@ -128,10 +130,9 @@ fn with_allow(mut response: HttpResponse, methods: &'static str) -> HttpResponse
     response
 }
 
-/// Answers what panicked. The panic itself went to the log by the hook.
-pub(super) fn panicked(_: Box<dyn Any + Send + 'static>) -> HttpResponse {
-    let response = error_response(Code::Internal, "internal server error");
-    write(StatusCode::INTERNAL_SERVER_ERROR, MediaType::Json, &response)
+/// Answers what panicked.
+fn broken(id: RequestId) -> HttpResponse {
+    write(StatusCode::INTERNAL_SERVER_ERROR, MediaType::Json, &panicked(id))
 }
 
 fn write(status: StatusCode, media_type: MediaType, response: &Response) -> HttpResponse {

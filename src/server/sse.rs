@@ -6,6 +6,7 @@
 //! stream ends when the credentials do and when the server shuts down; the client then comes again.
 
 use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use futures_util::{Stream, StreamExt, future, stream};
 
 use super::Shared;
 use super::body::{Body, has_failed};
-use crate::graphql::{self, Operation, RequestId};
+use crate::graphql::{self, Operation, RequestId, panicked};
 use crate::model::Viewer;
 
 /// Where a client that reconnects stands.
@@ -33,7 +34,9 @@ pub(super) fn stream(
 ) -> HttpResponse {
     let resume = resume.filter(|resume| !resume.is_empty());
     let ended = shared.ended(viewer);
-    let events = shared.api.stream(viewer, operation, id, resume).scan(false, |over, event| {
+    let events = AssertUnwindSafe(shared.api.stream(viewer, operation, id, resume)).catch_unwind();
+    let events = events.scan(false, move |over, event| {
+        let event = event.unwrap_or_else(|_| graphql::Event { response: panicked(id), cursor: None });
         // An error without an event is a subscription's last word.
         let failed = std::mem::replace(over, has_failed(&event.response));
         future::ready((!failed).then(|| next(&event)))

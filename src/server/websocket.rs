@@ -11,39 +11,37 @@ mod operation;
 mod protocol;
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use axum::extract::Request;
 use axum::extract::ws::{WebSocket, WebSocketUpgrade};
-use axum::http::{HeaderMap, header};
-use axum::response::Response;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 
-use super::Shared;
+use super::{Shared, origin};
 use connection::Connection;
 use protocol::{Close, SUBPROTOCOL};
-
-/// Largest message a client may send.
-const MAX_MESSAGE: usize = 1024 * 1024;
 
 /// Buffers of a socket. The library's defaults cost 128 KiB a socket, idle or not.
 const BUFFER: usize = 4096;
 
-/// How often the server pings, and how long a client may be silent.
-const PING_INTERVAL: Duration = Duration::from_secs(15);
-const DEAD_AFTER: Duration = Duration::from_secs(40);
-
-/// Operations that one socket may run at once.
-const MAX_OPERATIONS: usize = 50;
-
-/// Takes the upgrade. Credentials may come in its header; those of `connection_init` win.
-pub(super) fn upgrade(shared: Arc<Shared>, upgrade: WebSocketUpgrade, headers: &HeaderMap) -> Response {
+/// Takes the upgrade, unless it is for a web page that may not call. Credentials may come in its header;
+/// those of `connection_init` win.
+pub(super) fn upgrade(shared: Arc<Shared>, upgrade: WebSocketUpgrade, request: &Request) -> Response {
+    let headers = request.headers();
+    if !origin::may_open(headers, request.uri(), &shared.settings.cors_origins) {
+        let message = "this origin may not open a socket: it is not in `server.cors_origins`\n";
+        return (StatusCode::FORBIDDEN, message).into_response();
+    }
     let authorization =
         headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    // What is a little too large is read, so that its sender is not still sending when it is told.
+    let limit = shared.settings.message_limit.saturating_mul(2);
     upgrade
         .protocols([SUBPROTOCOL])
         .read_buffer_size(BUFFER)
         .write_buffer_size(BUFFER)
-        .max_message_size(MAX_MESSAGE)
-        .max_frame_size(MAX_MESSAGE)
+        .max_message_size(limit)
+        .max_frame_size(limit)
         .on_upgrade(move |socket| {
             let tracker = shared.sockets.clone();
             tracker.track_future(run(shared, socket, authorization))
@@ -52,9 +50,16 @@ pub(super) fn upgrade(shared: Arc<Shared>, upgrade: WebSocketUpgrade, headers: &
 
 async fn run(shared: Arc<Shared>, socket: WebSocket, authorization: Option<String>) {
     let spoken = socket.protocol().is_some_and(|protocol| protocol == SUBPROTOCOL);
+    let cut = shared.cut.clone();
     let mut connection = Connection::new(shared, socket, authorization);
-    let close = if spoken { connection.run().await } else { Some(Close::SUBPROTOCOL) };
-    if let Some(close) = close {
-        connection.close(close).await;
+    let serving = async {
+        let close = if spoken { connection.run().await } else { Some(Close::SUBPROTOCOL) };
+        if let Some(close) = close {
+            connection.close(close).await;
+        }
+    };
+    tokio::select! {
+        () = serving => {}
+        () = cut.cancelled() => {}
     }
 }

@@ -1,23 +1,29 @@
 //! One socket, from its first message to its close.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
-use super::operation::{self, Outbox, Outgoing, Serial};
+use super::operation::{self, Outbox, Outgoing, Running, Serial};
 use super::protocol::{self, ClientMessage, Close};
-use super::{DEAD_AFTER, MAX_OPERATIONS, PING_INTERVAL};
 use crate::graphql::{Code, error_response};
 use crate::model::Viewer;
 use crate::server::Shared;
+use crate::server::quota::Share;
 
-/// Messages that wait for the socket: few, they may be large. The operations wait when it is full.
+/// Messages that wait for the socket: few, they may be large. The operations wait when it is full, in
+/// the order they came, so that a busy one holds up no other for longer than its turn.
 const QUEUE: usize = 4;
+
+/// How long the other side may take to close a socket that has been closed here. Were it left at once,
+/// what that side was still sending would cost it the reason of the close.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Ends the connection: with a close frame, or without one when the other side is gone.
 type End = Option<Close>;
@@ -27,68 +33,118 @@ pub(super) struct Connection {
     socket: WebSocket,
     /// From the upgrade's header.
     authorization: Option<String>,
-    viewer: Option<Viewer>,
-    operations: HashMap<Arc<str>, (Serial, AbortHandle)>,
+    /// Who it is, once it has introduced itself.
+    viewer: Option<(Viewer, Share)>,
+    operations: HashMap<Arc<str>, Running>,
     next_serial: Serial,
     queue: mpsc::Sender<Outgoing>,
     outgoing: mpsc::Receiver<Outgoing>,
+    /// Until when the client must have introduced itself, afterwards until when its credentials hold.
+    deadline: Instant,
+    heard: Instant,
+    next_ping: Instant,
 }
 
 impl Connection {
     pub(super) fn new(shared: Arc<Shared>, socket: WebSocket, authorization: Option<String>) -> Self {
         let (queue, outgoing) = mpsc::channel(QUEUE);
-        let operations = HashMap::new();
-        Self { shared, socket, authorization, viewer: None, operations, next_serial: 0, queue, outgoing }
+        let now = Instant::now();
+        Self {
+            deadline: now + shared.settings.init_timeout,
+            heard: now,
+            next_ping: now + shared.settings.ping_interval,
+            shared,
+            socket,
+            authorization,
+            viewer: None,
+            operations: HashMap::new(),
+            next_serial: 0,
+            queue,
+            outgoing,
+        }
     }
 
     /// Serves the socket until it ends. Gives the close frame to send, if the other side is there.
     pub(super) async fn run(&mut self) -> End {
-        let closing = self.shared.closing.clone();
-        let start = Instant::now();
-        // Until the client has introduced itself, afterwards until its credentials end.
-        let mut deadline = start + self.shared.settings.init_timeout;
-        let mut heard = start;
-        let mut ping = interval_at(start + PING_INTERVAL, PING_INTERVAL);
-        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let guest = self.shared.drain.enter();
+        let mut dismissed = pin!(guest.dismissed());
+        let mut leaving = false;
+        let mut alarm = pin!(sleep_until(self.next_alarm()));
         loop {
+            let next = self.next_alarm();
+            // Rung early it is set again; so it need not be moved with every message.
+            if next < alarm.deadline() || alarm.is_elapsed() {
+                alarm.as_mut().reset(next);
+            }
             let ended = tokio::select! {
-                () = closing.cancelled() => Err(Some(Close::going_away())),
-                () = sleep_until(deadline) => Err(Some(match self.viewer {
-                    None => Close::init_timeout(),
-                    Some(_) => Close::forbidden("the credentials have ended"),
-                })),
-                _ = ping.tick() => {
-                    if heard.elapsed() > DEAD_AFTER { Err(None) } else { self.send(protocol::ping()).await }
+                () = &mut dismissed, if !leaving => {
+                    leaving = true;
+                    Ok(())
                 }
+                () = &mut alarm => self.rung().await,
                 Some(outgoing) = self.outgoing.recv() => self.forward(outgoing).await,
-                incoming = self.socket.next() => {
-                    heard = Instant::now();
-                    let known = self.viewer.is_some();
-                    let taken = self.take(incoming).await;
-                    if !known && let Some(viewer) = &self.viewer {
-                        deadline = Instant::now() + self.shared.time_left(viewer);
-                    }
-                    taken
+                incoming = self.socket.next(), if !leaving => {
+                    self.heard = Instant::now();
+                    self.take(incoming).await
                 }
             };
             if let Err(end) = ended {
                 return end;
             }
+            if leaving && !self.operations.values().any(Running::is_brief) {
+                return Some(Close::going_away());
+            }
         }
     }
 
-    /// Sends a close frame, if the other side still reads.
+    /// Sends a close frame, if the other side still reads, and waits a moment for the one it answers.
     pub(super) async fn close(&mut self, Close { code, reason }: Close) {
+        self.operations.clear();
         let frame = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
-        let _ = timeout(self.shared.settings.write_timeout, self.socket.send(frame)).await;
+        let sending = self.socket.send(frame);
+        if let Ok(Ok(())) = timeout(self.shared.settings.write_timeout, sending).await {
+            let answered = async { while let Some(Ok(_)) = self.socket.next().await {} };
+            let _ = timeout(FAREWELL, answered).await;
+        }
+    }
+
+    fn next_alarm(&self) -> Instant {
+        let dead = self.heard + self.shared.settings.dead_after;
+        self.deadline.min(self.next_ping).min(dead)
+    }
+
+    async fn rung(&mut self) -> Result<(), End> {
+        let (now, settings) = (Instant::now(), &self.shared.settings);
+        if now >= self.deadline {
+            return Err(Some(match self.viewer {
+                None => Close::init_timeout(),
+                Some(_) => Close::forbidden("the credentials have ended"),
+            }));
+        }
+        if now >= self.heard + settings.dead_after {
+            return Err(None);
+        }
+        if now >= self.next_ping {
+            self.next_ping = now + settings.ping_interval;
+            return self.send(protocol::ping()).await;
+        }
+        Ok(())
     }
 
     async fn take(&mut self, incoming: Option<Result<Message, axum::Error>>) -> Result<(), End> {
+        let limit = self.shared.settings.message_limit;
         match incoming {
+            Some(Ok(Message::Text(text))) if text.len() > limit => Err(Some(Close::too_large(limit))),
             Some(Ok(Message::Text(text))) => self.obey(ClientMessage::parse(&text).map_err(Some)?).await,
             Some(Ok(Message::Binary(_))) => Err(Some(Close::bad_request("Messages must be text"))),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
-            Some(Ok(Message::Close(_)) | Err(_)) | None => Err(None),
+            Some(Err(error)) => Err(unreadable(error, limit)),
+            Some(Ok(Message::Close(_))) => {
+                // The answer goes out with the next read.
+                let _ = timeout(FAREWELL, self.socket.next()).await;
+                Err(None)
+            }
+            None => Err(None),
         }
     }
 
@@ -101,33 +157,39 @@ impl Connection {
                 let payload = payload.unwrap_or_default();
                 let authorization = protocol::authorization(&payload).or(self.authorization.as_deref());
                 let viewer = self.shared.authenticator.viewer_of_header(authorization);
-                self.viewer = Some(viewer.map_err(|refused| Some(Close::forbidden(&refused.to_string())))?);
+                let viewer = viewer.map_err(|refused| Some(Close::forbidden(&refused.to_string())))?;
+                let Some(seat) = self.shared.seats.take(&viewer.owner) else {
+                    return Err(Some(Close::too_many_sockets(self.shared.settings.sockets_per_owner)));
+                };
+                self.deadline = Instant::now() + self.shared.time_left(&viewer);
+                self.viewer = Some((viewer, seat));
+                self.authorization = None;
                 self.send(protocol::connection_ack()).await
             }
             ClientMessage::Ping { payload } => self.send(protocol::pong(payload)).await,
             ClientMessage::Pong {} => Ok(()),
             ClientMessage::Subscribe { id, payload } => {
-                let viewer = self.viewer.clone().ok_or_else(|| Some(Close::unauthorized()))?;
+                let Some((viewer, _)) = &self.viewer else { return Err(Some(Close::unauthorized())) };
                 if self.operations.contains_key(id.as_str()) {
                     return Err(Some(Close::subscriber_exists(&id)));
                 }
+                let viewer = viewer.clone();
                 let request = protocol::request(payload).map_err(Some)?;
-                if self.operations.len() >= MAX_OPERATIONS {
-                    let message = format!("a socket may run at most {MAX_OPERATIONS} operations at once");
+                let most = self.shared.settings.operations_per_socket;
+                if self.operations.len() >= most {
+                    let message = format!("a socket may run at most {most} operations at once");
                     let refused = error_response(Code::BadRequest, message);
                     return self.send(protocol::error(&id, &refused.errors)).await;
                 }
                 let (id, serial): (Arc<str>, _) = (id.into(), self.next_serial);
                 self.next_serial += 1;
                 let outbox = Outbox { id: id.clone(), serial, queue: self.queue.clone() };
-                let abort = operation::start(self.shared.clone(), viewer, request, outbox);
-                self.operations.insert(id, (serial, abort));
+                let running = operation::start(self.shared.clone(), viewer, request, outbox);
+                self.operations.insert(id, running);
                 Ok(())
             }
             ClientMessage::Complete { id } => {
-                if let Some((_, abort)) = self.operations.remove(id.as_str()) {
-                    abort.abort();
-                }
+                self.operations.remove(id.as_str());
                 Ok(())
             }
         }
@@ -135,8 +197,8 @@ impl Connection {
 
     /// Sends what an operation said, unless the client has completed it meanwhile.
     async fn forward(&mut self, outgoing: Outgoing) -> Result<(), End> {
-        let running = self.operations.get(&outgoing.id).is_some_and(|(serial, _)| *serial == outgoing.serial);
-        if !running {
+        let running = self.operations.get(&outgoing.id);
+        if running.is_none_or(|running| running.serial != outgoing.serial) {
             return Ok(());
         }
         if outgoing.last {
@@ -154,10 +216,14 @@ impl Connection {
     }
 }
 
-impl Drop for Connection {
-    fn drop(&mut self) {
-        for (_, abort) in self.operations.values() {
-            abort.abort();
-        }
+/// How to close a socket on which something unreadable came.
+fn unreadable(error: axum::Error, limit: usize) -> End {
+    use tungstenite::Error;
+    match error.into_inner().downcast_ref::<Error>()? {
+        Error::Capacity(_) => Some(Close::too_large(limit)),
+        Error::Utf8(_) => Some(Close::not_text()),
+        Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => None,
+        Error::Protocol(_) => Some(Close::violation()),
+        _ => None,
     }
 }

@@ -1,14 +1,16 @@
 //! One operation on a socket.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_graphql::parser::types::OperationType;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use super::protocol;
-use crate::graphql::{Code, Event, RequestId, error_response};
+use crate::graphql::{Code, Event, RequestId, error_response, panicked};
 use crate::model::Viewer;
 use crate::server::Shared;
 use crate::server::body::{has_failed, is_request_error};
@@ -26,7 +28,6 @@ pub(super) struct Outgoing {
 }
 
 /// Where an operation's messages go.
-#[derive(Clone)]
 pub(super) struct Outbox {
     pub(super) id: Arc<str>,
     pub(super) serial: Serial,
@@ -41,24 +42,46 @@ impl Outbox {
     }
 }
 
-/// Runs an operation in a task of its own; aborting it ends the operation.
+/// An operation that has been started.
+pub(super) struct Running {
+    pub(super) serial: Serial,
+    task: AbortHandle,
+    /// Whether it is a subscription. That is known once its document has been read.
+    follows: Arc<AtomicBool>,
+}
+
+impl Running {
+    /// Whether it will end by itself before long.
+    pub(super) fn is_brief(&self) -> bool {
+        !self.follows.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Running {
+    /// Ends the operation, if it has not ended.
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Runs an operation in a task of its own.
 pub(super) fn start(
     shared: Arc<Shared>,
     viewer: Viewer,
     request: async_graphql::Request,
     outbox: Outbox,
-) -> AbortHandle {
-    let reporter = outbox.clone();
-    let request_id = shared.new_request();
-    let work = tokio::spawn(async move { run(&shared, &viewer, request, &outbox, request_id).await });
-    let abort = work.abort_handle();
-    tokio::spawn(async move {
-        if work.await.is_err_and(|error| error.is_panic()) {
-            let response = error_response(Code::Internal, "internal server error");
-            reporter.send(protocol::error(&reporter.id, &response.errors), true).await;
+) -> Running {
+    let id = shared.new_request();
+    let (serial, follows) = (outbox.serial, Arc::new(AtomicBool::new(false)));
+    let told = follows.clone();
+    let task = tokio::spawn(async move {
+        let work = AssertUnwindSafe(run(&shared, &viewer, request, &outbox, id, &told));
+        if work.catch_unwind().await.is_err() {
+            let response = panicked(id);
+            outbox.send(protocol::error(&outbox.id, &response.errors), true).await;
         }
     });
-    abort
+    Running { serial, task: task.abort_handle(), follows }
 }
 
 async fn run(
@@ -67,12 +90,14 @@ async fn run(
     request: async_graphql::Request,
     outbox: &Outbox,
     request_id: RequestId,
+    follows: &AtomicBool,
 ) {
     let operation = match shared.api.prepare(request) {
         Ok(operation) => operation,
         Err(refused) => return outbox.send(protocol::error(&outbox.id, &refused.errors), true).await,
     };
     if operation.kind == OperationType::Subscription {
+        follows.store(true, Ordering::Relaxed);
         let mut events = Box::pin(shared.api.stream(viewer, operation, request_id, None));
         while let Some(Event { response, .. }) = events.next().await {
             if has_failed(&response) {

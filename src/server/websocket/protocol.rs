@@ -48,6 +48,26 @@ impl Close {
         Self::new(1001, "the server is shutting down")
     }
 
+    /// Not UTF-8 (RFC 6455, 8.1).
+    pub(super) fn not_text() -> Self {
+        Self::new(1007, "Messages must be UTF-8")
+    }
+
+    /// Not a WebSocket's frame.
+    pub(super) fn violation() -> Self {
+        Self::new(1002, "Protocol error")
+    }
+
+    pub(super) fn too_large(limit: usize) -> Self {
+        Self::new(1009, &format!("a message must be at most {limit} bytes"))
+    }
+
+    /// "Try again later", and not the protocol's 4429, after which clients never come back: when a
+    /// network fails, the sockets that were lost with it are counted until they are known to be dead.
+    pub(super) fn too_many_sockets(most: usize) -> Self {
+        Self::new(1013, &format!("an owner may have at most {most} sockets open"))
+    }
+
     /// A close frame has room for 123 bytes of reason (RFC 6455, 5.5.1).
     fn new(code: u16, reason: &str) -> Self {
         let mut end = reason.len().min(123);

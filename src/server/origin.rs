@@ -1,0 +1,70 @@
+//! Which web pages may open a socket. CORS does not cover sockets; browsers send the page's origin with
+//! the upgrade and leave the rest to the server.
+
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
+
+/// Whether a socket may be opened: by what is no browser, by a page of this very host, and by those
+/// that may call by CORS.
+pub(super) fn may_open(headers: &HeaderMap, uri: &Uri, allowed: &[String]) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+    let Ok(origin) = origin.to_str() else { return false };
+    // HTTP/2 names the host in its address.
+    let host = headers.get(header::HOST).map(HeaderValue::to_str).and_then(Result::ok);
+    let host = host.or(uri.authority().map(|authority| authority.as_str()));
+    let of_this_host = || is_of(origin, host?).then_some(());
+    allowed.iter().any(|allowed| allowed == origin) || of_this_host().is_some()
+}
+
+/// Whether an origin is of this host. The scheme is not known here: TLS ends before the server.
+fn is_of(origin: &str, host: &str) -> bool {
+    let Some((scheme, authority)) = origin.split_once("://") else { return false };
+    let standard = match scheme {
+        "http" => ":80",
+        "https" => ":443",
+        _ => return false,
+    };
+    let bare = |authority: &str| authority.strip_suffix(standard).unwrap_or(authority).to_ascii_lowercase();
+    !authority.is_empty() && bare(authority) == bare(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opens(origin: Option<&str>, host: &str) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, host.parse().unwrap());
+        if let Some(origin) = origin {
+            headers.insert(header::ORIGIN, origin.parse().unwrap());
+        }
+        may_open(&headers, &Uri::from_static("/graphql"), &["https://chat.example".to_owned()])
+    }
+
+    #[test]
+    fn pages_of_the_host_and_listed_ones_may() {
+        assert!(opens(None, "api.example"), "what is no browser");
+        for origin in ["https://chat.example", "https://api.example", "http://api.example:80"] {
+            assert!(opens(Some(origin), "api.example"), "{origin}");
+        }
+        assert!(opens(Some("https://api.example"), "API.example:443"));
+        assert!(opens(Some("http://127.0.0.1:8000"), "127.0.0.1:8000"));
+        for origin in [
+            "null",
+            "",
+            "://api.example",
+            "file://",
+            "http://chat.example",
+            "https://chat.example.evil.example",
+            "https://evil.example",
+            "https://api.example:8443",
+            "https://api.example:80",
+            "chrome-extension://api.example",
+        ] {
+            assert!(!opens(Some(origin), "api.example"), "{origin}");
+        }
+        let (mut headers, none) = (HeaderMap::new(), Uri::from_static("/graphql"));
+        headers.insert(header::ORIGIN, HeaderValue::from_static("https://api.example"));
+        assert!(!may_open(&headers, &none, &[]));
+        assert!(may_open(&headers, &Uri::from_static("https://api.example/graphql"), &[]));
+    }
+}

@@ -1,0 +1,145 @@
+//! Operations that panic, by an extension that no real schema has.
+
+use std::sync::Arc;
+
+use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextResolve, ResolveInfo};
+use async_graphql::{ServerResult, Value};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use super::*;
+use crate::app;
+use crate::auth::{self, Key, Rules};
+use crate::config::Config;
+use crate::feed::Feed;
+use crate::model::{OwnerId, Timestamp};
+use crate::signals::Signals;
+
+/// Whatever is asked for as `boom` panics.
+struct Booms;
+
+impl ExtensionFactory for Booms {
+    fn create(&self) -> Arc<dyn Extension> {
+        Arc::new(Self)
+    }
+}
+
+#[async_trait::async_trait]
+impl Extension for Booms {
+    async fn resolve(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        info: ResolveInfo<'_>,
+        next: NextResolve<'_>,
+    ) -> ServerResult<Option<Value>> {
+        assert_ne!(info.alias, Some("boom"), "this is what the test is for");
+        next.run(ctx, info).await
+    }
+}
+
+/// A server whose schema can panic, and a token.
+async fn serve() -> (TempDir, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
+    let (clock, signals) = (Clock::system(), Signals::default());
+    let store = Store::connect(&app::database(&config), clock.clone(), signals.clone()).await.unwrap();
+    let feed = Feed::new(&signals, config.feed.poll);
+    let api = Api::new(store.clone(), feed, app::limits(&config), true).extended(Booms);
+    let secret = b"a secret that only this test knows";
+    let key = Key::Secret(secret.to_vec());
+    let authenticator = Authenticator::new(&key, &Rules::default()).unwrap();
+    let expires_at = Timestamp(clock.now().0 + 600_000_000);
+    let token = auth::sign(secret, &OwnerId::new("ada").unwrap(), expires_at, &Rules::default()).unwrap();
+    let settings = app::server_settings(&config).unwrap();
+    let server = Server::new(api, store, authenticator, clock, settings).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(server.serve(listener, std::future::pending()));
+    (folder, address, token)
+}
+
+/// What a client is told of a panic: a code, and what to look for in the log.
+fn assert_told(error: &serde_json::Value) {
+    assert_eq!(error["message"], "internal server error");
+    assert_eq!(error["extensions"]["code"], "INTERNAL_SERVER_ERROR");
+    let id = error["extensions"]["requestId"].as_str().unwrap();
+    assert!(uuid::Uuid::parse_str(id).is_ok(), "{id}");
+    assert!(!error.to_string().contains("this is what"), "nothing of the inside: {error}");
+}
+
+struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Socket {
+    async fn send(&mut self, message: serde_json::Value) {
+        self.0.send(Message::text(message.to_string())).await.unwrap();
+    }
+
+    async fn subscribe(&mut self, id: &str, query: String) {
+        self.send(json!({ "type": "subscribe", "id": id, "payload": { "query": query } })).await;
+    }
+
+    async fn receive(&mut self) -> serde_json::Value {
+        let message = self.0.next().await.unwrap().unwrap();
+        serde_json::from_str(message.to_text().unwrap()).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_panic_is_told_with_its_request_and_ends_nothing_else() {
+    let (_folder, address, token) = serve().await;
+    let http = reqwest::Client::builder().pool_max_idle_per_host(1).build().unwrap();
+    let post = |query: &str, accept: &'static str| {
+        let request = http.post(format!("http://{address}/graphql")).bearer_auth(&token);
+        request.header("accept", accept).json(&json!({ "query": query })).send()
+    };
+    let broken = post("{ boom: viewer { id } }", "application/json").await.unwrap();
+    assert_eq!(broken.status(), 500);
+    let id = broken.headers()["x-request-id"].to_str().unwrap().to_owned();
+    let body: serde_json::Value = broken.json().await.unwrap();
+    assert_told(&body["errors"][0]);
+    assert_eq!(body["errors"][0]["extensions"]["requestId"], id.as_str());
+    let create = "mutation { createConversation(input: { messages: [{ role: USER, content: \"first\" }] }) {
+      conversation { id messages { pageInfo { endCursor } } }
+    } }";
+    let created: serde_json::Value = post(create, "application/json").await.unwrap().json().await.unwrap();
+    let conversation = &created["data"]["createConversation"]["conversation"];
+    let (id, after) = (&conversation["id"], &conversation["messages"]["pageInfo"]["endCursor"]);
+
+    let mut request = format!("ws://{address}/graphql").into_client_request().unwrap();
+    let protocol = HeaderValue::from_static("graphql-transport-ws");
+    request.headers_mut().insert("sec-websocket-protocol", protocol);
+    let mut socket = Socket(connect_async(request).await.unwrap().0);
+    let payload = json!({ "Authorization": format!("Bearer {token}") });
+    socket.send(json!({ "type": "connection_init", "payload": payload })).await;
+    assert_eq!(socket.receive().await["type"], "connection_ack");
+    let follow = |field: &str| {
+        format!("subscription {{ messageAdded(conversationId: {id}, after: {after}) {{ {field} }} }}")
+    };
+    socket.subscribe("sound", follow("cursor")).await;
+    socket.subscribe("brittle", follow("boom: cursor")).await;
+    socket.subscribe("query", "{ boom: viewer { id } }".into()).await;
+    let told = socket.receive().await;
+    assert_eq!((&told["type"], &told["id"]), (&json!("error"), &json!("query")), "{told}");
+    assert_told(&told["payload"][0]);
+    let stream = post(&follow("boom: cursor"), "text/event-stream").await.unwrap();
+
+    let input = format!("{{ conversationId: {id}, role: USER, content: \"second\" }}");
+    let append = format!("mutation {{ appendMessage(input: {input}) {{ message {{ id }} }} }}");
+    post(&append, "application/json").await.unwrap();
+    let mut told = [socket.receive().await, socket.receive().await];
+    told.sort_by_key(|message| message["id"].as_str().unwrap().to_owned());
+    assert_eq!((&told[0]["type"], &told[0]["id"]), (&json!("error"), &json!("brittle")));
+    assert_told(&told[0]["payload"][0]);
+    assert_eq!((&told[1]["type"], &told[1]["id"]), (&json!("next"), &json!("sound")));
+    let text = stream.text().await.unwrap();
+    let (event, rest) = text.split_once("\n\n").unwrap();
+    let data = event.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
+    assert_told(&serde_json::from_str::<serde_json::Value>(data).unwrap()["errors"][0]);
+    assert!(rest.starts_with("event: complete"), "{rest}");
+}
