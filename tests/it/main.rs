@@ -23,6 +23,7 @@ mod process;
 mod replicas;
 mod schema;
 mod slow;
+mod sockets;
 mod sse;
 mod streams;
 mod tidy;

@@ -13,7 +13,7 @@ use super::PATIENCE;
 
 /// A socket to `/graphql`.
 pub(crate) struct Socket {
-    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    pub(crate) stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
 }
 
 /// How a socket was closed.
