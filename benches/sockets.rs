@@ -53,10 +53,10 @@ async fn cost(together: usize) -> f64 {
         socket.settle().await;
         sockets.push(socket);
         if sockets.len() == FIRST {
-            first = server.memory();
+            first = server.status("VmRSS:");
         }
     }
     #[expect(clippy::cast_precision_loss, reason = "far less than what a float counts exactly")]
-    let grown = (server.memory() - first) as f64 / (SOCKETS - FIRST) as f64;
+    let grown = (server.status("VmRSS:") - first) as f64 / (SOCKETS - FIRST) as f64;
     grown
 }

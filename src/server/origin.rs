@@ -1,6 +1,7 @@
 //! Which web pages may open a socket. CORS does not cover sockets; browsers send the page's origin with
 //! the upgrade and leave the rest to the server.
 
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 
 /// Whether a socket may be opened: by what is no browser, by a page of this very host, and by those
@@ -10,7 +11,7 @@ pub(super) fn may_open(headers: &HeaderMap, uri: &Uri, allowed: &[String]) -> bo
     let Ok(origin) = origin.to_str() else { return false };
     // HTTP/2 names the host in its address.
     let host = headers.get(header::HOST).map(HeaderValue::to_str).and_then(Result::ok);
-    let host = host.or(uri.authority().map(|authority| authority.as_str()));
+    let host = host.or(uri.authority().map(Authority::as_str));
     let of_this_host = || is_of(origin, host?).then_some(());
     allowed.iter().any(|allowed| allowed == origin) || of_this_host().is_some()
 }

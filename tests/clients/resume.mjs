@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import net from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import WebSocket from "ws";
-import { Inbox, assertConsecutive, post, run, step, token, url } from "./common.mjs";
+import { Inbox, assertConsecutive, run, step, token } from "./common.mjs";
+import { Network, append, create, remove } from "./network.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 
@@ -25,70 +25,13 @@ async function load(name) {
   }
 }
 
-/** Stands before the server, and can cut every connection, refuse new ones, and hold back what comes. */
-class Network {
-  refusing = false;
-  connections = 0;
-  #pairs = new Set();
-  #listener = net.createServer((client) => this.#carry(client));
-
-  async listen() {
-    await new Promise((resolve) => this.#listener.listen(0, "127.0.0.1", resolve));
-    return `ws://127.0.0.1:${this.#listener.address().port}/graphql`;
-  }
-
-  #carry(client) {
-    if (this.refusing) return client.resetAndDestroy();
-    this.connections += 1;
-    const { hostname, port } = new URL(url);
-    const server = net.connect(Number(port), hostname);
-    const pair = { client, server };
-    this.#pairs.add(pair);
-    for (const [from, to] of [[client, server], [server, client]]) {
-      from.on("data", (bytes) => to.write(bytes));
-      from.on("error", () => {});
-      from.on("close", () => (to.destroy(), this.#pairs.delete(pair)));
-    }
-  }
-
-  cut() {
-    for (const { client, server } of this.#pairs) client.resetAndDestroy(), server.resetAndDestroy();
-  }
-
-  hold() {
-    for (const { server } of this.#pairs) server.pause();
-  }
-
-  release() {
-    for (const { server } of this.#pairs) server.resume();
-  }
-}
-
-async function create() {
-  const query = `mutation {
-    createConversation(input: { messages: [{ role: SYSTEM, content: "start" }] }) {
-      conversation { id messages { pageInfo { endCursor } } }
-    }
-  }`;
-  const { conversation } = (await post(query)).createConversation;
-  return { id: conversation.id, cursor: conversation.messages.pageInfo.endCursor };
-}
-
-async function append(id, content) {
-  const query = "mutation ($input: AppendMessageInput!) { appendMessage(input: $input) { message { id position } } }";
-  return (await post(query, { input: { conversationId: id, role: "USER", content } })).appendMessage.message;
-}
-
-const remove = (id) =>
-  post("mutation ($id: ID!) { deleteConversation(input: { id: $id }) { deletedConversationId } }", { id });
-
 await run("resume", async () => {
   step("type-check the module and load it");
   globalThis.WebSocket = WebSocket;
   const { connect, follow } = await load("resume.ts");
 
   const network = new Network();
-  const client = connect(await network.listen(), async () => token);
+  const client = connect(await network.listen("ws"), async () => token);
   const refused = [];
   client.on("message", ({ type, payload }) => type === "error" && refused.push(payload[0].extensions.code));
 

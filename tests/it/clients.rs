@@ -1,5 +1,5 @@
 //! The clients that front ends use, each in a script of its own: urql, Apollo Client, and GraphiQL in
-//! a browser; the README's own client; and the messages of Vercel's AI SDK.
+//! a browser; the README's own client; graphql-sse; and the messages of Vercel's AI SDK.
 
 use std::fs;
 use std::path::Path;
@@ -10,6 +10,7 @@ on_each_database!(
     urql_works,
     apollo_client_works,
     the_client_of_the_readme_misses_nothing,
+    graphql_sse_misses_nothing,
     the_ai_sdks_messages_lose_nothing,
     graphiql_works_in_a_browser,
 );
@@ -26,6 +27,10 @@ async fn the_client_of_the_readme_misses_nothing(app: TestApp) {
     // It is told SLOW_CONSUMER, and not cut off, however long the test takes not to read.
     let app = TestApp::start_with(app.engine, &[("server.write_timeout", "1m")]).await;
     run_script(&app, "resume.mjs").await;
+}
+
+async fn graphql_sse_misses_nothing(app: TestApp) {
+    run_script(&app, "sse.mjs").await;
 }
 
 async fn the_ai_sdks_messages_lose_nothing(app: TestApp) {

@@ -2,8 +2,9 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
-use crate::harness::{Client, EventStream, TestApp, on_each_database, token};
+use crate::harness::{Client, Engine, EventStream, PATIENCE, TestApp, on_each_database, token};
 
 on_each_database!(
     a_subscription_is_streamed_and_resumed_by_the_last_event_id,
@@ -119,4 +120,27 @@ async fn a_stream_ends_with_its_credentials_and_with_the_server(app: TestApp) {
     let mut stream = EventStream::open(&ada, FOLLOW, json!({ "id": id }), None).await;
     app.stop().await;
     assert!(stream.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_quiet_stream_is_kept_open_and_never_compressed() {
+    let app = TestApp::start_with(Engine::Sqlite, &[("server.ping_interval", "200ms")]).await;
+    let ada = app.client("ada");
+    let id = ada.new_conversation().await;
+    let body = json!({ "query": FOLLOW, "variables": { "id": id } });
+    let request = ada.request(Method::POST, "/graphql").header("accept", "text/event-stream");
+    let mut response = request.header("accept-encoding", "gzip").json(&body).send().await.unwrap();
+    assert_eq!(response.headers().get("content-encoding"), None);
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    for _ in 0..3 {
+        let chunk = timeout(PATIENCE, response.chunk()).await.expect("a comment in time").unwrap().unwrap();
+        assert_eq!(&chunk[..], b":\n\n");
+    }
+    // An event is there as soon as it is written, not when a buffer is full.
+    ada.append(&id, "x").await;
+    let mut text = String::new();
+    while !text.contains("event: next") {
+        let chunk = timeout(PATIENCE, response.chunk()).await.expect("the event in time").unwrap().unwrap();
+        text.push_str(std::str::from_utf8(&chunk).unwrap());
+    }
 }

@@ -132,12 +132,8 @@ impl Running {
         self.status("VmHWM:")
     }
 
-    /// The memory it holds, in bytes.
-    pub(crate) fn memory(&self) -> u64 {
-        self.status("VmRSS:")
-    }
-
-    fn status(&self, figure: &str) -> u64 {
+    /// A figure of its memory as the system tells it, in bytes.
+    pub(crate) fn status(&self, figure: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix(figure)).unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
@@ -145,19 +141,19 @@ impl Running {
 
     /// Lets it have so many open files, and no more.
     pub(crate) async fn limit_files(&self, files: u32) {
-        let process = self.child.id().unwrap().to_string();
+        let process = self.process().to_string();
         let limit = format!("--nofile={files}:{files}");
         assert!(Command::new("prlimit").args(["--pid", &process, &limit]).status().await.unwrap().success());
     }
 
     /// How many files it has open.
     pub(crate) fn open_files(&self) -> usize {
-        std::fs::read_dir(format!("/proc/{}/fd", self.child.id().unwrap())).unwrap().count()
+        std::fs::read_dir(format!("/proc/{}/fd", self.process())).unwrap().count()
     }
 
     /// How long it has kept processors busy so far, in hundredths of a second.
     pub(crate) fn processor_time(&self) -> u64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id().unwrap())).unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process())).unwrap();
         // Behind the name, which may hold anything, `utime` and `stime` are the 12th and 13th.
         let fields = stat.rsplit_once(')').unwrap().1.split_whitespace().skip(11).take(2);
         fields.map(|field| field.parse::<u64>().unwrap()).sum()
