@@ -4,7 +4,6 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::auth::{Authenticator, Key, Rules, development_secret};
@@ -13,7 +12,7 @@ use crate::config::{self, Config, Mode, Secret};
 use crate::feed::Feed;
 use crate::graphql::{self, Api};
 use crate::model::Timestamp;
-use crate::server::{self, Server};
+use crate::server::{self, Listeners, Server};
 use crate::signals::{self, Relay, Signals};
 use crate::store::{self, Store};
 
@@ -58,7 +57,7 @@ impl App {
     /// A setting is wrong, or the listener fails.
     pub async fn serve(
         self,
-        listener: TcpListener,
+        listeners: impl Into<Listeners>,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> anyhow::Result<()> {
         let server = self.server()?;
@@ -66,7 +65,7 @@ impl App {
         let mut tasks = JoinSet::new();
         tasks.spawn(trim(self.store.clone(), self.clock.clone(), feed.clone()));
         tasks.spawn(sweep(self.store.clone(), self.clock, feed.lease));
-        let served = server.serve(listener, shutdown).await;
+        let served = server.serve(listeners.into(), shutdown).await;
         drop(tasks);
         self.store.close().await;
         drop(self.relay);

@@ -57,6 +57,9 @@ pub enum Mode {
 pub struct Server {
     /// Address and port to listen on.
     pub listen: SocketAddr,
+    /// Another address and port, for health and metrics.
+    #[serde(deserialize_with = "value::optional")]
+    pub admin_listen: Option<SocketAddr>,
     /// Origins of web front ends that may call from browsers.
     #[serde(deserialize_with = "value::origins")]
     pub cors_origins: Vec<String>,

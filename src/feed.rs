@@ -60,6 +60,11 @@ impl Feed {
         }
     }
 
+    /// How many readers there are: things that are followed.
+    pub fn readers(&self) -> usize {
+        self.messages.count() + self.changes.count() + self.texts.count()
+    }
+
     /// The messages of a conversation after a position (without one: from now on), then new ones as
     /// they are committed. Ends when the conversation is gone.
     ///

@@ -1,4 +1,4 @@
-//! HTTP, WebSocket, the playground and health. The only part that sees HTTP.
+//! HTTP, WebSocket, the playground, health and metrics. The only part that sees HTTP.
 //!
 //! Identity is settled here, from the credentials alone, before anything else looks at a request.
 //! The transports follow their specifications where async-graphql's own do not: GraphQL over HTTP
@@ -12,7 +12,9 @@ mod files;
 mod graphiql;
 mod health;
 mod http;
+mod metrics;
 mod negotiate;
+mod operations;
 mod origin;
 mod quota;
 mod settings;
@@ -25,6 +27,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, Method, header};
 use axum::routing::any;
 use tokio::net::TcpListener;
@@ -33,6 +36,7 @@ use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::CorsLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::auth::Authenticator;
 use crate::clock::Clock;
@@ -46,6 +50,7 @@ pub use shutdown::terminated;
 use accept::Acceptor;
 use connection::Protocol;
 use drain::Drain;
+use metrics::Metrics;
 use quota::Quota;
 
 /// What every handler is given.
@@ -58,6 +63,7 @@ struct Shared {
     authenticator: Authenticator,
     clock: Clock,
     settings: Settings,
+    metrics: Arc<Metrics>,
     /// Cancelled when the shutdown begins.
     closing: CancellationToken,
     /// Cancelled when whoever is left has had their time.
@@ -69,7 +75,21 @@ struct Shared {
     sockets: TaskTracker,
 }
 
-/// A server, ready to be given a listener.
+/// Where the server is reached.
+pub struct Listeners {
+    /// By everybody: GraphQL, and health where there is no other listener.
+    pub public: TcpListener,
+    /// By who looks after it: health and metrics.
+    pub admin: Option<TcpListener>,
+}
+
+impl From<TcpListener> for Listeners {
+    fn from(public: TcpListener) -> Self {
+        Self { public, admin: None }
+    }
+}
+
+/// A server, ready to be given its listeners.
 pub struct Server {
     state: State,
     router: Router,
@@ -98,6 +118,7 @@ impl Server {
             authenticator,
             clock,
             settings,
+            metrics: Arc::new(Metrics::new()),
             closing,
             cut: CancellationToken::new(),
             drain,
@@ -109,12 +130,8 @@ impl Server {
         if graphiql {
             router = router.merge(graphiql::router());
         }
-        let router = router
-            .layer(CompressionLayer::new().gzip(true))
-            .layer(cors)
-            .merge(health::router())
-            .layer(CatchPanicLayer::new())
-            .with_state(state.clone());
+        let router = router.layer(CompressionLayer::new().gzip(true)).layer(cors);
+        let router = finished(router, &state);
         Ok(Self { state, router })
     }
 
@@ -124,29 +141,70 @@ impl Server {
     /// None so far: what goes wrong with a listener or a connection passes.
     pub async fn serve(
         self,
-        listener: TcpListener,
+        listeners: Listeners,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> anyhow::Result<()> {
-        let shared = self.state.0;
+        let Self { state, router } = self;
+        let shared = state.0.clone();
         let settings = &shared.settings;
         files::make_room(settings.max_connections);
-        let acceptor = Acceptor::new(Protocol::new(settings), self.router, settings.max_connections);
-        let taking = acceptor.run(listener, &shared.closing, &shared.cut);
+        let Listeners { public, admin } = listeners;
+        let health = finished(health::router(), &state);
+        let router = if admin.is_some() { router } else { router.merge(health.clone()) };
+        let acceptor =
+            Acceptor::new(Protocol::new(settings), router, settings.max_connections, &shared.metrics);
+        let taking = acceptor.run(public, &shared.closing, &shared.cut);
         let stopping = async {
             shutdown.await;
             tracing::info!("shutting down");
             shared.closing.cancel();
         };
-        tokio::join!(taking, stopping);
-        shared.sockets.close();
-        let finished = async { tokio::join!(acceptor.finished(), shared.sockets.wait()) };
-        if tokio::time::timeout(settings.shutdown_timeout, finished).await.is_err() {
-            tracing::warn!("some operations were still running");
+        let serving = async {
+            tokio::join!(taking, stopping);
+            shared.sockets.close();
+            let finished = async { tokio::join!(acceptor.finished(), shared.sockets.wait()) };
+            if tokio::time::timeout(settings.shutdown_timeout, finished).await.is_err() {
+                tracing::warn!("some operations were still running");
+            }
+            shared.cut.cancel();
+        };
+        match admin {
+            None => serving.await,
+            Some(admin) => {
+                let router = health.merge(finished(metrics::router(), &state));
+                let acceptor = Acceptor::new(Protocol::new(settings), router, ADMINS, &shared.metrics);
+                // To the very end, so that the end can be watched.
+                let open = CancellationToken::new();
+                tokio::select! {
+                    () = serving => {}
+                    () = acceptor.run(admin, &open, &shared.cut) => {}
+                }
+            }
         }
-        shared.cut.cancel();
         shared.store.close().await;
         Ok(())
     }
+}
+
+/// Connections that the listener for health and metrics takes at once.
+const ADMINS: usize = 100;
+
+/// Routes with what holds for all of them.
+fn finished(router: Router<State>, state: &State) -> Router {
+    router
+        .layer(CatchPanicLayer::new())
+        .layer(SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, value("nosniff")))
+        .layer(SetResponseHeaderLayer::if_not_present(REFERRER_POLICY, value("no-referrer")))
+        .layer(SetResponseHeaderLayer::if_not_present(CONTENT_SECURITY_POLICY, value(POLICY)))
+        .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, value("no-store")))
+        .with_state(state.clone())
+}
+
+/// What is no page does nothing where it is shown as one.
+const POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
+
+fn value(text: &'static str) -> HeaderValue {
+    HeaderValue::from_static(text)
 }
 
 /// The credentials of sockets and streams that never end: near enough to be added to an instant.

@@ -96,6 +96,11 @@ impl Store {
         self.0.statements.load(Ordering::Relaxed)
     }
 
+    /// Connections to the database: those in use and those that wait for work.
+    pub fn connections(&self) -> (usize, usize) {
+        connect::in_use_and_idle(&self.0.read, &self.0.write)
+    }
+
     /// Where commits are signalled.
     pub fn signals(&self) -> &Signals {
         &self.0.signals

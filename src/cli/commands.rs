@@ -1,5 +1,6 @@
 //! What each command does.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -14,7 +15,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::import;
 use crate::model::{OwnerId, Timestamp, Viewer};
-use crate::server::terminated;
+use crate::server::{Listeners, terminated};
 use crate::store;
 
 /// How long the token of a first try is valid.
@@ -29,9 +30,16 @@ pub(super) async fn serve(config: Config, arguments: ServeArguments) -> anyhow::
     app::key(&config)?;
     let app = App::open(config.clone(), Clock::system()).await?;
     let wanted = config.server.listen;
-    let listener = TcpListener::bind(wanted).await.with_context(|| format!("cannot listen on {wanted}"))?;
-    let address = listener.local_addr()?;
+    let public = listen("server.listen", wanted).await?;
+    let admin = match config.server.admin_listen {
+        Some(wanted) => Some(listen("server.admin_listen", wanted).await?),
+        None => None,
+    };
+    let address = public.local_addr()?;
     println!("Scrollback is listening on http://{address}/graphql");
+    if let Some(admin) = &admin {
+        println!("Health and metrics: http://{}/metrics", admin.local_addr()?);
+    }
     if let Some(user) = arguments.token_for {
         let token = sign(&config, &user, FIRST_TOKEN)?;
         println!("A token for {user}, valid for a day:\n\n{token}\n");
@@ -39,7 +47,11 @@ pub(super) async fn serve(config: Config, arguments: ServeArguments) -> anyhow::
     } else if config.mode == Mode::Development {
         println!("GraphiQL: http://{address}/ (`scrollback token --user ada` prints a token)");
     }
-    app.serve(listener, stopped).await
+    app.serve(Listeners { public, admin }, stopped).await
+}
+
+async fn listen(setting: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} (`{setting}`)"))
 }
 
 pub(super) async fn migrate(config: Config, arguments: MigrateArguments) -> anyhow::Result<()> {

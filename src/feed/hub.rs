@@ -101,6 +101,10 @@ impl<S: Source> Hub<S> {
         Ok(membership)
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.readers().len()
+    }
+
     fn readers(&self) -> MutexGuard<'_, HashMap<S::Key, Arc<Reader<S>>>> {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -123,6 +123,11 @@ impl Api {
         })
     }
 
+    /// How many things are followed by subscriptions.
+    pub fn readers(&self) -> usize {
+        self.feed.readers()
+    }
+
     fn request(&self, viewer: &Viewer, operation: Operation, following: Following) -> Request {
         let store = self.store.viewed_by(viewer);
         let loaders = Loaders::new(&store);

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection::Protocol;
+use super::metrics::{Counted, Metrics};
 
 /// How long to wait for open files, or whatever else is lacking.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -23,21 +24,29 @@ const PAUSE: Duration = Duration::from_millis(200);
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
     content-length: 0\r\n\r\n";
 
+/// A connection's place among those there may be, given up when it is dropped.
+pub(super) struct Place {
+    _permit: OwnedSemaphorePermit,
+    _counted: Counted,
+}
+
 /// Takes connections from one listener.
 pub(super) struct Acceptor {
     protocol: Protocol,
     router: Router,
     places: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
     connections: TaskTracker,
 }
 
 impl Acceptor {
     /// An acceptor that takes at most `places` connections at once.
-    pub(super) fn new(protocol: Protocol, router: Router, places: usize) -> Self {
+    pub(super) fn new(protocol: Protocol, router: Router, places: usize, metrics: &Arc<Metrics>) -> Self {
         Self {
             protocol,
             router,
             places: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
+            metrics: metrics.clone(),
             connections: TaskTracker::new(),
         }
     }
@@ -76,10 +85,12 @@ impl Acceptor {
     fn take(&self, stream: TcpStream, closing: CancellationToken, cut: CancellationToken) {
         let Ok(place) = self.places.clone().try_acquire_owned() else {
             tracing::debug!("all places are taken");
+            self.metrics.connections_refused.inc();
             // As much as fits at once, which is all of it, or nothing.
             let _ = stream.into_std().and_then(|mut stream| stream.write(FULL));
             return;
         };
+        let place = Place { _permit: place, _counted: Counted::new(&self.metrics.connections) };
         let (protocol, router) = (self.protocol.clone(), self.router.clone());
         self.connections.spawn(async move {
             protocol.serve(stream, place, router, &closing, &cut).await;

@@ -25,12 +25,12 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use socket2::SockRef;
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::Settings;
+use super::accept::Place;
 use activity::{Activity, Overdue, Patience};
 use answer::Answer;
 use transport::Transport;
@@ -82,7 +82,7 @@ impl Protocol {
     pub(super) async fn serve(
         &self,
         stream: TcpStream,
-        place: OwnedSemaphorePermit,
+        place: Place,
         router: Router,
         closing: &CancellationToken,
         cut: &CancellationToken,

@@ -39,6 +39,7 @@ pub(super) async fn graphql(
     let id = shared.new_request();
     let answered = AssertUnwindSafe(answer(&shared, request, id)).catch_unwind().await;
     let mut response = answered.unwrap_or_else(|_| broken(id));
+    shared.metrics.answered(response.status().as_u16());
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
@@ -71,7 +72,7 @@ async fn answer(shared: &Arc<Shared>, request: Request, id: RequestId) -> HttpRe
         Ok(request) => request,
         Err(fault) => return fault.into_response(media_type),
     };
-    let operation = match shared.api.prepare(request) {
+    let operation = match shared.prepare(request) {
         Ok(operation) => operation,
         Err(response) if media_type == MediaType::EventStream => return sse::refuse(shared, &response),
         Err(response) => return executed(media_type, &response),
@@ -87,17 +88,7 @@ async fn answer(shared: &Arc<Shared>, request: Request, id: RequestId) -> HttpRe
                            subprotocol graphql-transport-ws";
             Fault::new(StatusCode::NOT_ACCEPTABLE, message).into_response(media_type)
         }
-        _ => {
-            let execution = shared.api.execute(&viewer, operation, id);
-            match tokio::time::timeout(shared.settings.execution_timeout, execution).await {
-                Ok(response) => executed(media_type, &response),
-                Err(_) => {
-                    tracing::warn!(request = %id, "an operation took too long");
-                    let message = "the operation took too long";
-                    executed(media_type, &error_response(Code::Unavailable, message))
-                }
-            }
-        }
+        _ => executed(media_type, &shared.execute(&viewer, operation, id).await),
     }
 }
 

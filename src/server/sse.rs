@@ -14,10 +14,10 @@ use async_graphql::Response;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response as HttpResponse};
-use futures_util::{Stream, StreamExt, future, stream};
+use futures_util::{Stream, StreamExt, stream};
 
 use super::Shared;
-use super::body::{Body, has_failed};
+use super::body::Body;
 use crate::graphql::{self, Operation, RequestId, panicked};
 use crate::model::Viewer;
 
@@ -34,12 +34,9 @@ pub(super) fn stream(
 ) -> HttpResponse {
     let resume = resume.filter(|resume| !resume.is_empty());
     let ended = shared.ended(viewer);
-    let events = AssertUnwindSafe(shared.api.stream(viewer, operation, id, resume)).catch_unwind();
-    let events = events.scan(false, move |over, event| {
-        let event = event.unwrap_or_else(|_| graphql::Event { response: panicked(id), cursor: None });
-        // An error without an event is a subscription's last word.
-        let failed = std::mem::replace(over, has_failed(&event.response));
-        future::ready((!failed).then(|| next(&event)))
+    let events = AssertUnwindSafe(shared.stream(viewer, operation, id, resume)).catch_unwind();
+    let events = events.map(move |event| {
+        next(&event.unwrap_or_else(|_| graphql::Event { response: panicked(id), cursor: None }))
     });
     let events = events.chain(stream::once(async { complete() })).take_until(ended);
     write(events, shared.settings.ping_interval)

@@ -60,7 +60,7 @@ async fn serve() -> (TempDir, String, String) {
     let server = Server::new(api, store, authenticator, clock, settings).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    tokio::spawn(server.serve(listener, std::future::pending()));
+    tokio::spawn(server.serve(listener.into(), std::future::pending()));
     (folder, address, token)
 }
 

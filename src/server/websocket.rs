@@ -17,6 +17,7 @@ use axum::extract::ws::{WebSocket, WebSocketUpgrade};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::metrics::Counted;
 use super::{Shared, origin};
 use connection::Connection;
 use protocol::{Close, SUBPROTOCOL};
@@ -51,6 +52,7 @@ pub(super) fn upgrade(shared: Arc<Shared>, upgrade: WebSocketUpgrade, request: &
 async fn run(shared: Arc<Shared>, socket: WebSocket, authorization: Option<String>) {
     let spoken = socket.protocol().is_some_and(|protocol| protocol == SUBPROTOCOL);
     let cut = shared.cut.clone();
+    let _counted = Counted::new(&shared.metrics.sockets);
     let mut connection = Connection::new(shared, socket, authorization);
     let serving = async {
         let close = if spoken { connection.run().await } else { Some(Close::SUBPROTOCOL) };

@@ -269,3 +269,21 @@ async fn open_lanes(settings: &Settings) -> anyhow::Result<PgPool> {
     let pool = Database::connect(options).await.context("cannot connect to PostgreSQL")?;
     Ok(pool.get_postgres_connection_pool().clone())
 }
+
+/// How many connections the pools have in use, and how many wait for work.
+pub(super) fn in_use_and_idle(read: &DatabaseConnection, write: &DatabaseConnection) -> (usize, usize) {
+    let pools = match read.get_database_backend() {
+        DbBackend::Sqlite => {
+            let [read, write] = [read, write].map(DatabaseConnection::get_sqlite_connection_pool);
+            vec![(read.size(), read.num_idle()), (write.size(), write.num_idle())]
+        }
+        // One pool for both.
+        _ => {
+            let pool = read.get_postgres_connection_pool();
+            vec![(pool.size(), pool.num_idle())]
+        }
+    };
+    let idle: usize = pools.iter().map(|(_, idle)| idle).sum();
+    let all: usize = pools.iter().map(|(size, _)| *size as usize).sum();
+    (all.saturating_sub(idle), idle)
+}

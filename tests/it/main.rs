@@ -16,6 +16,7 @@ mod http;
 mod import;
 mod interruptions;
 mod messages;
+mod metrics;
 mod outages;
 mod ownership;
 mod paths;

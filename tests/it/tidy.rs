@@ -41,6 +41,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 const CRATES: &[(&str, &[&str])] = &[
     ("axum", &["server"]),
     ("tower_http", &["server"]),
+    ("hyper", &["server"]),
+    ("prometheus_client", &["server"]),
     ("async_graphql", &["graphql", "server"]),
     ("async_graphql_value", &["graphql"]),
     ("sea_orm", &["store", "model"]),

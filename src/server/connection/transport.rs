@@ -7,20 +7,20 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::activity::Activity;
+use crate::server::accept::Place;
 
 /// A TCP connection that tells what it does. It keeps its place among the connections as long as it
 /// lives, also once it has become a WebSocket.
 pub(super) struct Transport {
     stream: TcpStream,
     activity: Arc<Activity>,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Transport {
-    pub(super) fn new(stream: TcpStream, activity: Arc<Activity>, place: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(stream: TcpStream, activity: Arc<Activity>, place: Place) -> Self {
         Self { stream, activity, _place: place }
     }
 

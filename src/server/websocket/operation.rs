@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use super::protocol;
-use crate::graphql::{Code, Event, RequestId, error_response, panicked};
+use crate::graphql::{Event, RequestId, panicked};
 use crate::model::Viewer;
 use crate::server::Shared;
 use crate::server::body::{has_failed, is_request_error};
@@ -92,13 +92,13 @@ async fn run(
     request_id: RequestId,
     follows: &AtomicBool,
 ) {
-    let operation = match shared.api.prepare(request) {
+    let operation = match shared.prepare(request) {
         Ok(operation) => operation,
         Err(refused) => return outbox.send(protocol::error(&outbox.id, &refused.errors), true).await,
     };
     if operation.kind == OperationType::Subscription {
         follows.store(true, Ordering::Relaxed);
-        let mut events = Box::pin(shared.api.stream(viewer, operation, request_id, None));
+        let mut events = Box::pin(shared.stream(viewer, operation, request_id, None));
         while let Some(Event { response, .. }) = events.next().await {
             if has_failed(&response) {
                 return outbox.send(protocol::error(&outbox.id, &response.errors), true).await;
@@ -106,10 +106,7 @@ async fn run(
             outbox.send(protocol::next(&outbox.id, &response), false).await;
         }
     } else {
-        let execution = shared.api.execute(viewer, operation, request_id);
-        let response = tokio::time::timeout(shared.settings.execution_timeout, execution)
-            .await
-            .unwrap_or_else(|_| error_response(Code::Unavailable, "the operation took too long"));
+        let response = shared.execute(viewer, operation, request_id).await;
         if is_request_error(&response) {
             return outbox.send(protocol::error(&outbox.id, &response.errors), true).await;
         }

@@ -1,0 +1,283 @@
+//! What the server counts, for Prometheus.
+//!
+//! No label tells an owner, an id or a text: each is one of a few words of ours, so that what a client
+//! sends makes no new series.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Response, Value};
+use axum::Router;
+use axum::extract;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response as HttpResponse};
+use axum::routing::get;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Upper bounds of the durations that are told apart, in seconds.
+const DURATIONS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Ended {
+    kind: &'static str,
+    code: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Kind {
+    kind: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Status {
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Limit {
+    limit: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct State {
+    state: &'static str,
+}
+
+/// Everything that is counted.
+pub(super) struct Metrics {
+    registry: Registry,
+    operations: Family<Ended, Counter>,
+    durations: Family<Kind, Histogram>,
+    too_complex: Family<Limit, Counter>,
+    answers: Family<Status, Counter>,
+    pub(super) connections: Gauge,
+    pub(super) connections_refused: Counter,
+    pub(super) sockets: Gauge,
+    subscriptions: Gauge,
+    database: Family<State, Gauge>,
+    readers: Gauge,
+    memory: Gauge,
+    files: Gauge,
+}
+
+/// What is looked up only when somebody asks.
+pub(super) struct Snapshot {
+    /// Database connections that are in use.
+    pub(super) used: usize,
+    /// Database connections that wait for work.
+    pub(super) idle: usize,
+    /// Readers behind subscriptions.
+    pub(super) readers: usize,
+}
+
+impl Metrics {
+    pub(super) fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::default(),
+            operations: Family::default(),
+            durations: Family::new_with_constructor(|| Histogram::new(DURATIONS)),
+            too_complex: Family::default(),
+            answers: Family::default(),
+            connections: Gauge::default(),
+            connections_refused: Counter::default(),
+            sockets: Gauge::default(),
+            subscriptions: Gauge::default(),
+            database: Family::default(),
+            readers: Gauge::default(),
+            memory: Gauge::default(),
+            files: Gauge::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let ours = self.registry.sub_registry_with_prefix("scrollback");
+        ours.register(
+            "operations",
+            "Operations that have ended, by kind and outcome: OK, CANCELLED (the client went), an error's code",
+            self.operations.clone(),
+        );
+        ours.register_with_unit(
+            "operation_duration",
+            "How long queries and mutations took",
+            Unit::Seconds,
+            self.durations.clone(),
+        );
+        ours.register(
+            "operations_too_complex",
+            "Operations refused for asking for too much, by the limit under [limits]",
+            self.too_complex.clone(),
+        );
+        ours.register(
+            "http_answers",
+            "Answers to HTTP requests for GraphQL, by status",
+            self.answers.clone(),
+        );
+        ours.register("connections", "Open connections, sockets included", self.connections.clone());
+        ours.register(
+            "connections_refused",
+            "Connections over server.max_connections",
+            self.connections_refused.clone(),
+        );
+        ours.register("sockets", "Open WebSockets", self.sockets.clone());
+        ours.register(
+            "subscriptions",
+            "Running subscriptions, over any transport",
+            self.subscriptions.clone(),
+        );
+        ours.register("database_connections", "Connections to the database, by state", self.database.clone());
+        ours.register("feed_readers", "Things followed by at least one subscription", self.readers.clone());
+        self.registry.register_with_unit(
+            "process_resident_memory",
+            "Resident memory of the process",
+            Unit::Bytes,
+            self.memory.clone(),
+        );
+        self.registry.register("process_open_fds", "Open files of the process", self.files.clone());
+    }
+
+    /// A request was answered over HTTP.
+    pub(super) fn answered(&self, status: u16) {
+        self.answers.get_or_create(&Status { status }).inc();
+    }
+
+    /// A document was refused before it was known what it would do.
+    pub(super) fn refused(&self, response: &Response) {
+        if let Some(limit) = extension(response, "limit") {
+            self.too_complex.get_or_create(&Limit { limit }).inc();
+        }
+        self.operations.get_or_create(&Ended { kind: "unknown", code: code(response) }).inc();
+    }
+
+    /// An operation begins.
+    pub(super) fn begin(self: &Arc<Self>, kind: OperationType) -> Underway {
+        let subscription = (kind == OperationType::Subscription).then(|| Counted::new(&self.subscriptions));
+        let kind = match kind {
+            OperationType::Query => "query",
+            OperationType::Mutation => "mutation",
+            OperationType::Subscription => "subscription",
+        };
+        Underway { metrics: self.clone(), kind, begun: Instant::now(), subscription, code: None }
+    }
+
+    /// Everything in the text format of OpenMetrics, which Prometheus reads.
+    ///
+    /// # Errors
+    /// None that are known: the text is written to memory.
+    pub(super) fn text(&self, snapshot: &Snapshot) -> Result<String, std::fmt::Error> {
+        let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.database.get_or_create(&State { state: "used" }).set(gauge(snapshot.used));
+        self.database.get_or_create(&State { state: "idle" }).set(gauge(snapshot.idle));
+        self.readers.set(gauge(snapshot.readers));
+        if let Some(bytes) = resident_memory() {
+            self.memory.set(bytes);
+        }
+        if let Ok(files) = fs::read_dir("/proc/self/fd") {
+            self.files.set(gauge(files.count()));
+        }
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+/// `/metrics`, for the listener of who looks after the server.
+pub(super) fn router() -> Router<super::State> {
+    Router::new().route("/metrics", get(show))
+}
+
+async fn show(extract::State(state): extract::State<super::State>) -> HttpResponse {
+    let shared = &state.0;
+    let (used, idle) = shared.store.connections();
+    match shared.metrics.text(&Snapshot { used, idle, readers: shared.api.readers() }) {
+        Ok(text) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "cannot write the metrics");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// Bytes, where the system tells them.
+fn resident_memory() -> Option<i64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().trim_end_matches(" kB").parse::<i64>().ok().map(|kibibytes| kibibytes * 1024)
+}
+
+/// How an operation ended.
+fn code(response: &Response) -> String {
+    match response.errors.is_empty() {
+        true => "OK".to_owned(),
+        false => extension(response, "code").unwrap_or_default(),
+    }
+}
+
+/// What the first error says under `name`.
+fn extension(response: &Response, name: &str) -> Option<String> {
+    match response.errors.first()?.extensions.as_ref()?.get(name)? {
+        Value::String(value) => Some(value.clone()),
+        _ => None,
+    }
+}
+
+/// One of what a gauge counts.
+pub(super) struct Counted(Gauge);
+
+impl Counted {
+    pub(super) fn new(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// An operation that has begun. It is counted however it ends.
+pub(super) struct Underway {
+    metrics: Arc<Metrics>,
+    kind: &'static str,
+    begun: Instant,
+    subscription: Option<Counted>,
+    code: Option<String>,
+}
+
+impl Underway {
+    /// It answers this, and nothing after it.
+    pub(super) fn says(&mut self, response: &Response) {
+        self.code = Some(code(response));
+    }
+
+    /// It has nothing more to say.
+    pub(super) fn ends(&mut self) {
+        self.code.get_or_insert_with(|| "OK".to_owned());
+    }
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        let gone = if std::thread::panicking() { "INTERNAL_SERVER_ERROR" } else { "CANCELLED" };
+        let code = self.code.take().unwrap_or_else(|| gone.to_owned());
+        if self.subscription.is_none() {
+            let kind = Kind { kind: self.kind };
+            self.metrics.durations.get_or_create(&kind).observe(self.begun.elapsed().as_secs_f64());
+        }
+        self.metrics.operations.get_or_create(&Ended { kind: self.kind, code }).inc();
+    }
+}
