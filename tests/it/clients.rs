@@ -1,10 +1,10 @@
 //! The clients that front ends use, each in a script of its own: urql, Apollo Client, and GraphiQL in
-//! a browser; the README's own client; graphql-sse; and the messages of Vercel's AI SDK.
+//! a browser; the README's own client, and the example; graphql-sse; and the messages of Vercel's AI SDK.
 
 use std::fs;
 use std::path::Path;
 
-use crate::harness::{TestApp, on_each_database, run_script};
+use crate::harness::{TestApp, on_each_database, run_script, run_script_with};
 
 on_each_database!(
     urql_works,
@@ -13,6 +13,7 @@ on_each_database!(
     graphql_sse_misses_nothing,
     the_ai_sdks_messages_lose_nothing,
     graphiql_works_in_a_browser,
+    two_tabs_show_the_same_answer,
 );
 
 async fn urql_works(app: TestApp) {
@@ -38,19 +39,43 @@ async fn the_ai_sdks_messages_lose_nothing(app: TestApp) {
 }
 
 #[test]
+fn the_example_names_the_package_that_is_tested() {
+    let version = |path: &str| {
+        let package: serde_json::Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+        let packages = ["dependencies", "devDependencies"].into_iter();
+        packages.map(|kind| package[kind]["graphql-ws"].clone()).find(|version| version.is_string())
+    };
+    let tested = version("tests/clients/package.json");
+    assert!(tested.is_some());
+    assert_eq!(version("examples/two-tabs/package.json"), tested);
+}
+
+#[test]
 fn the_readme_shows_the_client_that_is_tested() {
     let client = fs::read_to_string("tests/clients/resume.ts").unwrap();
     let readme = fs::read_to_string("README.md").unwrap();
     assert!(readme.contains(&format!("```ts\n{client}```\n")), "copy tests/clients/resume.ts into README.md");
 }
 
-async fn graphiql_works_in_a_browser(app: TestApp) {
+fn assert_browser() {
     let chromium = std::env::var("CHROMIUM").unwrap_or_else(|_| "/usr/bin/chromium".into());
     assert!(Path::new(&chromium).exists(), "{chromium} is missing: `tests/run` installs it");
+}
+
+async fn graphiql_works_in_a_browser(app: TestApp) {
+    assert_browser();
     let script = reqwest::get(format!("{}/graphiql/main.js", app.url)).await.unwrap();
     assert_eq!(script.status(), 200, "built without GraphiQL: see the build's warning, then touch build.rs");
     let licenses = reqwest::get(format!("{}/graphiql/licenses.txt", app.url)).await.unwrap();
     let licenses = licenses.text().await.unwrap();
     assert!(licenses.contains("\nreact-dom ") && licenses.contains("Permission is hereby granted"));
     run_script(&app, "graphiql.mjs").await;
+}
+
+async fn two_tabs_show_the_same_answer(app: TestApp) {
+    assert_browser();
+    // Nobody listens there: the browser is given the example's files by the script.
+    let origin = "http://localhost:5173";
+    let app = TestApp::start_with(app.engine, &[("server.cors_origins", origin)]).await;
+    run_script_with(&app, "two-tabs.mjs", &[("ORIGIN", origin)]).await;
 }

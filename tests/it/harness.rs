@@ -28,7 +28,7 @@ pub(crate) use client::{APPEND, Client};
 pub(crate) use disk::{Disk, DiskFault};
 pub(crate) use events::EventStream;
 pub(crate) use nats::Nats;
-pub(crate) use node::{run_script, start_script};
+pub(crate) use node::{run_script, run_script_with, start_script};
 pub(crate) use postgres::{Cluster, shared_cluster};
 pub(crate) use program::{Program, Running};
 pub(crate) use socket::{Closed, Socket};

@@ -14,7 +14,13 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Runs a script of `tests/clients` as ada; it must end well.
 pub(crate) async fn run_script(app: &TestApp, script: &str) {
-    let output = command(&app.url, app.client("ada").token(), script).output();
+    run_script_with(app, script, &[]).await;
+}
+
+/// The same with this in its environment.
+pub(crate) async fn run_script_with(app: &TestApp, script: &str, environment: &[(&str, &str)]) {
+    let mut command = command(&app.url, app.client("ada").token(), script);
+    let output = command.envs(environment.iter().copied()).output();
     let output = timeout(PATIENCE, output).await.expect("the script ends in time");
     let output = output.expect("Node.js is installed (`tests/run` installs it)");
     assert!(
