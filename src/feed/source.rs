@@ -156,9 +156,7 @@ impl Source for Texts {
 
     fn place(piece: &Piece) -> i64 {
         match piece.status {
-            MessageStatus::Streaming => {
-                piece.offset + i64::try_from(piece.text.chars().count()).unwrap_or(LAST)
-            }
+            MessageStatus::Streaming => piece.end(),
             _ => LAST,
         }
     }

@@ -71,6 +71,17 @@ pub(super) fn change(argument: &str, cursor: &str, owner: &OwnerId) -> Result<i6
     Ok(i64_from(revision))
 }
 
+/// A place in a message's text: its offset as it is, for a client may count it itself.
+pub(super) fn of_text(offset: i64) -> String {
+    offset.to_string()
+}
+
+/// The offset a cursor stands for in a message's text.
+pub(super) fn text(argument: &str, cursor: &str) -> Result<i64, Invalid> {
+    let offset = cursor.parse().ok().filter(|offset| *offset >= 0 && of_text(*offset) == cursor);
+    offset.ok_or_else(|| Invalid::new(argument, "must be a cursor of this text"))
+}
+
 fn wrong(argument: &str) -> Invalid {
     Invalid::new(argument, "must be a cursor of this list")
 }
@@ -116,6 +127,29 @@ mod tests {
 
     use super::*;
 
+    const ID: u128 = 7;
+    const OWNER: &str = "ada";
+    const ORDER: ConversationOrder = ConversationOrder::CreatedAscending;
+
+    /// Any text, and cursors that were given out and then had a piece of them replaced by another.
+    fn cursors() -> impl Strategy<Value = String> {
+        let (id, owner) = (ConversationId(Uuid::from_u128(ID)), OwnerId::new(OWNER).unwrap());
+        let given = any::<(i64, u8)>().prop_map(move |(number, kind)| match kind % 4 {
+            0 => of_message(id, number),
+            1 => of_conversation(&owner, ORDER, (Timestamp(number), id)),
+            2 => of_change(&owner, number),
+            _ => of_text(number),
+        });
+        let changed = (given, any::<prop::sample::Index>(), 0..4_usize, "[A-Za-z0-9_=+/.-]{0,3}").prop_map(
+            |(mut cursor, at, length, other)| {
+                let start = at.index(cursor.len() + 1);
+                cursor.replace_range(start..cursor.len().min(start + length), &other);
+                cursor
+            },
+        );
+        prop_oneof![".*", "[A-Za-z0-9_-]{0,60}", changed]
+    }
+
     proptest! {
         #[test]
         fn a_message_cursor_holds_its_position(id: u128, other: u128, position in 0..i64::MAX) {
@@ -147,10 +181,26 @@ mod tests {
         }
 
         #[test]
-        fn no_text_breaks_the_reader(text in ".*") {
-            let _ = message("after", &text, ConversationId(Uuid::nil()));
-            let owner = OwnerId::new("ada").unwrap();
-            let _ = conversation("after", &text, &owner, ConversationOrder::CreatedAscending);
+        fn a_text_cursor_holds_its_offset(offset in 0..i64::MAX) {
+            prop_assert_eq!(text("offset", &of_text(offset)), Ok(offset));
+        }
+
+        /// Whatever is read as a cursor is one that was given out: there is one text for each place.
+        #[test]
+        fn no_text_breaks_the_reader(given in cursors()) {
+            let (id, owner) = (ConversationId(Uuid::from_u128(ID)), OwnerId::new(OWNER).unwrap());
+            if let Ok(position) = message("after", &given, id) {
+                prop_assert_eq!(of_message(id, position), given.as_str());
+            }
+            if let Ok(key) = conversation("after", &given, &owner, ORDER) {
+                prop_assert_eq!(of_conversation(&owner, ORDER, key), given.as_str());
+            }
+            if let Ok(revision) = change("after", &given, &owner) {
+                prop_assert_eq!(of_change(&owner, revision), given.as_str());
+            }
+            if let Ok(offset) = text("offset", &given) {
+                prop_assert_eq!(of_text(offset), given.as_str());
+            }
         }
     }
 }

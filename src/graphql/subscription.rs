@@ -78,11 +78,15 @@ impl Subscription {
         #[graphql(desc = "How many code points the caller has already. Default: 0.")] offset: Option<i64>,
     ) -> Result<impl Stream<Item = Result<MessageTextChunk, FollowError>> + use<>, FollowError> {
         let id = argument::message_id("messageId", &message_id).map_err(store::Error::from)?;
+        let following = ctx.following()?.clone();
+        let resume = following.resume.as_deref().map(|text| cursor::text("offset", text));
+        let offset = resume.transpose().map_err(store::Error::from)?.or(offset);
         let pieces = ctx.feed()?.text(ctx.store()?, id, offset.unwrap_or(0)).await;
-        let place = |offset: i64| offset.to_string();
-        Ok(pieces
-            .map_err(|error| failure(error, place))?
-            .map(move |piece| Ok(MessageTextChunk::from(piece.map_err(|error| failure(error, place))?))))
+        Ok(pieces.map_err(|error| failure(error, cursor::of_text))?.map(move |piece| {
+            let piece = piece.map_err(|error| failure(error, cursor::of_text))?;
+            following.reached(&cursor::of_text(piece.end()));
+            Ok(MessageTextChunk::from(piece))
+        }))
     }
 }
 

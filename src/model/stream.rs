@@ -22,6 +22,13 @@ pub struct Piece {
     pub status: MessageStatus,
 }
 
+impl Piece {
+    /// Where the next piece begins.
+    pub fn end(&self) -> i64 {
+        self.offset.saturating_add(i64::try_from(self.text.chars().count()).unwrap_or(i64::MAX))
+    }
+}
+
 /// How a stream ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamEnd {

@@ -3,15 +3,20 @@
 
 pub(crate) mod documents;
 
+use rand::RngExt;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Body, Method, StatusCode};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::harness::{Client, Engine, TestApp, on_each_database};
+use crate::harness::{Client, Engine, EventStream, TestApp, on_each_database};
 use documents::{Hostile, all, body, bomb, deep_body};
 
-on_each_database!(documents_are_refused_over_http, documents_are_refused_over_a_socket);
+on_each_database!(
+    documents_are_refused_over_http,
+    documents_are_refused_over_a_socket,
+    any_last_event_id_is_refused_that_was_not_given_out,
+);
 
 const QUERY: &str = "{ viewer { id } conversations { nodes { id } } }";
 
@@ -50,6 +55,29 @@ async fn documents_are_refused_over_http(app: TestApp) {
         assert_refused(&hostile, &answer.body["errors"]);
         assert_well(&ada).await;
     }
+}
+
+async fn any_last_event_id_is_refused_that_was_not_given_out(app: TestApp) {
+    let ada = app.client("ada");
+    let mut rng = rand::rng();
+    let id = ada.new_conversation().await;
+    let message = ada.append(&id, "x").await["id"].clone();
+    let subscriptions = [
+        "subscription($id: ID!) { messageAdded(conversationId: $id) { cursor } }",
+        "subscription { changes { cursor } }",
+        "subscription($message: ID!) { messageText(messageId: $message) { text } }",
+    ];
+    for number in 0..90 {
+        let visible = (0..rng.random_range(1..60)).map(|_| char::from(rng.random_range(b'!'..=b'~')));
+        let last: String = visible.collect::<String>() + "-";
+        let variables = json!({ "id": id, "message": message });
+        let mut stream = EventStream::open(&ada, subscriptions[number % 3], variables, Some(&last)).await;
+        let error = stream.next().await.unwrap().data["errors"][0].clone();
+        assert_eq!(error["extensions"]["code"], "BAD_USER_INPUT", "{last}: {error}");
+        assert!(error["message"].as_str().unwrap().contains("must be a cursor of"), "{last}: {error}");
+        assert_eq!(stream.next().await.unwrap().name, "complete");
+    }
+    assert_eq!(ada.data("{ viewer { id } }", json!({})).await["viewer"]["id"], "ada");
 }
 
 async fn documents_are_refused_over_a_socket(app: TestApp) {

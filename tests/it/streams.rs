@@ -5,12 +5,13 @@ use std::time::Duration;
 use scrollback::model::Timestamp;
 use serde_json::{Value, json};
 
-use crate::harness::{APPEND, Client, Socket, TestApp, on_each_database};
+use crate::harness::{APPEND, Client, EventStream, Socket, TestApp, on_each_database};
 
 on_each_database!(
     an_answer_grows_and_every_read_shows_it,
     repeats_change_nothing_and_holes_are_refused,
     followers_get_what_they_lack_and_then_what_is_added,
+    over_server_sent_events_the_last_id_is_where_to_go_on,
     any_device_may_stop_the_writer,
     what_has_ended_takes_no_more_text,
     a_silent_writer_is_interrupted_and_its_text_kept,
@@ -158,6 +159,49 @@ async fn followers_get_what_they_lack_and_then_what_is_added(app: TestApp) {
     assert_eq!(socket.receive().await["type"], "complete");
     socket.subscribe("t", FOLLOW, json!({ "id": id, "offset": 64 })).await;
     assert_eq!(socket.receive().await["payload"][0]["extensions"]["code"], "BAD_USER_INPUT");
+}
+
+async fn over_server_sent_events_the_last_id_is_where_to_go_on(app: TestApp) {
+    let ada = app.client("ada");
+    let id = begin(&ada, &ada.new_conversation().await, None).await;
+    // A browser repeats its request unchanged.
+    let variables = json!({ "id": id, "offset": 0 });
+    let mut stream = EventStream::open(&ada, FOLLOW, variables.clone(), None).await;
+    let (mut offset, mut last) = (0, None);
+    for piece in ["Hé👍", "llo ", "wor"] {
+        let length = add(&ada, &id, offset, piece).await["length"].clone();
+        let event = stream.next().await.unwrap();
+        let chunk = json!({ "offset": offset, "text": piece, "status": "STREAMING" });
+        assert_eq!(event.data["data"]["messageText"], chunk);
+        assert_eq!(event.id, Some(length.to_string()));
+        offset += piece.chars().count();
+        last = event.id;
+    }
+    drop(stream);
+    add(&ada, &id, 10, "ld").await;
+    let mut stream = EventStream::open(&ada, FOLLOW, variables.clone(), last.as_deref()).await;
+    let event = stream.next().await.unwrap();
+    assert_eq!(event.data["data"]["messageText"]["text"], "ld");
+    ada.data(FINISH, json!({ "id": id, "status": "COMPLETE" })).await;
+    for last in [None, Some("12"), Some("3")] {
+        if last.is_some() {
+            stream = EventStream::open(&ada, FOLLOW, variables.clone(), last).await;
+        }
+        let event = stream.next().await.unwrap();
+        let text = if last == Some("3") { "llo world" } else { "" };
+        assert_eq!(event.id.as_deref(), Some("12"));
+        let chunk = &event.data["data"]["messageText"];
+        assert_eq!([&chunk["text"], &chunk["status"]], [text, "COMPLETE"]);
+        assert_eq!(stream.next().await.unwrap().name, "complete");
+    }
+    for (last, rule) in [
+        ("13", "`offset` must be from 0 to 12, the text's length: 13"),
+        ("-1", "`offset` must be a cursor of this text"),
+        ("x", "`offset` must be a cursor of this text"),
+    ] {
+        let mut stream = EventStream::open(&ada, FOLLOW, variables.clone(), Some(last)).await;
+        assert_eq!(stream.next().await.unwrap().data["errors"][0]["message"], rule);
+    }
 }
 
 async fn any_device_may_stop_the_writer(app: TestApp) {
