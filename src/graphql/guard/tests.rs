@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use async_graphql::Request;
 use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{BaseType, TypeKind, TypeSystemDefinition};
+use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::*;
@@ -309,5 +310,69 @@ fn every_list_of_the_schema_has_a_price() {
         let BaseType::Named(answer) = &field.node.ty.node.base else { continue };
         let is_page = page::PAGES.iter().any(|(name, _)| field.node.name.node == *name);
         assert!(is_page || !holders.contains(answer.as_str()), "{}", field.node.name.node);
+    }
+}
+
+/// What stands at the beginning, in the middle and at the end of what can nest, and what does not end.
+const PIECES: &[&str] = &[
+    "{",
+    "}",
+    "{a",
+    "a ",
+    "b: a ",
+    "a(b: ",
+    ")",
+    "[",
+    "]",
+    "{c: ",
+    "1 ",
+    "-0.1e9 ",
+    "$v ",
+    "\"x\" ",
+    "\"",
+    "\"\"\"",
+    "... ",
+    "...F ",
+    "...G ",
+    "... on Q {",
+    "fragment F on Q {",
+    "fragment G on Q {...F ",
+    "query ",
+    "query A(",
+    "mutation B ",
+    "subscription {",
+    "$v: [Int!] = ",
+    "@include(if: true) ",
+    "@d(",
+    "#",
+    "\n",
+    "\u{feff}",
+    "ä",
+    "\0",
+    "{__schema {types {fields {name ",
+    "conversations(first: 100) {nodes {",
+    "nodes(ids: [1 ",
+    "messages(last: $v) {",
+];
+
+/// Pieces one after the other, some of them very often.
+fn texts() -> impl Strategy<Value = String> {
+    let often = prop_oneof![4 => Just(1_usize), 1 => 1..70_usize, 1 => 1..3000_usize];
+    let piece = (prop::sample::select(PIECES), often).prop_map(|(piece, times)| piece.repeat(times));
+    prop::collection::vec(piece, 0..30).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn any_document_is_let_through_or_refused(any in any::<String>(), text in texts(), closed: bool) {
+        let ends = text.matches('{').count().saturating_sub(text.matches('}').count());
+        let text = if closed { format!("{text}{}", "}".repeat(ends)) } else { text };
+        for text in [any, text] {
+            for (operation, variables) in [(None, json!({})), (Some("A"), json!({ "v": [[1], { "a": 2 }] }))] {
+                if let Err(error) = prepare(&text, operation, variables, &limits()) {
+                    prop_assert!(error["extensions"]["code"].is_string(), "{}", error);
+                }
+            }
+        }
     }
 }

@@ -52,11 +52,19 @@ fn selections(first: usize, fragments: usize) -> impl Strategy<Value = String> {
         prop::collection::vec(inner, 1..5).prop_map(|selections| format!("{{ {} }}", selections.join(" ")))
     };
     let selection = leaf.prop_recursive(4, 24, 4, move |inner| {
-        (0..4_u8, set(inner)).prop_map(|(kind, set)| match kind {
-            0 => format!("... {set}"),
-            1 => format!("... on Q @include(if: true) {set}"),
-            _ => format!("e {set}"),
-        })
+        let before = prop::sample::select(&[
+            "...",
+            "... on Q @include(if: true)",
+            "e",
+            "e",
+            "f: nodes",
+            "edges",
+            "siblings",
+            "nodes(ids: [1, 2])",
+            "conversations(first: 3)",
+            "messages(last: 4)",
+        ]);
+        (before, set(inner)).prop_map(|(before, set)| format!("{before} {set}"))
     });
     set(selection.boxed())
 }
@@ -73,24 +81,80 @@ fn documents() -> impl Strategy<Value = String> {
     })
 }
 
-/// Spreads everything, and counts; `None` when that is more than is worth the wait.
-fn spread_out(document: &ExecutableDocument, set: &SelectionSet, left: &mut u64) -> Option<(u64, u64, u64)> {
-    let (mut selections, mut fields, mut depth) = (0, 0, 0);
+/// What a selection that is no leaf selects.
+fn within<'a>(document: &'a ExecutableDocument, selection: &'a Selection) -> &'a SelectionSet {
+    let set = match selection {
+        Selection::Field(field) => &field.node.selection_set,
+        Selection::InlineFragment(fragment) => &fragment.node.selection_set,
+        Selection::FragmentSpread(spread) => {
+            &document.fragments[&spread.node.fragment_name.node].node.selection_set
+        }
+    };
+    &set.node
+}
+
+/// Spreads everything, and counts selections, fields, the depth of fields and the levels of sets; `None`
+/// when that is more than is worth the wait.
+fn spread_out(document: &ExecutableDocument, set: &SelectionSet, left: &mut u64) -> Option<[u64; 4]> {
+    let mut counted = [0; 4];
+    let [selections, fields, depth, levels] = &mut counted;
     for selection in &set.items {
         *left = left.checked_sub(1)?;
-        let (inner, is_field) = match &selection.node {
-            Selection::Field(field) => (&field.node.selection_set, true),
-            Selection::InlineFragment(fragment) => (&fragment.node.selection_set, false),
-            Selection::FragmentSpread(spread) => {
-                (&document.fragments[&spread.node.fragment_name.node].node.selection_set, false)
-            }
-        };
-        let (more, direct, deep) = spread_out(document, &inner.node, left)?;
-        selections += 1 + more;
-        fields += if is_field { 1 } else { direct };
-        depth = depth.max(deep + u64::from(is_field));
+        let is_field = matches!(selection.node, Selection::Field(_));
+        let inner = within(document, &selection.node);
+        let [more, direct, deep, sets] = spread_out(document, inner, left)?;
+        *selections += 1 + more;
+        *fields += if is_field { 1 } else { direct };
+        *depth = (deep + u64::from(is_field)).max(*depth);
+        *levels = (sets + u64::from(!inner.items.is_empty())).max(*levels);
     }
-    Some((selections, fields, depth))
+    Some(counted)
+}
+
+/// Whether an object is a page: it is asked for its items.
+fn is_page(document: &ExecutableDocument, set: &SelectionSet) -> bool {
+    set.items.iter().any(|selection| match &selection.node {
+        Selection::Field(field) => {
+            let field = &field.node;
+            let is_named = matches!(field.name.node.as_str(), "nodes" | "edges");
+            is_named && field.arguments.is_empty() && !field.selection_set.node.items.is_empty()
+        }
+        spread => is_page(document, within(document, spread)),
+    })
+}
+
+/// Answers with as many objects as there can be, one by one, and counts them. The object that is asked
+/// has so many items.
+fn answered(document: &ExecutableDocument, set: &SelectionSet, items: u64, left: &mut u64) -> Option<u64> {
+    let mut count = 0;
+    for selection in &set.items {
+        *left = left.checked_sub(1)?;
+        let inner = within(document, &selection.node);
+        let Selection::Field(field) = &selection.node else {
+            count += answered(document, inner, items, left)?;
+            continue;
+        };
+        let long = |length| if is_page(document, inner) { (1, length) } else { (length, 1) };
+        let (objects, items) = match field.node.name.node.as_str() {
+            _ if inner.items.is_empty() => (0, 0),
+            "nodes" if !field.node.arguments.is_empty() => (2, 1),
+            "nodes" | "edges" => (items, 1),
+            "siblings" => (10, 1),
+            "conversations" => long(3),
+            "messages" => long(4),
+            _ => (1, 1),
+        };
+        for _ in 0..objects {
+            count += 1 + answered(document, inner, items, left)?;
+        }
+    }
+    Some(count)
+}
+
+/// Fragments that spread later ones, most of them several times: which ones each spreads.
+fn bombs() -> impl Strategy<Value = Vec<Vec<usize>>> {
+    let spreads = |at: usize, of: usize| prop::collection::vec(at + 1..=of, 0..6);
+    (1..40_usize).prop_flat_map(move |of| (0..of).map(|at| spreads(at, of)).collect::<Vec<_>>())
 }
 
 proptest! {
@@ -99,9 +163,30 @@ proptest! {
         let document = parse_query(&text).unwrap();
         let DocumentOperations::Single(operation) = &document.operations else { panic!("{text}") };
         let set = &operation.node.selection_set.node;
+        let measure = measured(&text).unwrap();
         if let Some(expected) = spread_out(&document, set, &mut 100_000) {
-            let measure = measured(&text).unwrap();
-            prop_assert_eq!((measure.selections, measure.fields, measure.depth), expected, "{}", text);
+            let Measure { selections, fields, depth, levels, .. } = measure;
+            prop_assert_eq!([selections, fields, depth, levels], expected, "{}", text);
         }
+        if let Some(expected) = answered(&document, set, 1, &mut 100_000) {
+            prop_assert_eq!(measure.cost(1), expected, "{}", text);
+        }
+    }
+
+    /// Nobody would live to see them spread out.
+    #[test]
+    fn bombs_are_measured_by_their_text(spreads in bombs()) {
+        let mut text = "{ ...F0 }".to_owned();
+        for (at, spreads) in spreads.iter().enumerate() {
+            let spreads: String = spreads.iter().map(|spread| format!("...F{spread} ")).collect();
+            let _ = write!(text, " fragment F{at} on Q {{ a {spreads}}}");
+        }
+        let _ = write!(text, " fragment F{} on Q {{ a }}", spreads.len());
+        let mut sizes = vec![1_u64; spreads.len() + 1];
+        for (at, spreads) in spreads.iter().enumerate().rev() {
+            let sizes_of = spreads.iter().map(|spread| sizes[*spread].saturating_add(1));
+            sizes[at] = sizes_of.fold(1, u64::saturating_add);
+        }
+        prop_assert_eq!(measured(&text).unwrap().selections, sizes[0].saturating_add(1));
     }
 }
