@@ -172,6 +172,8 @@ pub(super) fn complete(id: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -215,5 +217,63 @@ mod tests {
         assert_eq!(next("1", &response), r#"{"type":"next","id":"1","payload":{"data":{"a":1}}}"#);
         let errors = [ServerError::new("no", None)];
         assert_eq!(error("1", &errors), r#"{"type":"error","id":"1","payload":[{"message":"no"}]}"#);
+    }
+
+    /// Any JSON, more often such as a client may send than not.
+    fn json() -> impl Strategy<Value = Value> {
+        const NAMES: &[&str] =
+            &["type", "id", "payload", "query", "variables", "operationName", "extensions", "x"];
+        const TYPES: &[&str] = &["connection_init", "ping", "pong", "subscribe", "complete", "next", "x"];
+        let text = prop_oneof![prop::sample::select(TYPES).prop_map(str::to_owned), ".{0,8}"];
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            text.prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 6, |inner| {
+            let fields = (prop::sample::select(NAMES).prop_map(str::to_owned), inner.clone());
+            prop_oneof![
+                prop::collection::vec(inner, 0..4).prop_map(Value::from),
+                prop::collection::vec(fields, 0..6)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    fn object() -> impl Strategy<Value = Map<String, Value>> {
+        json().prop_map(|value| match value {
+            Value::Object(fields) => fields,
+            other => Map::from_iter([("query".to_owned(), other)]),
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(any in any::<String>(), json in json(), cut: prop::sample::Index) {
+            let mut text = json.to_string();
+            let whole = text.clone();
+            let end = text.char_indices().map(|(at, _)| at).nth(cut.index(text.chars().count()));
+            text.truncate(end.unwrap_or_default());
+            for text in [any, whole, text] {
+                if let Err(close) = ClientMessage::parse(&text) {
+                    prop_assert!(close.code == 4400 && close.reason.len() <= 123, "{}", text);
+                }
+            }
+        }
+
+        #[test]
+        fn what_is_to_be_run_is_what_was_sent(id in any::<String>(), payload in object()) {
+            let text = serde_json::json!({ "type": "subscribe", "id": id, "payload": payload }).to_string();
+            let Ok(ClientMessage::Subscribe { id: read, payload: found }) = ClientMessage::parse(&text) else {
+                panic!("{text}")
+            };
+            prop_assert_eq!((&read, &found), (&id, &payload));
+            let _ = authorization(&found);
+            match request(found) {
+                Ok(request) => prop_assert_eq!(Some(&*request.query), payload["query"].as_str()),
+                Err(close) => prop_assert!(close.code == 4400 && close.reason.len() <= 123),
+            }
+        }
     }
 }
