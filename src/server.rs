@@ -181,7 +181,6 @@ impl Server {
                 }
             }
         }
-        shared.store.close().await;
         Ok(())
     }
 }
