@@ -61,6 +61,9 @@ const APPEND_ONE: &str = "WITH place AS MATERIALIZED ( \
      SELECT place.known, added.position, added.created_at FROM place LEFT JOIN added ON true";
 
 /// The same for many: a row for each message, numbered by the append it belongs to.
+///
+/// The planner expects one row where there are hundreds, and would join in nested loops. So what follows
+/// is joined in full, which it can only do by hashing or merging; neither side has rows the other lacks.
 const APPEND_MANY: &str = "WITH given AS ( \
        SELECT * FROM unnest($1::int8[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::int2[], $7::text[], \
          $8::text[], $9::bytea[], $10::text[], $11::int2[], $12::text[], $13::text[]) WITH ORDINALITY \
@@ -81,7 +84,7 @@ const APPEND_MANY: &str = "WITH given AS ( \
        SELECT *, row_number() OVER (PARTITION BY owner_id ORDER BY nth) AS nth_of_owner, \
          row_number() OVER (PARTITION BY conversation_id ORDER BY nth) AS nth_here, \
          dense_rank() OVER (PARTITION BY conversation_id ORDER BY append) AS append_here \
-       FROM placed WHERE plain AND NOT known AND owner_id IN (SELECT id FROM free)), \
+       FROM placed WHERE plain AND NOT known AND (owner_id IN (SELECT id FROM free)) IS TRUE), \
      clock AS ( \
        UPDATE account AS a SET revision = a.revision + n.messages \
        FROM (SELECT owner_id, count(*) AS messages FROM ready GROUP BY owner_id) AS n \
@@ -101,14 +104,14 @@ const APPEND_MANY: &str = "WITH given AS ( \
          fingerprint, parts, status, model, usage) \
        SELECT ready.conversation_id, taken.position + nth_here, ready.id, ready.owner_id, role, content, \
          metadata, taken.updated_at + append_here, fingerprint, parts, status, model, usage \
-       FROM ready LEFT JOIN taken ON taken.id = ready.conversation_id AND taken.owner_id = ready.owner_id \
+       FROM ready FULL JOIN taken ON taken.id = ready.conversation_id AND taken.owner_id = ready.owner_id \
        RETURNING id, position, created_at), \
      noted AS ( \
        INSERT INTO change (owner_id, revision, kind, conversation_id, message_id, changed_at) \
        SELECT owner_id, clock.revision + nth_of_owner, $15, conversation_id, ready.id, $14 \
-       FROM ready LEFT JOIN clock ON clock.id = ready.owner_id) \
+       FROM ready FULL JOIN clock ON clock.id = ready.owner_id) \
      SELECT placed.append, placed.known, added.position, added.created_at \
-     FROM placed LEFT JOIN added ON added.id = placed.id ORDER BY placed.nth";
+     FROM placed FULL JOIN added ON added.id = placed.id ORDER BY placed.nth";
 
 /// Adds pieces to the streams that end where they begin. A stream's row is held for moments only, so
 /// it is waited for.
