@@ -25,6 +25,13 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Of a connection to SQLite, in KiB and negative, as the pragma takes it.
 const CACHE_SIZE: &str = "-16384";
 
+/// How long SQLite's log may become, in pages, before an ordinary write shortens it: the writer does so
+/// long before.
+const LOG_PAGES: &str = "16000";
+
+/// A log that has become longer, when there was much to write at once, is cut to this.
+const LOG_BYTES: i64 = 64 << 20;
+
 /// A connection to PostgreSQL that was used so recently is not tried before it is used again.
 const STALE: Duration = Duration::from_secs(1);
 
@@ -102,7 +109,8 @@ pub(super) async fn connect(settings: &Settings, statements: &Arc<AtomicU64>) ->
     let (appends, turns) = match settings.sqlite_file()? {
         Some(file) => {
             let turns = Turns::one_by_one(settings.acquire_timeout);
-            (Target::Sqlite(open_writer(&file)?, turns.clone()), turns)
+            let (writer, checkpoints) = (open_beside(&file)?, open_beside(&file)?);
+            (Target::Sqlite { writer, checkpoints, turns: turns.clone() }, turns)
         }
         None => (Target::Postgres(open_lanes(settings).await?), Turns::free()),
     };
@@ -219,7 +227,9 @@ async fn open_sqlite(settings: &Settings, file: &Path) -> anyhow::Result<Pools> 
             .pragma("cache_size", CACHE_SIZE)
     };
     let mut writer = common_options(settings);
-    writer.max_connections(1).map_sqlx_sqlite_opts(move |options| base(options).create_if_missing(true));
+    writer.max_connections(1).map_sqlx_sqlite_opts(move |options| {
+        base(options).create_if_missing(true).pragma("wal_autocheckpoint", LOG_PAGES)
+    });
     writer.map_sqlx_sqlite_pool_opts(|pool| pool.after_release(|connection, _| Box::pin(ended(connection))));
     keep_connections(&mut writer);
     let cannot_open = || format!("cannot open {}", file.display());
@@ -248,13 +258,14 @@ fn keep_connections(options: &mut ConnectOptions) {
     options.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>).test_before_acquire(false);
 }
 
-/// The connection of the writer's thread.
-fn open_writer(file: &Path) -> anyhow::Result<rusqlite::Connection> {
+/// A connection of the writer's threads.
+fn open_beside(file: &Path) -> anyhow::Result<rusqlite::Connection> {
     let open = || {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = rusqlite::Connection::open_with_flags(file, flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
         connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
         connection.set_prepared_statement_cache_capacity(writer::STATEMENTS);
         Ok::<_, rusqlite::Error>(connection)

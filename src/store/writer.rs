@@ -17,6 +17,7 @@
 //! - What waits is bounded ([`room`]), in all and for each owner; more is refused at once.
 //! - Whoever stops waiting for the answer changes nothing: the write goes on.
 
+mod checkpoint;
 mod plan;
 mod postgres;
 mod room;
@@ -36,6 +37,7 @@ use super::{Error, Result};
 use crate::clock::Clock;
 use crate::model::{ConversationId, MessageId, OwnerId, Progress, Timestamp};
 use crate::signals::{Signals, Topic};
+use checkpoint::Checkpoints;
 use plan::Intake;
 use room::{Room, Ticket};
 
@@ -114,7 +116,12 @@ struct Desk {
 
 /// Where appends are written.
 pub(super) enum Target {
-    Sqlite(rusqlite::Connection, Turns),
+    /// With a connection more, for checkpoints.
+    Sqlite {
+        writer: rusqlite::Connection,
+        checkpoints: rusqlite::Connection,
+        turns: Turns,
+    },
     Postgres(PgPool),
 }
 
@@ -137,13 +144,14 @@ impl Writer {
         let desk = Desk { clock, signals, statements };
         let mut lanes = Vec::new();
         match target {
-            Target::Sqlite(connection, turns) => {
+            Target::Sqlite { writer, checkpoints, turns } => {
                 let (lane, intake) = Intake::new();
                 lanes.push(lane);
-                let token = running.token();
-                std::thread::Builder::new().name("sqlite-writer".into()).spawn(move || {
-                    sqlite::serve(intake, &connection, &turns, &desk);
-                    drop((connection, token));
+                let (committed, due) = Checkpoints::of(&writer);
+                let shared = turns.clone();
+                thread(&running, "sqlite-log", move || checkpoint::serve(&due, &checkpoints, &shared))?;
+                thread(&running, "sqlite-writer", move || {
+                    sqlite::serve(intake, &writer, &turns, &committed, &desk);
                 })?;
             }
             Target::Postgres(pool) => {
@@ -198,6 +206,16 @@ impl Writer {
         self.running.close();
         self.running.wait().await;
     }
+}
+
+/// A thread that closing waits for.
+fn thread(running: &TaskTracker, name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    let token = running.token();
+    let work = move || {
+        work();
+        drop(token);
+    };
+    std::thread::Builder::new().name(name.into()).spawn(work).map(drop)
 }
 
 fn closed() -> Error {

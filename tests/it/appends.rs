@@ -21,7 +21,7 @@ const WIDE: Bounds = Bounds { lanes: 2, waiting: 4096, bytes: 64 << 20 };
 struct Database {
     store: Store,
     settings: Settings,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Database {
@@ -39,7 +39,7 @@ impl Database {
             migrate: true,
             writes,
         };
-        Self { store: open(&settings).await, settings, _folder: folder }
+        Self { store: open(&settings).await, settings, folder }
     }
 
     fn of(&self, owner: &str) -> Scoped {
@@ -243,6 +243,21 @@ async fn nobody_waits_for_an_owner_who_is_busy() {
     assert!(!held_up.is_finished());
     busy.rollback().await.unwrap();
     tokio::time::timeout(PATIENCE, held_up).await.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn the_log_of_sqlite_does_not_grow_for_as_long_as_there_is_load() {
+    let database = prepared(Engine::Sqlite).await;
+    let text = "x".repeat(250 << 10);
+    for _ in 0..20 {
+        let append = |_| (database.of("ada"), at_head(1, vec![says(None, &text)]));
+        let answers = all_at_once((0..30).map(append).collect()).await;
+        assert!(answers.iter().all(Result::is_ok));
+    }
+    let length =
+        |suffix| std::fs::metadata(database.folder.path().join(format!("test.db{suffix}"))).unwrap().len();
+    assert!(length("") > 100 << 20, "150 MB were written, most of it is carried over: {}", length(""));
+    assert!(length("-wal") < 64 << 20, "{}", length("-wal"));
 }
 
 async fn pieces_of_many_streams_are_added_together(engine: Engine) {

@@ -7,6 +7,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::checkpoint::Checkpoints;
 use super::plan::Intake;
 use super::{Batch, Desk, Draft, Grown, NewPiece, Outcome, Written};
 use crate::model::{ChangeKind, Progress, Timestamp};
@@ -37,13 +38,20 @@ pub(in crate::store) const STATEMENTS: usize = 16;
 type Found<T> = std::result::Result<T, rusqlite::Error>;
 
 /// Writes what comes until nothing can come any more.
-pub(super) fn serve(mut intake: Intake, connection: &Connection, turns: &Turns, desk: &Desk) {
+pub(super) fn serve(
+    mut intake: Intake,
+    connection: &Connection,
+    turns: &Turns,
+    checkpoints: &Checkpoints,
+    desk: &Desk,
+) {
     let lane = Lane { connection, desk };
     while let Some(batch) = intake.blocking_next() {
         let turn = turns.blocking_take();
         let written = lane.write(&batch);
         drop(turn);
         batch.settle(written, &desk.signals);
+        checkpoints.committed();
     }
 }
 

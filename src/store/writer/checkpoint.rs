@@ -1,0 +1,77 @@
+//! Carrying SQLite's log over into the database file, beside the writer.
+//!
+//! Left to itself SQLite does it in the commit that makes the log long, which then waits for hundreds of
+//! pages and two syncs, and does it so often that the same pages are carried over again and again. Here a
+//! thread of its own does, once the log has [`PAGES`]: most of it while the writer goes on, then the rest
+//! in a turn of its own, so that the log can begin anew instead of growing for as long as there is load.
+
+use std::cell::Cell;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use crate::store::turn::Turns;
+
+/// How long the log may become before it is carried over, in pages of 4 KiB.
+const PAGES: i32 = 4000;
+
+/// How long the log's new beginning waits for readers of the old one, all who write waiting with it.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+thread_local! {
+    /// Of the log after the last commit on this thread.
+    static LENGTH: Cell<i32> = const { Cell::new(0) };
+}
+
+/// Tells the thread when it is time.
+pub(super) struct Checkpoints(SyncSender<()>);
+
+impl Checkpoints {
+    /// Watches the commits of `writer`, on whose thread [`Checkpoints::committed`] is called.
+    pub(super) fn of(writer: &Connection) -> (Self, Receiver<()>) {
+        // This replaces SQLite's own checkpoints on this connection.
+        writer.wal_hook(Some(|_, pages| {
+            LENGTH.set(pages);
+            Ok(())
+        }));
+        let (sender, receiver) = sync_channel(1);
+        (Self(sender), receiver)
+    }
+
+    /// To be called after a commit.
+    pub(super) fn committed(&self) {
+        if LENGTH.get() >= PAGES
+            && let Err(TrySendError::Disconnected(())) = self.0.try_send(())
+        {
+            tracing::error!("nothing shortens the database's log any more");
+        }
+    }
+}
+
+/// Shortens the log whenever it is time, until the writer is gone.
+pub(super) fn serve(due: &Receiver<()>, connection: &Connection, turns: &Turns) {
+    if let Err(error) = connection.busy_timeout(PATIENCE) {
+        tracing::warn!(%error, "checkpoints may take long");
+    }
+    while due.recv().is_ok() {
+        if let Err(error) = checkpoint(connection, turns) {
+            tracing::warn!(%error, "cannot shorten the database's log");
+        }
+        // What was said meanwhile has been done.
+        while due.try_recv().is_ok() {}
+    }
+}
+
+/// A pragma that returns a row: whether somebody was in the way, and two lengths.
+fn checkpoint(connection: &Connection, turns: &Turns) -> rusqlite::Result<()> {
+    let run = |sql| connection.query_row(sql, [], |row| row.get::<_, bool>(0));
+    run("PRAGMA wal_checkpoint(PASSIVE)")?;
+    let turn = turns.blocking_take();
+    let in_the_way = run("PRAGMA wal_checkpoint(RESTART)")?;
+    drop(turn);
+    if in_the_way {
+        tracing::debug!("the database's log is still read, and goes on");
+    }
+    Ok(())
+}
