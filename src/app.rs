@@ -61,13 +61,15 @@ impl App {
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> anyhow::Result<()> {
         let server = self.server()?;
-        let feed = self.config.feed;
+        let (feed, patience) = (self.config.feed, self.config.server.shutdown_timeout);
         let mut tasks = JoinSet::new();
         tasks.spawn(trim(self.store.clone(), self.clock.clone(), feed.clone()));
         tasks.spawn(sweep(self.store.clone(), self.clock, feed.lease));
         let served = server.serve(listeners.into(), shutdown).await;
         drop(tasks);
-        self.store.close().await;
+        if tokio::time::timeout(patience, self.store.close()).await.is_err() {
+            tracing::warn!("what was to be written may not be: the database did not answer in time");
+        }
         drop(self.relay);
         served
     }

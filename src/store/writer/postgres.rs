@@ -27,9 +27,9 @@ use crate::model::{ChangeKind, Progress, Timestamp};
 use crate::store::entity::message;
 use crate::store::{Error, Result};
 
-/// An id that is being inserted elsewhere is waited for, because it may not be committed. So long at most.
-/// In milliseconds.
-pub(in crate::store) const LOCK_TIMEOUT: &str = "100";
+/// An id that is being inserted elsewhere is waited for, because it may not be committed; and so is the row
+/// of a stream. So long at most, in milliseconds: others of the lane wait with it.
+pub(in crate::store) const LOCK_TIMEOUT: &str = "250";
 
 /// Reads where the conversation is, tells what kind of append it is, and writes it if it is ordinary.
 const APPEND_ONE: &str = "WITH place AS MATERIALIZED ( \
