@@ -90,7 +90,7 @@ impl Scoped {
                         return Ok(repeated);
                     }
                 }
-                Outcome::Apart => {}
+                Outcome::Apart | Outcome::Busy => {}
             }
         }
         self.append_apart(draft, after).await

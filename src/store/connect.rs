@@ -112,7 +112,10 @@ pub(super) async fn connect(settings: &Settings, statements: &Arc<AtomicU64>) ->
             let (writer, checkpoints) = (open_beside(&file)?, open_beside(&file)?);
             (Target::Sqlite { writer, checkpoints, turns: turns.clone() }, turns)
         }
-        None => (Target::Postgres(open_lanes(settings).await?), Turns::free()),
+        None => {
+            let waiting = write.get_postgres_connection_pool().clone();
+            (Target::Postgres { lanes: open_lanes(settings).await?, waiting }, Turns::free())
+        }
     };
     Ok(Connections { read, write, appends, turns })
 }

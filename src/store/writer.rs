@@ -39,6 +39,7 @@ use crate::model::{ConversationId, MessageId, OwnerId, Progress, Timestamp};
 use crate::signals::{Signals, Topic};
 use checkpoint::Checkpoints;
 use plan::Intake;
+use postgres::Waiting;
 use room::{Room, Ticket};
 
 pub(super) use postgres::LOCK_TIMEOUT;
@@ -74,8 +75,10 @@ pub(super) enum Outcome {
     NotFound,
     /// An id that the caller chose is taken, perhaps by the same call.
     Known,
-    /// It is not the ordinary case, or cannot be written just now together with others.
+    /// It is not the ordinary case, or cannot be written together with others.
     Apart,
+    /// It is ordinary, but has to wait for the owner's row.
+    Busy,
 }
 
 /// What became of a piece; `None` where the stream does not end where the piece begins.
@@ -117,12 +120,9 @@ struct Desk {
 /// Where appends are written.
 pub(super) enum Target {
     /// With a connection more, for checkpoints.
-    Sqlite {
-        writer: rusqlite::Connection,
-        checkpoints: rusqlite::Connection,
-        turns: Turns,
-    },
-    Postgres(PgPool),
+    Sqlite { writer: rusqlite::Connection, checkpoints: rusqlite::Connection, turns: Turns },
+    /// The lanes' connections, and those of whoever has to wait for a lock.
+    Postgres { lanes: PgPool, waiting: PgPool },
 }
 
 /// Takes what is to be appended to the lanes.
@@ -154,11 +154,12 @@ impl Writer {
                     sqlite::serve(intake, &writer, &turns, &committed, &desk);
                 })?;
             }
-            Target::Postgres(pool) => {
+            Target::Postgres { lanes: pool, waiting: others } => {
                 for _ in 0..=bounds.lanes {
                     let (lane, intake) = Intake::new();
                     lanes.push(lane);
-                    running.spawn(postgres::serve(intake, pool.clone(), desk.clone()));
+                    let waiting = Waiting::new(others.clone(), desk.clone(), running.clone());
+                    running.spawn(postgres::serve(intake, pool.clone(), waiting, desk.clone()));
                 }
             }
         }
@@ -233,14 +234,18 @@ impl Draft {
 }
 
 impl Batch {
-    /// Wakes who waits for news of what was committed, then answers everybody.
-    fn settle(self, written: Written, signals: &Signals) {
+    /// Wakes who waits for news of what was committed, then answers everybody but those who have to wait.
+    fn settle(self, written: Written, signals: &Signals) -> Vec<Order<Draft, Outcome>> {
+        let mut busy = Vec::new();
         for (order, result) in self.appends.into_iter().zip(written.appends) {
             if matches!(result, Ok(Outcome::Appended { .. })) {
                 signals.signal(&Topic::Conversation(order.work.conversation));
                 signals.signal(&Topic::Account(order.work.owner.clone()));
             }
-            order.settle(result);
+            match result {
+                Ok(Outcome::Busy) => busy.push(order),
+                result => order.settle(result),
+            }
         }
         for (order, result) in self.pieces.into_iter().zip(written.pieces) {
             if matches!(result, Ok(Some(_))) {
@@ -248,6 +253,7 @@ impl Batch {
             }
             order.settle(result);
         }
+        busy
     }
 }
 

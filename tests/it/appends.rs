@@ -233,16 +233,37 @@ async fn nobody_waits_for_an_owner_who_is_busy() {
     let mut busy = elsewhere.begin().await.unwrap();
     let lock = "SELECT id FROM account WHERE id = 'user-0' FOR UPDATE";
     busy.execute(lock).await.unwrap();
-    let mut appends = one_each(&database, 0..10);
-    let (scope, append) = appends.remove(0);
-    let held_up = tokio::spawn(async move { scope.append(append).await });
+    let held_up = tokio::spawn(all_at_once(one_each(&database, std::iter::repeat_n(0, 20))));
     for _ in 0..3 {
-        let answers = tokio::time::timeout(PATIENCE, all_at_once(one_each(&database, 1..10))).await.unwrap();
+        let others = all_at_once(one_each(&database, 1..10));
+        let answers = tokio::time::timeout(PATIENCE, others).await.unwrap();
         assert!(answers.iter().all(Result::is_ok));
     }
     assert!(!held_up.is_finished());
+    let before = database.store.statements();
     busy.rollback().await.unwrap();
-    tokio::time::timeout(PATIENCE, held_up).await.unwrap().unwrap().unwrap();
+    let answers = tokio::time::timeout(PATIENCE, held_up).await.unwrap().unwrap();
+    assert!(answers.iter().all(Result::is_ok));
+    assert!(database.store.statements() - before < 5, "those who waited share what they waited for");
+    assert_eq!(database.messages("user-0", conversation(0)).await.len(), 20);
+}
+
+#[tokio::test]
+async fn replicas_append_to_the_same_conversation() {
+    let database = prepared(Engine::Postgres).await;
+    let replica = open(&database.settings).await;
+    let here = |_| (database.of("ada"), at_head(1, vec![says(None, "here")]));
+    let there = |_| {
+        let scope = replica.viewed_by(&Viewer::new(OwnerId::new("ada").unwrap()));
+        (scope, at_head(1, vec![says(None, "there")]))
+    };
+    for _ in 0..5 {
+        let (here, there) = ((0..150).map(here).collect(), (0..150).map(there).collect());
+        let (here, there) = futures_util::future::join(all_at_once(here), all_at_once(there)).await;
+        assert!(here.iter().chain(&there).all(Result::is_ok));
+    }
+    let places = database.messages("ada", conversation(1)).await.into_iter().map(|message| message.position);
+    assert!(places.eq(1..=1502));
 }
 
 #[tokio::test]

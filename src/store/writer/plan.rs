@@ -45,6 +45,18 @@ impl Intake {
         Some(self.fill())
     }
 
+    /// The next batch if anything waits; if not, nothing can come any more.
+    pub(super) fn next_at_once(&mut self) -> Option<Batch> {
+        if self.later.is_empty() {
+            let first = self.queue.try_recv().or_else(|_| {
+                self.queue.close();
+                self.queue.try_recv()
+            });
+            self.later.push_back(first.ok()?);
+        }
+        Some(self.fill())
+    }
+
     /// The first that waits fits always, so that every batch has something.
     fn fill(&mut self) -> Batch {
         let mut batch = Batch::default();
