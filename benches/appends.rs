@@ -4,7 +4,8 @@
 //! HTTP, to servers and a PostgreSQL that are processes of their own on this machine. Every commit is on
 //! disk before it is answered. Other programs to compare with are given by name,
 //! `cargo bench --bench appends -- before=/path/to/scrollback`: all take turns, round after round, and the
-//! medians are shown. `seconds=` and `rounds=` make it longer, `clients=` and `engines=` narrower.
+//! medians are shown. `this=` is another one in the place of this. `seconds=` and `rounds=` make it longer,
+//! `clients=` and `engines=` narrower.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what a benchmark does not expect ends it")]
 
 #[path = "../tests/it"]
@@ -57,6 +58,7 @@ fn options() -> Options {
             "rounds" => options.rounds = value.parse().unwrap(),
             "clients" => options.clients = value.split(',').map(|n| n.parse().unwrap()).collect(),
             "engines" => options.engines = value.split(',').map(ToOwned::to_owned).collect(),
+            "this" => options.programs[0].1 = value.into(),
             _ => options.programs.push((name.into(), value.into())),
         }
     }
