@@ -43,7 +43,7 @@ fn the_example_names_the_package_that_is_tested() {
     let version = |path: &str| {
         let package: serde_json::Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
         let packages = ["dependencies", "devDependencies"].into_iter();
-        packages.map(|kind| package[kind]["graphql-ws"].clone()).find(|version| version.is_string())
+        packages.map(|kind| package[kind]["graphql-ws"].clone()).find(serde_json::Value::is_string)
     };
     let tested = version("tests/clients/package.json");
     assert!(tested.is_some());

@@ -15,6 +15,7 @@ mod hostile;
 mod http;
 mod import;
 mod interruptions;
+mod journey;
 mod messages;
 mod metrics;
 mod outages;
