@@ -1,3 +1,5 @@
+mod any;
+
 use std::process::Command;
 
 use serde_json::json;

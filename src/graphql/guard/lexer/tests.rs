@@ -169,7 +169,7 @@ fn pieces() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4000))]
+    #![proptest_config(ProptestConfig::with_cases(4000.max(ProptestConfig::default().cases)))]
 
     #[test]
     fn any_text_is_scanned(text in any::<String>(), odd in pieces()) {
