@@ -3,7 +3,8 @@
 //! Every answer belongs to a user of its own. Its writer has a piece ready at fixed times, whether or not
 //! the server keeps up, and sends one after the other; its readers follow over WebSockets. Every piece
 //! must reach every reader, once and in order. The server and its database are processes of their own on
-//! this machine, with their defaults: every commit is on disk.
+//! this machine, with their defaults: every commit is on disk. `SCROLLBACK_PROGRAM` names another build
+//! of the server to measure.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what a benchmark does not expect ends it")]
 
 #[path = "../tests/it"]

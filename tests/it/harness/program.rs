@@ -59,7 +59,9 @@ impl Program {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_scrollback"));
+        // Another build may be named, to be compared with this one.
+        let another = std::env::var_os("SCROLLBACK_PROGRAM");
+        let mut command = Command::new(another.unwrap_or_else(|| env!("CARGO_BIN_EXE_scrollback").into()));
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SCROLLBACK_")) {
             command.env_remove(name);
         }
