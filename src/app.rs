@@ -185,6 +185,7 @@ pub(crate) fn server_settings(config: &Config) -> anyhow::Result<server::Setting
         message_limit: server.message_limit as usize,
         operations_per_socket: server.operations_per_socket as usize,
         sockets_per_owner: server.sockets_per_owner as usize,
+        streams_per_owner: server.streams_per_owner as usize,
         ping_interval: server.ping_interval,
         dead_after: server.dead_after,
         drain: server.drain,

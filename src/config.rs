@@ -99,6 +99,9 @@ pub struct Server {
     /// WebSockets that an owner may have open at once.
     #[serde(deserialize_with = "value::positive")]
     pub sockets_per_owner: u32,
+    /// Streams of server-sent events that an owner may have open at once.
+    #[serde(deserialize_with = "value::positive")]
+    pub streams_per_owner: u32,
     /// How often a quiet client is sent something.
     #[serde(deserialize_with = "value::positive_duration")]
     pub ping_interval: Duration,

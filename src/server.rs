@@ -71,6 +71,8 @@ struct Shared {
     drain: Arc<Drain>,
     /// Sockets that owners have open.
     seats: Arc<Quota>,
+    /// Streams that owners have open.
+    streams: Arc<Quota>,
     /// The sockets: they outlive the request that opened them.
     sockets: TaskTracker,
 }
@@ -112,6 +114,7 @@ impl Server {
         let closing = CancellationToken::new();
         let drain = Drain::new(closing.clone(), settings.drain);
         let seats = Quota::new(settings.sockets_per_owner);
+        let streams = Quota::new(settings.streams_per_owner);
         let shared = Shared {
             api,
             store,
@@ -123,6 +126,7 @@ impl Server {
             cut: CancellationToken::new(),
             drain,
             seats,
+            streams,
             sockets: TaskTracker::new(),
         };
         let state = State(Arc::new(shared));

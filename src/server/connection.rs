@@ -2,7 +2,8 @@
 //!
 //! The server waits for a client only so long: for the head of a request, for another request, and for
 //! the client to read. Whoever takes longer is cut; of HTTP/2, only the answer that is not read. What a handler waits for (a body, the database, news
-//! for a stream) is the handler's to bound. A connection that becomes a WebSocket leaves all this behind.
+//! for a stream) is the handler's to bound. A connection that becomes a WebSocket leaves
+//! all this behind.
 
 mod activity;
 mod answer;
@@ -31,7 +32,7 @@ use tower::ServiceExt;
 
 use super::Settings;
 use super::accept::Place;
-use activity::{Activity, Overdue, Patience};
+use activity::{Activity, Exchange, Overdue, Patience};
 use answer::Answer;
 use transport::Transport;
 
@@ -41,6 +42,13 @@ const STREAMS: u32 = 100;
 /// Streams that a client may reset before the server has looked at them; more end the connection
 /// (CVE-2023-44487, "rapid reset").
 const RESETS: usize = 20;
+
+/// Keeps the connection of a request from being idle: found in the extensions of requests that came over
+/// HTTP/2, where a socket is one of many things on its connection.
+#[derive(Clone)]
+pub(super) struct Stay {
+    _exchange: Arc<Exchange>,
+}
 
 /// How connections are spoken on and how long clients may take.
 #[derive(Clone)]
@@ -94,8 +102,12 @@ impl Protocol {
         let activity = Activity::new(self.patience);
         let transport = TokioIo::new(Transport::new(stream, activity.clone(), place));
         let requests = activity.clone();
-        let service = service_fn(move |request: Request<Incoming>| {
-            let exchange = requests.begin(request.version() == Version::HTTP_2);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            let multiplexed = request.version() == Version::HTTP_2;
+            let exchange = Arc::new(requests.begin(multiplexed));
+            if multiplexed {
+                request.extensions_mut().insert(Stay { _exchange: exchange.clone() });
+            }
             let answered = router.clone().oneshot(request.map(Body::new));
             async move { Ok::<_, Infallible>(answered.await?.map(|body| Answer::new(body, exchange))) }
         });

@@ -82,7 +82,14 @@ async fn answer(shared: &Arc<Shared>, request: Request, id: RequestId) -> HttpRe
             let fault = Fault::new(StatusCode::METHOD_NOT_ALLOWED, "a mutation must be sent with POST");
             with_allow(fault.into_response(media_type), "POST")
         }
-        _ if media_type == MediaType::EventStream => sse::stream(shared, &viewer, operation, id, resume),
+        _ if media_type == MediaType::EventStream => match shared.streams.take(&viewer.owner) {
+            Some(share) => sse::stream(shared, &viewer, operation, id, resume, share),
+            None => {
+                let most = shared.settings.streams_per_owner;
+                let message = format!("an owner may have at most {most} streams open");
+                Fault::new(StatusCode::TOO_MANY_REQUESTS, message).into_response(media_type)
+            }
+        },
         OperationType::Subscription => {
             let message = "a subscription needs `accept: text/event-stream`, or a WebSocket with the \
                            subprotocol graphql-transport-ws";

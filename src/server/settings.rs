@@ -29,6 +29,8 @@ pub struct Settings {
     pub operations_per_socket: usize,
     /// WebSockets that one owner may have open at once.
     pub sockets_per_owner: usize,
+    /// Streams of server-sent events that one owner may have open at once.
+    pub streams_per_owner: usize,
     /// How often a quiet WebSocket, stream or HTTP/2 connection is sent something.
     pub ping_interval: Duration,
     /// How long the other side of a WebSocket or an HTTP/2 connection may be silent.

@@ -18,6 +18,7 @@ use futures_util::{Stream, StreamExt, stream};
 
 use super::Shared;
 use super::body::Body;
+use super::quota::Share;
 use crate::graphql::{self, Operation, RequestId, panicked};
 use crate::model::Viewer;
 
@@ -31,11 +32,14 @@ pub(super) fn stream(
     operation: Operation,
     id: RequestId,
     resume: Option<String>,
+    share: Share,
 ) -> HttpResponse {
     let resume = resume.filter(|resume| !resume.is_empty());
     let ended = shared.ended(viewer);
     let events = AssertUnwindSafe(shared.stream(viewer, operation, id, resume)).catch_unwind();
     let events = events.map(move |event| {
+        // Held as long as there may be another event.
+        let _ = &share;
         next(&event.unwrap_or_else(|_| graphql::Event { response: panicked(id), cursor: None }))
     });
     let events = events.chain(stream::once(async { complete() })).take_until(ended);

@@ -17,9 +17,10 @@ use axum::extract::ws::{WebSocket, WebSocketUpgrade};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use self::connection::Connection;
+use super::connection::Stay;
 use super::metrics::Counted;
 use super::{Shared, origin};
-use connection::Connection;
 use protocol::{Close, SUBPROTOCOL};
 
 /// Buffers of a socket. The library's defaults cost 128 KiB a socket, idle or not.
@@ -35,6 +36,7 @@ pub(super) fn upgrade(shared: Arc<Shared>, upgrade: WebSocketUpgrade, request: &
     }
     let authorization =
         headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let stay = request.extensions().get::<Stay>().cloned();
     // What is a little too large is read, so that its sender is not still sending when it is told.
     let limit = shared.settings.message_limit.saturating_mul(2);
     upgrade
@@ -45,7 +47,10 @@ pub(super) fn upgrade(shared: Arc<Shared>, upgrade: WebSocketUpgrade, request: &
         .max_frame_size(limit)
         .on_upgrade(move |socket| {
             let tracker = shared.sockets.clone();
-            tracker.track_future(run(shared, socket, authorization))
+            tracker.track_future(async move {
+                run(shared, socket, authorization).await;
+                drop(stay);
+            })
         })
 }
 

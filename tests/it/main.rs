@@ -13,6 +13,7 @@ mod durability;
 mod history;
 mod hostile;
 mod http;
+mod http2;
 mod import;
 mod interruptions;
 mod journey;

@@ -144,3 +144,31 @@ async fn a_quiet_stream_is_kept_open_and_never_compressed() {
         text.push_str(std::str::from_utf8(&chunk).unwrap());
     }
 }
+
+#[tokio::test]
+async fn an_owner_has_only_so_many_streams() {
+    let app = TestApp::start_with(Engine::Sqlite, &[("server.streams_per_owner", "2")]).await;
+    let (ada, bob) = (app.client("ada"), app.client("bob"));
+    let id = ada.new_conversation().await;
+    let first = EventStream::open(&ada, FOLLOW, json!({ "id": id }), None).await;
+    let mut second = EventStream::open(&ada, FOLLOW, json!({ "id": id }), None).await;
+    let body = json!({ "query": FOLLOW, "variables": { "id": id } });
+    let third = async || {
+        let request = ada.request(Method::POST, "/graphql").header("accept", "text/event-stream");
+        request.json(&body).send().await.unwrap()
+    };
+    let refused = third().await;
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    let told: Value = refused.json().await.unwrap();
+    assert_eq!(told["errors"][0]["message"], "an owner may have at most 2 streams open");
+    let his = bob.new_conversation().await;
+    EventStream::open(&bob, FOLLOW, json!({ "id": his }), None).await;
+    // However it ends, a stream makes room; and what is no stream needs none.
+    drop(first);
+    let start = std::time::Instant::now();
+    while third().await.status() != StatusCode::OK {
+        assert!(start.elapsed() < PATIENCE, "no room");
+    }
+    ada.append(&id, "x").await;
+    assert_eq!(second.next().await.unwrap().name, "next");
+}

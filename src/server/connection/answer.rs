@@ -1,6 +1,7 @@
 //! The body of an answer, piece by piece.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes};
@@ -9,10 +10,10 @@ use http_body::{Frame, SizeHint};
 use super::activity::Exchange;
 
 /// Hands over what a handler answered, and tells whose turn it is.
-pub(super) struct Answer(Exchange);
+pub(super) struct Answer(Arc<Exchange>);
 
 impl Answer {
-    pub(super) fn new(body: Body, exchange: Exchange) -> Self {
+    pub(super) fn new(body: Body, exchange: Arc<Exchange>) -> Self {
         exchange.content().fill(body);
         exchange.offer();
         Self(exchange)
