@@ -127,3 +127,30 @@ fn no_limit_may_be_0() {
         assert_eq!(error, expected);
     }
 }
+
+#[test]
+fn no_bound_of_the_server_may_be_nothing() {
+    let table: toml::Table = toml::from_str(DEFAULT_FILE).unwrap();
+    let mut checked = 0;
+    for (name, value) in table["server"].as_table().unwrap() {
+        let (zero, rule) = match value {
+            toml::Value::Integer(_) if name == "header_limit" => ("8191", "must be at least 8192"),
+            toml::Value::Integer(_) => ("0", "must be at least 1"),
+            // Nobody need be waited for at the end.
+            toml::Value::String(_) if ["drain", "shutdown_timeout"].contains(&name.as_str()) => continue,
+            toml::Value::String(text) if humantime::parse_duration(text).is_ok() => {
+                ("0s", "must be longer than 0s")
+            }
+            _ => continue,
+        };
+        let variable = format!("SCROLLBACK_SERVER_{}", name.to_uppercase());
+        let error = load_with(None, &[(&variable, zero)], &[]).unwrap_err();
+        assert_eq!(error, format!("the setting `server.{name}` (from {variable}) is wrong: {rule}"));
+        checked += 1;
+    }
+    assert_eq!(checked, 15);
+    let forever = load_with(None, &[("SCROLLBACK_SERVER_KEEP_ALIVE", "10years")], &[]).unwrap_err();
+    assert!(forever.ends_with("must be at most 365days"), "{forever}");
+    let admin = load_with(None, &[("SCROLLBACK_SERVER_ADMIN_LISTEN", "here")], &[]).unwrap_err();
+    assert!(admin.starts_with("the setting `server.admin_listen` (from "), "{admin}");
+}

@@ -29,10 +29,14 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dur
     humantime::parse_duration(&text).map_err(|_| D::Error::custom("must be a duration such as \"10s\""))
 }
 
-/// The same, but not no time at all.
+/// Longest that anybody is waited for: near enough to be added to an instant.
+const MAX_PATIENCE: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// The same, but not no time at all, and no more than [`MAX_PATIENCE`].
 pub(super) fn positive_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     match duration(deserializer)? {
         Duration::ZERO => Err(D::Error::custom("must be longer than 0s")),
+        duration if duration > MAX_PATIENCE => Err(D::Error::custom("must be at most 365days")),
         duration => Ok(duration),
     }
 }
