@@ -28,7 +28,7 @@
 //! | [`feed`] | the readers behind subscriptions |
 //! | [`graphql`] | the schema, one file per noun; the one place that turns errors into codes |
 //! | [`auth`] | credentials to [`model::Viewer`] |
-//! | [`server`] | HTTP, WebSocket, SSE, GraphiQL, health, shutdown: the only part that sees HTTP |
+//! | [`server`] | connections, HTTP, WebSocket, SSE, GraphiQL, health, metrics, shutdown: the only part that sees HTTP |
 //! | [`import`] | conversations from files of other systems |
 //! | [`app`] | puts the pieces together; nothing else chooses a backend |
 //! | [`config`], [`cli`], [`telemetry`], [`clock`] | settings, commands, logs, time and fresh ids |

@@ -1,8 +1,9 @@
 //! Taking connections.
 //!
-//! There are only so many at once. Who comes over that is told 503 and cut at once, rather than left to
-//! wait: a load balancer then asks another replica, and a client comes again by itself. Nothing that goes
-//! wrong with one connection ends the loop, and want of open files neither ends it nor makes it spin.
+//! There are only so many at once. When all places are taken, whoever has been without a request for
+//! longest is sent away, so that holding connections keeps nobody out. Where nobody is, who comes is told
+//! 503 and cut at once, rather than left to wait: a load balancer then asks another replica, and a client
+//! comes again by itself. Nothing that goes wrong with one connection ends the loop, and want of open files neither ends it nor makes it spin.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -14,11 +15,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::connection::Protocol;
+use super::connection::{Connections, Protocol};
 use super::metrics::{Counted, Metrics};
 
 /// How long to wait for open files, or whatever else is lacking.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// How long those who are sent away may take to be gone.
+const LEAVING: Duration = Duration::from_millis(100);
 
 /// Said to who comes when all places are taken.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
@@ -36,6 +40,7 @@ pub(super) struct Acceptor {
     router: Router,
     places: Arc<Semaphore>,
     metrics: Arc<Metrics>,
+    inside: Arc<Connections>,
     connections: TaskTracker,
 }
 
@@ -47,6 +52,7 @@ impl Acceptor {
             router,
             places: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
             metrics: metrics.clone(),
+            inside: Arc::default(),
             connections: TaskTracker::new(),
         }
     }
@@ -68,7 +74,7 @@ impl Acceptor {
             match accepted {
                 Ok((stream, _)) => {
                     lacking = false;
-                    self.take(stream, closing.clone(), cut.clone());
+                    self.take(stream, closing.clone(), cut.clone()).await;
                 }
                 Err(error) if is_theirs(&error) => {}
                 Err(error) => {
@@ -82,8 +88,8 @@ impl Acceptor {
         }
     }
 
-    fn take(&self, stream: TcpStream, closing: CancellationToken, cut: CancellationToken) {
-        let Ok(place) = self.places.clone().try_acquire_owned() else {
+    async fn take(&self, stream: TcpStream, closing: CancellationToken, cut: CancellationToken) {
+        let Some(place) = self.place().await else {
             tracing::debug!("all places are taken");
             self.metrics.connections_refused.inc();
             // As much as fits at once, which is all of it, or nothing.
@@ -91,10 +97,21 @@ impl Acceptor {
             return;
         };
         let place = Place { _permit: place, _counted: Counted::new(&self.metrics.connections) };
-        let (protocol, router) = (self.protocol.clone(), self.router.clone());
+        let (protocol, inside, router) = (self.protocol.clone(), self.inside.clone(), self.router.clone());
         self.connections.spawn(async move {
-            protocol.serve(stream, place, router, &closing, &cut).await;
+            protocol.serve(stream, place, &inside, router, &closing, &cut).await;
         });
+    }
+
+    /// A place for one more, if need be of somebody who does not use it.
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(place) = self.places.clone().try_acquire_owned() {
+            return Some(place);
+        }
+        if !self.inside.make_room() {
+            return None;
+        }
+        tokio::time::timeout(LEAVING, self.places.clone().acquire_owned()).await.ok()?.ok()
     }
 
     /// Waits until all connections have ended, but for those that have become WebSockets.

@@ -8,6 +8,7 @@
 mod activity;
 mod answer;
 mod content;
+mod idle;
 mod transport;
 
 use std::convert::Infallible;
@@ -24,7 +25,6 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -34,6 +34,7 @@ use super::Settings;
 use super::accept::Place;
 use activity::{Activity, Exchange, Overdue, Patience};
 use answer::Answer;
+pub(super) use idle::Connections;
 use transport::Transport;
 
 /// Requests that an HTTP/2 connection may have open at once.
@@ -91,6 +92,7 @@ impl Protocol {
         &self,
         stream: TcpStream,
         place: Place,
+        among: &Connections,
         router: Router,
         closing: &CancellationToken,
         cut: &CancellationToken,
@@ -100,6 +102,7 @@ impl Protocol {
             return;
         }
         let activity = Activity::new(self.patience);
+        among.add(&activity);
         let transport = TokioIo::new(Transport::new(stream, activity.clone(), place));
         let requests = activity.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
@@ -116,11 +119,14 @@ impl Protocol {
             () = attend(connection, &activity, closing) => {}
             () = cut.cancelled() => {}
         }
+        activity.end();
     }
 
     fn prepare(&self, stream: &TcpStream) -> std::io::Result<()> {
         stream.set_nodelay(true)?;
-        SockRef::from(stream).set_tcp_user_timeout(Some(self.unacknowledged))
+        #[cfg(target_os = "linux")]
+        socket2::SockRef::from(stream).set_tcp_user_timeout(Some(self.unacknowledged))?;
+        Ok(())
     }
 }
 

@@ -236,20 +236,28 @@ async fn who_does_not_read_a_stream_is_cut() {
 async fn there_are_only_so_many_connections() {
     let app = TestApp::start_with(Engine::Sqlite, &[("server.max_connections", "3")]).await;
     let whole = head(&app, body().len()) + &body();
-    let mut inside = Vec::new();
-    for _ in 0..3 {
+    let enter = async || {
         let mut stream = connect(&app).await;
         stream.write_all(whole.as_bytes()).await.unwrap();
         assert!(read_answer(&mut stream).await.starts_with("HTTP/1.1 200"));
-        inside.push(stream);
-    }
+        stream
+    };
+    let (mut first, second) = (enter().await, enter().await);
+    let mut third = app.socket("ada").await;
+    // Whoever has been idle for longest makes room; a socket is not idle.
+    let fourth = enter().await;
+    assert_eq!(read_to_end(&mut first).await, "");
+    third.settle().await;
+    drop((second, fourth));
+    // Nobody is idle.
+    let mut busy = vec![app.socket("ada").await, app.socket("ada").await];
     let mut outside = connect(&app).await;
     let told = read_to_end(&mut outside).await;
     assert!(told.starts_with("HTTP/1.1 503") && told.contains("retry-after: 1"), "{told}");
-    // The others go on, and whoever leaves makes room.
-    inside[0].write_all(whole.as_bytes()).await.unwrap();
-    assert!(read_answer(&mut inside[0]).await.starts_with("HTTP/1.1 200"));
-    drop(inside.pop());
+    // They go on, and whoever leaves makes room.
+    busy[0].settle().await;
+    third.settle().await;
+    drop(busy.pop());
     let start = Instant::now();
     loop {
         let mut stream = connect(&app).await;

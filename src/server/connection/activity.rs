@@ -49,6 +49,10 @@ struct State {
     multiplexed: bool,
     /// There has been no request yet.
     fresh: bool,
+    /// Somebody else needs the place.
+    evicted: bool,
+    /// It is no connection of requests any more.
+    over: bool,
     /// Since when the transport has taken nothing.
     blocked: Option<Instant>,
     /// Answers whose next piece is theirs to take.
@@ -74,6 +78,8 @@ impl Activity {
             heard: None,
             multiplexed: false,
             fresh: true,
+            evicted: false,
+            over: false,
             blocked: None,
             offers: Vec::new(),
         };
@@ -84,6 +90,7 @@ impl Activity {
     pub(super) fn begin(self: &Arc<Self>, multiplexed: bool) -> Exchange {
         let mut state = self.state();
         state.open += 1;
+        state.evicted = false;
         state.fresh = false;
         state.multiplexed = multiplexed;
         Exchange { activity: self.clone(), content: Arc::default() }
@@ -114,6 +121,7 @@ impl Activity {
         let unread = unread.map(|since| (since + self.patience.unread, Overdue::Reading));
         let silent = match (state.open, state.heard) {
             (1.., _) => None,
+            (0, _) if state.evicted => Some((state.idle, Overdue::Head)),
             (0, _) if state.fresh => Some((state.idle + self.patience.head, Overdue::Head)),
             (0, Some(heard)) if !state.multiplexed => Some((heard + self.patience.head, Overdue::Head)),
             (0, _) => Some((state.idle + self.patience.idle, Overdue::Request)),
@@ -139,6 +147,23 @@ impl Activity {
             state.close();
         }
         !unread.is_empty()
+    }
+
+    /// Since when it has been without a request, if it is.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        let state = self.state();
+        (state.open == 0 && !state.over && !state.evicted).then_some(state.idle)
+    }
+
+    /// Ends it, for want of room, unless a request has come meanwhile.
+    pub(super) fn evict(&self) {
+        self.state().evicted = true;
+        self.waker.wake();
+    }
+
+    /// It has ended, or become a WebSocket.
+    pub(super) fn end(&self) {
+        self.state().over = true;
     }
 
     /// Until when a connection that takes no more requests may close by itself.
@@ -236,6 +261,23 @@ mod tests {
         assert_eq!(overdue(&activity), Some((75.0, Overdue::Request)));
         activity.heard();
         assert_eq!(overdue(&activity), Some((10.0, Overdue::Head)));
+    }
+
+    #[test]
+    fn only_who_is_idle_can_be_sent_away() {
+        let activity = Activity::new(PATIENCE);
+        assert!(activity.idle_since().is_some());
+        let exchange = activity.begin(false);
+        assert_eq!(activity.idle_since(), None);
+        drop(exchange);
+        activity.evict();
+        assert_eq!(overdue(&activity), Some((0.0, Overdue::Head)));
+        assert_eq!(activity.idle_since(), None, "it goes already");
+        let exchange = activity.begin(false);
+        drop(exchange);
+        assert_eq!(overdue(&activity), Some((75.0, Overdue::Request)), "it was quicker");
+        activity.end();
+        assert_eq!(activity.idle_since(), None);
     }
 
     #[test]

@@ -1,0 +1,75 @@
+//! Which connections can be spared when there is no room for another.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use super::activity::Activity;
+
+/// One in so many connections is spared at once: looking for them takes time.
+const ONE_IN: usize = 100;
+
+/// The connections that there are, and some that there were.
+#[derive(Default)]
+pub(in crate::server) struct Connections(Mutex<Vec<Weak<Activity>>>);
+
+impl Connections {
+    pub(super) fn add(&self, activity: &Arc<Activity>) {
+        let mut connections = self.all();
+        if connections.len() == connections.capacity() {
+            connections.retain(|connection| connection.strong_count() > 0);
+        }
+        connections.push(Arc::downgrade(activity));
+    }
+
+    /// Ends those that have been idle for longest. Whether there were any.
+    pub(in crate::server) fn make_room(&self) -> bool {
+        let mut connections = self.all();
+        connections.retain(|connection| connection.strong_count() > 0);
+        let all = connections.iter().filter_map(Weak::upgrade);
+        let mut idle: Vec<_> =
+            all.filter_map(|activity| activity.idle_since().map(|since| (since, activity))).collect();
+        let count = (connections.len() / ONE_IN).max(1);
+        if idle.len() > count {
+            idle.select_nth_unstable_by_key(count, |(since, _)| *since);
+            idle.truncate(count);
+        }
+        for (_, activity) in &idle {
+            activity.evict();
+        }
+        !idle.is_empty()
+    }
+
+    fn all(&self) -> MutexGuard<'_, Vec<Weak<Activity>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::activity::Patience;
+    use super::*;
+
+    #[test]
+    fn those_that_were_idle_for_longest_are_spared() {
+        let day = Duration::from_secs(86_400);
+        let activity = || Activity::new(Patience { head: day, idle: day, unread: day });
+        let connections = Connections::default();
+        assert!(!connections.make_room());
+        let busy = activity();
+        connections.add(&busy);
+        let exchange = busy.begin(false);
+        assert!(!connections.make_room(), "whoever is busy stays");
+        let idle: Vec<_> = (0..299).map(|_| activity()).collect();
+        idle.iter().for_each(|activity| connections.add(activity));
+        let left = || idle.iter().map(|activity| activity.idle_since().is_some()).collect::<Vec<_>>();
+        assert!(connections.make_room());
+        assert_eq!(left(), [vec![false; 3], vec![true; 296]].concat());
+        drop(exchange);
+        assert!(connections.make_room());
+        assert!(busy.idle_since().is_some(), "it was busy a moment ago");
+        drop(idle);
+        connections.make_room();
+        assert_eq!(connections.all().len(), 1, "those that are gone are forgotten");
+    }
+}
