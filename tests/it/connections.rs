@@ -50,14 +50,14 @@ fn body() -> String {
 
 #[tokio::test]
 async fn slow_heads_are_cut_and_quick_ones_are_not() {
-    let app = TestApp::start_with(Engine::Sqlite, &[("server.header_timeout", "1s")]).await;
+    let app = TestApp::start_with(Engine::Sqlite, &[("server.header_timeout", "2s")]).await;
     let whole = head(&app, body().len()) + &body();
     for beginning in ["", "P", "PRI * HTTP/2.0\r\n", "POST /graphql HTTP/1.1\r\nHost: x\r\n"] {
         let mut slow = connect(&app).await;
         let start = Instant::now();
         slow.write_all(beginning.as_bytes()).await.unwrap();
         assert_eq!(read_to_end(&mut slow).await, "", "{beginning}");
-        assert!(start.elapsed() >= Duration::from_millis(900), "{beginning}");
+        assert!(start.elapsed() >= Duration::from_millis(1900), "{beginning}");
     }
     // Byte after byte does not help.
     let mut slow = connect(&app).await;
@@ -77,10 +77,10 @@ async fn slow_heads_are_cut_and_quick_ones_are_not() {
     assert_eq!(read_to_end(&mut slow).await, "");
     // And one that is in time may rest longer than that between requests.
     let mut quick = connect(&app).await;
-    for _ in 0..3 {
+    for _ in 0..2 {
         quick.write_all(whole.as_bytes()).await.unwrap();
         assert!(read_answer(&mut quick).await.starts_with("HTTP/1.1 200"));
-        tokio::time::sleep(Duration::from_millis(1200)).await;
+        tokio::time::sleep(Duration::from_millis(2500)).await;
     }
 }
 
@@ -92,7 +92,7 @@ async fn idle_connections_are_closed() {
     assert!(read_answer(&mut idle).await.starts_with("HTTP/1.1 200"));
     let start = Instant::now();
     assert_eq!(read_to_end(&mut idle).await, "");
-    assert!(start.elapsed() < Duration::from_secs(5));
+    assert!(start.elapsed() < PATIENCE);
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn endless_bodies_are_refused_and_cut() {
 
 #[tokio::test]
 async fn who_does_not_read_an_answer_is_cut() {
-    let app = TestApp::start_with(Engine::Sqlite, &[("server.write_timeout", "500ms")]).await;
+    let app = TestApp::start_with(Engine::Sqlite, &[("server.write_timeout", "1s")]).await;
     let ada = app.client("ada");
     let id = ada.new_conversation().await;
     for _ in 0..60 {
@@ -174,14 +174,14 @@ async fn who_does_not_read_an_answer_is_cut() {
         let read = timeout(PATIENCE, slow.read(&mut piece)).await.unwrap().unwrap();
         assert_ne!(read, 0, "cut after {bytes} bytes, {:?}", start.elapsed());
         bytes += read;
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert!(start.elapsed() > Duration::from_millis(500));
+    assert!(start.elapsed() > Duration::from_secs(1));
 }
 
 #[tokio::test]
 async fn who_does_not_read_one_answer_of_a_connection_loses_only_that() {
-    let app = TestApp::start_with(Engine::Sqlite, &[("server.write_timeout", "500ms")]).await;
+    let app = TestApp::start_with(Engine::Sqlite, &[("server.write_timeout", "1s")]).await;
     let ada = app.client("ada");
     let id = ada.new_conversation().await;
     for _ in 0..8 {
@@ -201,7 +201,7 @@ async fn who_does_not_read_one_answer_of_a_connection_loses_only_that() {
     let mut stream = stream.header("accept", "text/event-stream").send().await.unwrap();
     let unread = send(large).await;
     let start = Instant::now();
-    while start.elapsed() < Duration::from_millis(1500) {
+    while start.elapsed() < Duration::from_secs(3) {
         assert_eq!(send(QUERY).await.status(), StatusCode::OK);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -215,7 +215,7 @@ async fn who_does_not_read_one_answer_of_a_connection_loses_only_that() {
 
 #[tokio::test]
 async fn who_does_not_read_a_stream_is_cut() {
-    let app = TestApp::start_with(Engine::Sqlite, &[("server.write_timeout", "500ms")]).await;
+    let app = TestApp::start_with(Engine::Sqlite, &[("server.write_timeout", "1s")]).await;
     let ada = app.client("ada");
     let id = ada.new_conversation().await;
     let query = "subscription($id: ID!) { messageAdded(conversationId: $id) { node { content } } }";
@@ -223,7 +223,7 @@ async fn who_does_not_read_a_stream_is_cut() {
     for _ in 0..60 {
         ada.append(&id, &"x".repeat(250 * 1024)).await;
     }
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
     let mut events = 0;
     while let Some(event) = stream.next().await {
         assert_eq!(event.name, "next", "it is not told, it is cut");
