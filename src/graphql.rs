@@ -12,12 +12,17 @@ mod connection;
 mod context;
 mod conversation;
 mod cursor;
+mod documents;
 mod error;
 mod guard;
+mod json;
+mod list;
 mod loaders;
 mod message;
 mod node;
 mod part;
+#[doc(hidden)]
+pub mod probe;
 mod scalar;
 mod stream;
 mod subscription;
@@ -30,6 +35,7 @@ use async_graphql::{MergedObject, SDLExportOptions, Schema, SchemaBuilder};
 pub use api::{Api, Event, Operation, RequestId};
 pub use error::{Code, error_response, panicked};
 pub use guard::Limits;
+pub use json::write_value;
 
 /// Where reading begins.
 #[derive(MergedObject, Default)]

@@ -20,6 +20,7 @@ mod edits;
 mod entity;
 mod error;
 mod messages;
+mod reads;
 mod scope;
 mod streams;
 mod turn;
@@ -58,6 +59,7 @@ struct Inner {
     write: DatabaseConnection,
     turns: Turns,
     writer: Writer,
+    reads: reads::Reads,
     clock: Clock,
     signals: Signals,
     statements: Arc<AtomicU64>,
@@ -72,9 +74,10 @@ impl Store {
         let statements = Arc::new(AtomicU64::new(0));
         let connect::Connections { read, write, appends, turns } =
             connect::connect(settings, &statements).await?;
+        let reads = connect::reads(settings, &read, &statements)?;
         let writer =
             Writer::start(appends, settings.writes, (clock.clone(), signals.clone(), statements.clone()))?;
-        Ok(Self(Arc::new(Inner { read, write, turns, writer, clock, signals, statements })))
+        Ok(Self(Arc::new(Inner { read, write, turns, writer, reads, clock, signals, statements })))
     }
 
     /// What this viewer owns, and nothing else.
@@ -109,6 +112,7 @@ impl Store {
     /// Lets go of the database once what was handed in is answered and running statements have ended.
     pub async fn close(&self) {
         self.0.writer.close().await;
+        self.0.reads.close().await;
         for connection in [&self.0.write, &self.0.read] {
             if let Err(error) = connection.close_by_ref().await {
                 tracing::warn!(%error, "cannot close the database");

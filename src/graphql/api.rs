@@ -2,18 +2,18 @@
 
 use std::fmt;
 
-use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{DocumentOperations, OperationType};
 use async_graphql::{Request, Response, Schema};
 use futures_util::{Stream, StreamExt};
 use uuid::Uuid;
 
 use super::context::{Asked, Following};
-use super::error::{self, Code, complete, error_response};
+use super::documents::Documents;
+use super::error::{Code, complete, error_response};
 use super::guard::Limits;
 use super::loaders::Loaders;
 use super::subscription::Subscription;
-use super::{Mutation, Query, variables};
+use super::{Mutation, Query, list, variables};
 use crate::feed::Feed;
 use crate::model::Viewer;
 use crate::store::Store;
@@ -35,6 +35,7 @@ pub struct Api {
     store: Store,
     feed: Feed,
     limits: Limits,
+    documents: Documents,
 }
 
 /// A request whose document was read, whose operation was found and that asks for no more than is
@@ -43,6 +44,7 @@ pub struct Operation {
     request: Request,
     /// What it does; a transport may have to refuse it for that.
     pub kind: OperationType,
+    merges: bool,
 }
 
 impl Operation {
@@ -51,9 +53,12 @@ impl Operation {
     /// # Errors
     /// A response to send instead: the document is not GraphQL, asks for too much, or which operation
     /// is meant is not clear.
-    pub fn prepare(mut request: Request, limits: &Limits) -> Result<Self, Box<Response>> {
-        limits.check_text(&request.query).map_err(|refusal| refusal.response())?;
-        let document = parse_query(&request.query).map_err(|error| error::unreadable(error.into()))?;
+    pub(super) fn prepare(
+        mut request: Request,
+        limits: &Limits,
+        documents: &Documents,
+    ) -> Result<Self, Box<Response>> {
+        let document = documents.read(&request.query, limits)?;
         let operation = match (&document.operations, &request.operation_name) {
             (DocumentOperations::Single(operation), None) => Some(operation),
             (DocumentOperations::Single(_), Some(_)) => None,
@@ -75,8 +80,9 @@ impl Operation {
         let checked = limits.check(&document, &operation.node, &request.variables);
         checked.map_err(|refusal| refusal.response())?;
         let kind = operation.node.ty;
+        let merges = list::merges(&operation.node.selection_set.node);
         request.set_parsed_query(document);
-        Ok(Self { request, kind })
+        Ok(Self { request, kind, merges })
     }
 }
 
@@ -87,7 +93,7 @@ impl Api {
         let builder = super::builder().limit_recursive_depth(limits.nesting as usize);
         let builder =
             if introspection { builder } else { builder.disable_introspection().disable_suggestions() };
-        Self { schema: builder.finish(), store, feed, limits }
+        Self { schema: builder.finish(), store, feed, limits, documents: Documents::default() }
     }
 
     /// Reads a request's document and finds the operation to run.
@@ -95,7 +101,7 @@ impl Api {
     /// # Errors
     /// A response to send instead.
     pub fn prepare(&self, request: Request) -> Result<Operation, Box<Response>> {
-        Operation::prepare(request, &self.limits)
+        Operation::prepare(request, &self.limits, &self.documents)
     }
 
     /// Runs a query or a mutation.
@@ -132,7 +138,8 @@ impl Api {
         let store = self.store.viewed_by(viewer);
         let loaders = Loaders::new(&store);
         let feed = self.feed.clone();
-        operation.request.data(Asked { viewer: viewer.clone(), store, loaders, feed, following })
+        let (viewer, merges) = (viewer.clone(), operation.merges);
+        operation.request.data(Asked { viewer, store, loaders, feed, following, merges })
     }
 }
 

@@ -1,11 +1,15 @@
 //! Relay connections: edges, nodes and the page's ends.
 //! <https://relay.dev/graphql/connections.htm>
 
-use async_graphql::SimpleObject;
+use std::sync::Arc;
 
-use super::conversation::Conversation;
+use async_graphql::{Object, SimpleObject};
+
+use super::conversation::{CONVERSATION, Conversation};
 use super::cursor;
-use super::message::Message;
+use super::json::write_string;
+use super::list::{Kind, List, Listed, Rule};
+use super::message::{MESSAGE, Message};
 use crate::model::{self, ConversationOrder, Slice};
 
 /// Where a page stands in its list.
@@ -31,14 +35,56 @@ impl PageInfo {
 }
 
 /// A page of conversations.
-#[derive(SimpleObject)]
 pub(super) struct ConversationConnection {
-    edges: Vec<ConversationEdge>,
-    nodes: Vec<Conversation>,
-    page_info: PageInfo,
+    slice: Slice<ConversationItem>,
+    change_cursor: String,
+}
+
+/// A conversation of a page, with its head if that was read with it.
+pub(super) struct ConversationItem {
+    pub(super) conversation: model::Conversation,
+    pub(super) head: Option<Option<model::Message>>,
+    order: ConversationOrder,
+}
+
+impl ConversationConnection {
+    pub(super) fn new(
+        slice: Slice<(model::Conversation, Option<Option<model::Message>>)>,
+        order: ConversationOrder,
+        change_cursor: String,
+    ) -> Self {
+        let slice = slice.map(|(conversation, head)| ConversationItem { conversation, head, order });
+        Self { slice, change_cursor }
+    }
+}
+
+/// A page of conversations.
+#[Object]
+impl ConversationConnection {
+    async fn edges(&self) -> List<'_, ConversationItem, ConversationEdge> {
+        List::of(&self.slice.items)
+    }
+
+    async fn nodes(&self) -> List<'_, ConversationItem, Conversation> {
+        List::of(&self.slice.items)
+    }
+
+    async fn page_info(&self) -> PageInfo {
+        PageInfo::of(&self.slice, ConversationItem::cursor)
+    }
+
     /// Where to start `changes` so that nothing is missed after this page: it was read before the
     /// page was.
-    change_cursor: String,
+    async fn change_cursor(&self) -> &str {
+        &self.change_cursor
+    }
+}
+
+impl ConversationItem {
+    fn cursor(&self) -> String {
+        let Self { conversation, order, .. } = self;
+        cursor::of_conversation(&conversation.owner, *order, (order.time_of(conversation), conversation.id))
+    }
 }
 
 /// A conversation and its place in the list.
@@ -48,41 +94,46 @@ pub(super) struct ConversationEdge {
     node: Conversation,
 }
 
-impl ConversationConnection {
-    pub(super) fn new(
-        slice: Slice<model::Conversation>,
-        order: ConversationOrder,
-        change_cursor: String,
-    ) -> Self {
-        let cursor = |conversation: &model::Conversation| {
-            cursor::of_conversation(
-                &conversation.owner,
-                order,
-                (order.time_of(conversation), conversation.id),
-            )
-        };
-        Self {
-            page_info: PageInfo::of(&slice, cursor),
-            edges: slice
-                .items
-                .iter()
-                .map(|conversation| ConversationEdge {
-                    cursor: cursor(conversation),
-                    node: conversation.clone().into(),
-                })
-                .collect(),
-            nodes: slice.items.into_iter().map(Conversation::from).collect(),
-            change_cursor,
-        }
+impl Listed<ConversationEdge> for ConversationItem {
+    const KIND: Kind<Self> = Kind {
+        name: "ConversationEdge",
+        field: |name| match name {
+            "cursor" => Some(Rule::Leaf(|out, item| write_string(out, &item.cursor()))),
+            "node" => Some(Rule::Object(&CONVERSATION)),
+            _ => None,
+        },
+    };
+
+    fn object(&self) -> ConversationEdge {
+        ConversationEdge { cursor: self.cursor(), node: self.object() }
+    }
+}
+
+impl Listed<Conversation> for ConversationItem {
+    const KIND: Kind<Self> = CONVERSATION;
+
+    fn object(&self) -> Conversation {
+        Conversation::with_head(self.conversation.clone(), self.head.clone())
     }
 }
 
 /// A page of messages, oldest first.
-#[derive(SimpleObject)]
-pub(super) struct MessageConnection {
-    edges: Vec<MessageEdge>,
-    nodes: Vec<Message>,
-    page_info: PageInfo,
+pub(super) struct MessageConnection(Arc<Slice<model::Message>>);
+
+/// A page of messages, oldest first.
+#[Object]
+impl MessageConnection {
+    async fn edges(&self) -> List<'_, model::Message, MessageEdge> {
+        List::of(&self.0.items)
+    }
+
+    async fn nodes(&self) -> List<'_, model::Message, Message> {
+        List::of(&self.0.items)
+    }
+
+    async fn page_info(&self) -> PageInfo {
+        PageInfo::of(&self.0, cursor_of)
+    }
 }
 
 /// A message and its place in the conversation. Its cursor may be given to `messages(after:)` and to
@@ -93,19 +144,44 @@ pub(super) struct MessageEdge {
     node: Message,
 }
 
-impl From<model::Message> for MessageEdge {
-    fn from(message: model::Message) -> Self {
+impl From<Arc<model::Message>> for MessageEdge {
+    fn from(message: Arc<model::Message>) -> Self {
         Self { cursor: cursor_of(&message), node: message.into() }
+    }
+}
+
+impl Listed<MessageEdge> for model::Message {
+    const KIND: Kind<Self> = Kind {
+        name: "MessageEdge",
+        field: |name| match name {
+            "cursor" => Some(Rule::Leaf(|out, message| write_string(out, &cursor_of(message)))),
+            "node" => Some(Rule::Object(&MESSAGE)),
+            _ => None,
+        },
+    };
+
+    fn object(&self) -> MessageEdge {
+        Arc::new(self.clone()).into()
+    }
+}
+
+impl Listed<Message> for model::Message {
+    const KIND: Kind<Self> = MESSAGE;
+
+    fn object(&self) -> Message {
+        self.clone().into()
     }
 }
 
 impl From<Slice<model::Message>> for MessageConnection {
     fn from(slice: Slice<model::Message>) -> Self {
-        Self {
-            page_info: PageInfo::of(&slice, cursor_of),
-            edges: slice.items.iter().cloned().map(MessageEdge::from).collect(),
-            nodes: slice.items.into_iter().map(Message::from).collect(),
-        }
+        Self(Arc::new(slice))
+    }
+}
+
+impl From<Arc<Slice<model::Message>>> for MessageConnection {
+    fn from(slice: Arc<Slice<model::Message>>) -> Self {
+        Self(slice)
     }
 }
 

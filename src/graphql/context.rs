@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use async_graphql::Context;
+use async_graphql::ContextBase;
 
 use super::loaders::Loaders;
 use crate::feed::Feed;
@@ -16,6 +16,8 @@ pub(super) struct Asked {
     pub(super) loaders: Loaders,
     pub(super) feed: Feed,
     pub(super) following: Following,
+    /// Whether selections of the operation may have to be merged: see [`super::list`].
+    pub(super) merges: bool,
 }
 
 /// Where a subscription stands, shared with the transport that carries it.
@@ -72,7 +74,7 @@ pub(super) trait ContextExt {
     }
 }
 
-impl ContextExt for Context<'_> {
+impl<T> ContextExt for ContextBase<'_, T> {
     #[expect(clippy::disallowed_methods, reason = "the one place that looks into the context")]
     fn asked(&self) -> Result<&Asked> {
         self.data::<Asked>().map_err(|_| Error::broken("an operation was run without a viewer".into()))

@@ -2,15 +2,19 @@
 
 mod input;
 
-use async_graphql::{Context, ID, Object, SimpleObject};
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object, SimpleObject, Value};
 
 use super::argument;
-use super::connection::{ConversationConnection, MessageConnection};
+use super::connection::{ConversationConnection, ConversationItem, MessageConnection};
 use super::context::ContextExt;
 use super::cursor;
-use super::message::Message;
+use super::json::{write_display, write_id, write_json, write_option, write_string, write_time};
+use super::list::{Kind, Rule};
+use super::message::{MESSAGE, Message};
 use super::scalar::{DateTime, Json};
-use crate::model::{self, End, Page, Range};
+use crate::model::{self, End, Page, Range, Slice};
 use crate::store::{Error, Result};
 use input::{
     ConversationFilter, ConversationOrder, CreateConversationInput, DeleteConversationInput,
@@ -23,47 +27,76 @@ pub(super) const DEFAULT_MESSAGES: Page = Page { end: End::Last, size: 50 };
 /// Conversations on a page when nothing else is asked for.
 pub(super) const DEFAULT_CONVERSATIONS: Page = Page { end: End::First, size: 20 };
 
-/// A conversation of the viewer's.
+/// A conversation of the viewer's, with what of it was read in the same statement.
 #[derive(Clone)]
-pub(super) struct Conversation(model::Conversation);
+pub(super) struct Conversation {
+    row: model::Conversation,
+    /// The messages of a page.
+    page: Option<(Page, Arc<Slice<model::Message>>)>,
+    /// The head, or that there is none.
+    head: Option<Option<Message>>,
+}
 
 impl From<model::Conversation> for Conversation {
-    fn from(conversation: model::Conversation) -> Self {
-        Self(conversation)
+    fn from(row: model::Conversation) -> Self {
+        Self { row, page: None, head: None }
     }
 }
+
+impl Conversation {
+    pub(super) fn with_head(row: model::Conversation, head: Option<Option<model::Message>>) -> Self {
+        Self { row, page: None, head: head.map(|head| head.map(Message::from)) }
+    }
+}
+
+/// How the fields of a conversation are written that need nothing but what was read with it.
+pub(super) const CONVERSATION: Kind<ConversationItem> = Kind {
+    name: "Conversation",
+    field: |name| {
+        Some(Rule::Leaf(match name {
+            "id" => |out, item| write_id(out, item.conversation.id.0),
+            "title" => |out, item| write_option(out, item.conversation.title.as_deref(), write_string),
+            "metadata" => |out, item| write_json(out, &item.conversation.metadata),
+            "createdAt" => |out, item| write_time(out, item.conversation.created_at),
+            "updatedAt" => |out, item| write_time(out, item.conversation.updated_at),
+            "messageCount" => |out, item| write_display(out, &item.conversation.message_count),
+            "head" => return Some(Rule::Message(|item| item.head.as_ref(), &MESSAGE)),
+            _ => return None,
+        }))
+    },
+};
 
 /// A conversation of the viewer's: messages in an order, on one or several branches.
 #[Object]
 impl Conversation {
     /// UUID, version 7 when the server chose it.
     pub(super) async fn id(&self) -> ID {
-        ID::from(self.0.id.0)
+        ID::from(self.row.id.0)
     }
 
     /// What it is called.
     async fn title(&self) -> Option<&str> {
-        self.0.title.as_deref()
+        self.row.title.as_deref()
     }
 
     /// The caller's own data; never interpreted.
     async fn metadata(&self) -> Json {
-        Json::from(&self.0.metadata)
+        Json::from(&self.row.metadata)
     }
 
     /// By the server's clock.
     async fn created_at(&self) -> DateTime {
-        DateTime(self.0.created_at)
+        DateTime(self.row.created_at)
     }
 
     /// Last activity: a new message, a rename, …
     async fn updated_at(&self) -> DateTime {
-        DateTime(self.0.updated_at)
+        DateTime(self.row.updated_at)
     }
 
     /// All messages, on every branch; deleted ones not counted.
     async fn message_count(&self) -> i64 {
-        self.0.message_count
+        self.row.message_count
     }
 
     /// The messages on the active branch, in conversation order, oldest first in every page. Without
@@ -79,25 +112,33 @@ impl Conversation {
         #[graphql(desc = "The message the branch ends in. Default: the head.")] leaf_id: Option<ID>,
     ) -> Result<MessageConnection> {
         let page = Page::from_arguments(first, last, DEFAULT_MESSAGES)?;
-        if after.is_none() && before.is_none() && leaf_id.is_none() && self.0.is_linear() {
-            return Ok(ctx.loaders()?.messages(self.0.id, page).await?.into());
+        if after.is_none() && before.is_none() && leaf_id.is_none() && self.row.is_linear() {
+            if let Some((read, slice)) = &self.page
+                && *read == page
+            {
+                return Ok(slice.clone().into());
+            }
+            return Ok(ctx.loaders()?.messages(self.row.id, page).await?.into());
         }
-        let position = |argument: &str, text: String| cursor::message(argument, &text, self.0.id);
+        let position = |argument: &str, text: String| cursor::message(argument, &text, self.row.id);
         let range = Range {
             after: after.map(|text| position("after", text)).transpose()?,
             before: before.map(|text| position("before", text)).transpose()?,
         };
         let leaf = leaf_id.map(|id| argument::message_id("leafId", &id)).transpose()?;
-        Ok(ctx.store()?.path(&self.0, leaf, range, page).await?.into())
+        Ok(ctx.store()?.path(&self.row, leaf, range, page).await?.into())
     }
 
     /// The newest message on the active branch; null when there is none.
     async fn head(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
-        if self.0.head_position == 0 {
+        if let Some(head) = &self.head {
+            return head.clone().map(Ok);
+        }
+        if self.row.head_position == 0 {
             return None;
         }
         let loaded = match ctx.loaders() {
-            Ok(loaders) => loaders.message_at((self.0.id, self.0.head_position)).await,
+            Ok(loaders) => loaders.message_at((self.row.id, self.row.head_position)).await,
             Err(error) => Err(error),
         };
         loaded.map(|found| found.map(Message::from)).transpose()
@@ -147,15 +188,44 @@ impl ConversationQuery {
         // Before the page, so that whatever the page lacks comes after the cursor.
         let wanted = ctx.look_ahead().field("changeCursor").exists();
         let revision = if wanted { ctx.store()?.revision().await? } else { 0 };
-        let slice = ctx.store()?.conversations(&filter, order, range, page).await?;
+        let is_recent = page.end == End::First && order == model::ConversationOrder::default();
+        let slice = if is_recent && filter == model::ConversationFilter::default() && range == Range::all() {
+            ctx.store()?.recent(page.size).await?.map(|(conversation, head)| (conversation, Some(head)))
+        } else {
+            let slice = ctx.store()?.conversations(&filter, order, range, page).await?;
+            slice.map(|conversation| (conversation, None))
+        };
         Ok(ConversationConnection::new(slice, order, cursor::of_change(owner, revision)))
     }
 }
 
 async fn one(ctx: &Context<'_>, id: &ID) -> Result<Conversation> {
     let id = argument::conversation_id("id", id)?;
-    let found = ctx.store()?.conversation(id).await?;
-    found.map(Conversation).ok_or(Error::NotFound("conversation"))
+    let asked = page_ahead(ctx);
+    let found = ctx.store()?.open(id, asked).await?;
+    let (row, slice) = found.ok_or(Error::NotFound("conversation"))?;
+    let page = asked.zip(slice.map(Arc::new));
+    Ok(Conversation { row, page, head: None })
+}
+
+/// The page of messages that is selected below and can be read with the conversation: one, from an end.
+fn page_ahead(ctx: &Context<'_>) -> Option<Page> {
+    let selected = ctx.look_ahead().field("messages").selection_fields();
+    let [field] = selected.as_slice() else { return None };
+    let (mut first, mut last) = (None, None);
+    for (name, value) in field.arguments().ok()? {
+        let size = match value {
+            Value::Null => continue,
+            Value::Number(number) => number.as_i64().and_then(|size| i32::try_from(size).ok())?,
+            _ => return None,
+        };
+        match name.as_str() {
+            "first" => first = Some(size),
+            "last" => last = Some(size),
+            _ => return None,
+        }
+    }
+    Page::from_arguments(first, last, DEFAULT_MESSAGES).ok()
 }
 
 /// The new conversation, or the one the same call made before.
@@ -197,7 +267,7 @@ impl ConversationMutation {
     ) -> Result<CreateConversationPayload> {
         let new = input.parse().map_err(|invalid| invalid.within("input"))?;
         let conversation = ctx.store()?.create_conversation(new).await?;
-        Ok(CreateConversationPayload { conversation: Conversation(conversation) })
+        Ok(CreateConversationPayload { conversation: conversation.into() })
     }
 
     /// Sets what is given; an absent field stays, an explicit null clears it.
@@ -208,7 +278,7 @@ impl ConversationMutation {
     ) -> Result<UpdateConversationPayload> {
         let (id, patch) = input.parse().map_err(|invalid| invalid.within("input"))?;
         let conversation = ctx.store()?.update_conversation(id, patch).await?;
-        Ok(UpdateConversationPayload { conversation: Conversation(conversation) })
+        Ok(UpdateConversationPayload { conversation: conversation.into() })
     }
 
     /// Deletes the conversation and its messages for good.
@@ -232,6 +302,6 @@ impl ConversationMutation {
         let id = argument::conversation_id("input.conversationId", &input.conversation_id)?;
         let leaf = argument::message_id("input.leafId", &input.leaf_id)?;
         let conversation = ctx.store()?.switch_branch(id, leaf).await?;
-        Ok(SwitchBranchPayload { conversation: Conversation(conversation) })
+        Ok(SwitchBranchPayload { conversation: conversation.into() })
     }
 }

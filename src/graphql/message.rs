@@ -3,12 +3,15 @@
 mod input;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
 use super::argument;
 use super::context::ContextExt;
 use super::conversation::Conversation;
+use super::json::{write_display, write_enum, write_id, write_json, write_option, write_string, write_time};
+use super::list::{Kind, Rule};
 use super::part::MessagePart;
 use super::scalar::{DateTime, Json};
 use super::usage::TokenUsage;
@@ -47,13 +50,41 @@ pub(super) enum MessageStatus {
 
 /// A message of the viewer's.
 #[derive(Clone)]
-pub(super) struct Message(model::Message);
+pub(super) struct Message(Arc<model::Message>);
 
 impl From<model::Message> for Message {
     fn from(message: model::Message) -> Self {
+        Self(Arc::new(message))
+    }
+}
+
+impl From<Arc<model::Message>> for Message {
+    fn from(message: Arc<model::Message>) -> Self {
         Self(message)
     }
 }
+
+/// How the fields of a message are written that need nothing but the message.
+pub(super) const MESSAGE: Kind<model::Message> = Kind {
+    name: "Message",
+    field: |name| {
+        Some(Rule::Leaf(match name {
+            "id" => |out, message| write_id(out, message.id.0),
+            "position" => |out, message| write_display(out, &message.position),
+            "role" => |out, message| write_enum(out, Role::from(message.role)),
+            "content" => |out, message| {
+                message.status != model::MessageStatus::Streaming && write_string(out, &message.content)
+            },
+            "status" => |out, message| write_enum(out, MessageStatus::from(message.status)),
+            "model" => |out, message| write_option(out, message.model.as_deref(), write_string),
+            "metadata" => |out, message| write_json(out, &message.metadata),
+            "createdAt" => |out, message| write_time(out, message.created_at),
+            "editedAt" => |out, message| write_option(out, message.edited_at, write_time),
+            "deletedAt" => |out, message| write_option(out, message.deleted_at, write_time),
+            _ => return None,
+        }))
+    },
+};
 
 /// A message of the viewer's: one turn of a conversation.
 #[Object]
@@ -114,14 +145,14 @@ impl Message {
             Ok(loaders) => loaders.message_at(place).await,
             Err(error) => Err(error),
         };
-        loaded.map(|found| found.map(Message)).transpose()
+        loaded.map(|found| found.map(Message::from)).transpose()
     }
 
     /// Messages with the same parent, this one included, oldest first.
     async fn siblings(&self, ctx: &Context<'_>) -> Result<Vec<Message>> {
         let place = (self.0.conversation, self.0.parent.unwrap_or(0));
         let siblings = ctx.loaders()?.messages_following(place).await?;
-        Ok(siblings.into_iter().map(Message).collect())
+        Ok(siblings.into_iter().map(Message::from).collect())
     }
 
     /// The model that wrote it.
@@ -196,7 +227,7 @@ impl MessageMutation {
         let append = input.parse().map_err(|invalid| invalid.within("input"))?;
         let message = ctx.store()?.append(append).await?.pop();
         let message = message.ok_or_else(|| Error::broken("one message was to be appended".into()))?;
-        Ok(AppendMessagePayload { message: Message(message) })
+        Ok(AppendMessagePayload { message: message.into() })
     }
 
     /// Adds several messages, each after the one before, all or none: a turn. At most 100.
@@ -207,7 +238,7 @@ impl MessageMutation {
     ) -> Result<AppendMessagesPayload> {
         let append = input.parse().map_err(|invalid| invalid.within("input"))?;
         let messages = ctx.store()?.append(append).await?;
-        Ok(AppendMessagesPayload { messages: messages.into_iter().map(Message).collect() })
+        Ok(AppendMessagesPayload { messages: messages.into_iter().map(Message::from).collect() })
     }
 
     /// Sets what is given, and `editedAt`. Error CONFLICT while the message is streaming and once it is
@@ -219,7 +250,7 @@ impl MessageMutation {
     ) -> Result<UpdateMessagePayload> {
         let (id, patch) = input.parse().map_err(|invalid| invalid.within("input"))?;
         let message = ctx.store()?.update_message(id, patch).await?;
-        Ok(UpdateMessagePayload { message: Message(message) })
+        Ok(UpdateMessagePayload { message: message.into() })
     }
 
     /// Removes what a message says. Its place and the tree stay; the text is gone from the database and
@@ -230,6 +261,6 @@ impl MessageMutation {
         input: DeleteMessageInput,
     ) -> Result<DeleteMessagePayload> {
         let id = argument::message_id("input.id", &input.id)?;
-        Ok(DeleteMessagePayload { message: Message(ctx.store()?.delete_message(id).await?) })
+        Ok(DeleteMessagePayload { message: ctx.store()?.delete_message(id).await?.into() })
     }
 }

@@ -11,7 +11,6 @@ use super::cursor;
 use super::error::FollowError;
 use super::stream::MessageTextChunk;
 use crate::feed;
-use crate::model::Message;
 use crate::store;
 
 /// Where following begins.
@@ -41,7 +40,7 @@ impl Subscription {
         Ok(messages.map_err(|error| failure(error, place))?.map(move |message| {
             let message = message.map_err(|error| failure(error, place))?;
             following.reached(&place(message.position));
-            Ok(MessageEdge::from(Message::clone(&message)))
+            Ok(MessageEdge::from(message))
         }))
     }
 

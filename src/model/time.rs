@@ -1,6 +1,6 @@
 //! Time as it is stored and shown.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
 use sea_orm::DeriveValueType;
 
 use super::Invalid;
@@ -33,13 +33,33 @@ impl From<DateTime<Utc>> for Timestamp {
 /// RFC 3339 in UTC with six digits: `2026-11-21T09:30:00.123456Z`.
 impl std::fmt::Display for Timestamp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let time = DateTime::from_timestamp_micros(self.0).unwrap_or_default();
-        f.write_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true))
+        let time = DateTime::from_timestamp_micros(self.0).unwrap_or_default().naive_utc();
+        if !(0..=9999).contains(&time.year()) {
+            return f.write_str(&time.and_utc().to_rfc3339_opts(SecondsFormat::Micros, true));
+        }
+        // Every message of a page has one, so it is put together by hand: all but the digits is fixed.
+        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        let mut put = |at: usize, digits: usize, mut value: u32| {
+            for place in text[at..at + digits].iter_mut().rev() {
+                *place = b'0' + (value % 10) as u8;
+                value /= 10;
+            }
+        };
+        put(0, 4, time.year().unsigned_abs());
+        put(5, 2, time.month());
+        put(8, 2, time.day());
+        put(11, 2, time.hour());
+        put(14, 2, time.minute());
+        put(17, 2, time.second());
+        put(20, 6, time.and_utc().timestamp_subsec_micros());
+        f.write_str(std::str::from_utf8(&text).map_err(|_| std::fmt::Error)?)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -48,6 +68,16 @@ mod tests {
         assert_eq!(time.to_string(), "2026-11-21T09:30:00.123456Z");
         assert_eq!(Timestamp::parse("at", &time.to_string()).unwrap(), time);
         assert_eq!(Timestamp(0).to_string(), "1970-01-01T00:00:00.000000Z");
+    }
+
+    proptest! {
+        #[test]
+        fn is_written_as_the_library_writes_it(micros in any::<i64>(), recent in 0..4_102_444_800_000_000i64) {
+            for time in [Timestamp(micros), Timestamp(recent)] {
+                let library = DateTime::from_timestamp_micros(time.0).unwrap_or_default();
+                prop_assert_eq!(time.to_string(), library.to_rfc3339_opts(SecondsFormat::Micros, true));
+            }
+        }
     }
 
     #[test]

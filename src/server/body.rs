@@ -1,30 +1,40 @@
 //! Responses as they go over the wire, alike on every transport.
 
-use std::collections::BTreeMap;
+use async_graphql::{Response, Value};
 
-use async_graphql::{Response, ServerError, Value};
-use serde::Serialize;
+use crate::graphql::write_value;
 
-/// What GraphQL calls a response. A request error has no `data` at all.
+/// What GraphQL calls a response, as JSON. A request error has no `data` at all.
 /// <https://spec.graphql.org/draft/#sec-Response-Format>
-#[derive(Serialize)]
-pub(super) struct Body<'a> {
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [ServerError],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a Value>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    extensions: &'a BTreeMap<String, Value>,
+///
+/// # Errors
+/// An error's extensions are not JSON.
+pub(super) fn write(out: &mut Vec<u8>, response: &Response) -> serde_json::Result<()> {
+    let mut separator = b'{';
+    let mut key = |out: &mut Vec<u8>, name: &str| {
+        out.push(std::mem::replace(&mut separator, b','));
+        out.extend_from_slice(name.as_bytes());
+    };
+    if !response.errors.is_empty() {
+        key(out, r#""errors":"#);
+        serde_json::to_writer(&mut *out, &response.errors)?;
+    }
+    if !is_request_error(response) {
+        key(out, r#""data":"#);
+        write_value(out, &response.data);
+    }
+    if !response.extensions.is_empty() {
+        key(out, r#""extensions":"#);
+        serde_json::to_writer(&mut *out, &response.extensions)?;
+    }
+    out.push(b'}');
+    Ok(())
 }
 
-impl<'a> From<&'a Response> for Body<'a> {
-    fn from(response: &'a Response) -> Self {
-        Self {
-            errors: &response.errors,
-            data: (!is_request_error(response)).then_some(&response.data),
-            extensions: &response.extensions,
-        }
-    }
+/// The same as text.
+pub(super) fn text(response: &Response) -> String {
+    let mut out = Vec::new();
+    write(&mut out, response).map(|()| String::from_utf8(out).unwrap_or_default()).unwrap_or_default()
 }
 
 /// Whether nothing was executed: the document or the request as a whole was refused.

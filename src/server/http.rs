@@ -134,8 +134,9 @@ fn broken(id: RequestId) -> HttpResponse {
 }
 
 fn write(status: StatusCode, media_type: MediaType, response: &Response) -> HttpResponse {
-    match serde_json::to_vec(&body::Body::from(response)) {
-        Ok(bytes) => {
+    let mut bytes = Vec::new();
+    match body::write(&mut bytes, response) {
+        Ok(()) => {
             let headers = [
                 (header::CONTENT_TYPE, media_type.content_type()),
                 (header::CACHE_CONTROL, "no-store"),

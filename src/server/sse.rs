@@ -17,7 +17,7 @@ use axum::response::{IntoResponse, Response as HttpResponse};
 use futures_util::{Stream, StreamExt, stream};
 
 use super::Shared;
-use super::body::Body;
+use super::body;
 use super::quota::Share;
 use crate::graphql::{self, Operation, RequestId, panicked};
 use crate::model::Viewer;
@@ -72,8 +72,7 @@ fn next(event: &graphql::Event) -> Event {
 }
 
 fn data(response: &Response) -> Event {
-    let text = serde_json::to_string(&Body::from(response)).unwrap_or_default();
-    Event::default().event("next").data(text)
+    Event::default().event("next").data(body::text(response))
 }
 
 fn complete() -> Event {

@@ -14,6 +14,7 @@ use sea_orm::{
 };
 
 use super::entity::message;
+use super::reads::Stretch;
 use super::{Error, Result, Scoped};
 use crate::model::{
     Change, ChangeKind, Conversation, ConversationId, ConversationPatch, End, Message, MessageId, Page,
@@ -40,6 +41,17 @@ const FOLLOWING_POSTGRES: &str = "SELECT m.* FROM jsonb_array_elements($1::text:
      UNION ALL SELECT m.* FROM jsonb_array_elements($1::text::jsonb) AS wanted \
      JOIN message AS m ON m.conversation_id = (wanted ->> 0)::uuid \
      AND m.parent_position = (wanted ->> 1)::bigint AND m.branch IS NOT NULL AND m.owner_id = $2";
+
+/// A range of positions on one branch. Left to itself SQLite reads the range and skips what is on other
+/// branches.
+const FIRST_SQLITE: &str = "SELECT * FROM message INDEXED BY message_by_branch WHERE conversation_id = $1 \
+     AND position > $2 AND position <= $3 AND owner_id = $4 AND branch = $6 ORDER BY position LIMIT $5";
+const LAST_SQLITE: &str = "SELECT * FROM message INDEXED BY message_by_branch WHERE conversation_id = $1 \
+     AND position > $2 AND position <= $3 AND owner_id = $4 AND branch = $6 ORDER BY position DESC LIMIT $5";
+const FIRST_POSTGRES: &str = "SELECT * FROM message WHERE conversation_id = $1 \
+     AND position > $2 AND position <= $3 AND owner_id = $4 AND branch = $6 ORDER BY position LIMIT $5";
+const LAST_POSTGRES: &str = "SELECT * FROM message WHERE conversation_id = $1 \
+     AND position > $2 AND position <= $3 AND owner_id = $4 AND branch = $6 ORDER BY position DESC LIMIT $5";
 
 #[derive(FromQueryResult)]
 struct Step {
@@ -82,16 +94,14 @@ impl Scoped {
         if page.end == End::First {
             segments.reverse();
         }
-        let wanted = u64::from(page.size) + 1;
+        let wanted = page.size + 1;
         let mut rows: Vec<Message> = Vec::new();
         for segment in segments {
-            let missing = wanted - rows.len() as u64;
+            let missing = wanted.saturating_sub(u32::try_from(rows.len()).unwrap_or(wanted));
             if missing == 0 {
                 break;
             }
-            for row in self.segment(conversation.id, segment, &range, page.end, missing).await? {
-                rows.push(row.try_into()?);
-            }
+            rows.extend(self.segment(conversation.id, segment, &range, page.end, missing).await?);
         }
         let mut slice = Slice::from_rows(rows, page, &range);
         // A bound beyond the path's end, on another branch, has nothing of the path behind it.
@@ -139,31 +149,31 @@ impl Scoped {
         segment: Segment,
         range: &Range<i64>,
         end: End,
-        limit: u64,
-    ) -> Result<Vec<message::Model>> {
+        limit: u32,
+    ) -> Result<Vec<Message>> {
         let after = segment.after.max(range.after.unwrap_or(0));
         let upto = segment.upto.min(range.before.map_or(i64::MAX, |before| before - 1));
         if upto <= after {
             return Ok(Vec::new());
         }
-        let backend = self.reader().get_database_backend();
-        let (from, on_branch) = match (segment.branch, backend) {
-            // Left to itself SQLite reads the range of positions and skips what is on other branches.
-            (Some(_), DbBackend::Sqlite) => ("message INDEXED BY message_by_branch", "AND branch = $6"),
-            (Some(_), _) => ("message", "AND branch = $6"),
+        let Some(branch) = segment.branch else {
             // The trunk is dense: nothing else stands in its range.
-            (None, _) => ("message", ""),
+            let page = Page { end, size: limit };
+            let stretch = Stretch { after, before: upto + 1, rows: limit, ..self.all_of(conversation, page) };
+            return self.stretch(stretch).await;
         };
-        let direction = if end == End::First { "ASC" } else { "DESC" };
-        let sql = format!(
-            "SELECT * FROM {from} WHERE conversation_id = $1 AND position > $2 AND position <= $3 \
-             AND owner_id = $4 {on_branch} ORDER BY position {direction} LIMIT $5"
-        );
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let range = [conversation.into(), after.into(), upto.into(), self.owner.clone().into(), limit.into()];
-        let values = range.into_iter().chain(segment.branch.map(Into::into));
+        let backend = self.reader().get_database_backend();
+        let sql = match (backend, end) {
+            (DbBackend::Sqlite, End::First) => FIRST_SQLITE,
+            (DbBackend::Sqlite, End::Last) => LAST_SQLITE,
+            (_, End::First) => FIRST_POSTGRES,
+            (_, End::Last) => LAST_POSTGRES,
+        };
+        let range = [conversation.into(), after.into(), upto.into(), self.owner.clone().into()];
+        let values = range.into_iter().chain([i64::from(limit).into(), branch.into()]);
         let statement = Statement::from_sql_and_values(backend, sql, values);
-        Ok(message::Entity::find().from_raw_sql(statement).all(self.reader()).await?)
+        let rows = message::Entity::find().from_raw_sql(statement).all(self.reader()).await?;
+        rows.into_iter().map(Message::try_from).collect()
     }
 
     /// The messages that follow each of some places, oldest first.

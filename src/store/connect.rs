@@ -35,6 +35,8 @@ const LOG_BYTES: i64 = 64 << 20;
 /// A connection to PostgreSQL that was used so recently is not tried before it is used again.
 const STALE: Duration = Duration::from_secs(1);
 
+use super::reads::Reads;
+
 /// How to open the database.
 #[derive(Clone)]
 pub struct Settings {
@@ -118,6 +120,21 @@ pub(super) async fn connect(settings: &Settings, statements: &Arc<AtomicU64>) ->
         }
     };
     Ok(Connections { read, write, appends, turns })
+}
+
+/// What answers the hot reads.
+pub(super) fn reads(
+    settings: &Settings,
+    read: &DatabaseConnection,
+    statements: &Arc<AtomicU64>,
+) -> anyhow::Result<Reads> {
+    let statements = statements.clone();
+    if read.get_database_backend() == DbBackend::Sqlite {
+        let target: SqliteConnectOptions = settings.url.parse().context("cannot read the database URL")?;
+        Reads::on_sqlite(target.get_filename(), statements)
+    } else {
+        Ok(Reads::on_postgres(read.get_postgres_connection_pool(), statements))
+    }
 }
 
 /// The migrations and whether each is applied.

@@ -13,11 +13,12 @@ use sea_orm::{
 
 use super::append::{Place, insert_message};
 use super::entity::{branch, conversation, message};
+use super::reads::{Listing, Opened, Opening};
 use super::tx::Tx;
 use super::{Error, Result, Scoped};
 use crate::model::{
     Change, ChangeKind, Conversation, ConversationFilter, ConversationId, ConversationOrder,
-    ConversationPatch, End, Fingerprint, NewConversation, Page, Range, Slice, Timestamp,
+    ConversationPatch, End, Fingerprint, Message, NewConversation, Page, Range, Slice, Timestamp,
 };
 
 /// Also takes the row's lock, so that the statements after it have the conversation to themselves.
@@ -32,8 +33,29 @@ const DELETE: &str = "DELETE FROM conversation WHERE id = $1 AND owner_id = $2 R
 impl Scoped {
     /// One of the owner's conversations.
     pub async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>> {
-        let row = self.own_conversations().filter(conversation::Column::Id.eq(id)).one(self.reader()).await?;
-        Ok(row.map(Conversation::from))
+        Ok(self.open(id, None).await?.map(|(conversation, _)| conversation))
+    }
+
+    /// One of the owner's conversations with the messages at one end of it, in one statement. Without
+    /// them where no page is asked for, and where the active branch is not simply all messages: what is on
+    /// it is then read with [`Scoped::path`].
+    pub async fn open(
+        &self,
+        id: ConversationId,
+        page: Option<Page>,
+    ) -> Result<Option<(Conversation, Option<Slice<Message>>)>> {
+        let opened = self.reads().open(Opening { owner: self.owner.clone(), id, page }).await?;
+        Ok(opened.map(|Opened { conversation, messages }| {
+            let slice = |(rows, page)| Slice::from_rows(rows, page, &Range::<i64>::all());
+            (conversation, messages.zip(page).map(slice))
+        }))
+    }
+
+    /// The owner's conversations that were active last, each with its head, in one statement.
+    pub async fn recent(&self, size: u32) -> Result<Slice<(Conversation, Option<Message>)>> {
+        let listed = self.reads().list(Listing { owner: self.owner.clone(), most: size }).await?;
+        let page = Page { end: End::First, size };
+        Ok(Slice::from_rows(listed, page, &Range::<i64>::all()))
     }
 
     /// Conversations by id, in no order; what is unknown or foreign is left out.

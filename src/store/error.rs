@@ -48,6 +48,11 @@ impl Error {
     pub(crate) fn broken(what: String) -> Self {
         Self::Internal(DbErr::Custom(what))
     }
+
+    /// Something that may be otherwise when it is tried again.
+    pub(crate) fn unavailable(what: impl Into<String>) -> Self {
+        Self::Unavailable(DbErr::Custom(what.into()))
+    }
 }
 
 impl From<DbErr> for Error {

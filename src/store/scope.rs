@@ -27,6 +27,10 @@ impl Scoped {
         &self.store.0.read
     }
 
+    pub(super) fn reads(&self) -> &super::reads::Reads {
+        &self.store.0.reads
+    }
+
     pub(super) fn own_conversations(&self) -> Select<conversation::Entity> {
         conversation::Entity::find().filter(conversation::Column::OwnerId.eq(self.owner.clone()))
     }

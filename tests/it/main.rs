@@ -23,6 +23,7 @@ mod outages;
 mod ownership;
 mod paths;
 mod process;
+mod reads;
 mod replicas;
 mod schema;
 mod slow;

@@ -4,7 +4,7 @@ use async_graphql::{Request, Response, ServerError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::server::body::Body;
+use crate::server::body;
 use crate::server::http::from_parameters;
 
 /// The only subprotocol that is spoken.
@@ -127,10 +127,6 @@ enum ServerMessage<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         payload: Option<Map<String, Value>>,
     },
-    Next {
-        id: &'a str,
-        payload: Body<'a>,
-    },
     Error {
         id: &'a str,
         payload: &'a [ServerError],
@@ -159,7 +155,8 @@ pub(super) fn pong(payload: Option<Map<String, Value>>) -> String {
 }
 
 pub(super) fn next(id: &str, response: &Response) -> String {
-    ServerMessage::Next { id, payload: response.into() }.text()
+    let id = serde_json::to_string(id).unwrap_or_default();
+    format!(r#"{{"type":"next","id":{id},"payload":{}}}"#, body::text(response))
 }
 
 pub(super) fn error(id: &str, errors: &[ServerError]) -> String {

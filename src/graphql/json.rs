@@ -1,0 +1,202 @@
+//! Writing answers as JSON, straight into bytes.
+//!
+//! A list that was written already ([`super::list`]) stands in an answer as [`Value::Binary`] and is
+//! copied as it is: the schema has no other binary value. So every transport must write its answers with
+//! [`write_value`].
+
+use std::io::Write;
+
+use async_graphql::Value;
+use async_graphql::resolver_utils::EnumType;
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
+
+use crate::model::{Json, Timestamp};
+
+/// Longest piece of a string that is looked at in one go.
+const PIECE: usize = 32;
+
+/// Writes a value.
+pub fn write_value(out: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::Null => {
+            write_null(out);
+        }
+        Value::Boolean(true) => out.extend_from_slice(b"true"),
+        Value::Boolean(false) => out.extend_from_slice(b"false"),
+        Value::Number(number) => {
+            write_display(out, number);
+        }
+        Value::String(text) => {
+            write_string(out, text);
+        }
+        Value::Enum(name) => {
+            write_string(out, name);
+        }
+        Value::Binary(written) => out.extend_from_slice(written),
+        Value::List(items) => {
+            out.push(b'[');
+            for (at, item) in items.iter().enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                write_value(out, item);
+            }
+            out.push(b']');
+        }
+        Value::Object(fields) => {
+            out.push(b'{');
+            for (at, (name, field)) in fields.iter().enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                write_string(out, name);
+                out.push(b':');
+                write_value(out, field);
+            }
+            out.push(b'}');
+        }
+    }
+}
+
+/// Writes what needs no quotes. True, as all that writes a field: it could be written.
+pub(super) fn write_display(out: &mut Vec<u8>, value: &impl std::fmt::Display) -> bool {
+    // Bytes in memory take everything.
+    write!(out, "{value}").is_ok()
+}
+
+/// Writes null for none.
+pub(super) fn write_option<T>(
+    out: &mut Vec<u8>,
+    value: Option<T>,
+    write: impl Fn(&mut Vec<u8>, T) -> bool,
+) -> bool {
+    match value {
+        Some(value) => write(out, value),
+        None => write_null(out),
+    }
+}
+
+fn write_null(out: &mut Vec<u8>) -> bool {
+    out.extend_from_slice(b"null");
+    true
+}
+
+/// Writes an id in its canonical form.
+pub(super) fn write_id(out: &mut Vec<u8>, id: Uuid) -> bool {
+    let mut text = [0; Hyphenated::LENGTH];
+    write_string(out, id.hyphenated().encode_lower(&mut text))
+}
+
+/// Writes the name of an enum's value.
+pub(super) fn write_enum<T: EnumType>(out: &mut Vec<u8>, value: T) -> bool {
+    let item = T::items().iter().find(|item| item.value == value);
+    item.is_some_and(|item| write_string(out, item.name))
+}
+
+/// Writes a JSON value: its text is what it was written from and compact.
+pub(super) fn write_json(out: &mut Vec<u8>, json: &Json) -> bool {
+    out.extend_from_slice(json.as_str().as_bytes());
+    true
+}
+
+/// Writes a time.
+pub(super) fn write_time(out: &mut Vec<u8>, time: Timestamp) -> bool {
+    out.push(b'"');
+    write_display(out, &time);
+    out.push(b'"');
+    true
+}
+
+/// Writes a text in quotes, with the escapes that JSON asks for and no others.
+/// <https://www.rfc-editor.org/rfc/rfc8259#section-7>
+pub(super) fn write_string(out: &mut Vec<u8>, text: &str) -> bool {
+    out.reserve(text.len() + 2);
+    out.push(b'"');
+    // Most pieces have nothing to escape, and a whole piece is looked at without a branch for each byte.
+    for piece in text.as_bytes().chunks(PIECE) {
+        if piece.iter().fold(false, |found, byte| found | needs_escape(*byte)) {
+            piece.iter().for_each(|byte| write_byte(out, *byte));
+        } else {
+            out.extend_from_slice(piece);
+        }
+    }
+    out.push(b'"');
+    true
+}
+
+fn needs_escape(byte: u8) -> bool {
+    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
+}
+
+fn write_byte(out: &mut Vec<u8>, byte: u8) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let letter = match byte {
+        b'"' | b'\\' => byte,
+        b'\n' => b'n',
+        b'\r' => b'r',
+        b'\t' => b't',
+        0x08 => b'b',
+        0x0c => b'f',
+        0..0x20 => {
+            out.extend_from_slice(b"\\u00");
+            return out.extend([HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 0xf)]]);
+        }
+        _ => return out.push(byte),
+    };
+    out.extend([b'\\', letter]);
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::Name;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn values() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+            ".{0,80}".prop_map(Value::from),
+            "[A-Z_]{1,9}".prop_map(|name| Value::Enum(Name::new(name))),
+        ];
+        leaf.prop_recursive(4, 64, 8, |inner| {
+            let fields = prop::collection::vec((any::<String>(), inner.clone()), 0..8);
+            prop_oneof![
+                prop::collection::vec(inner, 0..8).prop_map(Value::List),
+                fields.prop_map(|fields| Value::Object(
+                    fields.into_iter().map(|(name, value)| (Name::new(name), value)).collect()
+                )),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_is_written_as_the_library_writes_it(value in values()) {
+            let mut written = Vec::new();
+            write_value(&mut written, &value);
+            prop_assert_eq!(String::from_utf8(written).unwrap(), serde_json::to_string(&value).unwrap());
+        }
+    }
+
+    #[test]
+    fn every_control_character_is_escaped() {
+        let text: String = (0..0x80u8).map(char::from).chain(['é', '\u{2028}', '\u{10ffff}']).collect();
+        let mut written = Vec::new();
+        write_string(&mut written, &text);
+        assert_eq!(String::from_utf8(written).unwrap(), serde_json::to_string(&text).unwrap());
+    }
+
+    #[test]
+    fn what_was_written_already_is_copied() {
+        let mut written = Vec::new();
+        write_value(&mut written, &Value::List(vec![Value::Binary((&b"{\"a\":1}"[..]).into()), Value::Null]));
+        assert_eq!(written, b"[{\"a\":1},null]");
+    }
+}

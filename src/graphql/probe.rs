@@ -1,0 +1,79 @@
+//! The pure hot parts, for `benches/hot.rs` to measure each by itself. Not for anything else.
+
+use async_graphql::{EmptyMutation, EmptySubscription, Object, Request, Schema, Value};
+
+use super::Limits;
+use super::api::Operation;
+use super::connection::MessageConnection;
+use super::context::Asked;
+use super::documents::Documents;
+use super::{cursor, loaders};
+use crate::feed::Feed;
+use crate::model::{ConversationId, Message, Slice, Viewer};
+use crate::store::Store;
+
+/// Reads documents as the server does.
+#[derive(Default)]
+pub struct Reader(Documents);
+
+impl Reader {
+    /// Reads a document, or remembers it, and looks at what it asks for.
+    pub fn prepare(&self, request: Request, limits: &Limits) -> bool {
+        Operation::prepare(request, limits, &self.0).is_ok()
+    }
+}
+
+/// Writes a message's cursor and reads it again.
+pub fn cursor_there_and_back(conversation: ConversationId, position: i64) -> bool {
+    cursor::message("after", &cursor::of_message(conversation, position), conversation) == Ok(position)
+}
+
+/// A page of messages, to be answered again and again.
+pub struct Page {
+    schema: Schema<Root, EmptyMutation, EmptySubscription>,
+    store: Store,
+    feed: Feed,
+    viewer: Viewer,
+}
+
+struct Root(std::sync::Arc<Slice<Message>>);
+
+#[Object]
+impl Root {
+    async fn page(&self) -> MessageConnection {
+        self.0.clone().into()
+    }
+}
+
+impl Page {
+    /// A page of these messages. The store is not asked for anything.
+    pub fn of(messages: Vec<Message>, store: Store, feed: Feed, viewer: Viewer) -> Self {
+        let slice = Slice { items: messages, has_previous: false, has_next: false };
+        let schema = Schema::new(Root(std::sync::Arc::new(slice)), EmptyMutation, EmptySubscription);
+        Self { schema, store, feed, viewer }
+    }
+
+    /// Answers a query for it as bytes: in one walk, or field by field as async-graphql does.
+    pub async fn answer(&self, query: &str, in_one_walk: bool) -> Vec<u8> {
+        let scoped = self.store.viewed_by(&self.viewer);
+        let asked = Asked {
+            viewer: self.viewer.clone(),
+            loaders: loaders::Loaders::new(&scoped),
+            store: scoped,
+            feed: self.feed.clone(),
+            following: super::context::Following::default(),
+            merges: !in_one_walk,
+        };
+        let response = self.schema.execute(Request::new(query).data(asked)).await;
+        let mut written = Vec::new();
+        super::write_value(&mut written, &response.data);
+        written
+    }
+}
+
+/// Writes a value that was put together before.
+pub fn write(value: &Value) -> usize {
+    let mut written = Vec::new();
+    super::write_value(&mut written, value);
+    written.len()
+}

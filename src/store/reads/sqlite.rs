@@ -1,0 +1,252 @@
+//! The hot reads on SQLite: threads that each hold a connection of their own.
+//!
+//! A read takes some tens of microseconds, less than a hop between threads for every row would. A thread
+//! answers one ask after the other; there is one thread for each core, because they share nothing. The
+//! connections cannot write. One ask is one snapshot.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle, available_parallelism};
+use std::time::Duration;
+
+use anyhow::Context;
+use rusqlite::{Connection, OpenFlags, Row, ToSql, TransactionBehavior, ffi};
+use uuid::Uuid;
+
+use super::{Ask, Listed, Listing, Opened, Opening, Stretch, Waiting, Work};
+use crate::model::{Conversation, ConversationId, End, Json, Message, MessageId, OwnerId, Timestamp};
+use crate::store::entity::message;
+use crate::store::{Error, Result};
+
+/// What [`message_of`] reads, from a first column on.
+macro_rules! message_columns {
+    () => {
+        "m.position, m.id, m.role, m.content, m.metadata, m.created_at, m.status, m.branch, \
+         m.parent_position, m.parts, m.model, m.usage, m.edited_at, m.deleted_at"
+    };
+}
+
+/// What [`conversation_of`] reads, from the first column on.
+macro_rules! conversation_columns {
+    () => {
+        "c.id, c.title, c.metadata, c.created_at, c.updated_at, c.message_count, c.last_position, c.branch, \
+         c.head_position, c.branches, c.trunk"
+    };
+}
+
+/// How many columns [`conversation_of`] reads.
+const CONVERSATION: usize = 11;
+
+const OPEN: &str = concat!(
+    "SELECT ",
+    conversation_columns!(),
+    " FROM conversation AS c WHERE c.id = ?1 AND c.owner_id = ?2"
+);
+
+const FIRST: &str = concat!(
+    "SELECT ",
+    message_columns!(),
+    " FROM message AS m WHERE m.conversation_id = ?1 AND m.position > ?3 AND m.position < ?4 \
+     AND m.owner_id = ?2 AND (m.branch IS NULL OR NOT ?6) ORDER BY m.position LIMIT ?5"
+);
+
+const LAST: &str = concat!(
+    "SELECT ",
+    message_columns!(),
+    " FROM message AS m WHERE m.conversation_id = ?1 AND m.position > ?3 AND m.position < ?4 \
+     AND m.owner_id = ?2 AND (m.branch IS NULL OR NOT ?6) ORDER BY m.position DESC LIMIT ?5"
+);
+
+const LIST: &str = concat!(
+    "SELECT ",
+    conversation_columns!(),
+    ", ",
+    message_columns!(),
+    " FROM conversation AS c LEFT JOIN message AS m ON m.conversation_id = c.id \
+     AND m.position = c.head_position AND m.owner_id = c.owner_id \
+     WHERE c.owner_id = ?1 ORDER BY c.updated_at DESC, c.id DESC LIMIT ?2"
+);
+
+/// The threads; they end when the queue is closed and empty.
+pub(super) struct Threads(Mutex<Vec<JoinHandle<()>>>);
+
+impl Threads {
+    /// Opens the file once for each core.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub(super) fn start(file: &Path, work: &Arc<Work>) -> anyhow::Result<Self> {
+        let mut threads = Vec::new();
+        for number in 1..=available_parallelism().map_or(2, usize::from) {
+            let connection = connect(file).with_context(|| format!("cannot read {}", file.display()))?;
+            let work = work.clone();
+            let thread = thread::Builder::new().name(format!("sqlite-read-{number}"));
+            threads.push(thread.spawn(move || run(connection, &work)).context("cannot start a thread")?);
+        }
+        Ok(Self(Mutex::new(threads)))
+    }
+
+    /// Waits for the threads to end.
+    pub(super) async fn join(&self) {
+        let threads = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let joined = tokio::task::spawn_blocking(move || {
+            for thread in threads {
+                if thread.join().is_err() {
+                    tracing::error!("a thread that read had panicked");
+                }
+            }
+        });
+        let _ = joined.await;
+    }
+}
+
+fn connect(file: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(file, flags)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.pragma_update(None, "query_only", true)?;
+    connection.pragma_update(None, "cache_size", -16384)?;
+    Ok(connection)
+}
+
+fn run(mut connection: Connection, work: &Work) {
+    while let Ok(ask) = work.queue.recv_blocking() {
+        if !ask.is_awaited() {
+            continue;
+        }
+        work.count_statement();
+        match ask {
+            Ask::Open(waiting) => answer(&mut connection, waiting, open),
+            Ask::Stretches(waiting) => answer(&mut connection, waiting, stretches),
+            Ask::List(waiting) => answer(&mut connection, waiting, list),
+        }
+    }
+}
+
+fn answer<Q, A>(
+    connection: &mut Connection,
+    waiting: Waiting<Q, A>,
+    read: impl Fn(&Connection, &Q) -> Result<A>,
+) {
+    let answered = connection
+        .transaction_with_behavior(TransactionBehavior::Deferred)
+        .map_err(failure)
+        .and_then(|tx| read(&tx, &waiting.ask));
+    let _ = waiting.reply.send(answered);
+}
+
+fn open(connection: &Connection, ask: &Opening) -> Result<Option<Opened>> {
+    let mut statement = connection.prepare_cached(OPEN).map_err(failure)?;
+    let mut rows = statement.query((ask.id.0.as_bytes(), ask.owner.as_str())).map_err(failure)?;
+    let Some(row) = rows.next().map_err(failure)? else { return Ok(None) };
+    let conversation = conversation_of(row, &ask.owner).map_err(failure)?;
+    let messages = match ask.page {
+        Some(page) if conversation.is_linear() => {
+            let before = conversation.last_position + 1;
+            let stretch = Stretch {
+                owner: ask.owner.clone(),
+                conversation: ask.id,
+                after: 0,
+                before,
+                end: page.end,
+                rows: page.size + 1,
+                trunk: false,
+            };
+            Some(stretch_of(connection, &stretch)?)
+        }
+        _ => None,
+    };
+    Ok(Some(Opened { conversation, messages }))
+}
+
+fn stretches(connection: &Connection, asks: &Vec<Stretch>) -> Result<Vec<Vec<Message>>> {
+    asks.iter().map(|stretch| stretch_of(connection, stretch)).collect()
+}
+
+fn stretch_of(connection: &Connection, ask: &Stretch) -> Result<Vec<Message>> {
+    let sql = if ask.end == End::First { FIRST } else { LAST };
+    let mut statement = connection.prepare_cached(sql).map_err(failure)?;
+    let values: [&dyn ToSql; 6] =
+        [ask.conversation.0.as_bytes(), &ask.owner.as_str(), &ask.after, &ask.before, &ask.rows, &ask.trunk];
+    let mut rows = statement.query(&values[..]).map_err(failure)?;
+    let mut messages = Vec::with_capacity(ask.rows as usize);
+    while let Some(row) = rows.next().map_err(failure)? {
+        messages.push(message_of(row, 0, ask.conversation, &ask.owner).map_err(failure)?.try_into()?);
+    }
+    Ok(messages)
+}
+
+fn list(connection: &Connection, ask: &Listing) -> Result<Vec<Listed>> {
+    let mut statement = connection.prepare_cached(LIST).map_err(failure)?;
+    let mut rows = statement.query((ask.owner.as_str(), i64::from(ask.most) + 1)).map_err(failure)?;
+    let mut listed = Vec::with_capacity(ask.most as usize + 1);
+    while let Some(row) = rows.next().map_err(failure)? {
+        let conversation = conversation_of(row, &ask.owner).map_err(failure)?;
+        let has_head = row.get::<_, Option<i64>>(CONVERSATION).map_err(failure)?.is_some();
+        let head = if has_head {
+            let row = message_of(row, CONVERSATION, conversation.id, &ask.owner).map_err(failure)?;
+            Some(row.try_into()?)
+        } else {
+            None
+        };
+        listed.push((conversation, head));
+    }
+    Ok(listed)
+}
+
+fn conversation_of(row: &Row<'_>, owner: &OwnerId) -> rusqlite::Result<Conversation> {
+    Ok(Conversation {
+        id: ConversationId(id_of(row, 0)?),
+        owner: owner.clone(),
+        title: row.get(1)?,
+        metadata: Json::stored(row.get(2)?),
+        created_at: Timestamp(row.get(3)?),
+        updated_at: Timestamp(row.get(4)?),
+        message_count: row.get(5)?,
+        last_position: row.get(6)?,
+        branch: row.get(7)?,
+        head_position: row.get(8)?,
+        branches: row.get(9)?,
+        trunk: row.get(10)?,
+    })
+}
+
+fn message_of(
+    row: &Row<'_>,
+    at: usize,
+    conversation: ConversationId,
+    owner: &OwnerId,
+) -> rusqlite::Result<message::Model> {
+    Ok(message::Model {
+        conversation_id: conversation,
+        position: row.get(at)?,
+        id: MessageId(id_of(row, at + 1)?),
+        owner_id: owner.clone(),
+        role: row.get(at + 2)?,
+        content: row.get(at + 3)?,
+        metadata: row.get(at + 4)?,
+        created_at: Timestamp(row.get(at + 5)?),
+        fingerprint: None,
+        status: row.get(at + 6)?,
+        branch: row.get(at + 7)?,
+        parent_position: row.get(at + 8)?,
+        parts: row.get(at + 9)?,
+        model: row.get(at + 10)?,
+        usage: row.get(at + 11)?,
+        edited_at: row.get::<_, Option<i64>>(at + 12)?.map(Timestamp),
+        deleted_at: row.get::<_, Option<i64>>(at + 13)?.map(Timestamp),
+    })
+}
+
+fn id_of(row: &Row<'_>, column: usize) -> rusqlite::Result<Uuid> {
+    row.get::<_, [u8; 16]>(column).map(Uuid::from_bytes)
+}
+
+/// A database that is busy or has no room may be otherwise in a moment; all else is a fault of ours.
+fn failure(error: rusqlite::Error) -> Error {
+    let passing = matches!(
+        error.sqlite_error().map(|error| error.extended_code & 0xff),
+        Some(ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED | ffi::SQLITE_FULL)
+    );
+    if passing { Error::unavailable(error.to_string()) } else { Error::broken(error.to_string()) }
+}
