@@ -12,6 +12,7 @@
 //! and a few connections for the writer's lanes.
 
 mod append;
+mod beyond;
 mod branches;
 mod changes;
 mod connect;

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::source::Source;
 use crate::model::MAX_PAGE;
@@ -21,11 +21,20 @@ pub(super) const QUEUE_BYTES: usize = 1024 * 1024;
 /// How long a reader waits before it asks a database again that did not answer.
 const PAUSE: Duration = Duration::from_millis(250);
 
+/// Readers that one look is for.
+const LOOK: usize = 1000;
+
 /// All readers of one kind.
 pub(super) struct Hub<S: Source> {
     signals: Signals,
     poll: Duration,
-    readers: Mutex<HashMap<S::Key, Arc<Reader<S>>>>,
+    readers: Mutex<Readers<S>>,
+}
+
+struct Readers<S: Source> {
+    by_key: HashMap<S::Key, Arc<Reader<S>>>,
+    /// Whether a task looks after them: as long as there are any.
+    looked_after: bool,
 }
 
 /// One reader and who follows it.
@@ -33,6 +42,8 @@ struct Reader<S: Source> {
     source: S,
     state: Mutex<State<S::Item>>,
     task: OnceLock<AbortHandle>,
+    /// Where it is told that there is something to read although no signal came.
+    missed: Notify,
 }
 
 struct State<T> {
@@ -74,7 +85,8 @@ pub(super) struct Membership<S: Source> {
 
 impl<S: Source> Hub<S> {
     pub(super) fn new(signals: Signals, poll: Duration) -> Self {
-        Self { signals, poll, readers: Mutex::default() }
+        let readers = Readers { by_key: HashMap::new(), looked_after: false };
+        Self { signals, poll, readers: Mutex::new(readers) }
     }
 
     /// Joins the reader of `source`, starting one where there is none, for a follower that has
@@ -82,7 +94,7 @@ impl<S: Source> Hub<S> {
     /// must read on by itself first.
     pub(super) fn join(self: &Arc<Self>, source: S, place: i64) -> Result<Membership<S>, S> {
         let mut readers = self.readers();
-        if let Some(reader) = readers.get(&source.key()) {
+        if let Some(reader) = readers.by_key.get(&source.key()) {
             // Looked at and joined under one lock: in between, the reader would go on.
             let mut state = reader.state();
             if state.place > place {
@@ -93,27 +105,32 @@ impl<S: Source> Hub<S> {
         let listener = self.signals.listen(&source.topic());
         let key = source.key();
         let state = State { place, followers: HashMap::new(), next_follower: 0 };
-        let reader = Arc::new(Reader { source, state: Mutex::new(state), task: OnceLock::new() });
+        let (state, task) = (Mutex::new(state), OnceLock::new());
+        let reader = Arc::new(Reader { source, state, task, missed: Notify::new() });
         let membership = Membership::new(self, &reader, &mut reader.state(), place);
         let task = tokio::spawn(run(self.clone(), reader.clone(), listener));
         let _ = reader.task.set(task.abort_handle());
-        readers.insert(key, reader);
+        readers.by_key.insert(key, reader);
+        if !std::mem::replace(&mut readers.looked_after, true) {
+            tokio::spawn(look_after(self.clone()));
+        }
         Ok(membership)
     }
 
+    /// How many readers there are.
     pub(super) fn count(&self) -> usize {
-        self.readers().len()
+        self.readers().by_key.len()
     }
 
-    fn readers(&self) -> MutexGuard<'_, HashMap<S::Key, Arc<Reader<S>>>> {
+    fn readers(&self) -> MutexGuard<'_, Readers<S>> {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a reader out, so that nobody joins it any more.
-    fn remove(readers: &mut HashMap<S::Key, Arc<Reader<S>>>, reader: &Arc<Reader<S>>) {
+    fn remove(readers: &mut Readers<S>, reader: &Arc<Reader<S>>) {
         let key = reader.source.key();
-        if readers.get(&key).is_some_and(|current| Arc::ptr_eq(current, reader)) {
-            readers.remove(&key);
+        if readers.by_key.get(&key).is_some_and(|current| Arc::ptr_eq(current, reader)) {
+            readers.by_key.remove(&key);
         }
     }
 }
@@ -176,13 +193,42 @@ async fn run<S: Source>(hub: Arc<Hub<S>>, reader: Arc<Reader<S>>, mut listener: 
             }
             Err(error) => break Outcome::Failed(error),
         }
-        // Either way it is time to look: a signal came, or perhaps one was lost.
-        let _ = timeout(hub.poll, listener.signalled()).await;
+        // Either way it is time to look: a signal came, or one was lost.
+        tokio::select! {
+            () = listener.signalled() => {}
+            () = reader.missed.notified() => {}
+        }
     };
     let mut readers = hub.readers();
     Hub::remove(&mut readers, &reader);
     for (_, follower) in reader.state().followers.drain() {
         let _ = follower.outcome.set(outcome.clone());
+    }
+}
+
+/// Looks, every so often, whether readers have missed something: once for all of them, however many there
+/// are. Ends when there are none.
+async fn look_after<S: Source>(hub: Arc<Hub<S>>) {
+    loop {
+        sleep(hub.poll).await;
+        let all: Vec<Arc<Reader<S>>> = {
+            let mut readers = hub.readers();
+            readers.looked_after = !readers.by_key.is_empty();
+            if !readers.looked_after {
+                return;
+            }
+            readers.by_key.values().cloned().collect()
+        };
+        for some in all.chunks(LOOK) {
+            let places: Vec<_> =
+                some.iter().map(|reader| (reader.source.key(), reader.state().place)).collect();
+            match some[0].source.behind(&places).await {
+                Ok(behind) => {
+                    behind.iter().filter_map(|at| some.get(*at)).for_each(|it| it.missed.notify_one())
+                }
+                Err(error) => tracing::warn!(%error, "cannot look for what readers have missed"),
+            }
+        }
     }
 }
 

@@ -32,6 +32,10 @@ pub(super) trait Source: Send + Sync + 'static {
     /// The items after a place, at most so many: from 1 to [`crate::model::MAX_PAGE`].
     fn read(&self, after: i64, most: u32) -> impl Future<Output = Result<Batch<Self::Item>>> + Send;
 
+    /// Which lists, this one or others of its kind, have something after a place, or have ended: their
+    /// indices.
+    fn behind(&self, all: &[(Self::Key, i64)]) -> impl Future<Output = Result<Vec<usize>>> + Send;
+
     fn place(item: &Self::Item) -> i64;
 
     /// Bytes that an item holds while it waits.
@@ -70,6 +74,10 @@ impl Source for Messages {
         Ok(Batch { items: slice.items.into_iter().map(Arc::new).collect(), more: slice.has_next, ended })
     }
 
+    async fn behind(&self, all: &[(Self::Key, i64)]) -> Result<Vec<usize>> {
+        self.scope.store().conversations_beyond(all).await
+    }
+
     fn place(message: &Arc<Message>) -> i64 {
         message.position
     }
@@ -106,6 +114,10 @@ impl Source for Changes {
         let items = self.scope.changes(after, most).await?;
         let more = items.len() == most as usize;
         Ok(Batch { items, more, ended: false })
+    }
+
+    async fn behind(&self, all: &[(Self::Key, i64)]) -> Result<Vec<usize>> {
+        self.scope.store().accounts_beyond(all).await
     }
 
     fn place(change: &Committed) -> i64 {
@@ -152,6 +164,11 @@ impl Source for Texts {
             // The last piece is read, so the end is near enough to look for at once.
             Some((items, status)) => Batch { items, more: status != MessageStatus::Streaming, ended: false },
         })
+    }
+
+    /// All of them: there are only as many as messages are being written.
+    async fn behind(&self, all: &[(Self::Key, i64)]) -> Result<Vec<usize>> {
+        Ok((0..all.len()).collect())
     }
 
     fn place(piece: &Piece) -> i64 {

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::sync::OnceLock;
 
 use dataloader::BatchFn;
 use dataloader::non_cached::Loader;
@@ -12,32 +13,35 @@ use dataloader::non_cached::Loader;
 use crate::model::{Conversation, ConversationId, Message, MessageId, Page, Slice};
 use crate::store::{Error, Result, Scoped};
 
-/// The loaders of one request.
+/// The loaders of one request, each made when it is first asked: most operations ask none.
 pub(super) struct Loaders {
-    conversations: Loader<ConversationId, Result<Option<Conversation>>, Conversations>,
-    messages: Loader<MessageId, Result<Option<Message>>, Messages>,
-    pages: Loader<PageKey, Result<Slice<Message>>, Pages>,
-    places: Loader<Place, Result<Option<Message>>, Places>,
-    following: Loader<Place, Result<Vec<Message>>, Following>,
-    texts: Loader<MessageId, Result<String>, Texts>,
+    store: Scoped,
+    conversations: OnceLock<Loader<ConversationId, Result<Option<Conversation>>, Conversations>>,
+    messages: OnceLock<Loader<MessageId, Result<Option<Message>>, Messages>>,
+    pages: OnceLock<Loader<PageKey, Result<Slice<Message>>, Pages>>,
+    places: OnceLock<Loader<Place, Result<Option<Message>>, Places>>,
+    following: OnceLock<Loader<Place, Result<Vec<Message>>, Following>>,
+    texts: OnceLock<Loader<MessageId, Result<String>, Texts>>,
 }
 
 impl Loaders {
     /// Loaders that see what `store` sees.
     pub(super) fn new(store: &Scoped) -> Self {
         Self {
-            conversations: Loader::new(Conversations(store.clone())),
-            messages: Loader::new(Messages(store.clone())),
-            pages: Loader::new(Pages(store.clone())),
-            places: Loader::new(Places(store.clone())),
-            following: Loader::new(Following(store.clone())),
-            texts: Loader::new(Texts(store.clone())),
+            store: store.clone(),
+            conversations: OnceLock::new(),
+            messages: OnceLock::new(),
+            pages: OnceLock::new(),
+            places: OnceLock::new(),
+            following: OnceLock::new(),
+            texts: OnceLock::new(),
         }
     }
 
     /// A conversation, if there is one.
     pub(super) async fn find_conversation(&self, id: ConversationId) -> Result<Option<Conversation>> {
-        self.conversations.try_load(id).await.unwrap_or_else(|error| Err(lost(&error)))
+        let loader = self.conversations.get_or_init(|| Loader::new(Conversations(self.store.clone())));
+        loader.try_load(id).await.unwrap_or_else(|error| Err(lost(&error)))
     }
 
     /// A conversation that must be there.
@@ -47,27 +51,32 @@ impl Loaders {
 
     /// A message, if there is one.
     pub(super) async fn find_message(&self, id: MessageId) -> Result<Option<Message>> {
-        self.messages.try_load(id).await.unwrap_or_else(|error| Err(lost(&error)))
+        let loader = self.messages.get_or_init(|| Loader::new(Messages(self.store.clone())));
+        loader.try_load(id).await.unwrap_or_else(|error| Err(lost(&error)))
     }
 
     /// The message at a place, if there is one.
     pub(super) async fn message_at(&self, place: Place) -> Result<Option<Message>> {
-        self.places.try_load(place).await.unwrap_or_else(|error| Err(lost(&error)))
+        let loader = self.places.get_or_init(|| Loader::new(Places(self.store.clone())));
+        loader.try_load(place).await.unwrap_or_else(|error| Err(lost(&error)))
     }
 
     /// The messages that follow a place, oldest first.
     pub(super) async fn messages_following(&self, place: Place) -> Result<Vec<Message>> {
-        self.following.try_load(place).await.unwrap_or_else(|error| Err(lost(&error)))
+        let loader = self.following.get_or_init(|| Loader::new(Following(self.store.clone())));
+        loader.try_load(place).await.unwrap_or_else(|error| Err(lost(&error)))
     }
 
     /// The text so far of a message that is being written.
     pub(super) async fn text(&self, id: MessageId) -> Result<String> {
-        self.texts.try_load(id).await.unwrap_or_else(|error| Err(lost(&error)))
+        let loader = self.texts.get_or_init(|| Loader::new(Texts(self.store.clone())));
+        loader.try_load(id).await.unwrap_or_else(|error| Err(lost(&error)))
     }
 
     /// The first or last messages of a conversation that never forked.
     pub(super) async fn messages(&self, conversation: ConversationId, page: Page) -> Result<Slice<Message>> {
-        self.pages.try_load((conversation, page)).await.unwrap_or_else(|error| Err(lost(&error)))
+        let loader = self.pages.get_or_init(|| Loader::new(Pages(self.store.clone())));
+        loader.try_load((conversation, page)).await.unwrap_or_else(|error| Err(lost(&error)))
     }
 }
 

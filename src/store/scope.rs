@@ -23,6 +23,11 @@ impl Scoped {
         &self.owner
     }
 
+    /// The store as a whole.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
     pub(super) fn reader(&self) -> &DatabaseConnection {
         &self.store.0.read
     }

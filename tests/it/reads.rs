@@ -30,9 +30,9 @@ fn selections(fields: &'static [&'static str]) -> impl Strategy<Value = String> 
     let directive =
         select(vec!["", "", "", "", " @include(if: true)", " @skip(if: true)", " @include(if: $yes)"]);
     let field = (select(fields), 0..6u8, directive).prop_map(|(field, alias, directive)| {
-        let (name, below) = field.split_once(' ').unwrap_or((field, ""));
-        let alias = if alias < 3 { format!("a{alias}{name}: ") } else { String::new() };
-        format!("{alias}{name}{directive} {below}")
+        let (name, below) = field.split_at(field.find(" {").unwrap_or(field.len()));
+        let alias = if alias < 3 { format!("a{alias}: ") } else { String::new() };
+        format!("{alias}{name}{directive}{below}")
     });
     // Something must be left, whatever is skipped.
     prop::collection::vec(field, 0..7).prop_map(|fields| format!("t: __typename {}", fields.join(" ")))
@@ -78,12 +78,13 @@ async fn a_plain_selection_is_answered_as_any_other(app: TestApp) {
     ada.append(&plain, "one").await;
     ada.new_conversation().await;
     let mut runner = TestRunner::deterministic();
+    let mut answered = 0;
     let mut sample = |fields| selections(fields).new_tree(&mut runner).unwrap().current();
     for _ in 0..60 {
         let (messages, conversations) = (sample(MESSAGE), sample(CONVERSATION));
         let query = |on_message: &str, on_conversation: &str| {
             format!(
-                "query($id: ID!, $yes: Boolean! = true) {{ conversation(id: $id) {{ messages(last: 20) {{ \
+                "query($id: ID!, $yes: Boolean!) {{ conversation(id: $id) {{ messages(last: 20) {{ \
                  edges {{ cursor node {{ {on_message} }} }} nodes {{ {on_message} }} }} }} \
                  conversations(first: 5) {{ edges {{ cursor node {{ {on_conversation} }} }} \
                  nodes {{ {on_conversation} }} }} viewer {{ id @include(if: $yes) }} FRAGMENT }}"
@@ -94,12 +95,14 @@ async fn a_plain_selection_is_answered_as_any_other(app: TestApp) {
         let long = query(&messages, &conversations)
             .replace("FRAGMENT", "... on Query { __typename @skip(if: true) }");
         for id in [&conversation, &plain] {
-            let variables = json!({ "id": id });
+            let variables = json!({ "id": id, "yes": true });
             let answer = body(&ada, &short, &variables).await;
-            assert!(!answer.contains("\"errors\""), "{short}\n{answer}");
+            // Where a key stands for two things, the document is refused either way.
+            answered += usize::from(!answer.contains("\"errors\""));
             assert_eq!(answer, body(&ada, &long, &variables).await, "{short}");
         }
     }
+    assert!(answered >= 30, "only {answered} of the documents were valid");
 }
 
 /// A conversation with every kind of message.
@@ -191,10 +194,10 @@ async fn a_page_read_with_its_conversation_is_the_page_asked_for(app: TestApp) {
     }
     let read = async |arguments: &str, variables: Value| {
         let query = format!(
-            "query($id: ID!, $n: Int = 9, $yes: Boolean! = true) {{ viewer {{ id @include(if: $yes) }} \
+            "query($id: ID!, $n: Int = 9, $yes: Boolean!) {{ viewer {{ id @include(if: $yes) }} \
              changes(first: $n) {{ endCursor }} conversation(id: $id) {{ messages{arguments} {{ nodes {{ content }} pageInfo {{ hasNextPage hasPreviousPage }} }} }} }}"
         );
-        let mut all = json!({ "id": id });
+        let mut all = json!({ "id": id, "yes": true });
         all.as_object_mut().unwrap().extend(variables.as_object().unwrap().clone());
         let page = ada.data(&query, all).await["conversation"]["messages"].clone();
         let nodes = page["nodes"].as_array().unwrap().iter();

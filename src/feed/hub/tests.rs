@@ -62,6 +62,12 @@ impl Source for List {
         Ok(Batch { items, more, ended })
     }
 
+    async fn behind(&self, all: &[(OwnerId, i64)]) -> store::Result<Vec<usize>> {
+        let (length, deleted) = (*self.0.length.lock().unwrap(), self.0.deleted.load(Ordering::Relaxed));
+        let behind = all.iter().enumerate().filter(|(_, (_, place))| deleted || length > *place);
+        Ok(behind.map(|(at, _)| at).collect())
+    }
+
     fn place(item: &i64) -> i64 {
         *item
     }
@@ -306,4 +312,18 @@ async fn joining_while_the_reader_goes_on_misses_nothing() {
     for follower in followers {
         follower.await.unwrap();
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_signal_told_of_is_found_by_looking() {
+    let setting = Setting::new();
+    let mut follower = setting.follow(0);
+    setting.append(3);
+    assert_eq!(take(&mut follower, 3).await, [1, 2, 3]);
+    // The signal of this one is lost, and then the list ends without a word.
+    *setting.list.0.length.lock().unwrap() += 2;
+    assert_eq!(take(&mut follower, 2).await, [4, 5]);
+    setting.list.0.deleted.store(true, Ordering::Relaxed);
+    assert!(follower.next().await.is_none());
+    assert!(setting.hub.readers().by_key.is_empty());
 }

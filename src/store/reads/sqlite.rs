@@ -18,6 +18,11 @@ use crate::model::{Conversation, ConversationId, End, Json, Message, MessageId, 
 use crate::store::entity::message;
 use crate::store::{Error, Result};
 
+/// How much of the file is read in place, in bytes: the most that SQLite maps. What is mapped is the
+/// system's own cache of the file, so the threads share it, it is given back when memory is short, and a
+/// page costs no call. Their own caches can be small.
+const MAPPED: i64 = 0x7fff_0000;
+
 /// What [`message_of`] reads, from a first column on.
 macro_rules! message_columns {
     () => {
@@ -105,7 +110,8 @@ fn connect(file: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(file, flags)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.pragma_update(None, "query_only", true)?;
-    connection.pragma_update(None, "cache_size", -16384)?;
+    connection.pragma_update(None, "mmap_size", MAPPED)?;
+    connection.pragma_update(None, "cache_size", -2048)?;
     Ok(connection)
 }
 
