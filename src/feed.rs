@@ -3,8 +3,9 @@
 //! The database is the truth. A follower first reads from its place to the end, in pages and at its
 //! own speed; then it joins the reader that all followers of the same thing share in this process.
 //! The reader registers for signals, reads from where it stands to the end, waits for a signal, reads
-//! on. So nothing falls between the reading and the waiting, and a lost signal costs at most the poll
-//! that stands behind it.
+//! on. So nothing falls between the reading and the waiting. A lost signal costs at most the poll that
+//! stands behind it: one statement, every so often, asks for all readers of a kind which of them have
+//! missed something.
 //!
 //! A follower that does not keep up has a bounded queue. Past it, its following ends with the place
 //! to resume from; the others notice nothing. What it read by itself and has not taken is bounded the

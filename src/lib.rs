@@ -63,12 +63,20 @@
 //! commits, and only then signals: whoever follows looks into the database. An error on the way rolls
 //! everything back.
 //!
+//! # Life of a read
+//!
+//! Most reads are of three kinds: a conversation with a page of its messages, a range of positions, the
+//! conversations that were active last. `store`'s `reads` answers those, many askers at once, each by its
+//! own owner; whatever else is read goes through SeaORM. Nested fields are loaded for all their siblings
+//! in one statement. Lists whose selection is plain are written straight into bytes. [`performance`] says
+//! what that is good for.
+//!
 //! # Life of a subscription
 //!
 //! A follower reads from its cursor to the end by itself, at its own speed, then joins the reader
 //! that all followers of the same thing share in this process. The reader registers for signals
 //! before it reads, so nothing falls in between; a lost signal costs at most the poll that stands
-//! behind. A follower that does not keep up is let go with the cursor to resume from. See [`feed`].
+//! behind, one for all readers. A follower that does not keep up is let go with the cursor to resume from. See [`feed`].
 //!
 //! # Branches are ranges
 //!
@@ -89,6 +97,10 @@
 //! Every mutation may be repeated safely. Creations by the caller's id: the row keeps a fingerprint of
 //! what was asked for, so a retry is recognised even after the conversation was renamed. Everything
 //! else sets a state.
+
+/// What a request costs, and why it does not cost more.
+#[doc = include_str!("performance.md")]
+pub mod performance {}
 
 pub mod app;
 pub mod auth;

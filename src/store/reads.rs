@@ -102,6 +102,16 @@ impl Ask {
         }
     }
 
+    /// Answers with an error.
+    fn refuse(self, error: &Error) {
+        // Whoever asked may be gone.
+        let _ = match self {
+            Self::Open(waiting) => waiting.reply.send(Err(error.clone())).is_ok(),
+            Self::Stretches(waiting) => waiting.reply.send(Err(error.clone())).is_ok(),
+            Self::List(waiting) => waiting.reply.send(Err(error.clone())).is_ok(),
+        };
+    }
+
     /// Whether whoever asked still waits.
     fn is_awaited(&self) -> bool {
         match self {

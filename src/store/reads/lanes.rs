@@ -119,6 +119,14 @@ impl Lane {
         }
     }
 
+    /// What waited while the database could not be reached has waited for as long as one should: it does
+    /// not wait for the next attempt behind what came before it.
+    fn refuse_waiting(&self, error: &Error) {
+        while let Ok(ask) = self.work.queue.try_recv() {
+            ask.refuse(error);
+        }
+    }
+
     /// Runs a statement, over a fresh connection if the kept one turns out to be lost.
     async fn read<Q: Together>(&mut self, asks: &[Q]) -> Result<Vec<Q::Answer>> {
         if let Some(mut connection) = self.kept.take() {
@@ -134,7 +142,14 @@ impl Lane {
                 }
             }
         }
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = match self.pool.acquire().await {
+            Ok(connection) => connection,
+            Err(error) => {
+                let error = error.into();
+                self.refuse_waiting(&error);
+                return Err(error);
+            }
+        };
         self.work.count_statement();
         let answered = Q::read(&mut connection, asks).await;
         if !matches!(answered, Err(Error::Unavailable(_))) {
