@@ -6,11 +6,12 @@
 //! without a position is inserted, which the table refuses: the whole statement is undone.
 //!
 //! Whoever has an owner's row of `account` has all of the owner's conversations, because every write
-//! takes it first. A lane never waits for one: an owner whose row somebody else has (a conversation being
-//! deleted, another replica) falls out of the batch, and only that owner's appends wait. So lanes of
-//! several replicas cannot deadlock, and nobody's long write holds up the others of the lane. Rows are
-//! joined back on the id **and** the owner: the id alone would let a stranger's append in beside the
-//! owner's.
+//! takes it first. A lane never waits for one: an owner whose row somebody else has (a conversation is being
+//! deleted, another replica writes) goes over to a lane that does, its own for as long as it must
+//! ([`waiting`]). So lanes of several replicas cannot deadlock, and nobody's long write holds up the others.
+//!
+//! Rows are joined back on the id **and** the owner: the id alone would let a stranger's append in beside
+//! the owner's.
 //!
 //! One append alone has a statement of its own, which costs a third of the other.
 
