@@ -76,7 +76,8 @@
 //! A follower reads from its cursor to the end by itself, at its own speed, then joins the reader
 //! that all followers of the same thing share in this process. The reader registers for signals
 //! before it reads, so nothing falls in between; a lost signal costs at most the poll that stands
-//! behind, one for all readers. A follower that does not keep up is let go with the cursor to resume from. See [`feed`].
+//! behind, one for all readers. A follower that does not keep up is let go with the cursor to resume
+//! from. See [`feed`].
 //!
 //! # Branches are ranges
 //!

@@ -224,7 +224,7 @@ async fn look_after<S: Source>(hub: Arc<Hub<S>>) {
                 some.iter().map(|reader| (reader.source.key(), reader.state().place)).collect();
             match some[0].source.behind(&places).await {
                 Ok(behind) => {
-                    behind.iter().filter_map(|at| some.get(*at)).for_each(|it| it.missed.notify_one())
+                    behind.iter().filter_map(|at| some.get(*at)).for_each(|it| it.missed.notify_one());
                 }
                 Err(error) => tracing::warn!(%error, "cannot look for what readers have missed"),
             }

@@ -112,6 +112,7 @@ pub(super) async fn connect(settings: &Settings, statements: &Arc<AtomicU64>) ->
         Some(file) => {
             let turns = Turns::one_by_one(settings.acquire_timeout);
             let (writer, checkpoints) = (open_beside(&file)?, open_beside(&file)?);
+            let [writer, checkpoints] = [writer, checkpoints].map(Box::new);
             (Target::Sqlite { writer, checkpoints, turns: turns.clone() }, turns)
         }
         None => {

@@ -70,7 +70,7 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-/// The writer's connection to SQLite has errors of its own.
+/// The threads' connections to SQLite have errors of their own.
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         let code = error.sqlite_error().map(|error| error.extended_code.to_string());

@@ -120,7 +120,7 @@ struct Desk {
 /// Where appends are written.
 pub(super) enum Target {
     /// With a connection more, for checkpoints.
-    Sqlite { writer: rusqlite::Connection, checkpoints: rusqlite::Connection, turns: Turns },
+    Sqlite { writer: Box<rusqlite::Connection>, checkpoints: Box<rusqlite::Connection>, turns: Turns },
     /// The lanes' connections, and those of whoever has to wait for a lock.
     Postgres { lanes: PgPool, waiting: PgPool },
 }

@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle, available_parallelism};
 use std::time::Duration;
 
 use anyhow::Context;
-use rusqlite::{Connection, OpenFlags, Row, ToSql, TransactionBehavior, ffi};
+use rusqlite::{Connection, OpenFlags, Row, ToSql, TransactionBehavior};
 use uuid::Uuid;
 
 use super::{Ask, Listed, Listing, Opened, Opening, Stretch, Waiting, Work};
@@ -123,7 +123,9 @@ fn run(mut connection: Connection, work: &Work) {
         work.count_statement();
         match ask {
             Ask::Open(waiting) => answer(&mut connection, waiting, open),
-            Ask::Stretches(waiting) => answer(&mut connection, waiting, stretches),
+            Ask::Stretches(waiting) => {
+                answer(&mut connection, waiting, |connection, asks| stretches(connection, asks));
+            }
             Ask::List(waiting) => answer(&mut connection, waiting, list),
         }
     }
@@ -136,16 +138,16 @@ fn answer<Q, A>(
 ) {
     let answered = connection
         .transaction_with_behavior(TransactionBehavior::Deferred)
-        .map_err(failure)
+        .map_err(Error::from)
         .and_then(|tx| read(&tx, &waiting.ask));
     let _ = waiting.reply.send(answered);
 }
 
 fn open(connection: &Connection, ask: &Opening) -> Result<Option<Opened>> {
-    let mut statement = connection.prepare_cached(OPEN).map_err(failure)?;
-    let mut rows = statement.query((ask.id.0.as_bytes(), ask.owner.as_str())).map_err(failure)?;
-    let Some(row) = rows.next().map_err(failure)? else { return Ok(None) };
-    let conversation = conversation_of(row, &ask.owner).map_err(failure)?;
+    let mut statement = connection.prepare_cached(OPEN)?;
+    let mut rows = statement.query((ask.id.0.as_bytes(), ask.owner.as_str()))?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let conversation = conversation_of(row, &ask.owner)?;
     let messages = match ask.page {
         Some(page) if conversation.is_linear() => {
             let before = conversation.last_position + 1;
@@ -165,32 +167,32 @@ fn open(connection: &Connection, ask: &Opening) -> Result<Option<Opened>> {
     Ok(Some(Opened { conversation, messages }))
 }
 
-fn stretches(connection: &Connection, asks: &Vec<Stretch>) -> Result<Vec<Vec<Message>>> {
+fn stretches(connection: &Connection, asks: &[Stretch]) -> Result<Vec<Vec<Message>>> {
     asks.iter().map(|stretch| stretch_of(connection, stretch)).collect()
 }
 
 fn stretch_of(connection: &Connection, ask: &Stretch) -> Result<Vec<Message>> {
     let sql = if ask.end == End::First { FIRST } else { LAST };
-    let mut statement = connection.prepare_cached(sql).map_err(failure)?;
+    let mut statement = connection.prepare_cached(sql)?;
     let values: [&dyn ToSql; 6] =
         [ask.conversation.0.as_bytes(), &ask.owner.as_str(), &ask.after, &ask.before, &ask.rows, &ask.trunk];
-    let mut rows = statement.query(&values[..]).map_err(failure)?;
+    let mut rows = statement.query(&values[..])?;
     let mut messages = Vec::with_capacity(ask.rows as usize);
-    while let Some(row) = rows.next().map_err(failure)? {
-        messages.push(message_of(row, 0, ask.conversation, &ask.owner).map_err(failure)?.try_into()?);
+    while let Some(row) = rows.next()? {
+        messages.push(message_of(row, 0, ask.conversation, &ask.owner)?.try_into()?);
     }
     Ok(messages)
 }
 
 fn list(connection: &Connection, ask: &Listing) -> Result<Vec<Listed>> {
-    let mut statement = connection.prepare_cached(LIST).map_err(failure)?;
-    let mut rows = statement.query((ask.owner.as_str(), i64::from(ask.most) + 1)).map_err(failure)?;
+    let mut statement = connection.prepare_cached(LIST)?;
+    let mut rows = statement.query((ask.owner.as_str(), i64::from(ask.most) + 1))?;
     let mut listed = Vec::with_capacity(ask.most as usize + 1);
-    while let Some(row) = rows.next().map_err(failure)? {
-        let conversation = conversation_of(row, &ask.owner).map_err(failure)?;
-        let has_head = row.get::<_, Option<i64>>(CONVERSATION).map_err(failure)?.is_some();
+    while let Some(row) = rows.next()? {
+        let conversation = conversation_of(row, &ask.owner)?;
+        let has_head = row.get::<_, Option<i64>>(CONVERSATION)?.is_some();
         let head = if has_head {
-            let row = message_of(row, CONVERSATION, conversation.id, &ask.owner).map_err(failure)?;
+            let row = message_of(row, CONVERSATION, conversation.id, &ask.owner)?;
             Some(row.try_into()?)
         } else {
             None
@@ -246,13 +248,4 @@ fn message_of(
 
 fn id_of(row: &Row<'_>, column: usize) -> rusqlite::Result<Uuid> {
     row.get::<_, [u8; 16]>(column).map(Uuid::from_bytes)
-}
-
-/// A database that is busy or has no room may be otherwise in a moment; all else is a fault of ours.
-fn failure(error: rusqlite::Error) -> Error {
-    let passing = matches!(
-        error.sqlite_error().map(|error| error.extended_code & 0xff),
-        Some(ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED | ffi::SQLITE_FULL)
-    );
-    if passing { Error::unavailable(error.to_string()) } else { Error::broken(error.to_string()) }
 }
