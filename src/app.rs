@@ -1,13 +1,14 @@
 //! Puts the pieces together. Nothing else chooses a backend or sees the whole configuration.
 
-use std::fs;
+mod credentials;
+
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::auth::{Authenticator, Key, Rules, development_secret};
+use crate::auth::{self, Authenticator};
 use crate::clock::Clock;
 use crate::config::{self, Config, Mode, Secret};
 use crate::feed::Feed;
@@ -17,8 +18,7 @@ use crate::server::{self, Server};
 use crate::signals::{self, Relay, Signals};
 use crate::store::{self, Store};
 
-/// Shortest secret that tokens may be signed with, in bytes (RFC 7518, 3.2).
-const MIN_SECRET_BYTES: usize = 32;
+pub use credentials::issuers;
 
 /// Scrollback, ready to serve or to be used from the command line.
 pub struct App {
@@ -72,7 +72,12 @@ impl App {
     }
 
     fn server(&self) -> anyhow::Result<Server> {
-        let authenticator = Authenticator::new(&key(&self.config)?, &rules(&self.config))?;
+        let timing = auth::Timing {
+            refresh: self.config.auth.jwks_refresh,
+            cooldown: self.config.auth.jwks_cooldown,
+            keep: self.config.auth.jwks_keep,
+        };
+        let authenticator = Authenticator::new(issuers(&self.config)?, timing)?;
         let development = self.config.mode == Mode::Development;
         let limits = limits(&self.config);
         let api = Api::new(self.store.clone(), self.feed.clone(), limits, development);
@@ -157,49 +162,4 @@ pub fn limits(config: &Config) -> graphql::Limits {
         selections,
         cost,
     }
-}
-
-/// What holds for tokens besides their signature.
-pub fn rules(config: &Config) -> Rules {
-    let auth = config.auth.clone();
-    Rules { issuer: auth.issuer, audience: auth.audience, leeway: auth.leeway }
-}
-
-/// What tokens are verified with: the one configured key, or a development secret.
-///
-/// # Errors
-/// None is configured in production, several are, or the one cannot be read.
-pub fn key(config: &Config) -> anyhow::Result<Key> {
-    let auth = &config.auth;
-    match (&auth.jwt_secret, &auth.jwt_secret_file, &auth.jwt_public_key_file) {
-        (Some(secret), None, None) => {
-            Ok(Key::Secret(long_enough("auth.jwt_secret", secret.expose().into())?))
-        }
-        (None, Some(path), None) => {
-            let secret = fs::read_to_string(path)
-                .with_context(|| format!("cannot read `auth.jwt_secret_file`, {}", path.display()))?;
-            Ok(Key::Secret(long_enough("auth.jwt_secret_file", secret.trim_end().into())?))
-        }
-        (None, None, Some(path)) => Ok(Key::PublicKey(
-            fs::read(path)
-                .with_context(|| format!("cannot read `auth.jwt_public_key_file`, {}", path.display()))?,
-        )),
-        (None, None, None) if config.mode == Mode::Development => {
-            Ok(Key::Secret(development_secret(&config.data_dir)?))
-        }
-        (None, None, None) => bail!(
-            "production needs a key to verify tokens with: set `auth.jwt_secret`, `auth.jwt_secret_file` or \
-             `auth.jwt_public_key_file`"
-        ),
-        _ => {
-            bail!("set only one of `auth.jwt_secret`, `auth.jwt_secret_file` and `auth.jwt_public_key_file`")
-        }
-    }
-}
-
-fn long_enough(setting: &str, secret: Vec<u8>) -> anyhow::Result<Vec<u8>> {
-    if secret.len() < MIN_SECRET_BYTES {
-        bail!("`{setting}` must be at least {MIN_SECRET_BYTES} bytes, has {}", secret.len());
-    }
-    Ok(secret)
 }

@@ -151,15 +151,53 @@ pub struct Auth {
     /// RS256, ES256 or EdDSA.
     #[serde(deserialize_with = "value::optional")]
     pub jwt_public_key_file: Option<PathBuf>,
+    /// Where the issuer tells its keys.
+    #[serde(deserialize_with = "value::optional_url")]
+    pub jwks_url: Option<String>,
     /// What `iss` must be.
     #[serde(deserialize_with = "value::optional")]
     pub issuer: Option<String>,
     /// What `aud` must hold.
     #[serde(deserialize_with = "value::optional")]
     pub audience: Option<String>,
+    /// Several issuers, instead of the settings above.
+    pub issuers: Vec<Issuer>,
     /// How far clocks may be apart.
-    #[serde(deserialize_with = "value::duration")]
+    #[serde(deserialize_with = "value::leeway")]
     pub leeway: Duration,
+    /// How old keys from a URL become before they are fetched again.
+    #[serde(deserialize_with = "value::some_time")]
+    pub jwks_refresh: Duration,
+    /// How long after a fetch the next one may begin.
+    #[serde(deserialize_with = "value::some_time")]
+    pub jwks_cooldown: Duration,
+    /// How old keys may become while they cannot be fetched.
+    #[serde(deserialize_with = "value::some_time")]
+    pub jwks_keep: Duration,
+}
+
+/// One of several issuers.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Issuer {
+    /// What `iss` is in its tokens.
+    #[serde(deserialize_with = "value::named")]
+    pub issuer: String,
+    /// What `aud` must hold.
+    #[serde(default, deserialize_with = "value::optional")]
+    pub audience: Option<String>,
+    /// HS256.
+    #[serde(default, deserialize_with = "value::optional")]
+    pub jwt_secret: Option<Secret>,
+    /// HS256, from a file.
+    #[serde(default, deserialize_with = "value::optional")]
+    pub jwt_secret_file: Option<PathBuf>,
+    /// RS256, ES256 or EdDSA.
+    #[serde(default, deserialize_with = "value::optional")]
+    pub jwt_public_key_file: Option<PathBuf>,
+    /// Where it tells its keys.
+    #[serde(default, deserialize_with = "value::optional_url")]
+    pub jwks_url: Option<String>,
 }
 
 /// How news travel.

@@ -5,6 +5,7 @@
 //! (`http`), graphql-transport-ws (`websocket`), GraphQL over SSE (`sse`).
 
 mod body;
+mod credentials;
 mod graphiql;
 mod health;
 mod http;

@@ -9,7 +9,7 @@ use super::arguments::{
     ImportArguments, ImportFormat, MigrateAction, MigrateArguments, ServeArguments, TokenArguments,
 };
 use crate::app::{self, App};
-use crate::auth::{self, Key};
+use crate::auth::{self, Issuer, Key};
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::import;
@@ -26,7 +26,7 @@ pub(super) async fn serve(config: Config, arguments: ServeArguments) -> anyhow::
     if arguments.token_for.is_some() && config.mode == Mode::Production {
         bail!("--token-for is for a first try: use `scrollback token` in production");
     }
-    app::key(&config)?;
+    app::issuers(&config)?;
     let app = App::open(config.clone(), Clock::system()).await?;
     let wanted = config.server.listen;
     let listener = TcpListener::bind(wanted).await.with_context(|| format!("cannot listen on {wanted}"))?;
@@ -68,12 +68,16 @@ pub(super) fn token(config: &Config, arguments: &TokenArguments) -> anyhow::Resu
 
 fn sign(config: &Config, user: &str, expires_in: Duration) -> anyhow::Result<String> {
     let owner = OwnerId::new(user).context("--user cannot own anything")?;
-    let Key::Secret(secret) = app::key(config)? else {
+    let issuers = app::issuers(config)?;
+    let [Issuer { key, rules }] = &issuers[..] else {
+        bail!("tokens come from several issuers: they must sign them");
+    };
+    let Key::Secret(secret) = key else {
         bail!("tokens are verified with a public key: whoever holds the private key must sign them");
     };
     let micros = i64::try_from(expires_in.as_micros()).unwrap_or(i64::MAX);
     let expires_at = Timestamp(Clock::system().now().0.saturating_add(micros));
-    auth::sign(&secret, &owner, expires_at, &app::rules(config))
+    auth::sign(secret, &owner, expires_at, rules)
 }
 
 pub(super) async fn import(config: Config, arguments: ImportArguments) -> anyhow::Result<()> {

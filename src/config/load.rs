@@ -81,7 +81,9 @@ pub fn load(sources: Sources<'_>) -> Result<(Config, Vec<String>), ConfigError> 
 }
 
 fn wrong(setting: String, fault: &str, origins: &HashMap<String, String>) -> ConfigError {
-    let origin = origins.get(&setting).cloned().unwrap_or_else(|| "the defaults".into());
+    // What is wrong inside a list came with the list.
+    let whole = setting.split('[').next().unwrap_or(&setting);
+    let origin = origins.get(whole).cloned().unwrap_or_else(|| "the defaults".into());
     ConfigError::Wrong { setting, origin, fault: fault.trim().to_owned() }
 }
 

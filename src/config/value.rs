@@ -29,6 +29,14 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dur
     humantime::parse_duration(&text).map_err(|_| D::Error::custom("must be a duration such as \"10s\""))
 }
 
+/// The same, of which there is some.
+pub(super) fn some_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    match duration(deserializer)? {
+        Duration::ZERO => Err(D::Error::custom("must be longer than 0s")),
+        duration => Ok(duration),
+    }
+}
+
 /// An empty text is no value.
 pub(super) fn optional<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
@@ -37,6 +45,36 @@ where
 {
     let text = String::deserialize(deserializer)?;
     if text.is_empty() { Ok(None) } else { T::deserialize(text.into_deserializer()).map(Some) }
+}
+
+/// A text that is not empty.
+pub(super) fn named<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() { Err(D::Error::custom("must not be empty")) } else { Ok(text) }
+}
+
+/// An address of HTTP or HTTPS, or none. It is told in logs, so it may hold no credentials.
+pub(super) fn optional_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let Some(url) = optional::<D, String>(deserializer)? else { return Ok(None) };
+    let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else {
+        return Err(D::Error::custom("must begin with https:// or http://"));
+    };
+    match rest.split(['/', '?', '#']).next() {
+        None | Some("") => Err(D::Error::custom("must name a host")),
+        Some(authority) if authority.contains('@') => Err(D::Error::custom("must hold no credentials")),
+        Some(_) => Ok(Some(url)),
+    }
+}
+
+/// Clocks that are further apart are wrong, and a token would outlive its end by as much.
+const MAX_LEEWAY: Duration = Duration::from_secs(600);
+
+/// A duration of at most [`MAX_LEEWAY`].
+pub(super) fn leeway<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    match duration(deserializer)? {
+        long if long > MAX_LEEWAY => Err(D::Error::custom("must be at most 10 minutes")),
+        leeway => Ok(leeway),
+    }
 }
 
 /// One or more.

@@ -18,7 +18,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::{IntoResponse, Response as HttpResponse};
 
 use super::negotiate::MediaType;
-use super::{Shared, State, body, sse, websocket};
+use super::{Shared, State, body, credentials, sse, websocket};
 use crate::graphql::{Code, RequestId, error_response};
 pub(super) use request::from_parameters;
 use request::{Fault, from_body, from_query};
@@ -53,11 +53,10 @@ async fn answer(shared: &Arc<Shared>, request: Request, id: RequestId) -> HttpRe
                        text/event-stream";
         return Fault::new(StatusCode::NOT_ACCEPTABLE, message).into_response(MediaType::Json);
     };
-    let viewer =
-        match shared.authenticator.viewer_of_header(text_of(request.headers(), header::AUTHORIZATION)) {
-            Ok(viewer) => viewer,
-            Err(refused) => return unauthenticated(media_type, refused),
-        };
+    let viewer = match shared.authenticator.viewer(credentials::authorization(request.headers())).await {
+        Ok(viewer) => viewer,
+        Err(refused) => return credentials::refuse(media_type, &refused),
+    };
     let is_get = request.method() == Method::GET;
     let resume = text_of(request.headers(), sse::LAST_EVENT_ID).map(str::to_owned);
     let read = if is_get {
@@ -110,13 +109,6 @@ fn executed(media_type: MediaType, response: &Response) -> HttpResponse {
     write(status, media_type, response)
 }
 
-fn unauthenticated(media_type: MediaType, refused: crate::auth::Unauthenticated) -> HttpResponse {
-    let response = error_response(Code::Unauthenticated, refused.to_string());
-    let mut response = write(StatusCode::UNAUTHORIZED, media_type, &response);
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    response
-}
-
 impl Fault {
     fn into_response(self, media_type: MediaType) -> HttpResponse {
         write(self.status, media_type, &error_response(self.code, self.message))
@@ -134,7 +126,7 @@ pub(super) fn panicked(_: Box<dyn Any + Send + 'static>) -> HttpResponse {
     write(StatusCode::INTERNAL_SERVER_ERROR, MediaType::Json, &response)
 }
 
-fn write(status: StatusCode, media_type: MediaType, response: &Response) -> HttpResponse {
+pub(super) fn write(status: StatusCode, media_type: MediaType, response: &Response) -> HttpResponse {
     match serde_json::to_vec(&body::Body::from(response)) {
         Ok(bytes) => {
             let headers = [

@@ -14,12 +14,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::{WebSocket, WebSocketUpgrade};
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::Shared;
+use super::{Shared, credentials};
 use connection::Connection;
-use protocol::{Close, SUBPROTOCOL};
+pub(super) use protocol::Close;
+use protocol::SUBPROTOCOL;
 
 /// Largest message a client may send.
 const MAX_MESSAGE: usize = 1024 * 1024;
@@ -36,8 +37,7 @@ const MAX_OPERATIONS: usize = 50;
 
 /// Takes the upgrade. Credentials may come in its header; those of `connection_init` win.
 pub(super) fn upgrade(shared: Arc<Shared>, upgrade: WebSocketUpgrade, headers: &HeaderMap) -> Response {
-    let authorization =
-        headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let authorization = credentials::authorization(headers).map(str::to_owned);
     upgrade
         .protocols([SUBPROTOCOL])
         .read_buffer_size(BUFFER)

@@ -5,6 +5,7 @@
 
 mod client;
 mod events;
+mod key_server;
 mod nats;
 mod node;
 mod postgres;
@@ -25,6 +26,7 @@ use tokio::sync::oneshot;
 
 pub(crate) use client::{APPEND, Client};
 pub(crate) use events::EventStream;
+pub(crate) use key_server::{KeyServer, SigningKey};
 pub(crate) use nats::Nats;
 pub(crate) use node::run_script;
 pub(crate) use postgres::{Cluster, shared_cluster};
@@ -61,6 +63,11 @@ impl TestApp {
 
     /// A server with some settings changed.
     pub(crate) async fn start_with(engine: Engine, settings: &[(&'static str, &str)]) -> Self {
+        Self::start_from(engine, "", settings).await
+    }
+
+    /// The same with a configuration file, for what can be set nowhere else.
+    pub(crate) async fn start_from(engine: Engine, file: &str, settings: &[(&'static str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = match engine {
             Engine::Sqlite => format!("sqlite://{}/test.db", folder.path().display()),
@@ -73,7 +80,9 @@ impl TestApp {
             ("server.listen", "127.0.0.1:0".to_owned()),
         ];
         flags.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        let (config, _) = config::load(Sources { flags, ..Sources::default() }).unwrap();
+        let path = folder.path().join("scrollback.toml");
+        std::fs::write(&path, file).unwrap();
+        let (config, _) = config::load(Sources { file: Some(&path), flags, ..Sources::default() }).unwrap();
         Self::serve(engine, config, folder).await
     }
 

@@ -106,7 +106,9 @@ async fn requests_without_valid_credentials_are_refused(app: TestApp) {
             };
             let reply = Reply::to(request).await;
             assert_eq!(reply.status, StatusCode::UNAUTHORIZED, "{authorization:?}");
-            assert_eq!(reply.header(WWW_AUTHENTICATE), "Bearer");
+            let missing = message.starts_with("credentials");
+            let challenge = if missing { "Bearer" } else { "Bearer error=\"invalid_token\"" };
+            assert_eq!(reply.header(WWW_AUTHENTICATE), challenge);
             assert_eq!(reply.code(), "UNAUTHENTICATED");
             assert_eq!(reply.json()["errors"][0]["message"], message);
             let sent = authorization.as_deref().and_then(|value| value.split(' ').nth(1)).unwrap_or("eyJ");

@@ -7,6 +7,7 @@ mod branches;
 mod changes;
 mod clients;
 mod conversations;
+mod credentials;
 mod durability;
 mod history;
 mod hostile;

@@ -46,6 +46,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("sea_orm", &["store", "model"]),
     ("sqlx", &["store", "signals"]),
     ("jsonwebtoken", &["auth"]),
+    ("rustls", &["auth"]),
     ("clap", &["cli", "main"]),
 ];
 

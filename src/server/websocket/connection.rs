@@ -14,7 +14,7 @@ use super::protocol::{self, ClientMessage, Close};
 use super::{DEAD_AFTER, MAX_OPERATIONS, PING_INTERVAL};
 use crate::graphql::{Code, error_response};
 use crate::model::Viewer;
-use crate::server::Shared;
+use crate::server::{Shared, credentials};
 
 /// Messages that wait for the socket: few, they may be large. The operations wait when it is full.
 const QUEUE: usize = 4;
@@ -100,8 +100,8 @@ impl Connection {
                 }
                 let payload = payload.unwrap_or_default();
                 let authorization = protocol::authorization(&payload).or(self.authorization.as_deref());
-                let viewer = self.shared.authenticator.viewer_of_header(authorization);
-                self.viewer = Some(viewer.map_err(|refused| Some(Close::forbidden(&refused.to_string())))?);
+                let viewer = self.shared.authenticator.viewer(authorization).await;
+                self.viewer = Some(viewer.map_err(|refused| Some(credentials::close(&refused)))?);
                 self.send(protocol::connection_ack()).await
             }
             ClientMessage::Ping { payload } => self.send(protocol::pong(payload)).await,

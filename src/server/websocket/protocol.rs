@@ -12,7 +12,7 @@ pub(super) const SUBPROTOCOL: &str = "graphql-transport-ws";
 
 /// Why the server closes a socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Close {
+pub(in crate::server) struct Close {
     pub(super) code: u16,
     pub(super) reason: String,
 }
@@ -28,7 +28,7 @@ impl Close {
         Self::new(4401, "Unauthorized")
     }
 
-    pub(super) fn forbidden(reason: &str) -> Self {
+    pub(in crate::server) fn forbidden(reason: &str) -> Self {
         Self::new(4403, reason)
     }
 
@@ -42,6 +42,11 @@ impl Close {
 
     pub(super) fn too_many_inits() -> Self {
         Self::new(4429, "Too many initialisation requests")
+    }
+
+    /// Clients come again by themselves (RFC 6455's registry, 1013).
+    pub(in crate::server) fn try_again_later(reason: &str) -> Self {
+        Self::new(1013, reason)
     }
 
     pub(super) fn going_away() -> Self {
