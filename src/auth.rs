@@ -6,6 +6,8 @@
 //! - `exp` and `sub` are required; `nbf` is checked; `iss` and `aud` where they are configured.
 //! - Where several issuers are configured, a token's `iss` says which one's key and rules hold for it.
 //! - Keys come from the configuration or from a URL (`key_set`), never from the token.
+//! - A back end whose token has the scope `scrollback:act-as` may name the owner it acts for, and then
+//!   has what that owner has, no more; it is known as the actor.
 //! - Nothing of a token is ever logged.
 
 mod claims;
@@ -22,7 +24,7 @@ use anyhow::Context;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Header, Validation, decode, decode_header};
 
-use crate::model::{OwnerId, Timestamp, Viewer};
+use crate::model::{Invalid, OwnerId, Timestamp, Viewer};
 use claims::Claims;
 use fetch::Fetcher;
 use key::{Choice, TrustedKey};
@@ -30,10 +32,13 @@ use key_set::KeySet;
 
 pub use development::development_secret;
 pub use key_set::Timing;
-pub use sign::sign;
+pub use sign::{sign, sign_with_scope};
 
 /// Longest token that is looked at, in bytes.
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
+
+/// The header, and the key in the payload of `connection_init`, that names the owner a back end acts for.
+pub const ACT_AS: &str = "Scrollback-Act-As";
 
 /// Who may sign tokens, and what must hold for them.
 pub struct Issuer {
@@ -81,6 +86,15 @@ enum Source {
     Set(KeySet),
 }
 
+/// What a request says about who asks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Credentials<'a> {
+    /// The value of `Authorization`.
+    pub authorization: Option<&'a str>,
+    /// The value of [`ACT_AS`].
+    pub act_as: Option<&'a str>,
+}
+
 /// Why credentials were refused. Says enough to mend them and nothing that helps to forge them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
@@ -96,6 +110,12 @@ pub enum Refused {
     /// They are larger than any token needs to be.
     #[error("the token is too long: at most {MAX_TOKEN_BYTES} bytes")]
     TooLong,
+    /// They are good, but not for acting for somebody else.
+    #[error("to act for somebody else the token needs the scope `{}`", claims::ACT_AS_SCOPE)]
+    MayNotAct,
+    /// Nobody of that name can own anything.
+    #[error(transparent)]
+    Owner(#[from] Invalid),
     /// They may be good: the keys to verify them with cannot be had just now.
     #[error("the keys to verify the token with are not available just now")]
     Unavailable,
@@ -137,21 +157,31 @@ impl Authenticator {
         })
     }
 
-    /// Who the value of an `Authorization` header says is asking.
+    /// Who is asking.
     ///
     /// # Errors
-    /// It is absent, not a bearer token, or not one to trust.
-    pub async fn viewer(&self, authorization: Option<&str>) -> Result<Viewer, Refused> {
+    /// The token is absent or not one to trust, or it may not be used to act for somebody else.
+    pub async fn viewer(&self, credentials: Credentials<'_>) -> Result<Viewer, Refused> {
+        let Credentials { authorization, act_as } = credentials;
         let (scheme, token) =
             authorization.and_then(|value| value.split_once(' ')).ok_or(Refused::Missing)?;
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(Refused::Missing);
         }
         let (claims, leeway) = self.verify(token.trim()).await?;
-        let owner = OwnerId::new(claims.sub).map_err(|_| Refused::Invalid)?;
+        let may_act = claims.may_act();
+        let subject = OwnerId::new(claims.sub).map_err(|_| Refused::Invalid)?;
+        let (owner, actor) = match act_as {
+            None => (subject, None),
+            Some(_) if !may_act => return Err(Refused::MayNotAct),
+            Some(name) => {
+                let owner = OwnerId::new(name).map_err(|invalid| Invalid::new(ACT_AS, invalid.rule))?;
+                (owner, Some(subject))
+            }
+        };
         // As long as the token is believed, so that a socket is not cut sooner than a request is refused.
         let end = claims.exp + leeway.as_secs_f64();
-        Ok(Viewer { owner, expires_at: Some(micros(end)) })
+        Ok(Viewer { owner, actor, expires_at: Some(micros(end)) })
     }
 
     async fn verify(&self, token: &str) -> Result<(Claims, Duration), Refused> {

@@ -185,7 +185,13 @@ fn cors(origins: &[String]) -> anyhow::Result<CorsLayer> {
     Ok(CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::POST])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT, sse::LAST_EVENT_ID])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::ACCEPT,
+            sse::LAST_EVENT_ID,
+            credentials::ACT_AS_HEADER,
+        ])
         .expose_headers([http::REQUEST_ID])
         .max_age(Duration::from_secs(3600)))
 }

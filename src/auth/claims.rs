@@ -5,8 +5,12 @@ use std::collections::HashSet;
 use jsonwebtoken::dangerous::insecure_decode_claims;
 use jsonwebtoken::{Algorithm, Validation};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::Rules;
+
+/// Allows a back end to act for any owner.
+pub(super) const ACT_AS_SCOPE: &str = "scrollback:act-as";
 
 /// What is read of a token whose signature was verified.
 #[derive(Deserialize)]
@@ -17,6 +21,23 @@ pub(super) struct Claims {
     /// A string (RFC 7519, 4.1.1): a list of issuers would be some other kind of token.
     #[serde(default, rename = "iss")]
     _iss: Option<String>,
+    /// Words (RFC 8693, 4.2).
+    #[serde(default)]
+    scope: Value,
+    /// The same as some issuers write it: words, or a list.
+    #[serde(default)]
+    scp: Value,
+}
+
+impl Claims {
+    /// Whether the token is one for acting for others.
+    pub(super) fn may_act(&self) -> bool {
+        [&self.scope, &self.scp].into_iter().any(|claim| match claim {
+            Value::String(words) => words.split(' ').any(|word| word == ACT_AS_SCOPE),
+            Value::Array(words) => words.iter().any(|word| word == ACT_AS_SCOPE),
+            _ => false,
+        })
+    }
 }
 
 /// How tokens are checked under these rules; the algorithm comes with the key.

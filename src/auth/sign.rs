@@ -15,6 +15,8 @@ struct Signed<'a> {
     iss: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     aud: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'a str>,
 }
 
 /// Signs a token with a shared secret, so that it keeps these rules.
@@ -22,11 +24,26 @@ struct Signed<'a> {
 /// # Errors
 /// The signature cannot be made.
 pub fn sign(secret: &[u8], owner: &OwnerId, expires_at: Timestamp, rules: &Rules) -> anyhow::Result<String> {
+    sign_with_scope(secret, owner, expires_at, rules, None)
+}
+
+/// The same with scopes, separated by spaces.
+///
+/// # Errors
+/// The signature cannot be made.
+pub fn sign_with_scope(
+    secret: &[u8],
+    owner: &OwnerId,
+    expires_at: Timestamp,
+    rules: &Rules,
+    scope: Option<&str>,
+) -> anyhow::Result<String> {
     let claims = Signed {
         sub: owner.as_str(),
         exp: expires_at.0 / 1_000_000,
         iss: rules.issuer.as_deref(),
         aud: rules.audience.as_deref(),
+        scope,
     };
     encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(secret))
         .context("cannot sign a token")

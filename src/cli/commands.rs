@@ -33,7 +33,7 @@ pub(super) async fn serve(config: Config, arguments: ServeArguments) -> anyhow::
     let address = listener.local_addr()?;
     println!("Scrollback is listening on http://{address}/graphql");
     if let Some(user) = arguments.token_for {
-        let token = sign(&config, &user, FIRST_TOKEN)?;
+        let token = sign(&config, &user, FIRST_TOKEN, None)?;
         println!("A token for {user}, valid for a day:\n\n{token}\n");
         println!("Open GraphiQL as {user}: http://{address}/#token={token}");
     } else if config.mode == Mode::Development {
@@ -62,11 +62,11 @@ pub(super) async fn migrate(config: Config, arguments: MigrateArguments) -> anyh
 }
 
 pub(super) fn token(config: &Config, arguments: &TokenArguments) -> anyhow::Result<()> {
-    println!("{}", sign(config, &arguments.user, arguments.expires_in)?);
+    println!("{}", sign(config, &arguments.user, arguments.expires_in, arguments.scope.as_deref())?);
     Ok(())
 }
 
-fn sign(config: &Config, user: &str, expires_in: Duration) -> anyhow::Result<String> {
+fn sign(config: &Config, user: &str, expires_in: Duration, scope: Option<&str>) -> anyhow::Result<String> {
     let owner = OwnerId::new(user).context("--user cannot own anything")?;
     let issuers = app::issuers(config)?;
     let [Issuer { key, rules }] = &issuers[..] else {
@@ -77,7 +77,7 @@ fn sign(config: &Config, user: &str, expires_in: Duration) -> anyhow::Result<Str
     };
     let micros = i64::try_from(expires_in.as_micros()).unwrap_or(i64::MAX);
     let expires_at = Timestamp(Clock::system().now().0.saturating_add(micros));
-    auth::sign(secret, &owner, expires_at, rules)
+    auth::sign_with_scope(secret, &owner, expires_at, rules, scope)
 }
 
 pub(super) async fn import(config: Config, arguments: ImportArguments) -> anyhow::Result<()> {

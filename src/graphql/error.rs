@@ -14,6 +14,8 @@ use crate::store;
 pub enum Code {
     /// No credentials, or not valid ones.
     Unauthenticated,
+    /// The credentials do not allow this at all.
+    Forbidden,
     /// No such object for this viewer.
     NotFound,
     /// An argument broke a rule.
@@ -47,6 +49,7 @@ impl Code {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::Forbidden => "FORBIDDEN",
             Self::NotFound => "NOT_FOUND",
             Self::BadUserInput => "BAD_USER_INPUT",
             Self::Conflict => "CONFLICT",

@@ -17,9 +17,12 @@ use axum::extract::{self, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response as HttpResponse};
 
+use super::credentials::Introduction;
 use super::negotiate::MediaType;
 use super::{Shared, State, body, credentials, sse, websocket};
+use crate::auth::Refused;
 use crate::graphql::{Code, RequestId, error_response};
+use crate::model::Viewer;
 pub(super) use request::from_parameters;
 use request::{Fault, from_body, from_query};
 
@@ -53,7 +56,7 @@ async fn answer(shared: &Arc<Shared>, request: Request, id: RequestId) -> HttpRe
                        text/event-stream";
         return Fault::new(StatusCode::NOT_ACCEPTABLE, message).into_response(MediaType::Json);
     };
-    let viewer = match shared.authenticator.viewer(credentials::authorization(request.headers())).await {
+    let viewer = match viewer(shared, request.headers()).await {
         Ok(viewer) => viewer,
         Err(refused) => return credentials::refuse(media_type, &refused),
     };
@@ -96,6 +99,10 @@ async fn answer(shared: &Arc<Shared>, request: Request, id: RequestId) -> HttpRe
             }
         }
     }
+}
+
+async fn viewer(shared: &Shared, headers: &HeaderMap) -> Result<Viewer, Refused> {
+    Introduction::of_headers(headers)?.viewer(shared).await
 }
 
 fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<&str> {

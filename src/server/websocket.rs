@@ -17,7 +17,9 @@ use axum::extract::ws::{WebSocket, WebSocketUpgrade};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::{Shared, credentials};
+use super::Shared;
+use super::credentials::{self, Introduction};
+use super::negotiate::MediaType;
 use connection::Connection;
 pub(super) use protocol::Close;
 use protocol::SUBPROTOCOL;
@@ -37,7 +39,10 @@ const MAX_OPERATIONS: usize = 50;
 
 /// Takes the upgrade. Credentials may come in its header; those of `connection_init` win.
 pub(super) fn upgrade(shared: Arc<Shared>, upgrade: WebSocketUpgrade, headers: &HeaderMap) -> Response {
-    let authorization = credentials::authorization(headers).map(str::to_owned);
+    let introduction = match Introduction::of_headers(headers) {
+        Ok(introduction) => introduction,
+        Err(refused) => return credentials::refuse(MediaType::Json, &refused),
+    };
     upgrade
         .protocols([SUBPROTOCOL])
         .read_buffer_size(BUFFER)
@@ -46,13 +51,13 @@ pub(super) fn upgrade(shared: Arc<Shared>, upgrade: WebSocketUpgrade, headers: &
         .max_frame_size(MAX_MESSAGE)
         .on_upgrade(move |socket| {
             let tracker = shared.sockets.clone();
-            tracker.track_future(run(shared, socket, authorization))
+            tracker.track_future(run(shared, socket, introduction))
         })
 }
 
-async fn run(shared: Arc<Shared>, socket: WebSocket, authorization: Option<String>) {
+async fn run(shared: Arc<Shared>, socket: WebSocket, introduction: Introduction) {
     let spoken = socket.protocol().is_some_and(|protocol| protocol == SUBPROTOCOL);
-    let mut connection = Connection::new(shared, socket, authorization);
+    let mut connection = Connection::new(shared, socket, introduction);
     let close = if spoken { connection.run().await } else { Some(Close::SUBPROTOCOL) };
     if let Some(close) = close {
         connection.close(close).await;

@@ -12,7 +12,7 @@ use sea_orm::{
 };
 
 use super::entity::change;
-use super::{Error, Result, Store};
+use super::{Error, Result, Scoped};
 use crate::model::{Change, OwnerId, Timestamp};
 use crate::signals::{Signals, Topic};
 
@@ -21,6 +21,7 @@ pub(super) struct Tx {
     tx: DatabaseTransaction,
     signals: Signals,
     owner: OwnerId,
+    actor: Option<OwnerId>,
     now: Timestamp,
     next_revision: i64,
     last_revision: i64,
@@ -38,7 +39,8 @@ const TAKE_REVISIONS: &str = "INSERT INTO account (id, revision, created_at) VAL
 
 impl Tx {
     /// Begins a write of exactly `changes` changes.
-    pub(super) async fn begin(store: &Store, owner: &OwnerId, changes: usize) -> Result<Self> {
+    pub(super) async fn begin(scope: &Scoped, changes: usize) -> Result<Self> {
+        let Scoped { store, owner, actor } = scope;
         let tx = begin(&store.0.write).await?;
         let now = store.0.clock.now();
         let count = i64::try_from(changes).unwrap_or(i64::MAX);
@@ -53,6 +55,7 @@ impl Tx {
             tx,
             signals: store.0.signals.clone(),
             owner: owner.clone(),
+            actor: actor.clone(),
             now,
             next_revision: revision - count + 1,
             last_revision: revision,
@@ -97,6 +100,7 @@ impl Tx {
                     conversation_id: change.conversation,
                     message_id: change.message,
                     changed_at: self.now,
+                    actor: self.actor.clone(),
                 }
                 .into_active_model(),
             );

@@ -15,7 +15,7 @@ mod socket;
 use std::time::Duration;
 
 use scrollback::app::App;
-use scrollback::auth::{Rules, sign};
+use scrollback::auth::{Rules, sign, sign_with_scope};
 use scrollback::clock::Clock;
 use scrollback::config::{self, Config, Sources};
 use scrollback::model::{OwnerId, Timestamp};
@@ -122,6 +122,11 @@ impl TestApp {
         Client::new(&self.url, Some(token(user, Duration::from_secs(600))))
     }
 
+    /// A client with the token of a back end that may act for others.
+    pub(crate) fn back_end(&self) -> Client {
+        Client::new(&self.url, Some(back_end_token(Duration::from_secs(600))))
+    }
+
     /// A client without a token.
     pub(crate) fn anonymous(&self) -> Client {
         Client::new(&self.url, None)
@@ -139,6 +144,14 @@ impl TestApp {
 pub(crate) fn token(user: &str, lifetime: Duration) -> String {
     let expires_at = Timestamp(Clock::system().now().0 + i64::try_from(lifetime.as_micros()).unwrap());
     sign(SECRET.as_bytes(), &OwnerId::new(user).unwrap(), expires_at, &Rules::default()).unwrap()
+}
+
+/// A token of a back end that may act for others.
+pub(crate) fn back_end_token(lifetime: Duration) -> String {
+    let expires_at = Timestamp(Clock::system().now().0 + i64::try_from(lifetime.as_micros()).unwrap());
+    let subject = OwnerId::new("back end").unwrap();
+    let scope = Some("chat scrollback:act-as");
+    sign_with_scope(SECRET.as_bytes(), &subject, expires_at, &Rules::default(), scope).unwrap()
 }
 
 /// Makes of each function two tests: one on SQLite, one on PostgreSQL.

@@ -330,7 +330,7 @@ async fn browsers_may_call_from_the_configured_origins_only() {
     assert_eq!(allowed.header("access-control-allow-methods"), "GET,POST");
     assert_eq!(
         allowed.header("access-control-allow-headers"),
-        "authorization,content-type,accept,last-event-id"
+        "authorization,content-type,accept,last-event-id,scrollback-act-as"
     );
     assert_eq!(allowed.header("access-control-allow-credentials"), "", "no cookie is ever read");
     let answered = Reply::to(post(&ada, "{ viewer { id } }").header("origin", "https://chat.example")).await;

@@ -3,6 +3,7 @@
 
 mod harness;
 
+mod acting;
 mod branches;
 mod changes;
 mod clients;

@@ -14,7 +14,8 @@ use super::protocol::{self, ClientMessage, Close};
 use super::{DEAD_AFTER, MAX_OPERATIONS, PING_INTERVAL};
 use crate::graphql::{Code, error_response};
 use crate::model::Viewer;
-use crate::server::{Shared, credentials};
+use crate::server::Shared;
+use crate::server::credentials::{self, Introduction};
 
 /// Messages that wait for the socket: few, they may be large. The operations wait when it is full.
 const QUEUE: usize = 4;
@@ -25,8 +26,8 @@ type End = Option<Close>;
 pub(super) struct Connection {
     shared: Arc<Shared>,
     socket: WebSocket,
-    /// From the upgrade's header.
-    authorization: Option<String>,
+    /// From the upgrade's headers.
+    introduction: Introduction,
     viewer: Option<Viewer>,
     operations: HashMap<Arc<str>, (Serial, AbortHandle)>,
     next_serial: Serial,
@@ -35,10 +36,10 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(shared: Arc<Shared>, socket: WebSocket, authorization: Option<String>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, socket: WebSocket, introduction: Introduction) -> Self {
         let (queue, outgoing) = mpsc::channel(QUEUE);
         let operations = HashMap::new();
-        Self { shared, socket, authorization, viewer: None, operations, next_serial: 0, queue, outgoing }
+        Self { shared, socket, introduction, viewer: None, operations, next_serial: 0, queue, outgoing }
     }
 
     /// Serves the socket until it ends. Gives the close frame to send, if the other side is there.
@@ -99,8 +100,9 @@ impl Connection {
                     return Err(Some(Close::too_many_inits()));
                 }
                 let payload = payload.unwrap_or_default();
-                let authorization = protocol::authorization(&payload).or(self.authorization.as_deref());
-                let viewer = self.shared.authenticator.viewer(authorization).await;
+                let introduction = self.introduction.clone().with_payload(&payload);
+                let introduction = introduction.map_err(|refused| Some(credentials::close(&refused)))?;
+                let viewer = introduction.viewer(&self.shared).await;
                 self.viewer = Some(viewer.map_err(|refused| Some(credentials::close(&refused)))?);
                 self.send(protocol::connection_ack()).await
             }

@@ -96,12 +96,6 @@ pub(super) fn request(payload: Map<String, Value>) -> Result<Request, Close> {
     from_parameters(payload).map_err(|fault| Close::bad_request(&fault.message))
 }
 
-/// The value of `Authorization` in the payload of `connection_init`, whatever its case.
-pub(super) fn authorization(payload: &Map<String, Value>) -> Option<&str> {
-    let (_, value) = payload.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization"))?;
-    value.as_str()
-}
-
 /// What the server says.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
