@@ -14,6 +14,7 @@ use crate::config::{self, Config, Mode, Secret};
 use crate::feed::Feed;
 use crate::graphql::{self, Api};
 use crate::model::Timestamp;
+use crate::rate::Rate;
 use crate::server::{self, Server};
 use crate::signals::{self, Relay, Signals};
 use crate::store::{self, Store};
@@ -60,9 +61,14 @@ impl App {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> anyhow::Result<()> {
-        let server = self.server()?;
+        let config::Rate { operations_per_minute, burst } = self.config.rate;
+        let rate = operations_per_minute.map(|per_minute| Rate::new(per_minute, burst));
+        let server = self.server(rate.clone())?;
         let feed = self.config.feed;
         let mut tasks = JoinSet::new();
+        if let Some(rate) = rate {
+            tasks.spawn(rate.forget_idle());
+        }
         tasks.spawn(trim(self.store.clone(), self.clock.clone(), feed.clone()));
         tasks.spawn(sweep(self.store, self.clock, feed.lease));
         let served = server.serve(listener, shutdown).await;
@@ -71,7 +77,7 @@ impl App {
         served
     }
 
-    fn server(&self) -> anyhow::Result<Server> {
+    fn server(&self, rate: Option<Rate>) -> anyhow::Result<Server> {
         let timing = auth::Timing {
             refresh: self.config.auth.jwks_refresh,
             cooldown: self.config.auth.jwks_cooldown,
@@ -89,6 +95,7 @@ impl App {
             shutdown_timeout: self.config.server.shutdown_timeout,
             cors_origins: self.config.server.cors_origins.clone(),
             graphiql: development,
+            rate,
         };
         Server::new(api, self.store.clone(), authenticator, self.clock.clone(), settings)
     }

@@ -8,6 +8,7 @@ mod load;
 mod value;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub struct Config {
     pub server: Server,
     /// The most that a request may ask for.
     pub limits: Limits,
+    /// How many operations an owner may begin.
+    pub rate: Rate,
     /// Where everything is kept.
     pub database: Database,
     /// Whom to believe.
@@ -119,6 +122,17 @@ pub struct Limits {
     /// Cost of an operation.
     #[serde(deserialize_with = "value::positive")]
     pub cost: u32,
+}
+
+/// How many operations an owner may begin.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// In a minute; any number without one.
+    #[serde(deserialize_with = "value::limit")]
+    pub operations_per_minute: Option<NonZeroU32>,
+    /// At once, after a pause.
+    pub burst: NonZeroU32,
 }
 
 /// Where everything is kept.

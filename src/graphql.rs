@@ -28,7 +28,7 @@ mod viewer;
 use async_graphql::{MergedObject, SDLExportOptions, Schema, SchemaBuilder};
 
 pub use api::{Api, Event, Operation, RequestId};
-pub use error::{Code, error_response};
+pub use error::{Code, error_response, rate_limited};
 pub use guard::Limits;
 
 /// Where reading begins.

@@ -12,6 +12,7 @@ mod http;
 mod negotiate;
 mod shutdown;
 mod sse;
+mod throttle;
 mod websocket;
 
 use std::sync::Arc;
@@ -32,12 +33,13 @@ use crate::auth::Authenticator;
 use crate::clock::Clock;
 use crate::graphql::{Api, RequestId};
 use crate::model::Viewer;
+use crate::rate::Rate;
 use crate::store::Store;
 
 pub use shutdown::terminated;
 
 /// How requests are taken.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Settings {
     /// Largest body of a request, in bytes.
     pub body_limit: usize,
@@ -53,6 +55,8 @@ pub struct Settings {
     pub cors_origins: Vec<String>,
     /// Whether GraphiQL is served.
     pub graphiql: bool,
+    /// How many operations an owner may begin; any number without one.
+    pub rate: Option<Rate>,
 }
 
 /// What every handler is given.
@@ -64,6 +68,7 @@ struct Shared {
     store: Store,
     authenticator: Authenticator,
     clock: Clock,
+    rate: Option<Rate>,
     settings: Settings,
     /// Cancelled when the shutdown begins.
     closing: CancellationToken,
@@ -96,6 +101,7 @@ impl Server {
             store,
             authenticator,
             clock,
+            rate: settings.rate.clone(),
             settings,
             closing: CancellationToken::new(),
             sockets: TaskTracker::new(),
@@ -192,6 +198,6 @@ fn cors(origins: &[String]) -> anyhow::Result<CorsLayer> {
             sse::LAST_EVENT_ID,
             credentials::ACT_AS_HEADER,
         ])
-        .expose_headers([http::REQUEST_ID])
+        .expose_headers([http::REQUEST_ID, header::RETRY_AFTER])
         .max_age(Duration::from_secs(3600)))
 }

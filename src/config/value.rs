@@ -1,6 +1,7 @@
 //! How single values are read.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, IntoDeserializer};
@@ -75,6 +76,11 @@ pub(super) fn leeway<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Durat
         long if long > MAX_LEEWAY => Err(D::Error::custom("must be at most 10 minutes")),
         leeway => Ok(leeway),
     }
+}
+
+/// 0 is no limit.
+pub(super) fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NonZeroU32>, D::Error> {
+    Ok(NonZeroU32::new(u32::deserialize(deserializer)?))
 }
 
 /// One or more.

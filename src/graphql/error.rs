@@ -4,6 +4,8 @@
 //! error's source; [`complete`] gives every error its code. What is our fault is logged here, once,
 //! with the request's id, and told as INTERNAL_SERVER_ERROR with that id and nothing else.
 
+use std::time::Duration;
+
 use async_graphql::{ErrorExtensionValues, Response, ServerError, Value};
 
 use super::api::RequestId;
@@ -38,6 +40,8 @@ pub enum Code {
     CursorExpired,
     /// A subscriber did not keep up.
     SlowConsumer,
+    /// The owner asks too often.
+    RateLimited,
     /// The database cannot be reached just now.
     Unavailable,
     /// A fault of the server.
@@ -61,6 +65,7 @@ impl Code {
             Self::BadRequest => "BAD_REQUEST",
             Self::CursorExpired => "CURSOR_EXPIRED",
             Self::SlowConsumer => "SLOW_CONSUMER",
+            Self::RateLimited => "RATE_LIMITED",
             Self::Unavailable => "UNAVAILABLE",
             Self::Internal => "INTERNAL_SERVER_ERROR",
         }
@@ -71,6 +76,16 @@ impl Code {
 pub fn error_response(code: Code, message: impl Into<String>) -> Response {
     let mut error = ServerError::new(message, None);
     set_code(&mut error, code);
+    Response::from_errors(vec![error])
+}
+
+/// A response to a request that came too soon.
+pub fn rate_limited(wait: Duration) -> Response {
+    let millis = u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
+    let mut error = ServerError::new(format!("too many operations: try again in {millis} ms"), None);
+    set_code(&mut error, Code::RateLimited);
+    extend(&mut error, "retryAfterMs", Value::from(millis));
+    extend(&mut error, "retryable", Value::from(true));
     Response::from_errors(vec![error])
 }
 

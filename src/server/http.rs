@@ -19,7 +19,7 @@ use axum::response::{IntoResponse, Response as HttpResponse};
 
 use super::credentials::Introduction;
 use super::negotiate::MediaType;
-use super::{Shared, State, body, credentials, sse, websocket};
+use super::{Shared, State, body, credentials, sse, throttle, websocket};
 use crate::auth::Refused;
 use crate::graphql::{Code, RequestId, error_response};
 use crate::model::Viewer;
@@ -60,6 +60,9 @@ async fn answer(shared: &Arc<Shared>, request: Request, id: RequestId) -> HttpRe
         Ok(viewer) => viewer,
         Err(refused) => return credentials::refuse(media_type, &refused),
     };
+    if let Err(wait) = shared.count(&viewer) {
+        return throttle::refuse(media_type, wait);
+    }
     let is_get = request.method() == Method::GET;
     let resume = text_of(request.headers(), sse::LAST_EVENT_ID).map(str::to_owned);
     let read = if is_get {

@@ -191,7 +191,7 @@ async fn refusal(client: &Client) -> (u16, String, String) {
     (answer.status.as_u16(), text(&error["extensions"]["code"]), text(&error["message"]))
 }
 
-fn signed(changes: Value) -> String {
+fn signed(changes: &Value) -> String {
     let mut claims = json!({ "sub": "back end", "exp": 9_999_999_999_u64 });
     claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
     encode(&Header::default(), &claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap()
@@ -200,7 +200,7 @@ fn signed(changes: Value) -> String {
 #[tokio::test]
 async fn only_the_scope_allows_it() {
     let app = TestApp::start(Engine::Sqlite).await;
-    let acting = |claims: Value| app.anonymous().with_token(signed(claims)).acting_for("ada");
+    let acting = |claims: Value| app.anonymous().with_token(signed(&claims)).acting_for("ada");
     for claims in [
         json!({ "scope": "scrollback:act-as" }),
         json!({ "scope": "openid scrollback:act-as chat" }),
@@ -230,7 +230,7 @@ async fn only_the_scope_allows_it() {
         );
         let mut socket = Socket::open(&app.url).await;
         let payload =
-            json!({ "Authorization": format!("Bearer {}", signed(claims)), "Scrollback-Act-As": "ada" });
+            json!({ "Authorization": format!("Bearer {}", signed(&claims)), "Scrollback-Act-As": "ada" });
         socket.send(json!({ "type": "connection_init", "payload": payload })).await;
         let closed = socket.closed().await;
         assert_eq!((closed.code, closed.reason.as_str()), (4403, message));
@@ -298,7 +298,7 @@ async fn acting_ends_with_the_back_ends_token() {
     assert_eq!(socket.closed().await.code, 4403);
     let late = app
         .anonymous()
-        .with_token(signed(json!({ "exp": 1, "scope": "scrollback:act-as" })))
+        .with_token(signed(&json!({ "exp": 1, "scope": "scrollback:act-as" })))
         .acting_for("ada");
     assert_eq!(refusal(&late).await.1, "UNAUTHENTICATED");
 }

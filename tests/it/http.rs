@@ -335,7 +335,7 @@ async fn browsers_may_call_from_the_configured_origins_only() {
     assert_eq!(allowed.header("access-control-allow-credentials"), "", "no cookie is ever read");
     let answered = Reply::to(post(&ada, "{ viewer { id } }").header("origin", "https://chat.example")).await;
     assert_eq!(answered.header("access-control-allow-origin"), "https://chat.example");
-    assert_eq!(answered.header("access-control-expose-headers"), "x-request-id");
+    assert_eq!(answered.header("access-control-expose-headers"), "x-request-id,retry-after");
     for foreign in ["https://evil.example", "https://chat.example.evil.example", "null"] {
         assert_eq!(preflight(foreign).await.header("access-control-allow-origin"), "", "{foreign}");
         let answered = Reply::to(post(&ada, "{ viewer { id } }").header("origin", foreign)).await;

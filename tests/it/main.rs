@@ -19,6 +19,7 @@ mod messages;
 mod ownership;
 mod paths;
 mod process;
+mod rate;
 mod replicas;
 mod schema;
 mod slow;

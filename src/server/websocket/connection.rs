@@ -12,7 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout
 use super::operation::{self, Outbox, Outgoing, Serial};
 use super::protocol::{self, ClientMessage, Close};
 use super::{DEAD_AFTER, MAX_OPERATIONS, PING_INTERVAL};
-use crate::graphql::{Code, error_response};
+use crate::graphql::{Code, error_response, rate_limited};
 use crate::model::Viewer;
 use crate::server::Shared;
 use crate::server::credentials::{self, Introduction};
@@ -118,6 +118,9 @@ impl Connection {
                     let message = format!("a socket may run at most {MAX_OPERATIONS} operations at once");
                     let refused = error_response(Code::BadRequest, message);
                     return self.send(protocol::error(&id, &refused.errors)).await;
+                }
+                if let Err(wait) = self.shared.count(&viewer) {
+                    return self.send(protocol::error(&id, &rate_limited(wait).errors)).await;
                 }
                 let (id, serial): (Arc<str>, _) = (id.into(), self.next_serial);
                 self.next_serial += 1;
