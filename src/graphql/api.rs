@@ -1,6 +1,7 @@
 //! The schema, ready to run operations.
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{DocumentOperations, OperationType};
@@ -13,7 +14,8 @@ use super::error::{self, Code, complete, error_response};
 use super::guard::Limits;
 use super::loaders::Loaders;
 use super::subscription::Subscription;
-use super::{Mutation, Query, variables};
+use super::variables::InputTypes;
+use super::{Mutation, Query};
 use crate::feed::Feed;
 use crate::model::Viewer;
 use crate::store::Store;
@@ -32,6 +34,7 @@ impl fmt::Display for RequestId {
 #[derive(Clone)]
 pub struct Api {
     schema: Schema<Query, Mutation, Subscription>,
+    types: Arc<InputTypes>,
     store: Store,
     feed: Feed,
     limits: Limits,
@@ -51,7 +54,11 @@ impl Operation {
     /// # Errors
     /// A response to send instead: the document is not GraphQL, asks for too much, or which operation
     /// is meant is not clear.
-    pub fn prepare(mut request: Request, limits: &Limits) -> Result<Self, Box<Response>> {
+    pub(super) fn prepare(
+        mut request: Request,
+        limits: &Limits,
+        types: &InputTypes,
+    ) -> Result<Self, Box<Response>> {
         limits.check_text(&request.query).map_err(|refusal| refusal.response())?;
         let document = parse_query(&request.query).map_err(|error| error::unreadable(error.into()))?;
         let operation = match (&document.operations, &request.operation_name) {
@@ -67,13 +74,10 @@ impl Operation {
             let message = "`operationName` must name one operation of the document";
             return Err(Box::new(error_response(Code::OperationResolutionFailure, message)));
         };
-        let definitions = &operation.node.variable_definitions;
-        if let Some(name) = variables::missing(definitions, &request.variables) {
-            let message = format!("the variable `${name}` must be given: its type is not nullable");
-            return Err(Box::new(error_response(Code::BadUserInput, message)));
-        }
         let checked = limits.check(&document, &operation.node, &request.variables);
         checked.map_err(|refusal| refusal.response())?;
+        let fitting = types.check(&operation.node.variable_definitions, &request.variables);
+        fitting.map_err(|invalid| error::invalid(&invalid))?;
         let kind = operation.node.ty;
         request.set_parsed_query(document);
         Ok(Self { request, kind })
@@ -87,7 +91,8 @@ impl Api {
         let builder = super::builder().limit_recursive_depth(limits.nesting as usize);
         let builder =
             if introspection { builder } else { builder.disable_introspection().disable_suggestions() };
-        Self { schema: builder.finish(), store, feed, limits }
+        let types = Arc::new(InputTypes::of_schema(&super::sdl()));
+        Self { schema: builder.finish(), types, store, feed, limits }
     }
 
     /// Reads a request's document and finds the operation to run.
@@ -95,7 +100,7 @@ impl Api {
     /// # Errors
     /// A response to send instead.
     pub fn prepare(&self, request: Request) -> Result<Operation, Box<Response>> {
-        Operation::prepare(request, &self.limits)
+        Operation::prepare(request, &self.limits, &self.types)
     }
 
     /// Runs a query or a mutation.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_graphql::{ErrorExtensionValues, Response, ServerError, Value};
 
 use super::api::RequestId;
+use crate::model::Invalid;
 use crate::store;
 
 /// The machine-readable kind of an error, in `extensions.code`.
@@ -96,6 +97,14 @@ pub(super) fn too_complex(message: String, limit: &str, maximum: u32, actual: u6
     extend(&mut error, "limit", Value::from(limit));
     extend(&mut error, "maximum", Value::from(maximum));
     extend(&mut error, "actual", Value::from(actual));
+    Response::from_errors(vec![error])
+}
+
+/// The answer to a request with a value that breaks a rule.
+pub(super) fn invalid(invalid: &Invalid) -> Response {
+    let mut error = ServerError::new(invalid.to_string(), None);
+    set_code(&mut error, Code::BadUserInput);
+    extend(&mut error, "argument", Value::from(invalid.argument.as_str()));
     Response::from_errors(vec![error])
 }
 
@@ -197,7 +206,6 @@ fn extend(error: &mut ServerError, name: &str, value: Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Invalid;
 
     fn completed(source: store::Error) -> serde_json::Value {
         let error: async_graphql::Error = source.into();

@@ -252,7 +252,7 @@ async fn a_refused_document_has_a_code_and_no_data(app: TestApp) {
             json!({}),
             "GRAPHQL_VALIDATION_FAILED",
         ),
-        (typed, Value::Null, json!({ "id": [1] }), "GRAPHQL_VALIDATION_FAILED"),
+        (typed, Value::Null, json!({ "id": [1] }), "BAD_USER_INPUT"),
         (typed, Value::Null, json!({}), "BAD_USER_INPUT"),
         (typed, Value::Null, json!({ "id": null }), "BAD_USER_INPUT"),
         ("query A { viewer { id } }", json!("B"), json!({}), "OPERATION_RESOLUTION_FAILURE"),

@@ -26,4 +26,5 @@ mod slow;
 mod sse;
 mod streams;
 mod tidy;
+mod variables;
 mod websocket;
