@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::auth::{self, Authenticator};
 use crate::clock::Clock;
-use crate::config::{self, Config, Mode, Secret};
+use crate::config::{self, Config, Secret};
 use crate::feed::Feed;
 use crate::graphql::{self, Api};
 use crate::model::Timestamp;
@@ -84,9 +84,8 @@ impl App {
             keep: self.config.auth.jwks_keep,
         };
         let authenticator = Authenticator::new(issuers(&self.config)?, timing)?;
-        let development = self.config.mode == Mode::Development;
         let limits = limits(&self.config);
-        let api = Api::new(self.store.clone(), self.feed.clone(), limits, development);
+        let api = Api::new(self.store.clone(), self.feed.clone(), limits);
         let settings = server::Settings {
             body_limit: self.config.server.body_limit,
             init_timeout: self.config.server.init_timeout,
@@ -94,7 +93,7 @@ impl App {
             execution_timeout: self.config.server.execution_timeout,
             shutdown_timeout: self.config.server.shutdown_timeout,
             cors_origins: self.config.server.cors_origins.clone(),
-            graphiql: development,
+            graphiql: self.config.introspection(),
             rate,
         };
         Server::new(api, self.store.clone(), authenticator, self.clock.clone(), settings)
@@ -168,5 +167,6 @@ pub fn limits(config: &Config) -> graphql::Limits {
         introspection_lists,
         selections,
         cost,
+        introspection: config.introspection(),
     }
 }

@@ -63,6 +63,8 @@ pub struct Server {
     /// Origins of web front ends that may call from browsers.
     #[serde(deserialize_with = "value::origins")]
     pub cors_origins: Vec<String>,
+    /// Whether the schema is told, names are suggested and GraphiQL is served.
+    pub introspection: Introspection,
     /// Largest body of a request, in bytes.
     pub body_limit: usize,
     /// How long a WebSocket client may take to introduce itself.
@@ -77,6 +79,18 @@ pub struct Server {
     /// How long running operations may go on after SIGTERM.
     #[serde(deserialize_with = "value::duration")]
     pub shutdown_timeout: Duration,
+}
+
+/// Whether the schema is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Introspection {
+    /// In development.
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
 }
 
 /// The most that a request may ask for.
@@ -256,6 +270,15 @@ pub enum LogFormat {
 }
 
 impl Config {
+    /// Whether the schema is told, names are suggested and GraphiQL is served.
+    pub fn introspection(&self) -> bool {
+        match self.server.introspection {
+            Introspection::Auto => self.mode == Mode::Development,
+            Introspection::On => true,
+            Introspection::Off => false,
+        }
+    }
+
     /// The database to open: the configured one, or a file in the data folder.
     pub fn database_url(&self) -> String {
         self.database.url.as_ref().map_or_else(

@@ -36,7 +36,7 @@ pub(super) async fn serve(config: Config, arguments: ServeArguments) -> anyhow::
         let token = sign(&config, &user, FIRST_TOKEN, None)?;
         println!("A token for {user}, valid for a day:\n\n{token}\n");
         println!("Open GraphiQL as {user}: http://{address}/#token={token}");
-    } else if config.mode == Mode::Development {
+    } else if config.introspection() {
         println!("GraphiQL: http://{address}/ (`scrollback token --user ada` prints a token)");
     }
     app.serve(listener, stopped).await

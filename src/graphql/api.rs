@@ -85,12 +85,15 @@ impl Operation {
 }
 
 impl Api {
-    /// The API over a store. Without `introspection` the schema is not told, nor are names suggested.
-    pub fn new(store: Store, feed: Feed, limits: Limits, introspection: bool) -> Self {
+    /// The API over a store. Where the limits allow no introspection, no names are suggested either.
+    pub fn new(store: Store, feed: Feed, limits: Limits) -> Self {
         // No more than what the guard lets through: the library's own limit is lower.
         let builder = super::builder().limit_recursive_depth(limits.nesting as usize);
-        let builder =
-            if introspection { builder } else { builder.disable_introspection().disable_suggestions() };
+        let builder = if limits.introspection {
+            builder
+        } else {
+            builder.disable_introspection().disable_suggestions()
+        };
         let types = Arc::new(InputTypes::of_schema(&super::sdl()));
         Self { schema: builder.finish(), types, store, feed, limits }
     }

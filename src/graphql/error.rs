@@ -33,6 +33,8 @@ pub enum Code {
     OperationResolutionFailure,
     /// The document asks for more than is allowed.
     QueryTooComplex,
+    /// The schema is not told here.
+    IntrospectionDisabled,
     /// The request's body is too large.
     PayloadTooLarge,
     /// The request is not a GraphQL request.
@@ -62,6 +64,7 @@ impl Code {
             Self::ValidationFailed => "GRAPHQL_VALIDATION_FAILED",
             Self::OperationResolutionFailure => "OPERATION_RESOLUTION_FAILURE",
             Self::QueryTooComplex => "QUERY_TOO_COMPLEX",
+            Self::IntrospectionDisabled => "INTROSPECTION_DISABLED",
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             Self::BadRequest => "BAD_REQUEST",
             Self::CursorExpired => "CURSOR_EXPIRED",

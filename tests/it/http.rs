@@ -363,28 +363,6 @@ async fn every_answer_names_its_request() {
 }
 
 #[tokio::test]
-async fn production_shows_neither_the_schema_nor_graphiql() {
-    let app = TestApp::start_with(Engine::Sqlite, &[("mode", "production")]).await;
-    let ada = app.client("ada");
-    for path in ["/", "/graphiql", "/graphiql/main.js"] {
-        assert_eq!(Reply::to(ada.request(Method::GET, path)).await.status, StatusCode::NOT_FOUND, "{path}");
-    }
-    for (query, field) in [
-        ("{ __schema { queryType { name } } }", "__schema"),
-        ("{ __type(name: \"Query\") { name } }", "__type"),
-    ] {
-        let answer = ada.run(query, json!({})).await;
-        assert_eq!(answer.body["data"][field], Value::Null, "{query}");
-    }
-    let (_, message) = ada.fault("{ viewr { id } }", json!({})).await;
-    assert!(!message.contains("viewer"), "no name is suggested: {message}");
-    assert_eq!(ada.data("{ __typename viewer { id } }", json!({})).await["__typename"], "Query");
-    let app = TestApp::start(Engine::Sqlite).await;
-    let (_, message) = app.client("ada").fault("{ viewr { id } }", json!({})).await;
-    assert!(message.contains("viewer"), "in development it is: {message}");
-}
-
-#[tokio::test]
 async fn health_needs_no_credentials() {
     let app = TestApp::start(Engine::Sqlite).await;
     for path in ["/livez", "/readyz"] {

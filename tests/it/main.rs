@@ -15,6 +15,7 @@ mod hostile;
 mod http;
 mod import;
 mod interruptions;
+mod introspection;
 mod messages;
 mod ownership;
 mod paths;
