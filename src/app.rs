@@ -1,6 +1,7 @@
 //! Puts the pieces together. Nothing else chooses a backend or sees the whole configuration.
 
 mod credentials;
+mod documents;
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::auth::{self, Authenticator};
 use crate::clock::Clock;
 use crate::config::{self, Config, Secret};
 use crate::feed::Feed;
-use crate::graphql::{self, Api};
+use crate::graphql::{self, Api, Documents};
 use crate::model::Timestamp;
 use crate::rate::Rate;
 use crate::server::{self, Server};
@@ -28,6 +29,7 @@ pub struct App {
     config: Config,
     clock: Clock,
     feed: Feed,
+    documents: Documents,
     /// Between replicas, where there can be several.
     relay: Option<Relay>,
 }
@@ -38,6 +40,8 @@ impl App {
     /// # Errors
     /// It cannot be opened, its schema is not this version's, or a setting is wrong.
     pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
+        // What is refused is refused before anything is made.
+        let documents = documents::documents(&config.documents, &limits(&config))?;
         let nats = config.feed.signals.as_ref().map(Secret::expose);
         let url = config.database_url();
         let alone = nats.is_none() && !url.starts_with("postgres");
@@ -49,7 +53,7 @@ impl App {
             None => Some(signals::postgres::relay(&signals, &url)?),
         };
         let feed = Feed::new(&signals, config.feed.poll);
-        Ok(Self { store, config, clock, feed, relay })
+        Ok(Self { store, config, clock, feed, documents, relay })
     }
 
     /// Serves until `shutdown` resolves, and looks after the feed meanwhile.
@@ -85,7 +89,11 @@ impl App {
         };
         let authenticator = Authenticator::new(issuers(&self.config)?, timing)?;
         let limits = limits(&self.config);
-        let api = Api::new(self.store.clone(), self.feed.clone(), limits);
+        let api = Api::new(
+            self.store.clone(),
+            self.feed.clone(),
+            graphql::Settings { limits, documents: self.documents.clone() },
+        );
         let settings = server::Settings {
             body_limit: self.config.server.body_limit,
             init_timeout: self.config.server.init_timeout,

@@ -32,6 +32,8 @@ pub struct Config {
     pub server: Server,
     /// The most that a request may ask for.
     pub limits: Limits,
+    /// Documents that have names.
+    pub documents: Documents,
     /// How many operations an owner may begin.
     pub rate: Rate,
     /// Where everything is kept.
@@ -136,6 +138,25 @@ pub struct Limits {
     /// Cost of an operation.
     #[serde(deserialize_with = "value::positive")]
     pub cost: u32,
+}
+
+/// Documents that have names.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Documents {
+    /// A manifest of trusted ones, or a folder of manifests.
+    #[serde(deserialize_with = "value::optional")]
+    pub manifest: Option<PathBuf>,
+    /// Run no others.
+    pub only: bool,
+    /// Keep what clients have sent once, by its hash.
+    pub automatic: bool,
+    /// How many of those.
+    #[serde(deserialize_with = "value::positive")]
+    pub automatic_entries: u32,
+    /// How many bytes of them.
+    #[serde(deserialize_with = "value::positive")]
+    pub automatic_bytes: u32,
 }
 
 /// How many operations an owner may begin.

@@ -12,6 +12,7 @@ mod connection;
 mod context;
 mod conversation;
 mod cursor;
+mod documents;
 mod error;
 mod guard;
 mod loaders;
@@ -27,9 +28,13 @@ mod viewer;
 
 use async_graphql::{MergedObject, SDLExportOptions, Schema, SchemaBuilder};
 
-pub use api::{Api, Event, Operation, RequestId};
+pub use api::{Api, Event, Operation, RequestId, Settings};
+pub use documents::{Documents, Room};
 pub use error::{Code, error_response, rate_limited};
 pub use guard::Limits;
+
+/// The parameter that names a document, on its way among a request's extensions.
+pub const DOCUMENT_ID: &str = "documentId";
 
 /// Where reading begins.
 #[derive(MergedObject, Default)]

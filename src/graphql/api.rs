@@ -10,6 +10,7 @@ use futures_util::{Stream, StreamExt};
 use uuid::Uuid;
 
 use super::context::{Asked, Following};
+use super::documents::Documents;
 use super::error::{self, Code, complete, error_response};
 use super::guard::Limits;
 use super::loaders::Loaders;
@@ -37,7 +38,16 @@ pub struct Api {
     types: Arc<InputTypes>,
     store: Store,
     feed: Feed,
-    limits: Limits,
+    settings: Settings,
+}
+
+/// What may be asked.
+#[derive(Clone)]
+pub struct Settings {
+    /// The most of everything; where the schema is not told, no names are suggested either.
+    pub limits: Limits,
+    /// The documents that have names.
+    pub documents: Documents,
 }
 
 /// A request whose document was read, whose operation was found and that asks for no more than is
@@ -85,8 +95,9 @@ impl Operation {
 }
 
 impl Api {
-    /// The API over a store. Where the limits allow no introspection, no names are suggested either.
-    pub fn new(store: Store, feed: Feed, limits: Limits) -> Self {
+    /// The API over a store.
+    pub fn new(store: Store, feed: Feed, settings: Settings) -> Self {
+        let limits = &settings.limits;
         // No more than what the guard lets through: the library's own limit is lower.
         let builder = super::builder().limit_recursive_depth(limits.nesting as usize);
         let builder = if limits.introspection {
@@ -95,15 +106,21 @@ impl Api {
             builder.disable_introspection().disable_suggestions()
         };
         let types = Arc::new(InputTypes::of_schema(&super::sdl()));
-        Self { schema: builder.finish(), types, store, feed, limits }
+        Self { schema: builder.finish(), types, store, feed, settings }
     }
 
-    /// Reads a request's document and finds the operation to run.
+    /// Reads a request's document, or the one that it names, and finds the operation to run.
     ///
     /// # Errors
     /// A response to send instead.
-    pub fn prepare(&self, request: Request) -> Result<Operation, Box<Response>> {
-        Operation::prepare(request, &self.limits, &self.types)
+    pub fn prepare(&self, mut request: Request) -> Result<Operation, Box<Response>> {
+        let Settings { limits, documents, .. } = &self.settings;
+        let hash = documents.resolve(&mut request)?;
+        let operation = Operation::prepare(request, limits, &self.types)?;
+        if let Some(hash) = hash {
+            documents.remember(hash, &operation.request.query);
+        }
+        Ok(operation)
     }
 
     /// Runs a query or a mutation.

@@ -35,6 +35,12 @@ pub enum Code {
     QueryTooComplex,
     /// The schema is not told here.
     IntrospectionDisabled,
+    /// There is no document of that name (Apollo's word for it).
+    PersistedQueryNotFound,
+    /// No document has a name here (Apollo's word for it).
+    PersistedQueryNotSupported,
+    /// The document is not one of the trusted ones (Apollo's word for it).
+    NotInSafelist,
     /// The request's body is too large.
     PayloadTooLarge,
     /// The request is not a GraphQL request.
@@ -65,6 +71,9 @@ impl Code {
             Self::OperationResolutionFailure => "OPERATION_RESOLUTION_FAILURE",
             Self::QueryTooComplex => "QUERY_TOO_COMPLEX",
             Self::IntrospectionDisabled => "INTROSPECTION_DISABLED",
+            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
+            Self::PersistedQueryNotSupported => "PERSISTED_QUERY_NOT_SUPPORTED",
+            Self::NotInSafelist => "QUERY_NOT_IN_SAFELIST",
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             Self::BadRequest => "BAD_REQUEST",
             Self::CursorExpired => "CURSOR_EXPIRED",

@@ -9,6 +9,7 @@ mod changes;
 mod clients;
 mod conversations;
 mod credentials;
+mod documents;
 mod durability;
 mod history;
 mod hostile;
