@@ -63,7 +63,7 @@ fn lists(c: &mut Criterion) {
     let (config, _) = config::load(Sources { flags, ..Sources::default() }).unwrap();
     let poll = config.feed.poll;
     let app = runtime.block_on(App::open(config, Clock::system())).unwrap();
-    let viewer = Viewer { owner: OwnerId::new("ada").unwrap(), expires_at: None };
+    let viewer = Viewer::new(OwnerId::new("ada").unwrap());
     let messages = (1..=50).map(|position| message(position, &viewer.owner)).collect();
     let feed = Feed::new(&Signals::default(), poll);
     let page = Page::of(messages, app.store.clone(), feed, viewer);

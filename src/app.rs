@@ -1,23 +1,25 @@
 //! Puts the pieces together. Nothing else chooses a backend or sees the whole configuration.
 
-use std::fs;
+mod credentials;
+mod documents;
+
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tokio::task::JoinSet;
 
-use crate::auth::{Authenticator, Key, Rules, development_secret};
+use crate::auth::{self, Authenticator};
 use crate::clock::Clock;
-use crate::config::{self, Config, Mode, Secret};
+use crate::config::{self, Config, Secret};
 use crate::feed::Feed;
-use crate::graphql::{self, Api};
+use crate::graphql::{self, Api, Documents};
 use crate::model::Timestamp;
+use crate::rate::Rate;
 use crate::server::{self, Listeners, Server};
 use crate::signals::{self, Relay, Signals};
 use crate::store::{self, Store};
 
-/// Shortest secret that tokens may be signed with, in bytes (RFC 7518, 3.2).
-const MIN_SECRET_BYTES: usize = 32;
+pub use credentials::issuers;
 
 /// Scrollback, ready to serve or to be used from the command line.
 pub struct App {
@@ -26,6 +28,7 @@ pub struct App {
     config: Config,
     clock: Clock,
     feed: Feed,
+    documents: Documents,
     /// Between replicas, where there can be several.
     relay: Option<Relay>,
 }
@@ -36,6 +39,8 @@ impl App {
     /// # Errors
     /// It cannot be opened, its schema is not this version's, or a setting is wrong.
     pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
+        // What is refused is refused before anything is made.
+        let documents = documents::documents(&config.documents, &limits(&config))?;
         let nats = config.feed.signals.as_ref().map(Secret::expose);
         let url = config.database_url();
         let alone = nats.is_none() && !url.starts_with("postgres");
@@ -47,7 +52,7 @@ impl App {
             None => Some(signals::postgres::relay(&signals, &url)?),
         };
         let feed = Feed::new(&signals, config.feed.poll);
-        Ok(Self { store, config, clock, feed, relay })
+        Ok(Self { store, config, clock, feed, documents, relay })
     }
 
     /// Serves until `shutdown` resolves, and looks after the feed meanwhile. What was handed in to be
@@ -60,9 +65,14 @@ impl App {
         listeners: impl Into<Listeners>,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> anyhow::Result<()> {
-        let server = self.server()?;
+        let config::Rate { operations_per_minute, burst } = self.config.rate;
+        let rate = operations_per_minute.map(|per_minute| Rate::new(per_minute, burst));
+        let server = self.server(rate.clone())?;
         let (feed, patience) = (self.config.feed, self.config.server.shutdown_timeout);
         let mut tasks = JoinSet::new();
+        if let Some(rate) = rate {
+            tasks.spawn(rate.forget_idle());
+        }
         tasks.spawn(trim(self.store.clone(), self.clock.clone(), feed.clone()));
         tasks.spawn(sweep(self.store.clone(), self.clock, feed.lease));
         let served = server.serve(listeners.into(), shutdown).await;
@@ -74,12 +84,20 @@ impl App {
         served
     }
 
-    fn server(&self) -> anyhow::Result<Server> {
-        let authenticator = Authenticator::new(&key(&self.config)?, &rules(&self.config))?;
-        let development = self.config.mode == Mode::Development;
+    fn server(&self, rate: Option<Rate>) -> anyhow::Result<Server> {
+        let timing = auth::Timing {
+            refresh: self.config.auth.jwks_refresh,
+            cooldown: self.config.auth.jwks_cooldown,
+            keep: self.config.auth.jwks_keep,
+        };
+        let authenticator = Authenticator::new(issuers(&self.config)?, timing)?;
         let limits = limits(&self.config);
-        let api = Api::new(self.store.clone(), self.feed.clone(), limits, development);
-        let settings = server_settings(&self.config)?;
+        let api = Api::new(
+            self.store.clone(),
+            self.feed.clone(),
+            graphql::Settings { limits, documents: self.documents.clone() },
+        );
+        let settings = server_settings(&self.config, rate)?;
         Server::new(api, self.store.clone(), authenticator, self.clock.clone(), settings)
     }
 }
@@ -157,6 +175,7 @@ pub fn limits(config: &Config) -> graphql::Limits {
         introspection_lists,
         selections,
         cost,
+        introspection: config.introspection(),
     }
 }
 
@@ -164,7 +183,7 @@ pub fn limits(config: &Config) -> graphql::Limits {
 ///
 /// # Errors
 /// Two settings contradict each other.
-pub(crate) fn server_settings(config: &Config) -> anyhow::Result<server::Settings> {
+pub(crate) fn server_settings(config: &Config, rate: Option<Rate>) -> anyhow::Result<server::Settings> {
     let server = config.server.clone();
     if server.dead_after <= server.ping_interval {
         bail!("the setting `server.dead_after` must be longer than `server.ping_interval`");
@@ -191,51 +210,7 @@ pub(crate) fn server_settings(config: &Config) -> anyhow::Result<server::Setting
         drain: server.drain,
         shutdown_timeout: server.shutdown_timeout,
         cors_origins: server.cors_origins,
-        graphiql: config.mode == Mode::Development,
+        graphiql: config.introspection(),
+        rate,
     })
-}
-
-/// What holds for tokens besides their signature.
-pub fn rules(config: &Config) -> Rules {
-    let auth = config.auth.clone();
-    Rules { issuer: auth.issuer, audience: auth.audience, leeway: auth.leeway }
-}
-
-/// What tokens are verified with: the one configured key, or a development secret.
-///
-/// # Errors
-/// None is configured in production, several are, or the one cannot be read.
-pub fn key(config: &Config) -> anyhow::Result<Key> {
-    let auth = &config.auth;
-    match (&auth.jwt_secret, &auth.jwt_secret_file, &auth.jwt_public_key_file) {
-        (Some(secret), None, None) => {
-            Ok(Key::Secret(long_enough("auth.jwt_secret", secret.expose().into())?))
-        }
-        (None, Some(path), None) => {
-            let secret = fs::read_to_string(path)
-                .with_context(|| format!("cannot read `auth.jwt_secret_file`, {}", path.display()))?;
-            Ok(Key::Secret(long_enough("auth.jwt_secret_file", secret.trim_end().into())?))
-        }
-        (None, None, Some(path)) => Ok(Key::PublicKey(
-            fs::read(path)
-                .with_context(|| format!("cannot read `auth.jwt_public_key_file`, {}", path.display()))?,
-        )),
-        (None, None, None) if config.mode == Mode::Development => {
-            Ok(Key::Secret(development_secret(&config.data_dir)?))
-        }
-        (None, None, None) => bail!(
-            "production needs a key to verify tokens with: set `auth.jwt_secret`, `auth.jwt_secret_file` or \
-             `auth.jwt_public_key_file`"
-        ),
-        _ => {
-            bail!("set only one of `auth.jwt_secret`, `auth.jwt_secret_file` and `auth.jwt_public_key_file`")
-        }
-    }
-}
-
-fn long_enough(setting: &str, secret: Vec<u8>) -> anyhow::Result<Vec<u8>> {
-    if secret.len() < MIN_SECRET_BYTES {
-        bail!("`{setting}` must be at least {MIN_SECRET_BYTES} bytes, has {}", secret.len());
-    }
-    Ok(secret)
 }

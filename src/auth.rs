@@ -1,23 +1,52 @@
-//! Credentials to [`Viewer`]: JSON Web Tokens, verified with one configured key.
+//! Credentials to [`Viewer`]: JSON Web Tokens (RFC 7519), verified as RFC 8725 asks.
 //!
 //! - The algorithm comes from the key, never from the token's header, so no token can choose how it
-//!   is checked (RFC 8725, 3.1).
+//!   is checked. What a header points to or brings along (`jku`, `x5u`, `jwk`, `x5c`) is not looked at,
+//!   and one that says `crit` is refused: no extension is understood (RFC 7515, 4.1.11).
 //! - `exp` and `sub` are required; `nbf` is checked; `iss` and `aud` where they are configured.
+//! - Where several issuers are configured, a token's `iss` says which one's key and rules hold for it.
+//! - Keys come from the configuration or from a URL (`key_set`), never from the token.
+//! - A back end whose token has the scope `scrollback:act-as` may name the owner it acts for, and then
+//!   has what that owner has, no more; it is known as the actor.
 //! - Nothing of a token is ever logged.
 
+mod claims;
 mod development;
+mod fetch;
+mod key;
+mod key_set;
+mod sign;
 
-use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
-use serde::{Deserialize, Serialize};
+use jsonwebtoken::{Header, Validation, decode, decode_header};
 
-use crate::model::{OwnerId, Timestamp, Viewer};
+use crate::model::{Invalid, OwnerId, Timestamp, Viewer};
+use claims::Claims;
+use fetch::Fetcher;
+use key::{Choice, TrustedKey};
+use key_set::KeySet;
 
 pub use development::development_secret;
+pub use key_set::Timing;
+pub use sign::{sign, sign_with_scope};
+
+/// Longest token that is looked at, in bytes.
+const MAX_TOKEN_BYTES: usize = 8 * 1024;
+
+/// The header, and the key in the payload of `connection_init`, that names the owner a back end acts for.
+pub const ACT_AS: &str = "Scrollback-Act-As";
+
+/// Who may sign tokens, and what must hold for them.
+pub struct Issuer {
+    /// What its tokens are verified with.
+    pub key: Key,
+    /// What else must hold.
+    pub rules: Rules,
+}
 
 /// What tokens are verified with.
 pub enum Key {
@@ -25,6 +54,8 @@ pub enum Key {
     Secret(Vec<u8>),
     /// A public key in PEM: RS256, ES256 or EdDSA, as the key is.
     PublicKey(Vec<u8>),
+    /// Where a set of public keys is told (RFC 7517), `https://…` or `http://…`.
+    Url(String),
 }
 
 /// What else must hold for a token.
@@ -40,14 +71,33 @@ pub struct Rules {
 
 /// Verifies tokens.
 pub struct Authenticator {
-    key: DecodingKey,
+    issuers: Vec<Verifier>,
+}
+
+/// What one issuer's tokens are verified with, and how.
+struct Verifier {
+    source: Source,
     validation: Validation,
-    leeway: Duration,
+    rules: Rules,
+}
+
+enum Source {
+    Fixed(Arc<TrustedKey>),
+    Set(KeySet),
+}
+
+/// What a request says about who asks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Credentials<'a> {
+    /// The value of `Authorization`.
+    pub authorization: Option<&'a str>,
+    /// The value of [`ACT_AS`].
+    pub act_as: Option<&'a str>,
 }
 
 /// Why credentials were refused. Says enough to mend them and nothing that helps to forge them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unauthenticated {
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
     /// There are none.
     #[error("credentials are missing: send `Authorization: Bearer <token>`")]
     Missing,
@@ -57,112 +107,126 @@ pub enum Unauthenticated {
     /// Wrong signature, form, algorithm or claims.
     #[error("the token is not valid")]
     Invalid,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Claims {
-    sub: String,
-    /// Seconds since 1970; RFC 7519 allows a fraction.
-    exp: f64,
+    /// They are larger than any token needs to be.
+    #[error("the token is too long: at most {MAX_TOKEN_BYTES} bytes")]
+    TooLong,
+    /// They are good, but not for acting for somebody else.
+    #[error("to act for somebody else the token needs the scope `{}`", claims::ACT_AS_SCOPE)]
+    MayNotAct,
+    /// Nobody of that name can own anything.
+    #[error(transparent)]
+    Owner(#[from] Invalid),
+    /// They may be good: the keys to verify them with cannot be had just now.
+    #[error("the keys to verify the token with are not available just now")]
+    Unavailable,
 }
 
 impl Authenticator {
-    /// Verifies with `key` under `rules`.
+    /// Believes these issuers. Where keys are told at a URL, begins to fetch them: this needs Tokio's
+    /// runtime, and does not wait.
     ///
     /// # Errors
-    /// The key cannot be used.
-    pub fn new(key: &Key, rules: &Rules) -> anyhow::Result<Self> {
-        let (key, algorithm) = match key {
-            Key::Secret(secret) => (DecodingKey::from_secret(secret), Algorithm::HS256),
-            Key::PublicKey(pem) => public_key(pem)?,
-        };
-        let mut validation = Validation::new(algorithm);
-        let mut required = HashSet::from(["exp".to_owned(), "sub".to_owned()]);
-        validation.leeway = rules.leeway.as_secs();
-        validation.validate_nbf = true;
-        validation.validate_aud = rules.audience.is_some();
-        if let Some(issuer) = &rules.issuer {
-            validation.set_issuer(&[issuer]);
-            required.insert("iss".into());
+    /// A key cannot be used, or several issuers cannot be told apart.
+    pub fn new(issuers: Vec<Issuer>, timing: Timing) -> anyhow::Result<Self> {
+        let several = issuers.len() > 1;
+        let mut verifiers: Vec<Verifier> = Vec::with_capacity(issuers.len());
+        for Issuer { key, rules } in issuers {
+            let known = |other: &Verifier| other.rules.issuer == rules.issuer;
+            if several && (rules.issuer.is_none() || verifiers.iter().any(known)) {
+                anyhow::bail!("where there are several issuers, each needs a name of its own");
+            }
+            let source = match key {
+                Key::Secret(secret) => Source::Fixed(Arc::new(TrustedKey::secret(&secret))),
+                Key::PublicKey(pem) => Source::Fixed(Arc::new(TrustedKey::pem(&pem)?)),
+                Key::Url(url) => {
+                    let fetcher =
+                        Fetcher::new(&url).with_context(|| format!("cannot fetch keys from {url}"))?;
+                    Source::Set(KeySet::follow(fetcher, timing))
+                }
+            };
+            verifiers.push(Verifier { source, validation: claims::validation(&rules), rules });
         }
-        if let Some(audience) = &rules.audience {
-            validation.set_audience(&[audience]);
-            required.insert("aud".into());
-        }
-        validation.required_spec_claims = required;
-        Ok(Self { key, validation, leeway: rules.leeway })
+        Ok(Self { issuers: verifiers })
     }
 
-    /// Who a token says is asking.
-    ///
-    /// # Errors
-    /// The token is not one to trust, or no longer.
-    pub fn viewer(&self, token: &str) -> Result<Viewer, Unauthenticated> {
-        let claims = decode::<Claims>(token, &self.key, &self.validation)
-            .map_err(|error| match error.kind() {
-                ErrorKind::ExpiredSignature => Unauthenticated::Expired,
-                _ => Unauthenticated::Invalid,
-            })?
-            .claims;
-        let owner = OwnerId::new(claims.sub).map_err(|_| Unauthenticated::Invalid)?;
-        // As long as the token is believed, so that a socket is not cut sooner than a request is refused.
-        let end = claims.exp + self.leeway.as_secs_f64();
-        Ok(Viewer { owner, expires_at: Some(micros(end)) })
+    /// Whether there are keys to verify any token with.
+    pub fn is_ready(&self) -> bool {
+        self.issuers.iter().any(|issuer| match &issuer.source {
+            Source::Fixed(_) => true,
+            Source::Set(keys) => keys.is_ready(),
+        })
     }
 
-    /// The same for the value of an `Authorization` header.
+    /// Who is asking.
     ///
     /// # Errors
-    /// It is absent, not a bearer token, or not one to trust.
-    pub fn viewer_of_header(&self, header: Option<&str>) -> Result<Viewer, Unauthenticated> {
+    /// The token is absent or not one to trust, or it may not be used to act for somebody else.
+    pub async fn viewer(&self, credentials: Credentials<'_>) -> Result<Viewer, Refused> {
+        let Credentials { authorization, act_as } = credentials;
         let (scheme, token) =
-            header.and_then(|header| header.split_once(' ')).ok_or(Unauthenticated::Missing)?;
+            authorization.and_then(|value| value.split_once(' ')).ok_or(Refused::Missing)?;
         if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(Unauthenticated::Missing);
+            return Err(Refused::Missing);
         }
-        self.viewer(token.trim())
+        let (claims, leeway) = self.verify(token.trim()).await?;
+        let may_act = claims.may_act();
+        let subject = OwnerId::new(claims.sub).map_err(|_| Refused::Invalid)?;
+        let (owner, actor) = match act_as {
+            None => (subject, None),
+            Some(_) if !may_act => return Err(Refused::MayNotAct),
+            Some(name) => {
+                let owner = OwnerId::new(name).map_err(|invalid| Invalid::new(ACT_AS, invalid.rule))?;
+                (owner, Some(subject))
+            }
+        };
+        // As long as the token is believed, so that a socket is not cut sooner than a request is refused.
+        let end = claims.exp + leeway.as_secs_f64();
+        Ok(Viewer { owner, actor, expires_at: Some(micros(end)) })
+    }
+
+    async fn verify(&self, token: &str) -> Result<(Claims, Duration), Refused> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(Refused::TooLong);
+        }
+        let header = decode_header(token).map_err(|_| Refused::Invalid)?;
+        if header.crit.is_some() || !claims::is_access_token(header.typ.as_deref()) {
+            return Err(Refused::Invalid);
+        }
+        let issuer = match &self.issuers[..] {
+            [only] => only,
+            several => {
+                let name = claims::claimed_issuer(token).ok_or(Refused::Invalid)?;
+                let is_named = |issuer: &&Verifier| issuer.rules.issuer.as_deref() == Some(&name);
+                several.iter().find(is_named).ok_or(Refused::Invalid)?
+            }
+        };
+        let claims = issuer.verify(token, &header).await?;
+        Ok((claims, issuer.rules.leeway))
+    }
+}
+
+impl Verifier {
+    async fn verify(&self, token: &str, header: &Header) -> Result<Claims, Refused> {
+        let key = match &self.source {
+            Source::Fixed(key) => key.clone(),
+            Source::Set(keys) => match keys.choose(header).await? {
+                Choice::Key(key) => key,
+                Choice::None | Choice::Unknown => return Err(Refused::Invalid),
+            },
+        };
+        let mut validation = self.validation.clone();
+        validation.algorithms = vec![key.algorithm];
+        let verified = decode::<Claims>(token, &key.key, &validation);
+        verified.map(|token| token.claims).map_err(|error| match error.kind() {
+            ErrorKind::ExpiredSignature => Refused::Expired,
+            _ => Refused::Invalid,
+        })
     }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a float saturates when it is cast to an integer")]
 fn micros(seconds: f64) -> Timestamp {
     Timestamp((seconds * 1e6) as i64)
-}
-
-fn public_key(pem: &[u8]) -> anyhow::Result<(DecodingKey, Algorithm)> {
-    let attempts = [
-        (DecodingKey::from_ed_pem(pem), Algorithm::EdDSA),
-        (DecodingKey::from_ec_pem(pem), Algorithm::ES256),
-        (DecodingKey::from_rsa_pem(pem), Algorithm::RS256),
-    ];
-    attempts
-        .into_iter()
-        .find_map(|(key, algorithm)| key.ok().map(|key| (key, algorithm)))
-        .ok_or_else(|| anyhow!("not a public key in PEM of RSA, P-256 or Ed25519"))
-}
-
-/// Signs a token with a shared secret: for a first try and for tests.
-///
-/// # Errors
-/// The signature cannot be made.
-pub fn sign(secret: &[u8], owner: &OwnerId, expires_at: Timestamp, rules: &Rules) -> anyhow::Result<String> {
-    #[derive(Serialize)]
-    struct Signed<'a> {
-        sub: &'a str,
-        exp: i64,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        iss: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        aud: Option<&'a str>,
-    }
-    let claims = Signed {
-        sub: owner.as_str(),
-        exp: expires_at.0 / 1_000_000,
-        iss: rules.issuer.as_deref(),
-        aud: rules.audience.as_deref(),
-    };
-    encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(secret))
-        .context("cannot sign a token")
 }
 
 #[cfg(test)]

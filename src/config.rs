@@ -8,6 +8,7 @@ mod load;
 mod value;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,6 +32,10 @@ pub struct Config {
     pub server: Server,
     /// The most that a request may ask for.
     pub limits: Limits,
+    /// Documents that have names.
+    pub documents: Documents,
+    /// How many operations an owner may begin.
+    pub rate: Rate,
     /// Where everything is kept.
     pub database: Database,
     /// Whom to believe.
@@ -63,6 +68,8 @@ pub struct Server {
     /// Origins of web front ends that may call from browsers.
     #[serde(deserialize_with = "value::origins")]
     pub cors_origins: Vec<String>,
+    /// Whether the schema is told, names are suggested and GraphiQL is served.
+    pub introspection: Introspection,
     /// Most connections at once.
     #[serde(deserialize_with = "value::positive")]
     pub max_connections: u32,
@@ -116,6 +123,18 @@ pub struct Server {
     pub shutdown_timeout: Duration,
 }
 
+/// Whether the schema is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Introspection {
+    /// In development.
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
+}
+
 /// The most that a request may ask for.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -161,6 +180,36 @@ pub struct Limits {
     pub cost: u32,
 }
 
+/// Documents that have names.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Documents {
+    /// A manifest of trusted ones, or a folder of manifests.
+    #[serde(deserialize_with = "value::optional")]
+    pub manifest: Option<PathBuf>,
+    /// Run no others.
+    pub only: bool,
+    /// Keep what clients have sent once, by its hash.
+    pub automatic: bool,
+    /// How many of those.
+    #[serde(deserialize_with = "value::positive")]
+    pub automatic_entries: u32,
+    /// How many bytes of them.
+    #[serde(deserialize_with = "value::positive")]
+    pub automatic_bytes: u32,
+}
+
+/// How many operations an owner may begin.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// In a minute; any number without one.
+    #[serde(deserialize_with = "value::limit")]
+    pub operations_per_minute: Option<NonZeroU32>,
+    /// At once, after a pause.
+    pub burst: NonZeroU32,
+}
+
 /// Where everything is kept.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -203,15 +252,53 @@ pub struct Auth {
     /// RS256, ES256 or EdDSA.
     #[serde(deserialize_with = "value::optional")]
     pub jwt_public_key_file: Option<PathBuf>,
+    /// Where the issuer tells its keys.
+    #[serde(deserialize_with = "value::optional_url")]
+    pub jwks_url: Option<String>,
     /// What `iss` must be.
     #[serde(deserialize_with = "value::optional")]
     pub issuer: Option<String>,
     /// What `aud` must hold.
     #[serde(deserialize_with = "value::optional")]
     pub audience: Option<String>,
+    /// Several issuers, instead of the settings above.
+    pub issuers: Vec<Issuer>,
     /// How far clocks may be apart.
-    #[serde(deserialize_with = "value::duration")]
+    #[serde(deserialize_with = "value::leeway")]
     pub leeway: Duration,
+    /// How old keys from a URL become before they are fetched again.
+    #[serde(deserialize_with = "value::positive_duration")]
+    pub jwks_refresh: Duration,
+    /// How long after a fetch the next one may begin.
+    #[serde(deserialize_with = "value::positive_duration")]
+    pub jwks_cooldown: Duration,
+    /// How old keys may become while they cannot be fetched.
+    #[serde(deserialize_with = "value::positive_duration")]
+    pub jwks_keep: Duration,
+}
+
+/// One of several issuers.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Issuer {
+    /// What `iss` is in its tokens.
+    #[serde(deserialize_with = "value::named")]
+    pub issuer: String,
+    /// What `aud` must hold.
+    #[serde(default, deserialize_with = "value::optional")]
+    pub audience: Option<String>,
+    /// HS256.
+    #[serde(default, deserialize_with = "value::optional")]
+    pub jwt_secret: Option<Secret>,
+    /// HS256, from a file.
+    #[serde(default, deserialize_with = "value::optional")]
+    pub jwt_secret_file: Option<PathBuf>,
+    /// RS256, ES256 or EdDSA.
+    #[serde(default, deserialize_with = "value::optional")]
+    pub jwt_public_key_file: Option<PathBuf>,
+    /// Where it tells its keys.
+    #[serde(default, deserialize_with = "value::optional_url")]
+    pub jwks_url: Option<String>,
 }
 
 /// How news travel.
@@ -256,6 +343,15 @@ pub enum LogFormat {
 }
 
 impl Config {
+    /// Whether the schema is told, names are suggested and GraphiQL is served.
+    pub fn introspection(&self) -> bool {
+        match self.server.introspection {
+            Introspection::Auto => self.mode == Mode::Development,
+            Introspection::On => true,
+            Introspection::Off => false,
+        }
+    }
+
     /// The database to open: the configured one, or a file in the data folder.
     pub fn database_url(&self) -> String {
         self.database.url.as_ref().map_or_else(

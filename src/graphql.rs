@@ -20,6 +20,7 @@ mod list;
 mod loaders;
 mod message;
 mod node;
+mod parsed;
 mod part;
 #[doc(hidden)]
 pub mod probe;
@@ -32,10 +33,14 @@ mod viewer;
 
 use async_graphql::{MergedObject, SDLExportOptions, Schema, SchemaBuilder};
 
-pub use api::{Api, Event, Operation, RequestId};
-pub use error::{Code, error_response, panicked};
+pub use api::{Api, Event, Operation, RequestId, Settings};
+pub use documents::{Documents, Room};
+pub use error::{Code, error_response, panicked, rate_limited};
 pub use guard::Limits;
 pub use json::write_value;
+
+/// The parameter that names a document, on its way among a request's extensions.
+pub const DOCUMENT_ID: &str = "documentId";
 
 /// Where reading begins.
 #[derive(MergedObject, Default)]

@@ -28,6 +28,7 @@
 //! | [`feed`] | the readers behind subscriptions |
 //! | [`graphql`] | the schema, one file per noun; the one place that turns errors into codes |
 //! | [`auth`] | credentials to [`model::Viewer`] |
+//! | [`rate`] | how many operations an owner may begin |
 //! | [`server`] | connections, HTTP, WebSocket, SSE, GraphiQL, health, metrics, shutdown: the only part that sees HTTP |
 //! | [`import`] | conversations from files of other systems |
 //! | [`app`] | puts the pieces together; nothing else chooses a backend |
@@ -112,6 +113,7 @@ pub mod feed;
 pub mod graphql;
 pub mod import;
 pub mod model;
+pub mod rate;
 pub mod server;
 pub mod signals;
 pub mod store;

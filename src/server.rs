@@ -7,6 +7,7 @@
 mod accept;
 mod body;
 mod connection;
+mod credentials;
 mod drain;
 mod files;
 mod graphiql;
@@ -20,6 +21,7 @@ mod quota;
 mod settings;
 mod shutdown;
 mod sse;
+mod throttle;
 mod websocket;
 
 use std::sync::Arc;
@@ -42,6 +44,7 @@ use crate::auth::Authenticator;
 use crate::clock::Clock;
 use crate::graphql::{Api, RequestId};
 use crate::model::Viewer;
+use crate::rate::Rate;
 use crate::store::Store;
 
 pub use settings::Settings;
@@ -62,6 +65,7 @@ struct Shared {
     store: Store,
     authenticator: Authenticator,
     clock: Clock,
+    rate: Option<Rate>,
     settings: Settings,
     metrics: Arc<Metrics>,
     /// Cancelled when the shutdown begins.
@@ -120,6 +124,7 @@ impl Server {
             store,
             authenticator,
             clock,
+            rate: settings.rate.clone(),
             settings,
             metrics: Arc::new(Metrics::new()),
             closing,
@@ -246,8 +251,14 @@ fn cors(origins: &[String]) -> anyhow::Result<CorsLayer> {
     Ok(CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::POST])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT, sse::LAST_EVENT_ID])
-        .expose_headers([http::REQUEST_ID])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::ACCEPT,
+            sse::LAST_EVENT_ID,
+            credentials::ACT_AS_HEADER,
+        ])
+        .expose_headers([http::REQUEST_ID, header::RETRY_AFTER])
         .max_age(Duration::from_secs(3600)))
 }
 

@@ -83,7 +83,7 @@ impl Store {
 
     /// What this viewer owns, and nothing else.
     pub fn viewed_by(&self, viewer: &Viewer) -> Scoped {
-        Scoped::new(self.clone(), viewer.owner.clone())
+        Scoped::new(self.clone(), viewer)
     }
 
     /// Whether the database answers.

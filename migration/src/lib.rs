@@ -10,6 +10,7 @@ pub use sea_orm_migration::prelude::{DbErr, MigratorTrait};
 
 mod m20261121_000001_conversations;
 mod m20261121_000002_branches;
+mod m20261121_000003_actors;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261121_000001_conversations::Migration),
             Box::new(m20261121_000002_branches::Migration),
+            Box::new(m20261121_000003_actors::Migration),
         ]
     }
 }

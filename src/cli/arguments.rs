@@ -95,6 +95,9 @@ pub(super) struct TokenArguments {
     /// How long it is valid
     #[arg(long, default_value = "24h", value_parser = humantime::parse_duration)]
     pub(super) expires_in: Duration,
+    /// What it allows, words with spaces; scrollback:act-as lets a back end act for any user
+    #[arg(long)]
+    pub(super) scope: Option<String>,
 }
 
 #[derive(Debug, Args)]

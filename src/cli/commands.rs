@@ -10,7 +10,7 @@ use super::arguments::{
     ImportArguments, ImportFormat, MigrateAction, MigrateArguments, ServeArguments, TokenArguments,
 };
 use crate::app::{self, App};
-use crate::auth::{self, Key};
+use crate::auth::{self, Issuer, Key};
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::import;
@@ -27,7 +27,7 @@ pub(super) async fn serve(config: Config, arguments: ServeArguments) -> anyhow::
     if arguments.token_for.is_some() && config.mode == Mode::Production {
         bail!("--token-for is for a first try: use `scrollback token` in production");
     }
-    app::key(&config)?;
+    app::issuers(&config)?;
     let app = App::open(config.clone(), Clock::system()).await?;
     let wanted = config.server.listen;
     let public = listen("server.listen", wanted).await?;
@@ -41,10 +41,10 @@ pub(super) async fn serve(config: Config, arguments: ServeArguments) -> anyhow::
         println!("Health and metrics: http://{}/metrics", admin.local_addr()?);
     }
     if let Some(user) = arguments.token_for {
-        let token = sign(&config, &user, FIRST_TOKEN)?;
+        let token = sign(&config, &user, FIRST_TOKEN, None)?;
         println!("A token for {user}, valid for a day:\n\n{token}\n");
         println!("Open GraphiQL as {user}: http://{address}/#token={token}");
-    } else if config.mode == Mode::Development {
+    } else if config.introspection() {
         println!("GraphiQL: http://{address}/ (`scrollback token --user ada` prints a token)");
     }
     app.serve(Listeners { public, admin }, stopped).await
@@ -74,18 +74,22 @@ pub(super) async fn migrate(config: Config, arguments: MigrateArguments) -> anyh
 }
 
 pub(super) fn token(config: &Config, arguments: &TokenArguments) -> anyhow::Result<()> {
-    println!("{}", sign(config, &arguments.user, arguments.expires_in)?);
+    println!("{}", sign(config, &arguments.user, arguments.expires_in, arguments.scope.as_deref())?);
     Ok(())
 }
 
-fn sign(config: &Config, user: &str, expires_in: Duration) -> anyhow::Result<String> {
+fn sign(config: &Config, user: &str, expires_in: Duration, scope: Option<&str>) -> anyhow::Result<String> {
     let owner = OwnerId::new(user).context("--user cannot own anything")?;
-    let Key::Secret(secret) = app::key(config)? else {
+    let issuers = app::issuers(config)?;
+    let [Issuer { key, rules }] = &issuers[..] else {
+        bail!("tokens come from several issuers: they must sign them");
+    };
+    let Key::Secret(secret) = key else {
         bail!("tokens are verified with a public key: whoever holds the private key must sign them");
     };
     let micros = i64::try_from(expires_in.as_micros()).unwrap_or(i64::MAX);
     let expires_at = Timestamp(Clock::system().now().0.saturating_add(micros));
-    auth::sign(&secret, &owner, expires_at, &app::rules(config))
+    auth::sign_with_scope(secret, &owner, expires_at, rules, scope)
 }
 
 pub(super) async fn import(config: Config, arguments: ImportArguments) -> anyhow::Result<()> {

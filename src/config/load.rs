@@ -96,7 +96,9 @@ fn contradiction(config: &Config) -> Option<(&'static str, &'static str)> {
 }
 
 fn wrong(setting: String, fault: &str, origins: &HashMap<String, String>) -> ConfigError {
-    let origin = origins.get(&setting).cloned().unwrap_or_else(|| "the defaults".into());
+    // What is wrong inside a list came with the list.
+    let whole = setting.split('[').next().unwrap_or(&setting);
+    let origin = origins.get(whole).cloned().unwrap_or_else(|| "the defaults".into());
     ConfigError::Wrong { setting, origin, fault: fault.trim().to_owned() }
 }
 

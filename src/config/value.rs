@@ -1,6 +1,7 @@
 //! How single values are read.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, IntoDeserializer};
@@ -49,6 +50,41 @@ where
 {
     let text = String::deserialize(deserializer)?;
     if text.is_empty() { Ok(None) } else { T::deserialize(text.into_deserializer()).map(Some) }
+}
+
+/// A text that is not empty.
+pub(super) fn named<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() { Err(D::Error::custom("must not be empty")) } else { Ok(text) }
+}
+
+/// An address of HTTP or HTTPS, or none. It is told in logs, so it may hold no credentials.
+pub(super) fn optional_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let Some(url) = optional::<D, String>(deserializer)? else { return Ok(None) };
+    let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else {
+        return Err(D::Error::custom("must begin with https:// or http://"));
+    };
+    match rest.split(['/', '?', '#']).next() {
+        None | Some("") => Err(D::Error::custom("must name a host")),
+        Some(authority) if authority.contains('@') => Err(D::Error::custom("must hold no credentials")),
+        Some(_) => Ok(Some(url)),
+    }
+}
+
+/// Clocks that are further apart are wrong, and a token would outlive its end by as much.
+const MAX_LEEWAY: Duration = Duration::from_secs(600);
+
+/// A duration of at most [`MAX_LEEWAY`].
+pub(super) fn leeway<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    match duration(deserializer)? {
+        long if long > MAX_LEEWAY => Err(D::Error::custom("must be at most 10 minutes")),
+        leeway => Ok(leeway),
+    }
+}
+
+/// 0 is no limit.
+pub(super) fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NonZeroU32>, D::Error> {
+    Ok(NonZeroU32::new(u32::deserialize(deserializer)?))
 }
 
 /// One or more.

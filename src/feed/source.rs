@@ -124,8 +124,8 @@ impl Source for Changes {
         change.revision
     }
 
-    fn weight(_: &Committed) -> usize {
-        size_of::<Committed>()
+    fn weight(change: &Committed) -> usize {
+        size_of::<Committed>() + change.actor.as_ref().map_or(0, |actor| actor.as_str().len())
     }
 }
 

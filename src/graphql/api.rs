@@ -1,6 +1,7 @@
 //! The schema, ready to run operations.
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_graphql::parser::types::{DocumentOperations, OperationType};
 use async_graphql::{Request, Response, Schema};
@@ -9,11 +10,13 @@ use uuid::Uuid;
 
 use super::context::{Asked, Following};
 use super::documents::Documents;
-use super::error::{Code, complete, error_response};
+use super::error::{self, Code, complete, error_response};
 use super::guard::Limits;
 use super::loaders::Loaders;
+use super::parsed::Parsed;
 use super::subscription::Subscription;
-use super::{Mutation, Query, list, variables};
+use super::variables::InputTypes;
+use super::{Mutation, Query, list};
 use crate::feed::Feed;
 use crate::model::Viewer;
 use crate::store::Store;
@@ -32,10 +35,20 @@ impl fmt::Display for RequestId {
 #[derive(Clone)]
 pub struct Api {
     schema: Schema<Query, Mutation, Subscription>,
+    types: Arc<InputTypes>,
     store: Store,
     feed: Feed,
-    limits: Limits,
-    documents: Documents,
+    settings: Settings,
+    parsed: Parsed,
+}
+
+/// What may be asked.
+#[derive(Clone)]
+pub struct Settings {
+    /// The most of everything; where the schema is not told, no names are suggested either.
+    pub limits: Limits,
+    /// The documents that have names.
+    pub documents: Documents,
 }
 
 /// A request whose document was read, whose operation was found and that asks for no more than is
@@ -56,9 +69,10 @@ impl Operation {
     pub(super) fn prepare(
         mut request: Request,
         limits: &Limits,
-        documents: &Documents,
+        parsed: &Parsed,
+        types: &InputTypes,
     ) -> Result<Self, Box<Response>> {
-        let document = documents.read(&request.query, limits)?;
+        let document = parsed.read(&request.query, limits)?;
         let operation = match (&document.operations, &request.operation_name) {
             (DocumentOperations::Single(operation), None) => Some(operation),
             (DocumentOperations::Single(_), Some(_)) => None,
@@ -72,13 +86,10 @@ impl Operation {
             let message = "`operationName` must name one operation of the document";
             return Err(Box::new(error_response(Code::OperationResolutionFailure, message)));
         };
-        let definitions = &operation.node.variable_definitions;
-        if let Some(name) = variables::missing(definitions, &request.variables) {
-            let message = format!("the variable `${name}` must be given: its type is not nullable");
-            return Err(Box::new(error_response(Code::BadUserInput, message)));
-        }
         let checked = limits.check(&document, &operation.node, &request.variables);
         checked.map_err(|refusal| refusal.response())?;
+        let fitting = types.check(&operation.node.variable_definitions, &request.variables);
+        fitting.map_err(|invalid| error::invalid(&invalid))?;
         let kind = operation.node.ty;
         let merges = list::merges(&operation.node.selection_set.node);
         request.set_parsed_query(document);
@@ -87,21 +98,32 @@ impl Operation {
 }
 
 impl Api {
-    /// The API over a store. Without `introspection` the schema is not told, nor are names suggested.
-    pub fn new(store: Store, feed: Feed, limits: Limits, introspection: bool) -> Self {
+    /// The API over a store.
+    pub fn new(store: Store, feed: Feed, settings: Settings) -> Self {
+        let limits = &settings.limits;
         // No more than what the guard lets through: the library's own limit is lower.
         let builder = super::builder().limit_recursive_depth(limits.nesting as usize);
-        let builder =
-            if introspection { builder } else { builder.disable_introspection().disable_suggestions() };
-        Self { schema: builder.finish(), store, feed, limits, documents: Documents::default() }
+        let builder = if limits.introspection {
+            builder
+        } else {
+            builder.disable_introspection().disable_suggestions()
+        };
+        let types = Arc::new(InputTypes::of_schema(&super::sdl()));
+        Self { schema: builder.finish(), types, store, feed, settings, parsed: Parsed::default() }
     }
 
-    /// Reads a request's document and finds the operation to run.
+    /// Reads a request's document, or the one that it names, and finds the operation to run.
     ///
     /// # Errors
     /// A response to send instead.
-    pub fn prepare(&self, request: Request) -> Result<Operation, Box<Response>> {
-        Operation::prepare(request, &self.limits, &self.documents)
+    pub fn prepare(&self, mut request: Request) -> Result<Operation, Box<Response>> {
+        let Settings { limits, documents, .. } = &self.settings;
+        let hash = documents.resolve(&mut request)?;
+        let operation = Operation::prepare(request, limits, &self.parsed, &self.types)?;
+        if let Some(hash) = hash {
+            documents.remember(hash, &operation.request.query);
+        }
+        Ok(operation)
     }
 
     /// Runs a query or a mutation.

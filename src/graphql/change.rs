@@ -18,7 +18,12 @@ pub(super) const DEFAULT_CHANGES: Page = Page { end: End::First, size: 50 };
 #[graphql(
     field(name = "cursor", ty = "String", desc = "Give it to `changes(after:)` to go on after this change."),
     field(name = "changed_at", ty = "DateTime", desc = "By the server's clock."),
-    field(name = "conversation_id", ty = "ID", desc = "The conversation it happened to.")
+    field(name = "conversation_id", ty = "ID", desc = "The conversation it happened to."),
+    field(
+        name = "actor",
+        ty = "Option<ID>",
+        desc = "The subject of the back end that did it for the viewer; null when they did it themselves."
+    )
 )]
 pub(super) enum Change {
     ConversationCreated(ConversationCreated),
@@ -33,8 +38,9 @@ impl Change {
     /// A committed change of this owner's.
     pub(super) fn new(owner: &OwnerId, committed: Committed) -> Result<Self> {
         let cursor = cursor::of_change(owner, committed.revision);
+        let kind = committed.change.kind;
         let fact = Fact { cursor, committed };
-        Ok(match committed.change.kind {
+        Ok(match kind {
             ChangeKind::ConversationCreated => Self::ConversationCreated(ConversationCreated(fact)),
             ChangeKind::ConversationUpdated => Self::ConversationUpdated(ConversationUpdated(fact)),
             ChangeKind::ConversationDeleted => Self::ConversationDeleted(ConversationDeleted(fact)),
@@ -58,6 +64,10 @@ impl Fact {
 
     fn conversation_id(&self) -> ID {
         ID::from(self.committed.change.conversation.0)
+    }
+
+    fn actor(&self) -> Option<ID> {
+        self.committed.actor.as_ref().map(|actor| ID::from(actor.as_str()))
     }
 
     fn message_id(&self) -> Result<MessageId> {
@@ -98,6 +108,11 @@ macro_rules! change_object {
             /// The conversation it happened to.
             async fn conversation_id(&self) -> ID {
                 self.0.conversation_id()
+            }
+
+            /// The subject of the back end that did it for the viewer; null when they did it themselves.
+            async fn actor(&self) -> Option<ID> {
+                self.0.actor()
             }
 
             $($own)*

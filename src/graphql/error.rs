@@ -4,9 +4,12 @@
 //! error's source; [`complete`] gives every error its code. What is our fault is logged here, once,
 //! with the request's id, and told as INTERNAL_SERVER_ERROR with that id and nothing else.
 
+use std::time::Duration;
+
 use async_graphql::{ErrorExtensionValues, Response, ServerError, Value};
 
 use super::api::RequestId;
+use crate::model::Invalid;
 use crate::store;
 
 /// The machine-readable kind of an error, in `extensions.code`.
@@ -14,6 +17,8 @@ use crate::store;
 pub enum Code {
     /// No credentials, or not valid ones.
     Unauthenticated,
+    /// The credentials do not allow this at all.
+    Forbidden,
     /// No such object for this viewer.
     NotFound,
     /// An argument broke a rule.
@@ -28,6 +33,14 @@ pub enum Code {
     OperationResolutionFailure,
     /// The document asks for more than is allowed.
     QueryTooComplex,
+    /// The schema is not told here.
+    IntrospectionDisabled,
+    /// There is no document of that name (Apollo's word for it).
+    PersistedQueryNotFound,
+    /// No document has a name here (Apollo's word for it).
+    PersistedQueryNotSupported,
+    /// The document is not one of the trusted ones (Apollo's word for it).
+    NotInSafelist,
     /// The request's body is too large.
     PayloadTooLarge,
     /// The request is not a GraphQL request.
@@ -36,6 +49,8 @@ pub enum Code {
     CursorExpired,
     /// A subscriber did not keep up.
     SlowConsumer,
+    /// The owner asks too often.
+    RateLimited,
     /// The database cannot be reached just now, or too many writes wait for it.
     Unavailable,
     /// A fault of the server.
@@ -47,6 +62,7 @@ impl Code {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::Forbidden => "FORBIDDEN",
             Self::NotFound => "NOT_FOUND",
             Self::BadUserInput => "BAD_USER_INPUT",
             Self::Conflict => "CONFLICT",
@@ -54,10 +70,15 @@ impl Code {
             Self::ValidationFailed => "GRAPHQL_VALIDATION_FAILED",
             Self::OperationResolutionFailure => "OPERATION_RESOLUTION_FAILURE",
             Self::QueryTooComplex => "QUERY_TOO_COMPLEX",
+            Self::IntrospectionDisabled => "INTROSPECTION_DISABLED",
+            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
+            Self::PersistedQueryNotSupported => "PERSISTED_QUERY_NOT_SUPPORTED",
+            Self::NotInSafelist => "QUERY_NOT_IN_SAFELIST",
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             Self::BadRequest => "BAD_REQUEST",
             Self::CursorExpired => "CURSOR_EXPIRED",
             Self::SlowConsumer => "SLOW_CONSUMER",
+            Self::RateLimited => "RATE_LIMITED",
             Self::Unavailable => "UNAVAILABLE",
             Self::Internal => "INTERNAL_SERVER_ERROR",
         }
@@ -67,7 +88,7 @@ impl Code {
 impl Code {
     /// Whether the same request may succeed later.
     fn is_retryable(self) -> bool {
-        matches!(self, Self::SlowConsumer | Self::Unavailable)
+        matches!(self, Self::SlowConsumer | Self::RateLimited | Self::Unavailable)
     }
 }
 
@@ -89,6 +110,15 @@ pub fn panicked(request: RequestId) -> Response {
 /// What is told of a fault of the server.
 const FAULT: &str = "internal server error";
 
+/// A response to a request that came too soon.
+pub fn rate_limited(wait: Duration) -> Response {
+    let millis = u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
+    let mut error = ServerError::new(format!("too many operations: try again in {millis} ms"), None);
+    set_code(&mut error, Code::RateLimited);
+    extend(&mut error, "retryAfterMs", Value::from(millis));
+    Response::from_errors(vec![error])
+}
+
 /// A response to a request that asks for more than a limit allows.
 pub(super) fn too_complex(message: String, limit: &str, maximum: u32, actual: u64) -> Response {
     let mut error = ServerError::new(message, None);
@@ -96,6 +126,14 @@ pub(super) fn too_complex(message: String, limit: &str, maximum: u32, actual: u6
     extend(&mut error, "limit", Value::from(limit));
     extend(&mut error, "maximum", Value::from(maximum));
     extend(&mut error, "actual", Value::from(actual));
+    Response::from_errors(vec![error])
+}
+
+/// The answer to a request with a value that breaks a rule.
+pub(super) fn invalid(invalid: &Invalid) -> Response {
+    let mut error = ServerError::new(invalid.to_string(), None);
+    set_code(&mut error, Code::BadUserInput);
+    extend(&mut error, "argument", Value::from(invalid.argument.as_str()));
     Response::from_errors(vec![error])
 }
 
@@ -207,7 +245,6 @@ fn extend(error: &mut ServerError, name: &str, value: Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Invalid;
 
     fn completed(source: store::Error) -> serde_json::Value {
         let error: async_graphql::Error = source.into();

@@ -64,6 +64,8 @@ pub struct Limits {
     pub selections: u32,
     /// Cost of an operation.
     pub cost: u32,
+    /// Whether `__schema` and `__type` may be asked for at all.
+    pub introspection: bool,
 }
 
 /// Why a request is refused.
@@ -80,6 +82,8 @@ pub(super) enum Refusal {
     },
     /// A fragment spreads itself.
     Endless(Cycle),
+    /// It asks for the schema where that is not told.
+    Introspection,
 }
 
 impl From<Cycle> for Refusal {
@@ -91,12 +95,22 @@ impl From<Cycle> for Refusal {
 impl Refusal {
     pub(super) fn response(&self) -> Response {
         match self {
-            Self::Over { limit, told: (subject, unit), maximum, actual } => {
-                let message = format!("{subject} {actual} {unit}, at most {maximum} are allowed");
-                too_complex(message, limit, *maximum, *actual)
+            Self::Over { limit, maximum, actual, .. } => {
+                too_complex(self.message(), limit, *maximum, *actual)
             }
-            Self::Endless(Cycle(fragment)) => {
-                error_response(Code::ValidationFailed, format!("the fragment `{fragment}` spreads itself"))
+            Self::Endless(_) => error_response(Code::ValidationFailed, self.message()),
+            Self::Introspection => error_response(Code::IntrospectionDisabled, self.message()),
+        }
+    }
+
+    pub(super) fn message(&self) -> String {
+        match self {
+            Self::Over { told: (subject, unit), maximum, actual, .. } => {
+                format!("{subject} {actual} {unit}, at most {maximum} are allowed")
+            }
+            Self::Endless(Cycle(fragment)) => format!("the fragment `{fragment}` spreads itself"),
+            Self::Introspection => {
+                "`__schema` and `__type` are not told here: the setting `server.introspection` is off".into()
             }
         }
     }
@@ -164,6 +178,9 @@ impl Limits {
         within("root_fields", ("the operation has", "root fields"), measure.fields, self.root_fields)?;
         within("depth", ("the operation has", "levels of fields"), measure.depth, self.depth)?;
         if measure.introspection_depth > 0 {
+            if !self.introspection {
+                return Err(Refusal::Introspection);
+            }
             let told = ("the introspection has", "levels of fields");
             within("introspection_depth", told, measure.introspection_depth, self.introspection_depth)?;
             let told = ("the introspection has", "levels of lists");

@@ -6,20 +6,29 @@ use super::Limits;
 use super::api::Operation;
 use super::connection::MessageConnection;
 use super::context::Asked;
-use super::documents::Documents;
+use super::parsed::Parsed;
+use super::variables::InputTypes;
 use super::{cursor, loaders};
 use crate::feed::Feed;
 use crate::model::{ConversationId, Message, Slice, Viewer};
 use crate::store::Store;
 
 /// Reads documents as the server does.
-#[derive(Default)]
-pub struct Reader(Documents);
+pub struct Reader {
+    parsed: Parsed,
+    types: InputTypes,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self { parsed: Parsed::default(), types: InputTypes::of_schema(&super::sdl()) }
+    }
+}
 
 impl Reader {
     /// Reads a document, or remembers it, and looks at what it asks for.
     pub fn prepare(&self, request: Request, limits: &Limits) -> bool {
-        Operation::prepare(request, limits, &self.0).is_ok()
+        Operation::prepare(request, limits, &self.parsed, &self.types).is_ok()
     }
 }
 

@@ -1,24 +1,192 @@
 //! Variables before anything runs.
 //!
-//! async-graphql looks at a variable when a resolver first asks for it; by then, fields before that
-//! one have run. The specification wants the whole request refused:
-//! <https://spec.graphql.org/draft/#sec-Coercing-Variable-Values>.
+//! async-graphql looks at most values when a resolver first asks for them; by then, fields before that
+//! one have run. The specification wants the whole request refused
+//! (<https://spec.graphql.org/draft/#sec-Coercing-Variable-Values>), so every value is compared with its
+//! type here, by the schema as it is published. What is told names the place and the rule, never the value.
 
-use async_graphql::parser::types::VariableDefinition;
-use async_graphql::{Name, Positioned, Value, Variables};
+use std::collections::{HashMap, HashSet};
 
-/// The first variable that must be given and is not.
-pub(super) fn missing<'a>(
-    definitions: &'a [Positioned<VariableDefinition>],
-    given: &Variables,
-) -> Option<&'a Name> {
-    definitions
-        .iter()
-        .map(|definition| &definition.node)
-        .filter(|definition| !definition.var_type.node.nullable)
-        .find(|definition| match given.get(&definition.name.node) {
-            None => definition.default_value.is_none(),
-            Some(value) => *value == Value::Null,
-        })
-        .map(|definition| &definition.name.node)
+use async_graphql::parser::parse_schema;
+use async_graphql::parser::types::{BaseType, Type, TypeKind, TypeSystemDefinition, VariableDefinition};
+use async_graphql::{Positioned, Value, Variables};
+
+use crate::model::{Invalid, Timestamp};
+
+/// Most of a name that is told back, in characters.
+const MAX_TOLD: usize = 40;
+
+/// The types that a variable may have besides the scalars.
+#[derive(Debug, Default)]
+pub(super) struct InputTypes(HashMap<String, InputType>);
+
+#[derive(Debug)]
+enum InputType {
+    Enum(HashSet<String>),
+    Object {
+        fields: HashMap<String, Field>,
+        /// Whether exactly one field is to be given.
+        one_of: bool,
+    },
 }
+
+#[derive(Debug)]
+struct Field {
+    of: Type,
+    has_default: bool,
+}
+
+impl InputTypes {
+    /// The types of a schema in GraphQL's schema definition language.
+    pub(super) fn of_schema(sdl: &str) -> Self {
+        let definitions = parse_schema(sdl).map(|document| document.definitions).unwrap_or_default();
+        let types = definitions.into_iter().filter_map(|definition| {
+            let TypeSystemDefinition::Type(definition) = definition else { return None };
+            let one_of =
+                definition.node.directives.iter().any(|directive| directive.node.name.node == "oneOf");
+            let kind = match definition.node.kind {
+                TypeKind::Enum(values) => InputType::Enum(
+                    values.values.into_iter().map(|value| value.node.value.to_string()).collect(),
+                ),
+                TypeKind::InputObject(object) => {
+                    let fields = object.fields.into_iter().map(|field| {
+                        let has_default = field.node.default_value.is_some();
+                        (field.node.name.to_string(), Field { of: field.node.ty.node, has_default })
+                    });
+                    InputType::Object { fields: fields.collect(), one_of }
+                }
+                _ => return None,
+            };
+            Some((definition.node.name.to_string(), kind))
+        });
+        Self(types.collect())
+    }
+
+    /// Compares the values with the types that the operation declares. Types that do not exist are left to
+    /// validation.
+    ///
+    /// # Errors
+    /// The first value that does not fit: its place, `$input.messages[2].role`, and the rule.
+    pub(super) fn check(
+        &self,
+        definitions: &[Positioned<VariableDefinition>],
+        given: &Variables,
+    ) -> Result<(), Invalid> {
+        for definition in definitions.iter().map(|definition| &definition.node) {
+            let of = &definition.var_type.node;
+            let mut path = format!("${}", definition.name.node);
+            match given.get(&definition.name.node) {
+                Some(value) => self.fits(value, of, &mut path)?,
+                None if of.nullable || definition.default_value.is_some() => {}
+                None => return Err(missing(&path, of)),
+            }
+        }
+        Ok(())
+    }
+
+    fn fits(&self, value: &Value, of: &Type, path: &mut String) -> Result<(), Invalid> {
+        match (value, &of.base) {
+            (Value::Null, _) if of.nullable => Ok(()),
+            (Value::Null, _) => {
+                Err(Invalid::new(path.as_str(), format!("must not be null: its type is `{of}`")))
+            }
+            (Value::List(items), BaseType::List(of)) => {
+                for (at, item) in items.iter().enumerate() {
+                    within(path, &format!("[{at}]"), |path| self.fits(item, of, path))?;
+                }
+                Ok(())
+            }
+            // A single value stands for a list of it.
+            (value, BaseType::List(of)) => self.fits(value, of, path),
+            (value, BaseType::Named(name)) => self.fits_named(value, name, path),
+        }
+    }
+
+    fn fits_named(&self, value: &Value, name: &str, path: &mut String) -> Result<(), Invalid> {
+        match self.0.get(name) {
+            None => match scalar(value, name) {
+                Ok(()) => Ok(()),
+                Err(rule) => Err(Invalid::new(path.as_str(), rule)),
+            },
+            Some(InputType::Enum(values)) => {
+                let known = match value {
+                    Value::String(text) => values.contains(text),
+                    Value::Enum(text) => values.contains(text.as_str()),
+                    _ => false,
+                };
+                let rule = || format!("must be a value of the enum `{name}`");
+                if known { Ok(()) } else { Err(Invalid::new(path.as_str(), rule())) }
+            }
+            Some(InputType::Object { fields, one_of }) => {
+                let Value::Object(given) = value else {
+                    return Err(Invalid::new(
+                        path.as_str(),
+                        format!("must be an object of the type `{name}`"),
+                    ));
+                };
+                for (field, value) in given {
+                    let told: String = field.chars().take(MAX_TOLD).collect();
+                    within(path, &format!(".{told}"), |path| match fields.get(field.as_str()) {
+                        Some(known) => self.fits(value, &known.of, path),
+                        None => Err(Invalid::new(path.as_str(), format!("is no field of the type `{name}`"))),
+                    })?;
+                }
+                if *one_of && (given.len() != 1 || given.values().any(|value| *value == Value::Null)) {
+                    let rule = format!("must have exactly one field of the type `{name}`, and that not null");
+                    return Err(Invalid::new(path.as_str(), rule));
+                }
+                let absent = fields.iter().filter(|(field, known)| {
+                    !known.of.nullable && !known.has_default && !given.contains_key(field.as_str())
+                });
+                // The first by name, so that the same request is always told the same.
+                match absent.min_by_key(|(field, _)| *field) {
+                    Some((field, known)) => Err(missing(&format!("{path}.{field}"), &known.of)),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+fn missing(path: &str, of: &Type) -> Invalid {
+    Invalid::new(path, format!("must be given: its type is `{of}`"))
+}
+
+/// Runs `look` one step further down, and comes back up.
+fn within<T>(path: &mut String, step: &str, look: impl FnOnce(&mut String) -> T) -> T {
+    let length = path.len();
+    path.push_str(step);
+    let seen = look(path);
+    path.truncate(length);
+    seen
+}
+
+/// Input coercion of the scalars: <https://spec.graphql.org/draft/#sec-Scalars.Input-Coercion>.
+fn scalar(value: &Value, name: &str) -> Result<(), String> {
+    let is_whole =
+        |value: &Value| matches!(value, Value::Number(number) if number.is_i64() || number.is_u64());
+    let (fits, rule) = match name {
+        "Int" => {
+            let number = match value {
+                Value::Number(number) => number.as_i64().and_then(|number| i32::try_from(number).ok()),
+                _ => None,
+            };
+            (number.is_some(), "an Int: a whole number of 32 bits")
+        }
+        "Float" => (matches!(value, Value::Number(_)), "a Float: a number"),
+        "String" => (matches!(value, Value::String(_)), "a String"),
+        "Boolean" => (matches!(value, Value::Boolean(_)), "a Boolean: true or false"),
+        "ID" => (matches!(value, Value::String(_)) || is_whole(value), "an ID: a string or a whole number"),
+        "DateTime" => {
+            let is_time = |text: &str| Timestamp::parse("DateTime", text).is_ok();
+            let fits = matches!(value, Value::String(text) if is_time(text));
+            (fits, "a DateTime such as \"2026-11-21T09:30:00Z\"")
+        }
+        // JSON takes any value; what is no type at all is left to validation.
+        _ => return Ok(()),
+    };
+    if fits { Ok(()) } else { Err(format!("must be {rule}")) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! The feed: what changed for an owner, in order of commit.
 
-use super::{ConversationId, MessageId, Timestamp};
+use super::{ConversationId, MessageId, OwnerId, Timestamp};
 
 /// What happened. The numbers stand in the database and never change once released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,7 +59,7 @@ pub struct Change {
 }
 
 /// A change that was committed, and its place among the owner's changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
     /// 1, 2, 3, … for an owner, without holes, in order of commit.
     pub revision: i64,
@@ -67,4 +67,6 @@ pub struct Committed {
     pub change: Change,
     /// When, by the server's clock.
     pub changed_at: Timestamp,
+    /// Who made it for the owner, where that was somebody else.
+    pub actor: Option<OwnerId>,
 }

@@ -9,6 +9,8 @@ use super::{OwnerId, Timestamp};
 pub struct Viewer {
     /// The owner of everything this viewer may read or change.
     pub owner: OwnerId,
+    /// Who acts for the owner, where that is somebody else; kept with every change they make.
+    pub actor: Option<OwnerId>,
     /// When the credentials end. Sockets close then.
     pub expires_at: Option<Timestamp>,
 }
@@ -16,6 +18,6 @@ pub struct Viewer {
 impl Viewer {
     /// A viewer whose credentials do not end: for commands run on the server's own machine.
     pub fn new(owner: OwnerId) -> Self {
-        Self { owner, expires_at: None }
+        Self { owner, actor: None, expires_at: None }
     }
 }

@@ -12,7 +12,8 @@ use super::State;
 /// How long the database may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// `/livez`: the process answers. `/readyz`: so does the database, and no shutdown has begun.
+/// `/livez`: the process answers. `/readyz`: so does the database, there are keys to verify tokens with,
+/// and no shutdown has begun.
 pub(super) fn router() -> Router<State> {
     Router::new().route("/livez", get(async || "ok\n")).route("/readyz", get(ready))
 }
@@ -20,6 +21,9 @@ pub(super) fn router() -> Router<State> {
 async fn ready(extract::State(state): extract::State<State>) -> (StatusCode, &'static str) {
     if state.0.closing.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n");
+    }
+    if !state.0.authenticator.is_ready() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "no keys to verify tokens with\n");
     }
     match tokio::time::timeout(PATIENCE, state.0.store.ping()).await {
         Ok(Ok(())) => (StatusCode::OK, "ok\n"),

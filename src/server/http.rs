@@ -18,9 +18,12 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::{IntoResponse, Response as HttpResponse};
 use futures_util::FutureExt;
 
+use super::credentials::Introduction;
 use super::negotiate::MediaType;
-use super::{Shared, State, body, sse, websocket};
-use crate::graphql::{Code, RequestId, error_response, panicked};
+use super::{Shared, State, body, credentials, sse, throttle, websocket};
+use crate::auth::Refused;
+use crate::graphql::{RequestId, error_response, panicked};
+use crate::model::Viewer;
 pub(super) use request::from_parameters;
 use request::{Fault, from_body, from_query};
 
@@ -56,11 +59,13 @@ async fn answer(shared: &Arc<Shared>, request: Request, id: RequestId) -> HttpRe
                        text/event-stream";
         return Fault::new(StatusCode::NOT_ACCEPTABLE, message).into_response(MediaType::Json);
     };
-    let viewer =
-        match shared.authenticator.viewer_of_header(text_of(request.headers(), header::AUTHORIZATION)) {
-            Ok(viewer) => viewer,
-            Err(refused) => return unauthenticated(media_type, refused),
-        };
+    let viewer = match viewer(shared, request.headers()).await {
+        Ok(viewer) => viewer,
+        Err(refused) => return credentials::refuse(media_type, &refused),
+    };
+    if let Err(wait) = shared.count(&viewer) {
+        return throttle::refuse(media_type, wait);
+    }
     let is_get = request.method() == Method::GET;
     let resume = text_of(request.headers(), sse::LAST_EVENT_ID).map(str::to_owned);
     let read = if is_get {
@@ -99,6 +104,10 @@ async fn answer(shared: &Arc<Shared>, request: Request, id: RequestId) -> HttpRe
     }
 }
 
+async fn viewer(shared: &Shared, headers: &HeaderMap) -> Result<Viewer, Refused> {
+    Introduction::of_headers(headers)?.viewer(shared).await
+}
+
 fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
@@ -108,13 +117,6 @@ fn executed(media_type: MediaType, response: &Response) -> HttpResponse {
     let refused = media_type == MediaType::GraphqlResponse && body::is_request_error(response);
     let status = if refused { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     write(status, media_type, response)
-}
-
-fn unauthenticated(media_type: MediaType, refused: crate::auth::Unauthenticated) -> HttpResponse {
-    let response = error_response(Code::Unauthenticated, refused.to_string());
-    let mut response = write(StatusCode::UNAUTHORIZED, media_type, &response);
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    response
 }
 
 impl Fault {
@@ -133,7 +135,7 @@ fn broken(id: RequestId) -> HttpResponse {
     write(StatusCode::INTERNAL_SERVER_ERROR, MediaType::Json, &panicked(id))
 }
 
-fn write(status: StatusCode, media_type: MediaType, response: &Response) -> HttpResponse {
+pub(super) fn write(status: StatusCode, media_type: MediaType, response: &Response) -> HttpResponse {
     let mut bytes = Vec::new();
     match body::write(&mut bytes, response) {
         Ok(()) => {

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use crate::rate::Rate;
+
 /// How requests are taken: the settings under `[server]`, which are told there.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Settings {
     /// Most connections at once.
     pub max_connections: usize,
@@ -43,4 +45,6 @@ pub struct Settings {
     pub cors_origins: Vec<String>,
     /// Whether GraphiQL is served.
     pub graphiql: bool,
+    /// How many operations an owner may begin; any number without one.
+    pub rate: Option<Rate>,
 }

@@ -15,9 +15,10 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::*;
 use crate::app;
-use crate::auth::{self, Key, Rules};
+use crate::auth::{self, Issuer, Key, Rules, Timing};
 use crate::config::Config;
 use crate::feed::Feed;
+use crate::graphql::{self, Documents};
 use crate::model::{OwnerId, Timestamp};
 use crate::signals::Signals;
 
@@ -50,13 +51,14 @@ async fn serve() -> (TempDir, String, String) {
     let (clock, signals) = (Clock::system(), Signals::default());
     let store = Store::connect(&app::database(&config), clock.clone(), signals.clone()).await.unwrap();
     let feed = Feed::new(&signals, config.feed.poll);
-    let api = Api::new(store.clone(), feed, app::limits(&config), true).extended(Booms);
+    let may = graphql::Settings { limits: app::limits(&config), documents: Documents::default() };
+    let api = Api::new(store.clone(), feed, may).extended(Booms);
     let secret = b"a secret that only this test knows";
-    let key = Key::Secret(secret.to_vec());
-    let authenticator = Authenticator::new(&key, &Rules::default()).unwrap();
+    let issuer = Issuer { key: Key::Secret(secret.to_vec()), rules: Rules::default() };
+    let authenticator = Authenticator::new(vec![issuer], Timing::default()).unwrap();
     let expires_at = Timestamp(clock.now().0 + 600_000_000);
     let token = auth::sign(secret, &OwnerId::new("ada").unwrap(), expires_at, &Rules::default()).unwrap();
-    let settings = app::server_settings(&config).unwrap();
+    let settings = app::server_settings(&config, None).unwrap();
     let server = Server::new(api, store, authenticator, clock, settings).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();

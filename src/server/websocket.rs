@@ -14,19 +14,22 @@ use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::extract::ws::{WebSocket, WebSocketUpgrade};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use self::connection::Connection;
 use super::connection::Stay;
+use super::credentials::{self, Introduction};
 use super::metrics::Counted;
+use super::negotiate::MediaType;
 use super::{Shared, origin};
-use protocol::{Close, SUBPROTOCOL};
+pub(super) use protocol::Close;
+use protocol::SUBPROTOCOL;
 
 /// Buffers of a socket. The library's defaults cost 128 KiB a socket, idle or not.
 const BUFFER: usize = 4096;
 
-/// Takes the upgrade, unless it is for a web page that may not call. Credentials may come in its header;
+/// Takes the upgrade, unless it is for a web page that may not call. Credentials may come in its headers;
 /// those of `connection_init` win.
 pub(super) fn upgrade(shared: Arc<Shared>, upgrade: WebSocketUpgrade, request: &Request) -> Response {
     let headers = request.headers();
@@ -34,8 +37,10 @@ pub(super) fn upgrade(shared: Arc<Shared>, upgrade: WebSocketUpgrade, request: &
         let message = "this origin may not open a socket: it is not in `server.cors_origins`\n";
         return (StatusCode::FORBIDDEN, message).into_response();
     }
-    let authorization =
-        headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let introduction = match Introduction::of_headers(headers) {
+        Ok(introduction) => introduction,
+        Err(refused) => return credentials::refuse(MediaType::Json, &refused),
+    };
     let stay = request.extensions().get::<Stay>().cloned();
     // What is a little too large is read, so that its sender is not still sending when it is told.
     let limit = shared.settings.message_limit.saturating_mul(2);
@@ -48,17 +53,17 @@ pub(super) fn upgrade(shared: Arc<Shared>, upgrade: WebSocketUpgrade, request: &
         .on_upgrade(move |socket| {
             let tracker = shared.sockets.clone();
             tracker.track_future(async move {
-                run(shared, socket, authorization).await;
+                run(shared, socket, introduction).await;
                 drop(stay);
             })
         })
 }
 
-async fn run(shared: Arc<Shared>, socket: WebSocket, authorization: Option<String>) {
+async fn run(shared: Arc<Shared>, socket: WebSocket, introduction: Introduction) {
     let spoken = socket.protocol().is_some_and(|protocol| protocol == SUBPROTOCOL);
     let cut = shared.cut.clone();
     let _counted = Counted::new(&shared.metrics.sockets);
-    let mut connection = Connection::new(shared, socket, authorization);
+    let mut connection = Connection::new(shared, socket, introduction);
     let serving = async {
         let close = if spoken { connection.run().await } else { Some(Close::SUBPROTOCOL) };
         if let Some(close) = close {

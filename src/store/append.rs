@@ -76,7 +76,13 @@ impl Scoped {
     pub async fn append(&self, append: Append) -> Result<Vec<Message>> {
         let Append { conversation, after, expected_head, messages } = append;
         let rows = messages.into_iter().map(|new| self.row(conversation, new)).collect();
-        let mut draft = Draft { owner: self.owner.clone(), conversation, head: expected_head, rows };
+        let mut draft = Draft {
+            owner: self.owner.clone(),
+            actor: self.actor.clone(),
+            conversation,
+            head: expected_head,
+            rows,
+        };
         if after == After::Head && is_ordinary(&draft.rows) {
             let outcome;
             (draft, outcome) = self.store.0.writer.append(draft).await?;

@@ -145,6 +145,6 @@ impl TryFrom<change::Model> for Committed {
         let kind = ChangeKind::from_code(row.kind)
             .ok_or_else(|| Error::broken(format!("a change has the unknown kind {}", row.kind)))?;
         let change = Change { kind, conversation: row.conversation_id, message: row.message_id };
-        Ok(Self { revision: row.revision, change, changed_at: row.changed_at })
+        Ok(Self { revision: row.revision, change, changed_at: row.changed_at, actor: row.actor })
     }
 }

@@ -4,18 +4,20 @@ use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, Select}
 
 use super::entity::{conversation, message};
 use super::{Result, Store};
-use crate::model::OwnerId;
+use crate::model::{OwnerId, Viewer};
 
 /// The store as one owner sees it. Whatever is not that owner's does not exist here.
 #[derive(Clone)]
 pub struct Scoped {
     pub(super) store: Store,
     pub(super) owner: OwnerId,
+    /// Who writes for the owner, where that is somebody else. It widens nothing.
+    pub(super) actor: Option<OwnerId>,
 }
 
 impl Scoped {
-    pub(super) fn new(store: Store, owner: OwnerId) -> Self {
-        Self { store, owner }
+    pub(super) fn new(store: Store, viewer: &Viewer) -> Self {
+        Self { store, owner: viewer.owner.clone(), actor: viewer.actor.clone() }
     }
 
     /// Whose view this is.
@@ -45,6 +47,6 @@ impl Scoped {
     }
 
     pub(super) async fn begin(&self, changes: usize) -> Result<super::tx::Tx> {
-        super::tx::Tx::begin(&self.store, &self.owner, changes).await
+        super::tx::Tx::begin(self, changes).await
     }
 }

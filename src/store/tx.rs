@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 
 use super::entity::change;
 use super::turn::Turn;
-use super::{Error, Result, Store};
+use super::{Error, Result, Scoped};
 use crate::model::{Change, OwnerId, Timestamp};
 use crate::signals::{Signals, Topic};
 
@@ -26,6 +26,7 @@ pub(super) struct Tx {
     held: Held,
     signals: Signals,
     owner: OwnerId,
+    actor: Option<OwnerId>,
     now: Timestamp,
     next_revision: i64,
     last_revision: i64,
@@ -43,13 +44,15 @@ const TAKE_REVISIONS: &str = "INSERT INTO account (id, revision, created_at) VAL
 
 impl Tx {
     /// Begins a write of exactly `changes` changes.
-    pub(super) async fn begin(store: &Store, owner: &OwnerId, changes: usize) -> Result<Self> {
+    pub(super) async fn begin(scope: &Scoped, changes: usize) -> Result<Self> {
+        let Scoped { store, owner, actor } = scope;
         let held = Held { turn: Some(store.0.turns.take().await?), write: store.0.write.clone() };
         let mut tx = Self {
             tx: begin(&store.0.write).await?,
             held,
             signals: store.0.signals.clone(),
             owner: owner.clone(),
+            actor: actor.clone(),
             now: store.0.clock.now(),
             next_revision: 0,
             last_revision: 0,
@@ -101,6 +104,7 @@ impl Tx {
                     conversation_id: change.conversation,
                     message_id: change.message,
                     changed_at: self.now,
+                    actor: self.actor.clone(),
                 }
                 .into_active_model(),
             );

@@ -49,6 +49,8 @@ pub(super) use sqlite::STATEMENTS;
 /// Messages to put at the end of a conversation: all of each row but its place.
 pub(super) struct Draft {
     pub(super) owner: OwnerId,
+    /// Who appends them for the owner, where that is somebody else.
+    pub(super) actor: Option<OwnerId>,
     pub(super) conversation: ConversationId,
     /// Which message must be the head, if it matters.
     pub(super) head: Option<MessageId>,

@@ -9,6 +9,7 @@ use crate::harness::{TestApp, on_each_database, run_script, run_script_with};
 on_each_database!(
     urql_works,
     apollo_client_works,
+    apollo_clients_persisted_queries_work,
     the_client_of_the_readme_misses_nothing,
     graphql_sse_misses_nothing,
     the_ai_sdks_messages_lose_nothing,
@@ -22,6 +23,10 @@ async fn urql_works(app: TestApp) {
 
 async fn apollo_client_works(app: TestApp) {
     run_script(&app, "apollo.mjs").await;
+}
+
+async fn apollo_clients_persisted_queries_work(app: TestApp) {
+    run_script(&app, "persisted.mjs").await;
 }
 
 async fn the_client_of_the_readme_misses_nothing(app: TestApp) {

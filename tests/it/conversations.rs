@@ -389,7 +389,7 @@ async fn nothing_runs_when_a_variable_is_missing(app: TestApp) {
     }";
     let (code, message) = ada.fault(query, json!({})).await;
     assert_eq!(code, "BAD_USER_INPUT");
-    assert_eq!(message, "the variable `$id` must be given: its type is not nullable");
+    assert_eq!(message, "`$id` must be given: its type is `ID!`");
     assert_eq!(
         ada.data("{ conversations { nodes { id } } }", json!({})).await["conversations"]["nodes"],
         json!([])

@@ -6,6 +6,7 @@
 mod client;
 mod disk;
 mod events;
+mod key_server;
 mod nats;
 mod node;
 mod postgres;
@@ -15,7 +16,7 @@ mod socket;
 use std::time::Duration;
 
 use scrollback::app::App;
-use scrollback::auth::{Rules, sign};
+use scrollback::auth::{Rules, sign, sign_with_scope};
 use scrollback::clock::Clock;
 use scrollback::config::{self, Config, Sources};
 use scrollback::model::{OwnerId, Timestamp};
@@ -27,6 +28,7 @@ use tokio::sync::oneshot;
 pub(crate) use client::{APPEND, Client};
 pub(crate) use disk::{Disk, DiskFault};
 pub(crate) use events::EventStream;
+pub(crate) use key_server::{KeyServer, SigningKey};
 pub(crate) use nats::Nats;
 pub(crate) use node::{run_script, run_script_with, start_script};
 pub(crate) use postgres::{Cluster, shared_cluster};
@@ -63,6 +65,11 @@ impl TestApp {
 
     /// A server with some settings changed.
     pub(crate) async fn start_with(engine: Engine, settings: &[(&'static str, &str)]) -> Self {
+        Self::start_from(engine, "", settings).await
+    }
+
+    /// The same with a configuration file, for what can be set nowhere else.
+    pub(crate) async fn start_from(engine: Engine, file: &str, settings: &[(&'static str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = match engine {
             Engine::Sqlite => format!("sqlite://{}/test.db", folder.path().display()),
@@ -75,7 +82,9 @@ impl TestApp {
             ("server.listen", "127.0.0.1:0".to_owned()),
         ];
         flags.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        let (config, _) = config::load(Sources { flags, ..Sources::default() }).unwrap();
+        let path = folder.path().join("scrollback.toml");
+        std::fs::write(&path, file).unwrap();
+        let (config, _) = config::load(Sources { file: Some(&path), flags, ..Sources::default() }).unwrap();
         Self::serve(engine, config, folder).await
     }
 
@@ -115,6 +124,11 @@ impl TestApp {
         Client::new(&self.url, Some(token(user, Duration::from_secs(600))))
     }
 
+    /// A client with the token of a back end that may act for others.
+    pub(crate) fn back_end(&self) -> Client {
+        Client::new(&self.url, Some(back_end_token(Duration::from_secs(600))))
+    }
+
     /// A client without a token.
     pub(crate) fn anonymous(&self) -> Client {
         Client::new(&self.url, None)
@@ -132,6 +146,14 @@ impl TestApp {
 pub(crate) fn token(user: &str, lifetime: Duration) -> String {
     let expires_at = Timestamp(Clock::system().now().0 + i64::try_from(lifetime.as_micros()).unwrap());
     sign(SECRET.as_bytes(), &OwnerId::new(user).unwrap(), expires_at, &Rules::default()).unwrap()
+}
+
+/// A token of a back end that may act for others.
+pub(crate) fn back_end_token(lifetime: Duration) -> String {
+    let expires_at = Timestamp(Clock::system().now().0 + i64::try_from(lifetime.as_micros()).unwrap());
+    let subject = OwnerId::new("back end").unwrap();
+    let scope = Some("chat scrollback:act-as");
+    sign_with_scope(SECRET.as_bytes(), &subject, expires_at, &Rules::default(), scope).unwrap()
 }
 
 /// Makes of each function two tests: one on SQLite, one on PostgreSQL.

@@ -3,12 +3,15 @@
 
 mod harness;
 
+mod acting;
 mod appends;
 mod branches;
 mod changes;
 mod clients;
 mod connections;
 mod conversations;
+mod credentials;
+mod documents;
 mod durability;
 mod history;
 mod hostile;
@@ -16,6 +19,7 @@ mod http;
 mod http2;
 mod import;
 mod interruptions;
+mod introspection;
 mod journey;
 mod messages;
 mod metrics;
@@ -23,6 +27,7 @@ mod outages;
 mod ownership;
 mod paths;
 mod process;
+mod rate;
 mod reads;
 mod replicas;
 mod schema;
@@ -31,4 +36,5 @@ mod sockets;
 mod sse;
 mod streams;
 mod tidy;
+mod variables;
 mod websocket;

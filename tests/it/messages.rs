@@ -64,7 +64,7 @@ async fn history_is_the_last_fifty_oldest_first(app: TestApp) {
     }
     let input = json!({ "conversationId": id, "role": "NOBODY", "content": "x" });
     let answer = ada.run(roles, json!({ "input": input })).await;
-    assert!(answer.body["errors"][0]["message"].as_str().unwrap().contains("NOBODY"), "{}", answer.body);
+    assert_eq!(answer.body["errors"][0]["message"], "`$input.role` must be a value of the enum `Role`");
 }
 
 async fn pages_run_both_ways(app: TestApp) {

@@ -265,6 +265,8 @@ async fn no_argument_header_or_claim_chooses_the_owner(app: TestApp) {
     }
     let answer: Value = request.send().await.unwrap().json().await.unwrap();
     assert_eq!(answer, json!({ "data": { "viewer": { "id": "bob" }, "node": null } }));
+    // The one header that does is for back ends, whose tokens say so.
+    assert_eq!(bob.acting_for("ada").fault("{ viewer { id } }", json!({})).await.0, "FORBIDDEN");
     // No input has a field that names an owner.
     let query = "{ __schema { types { name inputFields { name } fields { name args { name } } } } }";
     let schema = ada.data(query, json!({})).await.to_string().to_lowercase();

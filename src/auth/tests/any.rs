@@ -1,14 +1,15 @@
 //! Tokens of any kind: whatever is sent is an owner's own token, or refused.
 
+use futures_util::FutureExt;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::super::*;
-use super::{SECRET, plain, signed};
+use super::{SECRET, headed, plain, signed};
 use crate::clock::Clock;
 
 fn viewer_of(header: &str) -> Option<Viewer> {
-    plain().viewer_of_header(Some(header)).ok()
+    headed(&plain(), Some(header)).now_or_never().expect("no key has to be fetched").ok()
 }
 
 fn in_an_hour() -> Timestamp {

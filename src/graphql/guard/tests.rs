@@ -9,7 +9,8 @@ use serde_json::{Value as Json, json};
 use super::*;
 use crate::config::Config;
 use crate::graphql::Operation;
-use crate::graphql::documents::Documents;
+use crate::graphql::parsed::Parsed;
+use crate::graphql::variables::InputTypes;
 
 fn limits() -> Limits {
     crate::app::limits(&Config::default())
@@ -18,7 +19,7 @@ fn limits() -> Limits {
 fn prepare(query: &str, operation: Option<&str>, variables: Json, limits: &Limits) -> Result<(), Json> {
     let mut request = Request::new(query).variables(Variables::from_json(variables));
     request.operation_name = operation.map(str::to_owned);
-    let prepared = Operation::prepare(request, limits, &Documents::default());
+    let prepared = Operation::prepare(request, limits, &Parsed::default(), &InputTypes::default());
     prepared.map(|_| ()).map_err(|response| serde_json::to_value(&response.errors[0]).unwrap())
 }
 

@@ -6,8 +6,11 @@ use axum::http::{StatusCode, header};
 use futures_util::StreamExt;
 use serde_json::{Map, Value};
 
-use crate::graphql::Code;
+use crate::graphql::{Code, DOCUMENT_ID};
 use crate::server::Settings;
+
+/// What Apollo's clients name a document in.
+const PERSISTED_QUERY: &str = "persistedQuery";
 
 /// Why an HTTP request is not a GraphQL request.
 #[derive(Debug)]
@@ -95,7 +98,7 @@ pub(super) fn from_query(query: &str) -> Result<Request, Fault> {
     let mut parameters = Map::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         let value = match &*name {
-            "query" | "operationName" => Value::String(value.into_owned()),
+            "query" | "operationName" | DOCUMENT_ID => Value::String(value.into_owned()),
             "variables" | "extensions" if value.is_empty() => continue,
             "variables" | "extensions" => {
                 serde_json::from_str(&value).map_err(|error| Fault::not_json(&format!("`{name}`"), &error))?
@@ -107,12 +110,25 @@ pub(super) fn from_query(query: &str) -> Result<Request, Fault> {
     from_parameters(parameters)
 }
 
-/// The four parameters of a request; others are ignored, as the specification asks.
+/// The parameters of a request; others are ignored, as the specification asks. A document may be named
+/// instead of sent.
 pub(in crate::server) fn from_parameters(mut parameters: Map<String, Value>) -> Result<Request, Fault> {
-    let Some(Value::String(query)) = parameters.remove("query") else {
-        return Err(Fault::bad("`query` must be given as a string"));
+    let extensions = match parameters.remove("extensions") {
+        None | Some(Value::Null) => Map::new(),
+        Some(Value::Object(extensions)) => extensions,
+        Some(_) => return Err(Fault::bad("`extensions` must be an object")),
     };
-    let mut request = Request::new(query);
+    let named = [extensions.get_key_value(PERSISTED_QUERY), parameters.get_key_value(DOCUMENT_ID)];
+    let named: Vec<_> = named.into_iter().flatten().filter(|(_, value)| !value.is_null()).collect();
+    let mut request = match parameters.get("query") {
+        Some(Value::String(query)) => Request::new(query),
+        None | Some(Value::Null) if !named.is_empty() => Request::new(""),
+        _ => return Err(Fault::bad("`query` must be given as a string")),
+    };
+    for (name, value) in named {
+        let value = async_graphql::Value::from_json(value.clone());
+        request.extensions.insert(name.clone(), value.unwrap_or_default());
+    }
     match parameters.remove("operationName") {
         None | Some(Value::Null) => {}
         Some(Value::String(name)) => request = request.operation_name(name),
@@ -123,10 +139,7 @@ pub(in crate::server) fn from_parameters(mut parameters: Map<String, Value>) -> 
         Some(variables @ Value::Object(_)) => request = request.variables(Variables::from_json(variables)),
         Some(_) => return Err(Fault::bad("`variables` must be an object")),
     }
-    match parameters.remove("extensions") {
-        None | Some(Value::Null | Value::Object(_)) => Ok(request),
-        Some(_) => Err(Fault::bad("`extensions` must be an object")),
-    }
+    Ok(request)
 }
 
 /// `application/json`, in UTF-8 where a charset is named.

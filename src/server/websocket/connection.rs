@@ -12,9 +12,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::operation::{self, Outbox, Outgoing, Running, Serial};
 use super::protocol::{self, ClientMessage, Close};
-use crate::graphql::{Code, error_response};
+use crate::graphql::{Code, error_response, rate_limited};
 use crate::model::Viewer;
 use crate::server::Shared;
+use crate::server::credentials::{self, Introduction};
 use crate::server::quota::Share;
 
 /// Messages that wait for the socket: few, they may be large. The operations wait when it is full, in
@@ -31,8 +32,8 @@ type End = Option<Close>;
 pub(super) struct Connection {
     shared: Arc<Shared>,
     socket: WebSocket,
-    /// From the upgrade's header.
-    authorization: Option<String>,
+    /// From the upgrade's headers.
+    introduction: Introduction,
     /// Who it is, once it has introduced itself.
     viewer: Option<(Viewer, Share)>,
     operations: HashMap<Arc<str>, Running>,
@@ -46,7 +47,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(shared: Arc<Shared>, socket: WebSocket, authorization: Option<String>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, socket: WebSocket, introduction: Introduction) -> Self {
         let (queue, outgoing) = mpsc::channel(QUEUE);
         let now = Instant::now();
         Self {
@@ -55,7 +56,7 @@ impl Connection {
             next_ping: now + shared.settings.ping_interval,
             shared,
             socket,
-            authorization,
+            introduction,
             viewer: None,
             operations: HashMap::new(),
             next_serial: 0,
@@ -155,15 +156,15 @@ impl Connection {
                     return Err(Some(Close::too_many_inits()));
                 }
                 let payload = payload.unwrap_or_default();
-                let authorization = protocol::authorization(&payload).or(self.authorization.as_deref());
-                let viewer = self.shared.authenticator.viewer_of_header(authorization);
-                let viewer = viewer.map_err(|refused| Some(Close::forbidden(&refused.to_string())))?;
+                let introduction = self.introduction.clone().with_payload(&payload);
+                let introduction = introduction.map_err(|refused| Some(credentials::close(&refused)))?;
+                let viewer = introduction.viewer(&self.shared).await;
+                let viewer = viewer.map_err(|refused| Some(credentials::close(&refused)))?;
                 let Some(seat) = self.shared.seats.take(&viewer.owner) else {
                     return Err(Some(Close::too_many_sockets(self.shared.settings.sockets_per_owner)));
                 };
                 self.deadline = Instant::now() + self.shared.time_left(&viewer);
                 self.viewer = Some((viewer, seat));
-                self.authorization = None;
                 self.send(protocol::connection_ack()).await
             }
             ClientMessage::Ping { payload } => self.send(protocol::pong(payload)).await,
@@ -180,6 +181,9 @@ impl Connection {
                     let message = format!("a socket may run at most {most} operations at once");
                     let refused = error_response(Code::BadRequest, message);
                     return self.send(protocol::error(&id, &refused.errors)).await;
+                }
+                if let Err(wait) = self.shared.count(&viewer) {
+                    return self.send(protocol::error(&id, &rate_limited(wait).errors)).await;
                 }
                 let (id, serial): (Arc<str>, _) = (id.into(), self.next_serial);
                 self.next_serial += 1;

@@ -12,7 +12,7 @@ pub(super) const SUBPROTOCOL: &str = "graphql-transport-ws";
 
 /// Why the server closes a socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Close {
+pub(in crate::server) struct Close {
     pub(super) code: u16,
     pub(super) reason: String,
 }
@@ -28,7 +28,7 @@ impl Close {
         Self::new(4401, "Unauthorized")
     }
 
-    pub(super) fn forbidden(reason: &str) -> Self {
+    pub(in crate::server) fn forbidden(reason: &str) -> Self {
         Self::new(4403, reason)
     }
 
@@ -42,6 +42,11 @@ impl Close {
 
     pub(super) fn too_many_inits() -> Self {
         Self::new(4429, "Too many initialisation requests")
+    }
+
+    /// Clients come again by themselves (RFC 6455's registry, 1013).
+    pub(in crate::server) fn try_again_later(reason: &str) -> Self {
+        Self::new(1013, reason)
     }
 
     pub(super) fn going_away() -> Self {
@@ -109,12 +114,6 @@ impl ClientMessage {
 /// The request in a subscribe message.
 pub(super) fn request(payload: Map<String, Value>) -> Result<Request, Close> {
     from_parameters(payload).map_err(|fault| Close::bad_request(&fault.message))
-}
-
-/// The value of `Authorization` in the payload of `connection_init`, whatever its case.
-pub(super) fn authorization(payload: &Map<String, Value>) -> Option<&str> {
-    let (_, value) = payload.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization"))?;
-    value.as_str()
 }
 
 /// What the server says.
@@ -266,7 +265,6 @@ mod tests {
                 panic!("{text}")
             };
             prop_assert_eq!((&read, &found), (&id, &payload));
-            let _ = authorization(&found);
             match request(found) {
                 Ok(request) => prop_assert_eq!(Some(&*request.query), payload["query"].as_str()),
                 Err(close) => prop_assert!(close.code == 4400 && close.reason.len() <= 123),

@@ -16,6 +16,7 @@ pub struct Model {
     pub conversation_id: ConversationId,
     pub message_id: Option<MessageId>,
     pub changed_at: Timestamp,
+    pub actor: Option<OwnerId>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

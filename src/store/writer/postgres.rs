@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 use super::plan::Intake;
 use super::{Batch, Desk, Draft, Grown, NewPiece, Order, Outcome, Written};
-use crate::model::{ChangeKind, Progress, Timestamp};
+use crate::model::{ChangeKind, OwnerId, Progress, Timestamp};
 use crate::store::entity::message;
 use crate::store::{Error, Result};
 use statements::{Appends, GROW, SKIPPING};
@@ -110,6 +110,7 @@ impl Lane<'_> {
             .bind(row.usage.as_deref())
             .bind(ChangeKind::MessageAdded.code())
             .bind(draft.head.map(|head| head.0))
+            .bind(draft.actor.as_ref().map(OwnerId::as_str))
             .fetch_optional(&mut *self.connection)
             .await?;
         found.map_or(Ok(Outcome::NotFound), |found| outcome(&found, 0))
@@ -136,6 +137,7 @@ impl Lane<'_> {
             .bind(rows().map(|(.., row)| row.usage.as_deref()).collect::<Vec<_>>())
             .bind(self.now())
             .bind(ChangeKind::MessageAdded.code())
+            .bind(rows().map(|(_, draft, _)| draft.actor.as_ref().map(OwnerId::as_str)).collect::<Vec<_>>())
             .fetch_all(&mut *self.connection)
             .await?;
         let mut outcomes = vec![Outcome::NotFound; drafts.len()];

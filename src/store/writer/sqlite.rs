@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::checkpoint::Checkpoints;
 use super::plan::Intake;
 use super::{Batch, Desk, Draft, Grown, NewPiece, Outcome, Written};
-use crate::model::{ChangeKind, Progress, Timestamp};
+use crate::model::{ChangeKind, OwnerId, Progress, Timestamp};
 use crate::store::turn::Turns;
 use crate::store::{Error, Result};
 
@@ -26,8 +26,8 @@ const TAKE_POSITIONS: &str = "UPDATE conversation SET last_position = ?3, head_p
 const ADD_MESSAGE: &str = "INSERT INTO message (conversation_id, position, id, owner_id, role, content, \
      metadata, created_at, fingerprint, parts, status, model, usage) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
-const ADD_CHANGE: &str = "INSERT INTO change (owner_id, revision, kind, conversation_id, message_id, changed_at) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const ADD_CHANGE: &str = "INSERT INTO change (owner_id, revision, kind, conversation_id, message_id, changed_at, actor) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 const GROW: &str = "UPDATE stream SET length = length + ?4, written_at = ?5 \
      WHERE message_id = ?1 AND owner_id = ?2 AND length = ?3 RETURNING length, stop_requested";
 const ADD_PIECE: &str = "INSERT INTO message_text (message_id, start, text) VALUES (?1, ?2, ?3)";
@@ -122,6 +122,7 @@ impl Lane<'_> {
 
     fn append(&self, draft: &Draft) -> Found<Outcome> {
         let (owner, conversation) = (draft.owner.as_str(), draft.conversation.0);
+        let actor = draft.actor.as_ref().map(OwnerId::as_str);
         let found: Option<(i64, i64, bool)> =
             self.one(CONVERSATION, params![conversation, owner], |row| row.try_into())?;
         let Some((last, updated_at, is_plain)) = found else { return Ok(Outcome::NotFound) };
@@ -163,7 +164,10 @@ impl Lane<'_> {
                 ],
             )?;
             let kind = ChangeKind::MessageAdded.code();
-            self.execute(ADD_CHANGE, params![owner, revision + nth, kind, conversation, row.id.0, now.0])?;
+            self.execute(
+                ADD_CHANGE,
+                params![owner, revision + nth, kind, conversation, row.id.0, now.0, actor],
+            )?;
         }
         Ok(Outcome::Appended { first: last + 1, created_at })
     }

@@ -11,6 +11,7 @@ pub(crate) struct Client {
     http: reqwest::Client,
     url: String,
     token: Option<String>,
+    act_as: Option<String>,
 }
 
 /// What came back, read once.
@@ -22,7 +23,12 @@ pub(crate) struct Answer {
 
 impl Client {
     pub(crate) fn new(url: &str, token: Option<String>) -> Self {
-        Self { http: reqwest::Client::new(), url: url.to_owned(), token }
+        Self { http: reqwest::Client::new(), url: url.to_owned(), token, act_as: None }
+    }
+
+    /// The same client, acting for somebody.
+    pub(crate) fn acting_for(&self, owner: &str) -> Self {
+        Self { act_as: Some(owner.to_owned()), ..self.clone() }
     }
 
     /// The same client with other credentials.
@@ -42,7 +48,10 @@ impl Client {
 
     /// A request to any path, with the credentials.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.http.request(method, format!("{}{path}", self.url));
+        let mut request = self.http.request(method, format!("{}{path}", self.url));
+        if let Some(owner) = &self.act_as {
+            request = request.header("scrollback-act-as", owner);
+        }
         match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,

@@ -51,7 +51,7 @@ impl Lane {
     fn append(&self, conversation: u128, head: Option<u128>, rows: Vec<message::Model>) {
         let conversation = ConversationId(Uuid::from_u128(conversation));
         let head = head.map(|id| MessageId(Uuid::from_u128(id)));
-        let work = Draft { owner: owner("ada"), conversation, head, rows };
+        let work = Draft { owner: owner("ada"), actor: None, conversation, head, rows };
         let ticket = self.room.enter(&work.owner, 0).unwrap();
         assert!(self.sender.send(Job::Append(Order { work, ticket, answer: oneshot::channel().0 })).is_ok());
     }

@@ -30,8 +30,8 @@ macro_rules! append_one {
                SELECT $1, taken.last_position, $3, $2, $5, $6, $7, taken.updated_at, $8, $9, $10, $11, $12 \
                FROM clock LEFT JOIN taken ON true RETURNING position, created_at), \
              noted AS ( \
-               INSERT INTO change (owner_id, revision, kind, conversation_id, message_id, changed_at) \
-               SELECT $2, clock.revision, $13, $1, $3, $4 FROM clock) \
+               INSERT INTO change (owner_id, revision, kind, conversation_id, message_id, changed_at, actor) \
+               SELECT $2, clock.revision, $13, $1, $3, $4, $15 FROM clock) \
              SELECT place.known, place.plain, added.position, added.created_at FROM place LEFT JOIN added ON true"
         )
     };
@@ -46,9 +46,9 @@ macro_rules! append_many {
         concat!(
             "WITH given AS ( \
                SELECT * FROM unnest($1::int8[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::int2[], $7::text[], \
-                 $8::text[], $9::bytea[], $10::text[], $11::int2[], $12::text[], $13::text[]) WITH ORDINALITY \
+                 $8::text[], $9::bytea[], $10::text[], $11::int2[], $12::text[], $13::text[], $16::text[]) WITH ORDINALITY \
                AS given (append, conversation_id, owner_id, head, id, role, content, metadata, fingerprint, parts, \
-                 status, model, usage, nth)), \
+                 status, model, usage, actor, nth)), \
              placed AS MATERIALIZED ( \
                SELECT given.*, c.last_position AS seen, \
                  bool_or(given.fingerprint IS NOT NULL AND EXISTS (SELECT FROM message AS m WHERE m.id = given.id)) \
@@ -89,8 +89,8 @@ macro_rules! append_many {
                FROM ready FULL JOIN taken ON taken.id = ready.conversation_id AND taken.owner_id = ready.owner_id \
                RETURNING id, position, created_at), \
              noted AS ( \
-               INSERT INTO change (owner_id, revision, kind, conversation_id, message_id, changed_at) \
-               SELECT owner_id, clock.revision + nth_of_owner, $15, conversation_id, ready.id, $14 \
+               INSERT INTO change (owner_id, revision, kind, conversation_id, message_id, changed_at, actor) \
+               SELECT owner_id, clock.revision + nth_of_owner, $15, conversation_id, ready.id, $14, actor \
                FROM ready FULL JOIN clock ON clock.id = ready.owner_id) \
              SELECT placed.append, placed.known, placed.plain, added.position, added.created_at \
              FROM placed FULL JOIN added ON added.id = placed.id ORDER BY placed.nth"

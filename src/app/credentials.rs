@@ -1,0 +1,117 @@
+//! From the settings to whom tokens are believed from.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+
+use crate::auth::{Issuer, Key, Rules, development_secret};
+use crate::config::{self, Config, Mode, Secret};
+
+/// Shortest secret that tokens may be signed with, in bytes (RFC 7518, 3.2).
+const MIN_SECRET_BYTES: usize = 32;
+
+/// The four settings that a key may come from, and the path they stand under.
+struct Sources<'a> {
+    at: String,
+    secret: Option<&'a Secret>,
+    secret_file: Option<&'a Path>,
+    public_key_file: Option<&'a Path>,
+    url: Option<&'a str>,
+}
+
+/// Who may sign tokens: the configured issuers, or whoever has the development secret.
+///
+/// # Errors
+/// None is configured in production, one has no key or several, or a key cannot be read.
+pub fn issuers(config: &Config) -> anyhow::Result<Vec<Issuer>> {
+    let auth = &config.auth;
+    let sources = Sources {
+        at: "auth".into(),
+        secret: auth.jwt_secret.as_ref(),
+        secret_file: auth.jwt_secret_file.as_deref(),
+        public_key_file: auth.jwt_public_key_file.as_deref(),
+        url: auth.jwks_url.as_deref(),
+    };
+    let rules = |issuer: &Option<String>, audience: &Option<String>| Rules {
+        issuer: issuer.clone(),
+        audience: audience.clone(),
+        leeway: auth.leeway,
+    };
+    let single = sources.key()?;
+    if auth.issuers.is_empty() {
+        let key = match single {
+            Some(key) => key,
+            None if config.mode == Mode::Development => Key::Secret(development_secret(&config.data_dir)?),
+            None => bail!(
+                "production needs a key to verify tokens with: set `auth.jwt_secret`, `auth.jwt_secret_file`, \
+                 `auth.jwt_public_key_file` or `auth.jwks_url`, or list `auth.issuers`"
+            ),
+        };
+        return Ok(vec![Issuer { key, rules: rules(&auth.issuer, &auth.audience) }]);
+    }
+    if single.is_some() || auth.issuer.is_some() || auth.audience.is_some() {
+        bail!(
+            "`auth.issuers` holds everything about issuers: set no other key, issuer or audience in `auth`"
+        );
+    }
+    let mut issuers: Vec<Issuer> = Vec::with_capacity(auth.issuers.len());
+    for (at, listed) in auth.issuers.iter().enumerate() {
+        let at = format!("auth.issuers[{at}]");
+        let name = Some(listed.issuer.clone());
+        if issuers.iter().any(|other| other.rules.issuer == name) {
+            bail!("`{at}.issuer` is listed before: {}", listed.issuer);
+        }
+        let Some(key) = Sources::of(listed, at.clone()).key()? else {
+            bail!("`{at}` needs one of jwt_secret, jwt_secret_file, jwt_public_key_file and jwks_url");
+        };
+        issuers.push(Issuer { key, rules: rules(&name, &listed.audience) });
+    }
+    Ok(issuers)
+}
+
+impl<'a> Sources<'a> {
+    fn of(issuer: &'a config::Issuer, at: String) -> Self {
+        Self {
+            at,
+            secret: issuer.jwt_secret.as_ref(),
+            secret_file: issuer.jwt_secret_file.as_deref(),
+            public_key_file: issuer.jwt_public_key_file.as_deref(),
+            url: issuer.jwks_url.as_deref(),
+        }
+    }
+
+    /// The one key that is configured, if any.
+    fn key(&self) -> anyhow::Result<Option<Key>> {
+        let setting = |name: &str| format!("`{}.{name}`", self.at);
+        let read = |name: &str, path: &Path| {
+            fs::read(path).with_context(|| format!("cannot read {}, {}", setting(name), path.display()))
+        };
+        Ok(Some(match (self.secret, self.secret_file, self.public_key_file, self.url) {
+            (None, None, None, None) => return Ok(None),
+            (Some(secret), None, None, None) => {
+                Key::Secret(long_enough(&setting("jwt_secret"), secret.expose().into())?)
+            }
+            (None, Some(path), None, None) => {
+                let secret = read("jwt_secret_file", path)?.trim_ascii_end().to_vec();
+                Key::Secret(long_enough(&setting("jwt_secret_file"), secret)?)
+            }
+            (None, None, Some(path), None) => Key::PublicKey(read("jwt_public_key_file", path)?),
+            (None, None, None, Some(url)) => Key::Url(url.to_owned()),
+            _ => bail!(
+                "set only one of {}, {}, {} and {}",
+                setting("jwt_secret"),
+                setting("jwt_secret_file"),
+                setting("jwt_public_key_file"),
+                setting("jwks_url")
+            ),
+        }))
+    }
+}
+
+fn long_enough(setting: &str, secret: Vec<u8>) -> anyhow::Result<Vec<u8>> {
+    if secret.len() < MIN_SECRET_BYTES {
+        bail!("{setting} must be at least {MIN_SECRET_BYTES} bytes, has {}", secret.len());
+    }
+    Ok(secret)
+}

@@ -1,0 +1,51 @@
+//! From the settings to the documents that have names.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, anyhow, bail};
+
+use crate::config;
+use crate::graphql::{Documents, Limits, Room};
+
+/// The trusted documents of the configured manifests, and room for automatic ones.
+///
+/// # Errors
+/// A manifest cannot be read, or the settings contradict each other.
+pub(super) fn documents(config: &config::Documents, limits: &Limits) -> anyhow::Result<Documents> {
+    let manifests = match &config.manifest {
+        Some(path) => {
+            read(path).with_context(|| format!("cannot read `documents.manifest`, {}", path.display()))?
+        }
+        None if config.only => bail!("`documents.only` needs `documents.manifest`: nothing could be run"),
+        None => Vec::new(),
+    };
+    let room = config.automatic.then_some(Room {
+        entries: config.automatic_entries as usize,
+        bytes: config.automatic_bytes as usize,
+    });
+    let documents = Documents::new(&manifests, config.only, room, limits)
+        .map_err(|fault| anyhow!("`documents.manifest` cannot be used: {fault}"))?;
+    if config.manifest.is_some() {
+        tracing::info!(ids = documents.trusted(), only = config.only, "read the trusted documents");
+    }
+    Ok(documents)
+}
+
+/// The manifest, or those in the folder in the order of their names.
+fn read(path: &Path) -> anyhow::Result<Vec<(String, String)>> {
+    let mut files = vec![path.to_owned()];
+    if path.is_dir() {
+        let entries = fs::read_dir(path)?.collect::<Result<Vec<_>, _>>()?;
+        files = entries.into_iter().map(|entry| entry.path()).filter(|path| is_json(path)).collect();
+        files.sort();
+        if files.is_empty() {
+            bail!("there is no *.json in it");
+        }
+    }
+    files.into_iter().map(|file| Ok((file.display().to_string(), fs::read_to_string(file)?))).collect()
+}
+
+fn is_json(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "json")
+}

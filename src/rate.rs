@@ -1,0 +1,121 @@
+//! How many operations an owner may begin: a token bucket for each.
+//!
+//! An operation counts when it is asked for, on whatever transport, before it is read; one that is refused
+//! for the rate takes nothing from the bucket. What a back end does for an owner counts as that owner's.
+//! Buckets that are full again are forgotten, so memory holds those owners only who asked lately. Every
+//! replica counts for itself.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota};
+
+use crate::model::OwnerId;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// How long a bucket that is full may be remembered.
+const FORGET: Duration = Duration::from_secs(60);
+
+/// Counts operations by owner. Clones count together.
+#[derive(Clone)]
+pub struct Rate<C: Clock = DefaultClock> {
+    buckets: Arc<Buckets<C>>,
+    clock: C,
+}
+
+type Buckets<C> = governor::RateLimiter<
+    OwnerId,
+    governor::state::keyed::DashMapStateStore<OwnerId>,
+    C,
+    governor::middleware::NoOpMiddleware<<C as Clock>::Instant>,
+>;
+
+impl Rate {
+    /// So many operations a minute, evenly, and `burst` at once after a pause.
+    pub fn new(per_minute: NonZeroU32, burst: NonZeroU32) -> Self {
+        let buckets: DefaultKeyedRateLimiter<OwnerId> =
+            governor::RateLimiter::dashmap(quota(per_minute, burst));
+        Self { buckets: Arc::new(buckets), clock: DefaultClock::default() }
+    }
+
+    /// Forgets full buckets, again and again.
+    pub async fn forget_idle(self) {
+        loop {
+            tokio::time::sleep(FORGET).await;
+            self.forget();
+        }
+    }
+}
+
+impl<C: Clock> Rate<C> {
+    /// Takes one operation out of an owner's bucket.
+    ///
+    /// # Errors
+    /// The bucket is empty: how long until there is one again.
+    pub fn take(&self, owner: &OwnerId) -> Result<(), Duration> {
+        let taken = self.buckets.check_key(owner);
+        taken.map_err(|not_until| not_until.wait_time_from(self.clock.now()))
+    }
+
+    fn forget(&self) {
+        self.buckets.retain_recent();
+        self.buckets.shrink_to_fit();
+    }
+}
+
+fn quota(per_minute: NonZeroU32, burst: NonZeroU32) -> Quota {
+    let period = MINUTE / per_minute.get();
+    // A period of nothing would be one of over a billion operations a second.
+    let period = period.max(Duration::from_nanos(1));
+    Quota::with_period(period).map_or_else(|| Quota::per_minute(per_minute), |quota| quota.allow_burst(burst))
+}
+
+#[cfg(test)]
+mod tests {
+    use governor::clock::FakeRelativeClock;
+
+    use super::*;
+
+    fn rate(per_minute: u32, burst: u32) -> (Rate<FakeRelativeClock>, FakeRelativeClock) {
+        let clock = FakeRelativeClock::default();
+        let quota = quota(per_minute.try_into().unwrap(), burst.try_into().unwrap());
+        let store = governor::state::keyed::DashMapStateStore::default();
+        let buckets = Arc::new(governor::RateLimiter::new(quota, store, clock.clone()));
+        (Rate { buckets, clock: clock.clone() }, clock)
+    }
+
+    #[test]
+    fn a_bucket_empties_and_fills_again() {
+        let (rate, clock) = rate(60, 3);
+        let (ada, bob) = (OwnerId::new("ada").unwrap(), OwnerId::new("bob").unwrap());
+        for _ in 0..3 {
+            assert_eq!(rate.take(&ada), Ok(()));
+        }
+        assert_eq!(rate.take(&ada), Err(Duration::from_secs(1)));
+        assert_eq!(rate.take(&bob), Ok(()), "others have buckets of their own");
+        clock.advance(Duration::from_millis(400));
+        assert_eq!(rate.take(&ada), Err(Duration::from_millis(600)), "what was refused took nothing");
+        clock.advance(Duration::from_millis(600));
+        assert_eq!(rate.take(&ada), Ok(()));
+        assert!(rate.take(&ada).is_err());
+        clock.advance(Duration::from_secs(3600));
+        assert_eq!((0..10).filter(|_| rate.take(&ada).is_ok()).count(), 3, "no more than it holds");
+    }
+
+    #[test]
+    fn full_buckets_are_forgotten() {
+        let (rate, clock) = rate(60, 3);
+        for number in 0..10_000 {
+            rate.take(&OwnerId::new(format!("user {number}")).unwrap()).unwrap();
+        }
+        let busy = OwnerId::new("busy").unwrap();
+        clock.advance(Duration::from_secs(2));
+        while rate.take(&busy).is_ok() {}
+        rate.forget();
+        assert_eq!(rate.buckets.len(), 1);
+        assert!(rate.take(&busy).is_err(), "what was forgotten changes nothing");
+    }
+}

@@ -1,0 +1,110 @@
+//! Who is asking, on every transport alike, and how a refusal is told.
+//!
+//! A back end says whom it acts for in `Scrollback-Act-As`. What it says wrongly is refused, never passed
+//! over: it would else write to its own account what is a user's.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response as HttpResponse;
+use serde_json::{Map, Value};
+
+use super::Shared;
+use super::http::write;
+use super::negotiate::MediaType;
+use super::websocket::Close;
+use crate::auth::{ACT_AS, Credentials, Refused};
+use crate::graphql::{Code, error_response};
+use crate::model::{Invalid, Viewer};
+
+/// The header that names the owner a back end acts for.
+pub(super) const ACT_AS_HEADER: HeaderName = HeaderName::from_static("scrollback-act-as");
+
+/// How long a client may wait before it tries credentials again that could not be looked at, in seconds.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+
+/// What a request or a socket says about who asks.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Introduction {
+    authorization: Option<String>,
+    act_as: Option<String>,
+}
+
+impl Introduction {
+    /// What the headers say.
+    pub(super) fn of_headers(headers: &HeaderMap) -> Result<Self, Refused> {
+        let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let mut named = headers.get_all(ACT_AS_HEADER).iter();
+        let act_as = match (named.next(), named.next()) {
+            (None, _) => None,
+            (Some(value), None) => {
+                let text = std::str::from_utf8(value.as_bytes());
+                Some(text.map_err(|_| wrong("must be in UTF-8"))?.to_owned())
+            }
+            (Some(_), Some(_)) => return Err(wrong("must be given once")),
+        };
+        Ok(Self { authorization: authorization.map(str::to_owned), act_as })
+    }
+
+    /// What the payload of `connection_init` says, whatever the case of its keys; it wins over the headers
+    /// of the upgrade.
+    pub(super) fn with_payload(mut self, payload: &Map<String, Value>) -> Result<Self, Refused> {
+        let all = |name: &'static str| {
+            payload.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        };
+        if let Some(Value::String(text)) = all("authorization").next() {
+            self.authorization = Some(text.clone());
+        }
+        let mut named = all(ACT_AS);
+        match (named.next(), named.next()) {
+            (None, _) => {}
+            (Some(Value::String(text)), None) => self.act_as = Some(text.clone()),
+            (Some(_), None) => return Err(wrong("must be a string")),
+            (Some(_), Some(_)) => return Err(wrong("must be given once")),
+        }
+        Ok(self)
+    }
+
+    /// Who that is.
+    pub(super) async fn viewer(&self, shared: &Shared) -> Result<Viewer, Refused> {
+        let credentials =
+            Credentials { authorization: self.authorization.as_deref(), act_as: self.act_as.as_deref() };
+        shared.authenticator.viewer(credentials).await
+    }
+}
+
+fn wrong(rule: &str) -> Refused {
+    Refused::Owner(Invalid::new(ACT_AS, rule))
+}
+
+/// The answer to a request whose credentials were refused: before anything else of it is read, so the
+/// status says so whatever the media type.
+pub(super) fn refuse(media_type: MediaType, refused: &Refused) -> HttpResponse {
+    // RFC 6750, 3.1.
+    let (status, code, challenge) = match refused {
+        Refused::Missing => (StatusCode::UNAUTHORIZED, Code::Unauthenticated, Some("Bearer")),
+        Refused::Expired | Refused::Invalid | Refused::TooLong => {
+            (StatusCode::UNAUTHORIZED, Code::Unauthenticated, Some("Bearer error=\"invalid_token\""))
+        }
+        Refused::MayNotAct => {
+            let challenge = "Bearer error=\"insufficient_scope\", scope=\"scrollback:act-as\"";
+            (StatusCode::FORBIDDEN, Code::Forbidden, Some(challenge))
+        }
+        Refused::Owner(_) => (StatusCode::BAD_REQUEST, Code::BadUserInput, None),
+        Refused::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, None),
+    };
+    let mut response = write(status, media_type, &error_response(code, refused.to_string()));
+    if let Some(challenge) = challenge {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
+    if *refused == Refused::Unavailable {
+        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+    }
+    response
+}
+
+/// How a socket is closed whose credentials were refused.
+pub(super) fn close(refused: &Refused) -> Close {
+    match refused {
+        Refused::Unavailable => Close::try_again_later(&refused.to_string()),
+        _ => Close::forbidden(&refused.to_string()),
+    }
+}

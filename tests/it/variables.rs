@@ -1,0 +1,80 @@
+//! Variables that do not fit their types: the whole request is refused, and nothing of it has run.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{Client, EventStream, TestApp, on_each_database};
+
+on_each_database!(nothing_is_stored_where_a_later_field_has_the_bad_variable, every_transport_tells_the_same);
+
+async fn sent(client: &Client, query: &str, variables: &Value, accept: &str) -> (u16, Value) {
+    let body = json!({ "query": query, "variables": variables });
+    let request = client.request(Method::POST, "/graphql").header("accept", accept).json(&body);
+    let response = request.send().await.unwrap();
+    (response.status().as_u16(), response.json().await.unwrap())
+}
+
+async fn nothing_is_stored_where_a_later_field_has_the_bad_variable(app: TestApp) {
+    let ada = app.client("ada");
+    let id = ada.new_conversation().await;
+    let query = "mutation($good: CreateConversationInput!, $bad: AppendMessageInput!) {
+        createConversation(input: $good) { conversation { id } }
+        appendMessage(input: $bad) { message { id } }
+    }";
+    let long = "long ".repeat(1000);
+    for (bad, path) in [
+        (json!({ "conversationId": id, "role": "USR", "content": "a" }), "$bad.role"),
+        (json!({ "conversationId": id, "role": "USER", "content": 7 }), "$bad.content"),
+        (json!({ "conversationId": id, "role": "USER", "contents": long }), "$bad.contents"),
+        (json!({ "conversationId": id, "content": "a" }), "$bad.role"),
+        (json!({ "conversationId": null, "role": "USER", "content": "a" }), "$bad.conversationId"),
+        (json!({ "conversationId": id, "role": long, "content": "a" }), "$bad.role"),
+        (
+            json!({ "conversationId": id, "role": "USER", "parts": [{ "text": { "text": [long] } }] }),
+            "$bad.parts[0].text.text",
+        ),
+        (json!({ "conversationId": id, "role": "USER", "parts": [{}] }), "$bad.parts[0]"),
+        (json!([]), "$bad"),
+        (json!(null), "$bad"),
+    ] {
+        let variables = json!({ "good": { "title": "must not be" }, "bad": bad });
+        for (accept, status) in [("application/json", 200), ("application/graphql-response+json", 400)] {
+            let (answered, body) = sent(&ada, query, &variables, accept).await;
+            assert_eq!((answered, body.get("data")), (status, None), "{body}");
+            let error = &body["errors"][0];
+            assert_eq!(error["extensions"], json!({ "code": "BAD_USER_INPUT", "argument": path }), "{error}");
+            let message = error["message"].as_str().unwrap();
+            assert!(message.starts_with(&format!("`{path}` ")) && message.len() < 200, "{message}");
+            assert!(!message.contains("long long"), "{message}");
+        }
+    }
+    let data = ada.data("{ conversations { nodes { id messageCount } } }", json!({})).await;
+    assert_eq!(data["conversations"]["nodes"], json!([{ "id": id, "messageCount": 0 }]));
+    let good = json!({ "conversationId": id, "role": "USER", "content": "a" });
+    ada.data(query, json!({ "good": { "title": "may be" }, "bad": good })).await;
+}
+
+async fn every_transport_tells_the_same(app: TestApp) {
+    let ada = app.client("ada");
+    let query = "query($first: Int) { conversations(first: $first) { nodes { id } } }";
+    let told = json!("`$first` must be an Int: a whole number of 32 bits");
+    for wrong in [json!("10"), json!(1.5), json!(1_u64 << 40), json!([10, 11]), json!({})] {
+        let variables = json!({ "first": wrong });
+        let (_, body) = sent(&ada, query, &variables, "application/json").await;
+        assert_eq!(body["errors"][0]["message"], told, "{wrong}");
+        let mut stream = EventStream::open(&ada, query, variables.clone(), None).await;
+        assert_eq!(stream.next().await.unwrap().data["errors"][0]["message"], told);
+        let mut socket = app.socket("ada").await;
+        socket.subscribe("q", query, variables).await;
+        let message = socket.receive().await;
+        assert_eq!((&message["type"], &message["payload"][0]["message"]), (&json!("error"), &told));
+    }
+    let mut socket = app.socket("ada").await;
+    let follow = "subscription($id: ID!) { messageAdded(conversationId: $id) { cursor } }";
+    socket.subscribe("s", follow, json!({ "id": { "not": "an id" } })).await;
+    let message = socket.receive().await;
+    assert_eq!(message["payload"][0]["extensions"]["argument"], "$id");
+    // Variables that no definition names are nobody's.
+    let extra = json!({ "first": 1, "other": { "any": [1] } });
+    assert_eq!(sent(&ada, query, &extra, "application/json").await.1["errors"], Value::Null);
+}
