@@ -79,7 +79,8 @@ impl<S: Source> Follower<S> {
         } else {
             source
         };
-        let batch = source.read(self.place, most).await?;
+        // In a box of its own: a follower that waits takes no room for it.
+        let batch = Box::pin(source.read(self.place, most)).await?;
         if batch.ended {
             return Ok(Phase::Over);
         }

@@ -170,9 +170,17 @@ impl<T: Clone> State<T> {
 
 /// Reads for everyone until nobody follows any more or there is nothing left to follow.
 async fn run<S: Source>(hub: Arc<Hub<S>>, reader: Arc<Reader<S>>, mut listener: Listener) {
+    let place = reader.state().place;
+    let first = [(reader.source.key(), place)];
+    // Most who begin to follow are at the end: that is seen without reading for more.
+    let mut at_end = Box::pin(reader.source.behind(&first)).await.is_ok_and(|behind| behind.is_empty());
     let outcome = loop {
+        if std::mem::take(&mut at_end) {
+            wait(&reader, &mut listener).await;
+        }
         let place = reader.state().place;
-        match reader.source.read(place, MAX_PAGE).await {
+        // In a box of its own, so that a reader that waits takes no room for what reading takes.
+        match Box::pin(reader.source.read(place, MAX_PAGE)).await {
             Ok(batch) => {
                 let mut state = reader.state();
                 for item in &batch.items {
@@ -193,16 +201,20 @@ async fn run<S: Source>(hub: Arc<Hub<S>>, reader: Arc<Reader<S>>, mut listener: 
             }
             Err(error) => break Outcome::Failed(error),
         }
-        // Either way it is time to look: a signal came, or one was lost.
-        tokio::select! {
-            () = listener.signalled() => {}
-            () = reader.missed.notified() => {}
-        }
+        wait(&reader, &mut listener).await;
     };
     let mut readers = hub.readers();
     Hub::remove(&mut readers, &reader);
     for (_, follower) in reader.state().followers.drain() {
         let _ = follower.outcome.set(outcome.clone());
+    }
+}
+
+/// Until it is time to look: a signal came, or one was lost.
+async fn wait<S: Source>(reader: &Reader<S>, listener: &mut Listener) {
+    tokio::select! {
+        () = listener.signalled() => {}
+        () = reader.missed.notified() => {}
     }
 }
 

@@ -113,14 +113,21 @@ pub(super) fn write_time(out: &mut Vec<u8>, time: Timestamp) -> bool {
 pub(super) fn write_string(out: &mut Vec<u8>, text: &str) -> bool {
     out.reserve(text.len() + 2);
     out.push(b'"');
-    // Most pieces have nothing to escape, and a whole piece is looked at without a branch for each byte.
-    for piece in text.as_bytes().chunks(PIECE) {
+    let bytes = text.as_bytes();
+    // What needs no escape is copied in runs, and found in pieces without a branch for each byte.
+    let mut copied = 0;
+    for (number, piece) in bytes.chunks(PIECE).enumerate() {
         if piece.iter().fold(false, |found, byte| found | needs_escape(*byte)) {
-            piece.iter().for_each(|byte| write_byte(out, *byte));
-        } else {
-            out.extend_from_slice(piece);
+            for (at, byte) in (number * PIECE..).zip(piece) {
+                if needs_escape(*byte) {
+                    out.extend_from_slice(&bytes[copied..at]);
+                    write_escape(out, *byte);
+                    copied = at + 1;
+                }
+            }
         }
     }
+    out.extend_from_slice(&bytes[copied..]);
     out.push(b'"');
     true
 }
@@ -129,7 +136,7 @@ fn needs_escape(byte: u8) -> bool {
     (byte < 0x20) | (byte == b'"') | (byte == b'\\')
 }
 
-fn write_byte(out: &mut Vec<u8>, byte: u8) {
+fn write_escape(out: &mut Vec<u8>, byte: u8) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let letter = match byte {
         b'"' | b'\\' => byte,
@@ -138,11 +145,10 @@ fn write_byte(out: &mut Vec<u8>, byte: u8) {
         b'\t' => b't',
         0x08 => b'b',
         0x0c => b'f',
-        0..0x20 => {
+        _ => {
             out.extend_from_slice(b"\\u00");
             return out.extend([HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 0xf)]]);
         }
-        _ => return out.push(byte),
     };
     out.extend([b'\\', letter]);
 }

@@ -39,6 +39,9 @@ pub(super) struct Kind<T: 'static> {
     pub(super) field: fn(&str) -> Option<Rule<T>>,
 }
 
+/// Most bytes that are set aside before a list is written.
+const MOST_RESERVED: usize = 64 * 1024;
+
 /// How to write the selected fields of an object.
 struct Plan<T: 'static>(Vec<(Vec<u8>, Step<T>)>);
 
@@ -137,6 +140,10 @@ impl<'a, T: Listed<O>, O> List<'a, T, O> {
             }
             if !plan.write(&mut out, item) {
                 return None;
+            }
+            if at == 0 {
+                // The others will be about as long.
+                out.reserve(MOST_RESERVED.min((out.len() + 64) * self.items.len()));
             }
         }
         out.push(b']');

@@ -106,7 +106,8 @@ async fn run(
             outbox.send(protocol::next(&outbox.id, &response), false).await;
         }
     } else {
-        let response = shared.execute(viewer, operation, request_id).await;
+        // In a box of its own: a subscription takes no room for it.
+        let response = Box::pin(shared.execute(viewer, operation, request_id)).await;
         if is_request_error(&response) {
             return outbox.send(protocol::error(&outbox.id, &response.errors), true).await;
         }
