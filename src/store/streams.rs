@@ -34,6 +34,13 @@ const TEXT_POSTGRES: &str = "SELECT m.id, m.status, m.content, t.start, t.text \
      JOIN message AS m ON m.id = wanted::uuid AND m.owner_id = $2 \
      LEFT JOIN message_text AS t ON t.message_id = m.id ORDER BY m.id, t.start";
 
+/// The same for one message, from the piece on that holds a place: so the end of a text costs as much to
+/// read as it has that is new, however long the text is.
+const TAIL: &str = "SELECT m.id, m.status, m.content, t.start, t.text FROM message AS m \
+     LEFT JOIN message_text AS t ON t.message_id = m.id AND t.start >= COALESCE( \
+       (SELECT max(p.start) FROM message_text AS p WHERE p.message_id = $1 AND p.start <= $3), 0) \
+     WHERE m.id = $1 AND m.owner_id = $2 ORDER BY t.start";
+
 /// Longest text that may be streamed, in code points.
 const MAX_TEXT: i64 = 256 * 1024;
 
@@ -220,7 +227,10 @@ impl Scoped {
     /// The pieces of a message's text from an offset on, and how far the message is. None: there is no
     /// such message for this owner.
     pub async fn pieces(&self, id: MessageId, offset: i64) -> Result<Option<(Vec<Piece>, MessageStatus)>> {
-        let rows = self.text_rows(&[id]).await?;
+        let backend = self.reader().get_database_backend();
+        let values = [id.into(), self.owner.clone().into(), offset.into()];
+        let tail = Statement::from_sql_and_values(backend, TAIL, values);
+        let rows = TextRow::find_by_statement(tail).all(self.reader()).await?;
         let Some(first) = rows.first() else { return Ok(None) };
         let status = MessageStatus::from_code(first.status)
             .ok_or_else(|| Error::broken(format!("a message has the unknown status {}", first.status)))?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use scrollback::model::Timestamp;
+use scrollback::model::{MessageId, MessageStatus, OwnerId, Timestamp, Viewer};
 use serde_json::{Value, json};
 
 use crate::harness::{APPEND, Client, EventStream, Socket, TestApp, on_each_database};
@@ -12,6 +12,7 @@ on_each_database!(
     repeats_change_nothing_and_holes_are_refused,
     followers_get_what_they_lack_and_then_what_is_added,
     over_server_sent_events_the_last_id_is_where_to_go_on,
+    a_text_is_read_from_any_place,
     any_device_may_stop_the_writer,
     what_has_ended_takes_no_more_text,
     a_silent_writer_is_interrupted_and_its_text_kept,
@@ -202,6 +203,27 @@ async fn over_server_sent_events_the_last_id_is_where_to_go_on(app: TestApp) {
         let mut stream = EventStream::open(&ada, FOLLOW, variables.clone(), Some(last)).await;
         assert_eq!(stream.next().await.unwrap().data["errors"][0]["message"], rule);
     }
+}
+
+async fn a_text_is_read_from_any_place(app: TestApp) {
+    let ada = app.client("ada");
+    let id = begin(&ada, &ada.new_conversation().await, None).await;
+    add(&ada, &id, 0, "Hé👍").await;
+    add(&ada, &id, 3, "l").await;
+    add(&ada, &id, 4, "o wörld").await;
+    let store = app.store.viewed_by(&Viewer::new(OwnerId::new("ada").unwrap()));
+    let message = MessageId(id.as_str().unwrap().parse().unwrap());
+    for end in [MessageStatus::Streaming, MessageStatus::Complete] {
+        for offset in 0..=11_i64 {
+            let (pieces, status) = store.pieces(message, offset).await.unwrap().unwrap();
+            assert!(status == end && pieces.first().is_none_or(|first| first.offset == offset), "{pieces:?}");
+            let rest = pieces.iter().map(|piece| &*piece.text).collect::<String>();
+            assert_eq!(rest, "Hé👍lo wörld".chars().skip(offset.try_into().unwrap()).collect::<String>());
+        }
+        ada.data(FINISH, json!({ "id": id, "status": "COMPLETE" })).await;
+    }
+    let other = app.store.viewed_by(&Viewer::new(OwnerId::new("bob").unwrap()));
+    assert_eq!(other.pieces(message, 0).await.unwrap(), None);
 }
 
 async fn any_device_may_stop_the_writer(app: TestApp) {
