@@ -84,11 +84,18 @@ impl Lane<'_> {
             return drafts.iter().map(|_| Err(error.clone())).collect();
         }
         let mut results = Vec::with_capacity(drafts.len());
+        let mut is_locked = false;
         for draft in drafts {
+            // Whoever comes next would wait for as long; by themselves they can all wait at the same time.
+            if is_locked {
+                results.push(Ok(Outcome::Apart));
+                continue;
+            }
             let alone = match &draft.rows[..] {
                 [row] => self.append_one(draft, row).await,
                 _ => self.append_many(&[draft]).await.map(|outcomes| outcomes[0]),
             };
+            is_locked = alone.as_ref().is_err_and(took_too_long);
             results.push(fall_out(alone, Outcome::Apart));
         }
         results
@@ -217,6 +224,12 @@ fn outcome(row: &PgRow, column: usize) -> sqlx::Result<Outcome> {
 fn is_refused(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(DatabaseError::code);
     code.is_some_and(|code| ["22", "23", "40", "54", "55"].iter().any(|class| code.starts_with(class)))
+}
+
+/// Whether a lock was waited for in vain.
+fn took_too_long(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    code.is_some_and(|code| code == "55P03")
 }
 
 /// What is refused even alone is left to the operation that asked for it.
