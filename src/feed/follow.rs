@@ -93,8 +93,8 @@ impl<S: Source> Follower<S> {
     }
 
     fn passed(&mut self, item: S::Item) -> S::Item {
-        self.place = S::place(&item);
-        item
+        let place = std::mem::replace(&mut self.place, S::place(&item));
+        S::beyond(item, place)
     }
 }
 

@@ -38,6 +38,11 @@ pub(super) trait Source: Send + Sync + 'static {
 
     fn place(item: &Self::Item) -> i64;
 
+    /// What of an item lies beyond a place before its own: all of it, unless items can be divided.
+    fn beyond(item: Self::Item, _place: i64) -> Self::Item {
+        item
+    }
+
     /// Bytes that an item holds while it waits.
     fn weight(item: &Self::Item) -> usize;
 }
@@ -176,6 +181,11 @@ impl Source for Texts {
             MessageStatus::Streaming => piece.end(),
             _ => LAST,
         }
+    }
+
+    /// The last piece begins where the shared reader was, and a follower that read by itself may be further.
+    fn beyond(piece: Piece, place: i64) -> Piece {
+        piece.beyond(place)
     }
 
     fn weight(piece: &Piece) -> usize {

@@ -27,6 +27,19 @@ impl Piece {
     pub fn end(&self) -> i64 {
         self.offset.saturating_add(i64::try_from(self.text.chars().count()).unwrap_or(i64::MAX))
     }
+
+    /// What of it stands after an offset.
+    pub fn beyond(mut self, offset: i64) -> Self {
+        let skipped = usize::try_from(offset.saturating_sub(self.offset)).unwrap_or(0);
+        if skipped > 0 {
+            let (at, left) = match self.text.char_indices().nth(skipped) {
+                Some((at, _)) => (offset, self.text.split_off(at)),
+                None => (self.end(), String::new()),
+            };
+            (self.offset, self.text) = (at, left);
+        }
+        self
+    }
 }
 
 /// How a stream ends.
@@ -42,4 +55,25 @@ pub struct StreamEnd {
     pub usage: Option<TokenUsage>,
     /// The caller's own data, if it is to change.
     pub metadata: Option<Json>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_heard_is_cut_off() {
+        let piece = |offset, text: &str| Piece { offset, text: text.into(), status: MessageStatus::Complete };
+        for (place, expected) in [
+            (0, piece(3, "é👍 a")),
+            (3, piece(3, "é👍 a")),
+            (4, piece(4, "👍 a")),
+            (6, piece(6, "a")),
+            (7, piece(7, "")),
+            (9, piece(7, "")),
+            (i64::MAX, piece(7, "")),
+        ] {
+            assert_eq!(piece(3, "é👍 a").beyond(place), expected, "{place}");
+        }
+    }
 }
