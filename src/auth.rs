@@ -31,6 +31,7 @@ use key::{Choice, TrustedKey};
 use key_set::KeySet;
 
 pub use development::development_secret;
+pub use fetch::Authorities;
 pub use key_set::Timing;
 pub use sign::{sign, sign_with_scope};
 
@@ -54,8 +55,13 @@ pub enum Key {
     Secret(Vec<u8>),
     /// A public key in PEM: RS256, ES256 or EdDSA, as the key is.
     PublicKey(Vec<u8>),
-    /// Where a set of public keys is told (RFC 7517), `https://…` or `http://…`.
-    Url(String),
+    /// Where a set of public keys is told (RFC 7517).
+    Url {
+        /// `https://…` or `http://…`.
+        url: String,
+        /// Who may vouch for its server besides those that the machine trusts.
+        authorities: Authorities,
+    },
 }
 
 /// What else must hold for a token.
@@ -138,9 +144,9 @@ impl Authenticator {
             let source = match key {
                 Key::Secret(secret) => Source::Fixed(Arc::new(TrustedKey::secret(&secret))),
                 Key::PublicKey(pem) => Source::Fixed(Arc::new(TrustedKey::pem(&pem)?)),
-                Key::Url(url) => {
-                    let fetcher =
-                        Fetcher::new(&url).with_context(|| format!("cannot fetch keys from {url}"))?;
+                Key::Url { url, authorities } => {
+                    let fetcher = Fetcher::new(&url, &authorities)
+                        .with_context(|| format!("cannot fetch keys from {url}"))?;
                     Source::Set(KeySet::follow(fetcher, timing))
                 }
             };

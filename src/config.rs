@@ -266,6 +266,9 @@ pub struct Auth {
     /// How far clocks may be apart.
     #[serde(deserialize_with = "value::leeway")]
     pub leeway: Duration,
+    /// Authorities that may vouch for where keys are fetched from, besides the machine's.
+    #[serde(deserialize_with = "value::optional")]
+    pub jwks_ca_file: Option<PathBuf>,
     /// How old keys from a URL become before they are fetched again.
     #[serde(deserialize_with = "value::positive_duration")]
     pub jwks_refresh: Duration,

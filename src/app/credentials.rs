@@ -5,15 +5,16 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-use crate::auth::{Issuer, Key, Rules, development_secret};
+use crate::auth::{Authorities, Issuer, Key, Rules, development_secret};
 use crate::config::{self, Config, Mode, Secret};
 
 /// Shortest secret that tokens may be signed with, in bytes (RFC 7518, 3.2).
 const MIN_SECRET_BYTES: usize = 32;
 
-/// The four settings that a key may come from, and the path they stand under.
+/// The four settings that a key may come from, the path they stand under, and who may vouch for a URL.
 struct Sources<'a> {
     at: String,
+    authorities: &'a Authorities,
     secret: Option<&'a Secret>,
     secret_file: Option<&'a Path>,
     public_key_file: Option<&'a Path>,
@@ -26,8 +27,10 @@ struct Sources<'a> {
 /// None is configured in production, one has no key or several, or a key cannot be read.
 pub fn issuers(config: &Config) -> anyhow::Result<Vec<Issuer>> {
     let auth = &config.auth;
+    let authorities = authorities(auth.jwks_ca_file.as_deref())?;
     let sources = Sources {
         at: "auth".into(),
+        authorities: &authorities,
         secret: auth.jwt_secret.as_ref(),
         secret_file: auth.jwt_secret_file.as_deref(),
         public_key_file: auth.jwt_public_key_file.as_deref(),
@@ -62,7 +65,7 @@ pub fn issuers(config: &Config) -> anyhow::Result<Vec<Issuer>> {
         if issuers.iter().any(|other| other.rules.issuer == name) {
             bail!("`{at}.issuer` is listed before: {}", listed.issuer);
         }
-        let Some(key) = Sources::of(listed, at.clone()).key()? else {
+        let Some(key) = Sources::of(listed, at.clone(), &authorities).key()? else {
             bail!("`{at}` needs one of jwt_secret, jwt_secret_file, jwt_public_key_file and jwks_url");
         };
         issuers.push(Issuer { key, rules: rules(&name, &listed.audience) });
@@ -71,9 +74,10 @@ pub fn issuers(config: &Config) -> anyhow::Result<Vec<Issuer>> {
 }
 
 impl<'a> Sources<'a> {
-    fn of(issuer: &'a config::Issuer, at: String) -> Self {
+    fn of(issuer: &'a config::Issuer, at: String, authorities: &'a Authorities) -> Self {
         Self {
             at,
+            authorities,
             secret: issuer.jwt_secret.as_ref(),
             secret_file: issuer.jwt_secret_file.as_deref(),
             public_key_file: issuer.jwt_public_key_file.as_deref(),
@@ -97,7 +101,9 @@ impl<'a> Sources<'a> {
                 Key::Secret(long_enough(&setting("jwt_secret_file"), secret)?)
             }
             (None, None, Some(path), None) => Key::PublicKey(read("jwt_public_key_file", path)?),
-            (None, None, None, Some(url)) => Key::Url(url.to_owned()),
+            (None, None, None, Some(url)) => {
+                Key::Url { url: url.to_owned(), authorities: self.authorities.clone() }
+            }
             _ => bail!(
                 "set only one of {}, {}, {} and {}",
                 setting("jwt_secret"),
@@ -107,6 +113,14 @@ impl<'a> Sources<'a> {
             ),
         }))
     }
+}
+
+/// Who may vouch for the servers that keys are fetched from.
+fn authorities(file: Option<&Path>) -> anyhow::Result<Authorities> {
+    let Some(path) = file else { return Ok(Authorities::none()) };
+    let told = |fault: &str| format!("{fault} `auth.jwks_ca_file`, {}", path.display());
+    let pem = fs::read(path).with_context(|| told("cannot read"))?;
+    Authorities::from_pem(&pem).with_context(|| told("cannot use"))
 }
 
 fn long_enough(setting: &str, secret: Vec<u8>) -> anyhow::Result<Vec<u8>> {

@@ -1,5 +1,7 @@
 //! Tokens of issuers that tell their keys at a URL, and what hostile ones get.
 
+mod tls;
+
 use std::time::{Duration, Instant};
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};

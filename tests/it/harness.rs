@@ -12,6 +12,7 @@ mod node;
 mod postgres;
 mod program;
 mod socket;
+mod tls;
 
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ pub(crate) use node::{run_script, run_script_with, start_script};
 pub(crate) use postgres::{Cluster, shared_cluster};
 pub(crate) use program::{Program, Running};
 pub(crate) use socket::{Closed, Socket};
+pub(crate) use tls::Authority;
 
 /// What tokens are signed with here.
 pub(crate) const SECRET: &str = "a secret that only the tests know";

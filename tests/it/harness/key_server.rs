@@ -8,15 +8,18 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
+use axum::serve::Listener;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use scrollback::clock::Clock;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::PATIENCE;
+use super::tls::{Authority, Shown, TlsListener};
 
 /// A key pair.
 pub(crate) struct SigningKey {
@@ -88,6 +91,20 @@ struct Shared {
 
 impl KeyServer {
     pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/keys", listener.local_addr().unwrap());
+        Self::serve(url, listener)
+    }
+
+    /// The same over TLS, with a certificate of this authority until it is changed.
+    pub(crate) async fn start_over_tls(authority: &Authority) -> (Self, Shown) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://{}/keys", listener.local_addr().unwrap());
+        let shown = Shown::of(authority);
+        (Self::serve(url, TlsListener { listener, shown: shown.clone() }), shown)
+    }
+
+    fn serve<L: Listener<Addr: std::fmt::Debug>>(url: String, listener: L) -> Self {
         let (sender, asked) = watch::channel(0);
         let shared = Arc::new(Shared { body: Mutex::default(), down: AtomicBool::new(false), asked: sender });
         let router = axum::Router::new()
@@ -95,8 +112,6 @@ impl KeyServer {
             .route("/elsewhere", get(async || Redirect::temporary("/keys")))
             .route("/never", get(async || std::future::pending::<StatusCode>().await))
             .with_state(shared.clone());
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/keys", listener.local_addr().unwrap());
         let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { url, shared, asked, task: serving.abort_handle() }
     }
