@@ -32,6 +32,7 @@ use key_set::KeySet;
 
 pub use development::development_secret;
 pub use fetch::Authorities;
+pub use key::PublicKey;
 pub use key_set::Timing;
 pub use sign::{sign, sign_with_scope};
 
@@ -53,8 +54,8 @@ pub struct Issuer {
 pub enum Key {
     /// A secret shared with whoever signs: HS256.
     Secret(Vec<u8>),
-    /// A public key in PEM: RS256, ES256 or EdDSA, as the key is.
-    PublicKey(Vec<u8>),
+    /// A public key: RS256, ES256 or EdDSA, as the key is.
+    PublicKey(PublicKey),
     /// Where a set of public keys is told (RFC 7517).
     Url {
         /// `https://…` or `http://…`.
@@ -132,7 +133,7 @@ impl Authenticator {
     /// runtime, and does not wait.
     ///
     /// # Errors
-    /// A key cannot be used, or several issuers cannot be told apart.
+    /// A URL cannot be fetched from, or several issuers cannot be told apart.
     pub fn new(issuers: Vec<Issuer>, timing: Timing) -> anyhow::Result<Self> {
         let several = issuers.len() > 1;
         let mut verifiers: Vec<Verifier> = Vec::with_capacity(issuers.len());
@@ -143,7 +144,7 @@ impl Authenticator {
             }
             let source = match key {
                 Key::Secret(secret) => Source::Fixed(Arc::new(TrustedKey::secret(&secret))),
-                Key::PublicKey(pem) => Source::Fixed(Arc::new(TrustedKey::pem(&pem)?)),
+                Key::PublicKey(PublicKey(key)) => Source::Fixed(key),
                 Key::Url { url, authorities } => {
                     let fetcher = Fetcher::new(&url, &authorities)
                         .with_context(|| format!("cannot fetch keys from {url}"))?;

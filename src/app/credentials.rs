@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-use crate::auth::{Authorities, Issuer, Key, Rules, development_secret};
+use crate::auth::{Authorities, Issuer, Key, PublicKey, Rules, development_secret};
 use crate::config::{self, Config, Mode, Secret};
 
 /// Shortest secret that tokens may be signed with, in bytes (RFC 7518, 3.2).
@@ -100,7 +100,11 @@ impl<'a> Sources<'a> {
                 let secret = read("jwt_secret_file", path)?.trim_ascii_end().to_vec();
                 Key::Secret(long_enough(&setting("jwt_secret_file"), secret)?)
             }
-            (None, None, Some(path), None) => Key::PublicKey(read("jwt_public_key_file", path)?),
+            (None, None, Some(path), None) => {
+                let pem = read("jwt_public_key_file", path)?;
+                let told = || format!("cannot use {}, {}", setting("jwt_public_key_file"), path.display());
+                Key::PublicKey(PublicKey::from_pem(&pem).with_context(told)?)
+            }
             (None, None, None, Some(url)) => {
                 Key::Url { url: url.to_owned(), authorities: self.authorities.clone() }
             }

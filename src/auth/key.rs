@@ -1,18 +1,32 @@
 //! Keys, each with the one algorithm it is used with.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Header};
+use pkcs1::RsaPublicKey;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Sizes of an RSA modulus, in bytes: RFC 7518, 3.3 asks for 2,048 bits, and no more than 4,096 are
-/// reckoned with.
-const RSA_MODULUS: std::ops::RangeInclusive<usize> = 256..=512;
+/// Sizes of an RSA modulus, in bits: RFC 7518, 3.3 asks for 2,048, and no more than 4,096 are reckoned with.
+const RSA_BITS: RangeInclusive<usize> = 2048..=4096;
+
+/// A public key that the operator has given.
+pub struct PublicKey(pub(super) Arc<TrustedKey>);
+
+impl PublicKey {
+    /// Reads it from PEM: RSA, P-256 or Ed25519.
+    ///
+    /// # Errors
+    /// It is something else, or RSA of another size than 2,048 to 4,096 bits.
+    pub fn from_pem(pem: &[u8]) -> anyhow::Result<Self> {
+        TrustedKey::pem(pem).map(|key| Self(Arc::new(key)))
+    }
+}
 
 /// A key and the algorithm it is used with.
 pub(super) struct TrustedKey {
@@ -27,16 +41,23 @@ impl TrustedKey {
         Self { id: None, algorithm: Algorithm::HS256, key: DecodingKey::from_secret(secret) }
     }
 
-    pub(super) fn pem(pem: &[u8]) -> anyhow::Result<Self> {
+    fn pem(pem: &[u8]) -> anyhow::Result<Self> {
         let attempts = [
             (DecodingKey::from_ed_pem(pem), Algorithm::EdDSA),
             (DecodingKey::from_ec_pem(pem), Algorithm::ES256),
             (DecodingKey::from_rsa_pem(pem), Algorithm::RS256),
         ];
-        attempts
-            .into_iter()
-            .find_map(|(key, algorithm)| key.ok().map(|key| Self { id: None, algorithm, key }))
-            .ok_or_else(|| anyhow!("not a public key in PEM of RSA, P-256 or Ed25519"))
+        let kinds = || anyhow!("not a public key in PEM of RSA, P-256 or Ed25519");
+        let read = attempts.into_iter().find_map(|(key, algorithm)| Some((key.ok()?, algorithm)));
+        let (key, algorithm) = read.ok_or_else(kinds)?;
+        if algorithm == Algorithm::RS256 {
+            let rsa = key.try_get_as_bytes().ok().and_then(|der| RsaPublicKey::try_from(der).ok());
+            let bits = bits(rsa.ok_or_else(kinds)?.modulus.as_bytes());
+            if !RSA_BITS.contains(&bits) {
+                bail!("RSA needs {} to {} bits, this key has {bits}", RSA_BITS.start(), RSA_BITS.end());
+            }
+        }
+        Ok(Self { id: None, algorithm, key })
     }
 
     /// A key of a set; `None` when it is not for signatures, or of no kind that is understood.
@@ -56,11 +77,8 @@ fn algorithm(jwk: &Jwk) -> Option<Algorithm> {
     use KeyAlgorithm::{ES256, ES384, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
     let told = jwk.common.key_algorithm;
     let told = match &jwk.algorithm {
-        AlgorithmParameters::RSA(key) => {
-            let modulus = URL_SAFE_NO_PAD.decode(&key.n).ok()?;
-            let fits = RSA_MODULUS.contains(&modulus.len());
-            told.or(Some(RS256))
-                .filter(|told| fits && [RS256, RS384, RS512, PS256, PS384, PS512].contains(told))
+        AlgorithmParameters::RSA(_) => {
+            told.or(Some(RS256)).filter(|told| [RS256, RS384, RS512, PS256, PS384, PS512].contains(told))
         }
         AlgorithmParameters::EllipticCurve(key) => match key.curve {
             EllipticCurve::P256 => told.or(Some(ES256)).filter(|told| *told == ES256),
@@ -76,9 +94,26 @@ fn algorithm(jwk: &Jwk) -> Option<Algorithm> {
     told.and_then(|told| told.try_into().ok())
 }
 
+/// Whether a key is RSA of a size that is not used.
+fn is_missized(jwk: &Jwk) -> bool {
+    let AlgorithmParameters::RSA(key) = &jwk.algorithm else { return false };
+    !URL_SAFE_NO_PAD.decode(&key.n).is_ok_and(|modulus| RSA_BITS.contains(&bits(&modulus)))
+}
+
+/// Of a number whose first byte counts most.
+fn bits(number: &[u8]) -> usize {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    let first = number.get(zeros).map_or(0, |byte| byte.leading_zeros() as usize);
+    8 * (number.len() - zeros) - first
+}
+
 /// Keys that were told together.
 #[derive(Default)]
-pub(super) struct Keys(Vec<Arc<TrustedKey>>);
+pub(super) struct Keys {
+    usable: Vec<Arc<TrustedKey>>,
+    /// The names of those that are RSA of a size that is not used.
+    pub(super) missized: Vec<String>,
+}
 
 /// What a set has for a token.
 pub(super) enum Choice {
@@ -99,26 +134,32 @@ impl Keys {
         }
         let set: Set = serde_json::from_slice(text).map_err(|_| anyhow!("not a JWK Set"))?;
         let jwks = set.keys.into_iter().filter_map(|key| serde_json::from_value::<Jwk>(key).ok());
-        let keys: Vec<_> = jwks.filter_map(|jwk| TrustedKey::of_set(&jwk)).map(Arc::new).collect();
-        if keys.is_empty() {
-            return Err(anyhow!("no key in it can be used to verify tokens"));
+        let (missized, fitting): (Vec<_>, Vec<_>) = jwks.partition(is_missized);
+        let usable: Vec<_> = fitting.iter().filter_map(TrustedKey::of_set).map(Arc::new).collect();
+        let missized: Vec<_> =
+            missized.into_iter().map(|jwk| jwk.common.key_id.unwrap_or_default()).collect();
+        if usable.is_empty() && missized.is_empty() {
+            bail!("no key in it can be used to verify tokens");
         }
-        Ok(Self(keys))
+        if usable.is_empty() {
+            bail!("no key in it can be used: RSA needs {} to {} bits", RSA_BITS.start(), RSA_BITS.end());
+        }
+        Ok(Self { usable, missized })
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.usable.len()
     }
 
     /// The key that a token names. Only where there is but one need it name none.
     pub(super) fn choose(&self, header: &Header) -> Choice {
         let Some(id) = &header.kid else {
-            return match &self.0[..] {
+            return match &self.usable[..] {
                 [only] => Choice::Key(only.clone()),
                 _ => Choice::None,
             };
         };
-        let mut named = self.0.iter().filter(|key| key.id.as_ref() == Some(id)).peekable();
+        let mut named = self.usable.iter().filter(|key| key.id.as_ref() == Some(id)).peekable();
         if named.peek().is_none() {
             return Choice::Unknown;
         }

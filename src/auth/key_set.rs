@@ -134,7 +134,14 @@ async fn keep_fresh(fetcher: Fetcher, timing: Timing, state: watch::Sender<State
         };
         let told = state.borrow().failed;
         match &fetched {
-            Ok(keys) => tracing::debug!(keys = keys.len(), "fetched the keys of {uri}"),
+            Ok(keys) => {
+                tracing::debug!(keys = keys.len(), "fetched the keys of {uri}");
+                // Not with every fetch.
+                if !keys.missized.is_empty() && keys.missized != state.borrow().keys.missized {
+                    let left_out = &keys.missized;
+                    tracing::warn!(?left_out, "not all keys of {uri} are used: RSA needs 2048 to 4096 bits");
+                }
+            }
             Err(_) if told => {}
             Err(error) => tracing::warn!(error = format!("{error:#}"), "cannot fetch the keys of {uri}"),
         }

@@ -270,7 +270,8 @@ async fn a_public_key_brings_its_algorithm() {
             _ => EncodingKey::from_rsa_pem(&private),
         };
         let token = encode(&Header::new(algorithm), &claims(&json!({})), &key.unwrap()).unwrap();
-        let authenticator = believing(Key::PublicKey(public.clone()), Rules::default());
+        let authenticator =
+            believing(Key::PublicKey(PublicKey::from_pem(&public).unwrap()), Rules::default());
         assert_eq!(asked(&authenticator, &token).await.unwrap().owner.as_str(), "ada", "{algorithm:?}");
         let confused = encode(&Header::default(), &claims(&json!({})), &EncodingKey::from_secret(&public));
         assert_eq!(
@@ -279,8 +280,26 @@ async fn a_public_key_brings_its_algorithm() {
             "the public key as an HMAC secret"
         );
     }
-    let nonsense = Issuer { key: Key::PublicKey(b"nonsense".into()), rules: Rules::default() };
-    assert!(Authenticator::new(vec![nonsense], Timing::default()).is_err());
+    assert!(PublicKey::from_pem(b"nonsense").is_err());
+}
+
+#[test]
+fn an_rsa_key_has_a_size_that_protects_and_is_public() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("private.pem");
+    for (bits, fits) in [(1024, false), (2047, false), (2048, true), (4096, true), (4104, false)] {
+        let private =
+            openssl(&["genpkey", "-algorithm", "RSA", "-pkeyopt", &format!("rsa_keygen_bits:{bits}")]);
+        std::fs::write(&file, &private).unwrap();
+        for form in ["pkey -pubout", "rsa -RSAPublicKey_out"] {
+            let form: Vec<&str> = form.split(' ').chain(["-in", file.to_str().unwrap()]).collect();
+            let read = PublicKey::from_pem(&openssl(&form)).map(drop).map_err(|error| error.to_string());
+            let told = format!("RSA needs 2048 to 4096 bits, this key has {bits}");
+            assert_eq!(read, if fits { Ok(()) } else { Err(told) });
+        }
+        let told = PublicKey::from_pem(&private).err().unwrap().to_string();
+        assert!(told.starts_with("not a public key"), "{told}");
+    }
 }
 
 #[test]

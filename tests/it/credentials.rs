@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, Engine, KeyServer, PATIENCE, Program, SigningKey, Socket, TestApp};
 
+/// A public key of 1,024 bits.
+const SMALL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/credentials/rsa1024.pem");
+
 /// A server that believes the keys told at a URL.
 async fn app(keys: &KeyServer, settings: &[(&'static str, &str)]) -> TestApp {
     let url = [("auth.jwt_secret", ""), ("auth.jwks_url", keys.url.as_str())];
@@ -101,6 +104,26 @@ async fn the_only_key_need_not_be_named() {
     keys.tell(&[key.jwk(&json!({ "kid": null }))]);
     let app = app(&keys, &[]).await;
     assert_eq!(asked(&app, &key.token_with(&Header::new(Algorithm::EdDSA), &json!({}))).await, ada());
+}
+
+#[tokio::test]
+async fn rsa_keys_of_another_size_are_left_out_and_told_once() {
+    let (keys, small) = (KeyServer::start().await, SigningKey::too_small("small"));
+    let good = SigningKey::new("good", Algorithm::EdDSA);
+    keys.tell(&[small.jwk(&json!({})), good.jwk(&json!({}))]);
+    let program = Program::new().with("SCROLLBACK_AUTH_JWKS_URL", &keys.url);
+    let often = program.with("SCROLLBACK_AUTH_JWKS_REFRESH", "10ms");
+    let program = often.with("SCROLLBACK_AUTH_JWKS_COOLDOWN", "10ms");
+    let server = program.serve(&[]).await;
+    for (key, status) in [(&good, 200), (&small, 401)] {
+        let client = Client::new(&server.url, Some(key.token()));
+        assert_eq!(client.run("{ viewer { id } }", json!({})).await.status, status, "{}", key.id);
+    }
+    keys.until_asked(keys.asked() + 2).await;
+    server.terminate().await;
+    let (_, log) = server.ended().await;
+    assert_eq!(log.matches("RSA needs 2048 to 4096 bits").count(), 1, "{log}");
+    assert!(log.contains("\"small\"") && !log.contains("\"good\""), "{log}");
 }
 
 #[tokio::test]
@@ -328,6 +351,10 @@ async fn issuers_that_make_no_sense_are_refused_by_the_settings_name() {
         (
             listed("jwt_public_key_file = \"nowhere.pem\""),
             "cannot read `auth.issuers[0].jwt_public_key_file`",
+        ),
+        (
+            listed(&format!("jwt_public_key_file = \"{SMALL}\"")),
+            "rsa1024.pem: RSA needs 2048 to 4096 bits, this key has 1024",
         ),
         (format!("{}{}", listed(secret), listed(secret)), "`auth.issuers[1].issuer` is listed before: us"),
         (format!("[auth]\n{secret}\n{}", listed(secret)), "`auth.issuers` holds everything"),

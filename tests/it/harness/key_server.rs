@@ -35,6 +35,15 @@ impl SigningKey {
             Algorithm::ES256 => &["EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
             _ => &["RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
         };
+        Self::of_kind(id, algorithm, kind)
+    }
+
+    /// An RSA key that is not to be trusted.
+    pub(crate) fn too_small(id: &'static str) -> Self {
+        Self::of_kind(id, Algorithm::RS256, &["RSA", "-pkeyopt", "rsa_keygen_bits:1024"])
+    }
+
+    fn of_kind(id: &'static str, algorithm: Algorithm, kind: &[&str]) -> Self {
         let made = Command::new("openssl").args(["genpkey", "-algorithm"]).args(kind).output();
         let pem = made.expect("openssl is installed").stdout;
         let key = match algorithm {
