@@ -193,6 +193,7 @@ pub(crate) fn server_settings(config: &Config, rate: Option<Rate>) -> anyhow::Re
     }
     Ok(server::Settings {
         max_connections: server.max_connections as usize,
+        connections_per_address: server.connections_per_address.map(|most| most.get() as usize),
         header_limit: server.header_limit as usize,
         header_timeout: server.header_timeout,
         body_limit: server.body_limit as usize,

@@ -73,6 +73,9 @@ pub struct Server {
     /// Most connections at once.
     #[serde(deserialize_with = "value::positive")]
     pub max_connections: u32,
+    /// Most connections at once from one address; any number without one.
+    #[serde(deserialize_with = "value::limit")]
+    pub connections_per_address: Option<NonZeroU32>,
     /// Most bytes of a request's head.
     #[serde(deserialize_with = "value::header_limit")]
     pub header_limit: u32,

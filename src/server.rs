@@ -43,14 +43,14 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use crate::auth::Authenticator;
 use crate::clock::Clock;
 use crate::graphql::{Api, RequestId};
-use crate::model::Viewer;
+use crate::model::{OwnerId, Viewer};
 use crate::rate::Rate;
 use crate::store::Store;
 
 pub use settings::Settings;
 pub use shutdown::terminated;
 
-use accept::Acceptor;
+use accept::{Acceptor, Bounds};
 use connection::Protocol;
 use drain::Drain;
 use metrics::Metrics;
@@ -74,9 +74,9 @@ struct Shared {
     cut: CancellationToken,
     drain: Arc<Drain>,
     /// Sockets that owners have open.
-    seats: Arc<Quota>,
+    seats: Arc<Quota<OwnerId>>,
     /// Streams that owners have open.
-    streams: Arc<Quota>,
+    streams: Arc<Quota<OwnerId>>,
     /// The sockets: they outlive the request that opened them.
     sockets: TaskTracker,
 }
@@ -160,8 +160,8 @@ impl Server {
         let Listeners { public, admin } = listeners;
         let health = finished(health::router(), &state);
         let router = if admin.is_some() { router } else { router.merge(health.clone()) };
-        let acceptor =
-            Acceptor::new(Protocol::new(settings), router, settings.max_connections, &shared.metrics);
+        let bounds = Bounds { all: settings.max_connections, of_address: settings.connections_per_address };
+        let acceptor = Acceptor::new(Protocol::new(settings), router, bounds, &shared.metrics);
         let taking = acceptor.run(public, &shared.closing, &shared.cut);
         let stopping = async {
             shutdown.await;
@@ -181,7 +181,8 @@ impl Server {
             None => serving.await,
             Some(admin) => {
                 let router = health.merge(finished(metrics::router(), &state));
-                let acceptor = Acceptor::new(Protocol::new(settings), router, ADMINS, &shared.metrics);
+                let bounds = Bounds { all: ADMINS, of_address: None };
+                let acceptor = Acceptor::new(Protocol::new(settings), router, bounds, &shared.metrics);
                 // To the very end, so that the end can be watched.
                 let open = CancellationToken::new();
                 tokio::select! {

@@ -1,11 +1,14 @@
 //! Taking connections.
 //!
-//! There are only so many at once. When all places are taken, whoever has been without a request for
+//! There are only so many at once, and from one address only so many of them where that is set: who has all
+//! of those is told 503, and takes nobody else's place. When all places are taken, whoever has been without a request for
 //! longest is sent away, so that holding connections keeps nobody out. Where nobody is, who comes is told
 //! 503 and cut at once, rather than left to wait: a load balancer then asks another replica, and a client
-//! comes again by itself. Nothing that goes wrong with one connection ends the loop, and want of open files neither ends it nor makes it spin.
+//! comes again by itself. Nothing that goes wrong with one connection ends the loop, and want of open files
+//! neither ends it nor makes it spin.
 
 use std::io::{self, Write};
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use super::connection::{Connections, Protocol};
 use super::metrics::{Counted, Metrics};
+use super::quota::{Quota, Share};
 
 /// How long to wait for open files, or whatever else is lacking.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -31,7 +35,16 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconn
 /// A connection's place among those there may be, given up when it is dropped.
 pub(super) struct Place {
     _permit: OwnedSemaphorePermit,
+    _share: Option<Share<IpAddr>>,
     _counted: Counted,
+}
+
+/// How many connections there may be at once.
+#[derive(Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) all: usize,
+    /// From one address, if that matters.
+    pub(super) of_address: Option<usize>,
 }
 
 /// Takes connections from one listener.
@@ -39,18 +52,20 @@ pub(super) struct Acceptor {
     protocol: Protocol,
     router: Router,
     places: Arc<Semaphore>,
+    addresses: Option<Arc<Quota<IpAddr>>>,
     metrics: Arc<Metrics>,
     inside: Arc<Connections>,
     connections: TaskTracker,
 }
 
 impl Acceptor {
-    /// An acceptor that takes at most `places` connections at once.
-    pub(super) fn new(protocol: Protocol, router: Router, places: usize, metrics: &Arc<Metrics>) -> Self {
+    /// An acceptor that takes no more connections than that at once.
+    pub(super) fn new(protocol: Protocol, router: Router, bounds: Bounds, metrics: &Arc<Metrics>) -> Self {
         Self {
             protocol,
             router,
-            places: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
+            places: Arc::new(Semaphore::new(bounds.all.min(Semaphore::MAX_PERMITS))),
+            addresses: bounds.of_address.map(Quota::new),
             metrics: metrics.clone(),
             inside: Arc::default(),
             connections: TaskTracker::new(),
@@ -72,9 +87,9 @@ impl Acceptor {
                 () = closing.cancelled() => return,
             };
             match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, from)) => {
                     lacking = false;
-                    self.take(stream, closing.clone(), cut.clone()).await;
+                    self.take(stream, from.ip(), closing.clone(), cut.clone()).await;
                 }
                 Err(error) if is_theirs(&error) => {}
                 Err(error) => {
@@ -88,15 +103,20 @@ impl Acceptor {
         }
     }
 
-    async fn take(&self, stream: TcpStream, closing: CancellationToken, cut: CancellationToken) {
-        let Some(place) = self.place().await else {
-            tracing::debug!("all places are taken");
+    async fn take(
+        &self,
+        stream: TcpStream,
+        from: IpAddr,
+        closing: CancellationToken,
+        cut: CancellationToken,
+    ) {
+        let Some(place) = self.place(from).await else {
+            tracing::debug!(%from, "all places are taken");
             self.metrics.connections_refused.inc();
             // As much as fits at once, which is all of it, or nothing.
             let _ = stream.into_std().and_then(|mut stream| stream.write(FULL));
             return;
         };
-        let place = Place { _permit: place, _counted: Counted::new(&self.metrics.connections) };
         let (protocol, inside, router) = (self.protocol.clone(), self.inside.clone(), self.router.clone());
         self.connections.spawn(async move {
             protocol.serve(stream, place, &inside, router, &closing, &cut).await;
@@ -104,14 +124,17 @@ impl Acceptor {
     }
 
     /// A place for one more, if need be of somebody who does not use it.
-    async fn place(&self) -> Option<OwnedSemaphorePermit> {
-        if let Ok(place) = self.places.clone().try_acquire_owned() {
-            return Some(place);
-        }
-        if !self.inside.make_room() {
-            return None;
-        }
-        tokio::time::timeout(LEAVING, self.places.clone().acquire_owned()).await.ok()?.ok()
+    async fn place(&self, from: IpAddr) -> Option<Place> {
+        let share = match &self.addresses {
+            Some(addresses) => Some(addresses.take(&network(from))?),
+            None => None,
+        };
+        let permit = match self.places.clone().try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) if !self.inside.make_room() => return None,
+            Err(_) => tokio::time::timeout(LEAVING, self.places.clone().acquire_owned()).await.ok()?.ok()?,
+        };
+        Some(Place { _permit: permit, _share: share, _counted: Counted::new(&self.metrics.connections) })
     }
 
     /// Waits until all connections have ended, but for those that have become WebSockets.
@@ -125,4 +148,32 @@ impl Acceptor {
 fn is_theirs(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+/// Whose connections are counted together: one host may have all of an IPv6 /64 to come from.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_is_counted_as_one() {
+        for (one, other, same) in [
+            ("192.0.2.1", "192.0.2.1", true),
+            ("192.0.2.1", "192.0.2.2", false),
+            ("192.0.2.1", "::ffff:192.0.2.1", true),
+            ("::ffff:192.0.2.1", "::ffff:192.0.2.2", false),
+            ("2001:db8::1", "2001:db8::ffff:0:0:2", true),
+            ("2001:db8::1", "2001:db8:0:1::1", false),
+        ] {
+            let [one, other] = [one, other].map(|address| network(address.parse().unwrap()));
+            assert_eq!(one == other, same, "{one} {other}");
+        }
+    }
 }

@@ -1,51 +1,52 @@
-//! How much of one thing each owner may have at once, on this server.
+//! How much of one thing each holder, an owner or an address, may have at once, on this server.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::model::OwnerId;
-
-/// Counts what each owner has.
-pub(super) struct Quota {
+/// Counts what each holder has.
+pub(super) struct Quota<Holder: Hash + Eq> {
     most: usize,
-    taken: Mutex<HashMap<OwnerId, usize>>,
+    taken: Mutex<HashMap<Holder, usize>>,
 }
 
-/// One of what an owner has.
-pub(super) struct Share {
-    quota: Arc<Quota>,
-    owner: OwnerId,
+/// One of what a holder has.
+pub(super) struct Share<Holder: Hash + Eq> {
+    quota: Arc<Quota<Holder>>,
+    holder: Holder,
 }
 
-impl Quota {
-    /// At most so many for each owner.
+impl<Holder: Hash + Eq + Clone> Quota<Holder> {
+    /// At most so many for each holder.
     pub(super) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self { most, taken: Mutex::default() })
     }
 
-    /// One more for this owner; `None` when there would be too many.
-    pub(super) fn take(self: &Arc<Self>, owner: &OwnerId) -> Option<Share> {
+    /// One more for this holder; `None` when there would be too many.
+    pub(super) fn take(self: &Arc<Self>, holder: &Holder) -> Option<Share<Holder>> {
         let mut taken = self.taken();
-        let count = taken.entry(owner.clone()).or_default();
+        let count = taken.entry(holder.clone()).or_default();
         if *count >= self.most {
             return None;
         }
         *count += 1;
-        Some(Share { quota: self.clone(), owner: owner.clone() })
+        Some(Share { quota: self.clone(), holder: holder.clone() })
     }
+}
 
-    fn taken(&self) -> MutexGuard<'_, HashMap<OwnerId, usize>> {
+impl<Holder: Hash + Eq> Quota<Holder> {
+    fn taken(&self) -> MutexGuard<'_, HashMap<Holder, usize>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Share {
+impl<Holder: Hash + Eq> Drop for Share<Holder> {
     fn drop(&mut self) {
         let mut taken = self.quota.taken();
-        if let Some(count) = taken.get_mut(&self.owner) {
+        if let Some(count) = taken.get_mut(&self.holder) {
             *count -= 1;
             if *count == 0 {
-                taken.remove(&self.owner);
+                taken.remove(&self.holder);
             }
         }
     }
@@ -56,8 +57,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_owner_has_a_quota_and_leaves_nothing_behind() {
-        let [ada, bob] = ["ada", "bob"].map(|owner| OwnerId::new(owner).unwrap());
+    fn each_holder_has_a_quota_and_leaves_nothing_behind() {
+        let (ada, bob) = ("ada", "bob");
         let quota = Quota::new(2);
         let first = quota.take(&ada).unwrap();
         let second = quota.take(&ada).unwrap();

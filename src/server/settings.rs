@@ -9,6 +9,8 @@ use crate::rate::Rate;
 pub struct Settings {
     /// Most connections at once.
     pub max_connections: usize,
+    /// Most connections at once from one address; any number without one.
+    pub connections_per_address: Option<usize>,
     /// Most bytes of a request's head.
     pub header_limit: usize,
     /// How long the head of a request may take, and a new connection to its first request.

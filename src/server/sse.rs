@@ -20,7 +20,7 @@ use super::Shared;
 use super::body;
 use super::quota::Share;
 use crate::graphql::{self, Operation, RequestId, panicked};
-use crate::model::Viewer;
+use crate::model::{OwnerId, Viewer};
 
 /// Where a client that reconnects stands.
 pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -32,7 +32,7 @@ pub(super) fn stream(
     operation: Operation,
     id: RequestId,
     resume: Option<String>,
-    share: Share,
+    share: Share<OwnerId>,
 ) -> HttpResponse {
     let resume = resume.filter(|resume| !resume.is_empty());
     let ended = shared.ended(viewer);

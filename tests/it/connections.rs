@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use crate::harness::{Client, Engine, EventStream, PATIENCE, Program, TestApp};
@@ -267,6 +267,35 @@ async fn there_are_only_so_many_connections() {
         if stream.read_exact(&mut status).await.is_ok() && &status == b"HTTP/1.1 200" {
             break;
         }
+        assert!(start.elapsed() < PATIENCE, "no room");
+    }
+}
+
+#[tokio::test]
+async fn an_address_has_only_so_many_connections() {
+    let app = TestApp::start_with(Engine::Sqlite, &[("server.connections_per_address", "2")]).await;
+    let whole = head(&app, body().len()) + &body();
+    let to = app.url.strip_prefix("http://").unwrap().parse().unwrap();
+    let asked = async |from: &str| {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(from.parse().unwrap()).unwrap();
+        let mut stream = socket.connect(to).await.unwrap();
+        // It may be cut before it has written.
+        let _ = stream.write_all(whole.as_bytes()).await;
+        let mut status = [0; 12];
+        let _ = timeout(PATIENCE, stream.read_exact(&mut status)).await.expect("an answer in time");
+        String::from_utf8_lossy(&status[9..]).into_owned()
+    };
+    let mut inside = vec![app.socket("ada").await, app.socket("bob").await];
+    let mut outside = connect(&app).await;
+    assert!(read_to_end(&mut outside).await.starts_with("HTTP/1.1 503"));
+    assert_eq!(asked("127.0.0.2:0").await, "200", "another address is another's");
+    for socket in &mut inside {
+        socket.settle().await;
+    }
+    drop(inside.pop());
+    let start = Instant::now();
+    while asked("127.0.0.1:0").await != "200" {
         assert!(start.elapsed() < PATIENCE, "no room");
     }
 }

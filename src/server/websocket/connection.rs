@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::operation::{self, Outbox, Outgoing, Running, Serial};
 use super::protocol::{self, ClientMessage, Close};
 use crate::graphql::{Code, error_response, rate_limited};
-use crate::model::Viewer;
+use crate::model::{OwnerId, Viewer};
 use crate::server::Shared;
 use crate::server::credentials::{self, Introduction};
 use crate::server::quota::Share;
@@ -35,7 +35,7 @@ pub(super) struct Connection {
     /// From the upgrade's headers.
     introduction: Introduction,
     /// Who it is, once it has introduced itself.
-    viewer: Option<(Viewer, Share)>,
+    viewer: Option<(Viewer, Share<OwnerId>)>,
     operations: HashMap<Arc<str>, Running>,
     next_serial: Serial,
     queue: mpsc::Sender<Outgoing>,
