@@ -24,8 +24,8 @@ use super::{Shared, State, body, credentials, sse, throttle, websocket};
 use crate::auth::Refused;
 use crate::graphql::{RequestId, error_response, panicked};
 use crate::model::Viewer;
-pub(super) use request::from_parameters;
-use request::{Fault, from_body, from_query};
+pub(super) use request::{Fault, from_parameters};
+use request::{from_body, from_query};
 
 /// Names the request in the log: `x-request-id`.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -67,7 +67,11 @@ async fn answer(shared: &Arc<Shared>, request: Request, id: RequestId) -> HttpRe
         return throttle::refuse(media_type, wait);
     }
     let is_get = request.method() == Method::GET;
-    let resume = text_of(request.headers(), sse::LAST_EVENT_ID).map(str::to_owned);
+    let is_stream = media_type == MediaType::EventStream;
+    let resume = match sse::resume(request.headers()) {
+        Err(fault) if is_stream => return fault.into_response(media_type),
+        resume => resume.unwrap_or_default(),
+    };
     let read = if is_get {
         from_query(request.uri().query().unwrap_or_default())
     } else {
@@ -79,7 +83,7 @@ async fn answer(shared: &Arc<Shared>, request: Request, id: RequestId) -> HttpRe
     };
     let operation = match shared.prepare(request) {
         Ok(operation) => operation,
-        Err(response) if media_type == MediaType::EventStream => return sse::refuse(shared, &response),
+        Err(response) if is_stream => return sse::refuse(shared, &response),
         Err(response) => return executed(media_type, &response),
     };
     match operation.kind {
@@ -87,7 +91,7 @@ async fn answer(shared: &Arc<Shared>, request: Request, id: RequestId) -> HttpRe
             let fault = Fault::new(StatusCode::METHOD_NOT_ALLOWED, "a mutation must be sent with POST");
             with_allow(fault.into_response(media_type), "POST")
         }
-        _ if media_type == MediaType::EventStream => match shared.streams.take(&viewer.owner) {
+        _ if is_stream => match shared.streams.take(&viewer.owner) {
             Some(share) => sse::stream(shared, &viewer, operation, id, resume, share),
             None => {
                 let most = shared.settings.streams_per_owner;

@@ -2,8 +2,9 @@
 //! <https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md>.
 //!
 //! Every event of a subscription that can be resumed carries its cursor as `id:`. A client that
-//! reconnects by itself sends the last one as `Last-Event-ID`, which wins over the argument. The
-//! stream ends when the credentials do and when the server shuts down; the client then comes again.
+//! reconnects by itself sends the last one as `Last-Event-ID`, which wins over the argument; what cannot be
+//! one is refused, never passed over. The stream ends when the credentials do and when the server shuts
+//! down; the client then comes again.
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -11,19 +12,41 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::Response;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response as HttpResponse};
 use futures_util::{Stream, StreamExt, stream};
 
 use super::Shared;
 use super::body;
+use super::http::Fault;
 use super::quota::Share;
-use crate::graphql::{self, Operation, RequestId, panicked};
+use crate::graphql::{self, Code, Operation, RequestId, panicked};
 use crate::model::{OwnerId, Viewer};
 
 /// Where a client that reconnects stands.
 pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// Where a client that reconnects stands, if it says so. An empty id is none: a browser's before its first.
+///
+/// # Errors
+/// It cannot be an id that was sent.
+pub(super) fn resume(headers: &HeaderMap) -> Result<Option<String>, Fault> {
+    let mut given = headers.get_all(LAST_EVENT_ID).iter();
+    let wrong = |rule| Fault {
+        status: StatusCode::BAD_REQUEST,
+        code: Code::BadUserInput,
+        message: format!("`Last-Event-ID` {rule}"),
+    };
+    match (given.next(), given.next()) {
+        (None, _) => Ok(None),
+        (Some(id), None) => {
+            let id = id.to_str().map_err(|_| wrong("must be the id of an event: a cursor, in ASCII"))?;
+            Ok(Some(id.to_owned()).filter(|id| !id.is_empty()))
+        }
+        (Some(_), Some(_)) => Err(wrong("must be given once")),
+    }
+}
 
 /// Streams an operation: its events, then `complete`.
 pub(super) fn stream(
@@ -34,7 +57,6 @@ pub(super) fn stream(
     resume: Option<String>,
     share: Share<OwnerId>,
 ) -> HttpResponse {
-    let resume = resume.filter(|resume| !resume.is_empty());
     let ended = shared.ended(viewer);
     let events = AssertUnwindSafe(shared.stream(viewer, operation, id, resume)).catch_unwind();
     let events = events.map(move |event| {

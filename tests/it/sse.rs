@@ -1,5 +1,6 @@
 //! GraphQL over SSE: following with nothing but HTTP.
 
+use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -120,6 +121,36 @@ async fn a_stream_ends_with_its_credentials_and_with_the_server(app: TestApp) {
     let mut stream = EventStream::open(&ada, FOLLOW, json!({ "id": id }), None).await;
     app.stop().await;
     assert!(stream.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_last_event_id_that_cannot_be_one_is_refused() {
+    let app = TestApp::start(Engine::Sqlite).await;
+    let ada = app.client("ada");
+    let id = ada.new_conversation().await;
+    let body = json!({ "query": FOLLOW, "variables": { "id": id } });
+    let asked = async |accept: &str, ids: &[&[u8]]| {
+        let mut request = ada.request(Method::POST, "/graphql").header("accept", accept).json(&body);
+        for id in ids {
+            request = request.header("last-event-id", HeaderValue::from_bytes(id).unwrap());
+        }
+        request.send().await.unwrap()
+    };
+    let cases: [(&[&[u8]], &str); 3] = [
+        (&["cursör".as_bytes()], "`Last-Event-ID` must be the id of an event: a cursor, in ASCII"),
+        (&[b"\xff\xfe"], "`Last-Event-ID` must be the id of an event: a cursor, in ASCII"),
+        (&[b"1", b"2"], "`Last-Event-ID` must be given once"),
+    ];
+    for (ids, message) in cases {
+        let refused = asked("text/event-stream", ids).await;
+        assert_eq!(refused.status(), StatusCode::BAD_REQUEST, "{message}");
+        let error = refused.json::<Value>().await.unwrap()["errors"][0].take();
+        assert_eq!(error["message"], message);
+        assert_eq!(error["extensions"]["code"], "BAD_USER_INPUT");
+        // What is no stream is not resumed.
+        assert_eq!(asked("application/json", ids).await.status(), StatusCode::NOT_ACCEPTABLE);
+    }
+    assert_eq!(asked("text/event-stream", &[b""]).await.status(), StatusCode::OK);
 }
 
 #[tokio::test]
