@@ -148,6 +148,16 @@ impl InputTypes {
     }
 }
 
+/// Gives variables without a value their defaults. async-graphql does so where it reads arguments, but not
+/// where `@include` and `@skip` ask for a condition: those took an absent one for false.
+pub(super) fn fill_in(definitions: &[Positioned<VariableDefinition>], given: &mut Variables) {
+    for definition in definitions.iter().map(|definition| &definition.node) {
+        if let Some(default) = &definition.default_value {
+            given.entry(definition.name.node.clone()).or_insert_with(|| default.node.clone());
+        }
+    }
+}
+
 fn missing(path: &str, of: &Type) -> Invalid {
     Invalid::new(path, format!("must be given: its type is `{of}`"))
 }

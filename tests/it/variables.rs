@@ -5,7 +5,11 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, EventStream, TestApp, on_each_database};
 
-on_each_database!(nothing_is_stored_where_a_later_field_has_the_bad_variable, every_transport_tells_the_same);
+on_each_database!(
+    nothing_is_stored_where_a_later_field_has_the_bad_variable,
+    every_transport_tells_the_same,
+    a_condition_without_a_value_goes_by_its_default,
+);
 
 async fn sent(client: &Client, query: &str, variables: &Value, accept: &str) -> (u16, Value) {
     let body = json!({ "query": query, "variables": variables });
@@ -77,4 +81,51 @@ async fn every_transport_tells_the_same(app: TestApp) {
     // Variables that no definition names are nobody's.
     let extra = json!({ "first": 1, "other": { "any": [1] } });
     assert_eq!(sent(&ada, query, &extra, "application/json").await.1["errors"], Value::Null);
+}
+
+async fn a_condition_without_a_value_goes_by_its_default(app: TestApp) {
+    let ada = app.client("ada");
+    let id = ada.new_conversation().await;
+    ada.append(&id, "a").await;
+    let conditions =
+        "position @include(if: $yes) role @skip(if: $yes) status @include(if: $no) content @skip(if: $no)";
+    let whole = json!({ "position": 1, "content": "a" });
+    let opposite = json!({ "role": "USER", "status": "COMPLETE" });
+    for variables in
+        ["$yes: Boolean! = true, $no: Boolean! = false", "$yes: Boolean = true, $no: Boolean = false"]
+    {
+        for (fields, fragment) in [
+            // A list that is written in one walk, fields of an object, and both kinds of fragments.
+            (format!("messages {{ nodes {{ {conditions} }} }}"), String::new()),
+            (format!("head {{ {conditions} }}"), String::new()),
+            (format!("head {{ ... on Message {{ {conditions} }} }}"), String::new()),
+            ("head { ...F }".into(), format!("fragment F on Message {{ {conditions} }}")),
+            (format!("head @include(if: $yes) {{ {conditions} }} title @skip(if: $yes)"), String::new()),
+        ] {
+            let query =
+                format!("query($id: ID!, {variables}) {{ conversation(id: $id) {{ {fields} }} }} {fragment}");
+            let asked = async |given: Value| {
+                let mut conversation = ada.data(&query, given).await["conversation"].take();
+                match conversation.get("messages") {
+                    Some(messages) => messages["nodes"][0].clone(),
+                    None => conversation["head"].take(),
+                }
+            };
+            assert_eq!(asked(json!({ "id": id })).await, whole, "{query}");
+            assert_eq!(asked(json!({ "id": id, "yes": true })).await, whole, "{query}");
+            if !fields.contains("title") {
+                assert_eq!(asked(json!({ "id": id, "yes": false, "no": true })).await, opposite, "{query}");
+            }
+        }
+    }
+    // Subscriptions too.
+    let follow = "subscription($id: ID!, $yes: Boolean = true) {
+      messageAdded(conversationId: $id) { node { content @include(if: $yes) role @skip(if: $yes) } }
+    }";
+    let mut socket = app.socket("ada").await;
+    socket.subscribe("s", follow, json!({ "id": id })).await;
+    socket.settle().await;
+    ada.append(&id, "b").await;
+    let message = socket.receive().await;
+    assert_eq!(message["payload"]["data"]["messageAdded"]["node"], json!({ "content": "b" }));
 }
