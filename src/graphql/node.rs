@@ -13,7 +13,11 @@ use crate::store::Result;
 
 /// Whatever has an id of its own.
 #[derive(Interface)]
-#[graphql(field(name = "id", ty = "ID", desc = "Unique among everything the viewer has."))]
+#[graphql(field(
+    name = "id",
+    ty = "ID",
+    desc = "Unique among everything the viewer has, as long as they choose no id twice: whether a\nconversation and a message were given the same is not looked at."
+))]
 pub(super) enum Node {
     Conversation(Conversation),
     Message(Message),
@@ -25,7 +29,8 @@ pub(super) struct NodeQuery;
 
 #[Object]
 impl NodeQuery {
-    /// A conversation or a message by id; null when there is none that the viewer owns.
+    /// A conversation or a message by id; null when there is none that the viewer owns. Where they have
+    /// given one id to both: the conversation.
     async fn node(
         &self,
         ctx: &Context<'_>,
@@ -38,7 +43,8 @@ impl NodeQuery {
         find(ctx, &[id]).await.map(|mut nodes| nodes.pop().flatten()).transpose()
     }
 
-    /// Several by id, at most 100, in the order asked for; null where the viewer owns none.
+    /// Several by id, at most 100, in the order asked for, each as `node` finds it; null where the viewer
+    /// owns none.
     async fn nodes(
         &self,
         ctx: &Context<'_>,

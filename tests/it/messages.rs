@@ -17,6 +17,7 @@ on_each_database!(
     subscribers_are_told_as_it_happens,
     subscribers_resume_from_a_cursor,
     a_deleted_conversation_ends_its_subscriptions,
+    an_id_given_to_both_finds_the_conversation,
 );
 
 const HISTORY: &str = "query History($id: ID!, $first: Int, $after: String, $last: Int, $before: String) {
@@ -300,4 +301,25 @@ async fn a_deleted_conversation_ends_its_subscriptions(app: TestApp) {
     let end = socket.receive().await;
     // Whether it began before the conversation was gone or after.
     assert!(end["type"] == "complete" || end["payload"][0]["extensions"]["code"] == "NOT_FOUND", "{end}");
+}
+
+async fn an_id_given_to_both_finds_the_conversation(app: TestApp) {
+    let ada = app.client("ada");
+    let id = ada.new_conversation().await;
+    let input = json!({ "conversationId": id, "id": id, "role": "USER", "content": "Hello" });
+    let twin = ada.data(APPEND, json!({ "input": input })).await["appendMessage"]["message"]["id"].clone();
+    assert_eq!(twin, id);
+    let query = "query($id: ID!) { node(id: $id) { __typename } nodes(ids: [$id]) { __typename } }";
+    let found = json!({ "__typename": "Conversation" });
+    assert_eq!(ada.data(query, json!({ "id": id })).await, json!({ "node": found, "nodes": [found] }));
+    let data = ada.data(HISTORY, json!({ "id": id })).await;
+    assert_eq!(data["conversation"]["messages"]["nodes"][0]["content"], "Hello");
+    // Whoever else has used it is nobody's business.
+    let bob = app.client("bob");
+    let his = bob.append(&bob.new_conversation().await, "Hi").await["id"].clone();
+    let make = "mutation($id: ID!) { createConversation(input: { id: $id }) { conversation { id } } }";
+    ada.data(make, json!({ "id": his })).await;
+    assert_eq!(ada.data(query, json!({ "id": his })).await, json!({ "node": found, "nodes": [found] }));
+    let message = json!({ "__typename": "Message" });
+    assert_eq!(bob.data(query, json!({ "id": his })).await, json!({ "node": message, "nodes": [message] }));
 }

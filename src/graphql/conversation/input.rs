@@ -67,8 +67,8 @@ impl From<ConversationOrder> for model::ConversationOrder {
 /// A conversation to create.
 #[derive(InputObject)]
 pub(super) struct CreateConversationInput {
-    /// A UUID of the caller's choice. The same id again with the same content answers with the first
-    /// result; with other content: CONFLICT.
+    /// A UUID of the caller's choice, made for this conversation and nothing else. The same id again with
+    /// the same content answers with the first result; with other content: CONFLICT.
     id: Option<ID>,
     /// At most 1 KiB of UTF-8 without NUL.
     title: Option<String>,

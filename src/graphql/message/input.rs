@@ -14,7 +14,7 @@ use crate::model::{
 /// A message to stand in a new conversation or a turn.
 #[derive(InputObject)]
 pub(in crate::graphql) struct NewMessageInput {
-    /// A UUID of the caller's choice: makes the append repeatable.
+    /// A UUID of the caller's choice, made for this message and nothing else: makes the append repeatable.
     id: Option<ID>,
     role: Role,
     /// 1 byte to 256 KiB of UTF-8 without NUL. Either this or `parts`.
@@ -74,8 +74,8 @@ impl NewMessageInput {
 #[derive(InputObject)]
 pub(super) struct AppendMessageInput {
     conversation_id: ID,
-    /// A UUID of the caller's choice: makes the append repeatable. The same again answers with the
-    /// first result; anything else under the same id: CONFLICT.
+    /// A UUID of the caller's choice, made for this message and nothing else: makes the append repeatable.
+    /// The same again answers with the first result; another message under the same id: CONFLICT.
     id: Option<ID>,
     role: Role,
     /// 1 byte to 256 KiB of UTF-8 without NUL. Either this or `parts`.
