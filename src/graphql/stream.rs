@@ -54,7 +54,8 @@ struct FinishMessageInput {
     /// COMPLETE, INTERRUPTED or FAILED.
     status: MessageStatus,
     /// What the whole message is made of, where it is more than the text that was streamed: its content
-    /// is then the text parts.
+    /// is then the text parts, joined by blank lines. It must begin with the streamed text, for whoever
+    /// follows that is told only the rest. To say something else, update the message afterwards.
     parts: Option<Vec<MessagePartInput>>,
     /// What it cost.
     usage: Option<TokenUsageInput>,

@@ -49,7 +49,8 @@ pub struct StreamEnd {
     pub message: MessageId,
     /// Complete, interrupted or failed.
     pub status: MessageStatus,
-    /// What the whole message is made of, if it is more than the text that was streamed.
+    /// What the whole message is made of, if it is more than the text that was streamed. What the parts say
+    /// begins with that text.
     pub parts: Option<Parts>,
     /// What it cost, if that is known.
     pub usage: Option<TokenUsage>,

@@ -17,8 +17,8 @@ use super::tx::Tx;
 use super::writer::NewPiece;
 use super::{Error, Result, Scoped, Store};
 use crate::model::{
-    Change, ChangeKind, ConversationId, Invalid, Message, MessageId, MessageStatus, OwnerId, Piece, Progress,
-    StreamEnd, Timestamp, Viewer,
+    Change, ChangeKind, ConversationId, Invalid, Message, MessageId, MessageStatus, OwnerId, Parts, Piece,
+    Progress, StreamEnd, Timestamp, Viewer,
 };
 use crate::signals::Topic;
 
@@ -150,6 +150,7 @@ impl Scoped {
     /// # Errors
     /// - `NotFound`: no such message for this owner.
     /// - `State`: it has ended otherwise.
+    /// - `Invalid`: the parts do not say what was streamed.
     pub async fn finish_message(&self, end: StreamEnd) -> Result<Message> {
         self.end(end, None).await?.ok_or(Error::NotFound("message"))
     }
@@ -180,9 +181,10 @@ impl Scoped {
             .await?;
         let conversation = row.conversation_id;
         let mut row = row.into_active_model();
+        let streamed: String = pieces.into_iter().map(|piece| piece.text).collect();
         let (content, parts) = match end.parts {
-            Some(parts) => (parts.content(), Some(parts.to_json())),
-            None => (pieces.into_iter().map(|piece| piece.text).collect(), None),
+            Some(parts) => (continuing(&streamed, &parts)?, Some(parts.to_json())),
+            None => (streamed, None),
         };
         row.content = ActiveValue::Set(content);
         row.parts = ActiveValue::Set(parts);
@@ -284,6 +286,16 @@ impl Store {
         }
         Ok(interrupted)
     }
+}
+
+/// What parts say, where that goes on from what was streamed: who followed the text is told only the rest.
+fn continuing(streamed: &str, parts: &Parts) -> Result<String> {
+    let content = parts.content();
+    if content.starts_with(streamed) {
+        return Ok(content);
+    }
+    let rule = "must have texts that, joined by blank lines, begin with the text that was streamed";
+    Err(Invalid::new("input.parts", rule).into())
 }
 
 fn code_points(text: &str) -> i64 {

@@ -1,5 +1,7 @@
 //! Answers that stream: piece by piece, exactly, for everyone, to the end.
 
+mod parts;
+
 use std::time::Duration;
 
 use scrollback::model::{MessageId, MessageStatus, OwnerId, Timestamp, Viewer};
@@ -17,7 +19,6 @@ on_each_database!(
     what_has_ended_takes_no_more_text,
     a_silent_writer_is_interrupted_and_its_text_kept,
     a_deleted_stream_leaves_nothing,
-    parts_are_kept_and_their_texts_are_the_content,
 );
 
 const TEXT: &str = "mutation($id: ID!, $offset: Int!, $text: String!) {
@@ -314,82 +315,4 @@ async fn a_deleted_stream_leaves_nothing(app: TestApp) {
     tokio::time::timeout(Duration::from_secs(20), async { while socket.receive().await["id"] != "t" {} })
         .await
         .unwrap();
-}
-
-async fn parts_are_kept_and_their_texts_are_the_content(app: TestApp) {
-    let ada = app.client("ada");
-    let conversation = ada.new_conversation().await;
-    let parts = json!([
-        { "reasoning": { "text": "hm" } },
-        { "text": { "text": "It is" } },
-        { "tool": { "toolCallId": "c1", "toolName": "weather", "state": "OUTPUT_AVAILABLE", "input": { "z": 1, "a": [null] }, "output": 21.50 } },
-        { "text": { "text": "warm." } },
-        { "file": { "mediaType": "image/png", "filename": "sun.png", "url": "https://x.example/sun.png" } },
-        { "source": { "sourceId": "s", "url": "https://x.example", "title": "X" } },
-        { "data": { "name": "chart", "data": [1, 2] } },
-    ]);
-    let usage = json!({ "inputTokens": 10, "outputTokens": 3 });
-    let fields = "id content usage { inputTokens outputTokens totalTokens } parts { __typename
-      ... on TextPart { text } ... on ReasoningPart { thought: text } ... on ToolPart { toolCallId toolName state input output errorText }
-      ... on FilePart { mediaType filename fileUrl: url } ... on SourcePart { sourceId sourceUrl: url title } ... on DataPart { name data } }";
-    let append = format!(
-        "mutation($input: AppendMessageInput!) {{ appendMessage(input: $input) {{ message {{ {fields} }} }} }}"
-    );
-    let input =
-        json!({ "conversationId": conversation, "role": "ASSISTANT", "parts": parts, "usage": usage });
-    let message = ada.data(&append, json!({ "input": input })).await["appendMessage"]["message"].clone();
-    assert_eq!(message["content"], "It is\n\nwarm.");
-    assert_eq!(message["usage"], json!({ "inputTokens": 10, "outputTokens": 3, "totalTokens": null }));
-    assert_eq!(message["parts"][2]["input"].to_string(), r#"{"a":[null],"z":1}"#);
-    let kinds: Vec<_> = message["parts"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|part| part["__typename"].as_str().unwrap())
-        .collect();
-    assert_eq!(
-        kinds,
-        ["ReasoningPart", "TextPart", "ToolPart", "TextPart", "FilePart", "SourcePart", "DataPart"]
-    );
-    let read = format!("query($id: ID!) {{ node(id: $id) {{ ... on Message {{ {fields} }} }} }}");
-    assert_eq!(ada.data(&read, json!({ "id": message["id"] })).await["node"], message);
-    // A plain text is one text part, and an edit makes it so.
-    let update = format!(
-        "mutation($input: UpdateMessageInput!) {{ updateMessage(input: $input) {{ message {{ {fields} }} }} }}"
-    );
-    let input = json!({ "id": message["id"], "content": "Cold.", "usage": null });
-    let edited = ada.data(&update, json!({ "input": input })).await["updateMessage"]["message"].clone();
-    assert_eq!(
-        (&edited["parts"], &edited["usage"]),
-        (&json!([{ "__typename": "TextPart", "text": "Cold." }]), &Value::Null)
-    );
-    // A stream ends with parts.
-    let id = begin(&ada, &conversation, Some("draft")).await;
-    let finish = format!(
-        "mutation($input: FinishMessageInput!) {{ finishMessage(input: $input) {{ message {{ {fields} }} }} }}"
-    );
-    let input = json!({ "messageId": id, "status": "COMPLETE", "parts": parts, "usage": usage });
-    let finished = ada.data(&finish, json!({ "input": input })).await["finishMessage"]["message"].clone();
-    assert_eq!((&finished["content"], &finished["parts"]), (&message["content"], &message["parts"]));
-    for (parts, content, rule) in [
-        (json!([]), Value::Null, "`input.parts` must"),
-        (
-            json!([{ "text": { "text": "x" } }]),
-            json!("x"),
-            "`input.parts` must not be given together with `content`",
-        ),
-        (
-            json!([{ "file": { "mediaType": "a/b", "url": format!("data:a/b,{}", "x".repeat(9000)) } }]),
-            Value::Null,
-            "`input.parts[0].file.url` must",
-        ),
-    ] {
-        let input =
-            json!({ "conversationId": conversation, "role": "USER", "parts": parts, "content": content });
-        let (code, message) = ada.fault(APPEND, json!({ "input": input })).await;
-        assert!(code == "BAD_USER_INPUT" && message.starts_with(rule), "{message}");
-    }
-    let two = json!([{ "text": { "text": "x" }, "data": { "name": "n", "data": 1 } }]);
-    let input = json!({ "conversationId": conversation, "role": "USER", "parts": two });
-    assert!(ada.run(APPEND, json!({ "input": input })).await.body["errors"].is_array(), "exactly one field");
 }
