@@ -128,6 +128,8 @@ fn read(mut socket: Socket, count: usize) -> JoinHandle<Vec<(usize, Instant)>> {
             let message: Value = socket.receive().await;
             let at = Instant::now();
             if message["type"] == "ping" {
+                // Whoever is silent for long is cut.
+                socket.send(json!({ "type": "pong" })).await;
                 continue;
             }
             let content = message["payload"]["data"]["messageAdded"]["node"]["content"].as_str();

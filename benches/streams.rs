@@ -205,6 +205,8 @@ async fn read(mut socket: Socket) -> Vec<Instant> {
         let message = socket.receive().await;
         let at = Instant::now();
         if message["type"] == "ping" {
+            // Whoever is silent for long is cut.
+            socket.send(json!({ "type": "pong" })).await;
             continue;
         }
         let chunk = &message["payload"]["data"]["messageText"];
