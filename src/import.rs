@@ -18,7 +18,7 @@ use std::path::Path;
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::model::{Part, Role};
+use crate::model::{OwnerId, Part, Role};
 use crate::store::Scoped;
 
 /// What a file holds.
@@ -98,11 +98,7 @@ impl fmt::Display for Report {
 /// goes on from there.
 pub async fn run(scope: &Scoped, format: Format, file: &Path) -> anyhow::Result<Report> {
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let parsed = match format {
-        Format::OpenAssistant => openassistant::parse(&bytes),
-        Format::ShareGpt => sharegpt::parse(&bytes),
-        Format::ChatGpt => chatgpt::parse(&bytes),
-    };
+    let parsed = format.parse(&bytes);
     let progress = ProgressBar::new(parsed.len() as u64);
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} conversations, {eta} left") {
         progress.set_style(style);
@@ -125,7 +121,25 @@ pub async fn run(scope: &Scoped, format: Format, file: &Path) -> anyhow::Result<
     Ok(report)
 }
 
+/// Reads a file as [`run`] does and writes nothing, for `fuzz` to feed: how many conversations could be
+/// written, of how many.
+#[doc(hidden)]
+pub fn probe(owner: &OwnerId, format: Format, bytes: &[u8]) -> (usize, usize) {
+    let parsed = format.parse(bytes);
+    let all = parsed.len();
+    let found = parsed.into_iter().filter_map(|(_, found)| found.ok());
+    (found.filter_map(|found| write::prepare(owner, format, found).ok()).count(), all)
+}
+
 impl Format {
+    fn parse(self, bytes: &[u8]) -> Parsed {
+        match self {
+            Self::OpenAssistant => openassistant::parse(bytes),
+            Self::ShareGpt => sharegpt::parse(bytes),
+            Self::ChatGpt => chatgpt::parse(bytes),
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::OpenAssistant => "openassistant",

@@ -17,6 +17,8 @@ mod metrics;
 mod negotiate;
 mod operations;
 mod origin;
+#[doc(hidden)]
+pub mod probe;
 mod quota;
 mod settings;
 mod shutdown;

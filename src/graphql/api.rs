@@ -54,7 +54,7 @@ pub struct Settings {
 /// A request whose document was read, whose operation was found and that asks for no more than is
 /// allowed.
 pub struct Operation {
-    request: Request,
+    pub(super) request: Request,
     /// What it does; a transport may have to refuse it for that.
     pub kind: OperationType,
     merges: bool,

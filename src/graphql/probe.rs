@@ -1,6 +1,6 @@
-//! The pure hot parts, for `benches/hot.rs` to measure each by itself. Not for anything else.
+//! The pure parts, for `benches/hot.rs` to measure and `fuzz` to feed, each by itself. Not for anything else.
 
-use async_graphql::{EmptyMutation, EmptySubscription, Object, Request, Schema, Value};
+use async_graphql::{EmptyMutation, EmptySubscription, Object, Request, Response, Schema, Value};
 
 use super::Limits;
 use super::api::Operation;
@@ -10,7 +10,7 @@ use super::parsed::Parsed;
 use super::variables::InputTypes;
 use super::{cursor, loaders};
 use crate::feed::Feed;
-use crate::model::{ConversationId, Message, Slice, Viewer};
+use crate::model::{ConversationId, ConversationOrder, Message, OwnerId, Slice, Viewer};
 use crate::store::Store;
 
 /// Reads documents as the server does.
@@ -30,6 +30,44 @@ impl Reader {
     pub fn prepare(&self, request: Request, limits: &Limits) -> bool {
         Operation::prepare(request, limits, &self.parsed, &self.types).is_ok()
     }
+}
+
+/// Runs documents for nobody: as far as that goes without a viewer, the schema's own fields to their end.
+pub struct Runner {
+    reader: Reader,
+    schema: Schema<super::Query, super::Mutation, super::subscription::Subscription>,
+}
+
+impl Runner {
+    /// Takes documents that ask for no more than this.
+    pub fn within(limits: &Limits) -> Self {
+        let schema = super::builder().limit_recursive_depth(limits.nesting as usize).finish();
+        Self { reader: Reader::default(), schema }
+    }
+
+    /// What is answered, with errors where it is refused.
+    pub async fn run(&self, request: Request, limits: &Limits) -> Response {
+        match Operation::prepare(request, limits, &self.reader.parsed, &self.reader.types) {
+            Ok(operation) => self.schema.execute(operation.request).await,
+            Err(response) => *response,
+        }
+    }
+}
+
+/// Reads a text as a cursor of each kind, and writes those again that it is: always the same text.
+pub fn cursors_of(text: &str, conversation: ConversationId, owner: &OwnerId) -> Vec<String> {
+    let order = ConversationOrder::UpdatedDescending;
+    let message = cursor::message("after", text, conversation);
+    let key = cursor::conversation("after", text, owner, order);
+    let change = cursor::change("after", text, owner);
+    let offset = cursor::text("offset", text);
+    let written = [
+        message.map(|position| cursor::of_message(conversation, position)),
+        key.map(|key| cursor::of_conversation(owner, order, key)),
+        change.map(|revision| cursor::of_change(owner, revision)),
+        offset.map(cursor::of_text),
+    ];
+    written.into_iter().flatten().collect()
 }
 
 /// Writes a message's cursor and reads it again.

@@ -24,7 +24,7 @@ use super::metrics::Counted;
 use super::negotiate::MediaType;
 use super::{Shared, origin};
 pub(super) use protocol::Close;
-use protocol::SUBPROTOCOL;
+use protocol::{ClientMessage, SUBPROTOCOL};
 
 /// Buffers of a socket. The library's defaults cost 128 KiB a socket, idle or not.
 const BUFFER: usize = 4096;
@@ -73,5 +73,17 @@ async fn run(shared: Arc<Shared>, socket: WebSocket, introduction: Introduction)
     tokio::select! {
         () = serving => {}
         () = cut.cancelled() => {}
+    }
+}
+
+/// Reads what a client says, and the request or the credentials that it brings.
+pub(super) fn read(text: &str) -> Result<Option<async_graphql::Request>, Close> {
+    match ClientMessage::parse(text)? {
+        ClientMessage::Subscribe { payload, .. } => protocol::request(payload).map(Some),
+        ClientMessage::ConnectionInit { payload } => {
+            let introduction = Introduction::default().with_payload(&payload.unwrap_or_default());
+            introduction.map(|_| None).map_err(|refused| credentials::close(&refused))
+        }
+        _ => Ok(None),
     }
 }

@@ -73,6 +73,10 @@ impl Close {
         Self::new(1013, &format!("an owner may have at most {most} sockets open"))
     }
 
+    pub(in crate::server) fn reason(&self) -> &str {
+        &self.reason
+    }
+
     /// A close frame has room for 123 bytes of reason (RFC 6455, 5.5.1).
     fn new(code: u16, reason: &str) -> Self {
         let mut end = reason.len().min(123);
