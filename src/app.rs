@@ -1,9 +1,8 @@
 //! Puts the pieces together. Nothing else chooses a backend or sees the whole configuration.
 
+mod chores;
 mod credentials;
 mod documents;
-
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tokio::task::JoinSet;
@@ -13,7 +12,6 @@ use crate::clock::Clock;
 use crate::config::{self, Config, Secret};
 use crate::feed::Feed;
 use crate::graphql::{self, Api, Documents};
-use crate::model::Timestamp;
 use crate::rate::Rate;
 use crate::server::{self, Listeners, Server};
 use crate::signals::{self, Relay, Signals};
@@ -73,8 +71,8 @@ impl App {
         if let Some(rate) = rate {
             tasks.spawn(rate.forget_idle());
         }
-        tasks.spawn(trim(self.store.clone(), self.clock.clone(), feed.clone()));
-        tasks.spawn(sweep(self.store.clone(), self.clock, feed.lease));
+        tasks.spawn(chores::trim(self.store.clone(), self.clock.clone(), &feed));
+        tasks.spawn(chores::sweep(self.store.clone(), self.clock, &feed));
         let served = server.serve(listeners.into(), shutdown).await;
         drop(tasks);
         if tokio::time::timeout(patience, self.store.close()).await.is_err() {
@@ -99,32 +97,6 @@ impl App {
         );
         let settings = server_settings(&self.config, rate)?;
         Server::new(api, self.store.clone(), authenticator, self.clock.clone(), settings)
-    }
-}
-
-/// Removes changes that are older than they are kept, again and again.
-async fn trim(store: Store, clock: Clock, feed: config::Feed) {
-    let keep = i64::try_from(feed.keep.as_micros()).unwrap_or(i64::MAX);
-    loop {
-        tokio::time::sleep(feed.trim).await;
-        match store.trim_changes(Timestamp(clock.now().0.saturating_sub(keep))).await {
-            Ok(0) => {}
-            Ok(removed) => tracing::info!(removed, "removed old changes"),
-            Err(error) => tracing::warn!(%error, "cannot remove old changes"),
-        }
-    }
-}
-
-/// Interrupts messages whose writers are silent for longer than `lease`, again and again.
-async fn sweep(store: Store, clock: Clock, lease: Duration) {
-    let silence = i64::try_from(lease.as_micros()).unwrap_or(i64::MAX);
-    loop {
-        tokio::time::sleep(lease / 4).await;
-        match store.interrupt_silent(Timestamp(clock.now().0.saturating_sub(silence))).await {
-            Ok(0) => {}
-            Ok(interrupted) => tracing::info!(interrupted, "interrupted messages without a writer"),
-            Err(error) => tracing::warn!(%error, "cannot look after streaming messages"),
-        }
     }
 }
 
