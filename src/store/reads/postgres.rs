@@ -47,25 +47,25 @@ const OPEN: &str = concat!(
      AND m.position <= CASE WHEN w.first THEN w.most ELSE c.last_position END LIMIT w.most)) AS r"
 );
 
-const FIRST: &str = concat!(
-    "SELECT w.ord, ",
-    message_columns!(),
-    " FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::boolean[]) \
-     WITH ORDINALITY AS w(id, owner, after, before, most, trunk, ord) \
-     CROSS JOIN LATERAL (SELECT * FROM message WHERE conversation_id = w.id AND owner_id = w.owner \
-     AND position > w.after AND position < w.before AND (branch IS NULL OR NOT w.trunk) \
-     ORDER BY position LIMIT w.most) AS m"
-);
+/// The messages of a range from one end of it.
+macro_rules! stretch {
+    ($order:literal) => {
+        concat!(
+            "SELECT w.ord, ",
+            message_columns!(),
+            " FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::boolean[]) \
+             WITH ORDINALITY AS w(id, owner, after, before, most, trunk, ord) \
+             CROSS JOIN LATERAL (SELECT * FROM message WHERE conversation_id = w.id AND owner_id = w.owner \
+             AND position > w.after AND position < w.before AND (branch IS NULL OR NOT w.trunk) \
+             ORDER BY position ",
+            $order,
+            " LIMIT w.most) AS m"
+        )
+    };
+}
 
-const LAST: &str = concat!(
-    "SELECT w.ord, ",
-    message_columns!(),
-    " FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::boolean[]) \
-     WITH ORDINALITY AS w(id, owner, after, before, most, trunk, ord) \
-     CROSS JOIN LATERAL (SELECT * FROM message WHERE conversation_id = w.id AND owner_id = w.owner \
-     AND position > w.after AND position < w.before AND (branch IS NULL OR NOT w.trunk) \
-     ORDER BY position DESC LIMIT w.most) AS m"
-);
+const FIRST: &str = stretch!("ASC");
+const LAST: &str = stretch!("DESC");
 
 const LIST: &str = concat!(
     "SELECT w.ord, c.id, c.title, c.metadata, c.created_at, ",
