@@ -1,21 +1,15 @@
 """Scrollback on PostgreSQL, in a database of its own in the benchmark's cluster."""
-import pathlib, subprocess, sys
+import functools, pathlib, sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import scrollback
-from lib import common, graphql, pg
+from lib import graphql, pg
 
 DB = "own"
 NOTE = "Scrollback, release build, its own tables: also writes the feed of changes"
 subscription = scrollback.subscription
-
-
-def request(workload, item):
-    return scrollback.request(graphql, workload, item)
-
-
-def answer(workload, status, body):
-    return scrollback.answer(graphql, workload, status, body)
+request = functools.partial(scrollback.request, graphql)
+answer = functools.partial(scrollback.answer, graphql)
 
 
 def stored(env):

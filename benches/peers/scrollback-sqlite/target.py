@@ -1,5 +1,5 @@
 """Scrollback with its embedded SQLite: WAL, synchronous = FULL."""
-import pathlib, sqlite3, sys
+import functools, pathlib, sqlite3, sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import scrollback
@@ -8,14 +8,8 @@ from lib import graphql
 DB = "own"
 NOTE = "Scrollback, release build, embedded SQLite: also writes the feed of changes"
 subscription = scrollback.subscription
-
-
-def request(workload, item):
-    return scrollback.request(graphql, workload, item)
-
-
-def answer(workload, status, body):
-    return scrollback.answer(graphql, workload, status, body)
+request = functools.partial(scrollback.request, graphql)
+answer = functools.partial(scrollback.answer, graphql)
 
 
 def stored(env):
