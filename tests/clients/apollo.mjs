@@ -8,22 +8,8 @@ import { createClient } from "graphql-ws";
 import { filter, firstValueFrom } from "rxjs";
 import WebSocket from "ws";
 import { assertConsecutive, authorization, httpUrl, Inbox, nowhere, run, step, untilLive, wsUrl } from "./common.mjs";
+import { APPEND, CREATE, FOLLOW, plain, plainEdge, receiveInOrder } from "./operations.mjs";
 
-const CREATE = gql`
-  mutation Create($input: CreateConversationInput!) {
-    createConversation(input: $input) { conversation { id title messageCount } }
-  }
-`;
-const APPEND = gql`
-  mutation Append($input: AppendMessageInput!) {
-    appendMessage(input: $input) { message { id position role content } }
-  }
-`;
-const FOLLOW = gql`
-  subscription Follow($id: ID!) {
-    messageAdded(conversationId: $id) { cursor node { id position role content } }
-  }
-`;
 const LATEST = gql`
   query Latest($id: ID!, $last: Int, $before: String) {
     conversation(id: $id) {
@@ -48,21 +34,18 @@ const client = new ApolloClient({
   }),
 });
 
-/** A message as every operation here selects it, without Apollo's additions. */
-const plain = ({ id, position, role, content }) => ({ id, position, role, content });
-
 async function append(id, content) {
   const input = { conversationId: id, role: "USER", content };
-  const { data } = await client.mutate({ mutation: APPEND, variables: { input } });
+  const { data } = await client.mutate({ mutation: gql(APPEND), variables: { input } });
   return plain(data.appendMessage.message);
 }
 
 function follow(id) {
   const inbox = new Inbox();
-  const subscription = client.subscribe({ query: FOLLOW, variables: { id } }).subscribe({
+  const subscription = client.subscribe({ query: gql(FOLLOW), variables: { id } }).subscribe({
     next: ({ data, error }) => {
       if (error) inbox.fail(error);
-      else inbox.push({ cursor: data.messageAdded.cursor, node: plain(data.messageAdded.node) });
+      else inbox.push(plainEdge(data.messageAdded));
     },
     error: (error) => inbox.fail(error),
   });
@@ -90,13 +73,13 @@ async function scrollBack(id, last) {
     messages = merged;
   }
   shown.unsubscribe();
-  return messages.edges.map(({ cursor, node }) => ({ cursor, node: plain(node) }));
+  return messages.edges.map(plainEdge);
 }
 
 await run("apollo", async () => {
   step("create a conversation");
   const input = { title: "apollo", messages: [{ role: "SYSTEM", content: "Be brief" }] };
-  const created = await client.mutate({ mutation: CREATE, variables: { input } });
+  const created = await client.mutate({ mutation: gql(CREATE), variables: { input } });
   const { conversation } = created.data.createConversation;
   assert.equal(conversation.title, "apollo");
   assert.equal(conversation.messageCount, 1);
@@ -106,11 +89,7 @@ await run("apollo", async () => {
   await untilLive(inbox, (content) => append(conversation.id, content));
 
   step("receive what is appended, in order");
-  const sent = [];
-  for (const content of ["one", "two", "three – 三 🙂"]) sent.push(await append(conversation.id, content));
-  const received = await inbox.until((items) => items.some(({ node }) => node.position === sent[2].position));
-  assertConsecutive(received.map(({ node }) => node));
-  assert.deepEqual(received.slice(-3).map(({ node }) => node), sent);
+  const received = await receiveInOrder(inbox, (content) => append(conversation.id, content));
 
   step("scroll back through the history in the cache");
   const edges = await scrollBack(conversation.id, 2);

@@ -1,20 +1,10 @@
 // The page at / in a real browser: GraphiQL with the token of the link, and without.
 
 import assert from "node:assert/strict";
-import { chromium } from "playwright-core";
+import { launch, watch } from "./browser.mjs";
 import { Inbox, post, run, step, token, untilLive, url, wsUrl } from "./common.mjs";
 
-const { CHROMIUM = "/usr/bin/chromium", SCREENSHOT } = process.env;
-const ARGS = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
+const { SCREENSHOT } = process.env;
 
 const viewport = { width: 1400, height: 900 };
 
@@ -24,8 +14,7 @@ async function open(browser, address) {
   const page = await context.newPage();
   const faults = [];
   const frames = { sent: new Inbox(), received: new Inbox() };
-  page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
-  page.on("pageerror", (error) => faults.push(String(error)));
+  watch(page, faults);
   page.on("request", (request) => {
     const { protocol, origin } = new URL(request.url());
     if (protocol !== "data:" && origin !== new URL(url).origin) faults.push(`request to ${request.url()}`);
@@ -69,7 +58,7 @@ async function setVariables(page, variables) {
 
 await run("graphiql", async () => {
   step("start the browser");
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS });
+  const browser = await launch();
 
   step("make a conversation");
   const { viewer } = await post("{ viewer { id } }");

@@ -1,7 +1,8 @@
 // A network that breaks, and conversations to follow over it.
 
+import assert from "node:assert/strict";
 import net from "node:net";
-import { post, url } from "./common.mjs";
+import { post, step, url } from "./common.mjs";
 
 /** Stands before the server, and can cut every connection, refuse new ones, and hold back what comes. */
 export class Network {
@@ -60,3 +61,28 @@ export async function append(id, content) {
 
 export const remove = (id) =>
   post("mutation ($id: ID!) { deleteConversation(input: { id: $id }) { deletedConversationId } }", { id });
+
+/** What is appended to a conversation, all of which whoever follows it is to receive. */
+export function sending(id, inbox) {
+  const sent = [];
+  const send = async (content) => sent.push(await append(id, content));
+  const received = () => inbox.until((items) => items.length >= sent.length);
+  return { sent, send, received };
+}
+
+/** Cuts the network again and again while messages are sent; some of the times nobody answers for a while. */
+export async function breakOften(network, { send, received }) {
+  for (let cut = 1; cut <= 6; cut++) {
+    step(`cut the connection, ${cut}`);
+    await send("before, received");
+    await received();
+    await send("before");
+    network.refusing = cut % 2 === 0;
+    network.cut();
+    for (let number = 0; number < 10; number++) await send(`meanwhile ${number}`);
+    network.refusing = false;
+    for (let number = 0; number < 10; number++) await send(`after ${number}`);
+  }
+  await received();
+  assert.ok(network.connections >= 7, "every cut was followed by a new connection");
+}

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import WebSocket from "ws";
 import { Inbox, assertConsecutive, run, step, token } from "./common.mjs";
-import { Network, append, create, remove } from "./network.mjs";
+import { Network, append, breakOften, create, remove, sending } from "./network.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 
@@ -39,23 +39,9 @@ await run("resume", async () => {
   const { id, cursor } = await create();
   const inbox = new Inbox();
   const following = follow(client, id, cursor, ({ node }) => inbox.push(node.id));
-  const sent = [];
-  const send = async (content) => sent.push(await append(id, content));
-  const received = () => inbox.until((items) => items.length >= sent.length);
-
-  for (let cut = 1; cut <= 6; cut++) {
-    step(`cut the connection, ${cut}`);
-    await send("before, received");
-    await received();
-    await send("before");
-    network.refusing = cut % 2 === 0;
-    network.cut();
-    for (let number = 0; number < 10; number++) await send(`meanwhile ${number}`);
-    network.refusing = false;
-    for (let number = 0; number < 10; number++) await send(`after ${number}`);
-  }
-  await received();
-  assert.ok(network.connections >= 7, "every cut was followed by a new connection");
+  const messages = sending(id, inbox);
+  const { sent, send, received } = messages;
+  await breakOften(network, messages);
   assert.deepEqual(refused, []);
 
   step("do not keep up");

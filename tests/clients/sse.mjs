@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { NetworkError, createClient } from "graphql-sse";
 import { Inbox, assertConsecutive, authorization, httpUrl, nowhere, run, step } from "./common.mjs";
-import { Network, append, create, remove } from "./network.mjs";
+import { Network, append, breakOften, create, remove, sending } from "./network.mjs";
 
 const FOLLOW = `subscription ($id: ID!, $after: String) {
   messageAdded(conversationId: $id, after: $after) { cursor node { id position } }
@@ -64,22 +64,9 @@ await run("sse", async () => {
     });
   });
   completed.catch((error) => inbox.fail(error));
-  const sent = [];
-  const send = async (content) => sent.push(await append(id, content));
-  const received = () => inbox.until((items) => items.length >= sent.length);
-  for (let cut = 1; cut <= 6; cut++) {
-    step(`cut the connection, ${cut}`);
-    await send("before, received");
-    await received();
-    await send("before");
-    network.refusing = cut % 2 === 0;
-    network.cut();
-    for (let number = 0; number < 10; number++) await send(`meanwhile ${number}`);
-    network.refusing = false;
-    for (let number = 0; number < 10; number++) await send(`after ${number}`);
-  }
-  await received();
-  assert.ok(network.connections >= 7, "every cut was followed by a new connection");
+  const messages = sending(id, inbox);
+  const { sent } = messages;
+  await breakOften(network, messages);
 
   step("everything arrived once, in order");
   assert.deepEqual(inbox.items, sent);

@@ -4,20 +4,11 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { extname } from "node:path";
-import { chromium } from "playwright-core";
 import { ANSWER } from "../../examples/two-tabs/assistant.js";
+import { launch, watch } from "./browser.mjs";
 import { httpUrl, post, run, step, token } from "./common.mjs";
 
-const { CHROMIUM = "/usr/bin/chromium", ORIGIN, SCREENSHOT } = process.env;
-const ARGS = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  // A page that no server was asked for counts as one of the wide Internet.
-  "--disable-features=LocalNetworkAccessChecks",
-];
+const { ORIGIN, SCREENSHOT } = process.env;
 
 const TYPES = { ".html": "text/html", ".css": "text/css", ".js": "text/javascript" };
 const EXAMPLE = new URL("../../examples/two-tabs/", import.meta.url);
@@ -33,8 +24,7 @@ async function serve(route) {
 /** A tab, and what it did that it must not do. */
 async function open(context, address, faults) {
   const page = await context.newPage();
-  page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
-  page.on("pageerror", (error) => faults.push(String(error)));
+  watch(page, faults);
   await page.goto(address);
   return page;
 }
@@ -70,7 +60,8 @@ async function stored(id) {
 
 await run("two-tabs", async () => {
   step("open a tab, which makes a conversation");
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS });
+  // A page that no server was asked for counts as one of the wide Internet.
+  const browser = await launch("--disable-features=LocalNetworkAccessChecks");
   const context = await browser.newContext({ viewport: { width: 760, height: 620 } });
   await context.route(`${ORIGIN}/**`, serve);
   const faults = [];
