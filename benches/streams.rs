@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, sleep_until};
 
-use it::harness::{APPEND, Client, Cluster, Program, Running, Socket};
+use it::harness::{APPEND, APPEND_TEXT, Client, Cluster, FINISH, Program, Running, Socket};
 
 /// Measures answers that stream.
 #[derive(Parser, Clone)]
@@ -57,14 +57,6 @@ const WARM_UP: Duration = Duration::from_secs(2);
 
 /// Code points of a piece: a few words.
 const PIECE: usize = 24;
-
-const TEXT: &str = "mutation($id: ID!, $offset: Int!, $text: String!) {
-  appendMessageText(input: { messageId: $id, offset: $offset, text: $text }) { length stopRequested }
-}";
-
-const FINISH: &str = "mutation($id: ID!) {
-  finishMessage(input: { messageId: $id, status: COMPLETE }) { message { id } }
-}";
 
 const FOLLOW: &str = "subscription($id: ID!) { messageText(messageId: $id) { offset text status } }";
 
@@ -183,7 +175,7 @@ async fn write(client: Client, id: Value, first: Instant, every: Duration, until
         let sent = Instant::now();
         let mut refused = 0;
         let length = loop {
-            match client.outcome(TEXT, variables.clone()).await {
+            match client.outcome(APPEND_TEXT, variables.clone()).await {
                 Some(outcome) => break outcome.unwrap()["appendMessageText"]["length"].clone(),
                 None => refused += 1,
             }
@@ -194,7 +186,7 @@ async fn write(client: Client, id: Value, first: Instant, every: Duration, until
         assert_eq!(length, pieces.len() * PIECE, "every piece is there, and nothing else");
         due += every;
     }
-    client.retry(FINISH, json!({ "id": id })).await;
+    client.retry(FINISH, json!({ "id": id, "status": "COMPLETE" })).await;
     pieces
 }
 

@@ -26,7 +26,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-pub(crate) use client::{APPEND, Client};
+pub(crate) use client::{APPEND, APPEND_TEXT, Client, FINISH};
 pub(crate) use disk::{Disk, DiskFault};
 pub(crate) use events::EventStream;
 pub(crate) use key_server::{KeyServer, SigningKey};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::harness::{APPEND, Client, Socket, TestApp, on_each_database};
+use crate::harness::{APPEND, APPEND_TEXT, Client, Socket, TestApp, on_each_database};
 
 on_each_database!(an_assistant_loses_no_word);
 
@@ -19,10 +19,6 @@ const CHANGES: &str = "subscription($after: String) {
 
 const FOLLOW: &str = "subscription($id: ID!, $offset: Int) {
   messageText(messageId: $id, offset: $offset) { offset text status }
-}";
-
-const TEXT: &str = "mutation($id: ID!, $offset: Int!, $text: String!) {
-  appendMessageText(input: { messageId: $id, offset: $offset, text: $text }) { length stopRequested }
 }";
 
 const FINISH: &str = "mutation($input: FinishMessageInput!) {
@@ -134,7 +130,7 @@ async fn append(client: &Client, conversation: &str, role: &str, more: Value) ->
 async fn write(client: &Client, id: &str, mut text: String, words: &[String]) -> (String, bool) {
     for word in words {
         let variables = json!({ "id": id, "offset": text.chars().count(), "text": word });
-        let data = client.data(TEXT, variables).await;
+        let data = client.data(APPEND_TEXT, variables).await;
         text.push_str(word);
         assert_eq!(data["appendMessageText"]["length"], text.chars().count());
         if data["appendMessageText"]["stopRequested"] == true {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use scrollback::model::{MessageId, MessageStatus, OwnerId, Timestamp, Viewer};
 use serde_json::{Value, json};
 
-use crate::harness::{APPEND, Client, EventStream, Socket, TestApp, on_each_database};
+use crate::harness::{APPEND, APPEND_TEXT, Client, EventStream, FINISH, Socket, TestApp, on_each_database};
 
 on_each_database!(
     an_answer_grows_and_every_read_shows_it,
@@ -21,14 +21,6 @@ on_each_database!(
     a_deleted_stream_leaves_nothing,
 );
 
-const TEXT: &str = "mutation($id: ID!, $offset: Int!, $text: String!) {
-  appendMessageText(input: { messageId: $id, offset: $offset, text: $text }) { length stopRequested }
-}";
-
-const FINISH: &str = "mutation($id: ID!, $status: MessageStatus!) {
-  finishMessage(input: { messageId: $id, status: $status }) { message { status content } }
-}";
-
 const READ: &str = "query($id: ID!) { node(id: $id) { ... on Message { status content } } }";
 
 const FOLLOW: &str = "subscription($id: ID!, $offset: Int) { messageText(messageId: $id, offset: $offset) { offset text status } }";
@@ -40,7 +32,8 @@ async fn begin(ada: &Client, conversation: &str, content: Option<&str>) -> Value
 }
 
 async fn add(ada: &Client, id: &Value, offset: usize, text: &str) -> Value {
-    ada.data(TEXT, json!({ "id": id, "offset": offset, "text": text })).await["appendMessageText"].clone()
+    ada.data(APPEND_TEXT, json!({ "id": id, "offset": offset, "text": text })).await["appendMessageText"]
+        .clone()
 }
 
 async fn read(ada: &Client, id: &Value) -> Value {
@@ -91,14 +84,15 @@ async fn repeats_change_nothing_and_holes_are_refused(app: TestApp) {
     assert_eq!(add(&ada, &id, 1, "bcdef").await["length"], 6);
     assert_eq!(add(&ada, &id, 6, "").await["length"], 6, "only a sign of life");
     assert_eq!(read(&ada, &id).await["content"], "abcdef");
-    let hole = ada.run(TEXT, json!({ "id": id, "offset": 7, "text": "x" })).await.body["errors"][0].clone();
+    let hole =
+        ada.run(APPEND_TEXT, json!({ "id": id, "offset": 7, "text": "x" })).await.body["errors"][0].clone();
     assert_eq!(hole["extensions"], json!({ "code": "CONFLICT", "length": 6 }));
     for (offset, text, rule) in [
         (-1, "x".to_owned(), "`input.offset` must not be negative"),
         (6, "a\0".to_owned(), "`input.text` must not contain NUL (U+0000)"),
         (6, "x".repeat(256 * 1024 - 5), "`input.text` must end within 262144 code points"),
     ] {
-        let fault = ada.fault(TEXT, json!({ "id": id, "offset": offset, "text": text })).await;
+        let fault = ada.fault(APPEND_TEXT, json!({ "id": id, "offset": offset, "text": text })).await;
         assert_eq!(fault, ("BAD_USER_INPUT".into(), rule.into()));
     }
     // Many writers send the same pieces at once: each is there once.
@@ -107,7 +101,7 @@ async fn repeats_change_nothing_and_holes_are_refused(app: TestApp) {
         tokio::spawn(async move {
             for number in 0..20 {
                 let variables = json!({ "id": id, "offset": 6 + number, "text": "z" });
-                while ada.attempt_any(TEXT, variables.clone()).await.is_none() {}
+                while ada.attempt_any(APPEND_TEXT, variables.clone()).await.is_none() {}
             }
         })
     });
@@ -254,7 +248,7 @@ async fn what_has_ended_takes_no_more_text(app: TestApp) {
     ada.data(FINISH, json!({ "id": id, "status": "FAILED" })).await;
     let late = json!({ "id": id, "offset": 1, "text": "late" });
     assert_eq!(
-        ada.fault(TEXT, late).await,
+        ada.fault(APPEND_TEXT, late).await,
         ("CONFLICT".into(), "the message is not being written any more".into())
     );
     assert_eq!(ada.fault(FINISH, json!({ "id": id, "status": "COMPLETE" })).await.0, "CONFLICT");
@@ -304,14 +298,14 @@ async fn a_deleted_stream_leaves_nothing(app: TestApp) {
     let delete = "mutation($id: ID!) { deleteMessage(input: { id: $id }) { message { status content } } }";
     let data = ada.data(delete, json!({ "id": id })).await;
     assert_eq!(data["deleteMessage"]["message"], json!({ "status": "INTERRUPTED", "content": "" }));
-    assert_eq!(ada.fault(TEXT, json!({ "id": id, "offset": 6, "text": "x" })).await.0, "CONFLICT");
+    assert_eq!(ada.fault(APPEND_TEXT, json!({ "id": id, "offset": 6, "text": "x" })).await.0, "CONFLICT");
     assert_eq!(chunk(&mut socket).await["status"], "INTERRUPTED");
     // With its conversation it is gone, for its followers too.
     let id = begin(&ada, &conversation, Some("secret")).await;
     socket.subscribe("t", FOLLOW, json!({ "id": id, "offset": 6 })).await;
     let delete = "mutation($id: ID!) { deleteConversation(input: { id: $id }) { deletedConversationId } }";
     ada.data(delete, json!({ "id": conversation })).await;
-    assert_eq!(ada.fault(TEXT, json!({ "id": id, "offset": 6, "text": "x" })).await.0, "NOT_FOUND");
+    assert_eq!(ada.fault(APPEND_TEXT, json!({ "id": id, "offset": 6, "text": "x" })).await.0, "NOT_FOUND");
     tokio::time::timeout(Duration::from_secs(20), async { while socket.receive().await["id"] != "t" {} })
         .await
         .unwrap();

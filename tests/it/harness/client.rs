@@ -133,3 +133,13 @@ impl Client {
 pub(crate) const APPEND: &str = "mutation Append($input: AppendMessageInput!) {
   appendMessage(input: $input) { message { id position role content metadata createdAt } }
 }";
+
+/// Adds text to a streaming message.
+pub(crate) const APPEND_TEXT: &str = "mutation($id: ID!, $offset: Int!, $text: String!) {
+  appendMessageText(input: { messageId: $id, offset: $offset, text: $text }) { length stopRequested }
+}";
+
+/// Ends a streaming message.
+pub(crate) const FINISH: &str = "mutation($id: ID!, $status: MessageStatus!) {
+  finishMessage(input: { messageId: $id, status: $status }) { message { status content } }
+}";

@@ -13,19 +13,11 @@ use super::followers::{Ended, follow_text};
 use super::load::BACKOFF;
 use super::log::Acknowledged;
 use super::texts::{Answer, Heard};
-use crate::harness::{APPEND, Client};
+use crate::harness::{APPEND, APPEND_TEXT, Client, FINISH};
 
 /// Of each assistant, one after the other.
 pub(super) const ANSWERS: usize = 5;
 const PIECES: usize = 16;
-
-const TEXT: &str = "mutation($id: ID!, $offset: Int!, $text: String!) {
-  appendMessageText(input: { messageId: $id, offset: $offset, text: $text }) { length stopRequested }
-}";
-
-const FINISH: &str = "mutation($id: ID!, $status: MessageStatus!) {
-  finishMessage(input: { messageId: $id, status: $status }) { message { status content } }
-}";
 
 const STOP: &str = "mutation($id: ID!) { stopMessage(input: { messageId: $id }) { message { id } } }";
 
@@ -148,7 +140,7 @@ impl Writer {
     /// to be gone.
     async fn add(&mut self, answer: &mut Answer, piece: String) -> Option<bool> {
         let offset = answer.acknowledged.chars().count();
-        match self.settle(TEXT, json!({ "id": answer.id, "offset": offset, "text": piece })).await {
+        match self.settle(APPEND_TEXT, json!({ "id": answer.id, "offset": offset, "text": piece })).await {
             Ok(data) => {
                 let told = &data["appendMessageText"];
                 acknowledge(answer, &piece, told);
@@ -167,7 +159,7 @@ impl Writer {
         let offset = answer.acknowledged.chars().count();
         let variables = json!({ "id": answer.id, "offset": offset, "text": piece });
         let patience = Duration::from_millis(rand::rng().random_range(0..8));
-        match timeout(patience, self.client.outcome(TEXT, variables)).await {
+        match timeout(patience, self.client.outcome(APPEND_TEXT, variables)).await {
             Ok(Some(Ok(data))) => acknowledge(answer, &piece, &data["appendMessageText"]),
             _ => answer.unsure = piece,
         }
