@@ -70,7 +70,7 @@ def settings(env, url):
     """The environment that a server is started with."""
     return dict(env, SCROLLBACK_MODE="production", SCROLLBACK_DATABASE_URL=url, SCROLLBACK_AUTH_JWT_SECRET=env["JWT_SECRET"],
                 SCROLLBACK_SERVER_LISTEN=f"127.0.0.1:{env.get('PORT') or 0}", SCROLLBACK_DATABASE_MAX_CONNECTIONS=env["POOL"],
-                SCROLLBACK_LOG_LEVEL="warn")
+                SCROLLBACK_SERVER_SOCKETS_PER_OWNER="3000", SCROLLBACK_LOG_LEVEL="warn")  # all sockets are of one user
 
 
 def migrate(env, url):

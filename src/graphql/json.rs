@@ -16,6 +16,9 @@ use crate::model::{Json, Timestamp};
 /// Longest piece of a string that is looked at in one go.
 const PIECE: usize = 32;
 
+/// Of these, what is looked at together once something in a piece needs an escape.
+const WORD: usize = 8;
+
 /// Writes a value.
 pub fn write_value(out: &mut Vec<u8>, value: &Value) {
     match value {
@@ -118,11 +121,14 @@ pub(super) fn write_string(out: &mut Vec<u8>, text: &str) -> bool {
     let mut copied = 0;
     for (number, piece) in bytes.chunks(PIECE).enumerate() {
         if piece.iter().fold(false, |found, byte| found | needs_escape(*byte)) {
-            for (at, byte) in (number * PIECE..).zip(piece) {
-                if needs_escape(*byte) {
+            for (word, taken) in piece.chunks(WORD).enumerate() {
+                let mut found = escapes_in(taken);
+                while found != 0 {
+                    let at = number * PIECE + word * WORD + found.trailing_zeros() as usize / 8;
                     out.extend_from_slice(&bytes[copied..at]);
-                    write_escape(out, *byte);
+                    write_escape(out, bytes[at]);
                     copied = at + 1;
+                    found &= found - 1;
                 }
             }
         }
@@ -134,6 +140,20 @@ pub(super) fn write_string(out: &mut Vec<u8>, text: &str) -> bool {
 
 fn needs_escape(byte: u8) -> bool {
     (byte < 0x20) | (byte == b'"') | (byte == b'\\')
+}
+
+/// The highest bit of each byte of a word that needs an escape, the first byte being the lowest.
+fn escapes_in(bytes: &[u8]) -> u64 {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    const HIGH: u64 = !LOW;
+    let each = |byte: u8| u64::from_ne_bytes([byte; WORD]);
+    let mut padded = [b' '; WORD];
+    padded[..bytes.len()].copy_from_slice(bytes);
+    let word = u64::from_le_bytes(padded);
+    // No byte borrows from the next or carries into it, so each is told exactly.
+    let is = |byte: u8| !((((word ^ each(byte)) & LOW) + LOW) | (word ^ each(byte)));
+    let is_control = !((word | HIGH) - each(0x20)) & !word;
+    (is(b'"') | is(b'\\') | is_control) & HIGH
 }
 
 fn write_escape(out: &mut Vec<u8>, byte: u8) {

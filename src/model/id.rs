@@ -1,5 +1,8 @@
 //! Identifiers: UUIDs for what is stored, the token's subject for who owns it.
 
+use std::convert::Infallible;
+use std::sync::Arc;
+
 use sea_orm::{DbErr, DeriveValueType, TryFromU64};
 use uuid::Uuid;
 
@@ -13,9 +16,10 @@ pub struct ConversationId(pub Uuid);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, DeriveValueType)]
 pub struct MessageId(pub Uuid);
 
-/// Who owns a conversation: the `sub` of the credentials.
+/// Who owns a conversation: the `sub` of the credentials. Clones share it: every message has one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, DeriveValueType)]
-pub struct OwnerId(String);
+#[sea_orm(value_type = "String", from_str = "OwnerId::stored", to_str = "OwnerId::to_text")]
+pub struct OwnerId(Arc<str>);
 
 /// Longest subject that is accepted, in bytes.
 const MAX_OWNER_BYTES: usize = 255;
@@ -31,8 +35,17 @@ impl OwnerId {
             0 => Err(Invalid::new("sub", "must not be empty")),
             n if n > MAX_OWNER_BYTES => Err(Invalid::new("sub", "must be at most 255 bytes")),
             _ if subject.contains('\0') => Err(Invalid::new("sub", "must not contain NUL")),
-            _ => Ok(Self(subject)),
+            _ => Ok(Self(subject.into())),
         }
+    }
+
+    /// An owner that a row of the database names.
+    fn stored(subject: &str) -> Result<Self, Infallible> {
+        Ok(Self(subject.into()))
+    }
+
+    fn to_text(&self) -> String {
+        self.as_str().to_owned()
     }
 
     /// The subject as text.

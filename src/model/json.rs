@@ -1,5 +1,9 @@
 //! The caller's own data.
 
+use std::borrow::Cow;
+use std::convert::Infallible;
+
+use sea_orm::DeriveValueType;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -9,8 +13,9 @@ use super::Invalid;
 pub const MAX_JSON_BYTES: usize = 16 * 1024;
 
 /// A JSON value as compact text, kept as the caller ordered it and never interpreted.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Json(String);
+#[derive(Clone, PartialEq, Eq, DeriveValueType)]
+#[sea_orm(value_type = "String", from_str = "Json::read", to_str = "Json::to_text")]
+pub struct Json(Cow<'static, str>);
 
 impl Json {
     /// A value from its compact text.
@@ -35,17 +40,25 @@ impl Json {
         if has_nul(&value) {
             return Err(Invalid::new(argument, "must not contain NUL (U+0000)"));
         }
-        Ok(Self(text))
+        Ok(Self::stored(text))
     }
 
     /// A value that a row of the database holds, and so was checked when it was written.
     pub(crate) fn stored(text: String) -> Self {
-        Self(text)
+        Self(text.into())
+    }
+
+    fn read(text: &str) -> Result<Self, Infallible> {
+        Ok(Self::stored(text.to_owned()))
+    }
+
+    fn to_text(&self) -> String {
+        self.as_str().to_owned()
     }
 
     /// The empty object: what `metadata` is when nothing was given.
     pub fn empty_object() -> Self {
-        Self("{}".into())
+        Self(Cow::Borrowed("{}"))
     }
 
     /// The compact text.
@@ -55,7 +68,7 @@ impl Json {
 
     /// The compact text, taken out.
     pub fn into_string(self) -> String {
-        self.0
+        self.0.into_owned()
     }
 }
 

@@ -26,8 +26,9 @@ use super::{Shared, origin};
 pub(super) use protocol::Close;
 use protocol::{ClientMessage, SUBPROTOCOL};
 
-/// Buffers of a socket. The library's defaults cost 128 KiB a socket, idle or not.
-const BUFFER: usize = 4096;
+/// Buffers of a socket, what a client's message usually fits in. The library's defaults cost 128 KiB a
+/// socket, idle or not.
+const BUFFER: usize = 2048;
 
 /// Takes the upgrade, unless it is for a web page that may not call. Credentials may come in its headers;
 /// those of `connection_init` win.

@@ -187,7 +187,7 @@ impl Scoped {
             owner_id: self.owner.clone(),
             role: new.role.code(),
             content,
-            metadata: new.metadata.into_string(),
+            metadata: new.metadata,
             created_at: Timestamp(0),
             fingerprint,
             branch: None,

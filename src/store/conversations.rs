@@ -129,7 +129,7 @@ impl Scoped {
             id,
             owner_id: self.owner.clone(),
             title: new.title.map(crate::model::Title::into_string),
-            metadata: new.metadata.into_string(),
+            metadata: new.metadata,
             created_at: tx.now(),
             updated_at: tx.now(),
             message_count: count,

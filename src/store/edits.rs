@@ -37,7 +37,7 @@ impl Scoped {
             row.usage = ActiveValue::Set(usage.map(TokenUsage::to_json));
         }
         if let Some(metadata) = patch.metadata {
-            row.metadata = ActiveValue::Set(metadata.into_string());
+            row.metadata = ActiveValue::Set(metadata);
         }
         row.edited_at = ActiveValue::Set(Some(tx.now()));
         let row = row.update(tx.connection()).await?;
@@ -61,7 +61,7 @@ impl Scoped {
         let mut row = row.into_active_model();
         row.content = ActiveValue::Set(String::new());
         row.parts = ActiveValue::Set(None);
-        row.metadata = ActiveValue::Set(Json::empty_object().into_string());
+        row.metadata = ActiveValue::Set(Json::empty_object());
         row.usage = ActiveValue::Set(None);
         if row.status == ActiveValue::Unchanged(MessageStatus::Streaming.code()) {
             row.status = ActiveValue::Set(MessageStatus::Interrupted.code());

@@ -122,6 +122,13 @@ impl Ask {
     }
 }
 
+/// A text from its bytes, which are looked at in wide steps: what is read is mostly texts, and few of them
+/// are ASCII from end to end.
+fn text_of(bytes: &[u8]) -> Result<String> {
+    let text = simdutf8::basic::from_utf8(bytes).map_err(|_| Error::broken("a text is not UTF-8".into()))?;
+    Ok(text.to_owned())
+}
+
 /// Where to ask. Asks are answered until it is closed.
 pub(super) struct Reads {
     queue: async_channel::Sender<Ask>,

@@ -193,7 +193,7 @@ impl Scoped {
         }
         row.status = ActiveValue::Set(end.status.code());
         if let Some(metadata) = end.metadata {
-            row.metadata = ActiveValue::Set(metadata.into_string());
+            row.metadata = ActiveValue::Set(metadata);
         }
         let row = row.update(tx.connection()).await?;
         tx.record(Change { kind: ChangeKind::MessageUpdated, conversation, message: Some(end.message) });

@@ -229,7 +229,7 @@ impl Draft {
     fn bytes(&self) -> usize {
         let row = |row: &message::Model| {
             let optional = [&row.parts, &row.usage].map(|text| text.as_ref().map_or(0, String::len));
-            row.content.len() + row.metadata.len() + optional[0] + optional[1]
+            row.content.len() + row.metadata.as_str().len() + optional[0] + optional[1]
         };
         self.rows.iter().map(row).sum()
     }

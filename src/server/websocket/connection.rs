@@ -38,8 +38,9 @@ pub(super) struct Connection {
     viewer: Option<(Viewer, Share<OwnerId>)>,
     operations: HashMap<Arc<str>, Running>,
     next_serial: Serial,
-    queue: mpsc::Sender<Outgoing>,
-    outgoing: mpsc::Receiver<Outgoing>,
+    /// In boxes, because a queue sets room for 32 aside from its beginning.
+    queue: mpsc::Sender<Box<Outgoing>>,
+    outgoing: mpsc::Receiver<Box<Outgoing>>,
     /// Until when the client must have introduced itself, afterwards until when its credentials hold.
     deadline: Instant,
     heard: Instant,
@@ -200,7 +201,7 @@ impl Connection {
     }
 
     /// Sends what an operation said, unless the client has completed it meanwhile.
-    async fn forward(&mut self, outgoing: Outgoing) -> Result<(), End> {
+    async fn forward(&mut self, outgoing: Box<Outgoing>) -> Result<(), End> {
         let running = self.operations.get(&outgoing.id);
         if running.is_none_or(|running| running.serial != outgoing.serial) {
             return Ok(());

@@ -31,14 +31,14 @@ pub(super) struct Outgoing {
 pub(super) struct Outbox {
     pub(super) id: Arc<str>,
     pub(super) serial: Serial,
-    pub(super) queue: mpsc::Sender<Outgoing>,
+    pub(super) queue: mpsc::Sender<Box<Outgoing>>,
 }
 
 impl Outbox {
     /// Waits for room in the queue. A socket that is gone has no use for the message.
     async fn send(&self, text: String, last: bool) {
         let outgoing = Outgoing { id: self.id.clone(), serial: self.serial, text, last };
-        let _ = self.queue.send(outgoing).await;
+        let _ = self.queue.send(Box::new(outgoing)).await;
     }
 }
 

@@ -8,16 +8,22 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
-use super::{Listed, Listing, Opened, Opening, Stretch};
-use crate::model::{Conversation, ConversationId, End, Json, Message, MessageId, OwnerId, Timestamp};
+use super::{Listed, Listing, Opened, Opening, Stretch, text_of};
+use crate::model::{
+    Conversation, ConversationId, End, Json, Message, MessageId, MessageStatus, OwnerId, Timestamp,
+};
 use crate::store::entity::message;
 use crate::store::{Error, Result};
 
-/// What [`message_of`] reads, from a first column on.
+/// What [`message_of`] reads, from a first column on. What few messages have travels as two arrays, of
+/// numbers and of texts, that the others leave out: each column of each row costs on either side.
 macro_rules! message_columns {
     () => {
-        "m.position, m.id, m.role, m.content, m.metadata, m.created_at, m.status, m.branch, \
-         m.parent_position, m.parts, m.model, m.usage, m.edited_at, m.deleted_at"
+        "CASE WHEN m.status = 2 AND coalesce(m.branch, m.edited_at, m.deleted_at) IS NULL THEN NULL \
+         ELSE ARRAY[m.status, m.branch, m.parent_position, m.edited_at, m.deleted_at] END AS numbers, \
+         m.position, m.id, m.role, m.content, m.created_at, \
+         CASE WHEN m.metadata = '{}' AND coalesce(m.parts, m.model, m.usage) IS NULL THEN NULL \
+         ELSE ARRAY[m.metadata, m.parts, m.model, m.usage] END AS texts"
     };
 }
 
@@ -28,18 +34,17 @@ macro_rules! conversation_numbers {
     };
 }
 
-/// The conversation comes as a row in the messages' columns, with its numbers in one more, so that it is
-/// looked up once and sent once. A trunk has no holes, so both ends of it are ranges.
+/// The conversation comes as a row in the messages' columns, so that it is looked up once and sent once;
+/// it is the one without a position. A trunk has no holes, so both ends of it are ranges.
 const OPEN: &str = concat!(
     "SELECT w.ord, r.* FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::boolean[]) \
      WITH ORDINALITY AS w(id, owner, most, first, ord) \
      JOIN conversation AS c ON c.id = w.id AND c.owner_id = w.owner \
      CROSS JOIN LATERAL (SELECT ",
     conversation_numbers!(),
-    " AS numbers, NULL::bigint AS position, c.id, NULL::smallint AS role, c.title AS content, c.metadata, \
-     c.created_at, NULL::smallint AS status, NULL::bigint AS branch, NULL::bigint AS parent_position, \
-     NULL AS parts, NULL AS model, NULL AS usage, NULL::bigint AS edited_at, NULL::bigint AS deleted_at \
-     UNION ALL (SELECT NULL, ",
+    " AS numbers, NULL::bigint AS position, c.id, NULL::smallint AS role, c.title AS content, \
+     c.created_at, ARRAY[c.metadata] AS texts \
+     UNION ALL (SELECT ",
     message_columns!(),
     " FROM message AS m WHERE m.conversation_id = c.id AND m.owner_id = w.owner \
      AND c.branches = 0 AND c.head_position = c.last_position \
@@ -135,13 +140,14 @@ async fn open(connection: &mut PgConnection, asks: &[Opening]) -> Result<Vec<Opt
         let at = whose(&row)?;
         let (ask, found, messages) = (&asks[at], &mut found[at], &mut messages[at]);
         if row.try_get_unchecked::<Option<i64>, _>(2)?.is_some() {
-            messages.push(message_of(&row, 2, ask.id, &ask.owner)?);
+            messages.push(message_of(&row, 1, ask.id, &ask.owner)?);
         } else {
             let numbers: Vec<i64> = row.try_get_unchecked(1)?;
+            let [metadata] = row.try_get_unchecked(7)?;
             let conversation = Conversation {
                 title: row.try_get_unchecked(5)?,
-                metadata: Json::stored(row.try_get_unchecked(6)?),
-                created_at: Timestamp(row.try_get_unchecked(7)?),
+                metadata: Json::stored(metadata),
+                created_at: Timestamp(row.try_get_unchecked(6)?),
                 ..conversation_of(ask.id, &ask.owner, &numbers)?
             };
             *found = Some(Opened { conversation, messages: None });
@@ -209,7 +215,7 @@ async fn list(connection: &mut PgConnection, asks: &[Listing]) -> Result<Vec<Vec
             created_at: Timestamp(row.try_get_unchecked(4)?),
             ..conversation_of(id, owner, &numbers)?
         };
-        let has_head = row.try_get_unchecked::<Option<i64>, _>(6)?.is_some();
+        let has_head = row.try_get_unchecked::<Option<i64>, _>(7)?.is_some();
         let head = has_head.then(|| message_of(&row, 6, id, owner)).transpose()?;
         found[at].push((conversation, head));
     }
@@ -256,28 +262,36 @@ fn conversation_of(id: ConversationId, owner: &OwnerId, numbers: &[i64]) -> Resu
 }
 
 fn message_of(row: &PgRow, at: usize, conversation: ConversationId, owner: &OwnerId) -> Result<Message> {
-    let id: Uuid = row.try_get_unchecked(at + 1)?;
-    let time = |column| -> Result<Option<Timestamp>> {
-        Ok(row.try_get_unchecked::<Option<i64>, _>(at + column)?.map(Timestamp))
-    };
+    let id: Uuid = row.try_get_unchecked(at + 2)?;
+    let numbers: Option<[Option<i64>; 5]> = row.try_get_unchecked(at)?;
+    let [status, branch, parent_position, edited_at, deleted_at] = numbers.unwrap_or_default();
+    let texts: Option<[Option<String>; 4]> = row.try_get_unchecked(at + 6)?;
+    let [metadata, parts, model, usage] = texts.unwrap_or_default();
+    let status = status.map_or(Ok(MessageStatus::Complete.code()), i16::try_from);
     message::Model {
         conversation_id: conversation,
-        position: row.try_get_unchecked(at)?,
+        position: row.try_get_unchecked(at + 1)?,
         id: MessageId(id),
         owner_id: owner.clone(),
-        role: row.try_get_unchecked(at + 2)?,
-        content: row.try_get_unchecked(at + 3)?,
-        metadata: row.try_get_unchecked(at + 4)?,
+        role: row.try_get_unchecked(at + 3)?,
+        content: content(row, at + 4)?,
+        metadata: metadata.map_or_else(Json::empty_object, Json::stored),
         created_at: Timestamp(row.try_get_unchecked(at + 5)?),
         fingerprint: None,
-        status: row.try_get_unchecked(at + 6)?,
-        branch: row.try_get_unchecked(at + 7)?,
-        parent_position: row.try_get_unchecked(at + 8)?,
-        parts: row.try_get_unchecked(at + 9)?,
-        model: row.try_get_unchecked(at + 10)?,
-        usage: row.try_get_unchecked(at + 11)?,
-        edited_at: time(12)?,
-        deleted_at: time(13)?,
+        status: status.map_err(|_| Error::broken(format!("message {id} has no possible status")))?,
+        branch,
+        parent_position,
+        parts,
+        model,
+        usage,
+        edited_at: edited_at.map(Timestamp),
+        deleted_at: deleted_at.map(Timestamp),
     }
     .try_into()
+}
+
+/// Most of what is read.
+fn content(row: &PgRow, column: usize) -> Result<String> {
+    let bytes = row.try_get_raw(column)?.as_bytes().map_err(sqlx::Error::Decode)?;
+    text_of(bytes)
 }

@@ -13,7 +13,7 @@ use anyhow::Context;
 use rusqlite::{Connection, OpenFlags, Row, ToSql, TransactionBehavior};
 use uuid::Uuid;
 
-use super::{Ask, Listed, Listing, Opened, Opening, Stretch, Waiting, Work};
+use super::{Ask, Listed, Listing, Opened, Opening, Stretch, Waiting, Work, text_of};
 use crate::model::{Conversation, ConversationId, End, Json, Message, MessageId, OwnerId, Timestamp};
 use crate::store::entity::message;
 use crate::store::{Error, Result};
@@ -207,7 +207,7 @@ fn conversation_of(row: &Row<'_>, owner: &OwnerId) -> rusqlite::Result<Conversat
         id: ConversationId(id_of(row, 0)?),
         owner: owner.clone(),
         title: row.get(1)?,
-        metadata: Json::stored(row.get(2)?),
+        metadata: json_of(row, 2)?,
         created_at: Timestamp(row.get(3)?),
         updated_at: Timestamp(row.get(4)?),
         message_count: row.get(5)?,
@@ -224,15 +224,16 @@ fn message_of(
     at: usize,
     conversation: ConversationId,
     owner: &OwnerId,
-) -> rusqlite::Result<message::Model> {
+) -> Result<message::Model> {
+    let content = row.get_ref(at + 3)?.as_bytes().map_err(rusqlite::Error::from)?;
     Ok(message::Model {
         conversation_id: conversation,
         position: row.get(at)?,
         id: MessageId(id_of(row, at + 1)?),
         owner_id: owner.clone(),
         role: row.get(at + 2)?,
-        content: row.get(at + 3)?,
-        metadata: row.get(at + 4)?,
+        content: text_of(content)?,
+        metadata: json_of(row, at + 4)?,
         created_at: Timestamp(row.get(at + 5)?),
         fingerprint: None,
         status: row.get(at + 6)?,
@@ -244,6 +245,12 @@ fn message_of(
         edited_at: row.get::<_, Option<i64>>(at + 12)?.map(Timestamp),
         deleted_at: row.get::<_, Option<i64>>(at + 13)?.map(Timestamp),
     })
+}
+
+/// Mostly the empty object, which needs no memory of its own.
+fn json_of(row: &Row<'_>, column: usize) -> rusqlite::Result<Json> {
+    let text = row.get_ref(column)?.as_str()?;
+    Ok(if text == "{}" { Json::empty_object() } else { Json::stored(text.to_owned()) })
 }
 
 fn id_of(row: &Row<'_>, column: usize) -> rusqlite::Result<Uuid> {

@@ -109,7 +109,7 @@ impl Lane<'_> {
             .bind(self.now())
             .bind(row.role)
             .bind(&row.content)
-            .bind(&row.metadata)
+            .bind(row.metadata.as_str())
             .bind(row.fingerprint.as_deref())
             .bind(row.parts.as_deref())
             .bind(row.status)

@@ -154,7 +154,7 @@ impl Lane<'_> {
                     owner,
                     row.role,
                     row.content,
-                    row.metadata,
+                    row.metadata.as_str(),
                     created_at.0,
                     row.fingerprint,
                     row.parts,
