@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::*;
-use crate::model::{MessageStatus, Role, Timestamp};
+use crate::model::{Json, MessageStatus, Role, Timestamp};
 use crate::store::entity::message;
 use crate::store::writer::room::{Bounds, Room};
 use crate::store::writer::{NewPiece, Order};
@@ -21,7 +21,7 @@ fn row(id: u128, chosen: bool, bytes: usize) -> message::Model {
         owner_id: owner("ada"),
         role: Role::User.code(),
         content: "x".repeat(bytes),
-        metadata: String::new(),
+        metadata: Json::empty_object(),
         created_at: Timestamp(0),
         fingerprint: chosen.then(Vec::new),
         branch: None,
