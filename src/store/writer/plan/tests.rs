@@ -14,14 +14,15 @@ fn owner(name: &str) -> OwnerId {
 }
 
 fn row(id: u128, chosen: bool, bytes: usize) -> message::Model {
+    let metadata = Json::empty_object();
     message::Model {
         conversation_id: ConversationId(Uuid::nil()),
         position: 0,
         id: MessageId(Uuid::from_u128(id)),
         owner_id: owner("ada"),
         role: Role::User.code(),
-        content: "x".repeat(bytes),
-        metadata: Json::empty_object(),
+        content: "x".repeat(bytes.saturating_sub(metadata.as_str().len())),
+        metadata,
         created_at: Timestamp(0),
         fingerprint: chosen.then(Vec::new),
         branch: None,
