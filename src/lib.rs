@@ -28,6 +28,7 @@
 //! | [`feed`] | the readers behind subscriptions |
 //! | [`graphql`] | the schema, one file per noun; the one place that turns errors into codes |
 //! | [`auth`] | credentials to [`model::Viewer`] |
+//! | [`memory`] | what operations may hold while they are worked on and answered |
 //! | [`rate`] | how many operations an owner may begin |
 //! | [`server`] | connections, HTTP, WebSocket, SSE, GraphiQL, health, metrics, shutdown: the only part that sees HTTP |
 //! | [`import`] | conversations from files of other systems |
@@ -112,6 +113,7 @@ pub mod config;
 pub mod feed;
 pub mod graphql;
 pub mod import;
+pub mod memory;
 pub mod model;
 pub mod rate;
 pub mod server;

@@ -31,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["clock", "model", "signals"]),
     ("signals", &["model"]),
     ("auth", &["model"]),
+    ("memory", &["model"]),
     ("rate", &["model"]),
     ("telemetry", &["config"]),
     ("config", &[]),
