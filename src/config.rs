@@ -223,7 +223,7 @@ pub struct Database {
     /// How long a request waits for a connection.
     #[serde(deserialize_with = "value::duration")]
     pub acquire_timeout: Duration,
-    /// How long PostgreSQL may work on a statement.
+    /// How long the database may work on a statement.
     #[serde(deserialize_with = "value::duration")]
     pub statement_timeout: Duration,
     /// Apply pending migrations at start.

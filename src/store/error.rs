@@ -105,13 +105,14 @@ fn is_passing(error: &DbErr) -> bool {
 
 /// PostgreSQL: connection exceptions (08), serialization failure and deadlock (40), out of resources
 /// (53), a lock that took too long (55P03), operator intervention (57), the system around it (58).
-/// SQLite: BUSY (5), LOCKED (6), IOERR (10), FULL (13) and their extended codes.
+/// SQLite: BUSY (5), LOCKED (6), INTERRUPT (9: it took too long), IOERR (10), FULL (13) and their extended
+/// codes.
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>, <https://sqlite.org/rescode.html>
 fn is_passing_code(code: &str) -> bool {
     if code.len() == 5 {
         return ["08", "40", "53", "55P03", "57", "58"].iter().any(|class| code.starts_with(class));
     }
-    code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13))
+    code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 9 | 10 | 13))
 }
 
 #[cfg(test)]
@@ -120,7 +121,9 @@ mod tests {
 
     #[test]
     fn only_passing_faults_are_unavailable() {
-        for code in ["08006", "57P01", "53300", "55P03", "58030", "40P01", "5", "517", "6", "1034", "13"] {
+        for code in [
+            "08006", "57P01", "53300", "55P03", "58030", "40P01", "57014", "5", "9", "517", "6", "1034", "13",
+        ] {
             assert!(is_passing_code(code), "{code}");
         }
         for code in ["42601", "23505", "1", "2067", "11"] {

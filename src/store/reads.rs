@@ -20,6 +20,7 @@ mod sqlite;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_channel::TrySendError;
 use tokio::sync::oneshot;
@@ -153,14 +154,18 @@ impl Reads {
         Self { queue, workers: Workers::Lanes(lanes::open(pool, &work)) }
     }
 
-    /// Reads of a SQLite file.
+    /// Reads of a SQLite file, each for no longer than `patience`.
     ///
     /// # Errors
     /// It cannot be opened.
-    pub(super) fn on_sqlite(file: &std::path::Path, statements: Arc<AtomicU64>) -> anyhow::Result<Self> {
+    pub(super) fn on_sqlite(
+        file: &std::path::Path,
+        patience: Duration,
+        statements: Arc<AtomicU64>,
+    ) -> anyhow::Result<Self> {
         let (queue, receiver) = async_channel::bounded(QUEUE);
         let work = Arc::new(Work { queue: receiver, statements });
-        Ok(Self { queue, workers: Workers::Threads(sqlite::Threads::start(file, &work)?) })
+        Ok(Self { queue, workers: Workers::Threads(sqlite::Threads::start(file, patience, &work)?) })
     }
 
     /// Opens a conversation; none that is not the asker's.

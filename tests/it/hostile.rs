@@ -2,6 +2,7 @@
 //! server as it was. How long each takes is measured by `cargo bench --bench hostile`.
 
 pub(crate) mod documents;
+mod statements;
 
 use rand::RngExt;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};

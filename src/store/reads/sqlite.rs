@@ -2,12 +2,12 @@
 //!
 //! A read takes some tens of microseconds, less than a hop between threads for every row would. A thread
 //! answers one ask after the other; there is one thread for each core, because they share nothing. The
-//! connections cannot write. One ask is one snapshot.
+//! connections cannot write. One ask is one snapshot, and is given up when it takes too long.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle, available_parallelism};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use rusqlite::{Connection, OpenFlags, Row, ToSql, TransactionBehavior};
@@ -80,13 +80,14 @@ impl Threads {
     ///
     /// # Errors
     /// It cannot be opened.
-    pub(super) fn start(file: &Path, work: &Arc<Work>) -> anyhow::Result<Self> {
+    pub(super) fn start(file: &Path, patience: Duration, work: &Arc<Work>) -> anyhow::Result<Self> {
         let mut threads = Vec::new();
         for number in 1..=available_parallelism().map_or(2, usize::from) {
             let connection = connect(file).with_context(|| format!("cannot read {}", file.display()))?;
             let work = work.clone();
             let thread = thread::Builder::new().name(format!("sqlite-read-{number}"));
-            threads.push(thread.spawn(move || run(connection, &work)).context("cannot start a thread")?);
+            let run = move || run(connection, patience, &work);
+            threads.push(thread.spawn(run).context("cannot start a thread")?);
         }
         Ok(Self(Mutex::new(threads)))
     }
@@ -115,12 +116,22 @@ fn connect(file: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn run(mut connection: Connection, work: &Work) {
+/// Steps of a statement after which the clock is looked at: some tens of microseconds.
+const STEPS: i32 = 1000;
+
+fn run(mut connection: Connection, patience: Duration, work: &Work) {
+    let deadline = Arc::new(Mutex::new(Instant::now()));
+    let until = deadline.clone();
+    let is_late = move || Instant::now() > *until.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Err(error) = connection.progress_handler(STEPS, Some(is_late)) {
+        tracing::error!(%error, "statements will not be given up when they take too long");
+    }
     while let Ok(ask) = work.queue.recv_blocking() {
         if !ask.is_awaited() {
             continue;
         }
         work.count_statement();
+        *deadline.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + patience;
         match ask {
             Ask::Open(waiting) => answer(&mut connection, waiting, open),
             Ask::Stretches(waiting) => {
