@@ -71,7 +71,8 @@
 //! conversations that were active last. `store`'s `reads` answers those, many askers at once, each by its
 //! own owner; whatever else is read goes through SeaORM. Nested fields are loaded for all their siblings
 //! in one statement. Lists whose selection is plain are written straight into bytes. [`performance`] says
-//! what that is good for.
+//! what that is good for. Whatever is read and made of it is taken from the operation's allowance on the way,
+//! and a large answer has its room reserved until it is sent: see [`memory`].
 //!
 //! # Life of a subscription
 //!

@@ -32,6 +32,9 @@ const LOG_PAGES: &str = "16000";
 /// A log that has become longer, when there was much to write at once, is cut to this.
 const LOG_BYTES: i64 = 64 << 20;
 
+/// Rows that SQLite reads ahead of who takes them: few, they may be large.
+const ROWS_AHEAD: usize = 16;
+
 /// Steps of a statement of SQLite after which the clock is looked at: some tens of microseconds.
 const STEPS: i32 = 1000;
 
@@ -259,9 +262,9 @@ async fn open_sqlite(settings: &Settings, file: &Path) -> anyhow::Result<Pools> 
     let cannot_open = || format!("cannot open {}", file.display());
     let write = Database::connect(writer).await.with_context(cannot_open)?;
     let mut reader = common_options(settings);
-    reader
-        .max_connections(settings.max_connections)
-        .map_sqlx_sqlite_opts(move |options| base(options).pragma("query_only", "1"));
+    reader.max_connections(settings.max_connections).map_sqlx_sqlite_opts(move |options| {
+        base(options).pragma("query_only", "1").row_buffer_size(ROWS_AHEAD)
+    });
     let patience = settings.statement_timeout;
     reader.map_sqlx_sqlite_pool_opts(move |pool| {
         // The first is for fresh connections, the second for all others.

@@ -3,6 +3,7 @@
 use sea_orm::sqlx;
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 
+use crate::memory::Refused;
 use crate::model::{Invalid, MessageId};
 
 /// Why a read or a write did not happen. After any of them nothing was written.
@@ -32,6 +33,9 @@ pub enum Error {
     /// A place in the feed that is no longer kept.
     #[error("the feed of changes no longer reaches back to this cursor: read again, then follow")]
     Expired,
+    /// What was asked for is more than may be held in memory.
+    #[error(transparent)]
+    Memory(#[from] Refused),
     /// The database cannot be reached or is too busy; trying again may help.
     #[error("the database is not available just now")]
     Unavailable(#[source] DbErr),
