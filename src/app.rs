@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config, Secret};
 use crate::feed::Feed;
 use crate::graphql::{self, Api, Documents};
+use crate::memory::{self, Memory};
 use crate::rate::Rate;
 use crate::server::{self, Listeners, Server};
 use crate::signals::{self, Relay, Signals};
@@ -93,7 +94,7 @@ impl App {
         let api = Api::new(
             self.store.clone(),
             self.feed.clone(),
-            graphql::Settings { limits, documents: self.documents.clone() },
+            graphql::Settings { limits, documents: self.documents.clone(), memory: memory(&self.config) },
         );
         let settings = server_settings(&self.config, rate)?;
         Server::new(api, self.store.clone(), authenticator, self.clock.clone(), settings)
@@ -132,6 +133,7 @@ pub fn limits(config: &Config) -> graphql::Limits {
         introspection_lists,
         selections,
         cost,
+        answer_bytes: _,
     } = config.limits;
     graphql::Limits {
         document_bytes,
@@ -149,6 +151,12 @@ pub fn limits(config: &Config) -> graphql::Limits {
         cost,
         introspection: config.introspection(),
     }
+}
+
+/// What operations may hold.
+pub(crate) fn memory(config: &Config) -> Memory {
+    let config::Server { memory, memory_per_owner, .. } = config.server;
+    Memory::new(memory::Bounds { answer: config.limits.answer_bytes, owner: memory_per_owner, all: memory })
 }
 
 /// How requests are taken.

@@ -121,6 +121,12 @@ pub struct Server {
     /// Over how long sockets and streams are closed after SIGTERM.
     #[serde(deserialize_with = "value::duration")]
     pub drain: Duration,
+    /// Bytes that operations may hold at once.
+    #[serde(deserialize_with = "value::positive")]
+    pub memory: u32,
+    /// Bytes that operations of one owner may hold at once.
+    #[serde(deserialize_with = "value::positive")]
+    pub memory_per_owner: u32,
     /// How long running operations may go on after SIGTERM.
     #[serde(deserialize_with = "value::duration")]
     pub shutdown_timeout: Duration,
@@ -181,6 +187,9 @@ pub struct Limits {
     /// Cost of an operation.
     #[serde(deserialize_with = "value::positive")]
     pub cost: u32,
+    /// Bytes of an answer.
+    #[serde(deserialize_with = "value::positive")]
+    pub answer_bytes: u32,
 }
 
 /// Documents that have names.
@@ -226,7 +235,7 @@ pub struct Database {
     /// How long a request waits for a connection.
     #[serde(deserialize_with = "value::duration")]
     pub acquire_timeout: Duration,
-    /// How long PostgreSQL may work on a statement.
+    /// How long the database may work on a statement.
     #[serde(deserialize_with = "value::duration")]
     pub statement_timeout: Duration,
     /// Apply pending migrations at start.

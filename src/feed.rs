@@ -11,6 +11,9 @@
 //! to resume from; the others notice nothing. What it read by itself and has not taken is bounded the
 //! same way. While the database is away, readers wait for it.
 //!
+//! What a reader reads is its own and handed to many: it is taken from no operation's allowance, but read in
+//! pages that are bounded in bytes.
+//!
 //! Ownership is part of every read, so following ends when ownership does.
 
 mod follow;
@@ -78,6 +81,7 @@ impl Feed {
         conversation: ConversationId,
         after: Option<i64>,
     ) -> Result<impl Stream<Item = Result<Arc<Message>>> + Send + use<>> {
+        let scope = &scope.apart();
         let last = scope.last_position(conversation).await?;
         if after.is_some_and(|after| after > last) {
             return Err(store::Error::from(Invalid::new("after", "must be a cursor of this list")).into());
@@ -98,6 +102,7 @@ impl Feed {
         scope: &Scoped,
         after: Option<i64>,
     ) -> Result<impl Stream<Item = Result<Committed>> + Send + use<>> {
+        let scope = &scope.apart();
         let place = match after {
             Some(after) => {
                 scope.changes(after, 1).await?;
@@ -120,6 +125,7 @@ impl Feed {
         id: MessageId,
         offset: i64,
     ) -> Result<impl Stream<Item = Result<Piece>> + Send + use<>> {
+        let scope = &scope.apart();
         let text = scope.texts(&[id]).await?.remove(&id).ok_or(store::Error::NotFound("message"))?;
         let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
         if !(0..=length).contains(&offset) {

@@ -5,6 +5,7 @@
 //! back; it decides nothing. `context` is the one place that looks into async-graphql's context,
 //! `error` the one place that turns errors into codes, `guard` what every document must pass first.
 
+mod answer;
 mod api;
 mod argument;
 mod change;
@@ -25,6 +26,7 @@ mod part;
 #[doc(hidden)]
 pub mod probe;
 mod scalar;
+mod shape;
 mod stream;
 mod subscription;
 mod usage;
@@ -33,6 +35,7 @@ mod viewer;
 
 use async_graphql::{MergedObject, SDLExportOptions, Schema, SchemaBuilder};
 
+pub use answer::{Answer, Written, is_request_error};
 pub use api::{Api, Event, Operation, RequestId, Settings};
 pub use documents::{Documents, Room};
 pub use error::{Code, error_response, panicked, rate_limited};

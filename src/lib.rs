@@ -28,6 +28,7 @@
 //! | [`feed`] | the readers behind subscriptions |
 //! | [`graphql`] | the schema, one file per noun; the one place that turns errors into codes |
 //! | [`auth`] | credentials to [`model::Viewer`] |
+//! | [`memory`] | what operations may hold while they are worked on and answered |
 //! | [`rate`] | how many operations an owner may begin |
 //! | [`server`] | connections, HTTP, WebSocket, SSE, GraphiQL, health, metrics, shutdown: the only part that sees HTTP |
 //! | [`import`] | conversations from files of other systems |
@@ -70,7 +71,8 @@
 //! conversations that were active last. `store`'s `reads` answers those, many askers at once, each by its
 //! own owner; whatever else is read goes through SeaORM. Nested fields are loaded for all their siblings
 //! in one statement. Lists whose selection is plain are written straight into bytes. [`performance`] says
-//! what that is good for.
+//! what that is good for. Whatever is read and made of it is taken from the operation's allowance on the way,
+//! and a large answer has its room reserved until it is sent: see [`memory`].
 //!
 //! # Life of a subscription
 //!
@@ -112,6 +114,7 @@ pub mod config;
 pub mod feed;
 pub mod graphql;
 pub mod import;
+pub mod memory;
 pub mod model;
 pub mod rate;
 pub mod server;

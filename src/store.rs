@@ -4,6 +4,8 @@
 //!   ask for anything without saying whose it is, and the owner stands in every statement.
 //! - `tx` alone begins transactions, records changes in the feed and signals after the commit.
 //! - Rows never leave: what comes out is [`crate::model`].
+//! - Texts may be large, so whatever reads any number of them takes their bytes from the operation's
+//!   allowance as it reads (`measured`).
 //!
 //! - Messages at the end of a conversation, and of a stream's text, go through the `writer`, many in one
 //!   commit; all other writes are transactions of their own.
@@ -20,6 +22,7 @@ mod conversations;
 mod edits;
 mod entity;
 mod error;
+mod measured;
 mod messages;
 mod reads;
 mod scope;
@@ -39,7 +42,7 @@ pub use scope::Scoped;
 pub use writer::Bounds;
 
 use crate::clock::Clock;
-use crate::model::{ConversationId, Viewer};
+use crate::model::{ConversationId, MessageId, Viewer};
 use crate::signals::Signals;
 use turn::Turns;
 use writer::Writer;
@@ -49,6 +52,12 @@ fn places(places: &[(ConversationId, i64)]) -> String {
     let places: Vec<String> =
         places.iter().map(|(id, position)| format!("[\"{}\",{position}]", id.0.simple())).collect();
     format!("[{}]", places.join(","))
+}
+
+/// Ids as one parameter, likewise.
+fn ids(ids: &[MessageId]) -> String {
+    let ids: Vec<String> = ids.iter().map(|id| format!("\"{}\"", id.0.simple())).collect();
+    format!("[{}]", ids.join(","))
 }
 
 /// The database, ready for use. Clones share it.

@@ -65,6 +65,23 @@ fn a_statement_may_not_outlive_its_operation() {
 }
 
 #[test]
+fn one_answer_must_fit_in_memory() {
+    for (environment, setting, rule) in [
+        (("SCROLLBACK_SERVER_MEMORY_PER_OWNER", "67108863"), "server.memory_per_owner", "4 times"),
+        (("SCROLLBACK_LIMITS_ANSWER_BYTES", "33554433"), "server.memory_per_owner", "`limits.answer_bytes`"),
+        (("SCROLLBACK_SERVER_MEMORY", "134217727"), "server.memory", "`server.memory_per_owner`"),
+        (("SCROLLBACK_LIMITS_ANSWER_BYTES", "0"), "limits.answer_bytes", "at least 1"),
+    ] {
+        let refused = load_with(None, &[environment], &[]).unwrap_err();
+        assert!(
+            refused.starts_with(&format!("the setting `{setting}`")) && refused.contains(rule),
+            "{refused}"
+        );
+    }
+    assert!(load_with(None, &[("SCROLLBACK_SERVER_MEMORY_PER_OWNER", "67108864")], &[]).is_ok());
+}
+
+#[test]
 fn a_wrong_value_is_refused_by_name_and_origin() {
     let error = |environment: &[(&str, &str)]| load_with(None, environment, &[]).unwrap_err();
     let listen = error(&[("SCROLLBACK_SERVER_LISTEN", "here")]);
@@ -119,7 +136,7 @@ fn secrets_do_not_show() {
 fn no_limit_may_be_0() {
     let table: toml::Table = toml::from_str(DEFAULT_FILE).unwrap();
     let limits = table["limits"].as_table().unwrap();
-    assert_eq!(limits.len(), 13);
+    assert_eq!(limits.len(), 14);
     for name in limits.keys() {
         let variable = format!("SCROLLBACK_LIMITS_{}", name.to_uppercase());
         let error = load_with(None, &[(&variable, "0")], &[]).unwrap_err();
@@ -150,7 +167,7 @@ fn no_bound_of_the_server_may_be_nothing() {
         assert_eq!(error, format!("the setting `server.{name}` (from {variable}) is wrong: {rule}"));
         checked += 1;
     }
-    assert_eq!(checked, 15);
+    assert_eq!(checked, 17);
     let forever = load_with(None, &[("SCROLLBACK_SERVER_KEEP_ALIVE", "10years")], &[]).unwrap_err();
     assert!(forever.ends_with("must be at most 365days"), "{forever}");
     let admin = load_with(None, &[("SCROLLBACK_SERVER_ADMIN_LISTEN", "here")], &[]).unwrap_err();

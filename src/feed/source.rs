@@ -3,11 +3,16 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
+use super::hub::QUEUE_BYTES;
+use crate::memory::Allowance;
 use crate::model::{
     Committed, ConversationId, End, Message, MessageId, MessageStatus, OwnerId, Page, Piece, Range,
 };
 use crate::signals::Topic;
-use crate::store::{Result, Scoped};
+use crate::store::{Error, Result, Scoped};
+
+/// Bytes of messages that are read in one go: not much more than may wait for a follower.
+const MOST_READ: usize = 2 * QUEUE_BYTES;
 
 /// What was read in one go.
 pub(super) struct Batch<T> {
@@ -29,7 +34,8 @@ pub(super) trait Source: Send + Sync + 'static {
     /// What wakes its reader.
     fn topic(&self) -> Topic;
 
-    /// The items after a place, at most so many: from 1 to [`crate::model::MAX_PAGE`].
+    /// The items after a place, at most so many, from 1 to [`crate::model::MAX_PAGE`]; fewer where they are
+    /// large.
     fn read(&self, after: i64, most: u32) -> impl Future<Output = Result<Batch<Self::Item>>> + Send;
 
     /// Which lists, this one or others of its kind, have something after a place, or have ended: their
@@ -73,8 +79,16 @@ impl Source for Messages {
 
     async fn read(&self, after: i64, most: u32) -> Result<Batch<Arc<Message>>> {
         let range = Range { after: Some(after), before: None };
-        let page = Page { end: End::First, size: most };
-        let slice = self.scope.messages(self.conversation, range, page).await?;
+        let mut size = most;
+        let slice = loop {
+            // One is read whatever its size.
+            let allowance = if size > 1 { Allowance::up_to(MOST_READ) } else { Allowance::default() };
+            let scope = self.scope.clone().within(allowance);
+            match scope.messages(self.conversation, range, Page { end: End::First, size }).await {
+                Err(Error::Memory(_)) if size > 1 => size /= 2,
+                read => break read?,
+            }
+        };
         let ended = slice.items.is_empty() && self.scope.conversation(self.conversation).await?.is_none();
         Ok(Batch { items: slice.items.into_iter().map(Arc::new).collect(), more: slice.has_next, ended })
     }

@@ -8,6 +8,7 @@ use async_graphql::{Request, Response, Schema};
 use futures_util::{Stream, StreamExt};
 use uuid::Uuid;
 
+use super::answer::Answer;
 use super::context::{Asked, Following};
 use super::documents::Documents;
 use super::error::{self, Code, complete, error_response};
@@ -18,6 +19,7 @@ use super::subscription::Subscription;
 use super::variables::{self, InputTypes};
 use super::{Mutation, Query, list};
 use crate::feed::Feed;
+use crate::memory::{Allowance, Memory};
 use crate::model::Viewer;
 use crate::store::Store;
 
@@ -49,6 +51,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The documents that have names.
     pub documents: Documents,
+    /// What operations may hold.
+    pub memory: Memory,
 }
 
 /// A request whose document was read, whose operation was found and that asks for no more than is
@@ -128,11 +132,12 @@ impl Api {
     }
 
     /// Runs a query or a mutation.
-    pub async fn execute(&self, viewer: &Viewer, operation: Operation, id: RequestId) -> Response {
-        let request = self.request(viewer, operation, Following::default());
+    pub async fn execute(&self, viewer: &Viewer, operation: Operation, id: RequestId) -> Answer {
+        let allowance = self.settings.memory.allow(&viewer.owner);
+        let request = self.request(viewer, operation, Following::default(), &allowance);
         let mut response = self.schema.execute(request).await;
         complete(&mut response, id);
-        response
+        Answer::new(response, allowance, self.settings.memory.largest_answer())
     }
 
     /// Runs any operation as a stream: a subscription's events, or the one response of the others. A
@@ -145,10 +150,13 @@ impl Api {
         resume: Option<String>,
     ) -> impl Stream<Item = Event> + Send + use<> {
         let following = Following::resuming(resume);
-        let request = self.request(viewer, operation, following.clone());
+        let allowance = self.settings.memory.allow(&viewer.owner);
+        let most = self.settings.memory.largest_answer();
+        let request = self.request(viewer, operation, following.clone(), &allowance);
         self.schema.execute_stream(request).map(move |mut response| {
             complete(&mut response, id);
-            Event { response, cursor: following.take_cursor() }
+            let cursor = following.take_cursor();
+            Event { answer: Answer::new(response, allowance.clone(), most), cursor }
         })
     }
 
@@ -157,19 +165,31 @@ impl Api {
         self.feed.readers()
     }
 
-    fn request(&self, viewer: &Viewer, operation: Operation, following: Following) -> Request {
-        let store = self.store.viewed_by(viewer);
+    /// Bytes that operations have reserved just now.
+    pub fn reserved(&self) -> usize {
+        self.settings.memory.reserved()
+    }
+
+    fn request(
+        &self,
+        viewer: &Viewer,
+        operation: Operation,
+        following: Following,
+        allowance: &Allowance,
+    ) -> Request {
+        let allowance = allowance.clone();
+        let store = self.store.viewed_by(viewer).within(allowance.clone());
         let loaders = Loaders::new(&store);
         let feed = self.feed.clone();
         let (viewer, merges) = (viewer.clone(), operation.merges);
-        operation.request.data(Asked { viewer, store, loaders, feed, following, merges })
+        operation.request.data(Asked { viewer, store, loaders, feed, following, allowance, merges })
     }
 }
 
 /// One response of a stream.
 pub struct Event {
-    /// The response.
-    pub response: Response,
+    /// The response. It must be written before the next event is asked for.
+    pub answer: Answer,
     /// Where to resume after it, if the subscription can be.
     pub cursor: Option<String>,
 }

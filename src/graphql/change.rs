@@ -7,6 +7,7 @@ use super::conversation::Conversation;
 use super::cursor;
 use super::message::Message;
 use super::scalar::DateTime;
+use super::shape::objects;
 use crate::model::{ChangeKind, Committed, End, MessageId, OwnerId, Page};
 use crate::store::{Error, Result};
 
@@ -202,6 +203,7 @@ impl ChangeQuery {
         let mut changes = store.changes(after, page.size + 1).await?;
         let has_next_page = changes.len() > page.size as usize;
         changes.truncate(page.size as usize);
+        ctx.allowance()?.hold(objects(ctx, changes.len())).await?;
         let end = changes.last().map_or(after, |change| change.revision);
         Ok(ChangePage {
             nodes: changes.into_iter().map(|change| Change::new(owner, change)).collect::<Result<_>>()?,

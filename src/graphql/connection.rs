@@ -36,14 +36,14 @@ impl PageInfo {
 
 /// A page of conversations.
 pub(super) struct ConversationConnection {
-    slice: Slice<ConversationItem>,
+    slice: Arc<Slice<ConversationItem>>,
     change_cursor: String,
 }
 
 /// A conversation of a page, with its head if that was read with it.
 pub(super) struct ConversationItem {
-    pub(super) conversation: model::Conversation,
-    pub(super) head: Option<Option<model::Message>>,
+    pub(super) conversation: Arc<model::Conversation>,
+    pub(super) head: Option<Option<Arc<model::Message>>>,
     order: ConversationOrder,
 }
 
@@ -53,8 +53,12 @@ impl ConversationConnection {
         order: ConversationOrder,
         change_cursor: String,
     ) -> Self {
-        let slice = slice.map(|(conversation, head)| ConversationItem { conversation, head, order });
-        Self { slice, change_cursor }
+        let slice = slice.map(|(conversation, head)| ConversationItem {
+            conversation: Arc::new(conversation),
+            head: head.map(|head| head.map(Arc::new)),
+            order,
+        });
+        Self { slice: Arc::new(slice), change_cursor }
     }
 }
 
@@ -62,11 +66,11 @@ impl ConversationConnection {
 #[Object]
 impl ConversationConnection {
     async fn edges(&self) -> List<'_, ConversationItem, ConversationEdge> {
-        List::of(&self.slice.items)
+        List::of(&self.slice)
     }
 
     async fn nodes(&self) -> List<'_, ConversationItem, Conversation> {
-        List::of(&self.slice.items)
+        List::of(&self.slice)
     }
 
     async fn page_info(&self) -> PageInfo {
@@ -104,16 +108,17 @@ impl Listed<ConversationEdge> for ConversationItem {
         },
     };
 
-    fn object(&self) -> ConversationEdge {
-        ConversationEdge { cursor: self.cursor(), node: self.object() }
+    fn object(page: &Arc<Slice<Self>>, at: usize) -> Option<ConversationEdge> {
+        Some(ConversationEdge { cursor: page.items.get(at)?.cursor(), node: Self::object(page, at)? })
     }
 }
 
 impl Listed<Conversation> for ConversationItem {
     const KIND: Kind<Self> = CONVERSATION;
 
-    fn object(&self) -> Conversation {
-        Conversation::with_head(self.conversation.clone(), self.head.clone())
+    fn object(page: &Arc<Slice<Self>>, at: usize) -> Option<Conversation> {
+        let item = page.items.get(at)?;
+        Some(Conversation::with_head(item.conversation.clone(), item.head.clone()))
     }
 }
 
@@ -124,11 +129,11 @@ pub(super) struct MessageConnection(Arc<Slice<model::Message>>);
 #[Object]
 impl MessageConnection {
     async fn edges(&self) -> List<'_, model::Message, MessageEdge> {
-        List::of(&self.0.items)
+        List::of(&self.0)
     }
 
     async fn nodes(&self) -> List<'_, model::Message, Message> {
-        List::of(&self.0.items)
+        List::of(&self.0)
     }
 
     async fn page_info(&self) -> PageInfo {
@@ -160,16 +165,16 @@ impl Listed<MessageEdge> for model::Message {
         },
     };
 
-    fn object(&self) -> MessageEdge {
-        Arc::new(self.clone()).into()
+    fn object(page: &Arc<Slice<Self>>, at: usize) -> Option<MessageEdge> {
+        Some(MessageEdge { cursor: cursor_of(page.items.get(at)?), node: Self::object(page, at)? })
     }
 }
 
 impl Listed<Message> for model::Message {
     const KIND: Kind<Self> = MESSAGE;
 
-    fn object(&self) -> Message {
-        self.clone().into()
+    fn object(page: &Arc<Slice<Self>>, at: usize) -> Option<Message> {
+        (at < page.items.len()).then(|| Message::of(page, at))
     }
 }
 

@@ -6,6 +6,7 @@ use async_graphql::ContextBase;
 
 use super::loaders::Loaders;
 use crate::feed::Feed;
+use crate::memory::Allowance;
 use crate::model::Viewer;
 use crate::store::{Error, Result, Scoped};
 
@@ -16,6 +17,8 @@ pub(super) struct Asked {
     pub(super) loaders: Loaders,
     pub(super) feed: Feed,
     pub(super) following: Following,
+    /// What the operation may hold, what its store reads included.
+    pub(super) allowance: Allowance,
     /// Whether selections of the operation may have to be merged: see [`super::list`].
     pub(super) merges: bool,
 }
@@ -56,6 +59,11 @@ pub(super) trait ContextExt {
     /// What the viewer owns.
     fn store(&self) -> Result<&Scoped> {
         Ok(&self.asked()?.store)
+    }
+
+    /// What the operation may hold.
+    fn allowance(&self) -> Result<&Allowance> {
+        Ok(&self.asked()?.allowance)
     }
 
     /// Batched reads of what the viewer owns.

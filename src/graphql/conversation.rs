@@ -30,7 +30,7 @@ pub(super) const DEFAULT_CONVERSATIONS: Page = Page { end: End::First, size: 20 
 /// A conversation of the viewer's, with what of it was read in the same statement.
 #[derive(Clone)]
 pub(super) struct Conversation {
-    row: model::Conversation,
+    row: Arc<model::Conversation>,
     /// The messages of a page.
     page: Option<(Page, Arc<Slice<model::Message>>)>,
     /// The head, or that there is none.
@@ -39,12 +39,21 @@ pub(super) struct Conversation {
 
 impl From<model::Conversation> for Conversation {
     fn from(row: model::Conversation) -> Self {
+        Arc::new(row).into()
+    }
+}
+
+impl From<Arc<model::Conversation>> for Conversation {
+    fn from(row: Arc<model::Conversation>) -> Self {
         Self { row, page: None, head: None }
     }
 }
 
 impl Conversation {
-    pub(super) fn with_head(row: model::Conversation, head: Option<Option<model::Message>>) -> Self {
+    pub(super) fn with_head(
+        row: Arc<model::Conversation>,
+        head: Option<Option<Arc<model::Message>>>,
+    ) -> Self {
         Self { row, page: None, head: head.map(|head| head.map(Message::from)) }
     }
 }
@@ -60,7 +69,9 @@ pub(super) const CONVERSATION: Kind<ConversationItem> = Kind {
             "createdAt" => |out, item| write_time(out, item.conversation.created_at),
             "updatedAt" => |out, item| write_time(out, item.conversation.updated_at),
             "messageCount" => |out, item| write_display(out, &item.conversation.message_count),
-            "head" => return Some(Rule::Message(|item| item.head.as_ref(), &MESSAGE)),
+            "head" => {
+                return Some(Rule::Message(|item| item.head.as_ref().map(Option::as_deref), &MESSAGE));
+            }
             _ => return None,
         }))
     },
@@ -80,8 +91,10 @@ impl Conversation {
     }
 
     /// The caller's own data; never interpreted.
-    async fn metadata(&self) -> Json {
-        Json::from(&self.row.metadata)
+    async fn metadata(&self, ctx: &Context<'_>) -> Result<Json> {
+        let metadata = &self.row.metadata;
+        ctx.allowance()?.hold(metadata.as_str().len()).await?;
+        Ok(Json::from(metadata))
     }
 
     /// By the server's clock.
@@ -205,7 +218,7 @@ async fn one(ctx: &Context<'_>, id: &ID) -> Result<Conversation> {
     let found = ctx.store()?.open(id, asked).await?;
     let (row, slice) = found.ok_or(Error::NotFound("conversation"))?;
     let page = asked.zip(slice.map(Arc::new));
-    Ok(Conversation { row, page, head: None })
+    Ok(Conversation { row: Arc::new(row), page, head: None })
 }
 
 /// The page of messages that is selected below and can be read with the conversation: one, from an end.

@@ -6,9 +6,10 @@
 
 use std::time::Duration;
 
-use async_graphql::{ErrorExtensionValues, Response, ServerError, Value};
+use async_graphql::{ErrorExtensionValues, PathSegment, Response, ServerError, Value};
 
 use super::api::RequestId;
+use crate::memory::Refused;
 use crate::model::Invalid;
 use crate::store;
 
@@ -31,7 +32,7 @@ pub enum Code {
     ValidationFailed,
     /// The document has no operation of that name, or several and none was named.
     OperationResolutionFailure,
-    /// The document asks for more than is allowed.
+    /// The document asks for more than is allowed, or its answer would be larger.
     QueryTooComplex,
     /// The schema is not told here.
     IntrospectionDisabled,
@@ -51,7 +52,7 @@ pub enum Code {
     SlowConsumer,
     /// The owner asks too often.
     RateLimited,
-    /// The database cannot be reached just now, or too many writes wait for it.
+    /// The database cannot be reached just now, or too much waits for it or for memory.
     Unavailable,
     /// A fault of the server.
     Internal,
@@ -147,8 +148,34 @@ pub(super) fn unreadable(mut error: ServerError) -> Response {
     Response::from_errors(vec![error])
 }
 
+/// What an operation is told whose answer may not be held: nothing else of it is.
+pub(super) fn refuse(response: &mut Response, refused: Refused) {
+    let mut error = ServerError::new(refused.to_string(), None);
+    set_refused(&mut error, refused);
+    // It was executed, so the error belongs to a field.
+    if let Value::Object(fields) = std::mem::take(&mut response.data) {
+        let first = fields.keys().next().map(|name| PathSegment::Field(name.to_string()));
+        error = error.with_path(first.into_iter().collect());
+    }
+    response.errors = vec![error];
+}
+
+/// Where a field was refused for the memory it takes, the whole answer is: half of one helps nobody.
+fn leave_refusal_alone(response: &mut Response) {
+    let is_refusal = |error: &ServerError| {
+        let source = error.source.as_deref().and_then(|source| source.downcast_ref::<store::Error>());
+        matches!(source, Some(store::Error::Memory(_)))
+    };
+    if let Some(at) = response.errors.iter().position(is_refusal) {
+        response.errors.swap(0, at);
+        response.errors.truncate(1);
+        response.data = Value::Null;
+    }
+}
+
 /// Gives every error of an executed operation its code, and logs what is our fault.
 pub(super) fn complete(response: &mut Response, request: RequestId) {
+    leave_refusal_alone(response);
     for error in &mut response.errors {
         if error.extensions.as_ref().is_none_or(|extensions| extensions.get("code").is_none()) {
             complete_one(error, request);
@@ -203,6 +230,7 @@ fn complete_store(error: &mut ServerError, failure: &store::Error, request: Requ
             set_code(error, Code::BadUserInput);
             extend(error, "argument", Value::from(invalid.argument.as_str()));
         }
+        store::Error::Memory(refused) => set_refused(error, *refused),
         store::Error::Unavailable(cause) => {
             tracing::warn!(%request, %cause, "the database is not available");
             set_code(error, Code::Unavailable);
@@ -216,6 +244,17 @@ fn complete_store(error: &mut ServerError, failure: &store::Error, request: Requ
             FAULT.clone_into(&mut error.message);
             set_fault(error, request);
         }
+    }
+}
+
+fn set_refused(error: &mut ServerError, refused: Refused) {
+    match refused {
+        Refused::Work(most) | Refused::Answer(most) => {
+            set_code(error, Code::QueryTooComplex);
+            extend(error, "limit", Value::from("answer_bytes"));
+            extend(error, "maximum", Value::from(most));
+        }
+        Refused::Busy | Refused::Unreserved => set_code(error, Code::Unavailable),
     }
 }
 
@@ -279,6 +318,14 @@ mod tests {
             (
                 store::Error::Busy,
                 r#"["too many writes are waiting: try again",{"code":"UNAVAILABLE","retryable":true}]"#,
+            ),
+            (
+                store::Error::Memory(Refused::Answer(7)),
+                r#"["the answer has more than 7 bytes: ask for less at once",{"code":"QUERY_TOO_COMPLEX","limit":"answer_bytes","maximum":7}]"#,
+            ),
+            (
+                store::Error::Memory(Refused::Busy),
+                r#"["too many large answers are being prepared: try again",{"code":"UNAVAILABLE","retryable":true}]"#,
             ),
             (
                 store::Error::Internal(sea_orm::DbErr::Custom("SELECT secret".into())),

@@ -1,7 +1,7 @@
 //! Writing answers as JSON, straight into bytes.
 //!
-//! A list that was written already ([`super::list`]) stands in an answer as [`Value::Binary`] and is
-//! copied as it is: the schema has no other binary value. So every transport must write its answers with
+//! A list that was written already ([`super::list`]), and JSON that callers gave, stand in an answer as
+//! [`Value::Binary`] and are copied as they are: the schema has no other binary value. So every transport must write its answers with
 //! [`write_value`].
 
 use std::io::Write;
@@ -19,45 +19,59 @@ const PIECE: usize = 32;
 /// Of these, what is looked at together once something in a piece needs an escape.
 const WORD: usize = 8;
 
-/// Writes a value.
-pub fn write_value(out: &mut Vec<u8>, value: &Value) {
-    match value {
-        Value::Null => {
-            write_null(out);
+/// Writes a value, unless what is written would come to more than `most` bytes. Whether it was written whole.
+pub fn write_value(out: &mut Vec<u8>, value: &Value, most: usize) -> bool {
+    let whole = match value {
+        Value::Null => write_null(out),
+        Value::Boolean(true) => write_display(out, &true),
+        Value::Boolean(false) => write_display(out, &false),
+        Value::Number(number) => write_display(out, number),
+        Value::String(text) => write_string(out, text),
+        Value::Enum(name) => write_string(out, name),
+        Value::Binary(written) => {
+            out.extend_from_slice(written);
+            true
         }
-        Value::Boolean(true) => out.extend_from_slice(b"true"),
-        Value::Boolean(false) => out.extend_from_slice(b"false"),
-        Value::Number(number) => {
-            write_display(out, number);
-        }
-        Value::String(text) => {
-            write_string(out, text);
-        }
-        Value::Enum(name) => {
-            write_string(out, name);
-        }
-        Value::Binary(written) => out.extend_from_slice(written),
         Value::List(items) => {
             out.push(b'[');
-            for (at, item) in items.iter().enumerate() {
+            let whole = items.iter().enumerate().all(|(at, item)| {
                 if at > 0 {
                     out.push(b',');
                 }
-                write_value(out, item);
-            }
+                write_value(out, item, most)
+            });
             out.push(b']');
+            whole
         }
         Value::Object(fields) => {
             out.push(b'{');
-            for (at, (name, field)) in fields.iter().enumerate() {
+            let whole = fields.iter().enumerate().all(|(at, (name, field))| {
                 if at > 0 {
                     out.push(b',');
                 }
                 write_string(out, name);
                 out.push(b':');
-                write_value(out, field);
-            }
+                write_value(out, field, most)
+            });
             out.push(b'}');
+            whole
+        }
+    };
+    whole && out.len() <= most
+}
+
+/// About as many bytes as a value has when it is written, and never more.
+pub(super) fn written_size(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Boolean(_) => 4,
+        Value::Number(_) => 1,
+        Value::String(text) => text.len() + 2,
+        Value::Enum(name) => name.len() + 2,
+        Value::Binary(written) => written.len(),
+        Value::List(items) => 1 + items.len() + items.iter().map(written_size).sum::<usize>(),
+        Value::Object(fields) => {
+            let each = |(name, field): (&async_graphql::Name, &Value)| name.len() + 4 + written_size(field);
+            1 + fields.iter().map(each).sum::<usize>()
         }
     }
 }
@@ -206,7 +220,11 @@ mod tests {
         #[test]
         fn a_value_is_written_as_the_library_writes_it(value in values()) {
             let mut written = Vec::new();
-            write_value(&mut written, &value);
+            prop_assert!(write_value(&mut written, &value, usize::MAX));
+            prop_assert!(written_size(&value) <= written.len());
+            // Within a byte or not at all.
+            prop_assert!(write_value(&mut Vec::new(), &value, written.len()));
+            prop_assert!(!write_value(&mut Vec::new(), &value, written.len() - 1));
             prop_assert_eq!(String::from_utf8(written).unwrap(), serde_json::to_string(&value).unwrap());
         }
     }
@@ -222,7 +240,8 @@ mod tests {
     #[test]
     fn what_was_written_already_is_copied() {
         let mut written = Vec::new();
-        write_value(&mut written, &Value::List(vec![Value::Binary((&b"{\"a\":1}"[..]).into()), Value::Null]));
+        let value = Value::List(vec![Value::Binary((&b"{\"a\":1}"[..]).into()), Value::Null]);
+        assert!(write_value(&mut written, &value, 14));
         assert_eq!(written, b"[{\"a\":1},null]");
     }
 }

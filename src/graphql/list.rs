@@ -6,11 +6,15 @@
 //! async-graphql, with the same result: a fragment, a directive that is not `@skip` or `@include`, a
 //! field that has to be loaded, a response key that comes twice.
 //!
+//! Either way what is made is taken from the operation's allowance: what is written with every item, values
+//! before there are any, by their number.
+//!
 //! What was written cannot be merged with anything, so an operation in which selections are merged at all
 //! ([`merges`]) has nothing written.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use async_graphql::parser::types::{Field, Selection, SelectionSet};
 use async_graphql::registry::Registry;
@@ -18,9 +22,12 @@ use async_graphql::{ContextSelectionSet, OutputType, Positioned, ServerResult, V
 
 use super::context::ContextExt;
 use super::json::write_string;
-use crate::model;
+use super::shape::objects;
+use crate::memory::{Allowance, Refused};
+use crate::model::{self, Slice};
+use crate::store;
 
-type FindMessage<T> = fn(&T) -> Option<&Option<model::Message>>;
+type FindMessage<T> = fn(&T) -> Option<Option<&model::Message>>;
 
 /// What is written for a field of an item.
 pub(super) enum Rule<T: 'static> {
@@ -111,9 +118,9 @@ impl<T> Plan<T> {
     }
 }
 
-/// A list of `O`, made of items of a page.
+/// A list of `O`, made of the items of a page.
 pub(super) struct List<'a, T: Listed<O>, O> {
-    items: &'a [T],
+    page: &'a Arc<Slice<T>>,
     object: std::marker::PhantomData<fn() -> O>,
 }
 
@@ -122,32 +129,56 @@ pub(super) trait Listed<O>: Send + Sync + Sized + 'static {
     /// How it is written.
     const KIND: Kind<Self>;
 
-    /// The object.
-    fn object(&self) -> O;
+    /// The object of an item of a page, which it shares; none where the page ends before.
+    fn object(page: &Arc<Slice<Self>>, at: usize) -> Option<O>;
 }
 
 impl<'a, T: Listed<O>, O> List<'a, T, O> {
-    pub(super) fn of(items: &'a [T]) -> Self {
-        Self { items, object: std::marker::PhantomData }
+    pub(super) fn of(page: &'a Arc<Slice<T>>) -> Self {
+        Self { page, object: std::marker::PhantomData }
     }
 
-    fn write(&self, selection: &SelectionSet) -> Option<Vec<u8>> {
-        let plan = Plan::of(&T::KIND, selection)?;
+    /// None where the selection is not plain, or an item has something that must be loaded.
+    fn write(&self, selection: &SelectionSet, allowance: &Allowance) -> Result<Option<Vec<u8>>, Refused> {
+        let Some(plan) = Plan::of(&T::KIND, selection) else { return Ok(None) };
+        let items = &self.page.items;
         let mut out = vec![b'['];
-        for (at, item) in self.items.iter().enumerate() {
+        let mut taken = 0;
+        for (at, item) in items.iter().enumerate() {
             if at > 0 {
                 out.push(b',');
             }
-            if !plan.write(&mut out, item) {
-                return None;
+            let written = plan.write(&mut out, item);
+            let fits = allowance.take(out.len() - taken);
+            if fits.is_ok() {
+                taken = out.len();
+            }
+            if !written || fits.is_err() {
+                allowance.give_back(taken);
+                return fits.map(|()| None);
             }
             if at == 0 {
                 // The others will be about as long.
-                out.reserve(MOST_RESERVED.min((out.len() + 64) * self.items.len()));
+                out.reserve(MOST_RESERVED.min((out.len() + 64) * items.len()));
             }
         }
         out.push(b']');
-        Some(out)
+        Ok(Some(out))
+    }
+
+    /// The same, with a reservation where that is what it takes.
+    async fn written(
+        &self,
+        selection: &SelectionSet,
+        allowance: &Allowance,
+    ) -> Result<Option<Vec<u8>>, Refused> {
+        match self.write(selection, allowance) {
+            Err(Refused::Unreserved) => {
+                allowance.reserve().await?;
+                self.write(selection, allowance)
+            }
+            written => written,
+        }
     }
 }
 
@@ -165,12 +196,19 @@ impl<T: Listed<O>, O: OutputType> OutputType for List<'_, T, O> {
     }
 
     async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
-        let may_be_written = ctx.asked().is_ok_and(|asked| !asked.merges);
-        if may_be_written && let Some(written) = self.write(&ctx.item.node) {
-            return Ok(Value::Binary(written.into()));
+        let refused = |error: store::Error| async_graphql::Error::from(error).into_server_error(field.pos);
+        let asked = ctx.asked().map_err(refused)?;
+        if !asked.merges {
+            let written = self.written(&ctx.item.node, &asked.allowance).await;
+            if let Some(written) = written.map_err(|error| refused(error.into()))? {
+                return Ok(Value::Binary(written.into()));
+            }
         }
-        let objects = self.items.iter().map(Listed::object);
-        resolver_utils::resolve_list(ctx, field, objects, Some(self.items.len())).await
+        let count = self.page.items.len();
+        let held = asked.allowance.hold(objects(ctx, count)).await;
+        held.map_err(|error| refused(error.into()))?;
+        let objects = (0..count).filter_map(|at| T::object(self.page, at));
+        resolver_utils::resolve_list(ctx, field, objects, Some(count)).await
     }
 }
 

@@ -14,8 +14,9 @@ use super::json::{write_display, write_enum, write_id, write_json, write_option,
 use super::list::{Kind, Rule};
 use super::part::MessagePart;
 use super::scalar::{DateTime, Json};
+use super::shape::objects;
 use super::usage::TokenUsage;
-use crate::model;
+use crate::model::{self, Slice};
 use crate::store::{Error, Result};
 pub(super) use input::NewMessageInput;
 use input::{AppendMessageInput, AppendMessagesInput, DeleteMessageInput, UpdateMessageInput};
@@ -48,19 +49,36 @@ pub(super) enum MessageStatus {
     Failed,
 }
 
-/// A message of the viewer's.
+/// A message of the viewer's: by itself, or one of a page. Either is shared by all who show it.
 #[derive(Clone)]
-pub(super) struct Message(Arc<model::Message>);
+pub(super) enum Message {
+    Alone(Arc<model::Message>),
+    Among(Arc<Slice<model::Message>>, usize),
+}
+
+impl Message {
+    /// One of a page: there is one.
+    pub(super) fn of(page: &Arc<Slice<model::Message>>, at: usize) -> Self {
+        Self::Among(page.clone(), at)
+    }
+
+    fn row(&self) -> &model::Message {
+        match self {
+            Self::Alone(message) => message,
+            Self::Among(page, at) => &page.items[*at],
+        }
+    }
+}
 
 impl From<model::Message> for Message {
     fn from(message: model::Message) -> Self {
-        Self(Arc::new(message))
+        Self::Alone(Arc::new(message))
     }
 }
 
 impl From<Arc<model::Message>> for Message {
     fn from(message: Arc<model::Message>) -> Self {
-        Self(message)
+        Self::Alone(message)
     }
 }
 
@@ -91,56 +109,63 @@ pub(super) const MESSAGE: Kind<model::Message> = Kind {
 impl Message {
     /// UUID, version 7 when the server chose it.
     pub(super) async fn id(&self) -> ID {
-        ID::from(self.0.id.0)
+        ID::from(self.row().id.0)
     }
 
     /// Where it stands.
     async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
-        Ok(ctx.loaders()?.conversation(self.0.conversation).await?.into())
+        Ok(ctx.loaders()?.conversation(self.row().conversation).await?.into())
     }
 
     /// Place in the conversation: 1, 2, 3, … without gaps, given under the conversation's row lock,
     /// so that it is the order of commits. Order by this, never by time.
     async fn position(&self) -> i64 {
-        self.0.position
+        self.row().position
     }
 
     /// Who speaks.
     async fn role(&self) -> Role {
-        self.0.role.into()
+        self.row().role.into()
     }
 
     /// The text: what was given, or the text parts joined by blank lines; the text so far while the
     /// message is streaming, nothing once it is deleted.
     async fn content(&self, ctx: &Context<'_>) -> Result<Cow<'_, str>> {
-        if self.0.status == model::MessageStatus::Streaming {
-            return Ok(ctx.loaders()?.text(self.0.id).await?.into());
-        }
-        Ok(self.0.content.as_str().into())
+        let row = self.row();
+        let text = if row.status == model::MessageStatus::Streaming {
+            Cow::Owned(ctx.loaders()?.text(row.id).await?.to_string())
+        } else {
+            Cow::Borrowed(row.content.as_str())
+        };
+        ctx.allowance()?.hold(text.len()).await?;
+        Ok(text)
     }
 
     /// What it is made of; a plain text is one text part.
     async fn parts(&self, ctx: &Context<'_>) -> Result<Vec<MessagePart>> {
-        if let Some(parts) = &self.0.parts {
+        let row = self.row();
+        if let Some(parts) = &row.parts {
+            ctx.allowance()?.hold(parts.bytes() + objects(ctx, parts.as_slice().len())).await?;
             return Ok(parts.as_slice().iter().cloned().map(MessagePart::from).collect());
         }
-        let text = if self.0.status == model::MessageStatus::Streaming {
-            ctx.loaders()?.text(self.0.id).await?
+        let text = if row.status == model::MessageStatus::Streaming {
+            ctx.loaders()?.text(row.id).await?.to_string()
         } else {
-            self.0.content.clone()
+            row.content.clone()
         };
+        ctx.allowance()?.hold(text.len()).await?;
         let part = (!text.is_empty()).then(|| MessagePart::from(model::Part::Text { text }));
         Ok(part.into_iter().collect())
     }
 
     /// How far it is.
     async fn status(&self) -> MessageStatus {
-        self.0.status.into()
+        self.row().status.into()
     }
 
     /// The message it follows; null for a first message.
     async fn parent(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
-        let place = (self.0.conversation, self.0.parent?);
+        let place = (self.row().conversation, self.row().parent?);
         let loaded = match ctx.loaders() {
             Ok(loaders) => loaders.message_at(place).await,
             Err(error) => Err(error),
@@ -150,39 +175,43 @@ impl Message {
 
     /// Messages with the same parent, this one included, oldest first.
     async fn siblings(&self, ctx: &Context<'_>) -> Result<Vec<Message>> {
-        let place = (self.0.conversation, self.0.parent.unwrap_or(0));
+        let place = (self.row().conversation, self.row().parent.unwrap_or(0));
         let siblings = ctx.loaders()?.messages_following(place).await?;
-        Ok(siblings.into_iter().map(Message::from).collect())
+        let count = siblings.items.len();
+        ctx.allowance()?.hold(objects(ctx, count)).await?;
+        Ok((0..count).map(|at| Message::of(&siblings, at)).collect())
     }
 
     /// The model that wrote it.
     async fn model(&self) -> Option<&str> {
-        self.0.model.as_deref()
+        self.row().model.as_deref()
     }
 
     /// What it cost, as its writer told.
     async fn usage(&self) -> Option<TokenUsage> {
-        self.0.usage.map(TokenUsage::from)
+        self.row().usage.map(TokenUsage::from)
     }
 
     /// The caller's own data; never interpreted.
-    async fn metadata(&self) -> Json {
-        Json::from(&self.0.metadata)
+    async fn metadata(&self, ctx: &Context<'_>) -> Result<Json> {
+        let metadata = &self.row().metadata;
+        ctx.allowance()?.hold(metadata.as_str().len()).await?;
+        Ok(Json::from(metadata))
     }
 
     /// By the server's clock; never earlier than the message before.
     async fn created_at(&self) -> DateTime {
-        DateTime(self.0.created_at)
+        DateTime(self.row().created_at)
     }
 
     /// When it was last edited.
     async fn edited_at(&self) -> Option<DateTime> {
-        self.0.edited_at.map(DateTime)
+        self.row().edited_at.map(DateTime)
     }
 
     /// When its content was removed. The place stays, the content is gone.
     async fn deleted_at(&self) -> Option<DateTime> {
-        self.0.deleted_at.map(DateTime)
+        self.row().deleted_at.map(DateTime)
     }
 }
 

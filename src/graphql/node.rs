@@ -1,6 +1,8 @@
 //! Anything by its id.
 //! <https://relay.dev/graphql/objectidentification.htm>
 
+use std::collections::HashMap;
+
 use async_graphql::{Context, ID, Interface, Object};
 use uuid::Uuid;
 
@@ -8,6 +10,7 @@ use super::argument;
 use super::context::ContextExt;
 use super::conversation::Conversation;
 use super::message::Message;
+use super::shape::objects;
 use crate::model::{ConversationId, Invalid, MAX_PAGE, MessageId};
 use crate::store::Result;
 
@@ -65,12 +68,15 @@ async fn find(ctx: &Context<'_>, ids: &[Uuid]) -> Result<Vec<Option<Node>>> {
     let conversations = ctx.store()?.conversations_by_id(&conversations).await?;
     let rest = ids.iter().copied().filter(|id| !conversations.contains_key(&ConversationId(*id)));
     let messages = ctx.store()?.messages_by_id(&rest.map(MessageId).collect::<Vec<_>>()).await?;
-    let node = |id: &Uuid| {
-        let conversation = conversations.get(&ConversationId(*id)).cloned();
-        let message = || messages.get(&MessageId(*id)).cloned();
-        conversation
-            .map(|found| Node::Conversation(found.into()))
-            .or_else(|| message().map(|found| Node::Message(found.into())))
+    ctx.allowance()?.hold(objects(ctx, ids.len())).await?;
+    // Shared, for an id may come more than once.
+    let conversations: HashMap<_, _> =
+        conversations.into_iter().map(|(id, found)| (id.0, Conversation::from(found))).collect();
+    let messages: HashMap<_, _> =
+        messages.into_iter().map(|(id, found)| (id.0, Message::from(found))).collect();
+    let node = |id| {
+        let conversation = conversations.get(id).cloned().map(Node::Conversation);
+        conversation.or_else(|| messages.get(id).cloned().map(Node::Message))
     };
     Ok(ids.iter().map(node).collect())
 }

@@ -10,6 +10,7 @@ use super::parsed::Parsed;
 use super::variables::InputTypes;
 use super::{cursor, loaders};
 use crate::feed::Feed;
+use crate::memory::Allowance;
 use crate::model::{ConversationId, ConversationOrder, Message, OwnerId, Slice, Viewer};
 use crate::store::Store;
 
@@ -109,11 +110,12 @@ impl Page {
             store: scoped,
             feed: self.feed.clone(),
             following: super::context::Following::default(),
+            allowance: Allowance::default(),
             merges: !in_one_walk,
         };
         let response = self.schema.execute(Request::new(query).data(asked)).await;
         let mut written = Vec::new();
-        super::write_value(&mut written, &response.data);
+        super::write_value(&mut written, &response.data, usize::MAX);
         written
     }
 }
@@ -121,6 +123,6 @@ impl Page {
 /// Writes a value that was put together before.
 pub fn write(value: &Value) -> usize {
     let mut written = Vec::new();
-    super::write_value(&mut written, value);
+    super::write_value(&mut written, value, usize::MAX);
     written.len()
 }

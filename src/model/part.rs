@@ -106,6 +106,21 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::
 }
 
 impl Part {
+    fn bytes(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let json = |json: &Option<Json>| json.as_ref().map_or(0, |json| json.as_str().len());
+        let texts = match self {
+            Self::Text { text } | Self::Reasoning { text } => text.len(),
+            Self::File { media_type, filename, url } => media_type.len() + text(filename) + url.len(),
+            Self::Tool { tool_call_id, tool_name, input, output, error_text, .. } => {
+                tool_call_id.len() + tool_name.len() + json(input) + json(output) + text(error_text)
+            }
+            Self::Source { source_id, url, title } => source_id.len() + text(url) + text(title),
+            Self::Data { name, data } => name.len() + data.as_str().len(),
+        };
+        size_of::<Self>() + texts
+    }
+
     /// Checks the rules for one part, `argument`s named from the part on: `file.url`.
     fn check(&self) -> Result<(), Invalid> {
         match self {
@@ -208,6 +223,11 @@ impl Parts {
     /// quote the text.
     pub fn from_json(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok().map(Self)
+    }
+
+    /// About what they take in memory, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.0.iter().map(Part::bytes).sum()
     }
 
     /// The parts, in order.

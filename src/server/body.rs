@@ -1,50 +1,64 @@
 //! Responses as they go over the wire, alike on every transport.
 
-use async_graphql::{Response, Value};
+use async_graphql::Response;
+use axum::body::{Body, Bytes};
 
-use crate::graphql::write_value;
+use crate::graphql::{is_request_error, write_value};
+use crate::memory::Held;
 
-/// What GraphQL calls a response, as JSON. A request error has no `data` at all.
+/// Writes what GraphQL calls a response, as JSON, unless that comes to more than `most` bytes. Whether it was
+/// written whole. A request error has no `data` at all.
 /// <https://spec.graphql.org/draft/#sec-Response-Format>
-///
-/// # Errors
-/// An error's extensions are not JSON.
-pub(super) fn write(out: &mut Vec<u8>, response: &Response) -> serde_json::Result<()> {
+pub(super) fn write(out: &mut Vec<u8>, response: &Response, most: usize) -> bool {
     let mut separator = b'{';
     let mut key = |out: &mut Vec<u8>, name: &str| {
         out.push(std::mem::replace(&mut separator, b','));
         out.extend_from_slice(name.as_bytes());
     };
+    let mut whole = true;
     if !response.errors.is_empty() {
         key(out, r#""errors":"#);
-        serde_json::to_writer(&mut *out, &response.errors)?;
+        whole &= write_json(out, &response.errors);
     }
     if !is_request_error(response) {
         key(out, r#""data":"#);
-        write_value(out, &response.data);
+        whole &= write_value(out, &response.data, most);
     }
     if !response.extensions.is_empty() {
         key(out, r#""extensions":"#);
-        serde_json::to_writer(&mut *out, &response.extensions)?;
+        whole &= write_json(out, &response.extensions);
     }
     out.push(b'}');
-    Ok(())
+    whole && out.len() <= most
 }
 
-/// The same as text.
-pub(super) fn text(response: &Response) -> String {
-    let mut out = Vec::new();
-    write(&mut out, response).map(|()| String::from_utf8(out).unwrap_or_default()).unwrap_or_default()
+fn write_json(out: &mut Vec<u8>, value: &impl serde::Serialize) -> bool {
+    // What is written here has string keys only, so it is always JSON.
+    serde_json::to_writer(out, value).is_ok()
 }
 
-/// Whether nothing was executed: the document or the request as a whole was refused.
-pub(super) fn is_request_error(response: &Response) -> bool {
-    !response.errors.is_empty()
-        && response.data == Value::Null
-        && response.errors.iter().all(|error| error.path.is_empty())
+/// The bytes of an answer, kept with what is held for them until the last of them is sent.
+struct Holding {
+    bytes: Vec<u8>,
+    _held: Held,
 }
 
-/// Whether a subscription has ended with this response: there is no event, only errors.
-pub(super) fn has_failed(response: &Response) -> bool {
-    !response.errors.is_empty() && response.data == Value::Null
+impl AsRef<[u8]> for Holding {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// A body of bytes that are held until they are sent.
+pub(super) fn holding(bytes: Vec<u8>, held: Held) -> Body {
+    if held.is_counted() {
+        Body::from(Bytes::from_owner(Holding { bytes, _held: held }))
+    } else {
+        Body::from(bytes)
+    }
+}
+
+/// The text of an answer: JSON is always UTF-8.
+pub(super) fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_default()
 }

@@ -22,7 +22,7 @@ use super::credentials::Introduction;
 use super::negotiate::MediaType;
 use super::{Shared, State, body, credentials, sse, throttle, websocket};
 use crate::auth::Refused;
-use crate::graphql::{RequestId, error_response, panicked};
+use crate::graphql::{RequestId, Written, error_response, panicked};
 use crate::model::Viewer;
 pub(super) use request::{Fault, from_parameters};
 use request::{from_body, from_query};
@@ -83,8 +83,8 @@ async fn answer(shared: &Arc<Shared>, request: Request, id: RequestId) -> HttpRe
     };
     let operation = match shared.prepare(request) {
         Ok(operation) => operation,
-        Err(response) if is_stream => return sse::refuse(shared, &response),
-        Err(response) => return executed(media_type, &response),
+        Err(response) if is_stream => return sse::refuse(shared, *response),
+        Err(response) => return executed(media_type, shared.refusal(*response)),
     };
     match operation.kind {
         OperationType::Mutation if is_get => {
@@ -104,7 +104,7 @@ async fn answer(shared: &Arc<Shared>, request: Request, id: RequestId) -> HttpRe
                            subprotocol graphql-transport-ws";
             Fault::new(StatusCode::NOT_ACCEPTABLE, message).into_response(media_type)
         }
-        _ => executed(media_type, &shared.execute(&viewer, operation, id).await),
+        _ => executed(media_type, shared.execute(&viewer, operation, id).await),
     }
 }
 
@@ -117,10 +117,10 @@ fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 }
 
 /// What was executed, or refused as a document. With `application/json` that is always 200.
-fn executed(media_type: MediaType, response: &Response) -> HttpResponse {
-    let refused = media_type == MediaType::GraphqlResponse && body::is_request_error(response);
+fn executed(media_type: MediaType, answer: Written) -> HttpResponse {
+    let refused = media_type == MediaType::GraphqlResponse && answer.is_request_error;
     let status = if refused { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    write(status, media_type, response)
+    respond(status, media_type, body::holding(answer.bytes, answer.held))
 }
 
 impl Fault {
@@ -139,20 +139,18 @@ fn broken(id: RequestId) -> HttpResponse {
     write(StatusCode::INTERNAL_SERVER_ERROR, MediaType::Json, &panicked(id))
 }
 
+/// Answers with what is no operation's.
 pub(super) fn write(status: StatusCode, media_type: MediaType, response: &Response) -> HttpResponse {
     let mut bytes = Vec::new();
-    match body::write(&mut bytes, response) {
-        Ok(()) => {
-            let headers = [
-                (header::CONTENT_TYPE, media_type.content_type()),
-                (header::CACHE_CONTROL, "no-store"),
-                (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-            ];
-            (status, headers, Body::from(bytes)).into_response()
-        }
-        Err(error) => {
-            tracing::error!(%error, "cannot write a response");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-    }
+    body::write(&mut bytes, response, usize::MAX);
+    respond(status, media_type, Body::from(bytes))
+}
+
+fn respond(status: StatusCode, media_type: MediaType, body: Body) -> HttpResponse {
+    let headers = [
+        (header::CONTENT_TYPE, media_type.content_type()),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (status, headers, body).into_response()
 }

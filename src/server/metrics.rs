@@ -67,6 +67,7 @@ pub(super) struct Metrics {
     subscriptions: Gauge,
     database: Family<State, Gauge>,
     readers: Gauge,
+    reserved: Gauge,
     memory: Gauge,
     files: Gauge,
 }
@@ -79,6 +80,8 @@ pub(super) struct Snapshot {
     pub(super) idle: usize,
     /// Readers behind subscriptions.
     pub(super) readers: usize,
+    /// Bytes that operations have reserved.
+    pub(super) reserved: usize,
 }
 
 impl Metrics {
@@ -95,6 +98,7 @@ impl Metrics {
             subscriptions: Gauge::default(),
             database: Family::default(),
             readers: Gauge::default(),
+            reserved: Gauge::default(),
             memory: Gauge::default(),
             files: Gauge::default(),
         };
@@ -139,6 +143,12 @@ impl Metrics {
         );
         ours.register("database_connections", "Connections to the database, by state", self.database.clone());
         ours.register("feed_readers", "Things followed by at least one subscription", self.readers.clone());
+        ours.register_with_unit(
+            "memory_reserved",
+            "What large answers have reserved of server.memory",
+            Unit::Bytes,
+            self.reserved.clone(),
+        );
         self.registry.register_with_unit(
             "process_resident_memory",
             "Resident memory of the process",
@@ -155,10 +165,14 @@ impl Metrics {
 
     /// A document was refused before it was known what it would do.
     pub(super) fn refused(&self, response: &Response) {
+        self.count_too_complex(response);
+        self.operations.get_or_create(&Ended { kind: "unknown", code: code(response) }).inc();
+    }
+
+    fn count_too_complex(&self, response: &Response) {
         if let Some(limit) = extension(response, "limit") {
             self.too_complex.get_or_create(&Limit { limit }).inc();
         }
-        self.operations.get_or_create(&Ended { kind: "unknown", code: code(response) }).inc();
     }
 
     /// An operation begins.
@@ -181,6 +195,7 @@ impl Metrics {
         self.database.get_or_create(&State { state: "used" }).set(gauge(snapshot.used));
         self.database.get_or_create(&State { state: "idle" }).set(gauge(snapshot.idle));
         self.readers.set(gauge(snapshot.readers));
+        self.reserved.set(gauge(snapshot.reserved));
         if let Some(bytes) = resident_memory() {
             self.memory.set(bytes);
         }
@@ -201,7 +216,8 @@ pub(super) fn router() -> Router<super::State> {
 async fn show(extract::State(state): extract::State<super::State>) -> HttpResponse {
     let shared = &state.0;
     let (used, idle) = shared.store.connections();
-    match shared.metrics.text(&Snapshot { used, idle, readers: shared.api.readers() }) {
+    let (readers, reserved) = (shared.api.readers(), shared.api.reserved());
+    match shared.metrics.text(&Snapshot { used, idle, readers, reserved }) {
         Ok(text) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "cannot write the metrics");
@@ -261,6 +277,7 @@ pub(super) struct Underway {
 impl Underway {
     /// It answers this, and nothing after it.
     pub(super) fn says(&mut self, response: &Response) {
+        self.metrics.count_too_complex(response);
         self.code = Some(code(response));
     }
 

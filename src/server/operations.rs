@@ -3,9 +3,9 @@
 use async_graphql::{Request, Response};
 use futures_util::{Stream, StreamExt, stream};
 
-use super::Shared;
-use super::body::has_failed;
-use crate::graphql::{Code, Event, Operation, RequestId, error_response};
+use super::{Shared, body};
+use crate::graphql::{Code, Event, Operation, RequestId, Written, error_response};
+use crate::memory::Held;
 use crate::model::Viewer;
 
 impl Shared {
@@ -18,16 +18,23 @@ impl Shared {
     }
 
     /// Runs a query or a mutation, for as long as one may take.
-    pub(super) async fn execute(&self, viewer: &Viewer, operation: Operation, id: RequestId) -> Response {
+    pub(super) async fn execute(&self, viewer: &Viewer, operation: Operation, id: RequestId) -> Written {
         let mut underway = self.metrics.begin(operation.kind);
-        let execution = self.api.execute(viewer, operation, id);
+        let execution = async { self.api.execute(viewer, operation, id).await.write(body::write).await };
         let executed = tokio::time::timeout(self.settings.execution_timeout, execution).await;
-        let response = executed.unwrap_or_else(|_| {
+        let written = executed.unwrap_or_else(|_| {
             tracing::warn!(request = %id, "an operation took too long");
-            error_response(Code::Unavailable, "the operation took too long")
+            self.refusal(error_response(Code::Unavailable, "the operation took too long"))
         });
-        underway.says(&response);
-        response
+        underway.says(&written.response);
+        written
+    }
+
+    /// A response that is no operation's, written.
+    pub(super) fn refusal(&self, response: Response) -> Written {
+        let mut bytes = Vec::new();
+        body::write(&mut bytes, &response, usize::MAX);
+        Written { bytes, response, is_request_error: true, has_failed: true, held: Held::default() }
     }
 
     /// Runs any operation as a stream, to its end or to an error without an event: a subscription's last
@@ -38,20 +45,21 @@ impl Shared {
         operation: Operation,
         id: RequestId,
         resume: Option<String>,
-    ) -> impl Stream<Item = Event> + Send + use<> {
+    ) -> impl Stream<Item = (Written, Option<String>)> + Send + use<> {
         let underway = self.metrics.begin(operation.kind);
         let events = Box::pin(self.api.stream(viewer, operation, id, resume));
         stream::unfold((events, underway, false), |(mut events, mut underway, over)| async move {
             let event = if over { None } else { events.next().await };
-            let Some(event) = event else {
+            let Some(Event { answer, cursor }) = event else {
                 underway.ends();
                 return None;
             };
-            let failed = has_failed(&event.response);
+            let written = answer.write(body::write).await;
+            let failed = written.has_failed;
             if failed {
-                underway.says(&event.response);
+                underway.says(&written.response);
             }
-            Some((event, (events, underway, failed)))
+            Some(((written, cursor), (events, underway, failed)))
         })
     }
 }

@@ -21,7 +21,8 @@ use super::Shared;
 use super::body;
 use super::http::Fault;
 use super::quota::Share;
-use crate::graphql::{self, Code, Operation, RequestId, panicked};
+use crate::graphql::{Code, Operation, RequestId, panicked};
+use crate::memory::Held;
 use crate::model::{OwnerId, Viewer};
 
 /// Where a client that reconnects stands.
@@ -59,18 +60,24 @@ pub(super) fn stream(
 ) -> HttpResponse {
     let ended = shared.ended(viewer);
     let events = AssertUnwindSafe(shared.stream(viewer, operation, id, resume)).catch_unwind();
+    let broken = shared.clone();
+    // Of an answer until the next is asked for: then it has been taken.
+    let mut held = Held::default();
     let events = events.map(move |event| {
-        // Held as long as there may be another event.
+        // Kept as long as there may be another event.
         let _ = &share;
-        next(&event.unwrap_or_else(|_| graphql::Event { response: panicked(id), cursor: None }))
+        let (answer, cursor) = event.unwrap_or_else(|_| (broken.refusal(panicked(id)), None));
+        drop(std::mem::replace(&mut held, answer.held));
+        let sent = data(answer.bytes);
+        cursor.into_iter().fold(sent, Event::id)
     });
     let events = events.chain(stream::once(async { complete() })).take_until(ended);
     write(events, shared.settings.ping_interval)
 }
 
 /// Tells why an operation cannot be run, as an event: a browser shows nothing of any other answer.
-pub(super) fn refuse(shared: &Shared, response: &Response) -> HttpResponse {
-    write(stream::iter([data(response), complete()]), shared.settings.ping_interval)
+pub(super) fn refuse(shared: &Shared, response: Response) -> HttpResponse {
+    write(stream::iter([data(shared.refusal(response).bytes), complete()]), shared.settings.ping_interval)
 }
 
 /// Sends a comment when there was nothing for so long, so that proxies keep the connection.
@@ -85,16 +92,8 @@ fn write(events: impl Stream<Item = Event> + Send + 'static, quiet: Duration) ->
     response
 }
 
-fn next(event: &graphql::Event) -> Event {
-    let sent = data(&event.response);
-    match &event.cursor {
-        Some(cursor) => sent.id(cursor),
-        None => sent,
-    }
-}
-
-fn data(response: &Response) -> Event {
-    Event::default().event("next").data(body::text(response))
+fn data(bytes: Vec<u8>) -> Event {
+    Event::default().event("next").data(body::text(bytes))
 }
 
 fn complete() -> Event {

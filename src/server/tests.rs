@@ -51,7 +51,8 @@ async fn serve() -> (TempDir, String, String) {
     let (clock, signals) = (Clock::system(), Signals::default());
     let store = Store::connect(&app::database(&config), clock.clone(), signals.clone()).await.unwrap();
     let feed = Feed::new(&signals, config.feed.poll);
-    let may = graphql::Settings { limits: app::limits(&config), documents: Documents::default() };
+    let (limits, memory) = (app::limits(&config), app::memory(&config));
+    let may = graphql::Settings { limits, documents: Documents::default(), memory };
     let api = Api::new(store.clone(), feed, may).extended(Booms);
     let secret = b"a secret that only this test knows";
     let issuer = Issuer { key: Key::Secret(secret.to_vec()), rules: Rules::default() };

@@ -9,11 +9,12 @@
 use std::collections::HashMap;
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, DbBackend, EntityTrait, FromQueryResult, IntoActiveModel,
-    QueryFilter, Statement,
+    ActiveModelTrait, ActiveValue, ColumnTrait, DbBackend, FromQueryResult, IntoActiveModel, QueryFilter,
+    Statement,
 };
 
 use super::entity::message;
+use super::measured::size;
 use super::reads::Stretch;
 use super::{Error, Result, Scoped};
 use crate::model::{
@@ -28,30 +29,55 @@ const PATH: &str = "WITH RECURSIVE path(branch, upto, depth) AS ( \
      FROM path JOIN branch AS b ON b.conversation_id = $1 AND b.branch = path.branch) \
      SELECT branch, upto FROM path ORDER BY depth";
 
+/// What is read of a message to find it: where it stands, and its size.
+macro_rules! named {
+    () => {
+        concat!("SELECT m.conversation_id, m.position, ", size!(), " AS size FROM ")
+    };
+}
+
 /// The messages that follow some places: on the trunk the next one, elsewhere whoever names the place.
-const FOLLOWING_SQLITE: &str = "SELECT m.* FROM json_each($1) AS wanted \
-     JOIN message AS m ON m.conversation_id = unhex(wanted.value ->> 0) \
-     AND m.position = (wanted.value ->> 1) + 1 AND m.branch IS NULL AND m.owner_id = $2 \
-     UNION ALL SELECT m.* FROM json_each($1) AS wanted \
-     JOIN message AS m ON m.conversation_id = unhex(wanted.value ->> 0) \
-     AND m.parent_position = wanted.value ->> 1 AND m.branch IS NOT NULL AND m.owner_id = $2";
-const FOLLOWING_POSTGRES: &str = "SELECT m.* FROM jsonb_array_elements($1::text::jsonb) AS wanted \
+const FOLLOWING_SQLITE: &str = concat!(
+    named!(),
+    "json_each($1) AS wanted JOIN message AS m ON m.conversation_id = unhex(wanted.value ->> 0) \
+     AND m.position = (wanted.value ->> 1) + 1 AND m.branch IS NULL AND m.owner_id = $2 UNION ALL ",
+    named!(),
+    "json_each($1) AS wanted JOIN message AS m ON m.conversation_id = unhex(wanted.value ->> 0) \
+     AND m.parent_position = wanted.value ->> 1 AND m.branch IS NOT NULL AND m.owner_id = $2"
+);
+const FOLLOWING_POSTGRES: &str = concat!(
+    named!(),
+    "jsonb_array_elements($1::text::jsonb) AS wanted \
      JOIN message AS m ON m.conversation_id = (wanted ->> 0)::uuid \
-     AND m.position = (wanted ->> 1)::bigint + 1 AND m.branch IS NULL AND m.owner_id = $2 \
-     UNION ALL SELECT m.* FROM jsonb_array_elements($1::text::jsonb) AS wanted \
+     AND m.position = (wanted ->> 1)::bigint + 1 AND m.branch IS NULL AND m.owner_id = $2 UNION ALL ",
+    named!(),
+    "jsonb_array_elements($1::text::jsonb) AS wanted \
      JOIN message AS m ON m.conversation_id = (wanted ->> 0)::uuid \
-     AND m.parent_position = (wanted ->> 1)::bigint AND m.branch IS NOT NULL AND m.owner_id = $2";
+     AND m.parent_position = (wanted ->> 1)::bigint AND m.branch IS NOT NULL AND m.owner_id = $2"
+);
 
 /// A range of positions on one branch. Left to itself SQLite reads the range and skips what is on other
 /// branches.
-const FIRST_SQLITE: &str = "SELECT * FROM message INDEXED BY message_by_branch WHERE conversation_id = $1 \
-     AND position > $2 AND position <= $3 AND owner_id = $4 AND branch = $6 ORDER BY position LIMIT $5";
-const LAST_SQLITE: &str = "SELECT * FROM message INDEXED BY message_by_branch WHERE conversation_id = $1 \
-     AND position > $2 AND position <= $3 AND owner_id = $4 AND branch = $6 ORDER BY position DESC LIMIT $5";
-const FIRST_POSTGRES: &str = "SELECT * FROM message WHERE conversation_id = $1 \
-     AND position > $2 AND position <= $3 AND owner_id = $4 AND branch = $6 ORDER BY position LIMIT $5";
-const LAST_POSTGRES: &str = "SELECT * FROM message WHERE conversation_id = $1 \
-     AND position > $2 AND position <= $3 AND owner_id = $4 AND branch = $6 ORDER BY position DESC LIMIT $5";
+const FIRST_SQLITE: &str = concat!(
+    named!(),
+    "message AS m INDEXED BY message_by_branch WHERE conversation_id = $1 \
+     AND position > $2 AND position <= $3 AND owner_id = $4 AND branch = $6 ORDER BY position LIMIT $5"
+);
+const LAST_SQLITE: &str = concat!(
+    named!(),
+    "message AS m INDEXED BY message_by_branch WHERE conversation_id = $1 \
+     AND position > $2 AND position <= $3 AND owner_id = $4 AND branch = $6 ORDER BY position DESC LIMIT $5"
+);
+const FIRST_POSTGRES: &str = concat!(
+    named!(),
+    "message AS m WHERE conversation_id = $1 AND position > $2 AND position <= $3 AND owner_id = $4 \
+     AND branch = $6 ORDER BY position LIMIT $5"
+);
+const LAST_POSTGRES: &str = concat!(
+    named!(),
+    "message AS m WHERE conversation_id = $1 AND position > $2 AND position <= $3 AND owner_id = $4 \
+     AND branch = $6 ORDER BY position DESC LIMIT $5"
+);
 
 #[derive(FromQueryResult)]
 struct Step {
@@ -163,16 +189,19 @@ impl Scoped {
             return self.stretch(stretch).await;
         };
         let backend = self.reader().get_database_backend();
-        let sql = match (backend, end) {
+        let some = match (backend, end) {
             (DbBackend::Sqlite, End::First) => FIRST_SQLITE,
             (DbBackend::Sqlite, End::Last) => LAST_SQLITE,
             (_, End::First) => FIRST_POSTGRES,
             (_, End::Last) => LAST_POSTGRES,
         };
         let range = [conversation.into(), after.into(), upto.into(), self.owner.clone().into()];
-        let values = range.into_iter().chain([i64::from(limit).into(), branch.into()]);
-        let statement = Statement::from_sql_and_values(backend, sql, values);
-        let rows = message::Entity::find().from_raw_sql(statement).all(self.reader()).await?;
+        let values = range.into_iter().chain([i64::from(limit).into(), branch.into()]).collect();
+        let mut rows = self.messages_named(some, values).await?;
+        rows.sort_unstable_by_key(|row| row.position);
+        if end == End::Last {
+            rows.reverse();
+        }
         rows.into_iter().map(Message::try_from).collect()
     }
 
@@ -182,10 +211,9 @@ impl Scoped {
         places: &[(ConversationId, i64)],
     ) -> Result<HashMap<(ConversationId, i64), Vec<Message>>> {
         let backend = self.reader().get_database_backend();
-        let sql = if backend == DbBackend::Sqlite { FOLLOWING_SQLITE } else { FOLLOWING_POSTGRES };
-        let values = [super::places(places).into(), self.owner.clone().into()];
-        let statement = Statement::from_sql_and_values(backend, sql, values);
-        let rows = message::Entity::find().from_raw_sql(statement).all(self.reader()).await?;
+        let some = if backend == DbBackend::Sqlite { FOLLOWING_SQLITE } else { FOLLOWING_POSTGRES };
+        let values = vec![super::places(places).into(), self.owner.clone().into()];
+        let rows = self.messages_named(some, values).await?;
         let mut following: HashMap<_, Vec<Message>> = HashMap::new();
         for row in rows {
             let message = Message::try_from(row)?;
@@ -212,7 +240,8 @@ impl Scoped {
             .await?
             .ok_or(Error::NotFound("message"))?;
         if row.head_position == leaf.position {
-            // It is so already: nothing is written, the lock is let go.
+            // It is so already: nothing is written, the lock is let go before anything is waited for.
+            drop(tx);
             return self.conversation(id).await?.ok_or(Error::NotFound("conversation"));
         }
         let mut row = row.into_active_model();

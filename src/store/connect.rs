@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use migration::{MigrationStatus, Migrator, MigratorTrait};
@@ -32,6 +32,12 @@ const LOG_PAGES: &str = "16000";
 /// A log that has become longer, when there was much to write at once, is cut to this.
 const LOG_BYTES: i64 = 64 << 20;
 
+/// Rows that SQLite reads ahead of who takes them: few, they may be large.
+const ROWS_AHEAD: usize = 16;
+
+/// Steps of a statement of SQLite after which the clock is looked at: some tens of microseconds.
+const STEPS: i32 = 1000;
+
 /// A connection to PostgreSQL that was used so recently is not tried before it is used again.
 const STALE: Duration = Duration::from_secs(1);
 
@@ -46,7 +52,7 @@ pub struct Settings {
     pub max_connections: u32,
     /// How long a request waits for a connection.
     pub acquire_timeout: Duration,
-    /// How long PostgreSQL may work on a statement.
+    /// How long PostgreSQL may work on a statement, and SQLite on one that reads.
     pub statement_timeout: Duration,
     /// Whether pending migrations are applied; otherwise they are refused.
     pub migrate: bool,
@@ -132,7 +138,7 @@ pub(super) fn reads(
     let statements = statements.clone();
     if read.get_database_backend() == DbBackend::Sqlite {
         let target: SqliteConnectOptions = settings.url.parse().context("cannot read the database URL")?;
-        Reads::on_sqlite(target.get_filename(), statements)
+        Reads::on_sqlite(target.get_filename(), settings.statement_timeout, statements)
     } else {
         Ok(Reads::on_postgres(read.get_postgres_connection_pool(), statements))
     }
@@ -256,9 +262,16 @@ async fn open_sqlite(settings: &Settings, file: &Path) -> anyhow::Result<Pools> 
     let cannot_open = || format!("cannot open {}", file.display());
     let write = Database::connect(writer).await.with_context(cannot_open)?;
     let mut reader = common_options(settings);
-    reader
-        .max_connections(settings.max_connections)
-        .map_sqlx_sqlite_opts(move |options| base(options).pragma("query_only", "1"));
+    reader.max_connections(settings.max_connections).map_sqlx_sqlite_opts(move |options| {
+        base(options).pragma("query_only", "1").row_buffer_size(ROWS_AHEAD)
+    });
+    let patience = settings.statement_timeout;
+    reader.map_sqlx_sqlite_pool_opts(move |pool| {
+        // The first is for fresh connections, the second for all others.
+        pool.after_connect(move |connection, _| Box::pin(limit(connection, patience))).before_acquire(
+            move |connection, _| Box::pin(async move { limit(connection, patience).await.map(|()| true) }),
+        )
+    });
     keep_connections(&mut reader);
     let read = Database::connect(reader).await.with_context(cannot_open)?;
     Ok(Pools { read, write })
@@ -272,6 +285,14 @@ async fn ended(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
     // Answered after the rollback that may be on its way.
     connection.ping().await?;
     Ok(!connection.is_in_transaction())
+}
+
+/// Gives up whatever a connection that is about to be used works on for longer than `patience`: a statement
+/// that nobody waits for any more would go on. It is used for one statement at a time.
+async fn limit(connection: &mut SqliteConnection, patience: Duration) -> Result<(), sqlx::Error> {
+    let until = Instant::now() + patience;
+    connection.lock_handle().await?.set_progress_handler(STEPS, move || Instant::now() < until);
+    Ok(())
 }
 
 /// A connection to a file does not go stale, and a fresh one has a cold cache.

@@ -44,7 +44,8 @@ impl Scoped {
         id: ConversationId,
         page: Option<Page>,
     ) -> Result<Option<(Conversation, Option<Slice<Message>>)>> {
-        let opened = self.reads().open(Opening { owner: self.owner.clone(), id, page }).await?;
+        let opening = || Opening { owner: self.owner.clone(), id, page, allowance: self.allowance.clone() };
+        let opened = self.with_room(|| self.reads().open(opening())).await?;
         Ok(opened.map(|Opened { conversation, messages }| {
             let slice = |(rows, page)| Slice::from_rows(rows, page, &Range::<i64>::all());
             (conversation, messages.zip(page).map(slice))
@@ -53,7 +54,9 @@ impl Scoped {
 
     /// The owner's conversations that were active last, each with its head, in one statement.
     pub async fn recent(&self, size: u32) -> Result<Slice<(Conversation, Option<Message>)>> {
-        let listed = self.reads().list(Listing { owner: self.owner.clone(), most: size }).await?;
+        let (owner, allowance) = (&self.owner, &self.allowance);
+        let listing = || Listing { owner: owner.clone(), most: size, allowance: allowance.clone() };
+        let listed = self.with_room(|| self.reads().list(listing())).await?;
         let page = Page { end: End::First, size };
         Ok(Slice::from_rows(listed, page, &Range::<i64>::all()))
     }
@@ -63,12 +66,9 @@ impl Scoped {
         &self,
         ids: &[ConversationId],
     ) -> Result<HashMap<ConversationId, Conversation>> {
-        let rows = self
-            .own_conversations()
-            .filter(conversation::Column::Id.is_in(ids.iter().copied()))
-            .all(self.reader())
-            .await?;
-        Ok(rows.into_iter().map(|row| (row.id, row.into())).collect())
+        let select = self.own_conversations().filter(conversation::Column::Id.is_in(ids.iter().copied()));
+        let found = self.all_conversations(select).await?;
+        Ok(found.into_iter().map(|conversation| (conversation.id, conversation)).collect())
     }
 
     /// A page of the owner's conversations.
@@ -100,13 +100,20 @@ impl Scoped {
         }
         let forwards = order.is_ascending() == (page.end == End::First);
         let direction = if forwards { Order::Asc } else { Order::Desc };
-        let rows = select
+        let select = select
             .order_by(time, direction.clone())
             .order_by(conversation::Column::Id, direction)
-            .limit(u64::from(page.size) + 1)
-            .all(self.reader())
-            .await?;
-        Ok(Slice::from_rows(rows, page, &range).map(Conversation::from))
+            .limit(u64::from(page.size) + 1);
+        Ok(Slice::from_rows(self.all_conversations(select).await?, page, &range))
+    }
+
+    /// What is selected, taken from the allowance.
+    async fn all_conversations(&self, select: Select<conversation::Entity>) -> Result<Vec<Conversation>> {
+        let read = || async {
+            let rows = select.clone().all(self.reader()).await?;
+            self.take(rows.into_iter().map(Conversation::from).collect())
+        };
+        self.with_room(read).await
     }
 
     /// Makes a conversation with its first messages, all or nothing.

@@ -3,6 +3,7 @@
 use sea_orm::sqlx;
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 
+use crate::memory::Refused;
 use crate::model::{Invalid, MessageId};
 
 /// Why a read or a write did not happen. After any of them nothing was written.
@@ -32,6 +33,9 @@ pub enum Error {
     /// A place in the feed that is no longer kept.
     #[error("the feed of changes no longer reaches back to this cursor: read again, then follow")]
     Expired,
+    /// What was asked for is more than may be held in memory.
+    #[error(transparent)]
+    Memory(#[from] Refused),
     /// The database cannot be reached or is too busy; trying again may help.
     #[error("the database is not available just now")]
     Unavailable(#[source] DbErr),
@@ -105,13 +109,14 @@ fn is_passing(error: &DbErr) -> bool {
 
 /// PostgreSQL: connection exceptions (08), serialization failure and deadlock (40), out of resources
 /// (53), a lock that took too long (55P03), operator intervention (57), the system around it (58).
-/// SQLite: BUSY (5), LOCKED (6), IOERR (10), FULL (13) and their extended codes.
+/// SQLite: BUSY (5), LOCKED (6), INTERRUPT (9: it took too long), IOERR (10), FULL (13) and their extended
+/// codes.
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>, <https://sqlite.org/rescode.html>
 fn is_passing_code(code: &str) -> bool {
     if code.len() == 5 {
         return ["08", "40", "53", "55P03", "57", "58"].iter().any(|class| code.starts_with(class));
     }
-    code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13))
+    code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 9 | 10 | 13))
 }
 
 #[cfg(test)]
@@ -120,7 +125,9 @@ mod tests {
 
     #[test]
     fn only_passing_faults_are_unavailable() {
-        for code in ["08006", "57P01", "53300", "55P03", "58030", "40P01", "5", "517", "6", "1034", "13"] {
+        for code in [
+            "08006", "57P01", "53300", "55P03", "58030", "40P01", "57014", "5", "9", "517", "6", "1034", "13",
+        ] {
             assert!(is_passing_code(code), "{code}");
         }
         for code in ["42601", "23505", "1", "2067", "11"] {

@@ -5,20 +5,42 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter, Statement};
+use sea_orm::{ColumnTrait, DbBackend, QueryFilter};
 
 use super::entity::message;
+use super::measured::size;
 use super::reads::Stretch;
 use super::{Error, Result, Scoped};
 use crate::model::{ConversationId, Message, MessageId, Page, Range, Slice};
 
 /// Messages by their places.
-const AT_SQLITE: &str = "SELECT m.* FROM json_each($1) AS wanted \
+const AT_SQLITE: &str = concat!(
+    "SELECT m.conversation_id, m.position, ",
+    size!(),
+    " AS size FROM json_each($1) AS wanted \
      JOIN message AS m ON m.conversation_id = unhex(wanted.value ->> 0) AND m.position = wanted.value ->> 1 \
-     AND m.owner_id = $2";
-const AT_POSTGRES: &str = "SELECT m.* FROM jsonb_array_elements($1::text::jsonb) AS wanted \
+     AND m.owner_id = $2"
+);
+const AT_POSTGRES: &str = concat!(
+    "SELECT m.conversation_id, m.position, ",
+    size!(),
+    " AS size FROM jsonb_array_elements($1::text::jsonb) AS wanted \
      JOIN message AS m ON m.conversation_id = (wanted ->> 0)::uuid AND m.position = (wanted ->> 1)::bigint \
-     AND m.owner_id = $2";
+     AND m.owner_id = $2"
+);
+
+/// Messages by their ids.
+const BY_ID_SQLITE: &str = concat!(
+    "SELECT m.conversation_id, m.position, ",
+    size!(),
+    " AS size FROM json_each($1) AS wanted JOIN message AS m ON m.id = unhex(wanted.value) AND m.owner_id = $2"
+);
+const BY_ID_POSTGRES: &str = concat!(
+    "SELECT m.conversation_id, m.position, ",
+    size!(),
+    " AS size FROM jsonb_array_elements_text($1::text::jsonb) AS wanted \
+     JOIN message AS m ON m.id = wanted::uuid AND m.owner_id = $2"
+);
 
 impl Scoped {
     /// A message by its id.
@@ -29,11 +51,9 @@ impl Scoped {
 
     /// Messages by id, in no order; what is unknown or foreign is left out.
     pub async fn messages_by_id(&self, ids: &[MessageId]) -> Result<HashMap<MessageId, Message>> {
-        let rows = self
-            .own_messages()
-            .filter(message::Column::Id.is_in(ids.iter().copied()))
-            .all(self.reader())
-            .await?;
+        let backend = self.reader().get_database_backend();
+        let some = if backend == DbBackend::Sqlite { BY_ID_SQLITE } else { BY_ID_POSTGRES };
+        let rows = self.messages_named(some, vec![super::ids(ids).into(), self.owner.clone().into()]).await?;
         rows.into_iter().map(|row| Ok((row.id, row.try_into()?))).collect()
     }
 
@@ -57,7 +77,7 @@ impl Scoped {
         page: Page,
     ) -> Result<HashMap<ConversationId, Slice<Message>>> {
         let trunk = |id: &ConversationId| Stretch { trunk: true, ..self.all_of(*id, page) };
-        let found = self.reads().stretches(conversations.iter().map(trunk).collect()).await?;
+        let found = self.stretches(conversations.iter().map(trunk).collect()).await?;
         let slices = found.into_iter().map(|rows| Slice::from_rows(rows, page, &Range::<i64>::all()));
         Ok(conversations.iter().copied().zip(slices).collect())
     }
@@ -78,7 +98,7 @@ impl Scoped {
     }
 
     pub(super) async fn stretch(&self, stretch: Stretch) -> Result<Vec<Message>> {
-        let found = self.reads().stretches(vec![stretch]).await?.pop();
+        let found = self.stretches(vec![stretch]).await?.pop();
         found.ok_or_else(|| Error::broken("a stretch was not read".into()))
     }
 
@@ -88,10 +108,9 @@ impl Scoped {
         places: &[(ConversationId, i64)],
     ) -> Result<HashMap<(ConversationId, i64), Message>> {
         let backend = self.reader().get_database_backend();
-        let sql = if backend == DbBackend::Sqlite { AT_SQLITE } else { AT_POSTGRES };
-        let values = [super::places(places).into(), self.owner.clone().into()];
-        let statement = Statement::from_sql_and_values(backend, sql, values);
-        let rows = message::Entity::find().from_raw_sql(statement).all(self.reader()).await?;
+        let some = if backend == DbBackend::Sqlite { AT_SQLITE } else { AT_POSTGRES };
+        let values = vec![super::places(places).into(), self.owner.clone().into()];
+        let rows = self.messages_named(some, values).await?;
         rows.into_iter().map(|row| Ok(((row.conversation_id, row.position), row.try_into()?))).collect()
     }
 

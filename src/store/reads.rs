@@ -7,9 +7,13 @@
 //!
 //! - on PostgreSQL ([`postgres`]) a few lanes, each with a connection, answer many askers with one
 //!   statement: whatever waits when a lane is free shares its round trip, so a batch forms by itself under
-//!   load and a lone read is alone;
+//!   load and a lone read is alone. What may be large shares with nobody, who would have to wait for it: it
+//!   goes to a connection of its own;
 //! - on SQLite ([`sqlite`]) a few threads, each with a connection, answer one asker after the other
 //!   without a hop for every row.
+//!
+//! Every ask carries the allowance of its operation, which its rows are taken from one by one: an ask for too
+//! much is refused while it is read, holds no more than it may, and costs those that it is read with nothing.
 //!
 //! Every ask carries its own owner, and the owner stands in the condition of every row it gets: what is
 //! read together is not owned together.
@@ -20,22 +24,24 @@ mod sqlite;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_channel::TrySendError;
 use tokio::sync::oneshot;
 
 use super::{Error, Result};
+use crate::memory::Allowance;
 use crate::model::{Conversation, ConversationId, End, Message, OwnerId, Page, Range};
 
 /// Asks that may wait; more are refused at once.
 const QUEUE: usize = 4096;
 
 /// A conversation, with the messages at one end of it unless it has ever forked.
-#[derive(Debug, Clone)]
 pub(super) struct Opening {
     pub(super) owner: OwnerId,
     pub(super) id: ConversationId,
     pub(super) page: Option<Page>,
+    pub(super) allowance: Allowance,
 }
 
 /// What an [`Opening`] finds.
@@ -69,11 +75,17 @@ impl Stretch {
     }
 }
 
+/// Several stretches.
+pub(super) struct Stretches {
+    pub(super) each: Vec<Stretch>,
+    pub(super) allowance: Allowance,
+}
+
 /// The owner's conversations, most recently active first, each with its head; one more than `most`.
-#[derive(Debug, Clone)]
 pub(super) struct Listing {
     pub(super) owner: OwnerId,
     pub(super) most: u32,
+    pub(super) allowance: Allowance,
 }
 
 /// What a [`Listing`] finds: a conversation and the message that its active branch ends in.
@@ -88,8 +100,15 @@ struct Waiting<Q, A> {
 /// An ask of one of the three kinds.
 enum Ask {
     Open(Waiting<Opening, Option<Opened>>),
-    Stretches(Waiting<Vec<Stretch>, Vec<Vec<Message>>>),
+    Stretches(Waiting<Stretches, Vec<Vec<Message>>>),
     List(Waiting<Listing, Vec<Listed>>),
+}
+
+impl Stretches {
+    /// Rows that it may have to read.
+    pub(super) fn rows(&self) -> usize {
+        self.each.iter().map(|stretch| stretch.rows as usize).sum()
+    }
 }
 
 impl Ask {
@@ -97,7 +116,7 @@ impl Ask {
     fn rows(&self) -> usize {
         match self {
             Self::Open(waiting) => 1 + waiting.ask.page.map_or(0, |page| page.size as usize + 1),
-            Self::Stretches(waiting) => waiting.ask.iter().map(|stretch| stretch.rows as usize).sum(),
+            Self::Stretches(waiting) => waiting.ask.rows(),
             Self::List(waiting) => waiting.ask.most as usize + 1,
         }
     }
@@ -136,7 +155,7 @@ pub(super) struct Reads {
 }
 
 enum Workers {
-    Lanes(tokio_util::task::TaskTracker),
+    Lanes(lanes::Lanes),
     Threads(sqlite::Threads),
 }
 
@@ -157,43 +176,61 @@ impl Reads {
     pub(super) fn on_postgres(pool: &sqlx::PgPool, statements: Arc<AtomicU64>) -> Self {
         let (queue, receiver) = async_channel::bounded(QUEUE);
         let work = Arc::new(Work { queue: receiver, statements });
-        Self { queue, workers: Workers::Lanes(lanes::open(pool, &work)) }
+        Self { queue, workers: Workers::Lanes(lanes::Lanes::open(pool, &work)) }
     }
 
-    /// Reads of a SQLite file.
+    /// Reads of a SQLite file, each for no longer than `patience`.
     ///
     /// # Errors
     /// It cannot be opened.
-    pub(super) fn on_sqlite(file: &std::path::Path, statements: Arc<AtomicU64>) -> anyhow::Result<Self> {
+    pub(super) fn on_sqlite(
+        file: &std::path::Path,
+        patience: Duration,
+        statements: Arc<AtomicU64>,
+    ) -> anyhow::Result<Self> {
         let (queue, receiver) = async_channel::bounded(QUEUE);
         let work = Arc::new(Work { queue: receiver, statements });
-        Ok(Self { queue, workers: Workers::Threads(sqlite::Threads::start(file, &work)?) })
+        Ok(Self { queue, workers: Workers::Threads(sqlite::Threads::start(file, patience, &work)?) })
     }
 
     /// Opens a conversation; none that is not the asker's.
     pub(super) async fn open(&self, opening: Opening) -> Result<Option<Opened>> {
-        self.ask(opening, Ask::Open).await
+        match self.beside(&opening.allowance) {
+            Some(lanes) => lanes.read_beside(opening).await,
+            None => self.ask(opening, Ask::Open).await,
+        }
     }
 
     /// Reads stretches, each for itself, in the order they are asked for.
-    pub(super) async fn stretches(&self, stretches: Vec<Stretch>) -> Result<Vec<Vec<Message>>> {
-        self.ask(stretches, Ask::Stretches).await
+    pub(super) async fn stretches(&self, stretches: Stretches) -> Result<Vec<Vec<Message>>> {
+        match self.beside(&stretches.allowance) {
+            Some(lanes) => lanes.read_beside(stretches).await,
+            None => self.ask(stretches, Ask::Stretches).await,
+        }
     }
 
     /// Lists conversations.
     pub(super) async fn list(&self, listing: Listing) -> Result<Vec<Listed>> {
-        self.ask(listing, Ask::List).await
+        match self.beside(&listing.allowance) {
+            Some(lanes) => lanes.read_beside(listing).await,
+            None => self.ask(listing, Ask::List).await,
+        }
     }
 
     /// Lets the workers go once they have answered what was asked.
     pub(super) async fn close(&self) {
         self.queue.close();
         match &self.workers {
-            Workers::Lanes(tracker) => {
-                tracker.close();
-                tracker.wait().await;
-            }
+            Workers::Lanes(lanes) => lanes.closed().await,
             Workers::Threads(threads) => threads.join().await,
+        }
+    }
+
+    /// Where to read what is not to be waited for by others.
+    fn beside(&self, allowance: &Allowance) -> Option<&lanes::Lanes> {
+        match &self.workers {
+            Workers::Lanes(lanes) if allowance.is_large() => Some(lanes),
+            _ => None,
         }
     }
 

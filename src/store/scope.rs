@@ -4,6 +4,7 @@ use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, Select}
 
 use super::entity::{conversation, message};
 use super::{Result, Store};
+use crate::memory::Allowance;
 use crate::model::{OwnerId, Viewer};
 
 /// The store as one owner sees it. Whatever is not that owner's does not exist here.
@@ -13,11 +14,24 @@ pub struct Scoped {
     pub(super) owner: OwnerId,
     /// Who writes for the owner, where that is somebody else. It widens nothing.
     pub(super) actor: Option<OwnerId>,
+    /// What is read is taken from it.
+    pub(super) allowance: Allowance,
 }
 
 impl Scoped {
     pub(super) fn new(store: Store, viewer: &Viewer) -> Self {
-        Self { store, owner: viewer.owner.clone(), actor: viewer.actor.clone() }
+        let allowance = Allowance::default();
+        Self { store, owner: viewer.owner.clone(), actor: viewer.actor.clone(), allowance }
+    }
+
+    /// The same view, where what is read is taken from an allowance.
+    pub fn within(self, allowance: Allowance) -> Self {
+        Self { allowance, ..self }
+    }
+
+    /// The same view, for what is no operation's: nothing is taken from its allowance.
+    pub fn apart(&self) -> Self {
+        self.clone().within(Allowance::default())
     }
 
     /// Whose view this is.

@@ -13,6 +13,7 @@ use sea_orm::{
 };
 
 use super::entity::{message, message_text, stream};
+use super::measured::Weighed;
 use super::tx::Tx;
 use super::writer::NewPiece;
 use super::{Error, Result, Scoped, Store};
@@ -44,6 +45,9 @@ const TAIL: &str = "SELECT m.id, m.status, m.content, t.start, t.text FROM messa
 /// Longest text that may be streamed, in code points.
 const MAX_TEXT: i64 = 256 * 1024;
 
+/// Texts that are read in one statement: few, they may be long.
+const TEXTS: usize = 4;
+
 /// Streams whose writers are looked after in one step.
 const SWEEP: u64 = 100;
 
@@ -54,6 +58,12 @@ struct TextRow {
     content: String,
     start: Option<i64>,
     text: Option<String>,
+}
+
+impl Weighed for TextRow {
+    fn weight(&self) -> usize {
+        self.content.len() + self.text.as_ref().map_or(0, String::len)
+    }
 }
 
 /// Begins a stream with the text the message may start with.
@@ -219,9 +229,12 @@ impl Scoped {
     /// The text so far of messages that are being written, or their content where they have ended.
     pub async fn texts(&self, ids: &[MessageId]) -> Result<HashMap<MessageId, String>> {
         let mut texts: HashMap<MessageId, String> = HashMap::new();
-        for row in self.text_rows(ids).await? {
-            let text = texts.entry(row.id).or_insert(row.content);
-            text.push_str(row.text.as_deref().unwrap_or_default());
+        for some in ids.chunks(TEXTS) {
+            let read = || async { self.take(self.text_rows(some).await?) };
+            for row in self.with_room(read).await? {
+                let text = texts.entry(row.id).or_insert(row.content);
+                text.push_str(row.text.as_deref().unwrap_or_default());
+            }
         }
         Ok(texts)
     }
@@ -252,8 +265,7 @@ impl Scoped {
     async fn text_rows(&self, ids: &[MessageId]) -> Result<Vec<TextRow>> {
         let backend = self.reader().get_database_backend();
         let sql = if backend == DbBackend::Sqlite { TEXT_SQLITE } else { TEXT_POSTGRES };
-        let ids: Vec<String> = ids.iter().map(|id| format!("\"{}\"", id.0.simple())).collect();
-        let values = [format!("[{}]", ids.join(",")).into(), self.owner.clone().into()];
+        let values = [super::ids(ids).into(), self.owner.clone().into()];
         let statement = Statement::from_sql_and_values(backend, sql, values);
         Ok(TextRow::find_by_statement(statement).all(self.reader()).await?)
     }

@@ -45,7 +45,7 @@ const TAKE_REVISIONS: &str = "INSERT INTO account (id, revision, created_at) VAL
 impl Tx {
     /// Begins a write of exactly `changes` changes.
     pub(super) async fn begin(scope: &Scoped, changes: usize) -> Result<Self> {
-        let Scoped { store, owner, actor } = scope;
+        let Scoped { store, owner, actor, .. } = scope;
         let held = Held { turn: Some(store.0.turns.take().await?), write: store.0.write.clone() };
         let mut tx = Self {
             tx: begin(&store.0.write).await?,

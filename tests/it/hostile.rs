@@ -1,7 +1,10 @@
 //! Requests that are made to do harm are refused before anything works for them, and leave the
 //! server as it was. How long each takes is measured by `cargo bench --bench hostile`.
 
+mod answers;
 pub(crate) mod documents;
+mod statements;
+mod storm;
 
 use rand::RngExt;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};

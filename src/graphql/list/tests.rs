@@ -37,7 +37,9 @@ fn written<O>(text: &str, items: &[model::Message]) -> Option<String>
 where
     model::Message: Listed<O>,
 {
-    List::<_, O>::of(items).write(&selection(text)).map(|bytes| String::from_utf8(bytes).unwrap())
+    let page = Arc::new(Slice { items: items.to_vec(), has_previous: false, has_next: false });
+    let written = List::<_, O>::of(&page).write(&selection(text), &Allowance::default()).unwrap();
+    written.map(|bytes| String::from_utf8(bytes).unwrap())
 }
 
 #[test]

@@ -4,6 +4,7 @@ use async_graphql::{EmptyMutation, EmptySubscription, Object, Request, Schema, V
 use serde_json::{Value, json};
 
 use super::*;
+use crate::graphql::json::write_value;
 use crate::graphql::usage::{TokenUsage, TokenUsageInput};
 use crate::model::MAX_PARTS_BYTES;
 
@@ -27,7 +28,11 @@ async fn ask(query: &str, variables: Value) -> Result<Value, String> {
     let response = schema.execute(Request::new(query).variables(Variables::from_json(variables))).await;
     match response.errors.first() {
         Some(error) => Err(error.message.clone()),
-        None => Ok(response.data.into_json().unwrap()),
+        None => {
+            let mut written = Vec::new();
+            assert!(write_value(&mut written, &response.data, usize::MAX));
+            Ok(serde_json::from_slice(&written).unwrap())
+        }
     }
 }
 

@@ -209,7 +209,10 @@ impl Connection {
         if outgoing.last {
             self.operations.remove(&outgoing.id);
         }
-        self.send(outgoing.text).await
+        let Outgoing { text, held, .. } = *outgoing;
+        let sent = self.send(text).await;
+        drop(held);
+        sent
     }
 
     async fn send(&mut self, text: String) -> Result<(), End> {

@@ -10,10 +10,10 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use super::protocol;
-use crate::graphql::{Event, RequestId, panicked};
+use crate::graphql::{RequestId, panicked};
+use crate::memory::Held;
 use crate::model::Viewer;
 use crate::server::Shared;
-use crate::server::body::{has_failed, is_request_error};
 
 /// Tells an operation from an earlier one that had the same id.
 pub(super) type Serial = u64;
@@ -23,6 +23,8 @@ pub(super) struct Outgoing {
     pub(super) id: Arc<str>,
     pub(super) serial: Serial,
     pub(super) text: String,
+    /// Until the text is sent.
+    pub(super) held: Held,
     /// Whether it is the operation's last message.
     pub(super) last: bool,
 }
@@ -37,7 +39,11 @@ pub(super) struct Outbox {
 impl Outbox {
     /// Waits for room in the queue. A socket that is gone has no use for the message.
     async fn send(&self, text: String, last: bool) {
-        let outgoing = Outgoing { id: self.id.clone(), serial: self.serial, text, last };
+        self.send_held(text, Held::default(), last).await;
+    }
+
+    async fn send_held(&self, text: String, held: Held, last: bool) {
+        let outgoing = Outgoing { id: self.id.clone(), serial: self.serial, text, held, last };
         let _ = self.queue.send(Box::new(outgoing)).await;
     }
 }
@@ -99,19 +105,19 @@ async fn run(
     if operation.kind == OperationType::Subscription {
         follows.store(true, Ordering::Relaxed);
         let mut events = Box::pin(shared.stream(viewer, operation, request_id, None));
-        while let Some(Event { response, .. }) = events.next().await {
-            if has_failed(&response) {
-                return outbox.send(protocol::error(&outbox.id, &response.errors), true).await;
+        while let Some((answer, _)) = events.next().await {
+            if answer.has_failed {
+                return outbox.send(protocol::error(&outbox.id, &answer.response.errors), true).await;
             }
-            outbox.send(protocol::next(&outbox.id, &response), false).await;
+            outbox.send_held(protocol::next(&outbox.id, &answer.bytes), answer.held, false).await;
         }
     } else {
         // In a box of its own: a subscription takes no room for it.
-        let response = Box::pin(shared.execute(viewer, operation, request_id)).await;
-        if is_request_error(&response) {
-            return outbox.send(protocol::error(&outbox.id, &response.errors), true).await;
+        let answer = Box::pin(shared.execute(viewer, operation, request_id)).await;
+        if answer.is_request_error {
+            return outbox.send(protocol::error(&outbox.id, &answer.response.errors), true).await;
         }
-        outbox.send(protocol::next(&outbox.id, &response), false).await;
+        outbox.send_held(protocol::next(&outbox.id, &answer.bytes), answer.held, false).await;
     }
     outbox.send(protocol::complete(&outbox.id), true).await;
 }

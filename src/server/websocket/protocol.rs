@@ -1,6 +1,6 @@
 //! The messages and close codes of graphql-transport-ws.
 
-use async_graphql::{Request, Response, ServerError};
+use async_graphql::{Request, ServerError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -157,9 +157,16 @@ pub(super) fn pong(payload: Option<Map<String, Value>>) -> String {
     ServerMessage::Pong { payload }.text()
 }
 
-pub(super) fn next(id: &str, response: &Response) -> String {
+/// With an answer as it was written.
+pub(super) fn next(id: &str, answer: &[u8]) -> String {
     let id = serde_json::to_string(id).unwrap_or_default();
-    format!(r#"{{"type":"next","id":{id},"payload":{}}}"#, body::text(response))
+    let mut text = Vec::with_capacity(id.len() + answer.len() + 40);
+    text.extend_from_slice(br#"{"type":"next","id":"#);
+    text.extend_from_slice(id.as_bytes());
+    text.extend_from_slice(br#","payload":"#);
+    text.extend_from_slice(answer);
+    text.push(b'}');
+    body::text(text)
 }
 
 pub(super) fn error(id: &str, errors: &[ServerError]) -> String {
@@ -213,8 +220,7 @@ mod tests {
         assert_eq!(ping(), r#"{"type":"ping"}"#);
         assert_eq!(pong(None), r#"{"type":"pong"}"#);
         assert_eq!(complete("1"), r#"{"type":"complete","id":"1"}"#);
-        let response = Response::new(async_graphql::Value::from_json(serde_json::json!({ "a": 1 })).unwrap());
-        assert_eq!(next("1", &response), r#"{"type":"next","id":"1","payload":{"data":{"a":1}}}"#);
+        assert_eq!(next("\"", br#"{"data":{}}"#), r#"{"type":"next","id":"\"","payload":{"data":{}}}"#);
         let errors = [ServerError::new("no", None)];
         assert_eq!(error("1", &errors), r#"{"type":"error","id":"1","payload":[{"message":"no"}]}"#);
     }

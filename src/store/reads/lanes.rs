@@ -1,8 +1,8 @@
 //! Lanes: tasks that each hold a connection to PostgreSQL and answer what waits in one queue.
 //!
 //! A lane takes all that waits when it is free, within bounds, and answers each kind of ask with one
-//! statement. It never waits for more to come. What it takes is bounded in rows, so that neither memory
-//! nor the time that a quick ask waits for a slow neighbour grows.
+//! statement. It never waits for more to come. What it takes is bounded in rows, so that the time that a quick
+//! ask waits for a slow neighbour does not grow.
 //!
 //! A lane keeps its connection while there is work and gives it back to the pool otherwise, so that idle
 //! lanes hold nothing. A kept connection may have been lost without a word: what fails for that is asked
@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use super::postgres::Together;
-use super::{Ask, Error, Listed, Listing, Message, Opened, Opening, Result, Stretch, Waiting, Work};
+use super::{Ask, Error, Listed, Listing, Message, Opened, Opening, Result, Stretches, Waiting, Work};
 
 /// How many rows one batch may ask for: several whole pages.
 const MOST_ROWS: usize = 512;
@@ -26,18 +26,41 @@ const MOST_ROWS: usize = 512;
 /// How long a lane keeps its connection without work.
 const KEEP: Duration = Duration::from_secs(1);
 
-/// Starts lanes: few for each core, because a lane is busy with many asks at once, and never more than
-/// half of the connections, the rest being for all other statements.
-pub(super) fn open(pool: &PgPool, work: &Arc<Work>) -> TaskTracker {
-    let cores = available_parallelism().map_or(1, usize::from);
-    let most = pool.options().get_max_connections() as usize;
-    let lanes = (2 * cores).min(most / 2).max(1);
-    let tracker = TaskTracker::new();
-    for _ in 0..lanes {
-        let lane = Lane { pool: pool.clone(), kept: None, keeps: most > 1, work: work.clone() };
-        tracker.spawn(lane.run());
+/// The lanes, and what goes past them.
+pub(super) struct Lanes {
+    pool: PgPool,
+    work: Arc<Work>,
+    running: TaskTracker,
+}
+
+impl Lanes {
+    /// Starts lanes: few for each core, because a lane is busy with many asks at once, and never more than
+    /// half of the connections, the rest being for all other statements.
+    pub(super) fn open(pool: &PgPool, work: &Arc<Work>) -> Self {
+        let cores = available_parallelism().map_or(1, usize::from);
+        let most = pool.options().get_max_connections() as usize;
+        let lanes = (2 * cores).min(most / 2).max(1);
+        let running = TaskTracker::new();
+        for _ in 0..lanes {
+            let lane = Lane { pool: pool.clone(), kept: None, keeps: most > 1, work: work.clone() };
+            running.spawn(lane.run());
+        }
+        Self { pool: pool.clone(), work: work.clone(), running }
     }
-    tracker
+
+    /// Answers one ask over a connection from the pool, as every other statement is.
+    pub(super) async fn read_beside<Q: Together>(&self, ask: Q) -> Result<Q::Answer> {
+        let mut connection = self.pool.acquire().await?;
+        self.work.count_statement();
+        let answered = Q::read(&mut connection, std::slice::from_ref(&ask)).await?.pop();
+        answered.unwrap_or_else(|| Err(Error::broken("an ask was not answered".into())))
+    }
+
+    /// Waits until what was asked is answered, once no more is.
+    pub(super) async fn closed(&self) {
+        self.running.close();
+        self.running.wait().await;
+    }
 }
 
 struct Lane {
@@ -52,7 +75,7 @@ struct Lane {
 #[derive(Default)]
 struct Batch {
     openings: Vec<Waiting<Opening, Option<Opened>>>,
-    stretches: Vec<Waiting<Vec<Stretch>, Vec<Vec<Message>>>>,
+    stretches: Vec<Waiting<Stretches, Vec<Vec<Message>>>>,
     listings: Vec<Waiting<Listing, Vec<Listed>>>,
 }
 
@@ -107,7 +130,7 @@ impl Lane {
         match self.read(&asks).await {
             Ok(answers) => {
                 for (reply, answer) in replies.into_iter().zip(answers) {
-                    let _ = reply.send(Ok(answer));
+                    let _ = reply.send(answer);
                 }
             }
             // A failure is everybody's.
@@ -128,7 +151,7 @@ impl Lane {
     }
 
     /// Runs a statement, over a fresh connection if the kept one turns out to be lost.
-    async fn read<Q: Together>(&mut self, asks: &[Q]) -> Result<Vec<Q::Answer>> {
+    async fn read<Q: Together>(&mut self, asks: &[Q]) -> Result<Vec<Result<Q::Answer>>> {
         if let Some(mut connection) = self.kept.take() {
             self.work.count_statement();
             match Q::read(&mut connection, asks).await {

@@ -3,27 +3,41 @@
 //! The asks travel as arrays, one an argument, so the text stays the same whatever their number. LATERAL
 //! with a LIMIT keeps the plan what it should be, one walk over an index for each ask, however wrong the
 //! planner guesses how many rows there are. `ord` says whose a row is.
+//!
+//! The statement that one ask shares with others cannot stop where its allowance ends. So for an operation
+//! without a reservation it leaves out texts that are longer than `each`: of what nobody could take only so
+//! much is ever sent. Such an ask comes again with a reservation, and then gets everything. Rows are decoded
+//! one by one as they arrive, and dropped where their ask is refused already.
 
+use futures_util::TryStreamExt;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Row};
+use sqlx::{PgConnection, Row, ValueRef};
 use uuid::Uuid;
 
-use super::{Listed, Listing, Opened, Opening, Stretch, text_of};
+use super::{Listed, Listing, Opened, Opening, Stretch, Stretches, text_of};
+use crate::memory::{Allowance, FREE, Refused};
 use crate::model::{
     Conversation, ConversationId, End, Json, Message, MessageId, MessageStatus, OwnerId, Timestamp,
 };
 use crate::store::entity::message;
+use crate::store::measured::{Draw, Weighed};
 use crate::store::{Error, Result};
 
+/// Bytes that may be sent of each kind of text for an ask that may turn out to be too large.
+const PROBED: usize = 2 * FREE;
+
 /// What [`message_of`] reads, from a first column on. What few messages have travels as two arrays, of
-/// numbers and of texts, that the others leave out: each column of each row costs on either side.
+/// numbers and of texts, that the others leave out: each column of each row costs on either side. Of the
+/// texts, what is too long is null, or, of the parts, empty.
 macro_rules! message_columns {
     () => {
         "CASE WHEN m.status = 2 AND coalesce(m.branch, m.edited_at, m.deleted_at) IS NULL THEN NULL \
          ELSE ARRAY[m.status, m.branch, m.parent_position, m.edited_at, m.deleted_at] END AS numbers, \
-         m.position, m.id, m.role, m.content, m.created_at, \
+         m.position, m.id, m.role, CASE WHEN octet_length(m.content) <= w.each THEN m.content END AS content, \
+         m.created_at, \
          CASE WHEN m.metadata = '{}' AND coalesce(m.parts, m.model, m.usage) IS NULL THEN NULL \
-         ELSE ARRAY[m.metadata, m.parts, m.model, m.usage] END AS texts"
+         ELSE ARRAY[CASE WHEN octet_length(m.metadata) <= w.each THEN m.metadata END, \
+         CASE WHEN octet_length(m.parts) > w.each THEN '' ELSE m.parts END, m.model, m.usage] END AS texts"
     };
 }
 
@@ -37,8 +51,8 @@ macro_rules! conversation_numbers {
 /// The conversation comes as a row in the messages' columns, so that it is looked up once and sent once;
 /// it is the one without a position. A trunk has no holes, so both ends of it are ranges.
 const OPEN: &str = concat!(
-    "SELECT w.ord, r.* FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::boolean[]) \
-     WITH ORDINALITY AS w(id, owner, most, first, ord) \
+    "SELECT w.ord, r.* FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::boolean[], $5::int[]) \
+     WITH ORDINALITY AS w(id, owner, most, first, each, ord) \
      JOIN conversation AS c ON c.id = w.id AND c.owner_id = w.owner \
      CROSS JOIN LATERAL (SELECT ",
     conversation_numbers!(),
@@ -58,8 +72,8 @@ macro_rules! stretch {
         concat!(
             "SELECT w.ord, ",
             message_columns!(),
-            " FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::boolean[]) \
-             WITH ORDINALITY AS w(id, owner, after, before, most, trunk, ord) \
+            " FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::boolean[], \
+             $7::int[]) WITH ORDINALITY AS w(id, owner, after, before, most, trunk, each, ord) \
              CROSS JOIN LATERAL (SELECT * FROM message WHERE conversation_id = w.id AND owner_id = w.owner \
              AND position > w.after AND position < w.before AND (branch IS NULL OR NOT w.trunk) \
              ORDER BY position ",
@@ -77,7 +91,7 @@ const LIST: &str = concat!(
     conversation_numbers!(),
     ", ",
     message_columns!(),
-    " FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS w(owner, most, ord) \
+    " FROM unnest($1::text[], $2::bigint[], $3::int[]) WITH ORDINALITY AS w(owner, most, each, ord) \
      CROSS JOIN LATERAL (SELECT * FROM conversation WHERE owner_id = w.owner \
      ORDER BY updated_at DESC, id DESC LIMIT w.most) AS c \
      LEFT JOIN LATERAL (SELECT * FROM message WHERE conversation_id = c.id AND owner_id = w.owner \
@@ -92,21 +106,21 @@ pub(super) trait Together: Send + Sync + Sized {
     fn read(
         connection: &mut PgConnection,
         asks: &[Self],
-    ) -> impl Future<Output = Result<Vec<Self::Answer>>> + Send;
+    ) -> impl Future<Output = Result<Vec<Result<Self::Answer>>>> + Send;
 }
 
 impl Together for Opening {
     type Answer = Option<Opened>;
 
-    async fn read(connection: &mut PgConnection, asks: &[Self]) -> Result<Vec<Self::Answer>> {
+    async fn read(connection: &mut PgConnection, asks: &[Self]) -> Result<Vec<Result<Self::Answer>>> {
         open(connection, asks).await
     }
 }
 
-impl Together for Vec<Stretch> {
+impl Together for Stretches {
     type Answer = Vec<Vec<Message>>;
 
-    async fn read(connection: &mut PgConnection, asks: &[Self]) -> Result<Vec<Self::Answer>> {
+    async fn read(connection: &mut PgConnection, asks: &[Self]) -> Result<Vec<Result<Self::Answer>>> {
         stretches(connection, asks).await
     }
 }
@@ -114,34 +128,40 @@ impl Together for Vec<Stretch> {
 impl Together for Listing {
     type Answer = Vec<Listed>;
 
-    async fn read(connection: &mut PgConnection, asks: &[Self]) -> Result<Vec<Self::Answer>> {
+    async fn read(connection: &mut PgConnection, asks: &[Self]) -> Result<Vec<Result<Self::Answer>>> {
         list(connection, asks).await
     }
 }
 
-async fn open(connection: &mut PgConnection, asks: &[Opening]) -> Result<Vec<Option<Opened>>> {
+/// What was found of a conversation so far.
+type Found = (Option<Conversation>, Vec<Message>);
+
+async fn open(connection: &mut PgConnection, asks: &[Opening]) -> Result<Vec<Result<Option<Opened>>>> {
     let mut ids = Vec::with_capacity(asks.len());
     let mut owners = Vec::with_capacity(asks.len());
     let mut most = Vec::with_capacity(asks.len());
     let mut first = Vec::with_capacity(asks.len());
+    let mut each = Vec::with_capacity(asks.len());
     for ask in asks {
+        let rows = ask.page.map_or(0, |page| page.size + 1);
         ids.push(ask.id.0);
         owners.push(ask.owner.as_str());
-        most.push(ask.page.map_or(0, |page| i64::from(page.size) + 1));
+        most.push(i64::from(rows));
         first.push(ask.page.is_some_and(|page| page.end == End::First));
+        each.push(longest(&ask.allowance, rows as usize));
     }
-    let rows = sqlx::query(OPEN).bind(ids).bind(owners).bind(most).bind(first).fetch_all(connection).await?;
-    let mut found: Vec<Option<Opened>> = Vec::with_capacity(asks.len());
-    found.resize_with(asks.len(), || None);
+    let statement = sqlx::query(OPEN).bind(ids).bind(owners).bind(most).bind(first).bind(each);
+    let mut rows = statement.fetch(connection);
     // In no order: a conversation may come after its messages.
-    let mut messages: Vec<Vec<Message>> = Vec::with_capacity(asks.len());
-    messages.resize_with(asks.len(), Vec::new);
-    for row in rows {
+    let mut found: Vec<Taking<Found>> = asks.iter().map(|ask| Taking::of(&ask.allowance)).collect();
+    while let Some(row) = rows.try_next().await? {
         let at = whose(&row)?;
-        let (ask, found, messages) = (&asks[at], &mut found[at], &mut messages[at]);
-        if row.try_get_unchecked::<Option<i64>, _>(2)?.is_some() {
-            messages.push(message_of(&row, 1, ask.id, &ask.owner)?);
-        } else {
+        let ask = &asks[at];
+        found[at].add(|(opened, messages), draw| {
+            if row.try_get_unchecked::<Option<i64>, _>(2)?.is_some() {
+                messages.push(message_of(&row, 1, ask.id, &ask.owner, draw)?);
+                return Ok(());
+            }
             let numbers: Vec<i64> = row.try_get_unchecked(1)?;
             let [metadata] = row.try_get_unchecked(7)?;
             let conversation = Conversation {
@@ -150,80 +170,143 @@ async fn open(connection: &mut PgConnection, asks: &[Opening]) -> Result<Vec<Opt
                 created_at: Timestamp(row.try_get_unchecked(6)?),
                 ..conversation_of(ask.id, &ask.owner, &numbers)?
             };
-            *found = Some(Opened { conversation, messages: None });
-        }
+            draw.take(conversation.weight())?;
+            *opened = Some(conversation);
+            Ok(())
+        })?;
     }
-    for ((found, messages), ask) in found.iter_mut().zip(messages).zip(asks) {
-        if let (Some(opened), Some(page)) = (found, ask.page)
-            && opened.conversation.is_linear()
-        {
-            opened.messages = Some(from_end(messages, page.end));
-        }
-    }
-    Ok(found)
+    let opened = |(found, ask): (Taking<Found>, &Opening)| {
+        let (conversation, messages) = found.done()?;
+        Ok(conversation.map(|conversation| {
+            let page = ask.page.filter(|_| conversation.is_linear());
+            Opened { conversation, messages: page.map(|page| from_end(messages, page.end)) }
+        }))
+    };
+    Ok(found.into_iter().zip(asks).map(opened).collect())
 }
 
-async fn stretches(connection: &mut PgConnection, asks: &[Vec<Stretch>]) -> Result<Vec<Vec<Vec<Message>>>> {
-    let mut found: Vec<Vec<Vec<Message>>> =
-        asks.iter().map(|stretches| stretches.iter().map(|_| Vec::new()).collect()).collect();
+async fn stretches(
+    connection: &mut PgConnection,
+    asks: &[Stretches],
+) -> Result<Vec<Result<Vec<Vec<Message>>>>> {
+    let mut found: Vec<Taking<Vec<Vec<Message>>>> = Vec::with_capacity(asks.len());
+    let mut longest_each = Vec::with_capacity(asks.len());
+    for ask in asks {
+        let mut taking = Taking::of(&ask.allowance);
+        taking.add(|found: &mut Vec<_>, _| {
+            found.resize_with(ask.each.len(), Vec::new);
+            Ok(())
+        })?;
+        found.push(taking);
+        longest_each.push(longest(&ask.allowance, ask.rows()));
+    }
     for (sql, end) in [(FIRST, End::First), (LAST, End::Last)] {
         let wanted: Vec<(usize, usize)> = asks
             .iter()
             .enumerate()
-            .flat_map(|(ask, stretches)| (0..stretches.len()).map(move |at| (ask, at)))
-            .filter(|(ask, at)| asks[*ask][*at].end == end)
+            .flat_map(|(ask, stretches)| (0..stretches.each.len()).map(move |at| (ask, at)))
+            .filter(|(ask, at)| asks[*ask].each[*at].end == end)
             .collect();
         if wanted.is_empty() {
             continue;
         }
-        let each = || wanted.iter().map(|(ask, at)| &asks[*ask][*at]);
-        let rows = sqlx::query(sql)
+        let each = || wanted.iter().map(|(ask, at)| &asks[*ask].each[*at]);
+        let mut rows = sqlx::query(sql)
             .bind(each().map(|stretch| stretch.conversation.0).collect::<Vec<_>>())
             .bind(each().map(|stretch| stretch.owner.as_str()).collect::<Vec<_>>())
             .bind(each().map(|stretch| stretch.after).collect::<Vec<_>>())
             .bind(each().map(|stretch| stretch.before).collect::<Vec<_>>())
             .bind(each().map(|stretch| i64::from(stretch.rows)).collect::<Vec<_>>())
             .bind(each().map(|stretch| stretch.trunk).collect::<Vec<_>>())
-            .fetch_all(&mut *connection)
-            .await?;
-        for row in rows {
+            .bind(wanted.iter().map(|(ask, _)| longest_each[*ask]).collect::<Vec<_>>())
+            .fetch(&mut *connection);
+        while let Some(row) = rows.try_next().await? {
             let (ask, at) = wanted[whose(&row)?];
-            let stretch = &asks[ask][at];
-            found[ask][at].push(message_of(&row, 1, stretch.conversation, &stretch.owner)?);
+            let Stretch { conversation, owner, .. } = &asks[ask].each[at];
+            found[ask].add(|found, draw| {
+                found[at].push(message_of(&row, 1, *conversation, owner, draw)?);
+                Ok(())
+            })?;
         }
+        drop(rows);
         for (ask, at) in wanted {
-            let messages = std::mem::take(&mut found[ask][at]);
-            found[ask][at] = from_end(messages, end);
+            found[ask].add(|found, _| {
+                found[at] = from_end(std::mem::take(&mut found[at]), end);
+                Ok(())
+            })?;
         }
     }
-    Ok(found)
+    Ok(found.into_iter().map(Taking::done).collect())
 }
 
-async fn list(connection: &mut PgConnection, asks: &[Listing]) -> Result<Vec<Vec<Listed>>> {
+async fn list(connection: &mut PgConnection, asks: &[Listing]) -> Result<Vec<Result<Vec<Listed>>>> {
     let owners: Vec<&str> = asks.iter().map(|ask| ask.owner.as_str()).collect();
     let most: Vec<i64> = asks.iter().map(|ask| i64::from(ask.most) + 1).collect();
-    let rows = sqlx::query(LIST).bind(owners).bind(most).fetch_all(connection).await?;
-    let mut found: Vec<Vec<Listed>> = asks.iter().map(|ask| Vec::with_capacity(ask.most as usize)).collect();
-    for row in rows {
+    let each: Vec<i32> = asks.iter().map(|ask| longest(&ask.allowance, ask.most as usize + 1)).collect();
+    let mut rows = sqlx::query(LIST).bind(owners).bind(most).bind(each).fetch(connection);
+    let mut found: Vec<Taking<Vec<Listed>>> = asks.iter().map(|ask| Taking::of(&ask.allowance)).collect();
+    while let Some(row) = rows.try_next().await? {
         let at = whose(&row)?;
         let owner = &asks[at].owner;
-        let id = ConversationId(row.try_get_unchecked(1)?);
-        let numbers: Vec<i64> = row.try_get_unchecked(5)?;
-        let conversation = Conversation {
-            title: row.try_get_unchecked(2)?,
-            metadata: Json::stored(row.try_get_unchecked(3)?),
-            created_at: Timestamp(row.try_get_unchecked(4)?),
-            ..conversation_of(id, owner, &numbers)?
-        };
-        let has_head = row.try_get_unchecked::<Option<i64>, _>(7)?.is_some();
-        let head = has_head.then(|| message_of(&row, 6, id, owner)).transpose()?;
-        found[at].push((conversation, head));
+        found[at].add(|found, draw| {
+            let id = ConversationId(row.try_get_unchecked(1)?);
+            let numbers: Vec<i64> = row.try_get_unchecked(5)?;
+            let conversation = Conversation {
+                title: row.try_get_unchecked(2)?,
+                metadata: Json::stored(row.try_get_unchecked(3)?),
+                created_at: Timestamp(row.try_get_unchecked(4)?),
+                ..conversation_of(id, owner, &numbers)?
+            };
+            draw.take(conversation.weight())?;
+            let has_head = row.try_get_unchecked::<Option<i64>, _>(7)?.is_some();
+            let head = has_head.then(|| message_of(&row, 6, id, owner, draw)).transpose()?;
+            found.push((conversation, head));
+            Ok(())
+        })?;
     }
-    for conversations in &mut found {
-        conversations
-            .sort_by_key(|(conversation, _)| std::cmp::Reverse((conversation.updated_at, conversation.id)));
+    let latest = |(conversation, _): &Listed| std::cmp::Reverse((conversation.updated_at, conversation.id));
+    let listed = |found: Taking<Vec<Listed>>| {
+        let mut found = found.done()?;
+        found.sort_by_key(latest);
+        Ok(found)
+    };
+    Ok(found.into_iter().map(listed).collect())
+}
+
+/// What was found for an ask so far, unless that is more than it may have.
+struct Taking<A> {
+    draw: Draw,
+    found: std::result::Result<A, Refused>,
+}
+
+impl<A: Default> Taking<A> {
+    fn of(allowance: &Allowance) -> Self {
+        Self { draw: Draw::of(allowance), found: Ok(A::default()) }
     }
-    Ok(found)
+
+    /// Adds a row. An ask that is refused for it costs the others nothing.
+    fn add(&mut self, add: impl FnOnce(&mut A, &mut Draw) -> Result<()>) -> Result<()> {
+        let Ok(found) = &mut self.found else { return Ok(()) };
+        match add(found, &mut self.draw) {
+            Err(Error::Memory(refused)) => {
+                self.found = Err(refused);
+                self.draw.give_back();
+                Ok(())
+            }
+            added => added,
+        }
+    }
+
+    fn done(self) -> Result<A> {
+        let found = self.found?;
+        self.draw.keep();
+        Ok(found)
+    }
+}
+
+/// The longest texts to be sent for an ask of so many rows.
+fn longest(allowance: &Allowance, rows: usize) -> i32 {
+    if allowance.is_reserved() { i32::MAX } else { i32::try_from(PROBED / rows.max(1)).unwrap_or(i32::MAX) }
 }
 
 /// Whose row it is, counted from 0.
@@ -261,14 +344,26 @@ fn conversation_of(id: ConversationId, owner: &OwnerId, numbers: &[i64]) -> Resu
     })
 }
 
-fn message_of(row: &PgRow, at: usize, conversation: ConversationId, owner: &OwnerId) -> Result<Message> {
+/// A message, taken from the allowance. Where some of it was left out, that was too small.
+fn message_of(
+    row: &PgRow,
+    at: usize,
+    conversation: ConversationId,
+    owner: &OwnerId,
+    draw: &mut Draw,
+) -> Result<Message> {
     let id: Uuid = row.try_get_unchecked(at + 2)?;
     let numbers: Option<[Option<i64>; 5]> = row.try_get_unchecked(at)?;
     let [status, branch, parent_position, edited_at, deleted_at] = numbers.unwrap_or_default();
-    let texts: Option<[Option<String>; 4]> = row.try_get_unchecked(at + 6)?;
-    let [metadata, parts, model, usage] = texts.unwrap_or_default();
     let status = status.map_or(Ok(MessageStatus::Complete.code()), i16::try_from);
-    message::Model {
+    let texts: Option<[Option<String>; 4]> = row.try_get_unchecked(at + 6)?;
+    let [metadata, parts, model, usage] = match texts {
+        None => Default::default(),
+        Some([None, ..]) => return Err(Refused::Unreserved.into()),
+        Some([_, Some(parts), ..]) if parts.is_empty() => return Err(Refused::Unreserved.into()),
+        Some(texts) => texts,
+    };
+    let row = message::Model {
         conversation_id: conversation,
         position: row.try_get_unchecked(at + 1)?,
         id: MessageId(id),
@@ -286,12 +381,16 @@ fn message_of(row: &PgRow, at: usize, conversation: ConversationId, owner: &Owne
         usage,
         edited_at: edited_at.map(Timestamp),
         deleted_at: deleted_at.map(Timestamp),
-    }
-    .try_into()
+    };
+    draw.take(row.weight())?;
+    row.try_into()
 }
 
 /// Most of what is read.
 fn content(row: &PgRow, column: usize) -> Result<String> {
-    let bytes = row.try_get_raw(column)?.as_bytes().map_err(sqlx::Error::Decode)?;
-    text_of(bytes)
+    let value = row.try_get_raw(column)?;
+    if value.is_null() {
+        return Err(Refused::Unreserved.into());
+    }
+    text_of(value.as_bytes().map_err(sqlx::Error::Decode)?)
 }

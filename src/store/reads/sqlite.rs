@@ -2,20 +2,23 @@
 //!
 //! A read takes some tens of microseconds, less than a hop between threads for every row would. A thread
 //! answers one ask after the other; there is one thread for each core, because they share nothing. The
-//! connections cannot write. One ask is one snapshot.
+//! connections cannot write. One ask is one snapshot, and is given up when it takes too long.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle, available_parallelism};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Row, ToSql, TransactionBehavior};
 use uuid::Uuid;
 
-use super::{Ask, Listed, Listing, Opened, Opening, Stretch, Waiting, Work, text_of};
+use super::{Ask, Listed, Listing, Opened, Opening, Stretch, Stretches, Waiting, Work, text_of};
 use crate::model::{Conversation, ConversationId, End, Json, Message, MessageId, OwnerId, Timestamp};
 use crate::store::entity::message;
+use crate::store::measured::{Draw, ROW};
 use crate::store::{Error, Result};
 
 /// How much of the file is read in place, in bytes: the most that SQLite maps. What is mapped is the
@@ -38,6 +41,9 @@ macro_rules! conversation_columns {
          c.head_position, c.branches, c.trunk"
     };
 }
+
+/// Where the content, the metadata and the parts of a message are among its columns.
+const MESSAGE_TEXTS: Range<usize> = 3..10;
 
 /// How many columns [`conversation_of`] reads.
 const CONVERSATION: usize = 11;
@@ -80,13 +86,14 @@ impl Threads {
     ///
     /// # Errors
     /// It cannot be opened.
-    pub(super) fn start(file: &Path, work: &Arc<Work>) -> anyhow::Result<Self> {
+    pub(super) fn start(file: &Path, patience: Duration, work: &Arc<Work>) -> anyhow::Result<Self> {
         let mut threads = Vec::new();
         for number in 1..=available_parallelism().map_or(2, usize::from) {
             let connection = connect(file).with_context(|| format!("cannot read {}", file.display()))?;
             let work = work.clone();
             let thread = thread::Builder::new().name(format!("sqlite-read-{number}"));
-            threads.push(thread.spawn(move || run(connection, &work)).context("cannot start a thread")?);
+            let run = move || run(connection, patience, &work);
+            threads.push(thread.spawn(run).context("cannot start a thread")?);
         }
         Ok(Self(Mutex::new(threads)))
     }
@@ -115,17 +122,25 @@ fn connect(file: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn run(mut connection: Connection, work: &Work) {
+/// Steps of a statement after which the clock is looked at: some tens of microseconds.
+const STEPS: i32 = 1000;
+
+fn run(mut connection: Connection, patience: Duration, work: &Work) {
+    let deadline = Arc::new(Mutex::new(Instant::now()));
+    let until = deadline.clone();
+    let is_late = move || Instant::now() > *until.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Err(error) = connection.progress_handler(STEPS, Some(is_late)) {
+        tracing::error!(%error, "statements will not be given up when they take too long");
+    }
     while let Ok(ask) = work.queue.recv_blocking() {
         if !ask.is_awaited() {
             continue;
         }
         work.count_statement();
+        *deadline.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + patience;
         match ask {
             Ask::Open(waiting) => answer(&mut connection, waiting, open),
-            Ask::Stretches(waiting) => {
-                answer(&mut connection, waiting, |connection, asks| stretches(connection, asks));
-            }
+            Ask::Stretches(waiting) => answer(&mut connection, waiting, stretches),
             Ask::List(waiting) => answer(&mut connection, waiting, list),
         }
     }
@@ -147,6 +162,8 @@ fn open(connection: &Connection, ask: &Opening) -> Result<Option<Opened>> {
     let mut statement = connection.prepare_cached(OPEN)?;
     let mut rows = statement.query((ask.id.0.as_bytes(), ask.owner.as_str()))?;
     let Some(row) = rows.next()? else { return Ok(None) };
+    let mut draw = Draw::of(&ask.allowance);
+    draw.take(texts(row, 1..3)?)?;
     let conversation = conversation_of(row, &ask.owner)?;
     let messages = match ask.page {
         Some(page) if conversation.is_linear() => {
@@ -160,18 +177,21 @@ fn open(connection: &Connection, ask: &Opening) -> Result<Option<Opened>> {
                 rows: page.size + 1,
                 trunk: false,
             };
-            Some(stretch_of(connection, &stretch)?)
+            Some(stretch_of(connection, &stretch, &mut draw)?)
         }
         _ => None,
     };
+    draw.keep();
     Ok(Some(Opened { conversation, messages }))
 }
 
-fn stretches(connection: &Connection, asks: &[Stretch]) -> Result<Vec<Vec<Message>>> {
-    asks.iter().map(|stretch| stretch_of(connection, stretch)).collect()
+fn stretches(connection: &Connection, asks: &Stretches) -> Result<Vec<Vec<Message>>> {
+    let mut draw = Draw::of(&asks.allowance);
+    let found = asks.each.iter().map(|stretch| stretch_of(connection, stretch, &mut draw)).collect();
+    draw.keep_if_ok(found)
 }
 
-fn stretch_of(connection: &Connection, ask: &Stretch) -> Result<Vec<Message>> {
+fn stretch_of(connection: &Connection, ask: &Stretch, draw: &mut Draw) -> Result<Vec<Message>> {
     let sql = if ask.end == End::First { FIRST } else { LAST };
     let mut statement = connection.prepare_cached(sql)?;
     let values: [&dyn ToSql; 6] =
@@ -179,6 +199,7 @@ fn stretch_of(connection: &Connection, ask: &Stretch) -> Result<Vec<Message>> {
     let mut rows = statement.query(&values[..])?;
     let mut messages = Vec::with_capacity(ask.rows as usize);
     while let Some(row) = rows.next()? {
+        draw.take(texts(row, MESSAGE_TEXTS)?)?;
         messages.push(message_of(row, 0, ask.conversation, &ask.owner)?.try_into()?);
     }
     Ok(messages)
@@ -188,10 +209,14 @@ fn list(connection: &Connection, ask: &Listing) -> Result<Vec<Listed>> {
     let mut statement = connection.prepare_cached(LIST)?;
     let mut rows = statement.query((ask.owner.as_str(), i64::from(ask.most) + 1))?;
     let mut listed = Vec::with_capacity(ask.most as usize + 1);
+    let mut draw = Draw::of(&ask.allowance);
     while let Some(row) = rows.next()? {
+        draw.take(texts(row, 1..3)?)?;
         let conversation = conversation_of(row, &ask.owner)?;
         let has_head = row.get::<_, Option<i64>>(CONVERSATION)?.is_some();
         let head = if has_head {
+            let Range { start, end } = MESSAGE_TEXTS;
+            draw.take(texts(row, CONVERSATION + start..CONVERSATION + end)?)?;
             let row = message_of(row, CONVERSATION, conversation.id, &ask.owner)?;
             Some(row.try_into()?)
         } else {
@@ -199,7 +224,19 @@ fn list(connection: &Connection, ask: &Listing) -> Result<Vec<Listed>> {
         };
         listed.push((conversation, head));
     }
+    draw.keep();
     Ok(listed)
+}
+
+/// What a row takes, looked at before any of it is copied: its texts are among these columns.
+fn texts(row: &Row<'_>, columns: Range<usize>) -> rusqlite::Result<usize> {
+    let mut bytes = ROW;
+    for column in columns {
+        if let ValueRef::Text(text) = row.get_ref(column)? {
+            bytes += text.len();
+        }
+    }
+    Ok(bytes)
 }
 
 fn conversation_of(row: &Row<'_>, owner: &OwnerId) -> rusqlite::Result<Conversation> {
