@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::{Config, DEFAULT_FILE};
+use super::{Config, DEFAULT_FILE, RowLevelSecurity};
 
 /// Where settings come from besides the defaults.
 #[derive(Default)]
@@ -91,6 +91,10 @@ fn contradiction(config: &Config) -> Option<(&'static str, &'static str)> {
             "database.statement_timeout",
             "must be shorter than `server.execution_timeout`, and not 0",
         ));
+    }
+    let fence = config.database.row_level_security;
+    if fence != RowLevelSecurity::Off && !config.database_url().starts_with("postgres") {
+        return Some(("database.row_level_security", "is for PostgreSQL: with SQLite it must be \"off\""));
     }
     None
 }

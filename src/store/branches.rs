@@ -114,7 +114,7 @@ impl Scoped {
             .own_messages()
             .filter(message::Column::Id.eq(id))
             .filter(message::Column::ConversationId.eq(conversation))
-            .one(self.reader())
+            .one(&self.reader())
             .await?
             .ok_or(Error::NotFound("message"))?;
         Ok(Leaf { branch: row.branch.unwrap_or(0), position: row.position })
@@ -126,8 +126,8 @@ impl Scoped {
             return Ok(vec![Segment { branch: None, after: 0, upto: leaf.position }]);
         }
         let values = [conversation.id.into(), leaf.branch.into(), leaf.position.into()];
-        let statement = Statement::from_sql_and_values(self.reader().get_database_backend(), PATH, values);
-        let steps = Step::find_by_statement(statement).all(self.reader()).await?;
+        let statement = Statement::from_sql_and_values(self.backend(), PATH, values);
+        let steps = Step::find_by_statement(statement).all(&self.reader()).await?;
         let mut segments = Vec::with_capacity(steps.len() + 1);
         for (at, step) in steps.iter().enumerate() {
             if step.branch == 0 {
@@ -162,7 +162,7 @@ impl Scoped {
             let stretch = Stretch { after, before: upto + 1, rows: limit, ..self.all_of(conversation, page) };
             return self.stretch(stretch).await;
         };
-        let backend = self.reader().get_database_backend();
+        let backend = self.backend();
         let sql = match (backend, end) {
             (DbBackend::Sqlite, End::First) => FIRST_SQLITE,
             (DbBackend::Sqlite, End::Last) => LAST_SQLITE,
@@ -172,7 +172,7 @@ impl Scoped {
         let range = [conversation.into(), after.into(), upto.into(), self.owner.clone().into()];
         let values = range.into_iter().chain([i64::from(limit).into(), branch.into()]);
         let statement = Statement::from_sql_and_values(backend, sql, values);
-        let rows = message::Entity::find().from_raw_sql(statement).all(self.reader()).await?;
+        let rows = message::Entity::find().from_raw_sql(statement).all(&self.reader()).await?;
         rows.into_iter().map(Message::try_from).collect()
     }
 
@@ -181,11 +181,11 @@ impl Scoped {
         &self,
         places: &[(ConversationId, i64)],
     ) -> Result<HashMap<(ConversationId, i64), Vec<Message>>> {
-        let backend = self.reader().get_database_backend();
+        let backend = self.backend();
         let sql = if backend == DbBackend::Sqlite { FOLLOWING_SQLITE } else { FOLLOWING_POSTGRES };
         let values = [super::places(places).into(), self.owner.clone().into()];
         let statement = Statement::from_sql_and_values(backend, sql, values);
-        let rows = message::Entity::find().from_raw_sql(statement).all(self.reader()).await?;
+        let rows = message::Entity::find().from_raw_sql(statement).all(&self.reader()).await?;
         let mut following: HashMap<_, Vec<Message>> = HashMap::new();
         for row in rows {
             let message = Message::try_from(row)?;

@@ -23,7 +23,7 @@ const AT_POSTGRES: &str = "SELECT m.* FROM jsonb_array_elements($1::text::jsonb)
 impl Scoped {
     /// A message by its id.
     pub async fn message(&self, id: MessageId) -> Result<Option<Message>> {
-        let row = self.own_messages().filter(message::Column::Id.eq(id)).one(self.reader()).await?;
+        let row = self.own_messages().filter(message::Column::Id.eq(id)).one(&self.reader()).await?;
         row.map(Message::try_from).transpose()
     }
 
@@ -32,7 +32,7 @@ impl Scoped {
         let rows = self
             .own_messages()
             .filter(message::Column::Id.is_in(ids.iter().copied()))
-            .all(self.reader())
+            .all(&self.reader())
             .await?;
         rows.into_iter().map(|row| Ok((row.id, row.try_into()?))).collect()
     }
@@ -87,11 +87,11 @@ impl Scoped {
         &self,
         places: &[(ConversationId, i64)],
     ) -> Result<HashMap<(ConversationId, i64), Message>> {
-        let backend = self.reader().get_database_backend();
+        let backend = self.backend();
         let sql = if backend == DbBackend::Sqlite { AT_SQLITE } else { AT_POSTGRES };
         let values = [super::places(places).into(), self.owner.clone().into()];
         let statement = Statement::from_sql_and_values(backend, sql, values);
-        let rows = message::Entity::find().from_raw_sql(statement).all(self.reader()).await?;
+        let rows = message::Entity::find().from_raw_sql(statement).all(&self.reader()).await?;
         rows.into_iter().map(|row| Ok(((row.conversation_id, row.position), row.try_into()?))).collect()
     }
 

@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_channel::TrySendError;
 use tokio::sync::oneshot;
 
+use super::fence::Fence;
 use super::{Error, Result};
 use crate::model::{Conversation, ConversationId, End, Message, OwnerId, Page, Range};
 
@@ -136,6 +137,7 @@ enum Workers {
 /// What the workers of either engine are given.
 struct Work {
     queue: async_channel::Receiver<Ask>,
+    fence: Fence,
     statements: Arc<AtomicU64>,
 }
 
@@ -147,9 +149,9 @@ impl Work {
 
 impl Reads {
     /// Reads over a PostgreSQL's pool of connections.
-    pub(super) fn on_postgres(pool: &sqlx::PgPool, statements: Arc<AtomicU64>) -> Self {
+    pub(super) fn on_postgres(pool: &sqlx::PgPool, fence: Fence, statements: Arc<AtomicU64>) -> Self {
         let (queue, receiver) = async_channel::bounded(QUEUE);
-        let work = Arc::new(Work { queue: receiver, statements });
+        let work = Arc::new(Work { queue: receiver, fence, statements });
         Self { queue, workers: Workers::Lanes(lanes::open(pool, &work)) }
     }
 
@@ -159,7 +161,7 @@ impl Reads {
     /// It cannot be opened.
     pub(super) fn on_sqlite(file: &std::path::Path, statements: Arc<AtomicU64>) -> anyhow::Result<Self> {
         let (queue, receiver) = async_channel::bounded(QUEUE);
-        let work = Arc::new(Work { queue: receiver, statements });
+        let work = Arc::new(Work { queue: receiver, fence: Fence::Off, statements });
         Ok(Self { queue, workers: Workers::Threads(sqlite::Threads::start(file, &work)?) })
     }
 

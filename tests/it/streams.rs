@@ -5,7 +5,7 @@ use std::time::Duration;
 use scrollback::model::{MessageId, MessageStatus, OwnerId, Timestamp, Viewer};
 use serde_json::{Value, json};
 
-use crate::harness::{APPEND, Client, EventStream, Socket, TestApp, on_each_database};
+use crate::harness::{APPEND, Client, EventStream, Socket, TestApp, behind_the_fence, on_each_database};
 
 on_each_database!(
     an_answer_grows_and_every_read_shows_it,
@@ -19,6 +19,8 @@ on_each_database!(
     a_deleted_stream_leaves_nothing,
     parts_are_kept_and_their_texts_are_the_content,
 );
+
+behind_the_fence!(a_silent_writer_is_interrupted_and_its_text_kept, a_deleted_stream_leaves_nothing);
 
 const TEXT: &str = "mutation($id: ID!, $offset: Int!, $text: String!) {
   appendMessageText(input: { messageId: $id, offset: $offset, text: $text }) { length stopRequested }

@@ -8,6 +8,10 @@ from lib import common, graphql, pg
 DB = "own"
 NOTE = "Scrollback, release build, its own tables: also writes the feed of changes"
 subscription = scrollback.subscription
+VARIANTS = {
+    "scrollback-postgres": {},
+    "scrollback-postgres-fenced": {"SCROLLBACK_DATABASE_ROW_LEVEL_SECURITY": "on", "WORK": "_fenced"},
+}
 
 
 def request(workload, item):
@@ -19,4 +23,4 @@ def answer(workload, status, body):
 
 
 def stored(env):
-    return int(pg.psql(f"scrollback_{env['SIZE']}", "SELECT sum(message_count) FROM conversation"))
+    return int(pg.psql(f"scrollback_{env['SIZE']}{env.get('WORK', '')}", "SELECT sum(message_count) FROM conversation"))

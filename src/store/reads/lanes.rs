@@ -131,7 +131,7 @@ impl Lane {
     async fn read<Q: Together>(&mut self, asks: &[Q]) -> Result<Vec<Q::Answer>> {
         if let Some(mut connection) = self.kept.take() {
             self.work.count_statement();
-            match Q::read(&mut connection, asks).await {
+            match Q::read(&mut connection, self.work.fence, asks).await {
                 Err(Error::Unavailable(error)) => {
                     tracing::debug!(%error, "a lane's connection was lost");
                     drop(connection.detach());
@@ -151,7 +151,7 @@ impl Lane {
             }
         };
         self.work.count_statement();
-        let answered = Q::read(&mut connection, asks).await;
+        let answered = Q::read(&mut connection, self.work.fence, asks).await;
         if !matches!(answered, Err(Error::Unavailable(_))) {
             self.kept = Some(connection);
         }

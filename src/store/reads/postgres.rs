@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{Listed, Listing, Opened, Opening, Stretch};
 use crate::model::{Conversation, ConversationId, End, Json, Message, MessageId, OwnerId, Timestamp};
 use crate::store::entity::message;
+use crate::store::fence::{Fence, Text, fenced};
 use crate::store::{Error, Result};
 
 /// What [`message_of`] reads, from a first column on.
@@ -30,7 +31,8 @@ macro_rules! conversation_numbers {
 
 /// The conversation comes as a row in the messages' columns, with its numbers in one more, so that it is
 /// looked up once and sent once. A trunk has no holes, so both ends of it are ranges.
-const OPEN: &str = concat!(
+const OPEN: Text = fenced!(
+    "$2";
     "SELECT w.ord, r.* FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::boolean[]) \
      WITH ORDINALITY AS w(id, owner, most, first, ord) \
      JOIN conversation AS c ON c.id = w.id AND c.owner_id = w.owner \
@@ -47,7 +49,8 @@ const OPEN: &str = concat!(
      AND m.position <= CASE WHEN w.first THEN w.most ELSE c.last_position END LIMIT w.most)) AS r"
 );
 
-const FIRST: &str = concat!(
+const FIRST: Text = fenced!(
+    "$2";
     "SELECT w.ord, ",
     message_columns!(),
     " FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::boolean[]) \
@@ -57,7 +60,8 @@ const FIRST: &str = concat!(
      ORDER BY position LIMIT w.most) AS m"
 );
 
-const LAST: &str = concat!(
+const LAST: Text = fenced!(
+    "$2";
     "SELECT w.ord, ",
     message_columns!(),
     " FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::boolean[]) \
@@ -67,7 +71,8 @@ const LAST: &str = concat!(
      ORDER BY position DESC LIMIT w.most) AS m"
 );
 
-const LIST: &str = concat!(
+const LIST: Text = fenced!(
+    "$1";
     "SELECT w.ord, c.id, c.title, c.metadata, c.created_at, ",
     conversation_numbers!(),
     ", ",
@@ -86,6 +91,7 @@ pub(super) trait Together: Send + Sync + Sized {
     /// An answer for each ask, in their order.
     fn read(
         connection: &mut PgConnection,
+        fence: Fence,
         asks: &[Self],
     ) -> impl Future<Output = Result<Vec<Self::Answer>>> + Send;
 }
@@ -93,28 +99,28 @@ pub(super) trait Together: Send + Sync + Sized {
 impl Together for Opening {
     type Answer = Option<Opened>;
 
-    async fn read(connection: &mut PgConnection, asks: &[Self]) -> Result<Vec<Self::Answer>> {
-        open(connection, asks).await
+    async fn read(connection: &mut PgConnection, fence: Fence, asks: &[Self]) -> Result<Vec<Self::Answer>> {
+        open(connection, fence, asks).await
     }
 }
 
 impl Together for Vec<Stretch> {
     type Answer = Vec<Vec<Message>>;
 
-    async fn read(connection: &mut PgConnection, asks: &[Self]) -> Result<Vec<Self::Answer>> {
-        stretches(connection, asks).await
+    async fn read(connection: &mut PgConnection, fence: Fence, asks: &[Self]) -> Result<Vec<Self::Answer>> {
+        stretches(connection, fence, asks).await
     }
 }
 
 impl Together for Listing {
     type Answer = Vec<Listed>;
 
-    async fn read(connection: &mut PgConnection, asks: &[Self]) -> Result<Vec<Self::Answer>> {
-        list(connection, asks).await
+    async fn read(connection: &mut PgConnection, fence: Fence, asks: &[Self]) -> Result<Vec<Self::Answer>> {
+        list(connection, fence, asks).await
     }
 }
 
-async fn open(connection: &mut PgConnection, asks: &[Opening]) -> Result<Vec<Option<Opened>>> {
+async fn open(connection: &mut PgConnection, fence: Fence, asks: &[Opening]) -> Result<Vec<Option<Opened>>> {
     let mut ids = Vec::with_capacity(asks.len());
     let mut owners = Vec::with_capacity(asks.len());
     let mut most = Vec::with_capacity(asks.len());
@@ -125,7 +131,13 @@ async fn open(connection: &mut PgConnection, asks: &[Opening]) -> Result<Vec<Opt
         most.push(ask.page.map_or(0, |page| i64::from(page.size) + 1));
         first.push(ask.page.is_some_and(|page| page.end == End::First));
     }
-    let rows = sqlx::query(OPEN).bind(ids).bind(owners).bind(most).bind(first).fetch_all(connection).await?;
+    let rows = sqlx::query(fence.text(&OPEN))
+        .bind(ids)
+        .bind(owners)
+        .bind(most)
+        .bind(first)
+        .fetch_all(connection)
+        .await?;
     let mut found: Vec<Option<Opened>> = Vec::with_capacity(asks.len());
     found.resize_with(asks.len(), || None);
     // In no order: a conversation may come after its messages.
@@ -157,10 +169,14 @@ async fn open(connection: &mut PgConnection, asks: &[Opening]) -> Result<Vec<Opt
     Ok(found)
 }
 
-async fn stretches(connection: &mut PgConnection, asks: &[Vec<Stretch>]) -> Result<Vec<Vec<Vec<Message>>>> {
+async fn stretches(
+    connection: &mut PgConnection,
+    fence: Fence,
+    asks: &[Vec<Stretch>],
+) -> Result<Vec<Vec<Vec<Message>>>> {
     let mut found: Vec<Vec<Vec<Message>>> =
         asks.iter().map(|stretches| stretches.iter().map(|_| Vec::new()).collect()).collect();
-    for (sql, end) in [(FIRST, End::First), (LAST, End::Last)] {
+    for (sql, end) in [(&FIRST, End::First), (&LAST, End::Last)] {
         let wanted: Vec<(usize, usize)> = asks
             .iter()
             .enumerate()
@@ -171,7 +187,7 @@ async fn stretches(connection: &mut PgConnection, asks: &[Vec<Stretch>]) -> Resu
             continue;
         }
         let each = || wanted.iter().map(|(ask, at)| &asks[*ask][*at]);
-        let rows = sqlx::query(sql)
+        let rows = sqlx::query(fence.text(sql))
             .bind(each().map(|stretch| stretch.conversation.0).collect::<Vec<_>>())
             .bind(each().map(|stretch| stretch.owner.as_str()).collect::<Vec<_>>())
             .bind(each().map(|stretch| stretch.after).collect::<Vec<_>>())
@@ -193,10 +209,10 @@ async fn stretches(connection: &mut PgConnection, asks: &[Vec<Stretch>]) -> Resu
     Ok(found)
 }
 
-async fn list(connection: &mut PgConnection, asks: &[Listing]) -> Result<Vec<Vec<Listed>>> {
+async fn list(connection: &mut PgConnection, fence: Fence, asks: &[Listing]) -> Result<Vec<Vec<Listed>>> {
     let owners: Vec<&str> = asks.iter().map(|ask| ask.owner.as_str()).collect();
     let most: Vec<i64> = asks.iter().map(|ask| i64::from(ask.most) + 1).collect();
-    let rows = sqlx::query(LIST).bind(owners).bind(most).fetch_all(connection).await?;
+    let rows = sqlx::query(fence.text(&LIST)).bind(owners).bind(most).fetch_all(connection).await?;
     let mut found: Vec<Vec<Listed>> = asks.iter().map(|ask| Vec::with_capacity(ask.most as usize)).collect();
     for row in rows {
         let at = whose(&row)?;
