@@ -230,7 +230,7 @@ fn postgres_options(settings: &Settings, lock_timeout: &'static str) -> ConnectO
         .connect_timeout(settings.acquire_timeout)
         // A ping before every use would be a round trip before every other one.
         .test_before_acquire_if_idle_for(STALE)
-        .set_application_name("scrollback")
+        .set_application_name(settings.fence.session())
         .map_sqlx_postgres_pool_opts(move |pool| {
             let timeout = timeout.clone();
             pool.after_connect(move |connection, _| {

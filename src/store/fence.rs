@@ -47,6 +47,11 @@ impl Fence {
         self != Self::Off
     }
 
+    /// What sessions are called, by which others know whether they say it.
+    pub(super) fn session(self) -> &'static str {
+        if self.is_told() { "scrollback fenced" } else { "scrollback" }
+    }
+
     /// The text of a statement as it is run.
     pub(super) fn text(self, text: &Text) -> &'static str {
         if self.is_told() { text.fenced } else { text.plain }

@@ -80,7 +80,7 @@ struct Role {
 /// Puts the fence up or takes it down, as it is asked for, or checks that there is none.
 ///
 /// # Errors
-/// The role may not change it, or it is up where nobody asks for it.
+/// The role may not change it, it is up where nobody asks for it, or others do not ask for it.
 pub(in crate::store) async fn settle(connection: &DatabaseConnection, fence: Fence) -> anyhow::Result<()> {
     if connection.get_database_backend() != DbBackend::Postgres {
         return Ok(());
@@ -98,6 +98,9 @@ pub(in crate::store) async fn settle(connection: &DatabaseConnection, fence: Fen
             Fence::On if !is_up => Step::Up,
             _ => continue,
         };
+        if step == Step::Up {
+            refuse_blind(connection).await?;
+        }
         alone(connection, async |tx| {
             tx.execute_unprepared(PATIENCE).await?;
             table.take(tx, step).await
@@ -136,6 +139,27 @@ pub(in crate::store) async fn check_role(
         "the setting {SETTING} is worth nothing: the role `{}` {why}, and sees every row all the same",
         role.name
     )
+}
+
+/// Servers that do not say whose rows they are about would find nothing from now on. Those of this role can
+/// be seen.
+async fn refuse_blind(connection: &DatabaseConnection) -> anyhow::Result<()> {
+    let query = "SELECT count(*) AS sessions FROM pg_stat_activity \
+                 WHERE datname = current_database() AND application_name = $1";
+    let values = [Fence::Off.session().into()];
+    let statement = Statement::from_sql_and_values(DbBackend::Postgres, query, values);
+    match Blind::find_by_statement(statement).one(connection).await? {
+        Some(Blind { sessions }) if sessions > 0 => bail!(
+            "{sessions} sessions are of servers where {SETTING} is \"off\", which would find nothing from now on: \
+             set it to \"ready\" on all servers first"
+        ),
+        _ => Ok(()),
+    }
+}
+
+#[derive(FromQueryResult)]
+struct Blind {
+    sessions: i64,
 }
 
 async fn state(connection: &impl ConnectionTrait, table: &Table) -> anyhow::Result<State> {

@@ -5,7 +5,7 @@ use serde_json::json;
 use sqlx::{Connection, Executor, PgConnection};
 
 use super::{TABLES, connections, count, everything};
-use crate::harness::{Client, Engine, Program, TestApp, shared_cluster};
+use crate::harness::{Client, Engine, PATIENCE, Program, TestApp, shared_cluster};
 
 const SETTING: &str = "database.row_level_security";
 
@@ -25,6 +25,16 @@ async fn fenced(url: &str) -> i64 {
     let mut session = PgConnection::connect(url).await.unwrap();
     let query = "SELECT count(*) FROM pg_class WHERE relrowsecurity AND relforcerowsecurity";
     sqlx::query_scalar(query).fetch_one(&mut session).await.unwrap()
+}
+
+/// Waits until PostgreSQL has ended the sessions of a server that has gone.
+async fn gone(url: &str) {
+    let mut session = PgConnection::connect(url).await.unwrap();
+    let query = "SELECT count(*) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND application_name = 'scrollback'";
+    let wait =
+        async { while sqlx::query_scalar::<_, i64>(query).fetch_one(&mut session).await.unwrap() > 0 {} };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap();
 }
 
 /// Whether a client still has what it had, and can add to it.
@@ -50,13 +60,18 @@ async fn it_goes_up_and_down_step_by_step_while_servers_run() {
         works(&app.client("ada"), &id).await;
     }
     assert_eq!(fenced(&url).await, 0);
+    // One that says nothing would find nothing from then on, so it does not go up under it.
+    let refused = program(&url, "on").refused(&[]).await;
+    assert!(refused.contains(SETTING) && refused.contains("\"ready\" on all servers"), "{refused}");
+    works(&off.client("ada"), &id).await;
     off.stop().await;
+    gone(&url).await;
     let on = server(&url, "on").await;
     assert_eq!(fenced(&url).await, TABLES.len() as i64);
     for app in [&ready, &on] {
         works(&app.client("ada"), &id).await;
     }
-    // One that says nothing would find nothing, so it does not start.
+    // Nor does one start over it.
     let refused = program(&url, "off").refused(&[]).await;
     assert!(refused.contains(SETTING) && refused.contains("\"ready\""), "{refused}");
     // And back.
@@ -101,6 +116,7 @@ async fn a_role_that_does_not_own_the_tables_serves_behind_what_their_owner_put_
     admin.execute("CREATE ROLE serves LOGIN").await.unwrap();
     let url = shared_cluster().create_database_of_a_plain_role().await;
     program(&url, "off").printed(&["migrate", "up"]).await;
+    gone(&url).await;
     let mut owner = PgConnection::connect(&url).await.unwrap();
     owner.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO serves").await.unwrap();
     let serving = url.replace("plain@", "serves@");
