@@ -5,7 +5,8 @@
 //! disk before it is answered. Other programs to compare with are given by name,
 //! `cargo bench --bench appends -- before=/path/to/scrollback`: all take turns, round after round, and the
 //! medians are shown. `this=` is another one in the place of this. `seconds=` and `rounds=` make it longer,
-//! `clients=` and `engines=` narrower.
+//! `clients=` and `engines=` narrower. One whose name is `fenced` is behind PostgreSQL's row-level security:
+//! `engines=PostgreSQL fenced=target/release/scrollback` measures what that costs.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what a benchmark does not expect ends it")]
 
 #[path = "../tests/it"]
@@ -74,7 +75,7 @@ struct Server {
 }
 
 impl Server {
-    async fn start(program: &PathBuf, database: Option<String>) -> Self {
+    async fn start(program: &PathBuf, database: Option<String>, is_fenced: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new(program);
         command
@@ -86,6 +87,9 @@ impl Server {
             .kill_on_drop(true);
         if let Some(url) = database {
             command.env("SCROLLBACK_DATABASE_URL", url);
+        }
+        if is_fenced {
+            command.env("SCROLLBACK_DATABASE_ROW_LEVEL_SECURITY", "on");
         }
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -204,11 +208,13 @@ async fn main() {
         };
         let mut servers = Vec::new();
         for (name, program) in &options.programs {
+            let is_fenced = name == "fenced" && cluster.is_some();
             let database = match &cluster {
+                Some(cluster) if is_fenced => Some(cluster.create_database_of_a_plain_role().await),
                 Some(cluster) => Some(cluster.create_database().await),
                 None => None,
             };
-            servers.push((name, Server::start(program, database).await));
+            servers.push((name, Server::start(program, database, is_fenced).await));
         }
         let mut found: BTreeMap<(usize, usize), Vec<[f64; 5]>> = BTreeMap::new();
         for _ in 0..options.rounds {

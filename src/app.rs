@@ -109,6 +109,11 @@ pub fn database(config: &Config) -> store::Settings {
         acquire_timeout: config.database.acquire_timeout,
         statement_timeout: config.database.statement_timeout,
         migrate: config.database.migrate,
+        fence: match config.database.row_level_security {
+            config::RowLevelSecurity::Off => store::Fence::Off,
+            config::RowLevelSecurity::Ready => store::Fence::Ready,
+            config::RowLevelSecurity::On => store::Fence::On,
+        },
         writes: store::Bounds {
             lanes: config.database.write_lanes,
             waiting: config.database.write_queue as usize,

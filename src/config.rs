@@ -240,6 +240,8 @@ pub struct Database {
     pub statement_timeout: Duration,
     /// Apply pending migrations at start.
     pub migrate: bool,
+    /// Whether PostgreSQL looks after ownership too.
+    pub row_level_security: RowLevelSecurity,
     /// Batches of appends that are written at once on PostgreSQL.
     #[serde(deserialize_with = "value::lanes")]
     pub write_lanes: u32,
@@ -249,6 +251,18 @@ pub struct Database {
     /// Most bytes that wait to be appended.
     #[serde(deserialize_with = "value::positive")]
     pub write_queue_bytes: u32,
+}
+
+/// Whether PostgreSQL looks after ownership too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RowLevelSecurity {
+    /// No.
+    Off,
+    /// Every statement says whose rows it is about, but no policy looks.
+    Ready,
+    /// Policies look.
+    On,
 }
 
 /// Whom to believe.

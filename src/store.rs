@@ -6,6 +6,7 @@
 //! - Rows never leave: what comes out is [`crate::model`].
 //! - Texts may be large, so whatever reads any number of them takes their bytes from the operation's
 //!   allowance as it reads (`measured`).
+//! - On PostgreSQL a second fence can stand behind the first (`fence`): row-level security.
 //!
 //! - Messages at the end of a conversation, and of a stream's text, go through the `writer`, many in one
 //!   commit; all other writes are transactions of their own.
@@ -22,6 +23,7 @@ mod conversations;
 mod edits;
 mod entity;
 mod error;
+mod fence;
 mod measured;
 mod messages;
 mod reads;
@@ -34,18 +36,20 @@ mod writer;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sea_orm::{ConnectionTrait, DatabaseConnection};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
 
 pub use connect::{Settings, migrations, undo_migrations};
 pub use error::{Error, Result};
+pub use fence::Fence;
 pub use scope::Scoped;
 pub use writer::Bounds;
 
 use crate::clock::Clock;
-use crate::model::{ConversationId, MessageId, Viewer};
+use crate::model::{ConversationId, MessageId, OwnerId, Viewer};
 use crate::signals::Signals;
+use fence::Reader;
 use turn::Turns;
-use writer::Writer;
+use writer::{Desk, Writer};
 
 /// Places as one JSON parameter however many they are, so that the text of the statement stays constant.
 fn places(places: &[(ConversationId, i64)]) -> String {
@@ -67,6 +71,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     read: DatabaseConnection,
     write: DatabaseConnection,
+    fence: Fence,
     turns: Turns,
     writer: Writer,
     reads: reads::Reads,
@@ -85,9 +90,11 @@ impl Store {
         let connect::Connections { read, write, appends, turns } =
             connect::connect(settings, &statements).await?;
         let reads = connect::reads(settings, &read, &statements)?;
-        let writer =
-            Writer::start(appends, settings.writes, (clock.clone(), signals.clone(), statements.clone()))?;
-        Ok(Self(Arc::new(Inner { read, write, turns, writer, reads, clock, signals, statements })))
+        let fence = settings.fence;
+        let desk =
+            Desk { clock: clock.clone(), signals: signals.clone(), statements: statements.clone(), fence };
+        let writer = Writer::start(appends, settings.writes, desk)?;
+        Ok(Self(Arc::new(Inner { read, write, fence, turns, writer, reads, clock, signals, statements })))
     }
 
     /// What this viewer owns, and nothing else.
@@ -112,6 +119,20 @@ impl Store {
     /// Connections to the database: those in use and those that wait for work.
     pub fn connections(&self) -> (usize, usize) {
         connect::in_use_and_idle(&self.0.read, &self.0.write)
+    }
+
+    fn backend(&self) -> DbBackend {
+        self.0.read.get_database_backend()
+    }
+
+    /// Where to read what belongs to these owners.
+    fn reader_of<'o>(&self, owners: impl Iterator<Item = &'o OwnerId>) -> Reader<'_> {
+        Reader::of(self.0.fence, &self.0.read, owners)
+    }
+
+    /// Where upkeep reads.
+    fn reader_of_everybody(&self) -> Reader<'_> {
+        Reader::of_everybody(self.0.fence, &self.0.read)
     }
 
     /// Where commits are signalled.

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::{Config, DEFAULT_FILE};
+use super::{Config, DEFAULT_FILE, RowLevelSecurity};
 
 /// Where settings come from besides the defaults.
 #[derive(Default)]
@@ -99,6 +99,10 @@ fn contradiction(config: &Config) -> Option<(&'static str, &'static str)> {
     }
     if memory < memory_per_owner {
         return Some(("server.memory", "must be at least `server.memory_per_owner`"));
+    }
+    let fence = config.database.row_level_security;
+    if fence != RowLevelSecurity::Off && !config.database_url().starts_with("postgres") {
+        return Some(("database.row_level_security", "is for PostgreSQL: with SQLite it must be \"off\""));
     }
     None
 }

@@ -82,6 +82,28 @@ fn one_answer_must_fit_in_memory() {
 }
 
 #[test]
+fn row_level_security_needs_postgresql() {
+    let set = |value, url| {
+        let environment =
+            [("SCROLLBACK_DATABASE_ROW_LEVEL_SECURITY", value), ("SCROLLBACK_DATABASE_URL", url)];
+        load_with(None, &environment, &[]).map(|config| config.database.row_level_security)
+    };
+    let url = "postgres://db/scrollback";
+    assert_eq!(set("off", "").unwrap(), RowLevelSecurity::Off);
+    assert_eq!(set("ready", url).unwrap(), RowLevelSecurity::Ready);
+    assert_eq!(set("on", url).unwrap(), RowLevelSecurity::On);
+    for (value, url, rule) in [
+        ("on", "", "is for PostgreSQL"),
+        ("ready", "sqlite://a.db", "is for PostgreSQL"),
+        ("true", url, "`off`"),
+    ] {
+        let refused = set(value, url).unwrap_err();
+        let name = "the setting `database.row_level_security` (from SCROLLBACK_DATABASE_ROW_LEVEL_SECURITY)";
+        assert!(refused.starts_with(name) && refused.contains(rule), "{refused}");
+    }
+}
+
+#[test]
 fn a_wrong_value_is_refused_by_name_and_origin() {
     let error = |environment: &[(&str, &str)]| load_with(None, environment, &[]).unwrap_err();
     let listen = error(&[("SCROLLBACK_SERVER_LISTEN", "here")]);

@@ -92,7 +92,7 @@ impl Scoped {
                 }
                 Outcome::NotFound => return Err(Error::NotFound("conversation")),
                 Outcome::Known => {
-                    if let Some(repeated) = self.repeated(self.reader(), &draft.rows).await? {
+                    if let Some(repeated) = self.repeated(&self.reader(), &draft.rows).await? {
                         return Ok(repeated);
                     }
                 }
@@ -283,10 +283,13 @@ pub(super) async fn insert_message(tx: &mut Tx, place: Place, mut row: message::
     row.created_at = place.created_at;
     row.branch = place.branch;
     row.parent_position = place.branch.and(place.parent);
-    if row.status == MessageStatus::Streaming.code() {
-        super::streams::begin(tx, &mut row).await?;
-    }
+    // The row comes before its text: row-level security shows a text to whom it shows the message.
+    let streamed = row.status == MessageStatus::Streaming.code();
+    let text = streamed.then(|| std::mem::take(&mut row.content));
     let row = row.into_active_model().insert(tx.connection()).await?;
+    if let Some(text) = text {
+        super::streams::begin(tx, &row, text).await?;
+    }
     let (conversation, message) = (row.conversation_id, Some(row.id));
     tx.record(Change { kind: ChangeKind::MessageAdded, conversation, message });
     row.try_into()

@@ -37,23 +37,32 @@ impl Store {
         &self,
         places: &[((OwnerId, ConversationId), i64)],
     ) -> Result<Vec<usize>> {
+        let owners = places.iter().map(|((owner, _), _)| owner);
         let places = places
             .iter()
             .map(|((owner, id), position)| json!([id.0.simple().to_string(), owner.as_str(), position]));
-        self.beyond(places.collect(), CONVERSATIONS_SQLITE, CONVERSATIONS_POSTGRES).await
+        self.beyond(owners, places.collect(), CONVERSATIONS_SQLITE, CONVERSATIONS_POSTGRES).await
     }
 
     /// Which of these owners have changes after a revision: their indices.
     pub async fn accounts_beyond(&self, places: &[(OwnerId, i64)]) -> Result<Vec<usize>> {
+        let owners = places.iter().map(|(owner, _)| owner);
         let places = places.iter().map(|(owner, revision)| json!([owner.as_str(), revision]));
-        self.beyond(places.collect(), ACCOUNTS_SQLITE, ACCOUNTS_POSTGRES).await
+        self.beyond(owners, places.collect(), ACCOUNTS_SQLITE, ACCOUNTS_POSTGRES).await
     }
 
-    async fn beyond(&self, places: Value, sqlite: &str, postgres: &str) -> Result<Vec<usize>> {
-        let backend = self.0.read.get_database_backend();
+    async fn beyond<'o>(
+        &self,
+        owners: impl Iterator<Item = &'o OwnerId>,
+        places: Value,
+        sqlite: &str,
+        postgres: &str,
+    ) -> Result<Vec<usize>> {
+        let reader = self.reader_of(owners);
+        let backend = self.backend();
         let sql = if backend == DbBackend::Sqlite { sqlite } else { postgres };
         let statement = Statement::from_sql_and_values(backend, sql, [places.to_string().into()]);
-        let found = Beyond::find_by_statement(statement).all(&self.0.read).await?;
+        let found = Beyond::find_by_statement(statement).all(&reader).await?;
         Ok(found.into_iter().filter_map(|row| usize::try_from(row.at).ok()).collect())
     }
 }

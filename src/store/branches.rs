@@ -140,7 +140,7 @@ impl Scoped {
             .own_messages()
             .filter(message::Column::Id.eq(id))
             .filter(message::Column::ConversationId.eq(conversation))
-            .one(self.reader())
+            .one(&self.reader())
             .await?
             .ok_or(Error::NotFound("message"))?;
         Ok(Leaf { branch: row.branch.unwrap_or(0), position: row.position })
@@ -152,8 +152,8 @@ impl Scoped {
             return Ok(vec![Segment { branch: None, after: 0, upto: leaf.position }]);
         }
         let values = [conversation.id.into(), leaf.branch.into(), leaf.position.into()];
-        let statement = Statement::from_sql_and_values(self.reader().get_database_backend(), PATH, values);
-        let steps = Step::find_by_statement(statement).all(self.reader()).await?;
+        let statement = Statement::from_sql_and_values(self.backend(), PATH, values);
+        let steps = Step::find_by_statement(statement).all(&self.reader()).await?;
         let mut segments = Vec::with_capacity(steps.len() + 1);
         for (at, step) in steps.iter().enumerate() {
             if step.branch == 0 {
@@ -188,8 +188,7 @@ impl Scoped {
             let stretch = Stretch { after, before: upto + 1, rows: limit, ..self.all_of(conversation, page) };
             return self.stretch(stretch).await;
         };
-        let backend = self.reader().get_database_backend();
-        let some = match (backend, end) {
+        let some = match (self.backend(), end) {
             (DbBackend::Sqlite, End::First) => FIRST_SQLITE,
             (DbBackend::Sqlite, End::Last) => LAST_SQLITE,
             (_, End::First) => FIRST_POSTGRES,
@@ -210,8 +209,7 @@ impl Scoped {
         &self,
         places: &[(ConversationId, i64)],
     ) -> Result<HashMap<(ConversationId, i64), Vec<Message>>> {
-        let backend = self.reader().get_database_backend();
-        let some = if backend == DbBackend::Sqlite { FOLLOWING_SQLITE } else { FOLLOWING_POSTGRES };
+        let some = if self.backend() == DbBackend::Sqlite { FOLLOWING_SQLITE } else { FOLLOWING_POSTGRES };
         let values = vec![super::places(places).into(), self.owner.clone().into()];
         let rows = self.messages_named(some, values).await?;
         let mut following: HashMap<_, Vec<Message>> = HashMap::new();

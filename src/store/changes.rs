@@ -4,11 +4,11 @@
 //! shows that what stood between has been trimmed, and no other bookkeeping is needed.
 
 use sea_orm::{
-    ColumnTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Statement,
+    ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Statement,
 };
 
 use super::entity::change;
-use super::{Error, Result, Scoped, Store};
+use super::{Error, Result, Scoped, Store, tx};
 use crate::model::{Change, ChangeKind, Committed, Invalid, OwnerId, Timestamp};
 
 /// Accounts looked at, and changes removed, in one step of trimming.
@@ -35,9 +35,9 @@ struct Oldest {
 impl Scoped {
     /// The revision of the owner's newest change; 0 before the first.
     pub async fn revision(&self) -> Result<i64> {
-        let backend = self.reader().get_database_backend();
+        let backend = self.backend();
         let statement = Statement::from_sql_and_values(backend, REVISION, [self.owner.clone().into()]);
-        let row = Revision::find_by_statement(statement).one(self.reader()).await?;
+        let row = Revision::find_by_statement(statement).one(&self.reader()).await?;
         Ok(row.map_or(0, |row| row.revision))
     }
 
@@ -46,7 +46,7 @@ impl Scoped {
         let oldest = change::Entity::find()
             .filter(change::Column::OwnerId.eq(self.owner.clone()))
             .order_by_asc(change::Column::Revision)
-            .one(self.reader())
+            .one(&self.reader())
             .await?;
         match oldest {
             Some(row) => Ok(row.revision - 1),
@@ -67,7 +67,7 @@ impl Scoped {
                 .filter(change::Column::Revision.gt(after))
                 .order_by_asc(change::Column::Revision)
                 .limit(u64::from(limit))
-                .all(self.reader())
+                .all(&self.reader())
                 .await?;
             match rows.first() {
                 Some(first) if first.revision == after + 1 => {
@@ -97,7 +97,7 @@ impl Store {
         loop {
             let values = [after.into(), TRIM_ACCOUNTS.into()];
             let statement = Statement::from_sql_and_values(self.backend(), OLDEST, values);
-            let accounts = Oldest::find_by_statement(statement).all(&self.0.read).await?;
+            let accounts = Oldest::find_by_statement(statement).all(&self.reader_of_everybody()).await?;
             let Some(last) = accounts.last() else { return Ok(removed) };
             after = last.id.as_str().to_owned();
             for account in accounts {
@@ -116,24 +116,16 @@ impl Store {
                 .filter(change::Column::OwnerId.eq(owner.clone()))
                 .order_by_asc(change::Column::Revision)
                 .limit(TRIM_CHANGES)
-                .all(&self.0.read)
+                .all(&self.reader_of(std::iter::once(owner)))
                 .await?;
             let Some(last) = oldest.iter().take_while(|row| row.changed_at < before).last() else {
                 return Ok(removed);
             };
-            let turn = self.0.turns.take().await?;
-            removed += change::Entity::delete_many()
+            let trim = change::Entity::delete_many()
                 .filter(change::Column::OwnerId.eq(owner.clone()))
-                .filter(change::Column::Revision.lte(last.revision))
-                .exec(&self.0.write)
-                .await?
-                .rows_affected;
-            drop(turn);
+                .filter(change::Column::Revision.lte(last.revision));
+            removed += tx::run_untold(self, owner, trim.build(self.backend())).await?;
         }
-    }
-
-    fn backend(&self) -> DbBackend {
-        self.0.read.get_database_backend()
     }
 }
 

@@ -11,11 +11,12 @@ use rusqlite::OpenFlags;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::sqlx::{self, Connection};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use sqlx::PgPool;
 
+use super::fence::{self, Fence};
 use super::turn::Turns;
 use super::writer::{self, Bounds, Target};
 
@@ -58,6 +59,8 @@ pub struct Settings {
     pub migrate: bool,
     /// How messages are appended.
     pub writes: Bounds,
+    /// What is done about row-level security in PostgreSQL.
+    pub fence: Fence,
 }
 
 impl Settings {
@@ -90,17 +93,14 @@ struct Pools {
 
 pub(super) async fn connect(settings: &Settings, statements: &Arc<AtomicU64>) -> anyhow::Result<Connections> {
     let Pools { mut read, mut write } = open(settings).await?;
+    fence::check_role(&write, settings.fence).await?;
     let pending = Migrator::get_pending_migrations_read_only(&write)
         .await
         .context("cannot read the version of the database's schema")?;
     match pending.first() {
         None => {}
         Some(_) if settings.migrate => {
-            migrate(&write, |tx| async move {
-                Migrator::up(&tx, None).await?;
-                Ok(tx)
-            })
-            .await?;
+            migrate(&write, async |tx| Migrator::up(tx, None).await).await?;
         }
         Some(first) => bail!(
             "the database lacks {} migrations, from {}: run `scrollback migrate up`",
@@ -108,6 +108,7 @@ pub(super) async fn connect(settings: &Settings, statements: &Arc<AtomicU64>) ->
             first.name()
         ),
     }
+    fence::settle(&write, settings.fence).await?;
     for connection in [&mut read, &mut write] {
         let statements = statements.clone();
         connection.set_metric_callback(move |_| {
@@ -140,7 +141,7 @@ pub(super) fn reads(
         let target: SqliteConnectOptions = settings.url.parse().context("cannot read the database URL")?;
         Reads::on_sqlite(target.get_filename(), settings.statement_timeout, statements)
     } else {
-        Ok(Reads::on_postgres(read.get_postgres_connection_pool(), statements))
+        Ok(Reads::on_postgres(read.get_postgres_connection_pool(), settings.fence, statements))
     }
 }
 
@@ -163,24 +164,30 @@ pub async fn migrations(settings: &Settings) -> anyhow::Result<Vec<(String, bool
 /// The database cannot be reached, or has migrations that this version does not know.
 pub async fn undo_migrations(settings: &Settings, steps: u32) -> anyhow::Result<()> {
     let Pools { write, .. } = open(settings).await?;
-    migrate(&write, move |tx| async move {
-        Migrator::down(&tx, Some(steps)).await?;
-        Ok(tx)
-    })
-    .await?;
+    migrate(&write, async |tx| Migrator::down(tx, Some(steps)).await).await?;
     write.close().await?;
     Ok(())
 }
 
-/// Runs `work` in one transaction that no other process can be in at the same time.
-#[expect(clippy::disallowed_methods, reason = "migrations are not an owner's write")]
-async fn migrate<F>(
+/// Migrates as one who sees every row.
+async fn migrate(
     connection: &DatabaseConnection,
-    work: impl FnOnce(DatabaseTransaction) -> F,
-) -> anyhow::Result<()>
-where
-    F: Future<Output = Result<DatabaseTransaction, migration::DbErr>>,
-{
+    work: impl AsyncFnOnce(&DatabaseTransaction) -> Result<(), DbErr>,
+) -> anyhow::Result<()> {
+    let migrated = alone(connection, async |tx| {
+        let lifted = fence::lift(tx).await?;
+        work(tx).await?;
+        fence::force(tx, &lifted).await
+    });
+    migrated.await.context("cannot migrate the database")
+}
+
+/// Changes the schema in one transaction that no other process can be in at the same time.
+#[expect(clippy::disallowed_methods, reason = "the schema is not an owner's")]
+pub(super) async fn alone(
+    connection: &DatabaseConnection,
+    work: impl AsyncFnOnce(&DatabaseTransaction) -> Result<(), DbErr>,
+) -> Result<(), DbErr> {
     let options = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
@@ -190,9 +197,8 @@ where
         tx.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
         tx.execute_unprepared("SELECT pg_advisory_xact_lock(hashtext('scrollback migrations'))").await?;
     }
-    let tx = work(tx).await.context("cannot migrate the database")?;
-    tx.commit().await.context("cannot commit the migrations")?;
-    Ok(())
+    work(&tx).await?;
+    tx.commit().await
 }
 
 async fn open(settings: &Settings) -> anyhow::Result<Pools> {
@@ -230,7 +236,7 @@ fn postgres_options(settings: &Settings, lock_timeout: &'static str) -> ConnectO
         .connect_timeout(settings.acquire_timeout)
         // A ping before every use would be a round trip before every other one.
         .test_before_acquire_if_idle_for(STALE)
-        .set_application_name("scrollback")
+        .set_application_name(settings.fence.session())
         .map_sqlx_postgres_pool_opts(move |pool| {
             let timeout = timeout.clone();
             pool.after_connect(move |connection, _| {

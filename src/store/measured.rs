@@ -125,9 +125,8 @@ impl Scoped {
             let (reserved, left) = (self.allowance.is_reserved(), self.allowance.left());
             let bytes = i64::try_from(left).unwrap_or(i64::MAX);
             let values = values.iter().cloned().chain([bytes.into()]);
-            let statement =
-                Statement::from_sql_and_values(self.reader().get_database_backend(), &sql, values);
-            let rows = message::Entity::find().from_raw_sql(statement).all(self.reader()).await?;
+            let statement = Statement::from_sql_and_values(self.backend(), &sql, values);
+            let rows = message::Entity::find().from_raw_sql(statement).all(&self.reader()).await?;
             // There may be more than what was read, even if there is room for more by now.
             if rows.iter().map(Weighed::weight).sum::<usize>() > left {
                 return Err(if reserved { self.allowance.refusal() } else { Refused::Unreserved }.into());

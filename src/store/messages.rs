@@ -45,14 +45,13 @@ const BY_ID_POSTGRES: &str = concat!(
 impl Scoped {
     /// A message by its id.
     pub async fn message(&self, id: MessageId) -> Result<Option<Message>> {
-        let row = self.own_messages().filter(message::Column::Id.eq(id)).one(self.reader()).await?;
+        let row = self.own_messages().filter(message::Column::Id.eq(id)).one(&self.reader()).await?;
         row.map(Message::try_from).transpose()
     }
 
     /// Messages by id, in no order; what is unknown or foreign is left out.
     pub async fn messages_by_id(&self, ids: &[MessageId]) -> Result<HashMap<MessageId, Message>> {
-        let backend = self.reader().get_database_backend();
-        let some = if backend == DbBackend::Sqlite { BY_ID_SQLITE } else { BY_ID_POSTGRES };
+        let some = if self.backend() == DbBackend::Sqlite { BY_ID_SQLITE } else { BY_ID_POSTGRES };
         let rows = self.messages_named(some, vec![super::ids(ids).into(), self.owner.clone().into()]).await?;
         rows.into_iter().map(|row| Ok((row.id, row.try_into()?))).collect()
     }
@@ -107,8 +106,7 @@ impl Scoped {
         &self,
         places: &[(ConversationId, i64)],
     ) -> Result<HashMap<(ConversationId, i64), Message>> {
-        let backend = self.reader().get_database_backend();
-        let some = if backend == DbBackend::Sqlite { AT_SQLITE } else { AT_POSTGRES };
+        let some = if self.backend() == DbBackend::Sqlite { AT_SQLITE } else { AT_POSTGRES };
         let values = vec![super::places(places).into(), self.owner.clone().into()];
         let rows = self.messages_named(some, values).await?;
         rows.into_iter().map(|row| Ok(((row.conversation_id, row.position), row.try_into()?))).collect()

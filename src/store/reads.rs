@@ -29,6 +29,7 @@ use std::time::Duration;
 use async_channel::TrySendError;
 use tokio::sync::oneshot;
 
+use super::fence::Fence;
 use super::{Error, Result};
 use crate::memory::Allowance;
 use crate::model::{Conversation, ConversationId, End, Message, OwnerId, Page, Range};
@@ -162,6 +163,7 @@ enum Workers {
 /// What the workers of either engine are given.
 struct Work {
     queue: async_channel::Receiver<Ask>,
+    fence: Fence,
     statements: Arc<AtomicU64>,
 }
 
@@ -173,9 +175,9 @@ impl Work {
 
 impl Reads {
     /// Reads over a PostgreSQL's pool of connections.
-    pub(super) fn on_postgres(pool: &sqlx::PgPool, statements: Arc<AtomicU64>) -> Self {
+    pub(super) fn on_postgres(pool: &sqlx::PgPool, fence: Fence, statements: Arc<AtomicU64>) -> Self {
         let (queue, receiver) = async_channel::bounded(QUEUE);
-        let work = Arc::new(Work { queue: receiver, statements });
+        let work = Arc::new(Work { queue: receiver, fence, statements });
         Self { queue, workers: Workers::Lanes(lanes::Lanes::open(pool, &work)) }
     }
 
@@ -189,7 +191,7 @@ impl Reads {
         statements: Arc<AtomicU64>,
     ) -> anyhow::Result<Self> {
         let (queue, receiver) = async_channel::bounded(QUEUE);
-        let work = Arc::new(Work { queue: receiver, statements });
+        let work = Arc::new(Work { queue: receiver, fence: Fence::Off, statements });
         Ok(Self { queue, workers: Workers::Threads(sqlite::Threads::start(file, patience, &work)?) })
     }
 

@@ -1,8 +1,9 @@
 //! Ownership, written once.
 
-use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, Select};
+use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter, Select};
 
 use super::entity::{conversation, message};
+use super::fence::Reader;
 use super::{Result, Store};
 use crate::memory::Allowance;
 use crate::model::{OwnerId, Viewer};
@@ -44,8 +45,12 @@ impl Scoped {
         &self.store
     }
 
-    pub(super) fn reader(&self) -> &DatabaseConnection {
-        &self.store.0.read
+    pub(super) fn reader(&self) -> Reader<'_> {
+        self.store.reader_of(std::iter::once(&self.owner))
+    }
+
+    pub(super) fn backend(&self) -> DbBackend {
+        self.store.backend()
     }
 
     pub(super) fn reads(&self) -> &super::reads::Reads {

@@ -14,7 +14,7 @@ use sea_orm::{
 
 use super::entity::{message, message_text, stream};
 use super::measured::Weighed;
-use super::tx::Tx;
+use super::tx::{self, Tx};
 use super::writer::NewPiece;
 use super::{Error, Result, Scoped, Store};
 use crate::model::{
@@ -23,8 +23,7 @@ use crate::model::{
 };
 use crate::signals::Topic;
 
-const STOP: &str = "UPDATE stream SET stop_requested = $3 \
-     WHERE message_id = $1 AND owner_id = $2 RETURNING *";
+const STOP: &str = "UPDATE stream SET stop_requested = $3 WHERE message_id = $1 AND owner_id = $2";
 
 /// A message with the pieces of its text, in one snapshot: it may end at any moment.
 const TEXT_SQLITE: &str = "SELECT m.id, m.status, m.content, t.start, t.text FROM json_each($1) AS wanted \
@@ -66,9 +65,8 @@ impl Weighed for TextRow {
     }
 }
 
-/// Begins a stream with the text the message may start with.
-pub(super) async fn begin(tx: &Tx, message: &mut message::Model) -> Result<()> {
-    let text = std::mem::take(&mut message.content);
+/// Begins the stream of a message with the text it may start with.
+pub(super) async fn begin(tx: &Tx, message: &message::Model, text: String) -> Result<()> {
     let row = stream::Model {
         message_id: message.id,
         conversation_id: message.conversation_id,
@@ -124,7 +122,7 @@ impl Scoped {
         }
         let row = stream::Entity::find_by_id(id)
             .filter(stream::Column::OwnerId.eq(self.owner.clone()))
-            .one(self.reader())
+            .one(&self.reader())
             .await?;
         let Some(row) = row else { return Err(self.not_streaming(id).await) };
         if offset > row.length {
@@ -218,11 +216,8 @@ impl Scoped {
     /// - `NotFound`: no such message for this owner.
     pub async fn stop_message(&self, id: MessageId) -> Result<Message> {
         let values = [id.into(), self.owner.clone().into(), true.into()];
-        let write = &self.store.0.write;
-        let turn = self.store.0.turns.take().await?;
-        let statement = Statement::from_sql_and_values(write.get_database_backend(), STOP, values);
-        stream::Model::find_by_statement(statement).one(write).await?;
-        drop(turn);
+        let statement = Statement::from_sql_and_values(self.backend(), STOP, values);
+        tx::run_untold(&self.store, &self.owner, statement).await?;
         self.message(id).await?.ok_or(Error::NotFound("message"))
     }
 
@@ -242,10 +237,10 @@ impl Scoped {
     /// The pieces of a message's text from an offset on, and how far the message is. None: there is no
     /// such message for this owner.
     pub async fn pieces(&self, id: MessageId, offset: i64) -> Result<Option<(Vec<Piece>, MessageStatus)>> {
-        let backend = self.reader().get_database_backend();
+        let backend = self.backend();
         let values = [id.into(), self.owner.clone().into(), offset.into()];
         let tail = Statement::from_sql_and_values(backend, TAIL, values);
-        let rows = TextRow::find_by_statement(tail).all(self.reader()).await?;
+        let rows = TextRow::find_by_statement(tail).all(&self.reader()).await?;
         let Some(first) = rows.first() else { return Ok(None) };
         let status = MessageStatus::from_code(first.status)
             .ok_or_else(|| Error::broken(format!("a message has the unknown status {}", first.status)))?;
@@ -263,11 +258,11 @@ impl Scoped {
     }
 
     async fn text_rows(&self, ids: &[MessageId]) -> Result<Vec<TextRow>> {
-        let backend = self.reader().get_database_backend();
+        let backend = self.backend();
         let sql = if backend == DbBackend::Sqlite { TEXT_SQLITE } else { TEXT_POSTGRES };
         let values = [super::ids(ids).into(), self.owner.clone().into()];
         let statement = Statement::from_sql_and_values(backend, sql, values);
-        Ok(TextRow::find_by_statement(statement).all(self.reader()).await?)
+        Ok(TextRow::find_by_statement(statement).all(&self.reader()).await?)
     }
 }
 
@@ -278,7 +273,7 @@ impl Store {
         let silent = stream::Entity::find()
             .filter(stream::Column::WrittenAt.lt(before))
             .limit(SWEEP)
-            .all(&self.0.read)
+            .all(&self.reader_of_everybody())
             .await?;
         let mut interrupted = 0;
         for stream in silent {

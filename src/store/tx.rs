@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 
 use super::entity::change;
 use super::turn::Turn;
-use super::{Error, Result, Scoped};
+use super::{Error, Result, Scoped, Store, fence};
 use crate::model::{Change, OwnerId, Timestamp};
 use crate::signals::{Signals, Topic};
 
@@ -42,6 +42,12 @@ struct Revision {
 const TAKE_REVISIONS: &str = "INSERT INTO account (id, revision, created_at) VALUES ($1, $2, $3) \
      ON CONFLICT (id) DO UPDATE SET revision = account.revision + $2 RETURNING revision";
 
+/// The same, saying whose rows the transaction is about before there is a row to be put in.
+const TAKE_REVISIONS_FENCED: &str = "INSERT INTO account (id, revision, created_at) SELECT $1, $2, $3 \
+     FROM (SELECT set_config('scrollback.owners', ARRAY[$1::text]::text, true) AS told OFFSET 0) AS fence \
+     WHERE fence.told IS NOT NULL \
+     ON CONFLICT (id) DO UPDATE SET revision = account.revision + $2 RETURNING revision";
+
 impl Tx {
     /// Begins a write of exactly `changes` changes.
     pub(super) async fn begin(scope: &Scoped, changes: usize) -> Result<Self> {
@@ -60,7 +66,8 @@ impl Tx {
         };
         let count = i64::try_from(changes).unwrap_or(i64::MAX);
         let values = [owner.clone().into(), count.into(), tx.now.into()];
-        let taken: Option<Revision> = tx.one(TAKE_REVISIONS, values).await?;
+        let take = if store.0.fence.is_told() { TAKE_REVISIONS_FENCED } else { TAKE_REVISIONS };
+        let taken: Option<Revision> = tx.one(take, values).await?;
         let taken = taken.ok_or_else(|| Error::broken("an account gave no revision".into()))?;
         tx.next_revision = taken.revision - count + 1;
         tx.last_revision = taken.revision;
@@ -122,6 +129,20 @@ impl Tx {
         self.signals.signal(&Topic::Account(self.owner));
         Ok(())
     }
+}
+
+/// Runs a statement that writes what is no change of anything the owner has. Gives how many rows it wrote.
+pub(super) async fn run_untold(store: &Store, owner: &OwnerId, statement: Statement) -> Result<u64> {
+    let _turn = store.0.turns.take().await?;
+    let write = &store.0.write;
+    if !store.0.fence.is_told() {
+        return Ok(write.execute_raw(statement).await?.rows_affected());
+    }
+    let tx = begin(write).await?;
+    fence::tell_one(&tx, owner).await?;
+    let written = tx.execute_raw(statement).await?.rows_affected();
+    tx.commit().await?;
+    Ok(written)
 }
 
 /// The turn of a transaction. After a rollback, which SQLx does some time later on the connection it

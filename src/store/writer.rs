@@ -32,6 +32,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
 use super::entity::message;
+use super::fence::Fence;
 use super::turn::Turns;
 use super::{Error, Result};
 use crate::clock::Clock;
@@ -113,10 +114,11 @@ struct Written {
 
 /// What a lane needs besides its connection.
 #[derive(Clone)]
-struct Desk {
-    clock: Clock,
-    signals: Signals,
-    statements: Arc<AtomicU64>,
+pub(super) struct Desk {
+    pub(super) clock: Clock,
+    pub(super) signals: Signals,
+    pub(super) statements: Arc<AtomicU64>,
+    pub(super) fence: Fence,
 }
 
 /// Where appends are written.
@@ -137,13 +139,8 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the lanes.
-    pub(super) fn start(
-        target: Target,
-        bounds: Bounds,
-        (clock, signals, statements): (Clock, Signals, Arc<AtomicU64>),
-    ) -> std::io::Result<Self> {
+    pub(super) fn start(target: Target, bounds: Bounds, desk: Desk) -> std::io::Result<Self> {
         let running = TaskTracker::new();
-        let desk = Desk { clock, signals, statements };
         let mut lanes = Vec::new();
         match target {
             Target::Sqlite { writer, checkpoints, turns } => {

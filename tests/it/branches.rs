@@ -4,12 +4,18 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-use crate::harness::{APPEND, Client, Engine, TestApp, on_each_database};
+use crate::harness::{APPEND, Client, Engine, TestApp, behind_the_fence, on_each_database};
 
 on_each_database!(
     a_message_after_another_than_the_tip_opens_a_branch,
     a_stale_tab_destroys_nothing,
     a_turn_is_appended_whole_and_once,
+    edits_and_deletions_are_told_and_leave_the_place,
+    pages_of_a_path_run_both_ways,
+);
+
+behind_the_fence!(
+    a_message_after_another_than_the_tip_opens_a_branch,
     edits_and_deletions_are_told_and_leave_the_place,
     pages_of_a_path_run_both_ways,
 );

@@ -3,7 +3,7 @@
 use scrollback::model::Timestamp;
 use serde_json::{Value, json};
 
-use crate::harness::{TestApp, on_each_database};
+use crate::harness::{TestApp, behind_the_fence, on_each_database};
 
 on_each_database!(
     changes_come_in_the_order_of_their_commits,
@@ -12,6 +12,11 @@ on_each_database!(
     what_is_gone_is_null_and_never_told_otherwise,
     trimmed_forged_and_foreign_cursors_are_refused,
     the_subscription_begins_where_the_query_ended,
+);
+
+behind_the_fence!(
+    subscribers_resume_and_each_change_comes_once,
+    trimmed_forged_and_foreign_cursors_are_refused,
 );
 
 const CHANGES: &str = "query Changes($after: String, $first: Int) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{TestApp, on_each_database};
+use crate::harness::{TestApp, behind_the_fence, on_each_database};
 
 on_each_database!(
     a_conversation_is_made_with_times_and_ids_of_the_servers,
@@ -17,6 +17,8 @@ on_each_database!(
     nested_lists_cost_a_constant_number_of_statements,
     nothing_runs_when_a_variable_is_missing,
 );
+
+behind_the_fence!(creating_is_repeatable_by_id, a_deleted_conversation_is_gone_with_its_messages);
 
 const CREATE: &str = "mutation Create($input: CreateConversationInput!) {
   createConversation(input: $input) {

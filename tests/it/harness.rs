@@ -47,6 +47,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) enum Engine {
     Sqlite,
     Postgres,
+    /// The same behind its row-level security, for some tests.
+    Fenced,
 }
 
 /// A server on a port of its own, over a database of its own.
@@ -76,6 +78,7 @@ impl TestApp {
         let url = match engine {
             Engine::Sqlite => format!("sqlite://{}/test.db", folder.path().display()),
             Engine::Postgres => shared_cluster().create_database().await,
+            Engine::Fenced => shared_cluster().create_database_of_a_plain_role().await,
         };
         let mut flags = vec![
             ("data_dir", folder.path().display().to_string()),
@@ -83,6 +86,9 @@ impl TestApp {
             ("auth.jwt_secret", SECRET.to_owned()),
             ("server.listen", "127.0.0.1:0".to_owned()),
         ];
+        if engine == Engine::Fenced {
+            flags.push(("database.row_level_security", "on".to_owned()));
+        }
         flags.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let path = folder.path().join("scrollback.toml");
         std::fs::write(&path, file).unwrap();
@@ -177,3 +183,18 @@ macro_rules! on_each_database {
     )+};
 }
 pub(crate) use on_each_database;
+
+/// Makes of each function a third test: behind PostgreSQL's row-level security.
+macro_rules! behind_the_fence {
+    ($($name:ident),+ $(,)?) => {
+        mod behind_the_fence {
+            use crate::harness::{Engine, TestApp};
+
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(TestApp::start(Engine::Fenced).await).await;
+            })+
+        }
+    };
+}
+pub(crate) use behind_the_fence;

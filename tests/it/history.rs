@@ -102,6 +102,12 @@ async fn on_two_replicas_nothing_is_lost_when_postgresql_crashes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn behind_the_fence_nothing_is_lost_when_replicas_are_killed_in_turn() {
+    let deployment = Deployment::start(Engine::Fenced, 2, &[]).await;
+    check(deployment, async |number, deployment| deployment.kill(number % 2).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_two_replicas_nothing_is_lost_when_the_listening_sessions_end() {
     let deployment = Deployment::start(Engine::Postgres, 2, &[]).await;
     check(deployment, async |_, deployment| deployment.end_listening_sessions().await).await;

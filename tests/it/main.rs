@@ -13,6 +13,7 @@ mod conversations;
 mod credentials;
 mod documents;
 mod durability;
+mod fence;
 mod history;
 mod hostile;
 mod http;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::harness::{APPEND, Client, TestApp, on_each_database};
+use crate::harness::{APPEND, Client, TestApp, behind_the_fence, on_each_database};
 
 on_each_database!(
     a_stranger_is_told_what_they_would_be_told_of_nothing,
@@ -17,6 +17,14 @@ on_each_database!(
     a_strangers_feed_holds_only_their_own,
     ids_in_use_are_conflicts_that_tell_nothing,
     no_argument_header_or_claim_chooses_the_owner,
+);
+
+behind_the_fence!(
+    a_stranger_is_told_what_they_would_be_told_of_nothing,
+    a_stranger_reaches_no_field_of_an_object,
+    a_strangers_lists_hold_only_their_own,
+    a_strangers_feed_holds_only_their_own,
+    ids_in_use_are_conflicts_that_tell_nothing,
 );
 
 /// What a stranger reaches for.

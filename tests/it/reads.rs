@@ -10,10 +10,16 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::harness::{Client, TestApp, on_each_database};
+use crate::harness::{Client, TestApp, behind_the_fence, on_each_database};
 
 on_each_database!(
     a_plain_selection_is_answered_as_any_other,
+    what_is_read_together_is_answered_to_each_its_own,
+    a_page_read_with_its_conversation_is_the_page_asked_for,
+    the_list_of_recent_conversations_is_the_list,
+);
+
+behind_the_fence!(
     what_is_read_together_is_answered_to_each_its_own,
     a_page_read_with_its_conversation_is_the_page_asked_for,
     the_list_of_recent_conversations_is_the_list,

@@ -7,7 +7,9 @@ use std::time::Duration;
 use scrollback::model::{MessageId, MessageStatus, OwnerId, Timestamp, Viewer};
 use serde_json::{Value, json};
 
-use crate::harness::{APPEND, APPEND_TEXT, Client, EventStream, FINISH, Socket, TestApp, on_each_database};
+use crate::harness::{
+    APPEND, APPEND_TEXT, Client, EventStream, FINISH, Socket, TestApp, behind_the_fence, on_each_database,
+};
 
 on_each_database!(
     an_answer_grows_and_every_read_shows_it,
@@ -20,6 +22,8 @@ on_each_database!(
     a_silent_writer_is_interrupted_and_its_text_kept,
     a_deleted_stream_leaves_nothing,
 );
+
+behind_the_fence!(a_silent_writer_is_interrupted_and_its_text_kept, a_deleted_stream_leaves_nothing);
 
 const READ: &str = "query($id: ID!) { node(id: $id) { ... on Message { status content } } }";
 

@@ -8,9 +8,13 @@ from lib import graphql, pg
 DB = "own"
 NOTE = "Scrollback, release build, its own tables: also writes the feed of changes"
 subscription = scrollback.subscription
+VARIANTS = {
+    "scrollback-postgres": {},
+    "scrollback-postgres-fenced": {"SCROLLBACK_DATABASE_ROW_LEVEL_SECURITY": "on", "WORK": "_fenced"},
+}
 request = functools.partial(scrollback.request, graphql)
 answer = functools.partial(scrollback.answer, graphql)
 
 
 def stored(env):
-    return int(pg.psql(f"scrollback_{env['SIZE']}", "SELECT sum(message_count) FROM conversation"))
+    return int(pg.psql(f"scrollback_{env['SIZE']}{env.get('WORK', '')}", "SELECT sum(message_count) FROM conversation"))

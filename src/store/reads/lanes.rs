@@ -52,7 +52,8 @@ impl Lanes {
     pub(super) async fn read_beside<Q: Together>(&self, ask: Q) -> Result<Q::Answer> {
         let mut connection = self.pool.acquire().await?;
         self.work.count_statement();
-        let answered = Q::read(&mut connection, std::slice::from_ref(&ask)).await?.pop();
+        let asks = std::slice::from_ref(&ask);
+        let answered = Q::read(&mut connection, self.work.fence, asks).await?.pop();
         answered.unwrap_or_else(|| Err(Error::broken("an ask was not answered".into())))
     }
 
@@ -154,7 +155,7 @@ impl Lane {
     async fn read<Q: Together>(&mut self, asks: &[Q]) -> Result<Vec<Result<Q::Answer>>> {
         if let Some(mut connection) = self.kept.take() {
             self.work.count_statement();
-            match Q::read(&mut connection, asks).await {
+            match Q::read(&mut connection, self.work.fence, asks).await {
                 Err(Error::Unavailable(error)) => {
                     tracing::debug!(%error, "a lane's connection was lost");
                     drop(connection.detach());
@@ -174,7 +175,7 @@ impl Lane {
             }
         };
         self.work.count_statement();
-        let answered = Q::read(&mut connection, asks).await;
+        let answered = Q::read(&mut connection, self.work.fence, asks).await;
         if !matches!(answered, Err(Error::Unavailable(_))) {
             self.kept = Some(connection);
         }

@@ -1,13 +1,11 @@
 //! The hot reads on PostgreSQL: each answers any number of asks.
 //!
-//! The asks travel as arrays, one an argument, so the text stays the same whatever their number. LATERAL
-//! with a LIMIT keeps the plan what it should be, one walk over an index for each ask, however wrong the
-//! planner guesses how many rows there are. `ord` says whose a row is.
-//!
 //! The statement that one ask shares with others cannot stop where its allowance ends. So for an operation
 //! without a reservation it leaves out texts that are longer than `each`: of what nobody could take only so
 //! much is ever sent. Such an ask comes again with a reservation, and then gets everything. Rows are decoded
 //! one by one as they arrive, and dropped where their ask is refused already.
+
+mod statements;
 
 use futures_util::TryStreamExt;
 use sqlx::postgres::PgRow;
@@ -20,83 +18,16 @@ use crate::model::{
     Conversation, ConversationId, End, Json, Message, MessageId, MessageStatus, OwnerId, Timestamp,
 };
 use crate::store::entity::message;
+use crate::store::fence::Fence;
 use crate::store::measured::{Draw, Weighed};
 use crate::store::{Error, Result};
+use statements::{FIRST, LAST, LIST, OPEN};
 
 /// Bytes that may be sent of each kind of text for an ask that may turn out to be too large.
 const PROBED: usize = 2 * FREE;
 
-/// What [`message_of`] reads, from a first column on. What few messages have travels as two arrays, of
-/// numbers and of texts, that the others leave out: each column of each row costs on either side. Of the
-/// texts, what is too long is null, or, of the parts, empty.
-macro_rules! message_columns {
-    () => {
-        "CASE WHEN m.status = 2 AND coalesce(m.branch, m.edited_at, m.deleted_at) IS NULL THEN NULL \
-         ELSE ARRAY[m.status, m.branch, m.parent_position, m.edited_at, m.deleted_at] END AS numbers, \
-         m.position, m.id, m.role, CASE WHEN octet_length(m.content) <= w.each THEN m.content END AS content, \
-         m.created_at, \
-         CASE WHEN m.metadata = '{}' AND coalesce(m.parts, m.model, m.usage) IS NULL THEN NULL \
-         ELSE ARRAY[CASE WHEN octet_length(m.metadata) <= w.each THEN m.metadata END, \
-         CASE WHEN octet_length(m.parts) > w.each THEN '' ELSE m.parts END, m.model, m.usage] END AS texts"
-    };
-}
-
-/// What else a conversation has, besides what has its like in a message.
-macro_rules! conversation_numbers {
-    () => {
-        "ARRAY[c.updated_at, c.message_count, c.last_position, c.branch, c.head_position, c.branches, c.trunk]"
-    };
-}
-
-/// The conversation comes as a row in the messages' columns, so that it is looked up once and sent once;
-/// it is the one without a position. A trunk has no holes, so both ends of it are ranges.
-const OPEN: &str = concat!(
-    "SELECT w.ord, r.* FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::boolean[], $5::int[]) \
-     WITH ORDINALITY AS w(id, owner, most, first, each, ord) \
-     JOIN conversation AS c ON c.id = w.id AND c.owner_id = w.owner \
-     CROSS JOIN LATERAL (SELECT ",
-    conversation_numbers!(),
-    " AS numbers, NULL::bigint AS position, c.id, NULL::smallint AS role, c.title AS content, \
-     c.created_at, ARRAY[c.metadata] AS texts \
-     UNION ALL (SELECT ",
-    message_columns!(),
-    " FROM message AS m WHERE m.conversation_id = c.id AND m.owner_id = w.owner \
-     AND c.branches = 0 AND c.head_position = c.last_position \
-     AND m.position > CASE WHEN w.first THEN 0 ELSE c.last_position - w.most END \
-     AND m.position <= CASE WHEN w.first THEN w.most ELSE c.last_position END LIMIT w.most)) AS r"
-);
-
-/// The messages of a range from one end of it.
-macro_rules! stretch {
-    ($order:literal) => {
-        concat!(
-            "SELECT w.ord, ",
-            message_columns!(),
-            " FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::boolean[], \
-             $7::int[]) WITH ORDINALITY AS w(id, owner, after, before, most, trunk, each, ord) \
-             CROSS JOIN LATERAL (SELECT * FROM message WHERE conversation_id = w.id AND owner_id = w.owner \
-             AND position > w.after AND position < w.before AND (branch IS NULL OR NOT w.trunk) \
-             ORDER BY position ",
-            $order,
-            " LIMIT w.most) AS m"
-        )
-    };
-}
-
-const FIRST: &str = stretch!("ASC");
-const LAST: &str = stretch!("DESC");
-
-const LIST: &str = concat!(
-    "SELECT w.ord, c.id, c.title, c.metadata, c.created_at, ",
-    conversation_numbers!(),
-    ", ",
-    message_columns!(),
-    " FROM unnest($1::text[], $2::bigint[], $3::int[]) WITH ORDINALITY AS w(owner, most, each, ord) \
-     CROSS JOIN LATERAL (SELECT * FROM conversation WHERE owner_id = w.owner \
-     ORDER BY updated_at DESC, id DESC LIMIT w.most) AS c \
-     LEFT JOIN LATERAL (SELECT * FROM message WHERE conversation_id = c.id AND owner_id = w.owner \
-     AND position = c.head_position LIMIT 1) AS m ON true"
-);
+/// An answer for each ask, or why all failed together.
+pub(super) type Asked<Q> = Result<Vec<Result<<Q as Together>::Answer>>>;
 
 /// Asks that one statement answers.
 pub(super) trait Together: Send + Sync + Sized {
@@ -105,38 +36,39 @@ pub(super) trait Together: Send + Sync + Sized {
     /// An answer for each ask, in their order.
     fn read(
         connection: &mut PgConnection,
+        fence: Fence,
         asks: &[Self],
-    ) -> impl Future<Output = Result<Vec<Result<Self::Answer>>>> + Send;
+    ) -> impl Future<Output = Asked<Self>> + Send;
 }
 
 impl Together for Opening {
     type Answer = Option<Opened>;
 
-    async fn read(connection: &mut PgConnection, asks: &[Self]) -> Result<Vec<Result<Self::Answer>>> {
-        open(connection, asks).await
+    async fn read(connection: &mut PgConnection, fence: Fence, asks: &[Self]) -> Asked<Self> {
+        open(connection, fence, asks).await
     }
 }
 
 impl Together for Stretches {
     type Answer = Vec<Vec<Message>>;
 
-    async fn read(connection: &mut PgConnection, asks: &[Self]) -> Result<Vec<Result<Self::Answer>>> {
-        stretches(connection, asks).await
+    async fn read(connection: &mut PgConnection, fence: Fence, asks: &[Self]) -> Asked<Self> {
+        stretches(connection, fence, asks).await
     }
 }
 
 impl Together for Listing {
     type Answer = Vec<Listed>;
 
-    async fn read(connection: &mut PgConnection, asks: &[Self]) -> Result<Vec<Result<Self::Answer>>> {
-        list(connection, asks).await
+    async fn read(connection: &mut PgConnection, fence: Fence, asks: &[Self]) -> Asked<Self> {
+        list(connection, fence, asks).await
     }
 }
 
 /// What was found of a conversation so far.
 type Found = (Option<Conversation>, Vec<Message>);
 
-async fn open(connection: &mut PgConnection, asks: &[Opening]) -> Result<Vec<Result<Option<Opened>>>> {
+async fn open(connection: &mut PgConnection, fence: Fence, asks: &[Opening]) -> Asked<Opening> {
     let mut ids = Vec::with_capacity(asks.len());
     let mut owners = Vec::with_capacity(asks.len());
     let mut most = Vec::with_capacity(asks.len());
@@ -150,7 +82,7 @@ async fn open(connection: &mut PgConnection, asks: &[Opening]) -> Result<Vec<Res
         first.push(ask.page.is_some_and(|page| page.end == End::First));
         each.push(longest(&ask.allowance, rows as usize));
     }
-    let statement = sqlx::query(OPEN).bind(ids).bind(owners).bind(most).bind(first).bind(each);
+    let statement = sqlx::query(fence.text(&OPEN)).bind(ids).bind(owners).bind(most).bind(first).bind(each);
     let mut rows = statement.fetch(connection);
     // In no order: a conversation may come after its messages.
     let mut found: Vec<Taking<Found>> = asks.iter().map(|ask| Taking::of(&ask.allowance)).collect();
@@ -185,10 +117,7 @@ async fn open(connection: &mut PgConnection, asks: &[Opening]) -> Result<Vec<Res
     Ok(found.into_iter().zip(asks).map(opened).collect())
 }
 
-async fn stretches(
-    connection: &mut PgConnection,
-    asks: &[Stretches],
-) -> Result<Vec<Result<Vec<Vec<Message>>>>> {
+async fn stretches(connection: &mut PgConnection, fence: Fence, asks: &[Stretches]) -> Asked<Stretches> {
     let mut found: Vec<Taking<Vec<Vec<Message>>>> = Vec::with_capacity(asks.len());
     let mut longest_each = Vec::with_capacity(asks.len());
     for ask in asks {
@@ -200,7 +129,7 @@ async fn stretches(
         found.push(taking);
         longest_each.push(longest(&ask.allowance, ask.rows()));
     }
-    for (sql, end) in [(FIRST, End::First), (LAST, End::Last)] {
+    for (sql, end) in [(&FIRST, End::First), (&LAST, End::Last)] {
         let wanted: Vec<(usize, usize)> = asks
             .iter()
             .enumerate()
@@ -211,7 +140,7 @@ async fn stretches(
             continue;
         }
         let each = || wanted.iter().map(|(ask, at)| &asks[*ask].each[*at]);
-        let mut rows = sqlx::query(sql)
+        let mut rows = sqlx::query(fence.text(sql))
             .bind(each().map(|stretch| stretch.conversation.0).collect::<Vec<_>>())
             .bind(each().map(|stretch| stretch.owner.as_str()).collect::<Vec<_>>())
             .bind(each().map(|stretch| stretch.after).collect::<Vec<_>>())
@@ -239,11 +168,11 @@ async fn stretches(
     Ok(found.into_iter().map(Taking::done).collect())
 }
 
-async fn list(connection: &mut PgConnection, asks: &[Listing]) -> Result<Vec<Result<Vec<Listed>>>> {
+async fn list(connection: &mut PgConnection, fence: Fence, asks: &[Listing]) -> Asked<Listing> {
     let owners: Vec<&str> = asks.iter().map(|ask| ask.owner.as_str()).collect();
     let most: Vec<i64> = asks.iter().map(|ask| i64::from(ask.most) + 1).collect();
     let each: Vec<i32> = asks.iter().map(|ask| longest(&ask.allowance, ask.most as usize + 1)).collect();
-    let mut rows = sqlx::query(LIST).bind(owners).bind(most).bind(each).fetch(connection);
+    let mut rows = sqlx::query(fence.text(&LIST)).bind(owners).bind(most).bind(each).fetch(connection);
     let mut found: Vec<Taking<Vec<Listed>>> = asks.iter().map(|ask| Taking::of(&ask.allowance)).collect();
     while let Some(row) = rows.try_next().await? {
         let at = whose(&row)?;

@@ -14,6 +14,9 @@
 //! the owner's.
 //!
 //! One append alone has a statement of its own, which costs a third of the other.
+//!
+//! Where row-level security is asked for, the statement is not alone: before it the transaction says which
+//! owners it is for.
 
 mod statements;
 mod waiting;
@@ -21,15 +24,16 @@ mod waiting;
 use std::collections::HashMap;
 
 use sqlx::error::DatabaseError;
-use sqlx::postgres::{PgPool, PgRow};
-use sqlx::{PgConnection, Row};
+use sqlx::postgres::{PgArguments, PgPool, PgRow};
+use sqlx::query::Query;
+use sqlx::{Connection, PgConnection, Postgres, Row};
 use uuid::Uuid;
 
 use super::plan::Intake;
 use super::{Batch, Desk, Draft, Grown, NewPiece, Order, Outcome, Written};
 use crate::model::{ChangeKind, OwnerId, Progress, Timestamp};
 use crate::store::entity::message;
-use crate::store::{Error, Result};
+use crate::store::{Error, Result, fence};
 use statements::{Appends, GROW, SKIPPING};
 pub(super) use waiting::Waiting;
 
@@ -102,7 +106,7 @@ impl Lane<'_> {
     }
 
     async fn append_one(&mut self, draft: &Draft, row: &message::Model) -> sqlx::Result<Outcome> {
-        let found = sqlx::query(self.appends.one)
+        let append = sqlx::query(self.appends.one)
             .bind(draft.conversation.0)
             .bind(draft.owner.as_str())
             .bind(row.id.0)
@@ -117,10 +121,9 @@ impl Lane<'_> {
             .bind(row.usage.as_deref())
             .bind(ChangeKind::MessageAdded.code())
             .bind(draft.head.map(|head| head.0))
-            .bind(draft.actor.as_ref().map(OwnerId::as_str))
-            .fetch_optional(&mut *self.connection)
-            .await?;
-        found.map_or(Ok(Outcome::NotFound), |found| outcome(&found, 0))
+            .bind(draft.actor.as_ref().map(OwnerId::as_str));
+        let found = self.run(append, &[&draft.owner]).await?;
+        found.first().map_or(Ok(Outcome::NotFound), |found| outcome(found, 0))
     }
 
     async fn append_many(&mut self, drafts: &[&Draft]) -> sqlx::Result<Vec<Outcome>> {
@@ -128,7 +131,7 @@ impl Lane<'_> {
             let numbered = (0_i64..).zip(drafts);
             numbered.flat_map(|(append, draft)| draft.rows.iter().map(move |row| (append, draft, row)))
         };
-        let found = sqlx::query(self.appends.many)
+        let append = sqlx::query(self.appends.many)
             .bind(rows().map(|(append, ..)| append).collect::<Vec<_>>())
             .bind(rows().map(|(_, draft, _)| draft.conversation.0).collect::<Vec<_>>())
             .bind(rows().map(|(_, draft, _)| draft.owner.as_str()).collect::<Vec<_>>())
@@ -144,9 +147,9 @@ impl Lane<'_> {
             .bind(rows().map(|(.., row)| row.usage.as_deref()).collect::<Vec<_>>())
             .bind(self.now())
             .bind(ChangeKind::MessageAdded.code())
-            .bind(rows().map(|(_, draft, _)| draft.actor.as_ref().map(OwnerId::as_str)).collect::<Vec<_>>())
-            .fetch_all(&mut *self.connection)
-            .await?;
+            .bind(rows().map(|(_, draft, _)| draft.actor.as_ref().map(OwnerId::as_str)).collect::<Vec<_>>());
+        let owners: Vec<&OwnerId> = drafts.iter().map(|draft| &draft.owner).collect();
+        let found = self.run(append, &owners).await?;
         let mut outcomes = vec![Outcome::NotFound; drafts.len()];
         // The first message of an append tells where it begins, so it is the last to be looked at.
         for row in found.iter().rev() {
@@ -177,15 +180,15 @@ impl Lane<'_> {
     }
 
     async fn grow_many(&mut self, pieces: &[&NewPiece]) -> sqlx::Result<Vec<Grown>> {
-        let found = sqlx::query(GROW)
+        let grow = sqlx::query(GROW)
             .bind(pieces.iter().map(|piece| piece.message.0).collect::<Vec<_>>())
             .bind(pieces.iter().map(|piece| piece.owner.as_str()).collect::<Vec<_>>())
             .bind(pieces.iter().map(|piece| piece.start).collect::<Vec<_>>())
             .bind(pieces.iter().map(|piece| piece.text.as_str()).collect::<Vec<_>>())
             .bind(pieces.iter().map(|piece| piece.code_points).collect::<Vec<_>>())
-            .bind(self.now())
-            .fetch_all(&mut *self.connection)
-            .await?;
+            .bind(self.now());
+        let owners: Vec<&OwnerId> = pieces.iter().map(|piece| &piece.owner).collect();
+        let found = self.run(grow, &owners).await?;
         let mut grown = vec![None; pieces.len()];
         let nth: HashMap<_, _> =
             (0..).zip(pieces).map(|(nth, piece)| ((piece.message.0, piece.owner.as_str()), nth)).collect();
@@ -196,6 +199,26 @@ impl Lane<'_> {
             }
         }
         Ok(grown)
+    }
+
+    /// Runs a batch, for these owners and nobody else where the fence is up.
+    async fn run(
+        &mut self,
+        batch: Query<'_, Postgres, PgArguments>,
+        owners: &[&OwnerId],
+    ) -> sqlx::Result<Vec<PgRow>> {
+        if !self.desk.fence.is_told() {
+            return batch.fetch_all(&mut *self.connection).await;
+        }
+        let mut owners: Vec<&str> = owners.iter().map(|owner| owner.as_str()).collect();
+        owners.sort_unstable();
+        owners.dedup();
+        self.desk.count(1);
+        let mut tx = self.connection.begin().await?;
+        fence::tell(&mut tx, &owners).await?;
+        let found = batch.fetch_all(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(found)
     }
 
     fn now(&self) -> i64 {

@@ -82,6 +82,9 @@ impl Cluster {
             .unwrap();
         let cluster = Self { binaries, folder, port, databases: AtomicU32::new(0), environment, watchdog };
         cluster.up();
+        let mut psql = command(&cluster.binaries.join("psql"));
+        psql.args(["--no-psqlrc", "--quiet", "--command", "CREATE ROLE plain LOGIN"]);
+        run(psql.args(["--dbname", &cluster.url("postgres")]));
         cluster
     }
 
@@ -115,15 +118,32 @@ impl Cluster {
 
     /// Where a database of the cluster is.
     pub(crate) fn url(&self, database: &str) -> String {
-        format!("postgres://scrollback@127.0.0.1:{}/{database}", self.port)
+        self.url_as("scrollback", database)
+    }
+
+    fn url_as(&self, role: &str, database: &str) -> String {
+        format!("postgres://{role}@127.0.0.1:{}/{database}", self.port)
     }
 
     /// A new, empty database.
     pub(crate) async fn create_database(&self) -> String {
+        let name = self.create("").await;
+        self.url(&name)
+    }
+
+    /// A new, empty database, reached as a role that may do nothing but what an owner may: the cluster's own
+    /// is a superuser, whom no policy binds.
+    pub(crate) async fn create_database_of_a_plain_role(&self) -> String {
+        let name = self.create("OWNER plain").await;
+        self.url_as("plain", &name)
+    }
+
+    async fn create(&self, owner: &str) -> String {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
         let mut connection = PgConnection::connect(&self.url("postgres")).await.unwrap();
-        connection.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
-        self.url(&name)
+        let create = format!("CREATE DATABASE {name} {owner}");
+        connection.execute(sqlx::AssertSqlSafe(create)).await.unwrap();
+        name
     }
 }
 
