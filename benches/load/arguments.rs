@@ -1,6 +1,8 @@
 //! Arguments as benchmarks take them: words, and values by name, `name=value`.
 
 use std::fmt::Display;
+use std::fs;
+use std::path::PathBuf;
 use std::process::exit;
 use std::str::FromStr;
 
@@ -59,6 +61,12 @@ impl Arguments {
         text.split(',').map(|part| chosen(name, part, among)).collect()
     }
 
+    /// The server that is measured: this build's, unless another is named.
+    pub(crate) fn this(&mut self) -> PathBuf {
+        let named = self.text("this").or_else(|| std::env::var("SCROLLBACK_PROGRAM").ok());
+        program("this", named.as_deref().unwrap_or(env!("CARGO_BIN_EXE_scrollback")))
+    }
+
     /// What is left, under any name.
     pub(crate) fn rest(self) -> Vec<(String, String)> {
         self.values
@@ -69,6 +77,12 @@ impl Arguments {
 pub(crate) fn chosen(name: &str, text: &str, among: &[&'static str]) -> &'static str {
     let found = among.iter().find(|choice| choice.eq_ignore_ascii_case(text));
     found.copied().unwrap_or_else(|| refuse(format!("{name}: {text} is none of {}", among.join(", "))))
+}
+
+/// A program's whole path: servers run in folders of their own.
+pub(crate) fn program(name: &str, path: &str) -> PathBuf {
+    let found = fs::canonicalize(path).ok().filter(|path| path.is_file());
+    found.unwrap_or_else(|| refuse(format!("{name}: there is no program at {path}")))
 }
 
 fn positive(name: &str, text: &str) -> usize {

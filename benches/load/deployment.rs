@@ -18,7 +18,7 @@ pub(crate) struct Deployment {
     pub(crate) addresses: Vec<String>,
     credentials: Credentials,
     /// Of the servers, where they are known.
-    processes: Option<Vec<u32>>,
+    pub(crate) processes: Option<Vec<u32>>,
     postgres: Option<u32>,
     own: Option<Own>,
 }

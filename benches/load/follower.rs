@@ -26,7 +26,8 @@ const END: &str =
 pub(crate) struct Follower {
     stream: WebSocketStream<TcpStream>,
     conversation: Conversation,
-    cursor: String,
+    /// Of the last message that was received.
+    pub(crate) cursor: String,
     /// What came before it was asked for.
     early: VecDeque<String>,
     /// How often it was let go, and resumed.

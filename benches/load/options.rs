@@ -1,10 +1,9 @@
 //! What is measured, where, and for how long.
 
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::arguments::{Arguments, chosen, refuse};
+use crate::arguments::{Arguments, chosen, program, refuse};
 use crate::deployment::Credentials;
 use crate::fill::Amount;
 use crate::operation::{HISTORY, LIST};
@@ -81,15 +80,12 @@ impl Place {
             refuse("secret, token: go with a url");
         }
         let engines = arguments.choices("engines", &["SQLite", "PostgreSQL"]);
-        let this = arguments.text("this").or_else(|| std::env::var("SCROLLBACK_PROGRAM").ok());
-        let this = this.unwrap_or_else(|| env!("CARGO_BIN_EXE_scrollback").into());
-        let all = std::iter::once(("this".to_owned(), this)).chain(arguments.rest());
-        let programs = all.map(|(name, path)| {
-            // Servers run in folders of their own.
-            let found = fs::canonicalize(&path).ok().filter(|path| path.is_file());
-            let program = found.unwrap_or_else(|| refuse(format!("{name}: there is no program at {path}")));
+        let this = ("this".to_owned(), arguments.this());
+        let others = arguments.rest().into_iter().map(|(name, path)| {
+            let program = program(&name, &path);
             (name, program)
         });
+        let programs = std::iter::once(this).chain(others);
         Self::Own { programs: programs.collect(), engines }
     }
 }
