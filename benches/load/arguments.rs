@@ -36,6 +36,11 @@ impl Arguments {
         std::mem::take(&mut self.words)
     }
 
+    /// Whether a value is given.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.values.iter().any(|(given, _)| given == name)
+    }
+
     /// A value, as it was given last.
     pub(crate) fn text(&mut self, name: &str) -> Option<String> {
         let found = self.values.iter().rposition(|(given, _)| given == name)?;

@@ -27,7 +27,6 @@ pub(crate) struct Delivered {
     /// Of deliveries; latencies from when a message was sent.
     pub(crate) figures: Figures,
     pub(crate) faults: [usize; 4],
-    pub(crate) conversation: Conversation,
 }
 
 /// What a follower received: each message once, and when; and its faults.
@@ -38,14 +37,25 @@ struct Received {
     resumed: usize,
 }
 
-/// Appends so many messages to a conversation with so many followers, in turn at each server.
-pub(crate) async fn measure(deployment: &Deployment, subscribers: usize, appends: usize) -> Delivered {
+/// A conversation of one message.
+pub(crate) async fn conversation(deployment: &Deployment) -> Conversation {
     let address = deployment.address();
     let mut connection = Connection::open(address).await.expect("a connection");
     let token = deployment.tokens(1).remove(0);
     let id = create(&mut connection, address, &token, "Fan-out", 1).await;
-    let conversation = Conversation { id, token };
-    let cursor = end(&mut connection, address, &conversation).await;
+    Conversation { id, token }
+}
+
+/// Appends so many messages to a conversation of one, with so many followers, in turn at each server.
+pub(crate) async fn measure(
+    deployment: &Deployment,
+    conversation: &Conversation,
+    subscribers: usize,
+    appends: usize,
+) -> Delivered {
+    let address = deployment.address();
+    let mut connection = Connection::open(address).await.expect("a connection");
+    let cursor = end(&mut connection, address, conversation).await;
     let mut followers = Vec::new();
     for at in deployment.addresses.iter().cycle().take(subscribers) {
         let opened = Follower::open(at, conversation.clone(), cursor.clone()).await;
@@ -56,7 +66,7 @@ pub(crate) async fn measure(deployment: &Deployment, subscribers: usize, appends
     for follower in followers {
         running.spawn(receive(follower, appends));
     }
-    let request = Operation::Append.request(address, &conversation);
+    let request = Operation::Append.request(address, conversation);
     let begun = Instant::now();
     let mut sent = Vec::with_capacity(appends);
     for _ in 0..appends {
@@ -79,7 +89,7 @@ pub(crate) async fn measure(deployment: &Deployment, subscribers: usize, appends
         sum(|it| it.resumed),
     ];
     let figures = Figures::of(&mut took, (last - begun).as_secs_f64(), before, after);
-    Delivered { figures, faults, conversation }
+    Delivered { figures, faults }
 }
 
 /// Receives until every message was there, or none comes any more.

@@ -24,7 +24,10 @@ mod it {
     pub(crate) mod harness;
 }
 
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
+
+use futures_util::FutureExt;
 
 use deployment::Deployment;
 use figures::Table;
@@ -61,8 +64,12 @@ async fn main() {
         Place::Running { addresses, credentials } => {
             let deployment = Deployment::running(addresses.clone(), credentials.clone());
             let mut all = [Filled::new(deployment, &options).await];
-            measure("running", &mut all, &options).await;
+            // What was made goes, whatever happens.
+            let measured = AssertUnwindSafe(measure("running", &mut all, &options)).catch_unwind().await;
             clear(all[0].deployment.address(), &all[0].conversations).await;
+            if let Err(panic) = measured {
+                resume_unwind(panic);
+            }
         }
     }
 }
@@ -122,12 +129,14 @@ async fn fan_out(title: &str, all: &mut [Filled], options: &Options) {
                     if replicas == 2 {
                         deployment.grow().await;
                     }
-                    let found = fan_out::measure(deployment, *subscribers, options.appends).await;
-                    conversations.push(found.conversation);
+                    let conversation = fan_out::conversation(deployment).await;
+                    conversations.push(conversation.clone());
+                    let (subscribers, appends) = (*subscribers, options.appends);
+                    let found = fan_out::measure(deployment, &conversation, subscribers, appends).await;
                     let replicas = deployment.addresses.len();
                     let several = if replicas > 1 { format!(", {replicas} replicas") } else { String::new() };
                     let name = format!("{}{several}", deployment.name);
-                    table.add(*subscribers, 2 * place + replicas, &name, found.figures, &found.faults);
+                    table.add(subscribers, 2 * place + replicas, &name, found.figures, &found.faults);
                     if deployment.can_grow() {
                         deployment.shrink();
                     }

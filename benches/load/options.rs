@@ -50,10 +50,12 @@ impl Options {
         if operations.contains(&"history") && amount.messages < HISTORY {
             refuse(format!("messages: a history is of {HISTORY}"));
         }
+        // A server that is running lets an owner have 20 sockets, unless it was told otherwise.
+        let subscribers: &[usize] = if arguments.has("url") { &[10] } else { &[10, 100] };
         Self {
             operations,
             clients: arguments.numbers("clients", &[1, 16, 64]),
-            subscribers: arguments.numbers("subscribers", &[10, 100]),
+            subscribers: arguments.numbers("subscribers", subscribers),
             appends: arguments.number("appends", 500),
             duration: Duration::from_secs(arguments.number("seconds", 3) as u64),
             rounds: arguments.number("rounds", 3),

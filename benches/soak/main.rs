@@ -140,7 +140,7 @@ async fn soak(engine: &str, options: &Options) -> bool {
     let stored = Stored::read(address, &conversations).await;
     let followed = followers.finish(&stored.last).await;
     let path = options.out.join(format!("{engine}.svg"));
-    let title = format!("{engine}: twice the appends that it sustains");
+    let title = format!("{engine}: sustains {sustainable:.0} appends a second, is offered {rate:.0}");
     chart::draw(&path, &title, rate, &samples).expect("a chart");
     let tally = std::mem::take(&mut *tally.lock().unwrap());
     let report = Report { engine, sustainable, rate, options, samples, tally, stored, followed };

@@ -93,6 +93,9 @@ impl Report<'_> {
                 all.sort_by(f64::total_cmp);
                 all
             };
+            if column(3).is_empty() {
+                return "none".to_owned();
+            }
             let middle = |at: usize| column(at).get(column(at).len() / 2).copied().unwrap_or_default();
             let most = column(3).last().copied().unwrap_or_default();
             format!("p50 {:.1} ms, p99 {:.1} ms, longest {most:.1} ms", middle(0), middle(2))
