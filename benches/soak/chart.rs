@@ -54,8 +54,8 @@ pub(crate) fn draw(path: &Path, title: &str, offered: f64, samples: &[Sample]) -
         label: &|value| format!("{value:.0}"),
         lines: &[
             ("offered", GREY, &|_| Some(offered)),
-            ("stored", BLUE, &|it| Some(it.answered)),
-            ("refused: try again", RED, &|it| Some(it.refused)),
+            ("stored", BLUE, &|it| Some(it.answered.rate)),
+            ("refused: try again", RED, &|it| Some(it.refused.rate)),
         ],
     };
     rates.draw(&parts[1], 0.0..seconds, 0.0..highest(&rates) * 1.1, samples)?;
@@ -65,11 +65,11 @@ pub(crate) fn draw(path: &Path, title: &str, offered: f64, samples: &[Sample]) -
         title: "latency, ms: of appends since they were due, of reads since they were sent",
         label: &|value| if *value < 1.0 { format!("{value:.1}") } else { format!("{value:.0}") },
         lines: &[
-            ("stored, p50", LIGHT_BLUE, &|it| some(it.answered, it.answered_latency[0])),
-            ("stored, p99", BLUE, &|it| some(it.answered, it.answered_latency[2])),
-            ("refused, p50", LIGHT_RED, &|it| some(it.refused, it.refused_latency[0])),
-            ("refused, p99", RED, &|it| some(it.refused, it.refused_latency[2])),
-            ("history read, p99", GREEN, &|it| some(it.read_latency[3], it.read_latency[2])),
+            ("stored, p50", LIGHT_BLUE, &|it| some(it.answered.rate, it.answered.due[0])),
+            ("stored, p99", BLUE, &|it| some(it.answered.rate, it.answered.due[2])),
+            ("refused, p50", LIGHT_RED, &|it| some(it.refused.rate, it.refused.due[0])),
+            ("refused, p99", RED, &|it| some(it.refused.rate, it.refused.due[2])),
+            ("history read, p99", GREEN, &|it| some(it.read[3], it.read[2])),
         ],
     };
     let range = (0.1..highest(&latencies) * 1.5).log_scale();

@@ -117,7 +117,7 @@ impl Line {
             let outcome = ready.ask(&request).await;
             let tally = || self.tally.lock().unwrap();
             match outcome {
-                Ok(answer) if Operation::Append.succeeded(&answer) => tally().answered(number, due),
+                Ok(answer) if Operation::Append.succeeded(&answer) => tally().answered(number, due, sent),
                 Ok(answer) => tally().declined(due, sent, answer.body),
                 Err(error) => {
                     tally().cut(&error);

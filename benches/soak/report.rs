@@ -49,8 +49,8 @@ impl Report<'_> {
         let mean = |of: fn(&Sample) -> f64| samples.iter().map(of).sum::<f64>() / samples.len() as f64;
         println!(
             "- stored: {:.0} a second; refused: {:.0} a second",
-            mean(|it| it.answered),
-            mean(|it| it.refused)
+            mean(|it| it.answered.rate),
+            mean(|it| it.refused.rate)
         );
         let memory = [10, 50, 100].map(|part| {
             let at = (samples.len() * part).div_ceil(100).saturating_sub(1);
@@ -86,27 +86,23 @@ impl Report<'_> {
 
     fn latencies(&self) {
         // The median second's, and the worst of all.
-        let of = |what: fn(&Sample) -> [f64; 4], counts: fn(&Sample) -> bool| {
-            let column = |at: usize| {
-                let mut all: Vec<f64> =
-                    self.samples.iter().filter(|it| counts(it)).map(|it| what(it)[at]).collect();
+        let of = |what: fn(&Sample) -> [f64; 4]| {
+            let [p50, _, p99, max] = [0, 1, 2, 3].map(|at| {
+                let all = self.samples.iter().map(|it| what(it)[at]);
+                // Seconds without any.
+                let mut all: Vec<f64> = all.filter(|latency| *latency > 0.0).collect();
                 all.sort_by(f64::total_cmp);
                 all
-            };
-            if column(3).is_empty() {
-                return "none".to_owned();
-            }
-            let middle = |at: usize| column(at).get(column(at).len() / 2).copied().unwrap_or_default();
-            let most = column(3).last().copied().unwrap_or_default();
-            format!("p50 {:.1} ms, p99 {:.1} ms, longest {most:.1} ms", middle(0), middle(2))
+            });
+            let Some(max) = max.last() else { return "none".to_owned() };
+            let (p50, p99) = (p50[p50.len() / 2], p99[p99.len() / 2]);
+            format!("p50 {p50:.1} ms, p99 {p99:.1} ms, longest {max:.1} ms")
         };
-        println!("- stored, since due: {}", of(|it| it.answered_latency, |it| it.answered > 0.0));
-        println!(
-            "- refused, since due: {}; longest since sent: {:.1} ms",
-            of(|it| it.refused_latency, |it| it.refused > 0.0),
-            f64::from(self.tally.slowest_refusal) / 1000.0
-        );
-        println!("- histories: {}", of(|it| it.read_latency, |it| it.read_latency[3] > 0.0));
+        println!("- stored, since due: {}", of(|it| it.answered.due));
+        println!("- stored, since sent: {}", of(|it| it.answered.sent));
+        println!("- refused, since due: {}", of(|it| it.refused.due));
+        println!("- refused, since sent: {}", of(|it| it.refused.sent));
+        println!("- histories: {}", of(|it| it.read));
     }
 
     /// Whether what was found may be the fault of who made the load.

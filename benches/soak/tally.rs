@@ -45,8 +45,6 @@ pub(crate) struct Tally {
     pub(crate) acknowledged: Numbers,
     /// Refused with UNAVAILABLE, to be tried again.
     pub(crate) refused: usize,
-    /// From sent to refused, the longest, in microseconds.
-    pub(crate) slowest_refusal: u32,
     /// Answered with another error.
     pub(crate) failed: usize,
     /// Connections that were cut before an answer: nobody knows what became of the request.
@@ -62,22 +60,53 @@ pub(crate) struct Tally {
 /// Latencies of a second, in microseconds.
 #[derive(Default)]
 struct Second {
-    answered: Vec<u32>,
-    refused: Vec<u32>,
+    answered: Latencies,
+    refused: Latencies,
     read: Vec<u32>,
 }
 
-/// A second. Latencies in milliseconds: p50, p90, p99, the longest.
+/// Of appends that ended the same way: since they were due, and since they were sent.
+#[derive(Default)]
+struct Latencies {
+    due: Vec<u32>,
+    sent: Vec<u32>,
+}
+
+impl Latencies {
+    fn push(&mut self, due: Instant, sent: Instant) {
+        self.due.push(micros(due.elapsed()));
+        self.sent.push(micros(sent.elapsed()));
+    }
+
+    fn over(mut self, seconds: f64) -> Ended {
+        Ended {
+            rate: self.due.len() as f64 / seconds,
+            due: percentiles(&mut self.due),
+            sent: percentiles(&mut self.sent),
+        }
+    }
+}
+
+/// Appends that ended the same way in a second. Latencies in milliseconds: p50, p90, p99, the longest.
+pub(crate) struct Ended {
+    /// How many a second.
+    pub(crate) rate: f64,
+    /// Since they were due.
+    pub(crate) due: [f64; 4],
+    /// Since they were sent.
+    pub(crate) sent: [f64; 4],
+}
+
+/// A second.
 pub(crate) struct Sample {
     /// Seconds since the beginning.
     pub(crate) at: f64,
     /// Memory that the server holds, in bytes.
     pub(crate) memory: u64,
-    pub(crate) answered: f64,
-    pub(crate) refused: f64,
-    pub(crate) answered_latency: [f64; 4],
-    pub(crate) refused_latency: [f64; 4],
-    pub(crate) read_latency: [f64; 4],
+    pub(crate) answered: Ended,
+    pub(crate) refused: Ended,
+    /// How long histories took, in milliseconds: p50, p90, p99, the longest.
+    pub(crate) read: [f64; 4],
     /// Part of a processor that this load kept busy.
     pub(crate) load: f64,
     /// By how much this load was late for what was due, at most.
@@ -85,9 +114,9 @@ pub(crate) struct Sample {
 }
 
 impl Tally {
-    pub(crate) fn answered(&mut self, number: usize, due: Instant) {
+    pub(crate) fn answered(&mut self, number: usize, due: Instant, sent: Instant) {
         self.acknowledged.insert(number);
-        self.now.answered.push(micros(due.elapsed()));
+        self.now.answered.push(due, sent);
     }
 
     /// Anything but a success.
@@ -95,8 +124,7 @@ impl Tally {
         let text = String::from_utf8_lossy(body);
         if text.contains(r#""code":"UNAVAILABLE""#) {
             self.refused += 1;
-            self.slowest_refusal = self.slowest_refusal.max(micros(sent.elapsed()));
-            self.now.refused.push(micros(due.elapsed()));
+            self.now.refused.push(due, sent);
         } else {
             self.failed += 1;
             self.failure.get_or_insert_with(|| text.into_owned());
@@ -131,11 +159,9 @@ pub(crate) async fn sample(tally: Shared, server: u32, seconds: usize) -> Vec<Sa
         samples.push(Sample {
             at: (now.0 - begin).as_secs_f64(),
             memory: memory(server),
-            answered: second.answered.len() as f64 / elapsed,
-            refused: second.refused.len() as f64 / elapsed,
-            answered_latency: percentiles(&mut second.answered),
-            refused_latency: percentiles(&mut second.refused),
-            read_latency: percentiles(&mut second.read),
+            answered: second.answered.over(elapsed),
+            refused: second.refused.over(elapsed),
+            read: percentiles(&mut second.read),
             load: (now.1 - last.1) as f64 / 1e6 / elapsed,
             late,
         });
