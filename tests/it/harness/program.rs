@@ -1,6 +1,6 @@
 //! The program itself, as a process of its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use super::{Client, Engine, PATIENCE, SECRET, shared_cluster, token};
 pub(crate) struct Program {
     folder: TempDir,
     environment: Vec<(&'static str, String)>,
+    build: PathBuf,
 }
 
 /// A server that is running.
@@ -29,7 +30,14 @@ pub(crate) struct Running {
 impl Program {
     /// In an empty folder, told nothing.
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), environment: Vec::new() }
+        // Another build may be named, to be compared with this one.
+        let another = std::env::var_os("SCROLLBACK_PROGRAM");
+        Self::of(another.unwrap_or_else(|| env!("CARGO_BIN_EXE_scrollback").into()).into())
+    }
+
+    /// The same of a build of the program.
+    pub(crate) fn of(build: PathBuf) -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), environment: Vec::new(), build }
     }
 
     /// In an empty folder, believing the tokens of [`token`].
@@ -64,9 +72,7 @@ impl Program {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        // Another build may be named, to be compared with this one.
-        let another = std::env::var_os("SCROLLBACK_PROGRAM");
-        let mut command = Command::new(another.unwrap_or_else(|| env!("CARGO_BIN_EXE_scrollback").into()));
+        let mut command = Command::new(&self.build);
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SCROLLBACK_")) {
             command.env_remove(name);
         }

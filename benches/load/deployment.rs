@@ -1,0 +1,148 @@
+//! The servers that are measured: our own, or ones that are running.
+
+use std::path::Path;
+use std::time::Duration;
+
+use scrollback::auth::{Rules, sign};
+use scrollback::clock::Clock;
+use scrollback::model::{OwnerId, Timestamp};
+
+use crate::cpu;
+use crate::it::harness::{Cluster, Program, Running, SECRET};
+
+/// Servers over one database.
+pub(crate) struct Deployment {
+    /// What it is called in tables.
+    pub(crate) name: String,
+    /// `host:port` of each. Requests go to the first.
+    pub(crate) addresses: Vec<String>,
+    credentials: Credentials,
+    /// Of the servers, where they are known.
+    pub(crate) processes: Option<Vec<u32>>,
+    postgres: Option<u32>,
+    own: Option<Own>,
+}
+
+/// What is started here ends with it.
+struct Own {
+    program: Program,
+    running: Vec<Running>,
+}
+
+/// What the servers believe.
+#[derive(Debug, Clone)]
+pub(crate) enum Credentials {
+    /// Tokens that are signed with it.
+    Secret(String),
+    /// Only this one.
+    Token(String),
+}
+
+/// Microseconds of processors so far.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Used {
+    pub(crate) server: Option<u64>,
+    pub(crate) database: Option<u64>,
+    pub(crate) load: u64,
+}
+
+/// The name of a build that is put behind PostgreSQL's row-level security.
+const FENCED: &str = "fenced";
+
+impl Deployment {
+    /// A build's server over a database of its own: the cluster's, or SQLite.
+    pub(crate) async fn start(name: &str, build: &Path, cluster: Option<&Cluster>, sockets: usize) -> Self {
+        let mut program = Program::of(build.into())
+            .with("SCROLLBACK_AUTH_JWT_SECRET", SECRET)
+            .with("SCROLLBACK_LOG_LEVEL", "warn")
+            .with("SCROLLBACK_SERVER_SOCKETS_PER_OWNER", sockets.to_string());
+        let mut postgres = None;
+        if let Some(cluster) = cluster {
+            let is_fenced = name == FENCED;
+            let database = if is_fenced {
+                cluster.create_database_of_a_plain_role().await
+            } else {
+                cluster.create_database().await
+            };
+            program = program.with("SCROLLBACK_DATABASE_URL", database);
+            if is_fenced {
+                program = program.with("SCROLLBACK_DATABASE_ROW_LEVEL_SECURITY", "on");
+            }
+            postgres = Some(cpu::postmaster(cluster).await);
+        }
+        let credentials = Credentials::Secret(SECRET.into());
+        let own = Some(Own { program, running: Vec::new() });
+        let (addresses, processes) = (Vec::new(), Some(Vec::new()));
+        let mut it = Self { name: name.into(), addresses, credentials, processes, postgres, own };
+        it.grow().await;
+        it
+    }
+
+    /// What is running already.
+    pub(crate) fn running(addresses: Vec<String>, credentials: Credentials) -> Self {
+        let processes = addresses.iter().map(|address| cpu::listener(address)).collect();
+        Self { name: addresses.join(", "), addresses, credentials, processes, postgres: None, own: None }
+    }
+
+    /// Starts another server over the same database.
+    pub(crate) async fn grow(&mut self) {
+        if let Some(Own { program, running }) = &mut self.own {
+            let server = program.serve(&[]).await;
+            self.addresses.push(server.url.trim_start_matches("http://").to_owned());
+            running.push(server);
+            self.look();
+        }
+    }
+
+    /// Ends all but the first.
+    pub(crate) fn shrink(&mut self) {
+        if let Some(Own { running, .. }) = &mut self.own {
+            running.truncate(1);
+            self.addresses.truncate(1);
+            self.look();
+        }
+    }
+
+    fn look(&mut self) {
+        self.processes = self.own.as_ref().map(|own| own.running.iter().map(Running::process).collect());
+    }
+
+    /// Whether there can be more servers over the same database.
+    pub(crate) fn can_grow(&self) -> bool {
+        self.own.is_some() && self.postgres.is_some()
+    }
+
+    /// Where requests go.
+    pub(crate) fn address(&self) -> &str {
+        &self.addresses[0]
+    }
+
+    /// Credentials of so many users; all the same where only one token is believed.
+    pub(crate) fn tokens(&self, users: usize) -> Vec<String> {
+        (0..users).map(|user| self.credentials.token(&format!("load-{user}"))).collect()
+    }
+
+    /// What has been used until now.
+    pub(crate) fn used(&self) -> Used {
+        let processes = self.processes.as_ref();
+        Used {
+            server: processes.map(|processes| processes.iter().copied().map(cpu::of).sum()),
+            database: self.postgres.map(cpu::of_family),
+            load: cpu::of(std::process::id()),
+        }
+    }
+}
+
+impl Credentials {
+    fn token(&self, user: &str) -> String {
+        match self {
+            Self::Token(token) => token.clone(),
+            Self::Secret(secret) => {
+                let day = i64::try_from(Duration::from_secs(86_400).as_micros()).unwrap();
+                let until = Timestamp(Clock::system().now().0 + day);
+                let owner = OwnerId::new(user).unwrap();
+                sign(secret.as_bytes(), &owner, until, &Rules::default()).unwrap()
+            }
+        }
+    }
+}

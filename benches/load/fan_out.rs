@@ -1,0 +1,116 @@
+//! One conversation that many follow.
+//!
+//! One client appends, each message as soon as the one before is answered, whether or not the followers
+//! keep up. They follow from a cursor before the first message. Who is let go resumes, as clients do: so
+//! nothing may be missing in the end, nothing may come twice, and nothing out of order.
+
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::deployment::Deployment;
+use crate::figures::Figures;
+use crate::fill::{Conversation, create};
+use crate::follower::{Follower, end};
+use crate::http::Connection;
+use crate::operation::Operation;
+
+/// Longest wait for a message, in a row.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a fan-out can be blamed for, in the order of [`Delivered::faults`].
+pub(crate) const FAULTS: [&str; 4] = ["lost", "twice", "out of order", "resumed"];
+
+/// Deliveries, counted and timed.
+pub(crate) struct Delivered {
+    /// Of deliveries; latencies from when a message was sent.
+    pub(crate) figures: Figures,
+    pub(crate) faults: [usize; 4],
+}
+
+/// What a follower received: each message once, and when; and its faults.
+struct Received {
+    times: Vec<(usize, Instant)>,
+    twice: usize,
+    disordered: usize,
+    resumed: usize,
+}
+
+/// A conversation of one message.
+pub(crate) async fn conversation(deployment: &Deployment) -> Conversation {
+    let address = deployment.address();
+    let mut connection = Connection::open(address).await.expect("a connection");
+    let token = deployment.tokens(1).remove(0);
+    let id = create(&mut connection, address, &token, "Fan-out", 1).await;
+    Conversation { id, token }
+}
+
+/// Appends so many messages to a conversation of one, with so many followers, in turn at each server.
+pub(crate) async fn measure(
+    deployment: &Deployment,
+    conversation: &Conversation,
+    subscribers: usize,
+    appends: usize,
+) -> Delivered {
+    let address = deployment.address();
+    let mut connection = Connection::open(address).await.expect("a connection");
+    let cursor = end(&mut connection, address, conversation).await;
+    let mut followers = Vec::new();
+    for at in deployment.addresses.iter().cycle().take(subscribers) {
+        let opened = Follower::open(at, conversation.clone(), cursor.clone()).await;
+        followers.push(opened.expect("as many sockets as that (server.sockets_per_owner)"));
+    }
+    let before = deployment.used();
+    let mut running = JoinSet::new();
+    for follower in followers {
+        running.spawn(receive(follower, appends));
+    }
+    let request = Operation::Append.request(address, conversation);
+    let begun = Instant::now();
+    let mut sent = Vec::with_capacity(appends);
+    for _ in 0..appends {
+        sent.push(Instant::now());
+        let answer = connection.ask(&request).await.expect("an answer");
+        let text = || String::from_utf8_lossy(answer.body).into_owned();
+        assert!(Operation::Append.succeeded(&answer), "{}: {}", answer.status, text());
+    }
+    let received = running.join_all().await;
+    let after = deployment.used();
+    let all = received.iter().flat_map(|received| &received.times);
+    let last = all.clone().map(|(_, at)| *at).max().unwrap_or(begun);
+    let mut took: Vec<u32> =
+        all.map(|(nth, at)| at.saturating_duration_since(sent[*nth]).as_micros() as u32).collect();
+    let sum = |of: fn(&Received) -> usize| received.iter().map(of).sum();
+    let faults = [
+        subscribers * appends - took.len(),
+        sum(|it| it.twice),
+        sum(|it| it.disordered),
+        sum(|it| it.resumed),
+    ];
+    let figures = Figures::of(&mut took, (last - begun).as_secs_f64(), before, after);
+    Delivered { figures, faults }
+}
+
+/// Receives until every message was there, or none comes any more.
+async fn receive(mut follower: Follower, appends: usize) -> Received {
+    let mut seen = vec![false; appends];
+    let mut next = 0;
+    let mut it = Received { times: Vec::with_capacity(appends), twice: 0, disordered: 0, resumed: 0 };
+    while it.times.len() < appends {
+        let Ok(position) = timeout(PATIENCE, follower.next()).await else { break };
+        let at = Instant::now();
+        let Ok(position) = position else { break };
+        // The conversation begins with one message, at position 1.
+        let nth = usize::try_from(position).unwrap() - 2;
+        if std::mem::replace(&mut seen[nth], true) {
+            it.twice += 1;
+            continue;
+        }
+        it.disordered += usize::from(nth < next);
+        next = next.max(nth + 1);
+        it.times.push((nth, at));
+    }
+    it.resumed = follower.resumed;
+    it
+}

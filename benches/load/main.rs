@@ -1,0 +1,148 @@
+//! How much a server does, how long it takes and what it costs: `cargo bench --bench load`, and
+//! `-- help` for what can be chosen.
+//!
+//! Servers and PostgreSQL are processes of their own on this machine, with their defaults: every commit is
+//! on disk before it is answered. They are filled first; or one is given that runs already. Builds that
+//! are compared take turns, round after round, and medians are shown.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "what a benchmark does not expect ends it")]
+
+mod arguments;
+mod closed;
+mod cpu;
+mod deployment;
+mod fan_out;
+mod figures;
+mod fill;
+mod follower;
+mod http;
+mod operation;
+mod options;
+
+#[path = "../../tests/it"]
+mod it {
+    #[expect(dead_code, unused_imports, unused_macros, reason = "the tests use the rest")]
+    pub(crate) mod harness;
+}
+
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+
+use deployment::Deployment;
+use figures::Table;
+use fill::{Conversation, clear, fill};
+use http::Connection;
+use it::harness::Cluster;
+use operation::Operation;
+use options::{Options, Place};
+
+/// A deployment with what it was filled with.
+struct Filled {
+    deployment: Deployment,
+    conversations: Vec<Conversation>,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let options = Options::read();
+    let (rounds, seconds) = (options.rounds, options.duration.as_secs());
+    println!("{rounds} rounds of {seconds} s each; medians. CPU in µs an operation");
+    match &options.place {
+        Place::Own { programs, engines } => {
+            for engine in engines {
+                let cluster = (*engine == "PostgreSQL").then(|| Cluster::start(&["max_wal_size=4GB"]));
+                let sockets = 2 * options.subscribers.iter().copied().max().unwrap_or_default();
+                let mut all = Vec::new();
+                for (name, program) in programs {
+                    let it = Deployment::start(name, program, cluster.as_ref(), sockets.max(20)).await;
+                    all.push(Filled::new(it, &options).await);
+                }
+                measure(engine, &mut all, &options).await;
+            }
+        }
+        Place::Running { addresses, credentials } => {
+            let deployment = Deployment::running(addresses.clone(), credentials.clone());
+            let mut all = [Filled::new(deployment, &options).await];
+            // What was made goes, whatever happens.
+            let measured = AssertUnwindSafe(measure("running", &mut all, &options)).catch_unwind().await;
+            clear(all[0].deployment.address(), &all[0].conversations).await;
+            if let Err(panic) = measured {
+                resume_unwind(panic);
+            }
+        }
+    }
+}
+
+impl Filled {
+    async fn new(deployment: Deployment, options: &Options) -> Self {
+        let tokens = deployment.tokens(options.users);
+        let conversations = fill(deployment.address(), &tokens, options.amount).await;
+        Self { deployment, conversations }
+    }
+}
+
+/// Measures each operation on all of them, and prints its table.
+async fn measure(title: &str, all: &mut [Filled], options: &Options) {
+    for name in &options.operations {
+        let title = format!("{title}: {name}");
+        match *name {
+            "append" => ask(&title, Operation::Append, all, options).await,
+            "history" => ask(&title, Operation::History, all, options).await,
+            "list" => ask(&title, Operation::List, all, options).await,
+            _ => fan_out(&title, all, options).await,
+        }
+    }
+}
+
+async fn ask(title: &str, operation: Operation, all: &[Filled], options: &Options) {
+    let mut prepared = Vec::new();
+    for Filled { deployment, conversations } in all {
+        let address = deployment.address();
+        // A list asks for all conversations of an owner, and the first ones are one of each.
+        let about = if operation == Operation::List { options.users } else { conversations.len() };
+        let about = conversations.iter().take(about);
+        let requests: Vec<_> = about.map(|conversation| operation.request(address, conversation)).collect();
+        let mut connection = Connection::open(address).await.expect("a connection");
+        operation.prove(&mut connection, &requests[0]).await;
+        prepared.push((deployment, Arc::new(requests)));
+    }
+    let mut table = Table::default();
+    for _ in 0..options.rounds {
+        for clients in &options.clients {
+            for (place, (deployment, requests)) in prepared.iter().enumerate() {
+                let found =
+                    closed::measure(deployment, operation, requests, *clients, options.duration).await;
+                table.add(*clients, place, &deployment.name, found, &[]);
+            }
+        }
+    }
+    table.print(title, ["clients", "a second"], &[]);
+}
+
+async fn fan_out(title: &str, all: &mut [Filled], options: &Options) {
+    let mut table = Table::default();
+    for _ in 0..options.rounds {
+        for subscribers in &options.subscribers {
+            for (place, Filled { deployment, conversations }) in all.iter_mut().enumerate() {
+                for replicas in 1..=if deployment.can_grow() { 2 } else { 1 } {
+                    if replicas == 2 {
+                        deployment.grow().await;
+                    }
+                    let conversation = fan_out::conversation(deployment).await;
+                    conversations.push(conversation.clone());
+                    let (subscribers, appends) = (*subscribers, options.appends);
+                    let found = fan_out::measure(deployment, &conversation, subscribers, appends).await;
+                    let replicas = deployment.addresses.len();
+                    let several = if replicas > 1 { format!(", {replicas} replicas") } else { String::new() };
+                    let name = format!("{}{several}", deployment.name);
+                    table.add(subscribers, 2 * place + replicas, &name, found.figures, &found.faults);
+                    if deployment.can_grow() {
+                        deployment.shrink();
+                    }
+                }
+            }
+        }
+    }
+    table.print(title, ["subscribers", "deliveries/s"], &fan_out::FAULTS);
+}

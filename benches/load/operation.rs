@@ -1,0 +1,77 @@
+//! What clients ask for, one request after the other.
+
+use serde_json::{Value, json};
+
+use crate::fill::{Conversation, TEXT};
+use crate::http::{Answer, Connection, post};
+use crate::it::harness::APPEND;
+
+/// Messages of a history.
+pub(crate) const HISTORY: usize = 50;
+/// Conversations of a list.
+pub(crate) const LIST: usize = 20;
+
+const READ_HISTORY: &str = "query($id: ID!) { conversation(id: $id) {
+  id title messages(last: 50) { nodes { id position role content createdAt } pageInfo { startCursor } }
+} }";
+
+const READ_LIST: &str = "query { conversations(first: 20) { nodes {
+  id title updatedAt messageCount messages(last: 1) { nodes { id position role content createdAt } }
+} } }";
+
+/// An operation that is asked for again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operation {
+    /// One message at the end of a conversation, durable when answered.
+    Append,
+    /// The last messages of a conversation.
+    History,
+    /// An owner's newest conversations, each with its last message.
+    List,
+}
+
+impl Operation {
+    /// Its request about a conversation, or about the conversations of its owner.
+    pub(crate) fn request(self, address: &str, conversation: &Conversation) -> Vec<u8> {
+        let Conversation { id, token } = conversation;
+        match self {
+            Self::Append => {
+                let input = json!({ "conversationId": id, "role": "USER", "content": TEXT.repeat(7) });
+                post(address, token, APPEND, &json!({ "input": input }))
+            }
+            Self::History => post(address, token, READ_HISTORY, &json!({ "id": id })),
+            Self::List => post(address, token, READ_LIST, &json!({})),
+        }
+    }
+
+    /// Whether an answer is a success, as cheaply as that can be told: whatever fails leaves nothing of
+    /// the field, for nothing in it may be null.
+    pub(crate) fn succeeded(self, answer: &Answer<'_>) -> bool {
+        let beginning: &[u8] = match self {
+            Self::Append => br#"{"data":{"appendMessage":{"message":{"id":"#,
+            Self::History => br#"{"data":{"conversation":{"id":"#,
+            Self::List => br#"{"data":{"conversations":{"nodes":[{"id":"#,
+        };
+        answer.status == 200 && answer.body.starts_with(beginning)
+    }
+
+    /// Asks once and looks at everything that comes back.
+    pub(crate) async fn prove(self, connection: &mut Connection, request: &[u8]) {
+        let data = connection.data(request).await;
+        let found = match self {
+            Self::Append => data["appendMessage"]["message"]["position"].is_u64(),
+            Self::History => are_messages(&data["conversation"]["messages"], HISTORY),
+            Self::List => {
+                let nodes = data["conversations"]["nodes"].as_array();
+                let whole = |node: &Value| are_messages(&node["messages"], 1);
+                nodes.is_some_and(|nodes| nodes.len() == LIST && nodes.iter().all(whole))
+            }
+        };
+        assert!(found, "{self:?}: another answer than was expected: {data}");
+    }
+}
+
+fn are_messages(page: &Value, count: usize) -> bool {
+    let nodes = page["nodes"].as_array();
+    nodes.is_some_and(|nodes| nodes.len() == count && nodes.iter().all(|node| node["content"].is_string()))
+}

@@ -1,0 +1,161 @@
+//! What becomes of a server that is asked for twice what it can do: `cargo bench --bench soak`, and
+//! `-- help` for what can be chosen.
+//!
+//! Memory must stay where it is, what is refused must be refused quickly, and what was acknowledged must
+//! be there in the end. Server and PostgreSQL are processes of their own on this machine, with their
+//! defaults: every commit is on disk.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "what a benchmark does not expect ends it")]
+
+#[path = "../load/arguments.rs"]
+#[expect(dead_code, reason = "the other benchmark uses the rest")]
+mod arguments;
+mod beside;
+mod chart;
+#[path = "../load/closed.rs"]
+mod closed;
+#[path = "../load/cpu.rs"]
+mod cpu;
+#[path = "../load/deployment.rs"]
+#[expect(dead_code, reason = "the other benchmark uses the rest")]
+mod deployment;
+#[path = "../load/figures.rs"]
+#[expect(dead_code, reason = "the other benchmark uses the rest")]
+mod figures;
+#[path = "../load/fill.rs"]
+#[expect(dead_code, reason = "the other benchmark uses the rest")]
+mod fill;
+#[path = "../load/follower.rs"]
+mod follower;
+#[path = "../load/http.rs"]
+mod http;
+mod offer;
+#[path = "../load/operation.rs"]
+#[expect(dead_code, reason = "the other benchmark uses the rest")]
+mod operation;
+mod report;
+mod tally;
+mod verify;
+
+#[path = "../../tests/it"]
+mod it {
+    #[expect(dead_code, unused_imports, unused_macros, reason = "the tests use the rest")]
+    pub(crate) mod harness;
+}
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arguments::{Arguments, refuse};
+use beside::Followers;
+use deployment::Deployment;
+use fill::{Amount, fill};
+use it::harness::Cluster;
+use offer::Offer;
+use operation::Operation;
+use report::Report;
+use tally::Shared;
+use verify::Stored;
+
+/// Clients whose rate is what can be sustained.
+const CLIENTS: usize = 64;
+/// Before that rate is taken, and while it is.
+const WARM_UP: Duration = Duration::from_secs(2);
+const MEASURED: Duration = Duration::from_secs(5);
+/// Of each owner.
+const CONVERSATIONS: usize = 5;
+
+struct Options {
+    seconds: usize,
+    engines: Vec<&'static str>,
+    connections: usize,
+    owners: usize,
+    rate: Option<usize>,
+    out: PathBuf,
+    this: PathBuf,
+}
+
+impl Options {
+    fn read() -> Self {
+        let mut arguments = Arguments::read(include_str!("help.txt"));
+        if let Some(word) = arguments.words().first() {
+            refuse(format!("{word} is not NAME=VALUE"));
+        }
+        let options = Self {
+            seconds: arguments.number("seconds", 60),
+            engines: arguments.choices("engines", &["SQLite", "PostgreSQL"]),
+            connections: arguments.number("connections", 4096),
+            owners: arguments.number("owners", 200),
+            rate: Some(arguments.number("rate", usize::MAX)).filter(|rate| *rate < usize::MAX),
+            out: arguments.text("out").unwrap_or_else(|| "target/soak".into()).into(),
+            this: arguments.this(),
+        };
+        if let Some((name, _)) = arguments.rest().first() {
+            refuse(format!("{name} is not known"));
+        }
+        options
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let options = Options::read();
+    // A connection is an open file.
+    let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or_default();
+    if files < options.connections as u64 + 200 {
+        refuse(format!("connections: only {files} files may be open (ulimit -n)"));
+    }
+    fs::create_dir_all(&options.out).expect("a folder for charts");
+    let mut kept = true;
+    for engine in &options.engines {
+        kept &= soak(engine, &options).await;
+    }
+    if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Soaks one engine; whether it kept all that it promised.
+async fn soak(engine: &str, options: &Options) -> bool {
+    let cluster = (engine == "PostgreSQL").then(|| Cluster::start(&["max_wal_size=4GB"]));
+    let deployment = Deployment::start(engine, &options.this, cluster.as_ref(), 20).await;
+    let sustainable = sustainable(&deployment, options).await;
+    let rate = options.rate.map_or(2.0 * sustainable, |rate| rate as f64);
+    let address = deployment.address();
+    let tokens = deployment.tokens(options.owners);
+    let amount = Amount { conversations: CONVERSATIONS, messages: 1 };
+    let conversations = fill(address, &tokens, amount).await;
+
+    let tally = Shared::default();
+    let followers = Followers::start(address, &conversations).await;
+    let readers = beside::read(address, &conversations, &tally).await;
+    let server = deployment.processes.as_ref().expect("a server of our own")[0];
+    let duration = Duration::from_secs(options.seconds as u64);
+    let offer = Offer { address: address.into(), rate, duration, connections: options.connections };
+    let sampling = tokio::spawn(tally::sample(tally.clone(), server, options.seconds));
+    offer.make(&conversations, &tally).await;
+    let samples = sampling.await.unwrap();
+    drop(readers);
+
+    let stored = Stored::read(address, &conversations).await;
+    let followed = followers.finish(&stored.last).await;
+    let path = options.out.join(format!("{engine}.svg"));
+    let title = format!("{engine}: sustains {sustainable:.0} appends a second, is offered {rate:.0}");
+    chart::draw(&path, &title, rate, &samples).expect("a chart");
+    let tally = std::mem::take(&mut *tally.lock().unwrap());
+    let report = Report { engine, sustainable, rate, options, samples, tally, stored, followed };
+    report.print();
+    println!("- chart: {}", path.display());
+    report.is_good()
+}
+
+/// Appends a second of clients that wait for their answers.
+async fn sustainable(deployment: &Deployment, options: &Options) -> f64 {
+    let tokens = deployment.tokens(options.owners);
+    let amount = Amount { conversations: CONVERSATIONS, messages: 1 };
+    let conversations = fill(deployment.address(), &tokens, amount).await;
+    let request = |conversation| Operation::Append.request(deployment.address(), conversation);
+    let requests = Arc::new(conversations.iter().map(request).collect());
+    closed::measure(deployment, Operation::Append, &requests, CLIENTS, WARM_UP).await;
+    closed::measure(deployment, Operation::Append, &requests, CLIENTS, MEASURED).await.per_second
+}

@@ -1,0 +1,139 @@
+//! Appends that come at even times, whether or not those before are answered.
+//!
+//! Request `n` is due at `n / rate` and goes over connection `n mod connections`, to conversation
+//! `n mod conversations`, as the message whose id is made of `n`. A connection takes one at a time; what is
+//! due meanwhile waits for it here, and its latency goes on counting.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, sleep_until};
+use uuid::Uuid;
+
+use crate::fill::{Conversation, TEXT};
+use crate::http::{Connection, post};
+use crate::it::harness::APPEND;
+use crate::operation::Operation;
+use crate::tally::Shared;
+
+/// How long a request may wait to be sent before it is given up.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The first half of every message's id, a UUID of version 8.
+const RUN: u64 = 0x736f_616b_0000_8000;
+/// What makes a UUID of the second half.
+const VARIANT: u64 = 1 << 63;
+
+/// The id of a message, by its number.
+pub(crate) fn id(number: usize) -> Uuid {
+    Uuid::from_u64_pair(RUN, VARIANT | number as u64)
+}
+
+/// The number of a message, by its id.
+pub(crate) fn number(id: &Uuid) -> Option<usize> {
+    let (run, number) = id.as_u64_pair();
+    (run == RUN).then_some((number & !VARIANT) as usize)
+}
+
+/// How much is offered, where, and how long.
+pub(crate) struct Offer {
+    pub(crate) address: String,
+    /// Appends a second.
+    pub(crate) rate: f64,
+    pub(crate) duration: Duration,
+    pub(crate) connections: usize,
+}
+
+/// A request, and where its message's id stands.
+struct Template {
+    request: Vec<u8>,
+    id: usize,
+}
+
+impl Template {
+    fn new(address: &str, conversation: &Conversation) -> Self {
+        let blank = Uuid::max().to_string();
+        let input = json!({
+            "conversationId": conversation.id, "id": blank, "role": "USER", "content": TEXT.repeat(7),
+        });
+        let request = post(address, &conversation.token, APPEND, &json!({ "input": input }));
+        let id = request.windows(blank.len()).position(|bytes| bytes == blank.as_bytes());
+        Self { request, id: id.expect("the id") }
+    }
+}
+
+impl Offer {
+    /// Offers everything, and waits for the last answer.
+    pub(crate) async fn make(self, conversations: &[Conversation], tally: &Shared) {
+        let templates: Arc<[Template]> =
+            conversations.iter().map(|conversation| Template::new(&self.address, conversation)).collect();
+        let this = Arc::new(self);
+        let begin = Instant::now();
+        let mut running = JoinSet::new();
+        for first in 0..this.connections {
+            let line =
+                Line { offer: this.clone(), templates: templates.clone(), tally: tally.clone(), begin };
+            running.spawn(line.run(first));
+        }
+        running.join_all().await;
+    }
+}
+
+/// What goes over one connection.
+struct Line {
+    offer: Arc<Offer>,
+    templates: Arc<[Template]>,
+    tally: Shared,
+    begin: Instant,
+}
+
+impl Line {
+    async fn run(self, first: usize) {
+        // Opened by the first request: who only connects is cut after a while.
+        let mut connection = None;
+        let mut request = Vec::new();
+        for number in (first..).step_by(self.offer.connections) {
+            let after = Duration::from_secs_f64(number as f64 / self.offer.rate);
+            if after >= self.offer.duration {
+                return;
+            }
+            let due = self.begin + after;
+            if due > Instant::now() {
+                sleep_until(due.into()).await;
+            } else if due.elapsed() > PATIENCE {
+                self.tally.lock().unwrap().unsent += 1;
+                continue;
+            }
+            let template = &self.templates[number % self.templates.len()];
+            request.clone_from(&template.request);
+            id(number).hyphenated().encode_lower(&mut request[template.id..]);
+            let mut ready = match connection.take() {
+                Some(ready) => ready,
+                None => self.connect().await,
+            };
+            let sent = Instant::now();
+            let outcome = ready.ask(&request).await;
+            let tally = || self.tally.lock().unwrap();
+            match outcome {
+                Ok(answer) if Operation::Append.succeeded(&answer) => tally().answered(number, due, sent),
+                Ok(answer) => tally().declined(due, sent, answer.body),
+                Err(error) => {
+                    tally().cut(&error);
+                    continue;
+                }
+            }
+            connection = Some(ready);
+        }
+    }
+
+    async fn connect(&self) -> Connection {
+        loop {
+            match Connection::open(&self.offer.address).await {
+                Ok(connection) => return connection,
+                Err(_) => sleep(Duration::from_millis(100)).await,
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What a soak has shown, in words.
+
+use std::time::Duration;
+
+use crate::Options;
+use crate::beside::Followed;
+use crate::offer::PATIENCE;
+use crate::tally::{Sample, Tally};
+use crate::verify::Stored;
+
+/// A processor that is so busy with the load has no more to give.
+const BUSY: f64 = 0.95;
+
+/// A load that is later than this is not the one that was meant.
+const LATE: Duration = Duration::from_millis(100);
+
+/// Everything that was found.
+pub(crate) struct Report<'a> {
+    pub(crate) engine: &'a str,
+    pub(crate) sustainable: f64,
+    /// Offered a second.
+    pub(crate) rate: f64,
+    pub(crate) options: &'a Options,
+    pub(crate) samples: Vec<Sample>,
+    pub(crate) tally: Tally,
+    pub(crate) stored: Stored,
+    pub(crate) followed: Followed,
+}
+
+impl Report<'_> {
+    /// Acknowledged, and not there.
+    fn lost(&self) -> usize {
+        self.tally.acknowledged.beyond(&self.stored.messages)
+    }
+
+    /// Whether all that was acknowledged is there once, in order, and was told to all who follow.
+    pub(crate) fn is_good(&self) -> bool {
+        let Self { stored, followed, .. } = self;
+        self.lost() + stored.twice + stored.misplaced == 0 && followed.missed + followed.twice == 0
+    }
+
+    /// Prints it.
+    pub(crate) fn print(&self) {
+        let Self { engine, sustainable, rate, options, samples, tally, stored, followed } = self;
+        let Options { seconds, connections, owners, .. } = options;
+        println!("\n## {engine}\n");
+        println!("- sustained: {sustainable:.0} appends a second, {} clients", crate::CLIENTS);
+        println!("- offered: {rate:.0} a second for {seconds} s, {connections} connections, {owners} owners");
+        let mean = |of: fn(&Sample) -> f64| samples.iter().map(of).sum::<f64>() / samples.len() as f64;
+        println!(
+            "- stored: {:.0} a second; refused: {:.0} a second",
+            mean(|it| it.answered.rate),
+            mean(|it| it.refused.rate)
+        );
+        let memory = [10, 50, 100].map(|part| {
+            let at = (samples.len() * part).div_ceil(100).saturating_sub(1);
+            format!("{:.0} MiB", samples[at].memory as f64 / 1_048_576.0)
+        });
+        println!("- memory of the server at 10 %, 50 %, 100 % of the time: {}", memory.join(", "));
+        self.latencies();
+        println!(
+            "- acknowledged: {}; of these lost: {}; stored twice: {}; out of place: {}",
+            tally.acknowledged.count(),
+            self.lost(),
+            stored.twice,
+            stored.misplaced
+        );
+        println!(
+            "- refused: {}; failed: {}; connections cut: {}; stored without an acknowledgement: {}",
+            tally.refused,
+            tally.failed,
+            tally.cut,
+            stored.messages.beyond(&tally.acknowledged)
+        );
+        let [read, unread] = tally.reads;
+        println!("- histories read beside: {read}, and refused: {unread}");
+        println!(
+            "- followers missed: {}; had twice: {}; resumed: {}",
+            followed.missed, followed.twice, followed.resumed
+        );
+        if let Some(failure) = &tally.failure {
+            println!("- the first failure: {failure}");
+        }
+        self.load();
+    }
+
+    fn latencies(&self) {
+        // The median second's, and the worst of all.
+        let of = |what: fn(&Sample) -> [f64; 4]| {
+            let [p50, _, p99, max] = [0, 1, 2, 3].map(|at| {
+                let all = self.samples.iter().map(|it| what(it)[at]);
+                // Seconds without any.
+                let mut all: Vec<f64> = all.filter(|latency| *latency > 0.0).collect();
+                all.sort_by(f64::total_cmp);
+                all
+            });
+            let Some(max) = max.last() else { return "none".to_owned() };
+            let (p50, p99) = (p50[p50.len() / 2], p99[p99.len() / 2]);
+            format!("p50 {p50:.1} ms, p99 {p99:.1} ms, longest {max:.1} ms")
+        };
+        println!("- stored, since due: {}", of(|it| it.answered.due));
+        println!("- stored, since sent: {}", of(|it| it.answered.sent));
+        println!("- refused, since due: {}", of(|it| it.refused.due));
+        println!("- refused, since sent: {}", of(|it| it.refused.sent));
+        println!("- histories: {}", of(|it| it.read));
+    }
+
+    /// Whether what was found may be the fault of who made the load.
+    fn load(&self) {
+        let Self { samples, tally, .. } = self;
+        let cores = samples.iter().map(|it| it.load).sum::<f64>() / samples.len() as f64;
+        let late = samples.iter().map(|it| it.late).max().unwrap_or_default();
+        println!("- the load itself: {cores:.2} of one processor, at most {late:.0?} late");
+        let behind = samples.iter().filter(|it| it.load >= BUSY || it.late > LATE).count();
+        if behind > 0 {
+            println!(
+                "- THE LOAD DID NOT KEEP UP in {behind} of {} s: it had no processor, or got it over {LATE:?} late",
+                samples.len()
+            );
+        }
+        if tally.unsent > 0 {
+            let begun = self.tally.acknowledged.count() + tally.refused + tally.failed + tally.cut;
+            println!(
+                "- NOT ALL WAS OFFERED: {} of {} waited for over {} s behind unanswered ones and were not sent",
+                tally.unsent,
+                begun + tally.unsent,
+                PATIENCE.as_secs()
+            );
+        }
+    }
+}
