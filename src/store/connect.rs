@@ -220,12 +220,18 @@ fn common_options(settings: &Settings) -> ConnectOptions {
 }
 
 /// PostgreSQL ends what takes too long by itself: a statement that is no longer waited for would go on,
-/// and a replica that froze or vanished would keep its locks. Nobody needs its notices. Poolers refuse
-/// these at the start of a session, so they are set in it.
-const LIMIT_SESSION: &str = "SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $2, false), \
+/// and a replica that froze or vanished would keep its locks. Nobody needs its notices.
+///
+/// Statements are planned once: their texts are such that one plan is right for all values, and for what is
+/// given as an array PostgreSQL would plan again and again, which costs more than most reads. Nor is any of
+/// them worth compiling.
+///
+/// Poolers refuse these at the start of a session, so they are set in it.
+const SET_UP_SESSION: &str = "SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $2, false), \
      set_config('idle_in_transaction_session_timeout', $1, false), \
      set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '5', false), \
-     set_config('tcp_keepalives_count', '3', false), set_config('client_min_messages', 'warning', false)";
+     set_config('tcp_keepalives_count', '3', false), set_config('client_min_messages', 'warning', false), \
+     set_config('plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false)";
 
 /// `lock_timeout` in milliseconds, 0 for none of its own.
 fn postgres_options(settings: &Settings, lock_timeout: &'static str) -> ConnectOptions {
@@ -240,8 +246,8 @@ fn postgres_options(settings: &Settings, lock_timeout: &'static str) -> ConnectO
         .map_sqlx_postgres_pool_opts(move |pool| {
             let timeout = timeout.clone();
             pool.after_connect(move |connection, _| {
-                let limit = sqlx::query(LIMIT_SESSION).bind(timeout.clone()).bind(lock_timeout);
-                Box::pin(async move { limit.execute(connection).await.map(drop) })
+                let set_up = sqlx::query(SET_UP_SESSION).bind(timeout.clone()).bind(lock_timeout);
+                Box::pin(async move { set_up.execute(connection).await.map(drop) })
             })
         });
     options
