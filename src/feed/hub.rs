@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
@@ -24,10 +24,15 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// Readers that one look is for.
 const LOOK: usize = 1000;
 
+/// Readers that look for themselves at once. When all clients come back after an outage, the others wait in
+/// little room.
+const BEGINNING: usize = 32;
+
 /// All readers of one kind.
 pub(super) struct Hub<S: Source> {
     signals: Signals,
     poll: Duration,
+    beginning: Semaphore,
     readers: Mutex<Readers<S>>,
 }
 
@@ -86,7 +91,7 @@ pub(super) struct Membership<S: Source> {
 impl<S: Source> Hub<S> {
     pub(super) fn new(signals: Signals, poll: Duration) -> Self {
         let readers = Readers { by_key: HashMap::new(), looked_after: false };
-        Self { signals, poll, readers: Mutex::new(readers) }
+        Self { signals, poll, beginning: Semaphore::new(BEGINNING), readers: Mutex::new(readers) }
     }
 
     /// Joins the reader of `source`, starting one where there is none, for a follower that has
@@ -173,7 +178,9 @@ async fn run<S: Source>(hub: Arc<Hub<S>>, reader: Arc<Reader<S>>, mut listener: 
     let place = reader.state().place;
     let first = [(reader.source.key(), place)];
     // Most who begin to follow are at the end: that is seen without reading for more.
+    let turn = hub.beginning.acquire().await;
     let mut at_end = Box::pin(reader.source.behind(&first)).await.is_ok_and(|behind| behind.is_empty());
+    drop(turn);
     let outcome = loop {
         if std::mem::take(&mut at_end) {
             wait(&reader, &mut listener).await;

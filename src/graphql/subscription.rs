@@ -1,4 +1,6 @@
 //! What is told as it happens.
+//!
+//! What following begins with is looked up in a box: a subscription that waits takes no room for it.
 
 use async_graphql::{Context, ID};
 use futures_util::{Stream, StreamExt};
@@ -36,7 +38,7 @@ impl Subscription {
         let after =
             following.resume.clone().or(after).map(position).transpose().map_err(store::Error::from)?;
         let place = move |position| cursor::of_message(conversation, position);
-        let messages = ctx.feed()?.messages(ctx.store()?, conversation, after).await;
+        let messages = Box::pin(ctx.feed()?.messages(ctx.store()?, conversation, after)).await;
         Ok(messages.map_err(|error| failure(error, place))?.map(move |message| {
             let message = message.map_err(|error| failure(error, place))?;
             following.reached(&place(message.position));
@@ -57,7 +59,7 @@ impl Subscription {
         let revision = |text: String| cursor::change("after", &text, &owner);
         let after =
             following.resume.clone().or(after).map(revision).transpose().map_err(store::Error::from)?;
-        let changes = ctx.feed()?.changes(ctx.store()?, after).await;
+        let changes = Box::pin(ctx.feed()?.changes(ctx.store()?, after)).await;
         let place = move |revision| cursor::of_change(&owner, revision);
         let owner = ctx.viewer()?.owner.clone();
         Ok(changes.map_err(|error| failure(error, &place))?.map(move |change| {
@@ -80,7 +82,7 @@ impl Subscription {
         let following = ctx.following()?.clone();
         let resume = following.resume.as_deref().map(|text| cursor::text("offset", text));
         let offset = resume.transpose().map_err(store::Error::from)?.or(offset);
-        let pieces = ctx.feed()?.text(ctx.store()?, id, offset.unwrap_or(0)).await;
+        let pieces = Box::pin(ctx.feed()?.text(ctx.store()?, id, offset.unwrap_or(0))).await;
         Ok(pieces.map_err(|error| failure(error, cursor::of_text))?.map(move |piece| {
             let piece = piece.map_err(|error| failure(error, cursor::of_text))?;
             following.reached(&cursor::of_text(piece.end()));
