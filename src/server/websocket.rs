@@ -13,9 +13,10 @@ mod protocol;
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::extract::ws::{WebSocket, WebSocketUpgrade};
+use axum::extract::ws::WebSocketUpgrade;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use tokio_util::sync::CancellationToken;
 
 use self::connection::Connection;
 use super::connection::Stay;
@@ -28,7 +29,7 @@ use protocol::{ClientMessage, SUBPROTOCOL};
 
 /// Buffers of a socket, what a client's message usually fits in. The library's defaults cost 128 KiB a
 /// socket, idle or not.
-const BUFFER: usize = 2048;
+const BUFFER: usize = 1024;
 
 /// Takes the upgrade, unless it is for a web page that may not call. Credentials may come in its headers;
 /// those of `connection_init` win.
@@ -52,19 +53,19 @@ pub(super) fn upgrade(shared: Arc<Shared>, upgrade: WebSocketUpgrade, request: &
         .max_message_size(limit)
         .max_frame_size(limit)
         .on_upgrade(move |socket| {
-            let tracker = shared.sockets.clone();
+            let (tracker, cut) = (shared.sockets.clone(), shared.cut.clone());
+            let counted = Counted::new(&shared.metrics.sockets);
+            let spoken = socket.protocol().is_some_and(|protocol| protocol == SUBPROTOCOL);
+            // In a box at once: each future that it is handed through would have room for it.
+            let connection = Box::new(Connection::new(shared, socket, introduction));
             tracker.track_future(async move {
-                run(shared, socket, introduction).await;
-                drop(stay);
+                run(connection, spoken, &cut).await;
+                drop((stay, counted));
             })
         })
 }
 
-async fn run(shared: Arc<Shared>, socket: WebSocket, introduction: Introduction) {
-    let spoken = socket.protocol().is_some_and(|protocol| protocol == SUBPROTOCOL);
-    let cut = shared.cut.clone();
-    let _counted = Counted::new(&shared.metrics.sockets);
-    let mut connection = Connection::new(shared, socket, introduction);
+async fn run(mut connection: Box<Connection>, spoken: bool, cut: &CancellationToken) {
     let serving = async {
         let close = if spoken { connection.run().await } else { Some(Close::SUBPROTOCOL) };
         if let Some(close) = close {
