@@ -26,6 +26,11 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Of a connection to SQLite, in KiB and negative, as the pragma takes it.
 const CACHE_SIZE: &str = "-16384";
 
+/// How much of SQLite's file the hot reads and the writer read in place, in bytes: the most that it maps. What
+/// is mapped is the system's own cache of the file, so the threads share it, it is given back when memory is
+/// short, and a page costs no call.
+pub(super) const MAPPED: i64 = 0x7fff_0000;
+
 /// How long SQLite's log may become, in pages, before an ordinary write shortens it: the writer does so
 /// long before.
 const LOG_PAGES: &str = "16000";
@@ -321,6 +326,7 @@ fn open_beside(file: &Path) -> anyhow::Result<rusqlite::Connection> {
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
         connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
+        connection.pragma_update(None, "mmap_size", MAPPED)?;
         connection.set_prepared_statement_cache_capacity(writer::STATEMENTS);
         Ok::<_, rusqlite::Error>(connection)
     };

@@ -12,25 +12,21 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags, Row, ToSql, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Row, ToSql};
 use uuid::Uuid;
 
 use super::{Ask, Listed, Listing, Opened, Opening, Stretch, Stretches, Waiting, Work, text_of};
 use crate::model::{Conversation, ConversationId, End, Json, Message, MessageId, OwnerId, Timestamp};
+use crate::store::Result;
+use crate::store::connect::MAPPED;
 use crate::store::entity::message;
 use crate::store::measured::{Draw, ROW};
-use crate::store::{Error, Result};
-
-/// How much of the file is read in place, in bytes: the most that SQLite maps. What is mapped is the
-/// system's own cache of the file, so the threads share it, it is given back when memory is short, and a
-/// page costs no call. Their own caches can be small.
-const MAPPED: i64 = 0x7fff_0000;
 
 /// What [`message_of`] reads, from a first column on.
 macro_rules! message_columns {
     () => {
-        "m.position, m.id, m.role, m.content, m.metadata, m.created_at, m.status, m.branch, \
-         m.parent_position, m.parts, m.model, m.usage, m.edited_at, m.deleted_at"
+        "m.position, m.id, m.role, m.content, m.metadata, m.parts, m.created_at, m.status, m.branch, \
+         m.parent_position, m.model, m.usage, m.edited_at, m.deleted_at"
     };
 }
 
@@ -43,7 +39,7 @@ macro_rules! conversation_columns {
 }
 
 /// Where the content, the metadata and the parts of a message are among its columns.
-const MESSAGE_TEXTS: Range<usize> = 3..10;
+const MESSAGE_TEXTS: Range<usize> = 3..6;
 
 /// How many columns [`conversation_of`] reads.
 const CONVERSATION: usize = 11;
@@ -92,7 +88,7 @@ impl Threads {
             let connection = connect(file).with_context(|| format!("cannot read {}", file.display()))?;
             let work = work.clone();
             let thread = thread::Builder::new().name(format!("sqlite-read-{number}"));
-            let run = move || run(connection, patience, &work);
+            let run = move || run(&connection, patience, &work);
             threads.push(thread.spawn(run).context("cannot start a thread")?);
         }
         Ok(Self(Mutex::new(threads)))
@@ -118,6 +114,7 @@ fn connect(file: &Path) -> rusqlite::Result<Connection> {
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.pragma_update(None, "query_only", true)?;
     connection.pragma_update(None, "mmap_size", MAPPED)?;
+    // What is read in place needs none.
     connection.pragma_update(None, "cache_size", -2048)?;
     Ok(connection)
 }
@@ -125,7 +122,7 @@ fn connect(file: &Path) -> rusqlite::Result<Connection> {
 /// Steps of a statement after which the clock is looked at: some tens of microseconds.
 const STEPS: i32 = 1000;
 
-fn run(mut connection: Connection, patience: Duration, work: &Work) {
+fn run(connection: &Connection, patience: Duration, work: &Work) {
     let deadline = Arc::new(Mutex::new(Instant::now()));
     let until = deadline.clone();
     let is_late = move || Instant::now() > *until.lock().unwrap_or_else(PoisonError::into_inner);
@@ -139,23 +136,38 @@ fn run(mut connection: Connection, patience: Duration, work: &Work) {
         work.count_statement();
         *deadline.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + patience;
         match ask {
-            Ask::Open(waiting) => answer(&mut connection, waiting, open),
-            Ask::Stretches(waiting) => answer(&mut connection, waiting, stretches),
-            Ask::List(waiting) => answer(&mut connection, waiting, list),
+            Ask::Open(waiting) => answer(waiting, |ask| snapshot(connection, || open(connection, ask))),
+            Ask::Stretches(waiting) => {
+                answer(waiting, |asks| snapshot(connection, || stretches(connection, asks)));
+            }
+            Ask::List(waiting) => answer(waiting, |ask| list(connection, ask)),
         }
     }
 }
 
-fn answer<Q, A>(
-    connection: &mut Connection,
-    waiting: Waiting<Q, A>,
-    read: impl Fn(&Connection, &Q) -> Result<A>,
-) {
-    let answered = connection
-        .transaction_with_behavior(TransactionBehavior::Deferred)
-        .map_err(Error::from)
-        .and_then(|tx| read(&tx, &waiting.ask));
+fn answer<Q, A>(waiting: Waiting<Q, A>, read: impl FnOnce(&Q) -> Result<A>) {
+    let answered = read(&waiting.ask);
     let _ = waiting.reply.send(answered);
+}
+
+/// What several statements read is one state of the file. The transaction is ended whatever becomes of them:
+/// left open, it would show that state for good.
+fn snapshot<A>(connection: &Connection, read: impl FnOnce() -> Result<A>) -> Result<A> {
+    if !connection.is_autocommit() {
+        run_cached(connection, "ROLLBACK")?;
+    }
+    run_cached(connection, "BEGIN")?;
+    let answered = read();
+    if !connection.is_autocommit()
+        && let Err(error) = run_cached(connection, "COMMIT")
+    {
+        tracing::warn!(%error, "a read's transaction did not end");
+    }
+    answered
+}
+
+fn run_cached(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(drop)
 }
 
 fn open(connection: &Connection, ask: &Opening) -> Result<Option<Opened>> {
@@ -271,12 +283,12 @@ fn message_of(
         role: row.get(at + 2)?,
         content: text_of(content)?,
         metadata: json_of(row, at + 4)?,
-        created_at: Timestamp(row.get(at + 5)?),
+        parts: row.get(at + 5)?,
+        created_at: Timestamp(row.get(at + 6)?),
         fingerprint: None,
-        status: row.get(at + 6)?,
-        branch: row.get(at + 7)?,
-        parent_position: row.get(at + 8)?,
-        parts: row.get(at + 9)?,
+        status: row.get(at + 7)?,
+        branch: row.get(at + 8)?,
+        parent_position: row.get(at + 9)?,
         model: row.get(at + 10)?,
         usage: row.get(at + 11)?,
         edited_at: row.get::<_, Option<i64>>(at + 12)?.map(Timestamp),

@@ -2,8 +2,10 @@
 //!
 //! Left to itself SQLite does it in the commit that makes the log long, which then waits for hundreds of
 //! pages and two syncs, and does it so often that the same pages are carried over again and again. Here a
-//! thread of its own does, once the log has [`PAGES`]: most of it while the writer goes on, then the rest
-//! in a turn of its own, so that the log can begin anew instead of growing for as long as there is load.
+//! thread of its own does, whenever the log has grown by [`PAGES`]: most of it while the writer goes on, then
+//! the rest in a turn of its own. All being carried over, the writer begins the log anew with its next commit,
+//! unless somebody still reads the old one. Only a log that has become [`LONG`] for that is begun anew here,
+//! because then the writer has to forget the pages it knows.
 
 use std::cell::Cell;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -13,8 +15,11 @@ use rusqlite::Connection;
 
 use crate::store::turn::Turns;
 
-/// How long the log may become before it is carried over, in pages of 4 KiB.
+/// How much the log may grow before it is carried over, in pages of 4 KiB.
 const PAGES: i32 = 4000;
+
+/// How long it may become before writing waits for those who read it, in pages.
+const LONG: i32 = 4 * PAGES;
 
 /// How long the log's new beginning waits for readers of the old one, all who write waiting with it.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -25,7 +30,11 @@ thread_local! {
 }
 
 /// Tells the thread when it is time.
-pub(super) struct Checkpoints(SyncSender<()>);
+pub(super) struct Checkpoints {
+    due: SyncSender<()>,
+    /// How long the log was when that was said last.
+    told: Cell<i32>,
+}
 
 impl Checkpoints {
     /// Watches the commits of `writer`, on whose thread [`Checkpoints::committed`] is called.
@@ -35,15 +44,22 @@ impl Checkpoints {
             LENGTH.set(pages);
             Ok(())
         }));
-        let (sender, receiver) = sync_channel(1);
-        (Self(sender), receiver)
+        let (due, receiver) = sync_channel(1);
+        (Self { due, told: Cell::new(0) }, receiver)
     }
 
     /// To be called after a commit.
     pub(super) fn committed(&self) {
-        if LENGTH.get() >= PAGES
-            && let Err(TrySendError::Disconnected(())) = self.0.try_send(())
-        {
+        let length = LENGTH.get();
+        // Shorter than it was: it has begun anew.
+        if length < self.told.get() {
+            self.told.set(0);
+        }
+        if length - self.told.get() < PAGES {
+            return;
+        }
+        self.told.set(length);
+        if let Err(TrySendError::Disconnected(())) = self.due.try_send(()) {
             tracing::error!("nothing shortens the database's log any more");
         }
     }
@@ -63,12 +79,16 @@ pub(super) fn serve(due: &Receiver<()>, connection: &Connection, turns: &Turns) 
     }
 }
 
-/// A pragma that returns a row: whether somebody was in the way, and two lengths.
+/// A pragma that returns a row: whether somebody was in the way, and two lengths, of which the first is the
+/// log's.
 fn checkpoint(connection: &Connection, turns: &Turns) -> rusqlite::Result<()> {
-    let run = |sql| connection.query_row(sql, [], |row| row.get::<_, bool>(0));
+    let run = |sql| connection.query_row(sql, [], |row| Ok((row.get::<_, bool>(0)?, row.get::<_, i32>(1)?)));
     run("PRAGMA wal_checkpoint(PASSIVE)")?;
     let turn = turns.blocking_take();
-    let in_the_way = run("PRAGMA wal_checkpoint(RESTART)")?;
+    let (mut in_the_way, length) = run("PRAGMA wal_checkpoint(PASSIVE)")?;
+    if length >= LONG {
+        (in_the_way, _) = run("PRAGMA wal_checkpoint(RESTART)")?;
+    }
     drop(turn);
     if in_the_way {
         tracing::debug!("the database's log is still read, and goes on");
