@@ -54,7 +54,8 @@ impl Shared {
                 underway.ends();
                 return None;
             };
-            let written = answer.write(body::write).await;
+            // In a box of its own: a subscription that waits takes no room for it.
+            let written = Box::pin(answer.write(body::write)).await;
             let failed = written.has_failed;
             if failed {
                 underway.says(&written.response);

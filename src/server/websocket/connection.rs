@@ -137,7 +137,11 @@ impl Connection {
         let limit = self.shared.settings.message_limit;
         match incoming {
             Some(Ok(Message::Text(text))) if text.len() > limit => Err(Some(Close::too_large(limit))),
-            Some(Ok(Message::Text(text))) => self.obey(ClientMessage::parse(&text).map_err(Some)?).await,
+            Some(Ok(Message::Text(text))) => {
+                let message = ClientMessage::parse(&text).map_err(Some)?;
+                // In a box: a socket that waits takes no room for it.
+                Box::pin(self.obey(message)).await
+            }
             Some(Ok(Message::Binary(_))) => Err(Some(Close::bad_request("Messages must be text"))),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
             Some(Err(error)) => Err(unreadable(error, limit)),

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_graphql::parser::types::OperationType;
+use async_graphql::{Request, Response};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use super::protocol;
-use crate::graphql::{RequestId, panicked};
+use crate::graphql::{RequestId, Written, panicked};
 use crate::memory::Held;
 use crate::model::Viewer;
 use crate::server::Shared;
@@ -37,14 +38,29 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// Waits for room in the queue. A socket that is gone has no use for the message.
-    async fn send(&self, text: String, last: bool) {
-        self.send_held(text, Held::default(), last).await;
+    /// A result, or how the operation failed and ended with it.
+    fn answer(&self, answer: Written, has_failed: bool) -> Box<Outgoing> {
+        if has_failed {
+            return self.error(&answer.response);
+        }
+        self.message(protocol::next(&self.id, &answer.bytes), answer.held, false)
     }
 
-    async fn send_held(&self, text: String, held: Held, last: bool) {
-        let outgoing = Outgoing { id: self.id.clone(), serial: self.serial, text, held, last };
-        let _ = self.queue.send(Box::new(outgoing)).await;
+    fn error(&self, response: &Response) -> Box<Outgoing> {
+        self.message(protocol::error(&self.id, &response.errors), Held::default(), true)
+    }
+
+    fn complete(&self) -> Box<Outgoing> {
+        self.message(protocol::complete(&self.id), Held::default(), true)
+    }
+
+    fn message(&self, text: String, held: Held, last: bool) -> Box<Outgoing> {
+        Box::new(Outgoing { id: self.id.clone(), serial: self.serial, text, held, last })
+    }
+
+    /// Waits for room in the queue. A socket that is gone has no use for the message.
+    async fn send(&self, outgoing: Box<Outgoing>) {
+        let _ = self.queue.send(outgoing).await;
     }
 }
 
@@ -71,53 +87,60 @@ impl Drop for Running {
 }
 
 /// Runs an operation in a task of its own.
-pub(super) fn start(
-    shared: Arc<Shared>,
-    viewer: Viewer,
-    request: async_graphql::Request,
-    outbox: Outbox,
-) -> Running {
+pub(super) fn start(shared: Arc<Shared>, viewer: Viewer, request: Request, outbox: Outbox) -> Running {
     let id = shared.new_request();
     let (serial, follows) = (outbox.serial, Arc::new(AtomicBool::new(false)));
     let told = follows.clone();
+    // In a box, as what is made of it: a task has room for all that it is given, for as long as it runs.
+    let request = Box::new(request);
     let task = tokio::spawn(async move {
         let work = AssertUnwindSafe(run(&shared, &viewer, request, &outbox, id, &told));
         if work.catch_unwind().await.is_err() {
-            let response = panicked(id);
-            outbox.send(protocol::error(&outbox.id, &response.errors), true).await;
+            let ended = outbox.error(&panicked(id));
+            outbox.send(ended).await;
         }
     });
     Running { serial, task: task.abort_handle(), follows }
 }
 
+/// What it holds while it waits is small: a box, not what is in it.
 async fn run(
     shared: &Shared,
     viewer: &Viewer,
-    request: async_graphql::Request,
+    request: Box<Request>,
     outbox: &Outbox,
     request_id: RequestId,
     follows: &AtomicBool,
 ) {
-    let operation = match shared.prepare(request) {
+    let operation = match shared.prepare(*request).map(Box::new) {
         Ok(operation) => operation,
-        Err(refused) => return outbox.send(protocol::error(&outbox.id, &refused.errors), true).await,
+        Err(refused) => return outbox.send(outbox.error(&refused)).await,
     };
     if operation.kind == OperationType::Subscription {
         follows.store(true, Ordering::Relaxed);
-        let mut events = Box::pin(shared.stream(viewer, operation, request_id, None));
-        while let Some((answer, _)) = events.next().await {
-            if answer.has_failed {
-                return outbox.send(protocol::error(&outbox.id, &answer.response.errors), true).await;
+        let answers = shared.stream(viewer, *operation, request_id, None);
+        let mut outgoing = Box::pin(answers.map(|(answer, _)| {
+            let has_failed = answer.has_failed;
+            outbox.answer(answer, has_failed)
+        }));
+        while let Some(outgoing) = outgoing.next().await {
+            let last = outgoing.last;
+            outbox.send(outgoing).await;
+            if last {
+                return;
             }
-            outbox.send_held(protocol::next(&outbox.id, &answer.bytes), answer.held, false).await;
         }
     } else {
-        // In a box of its own: a subscription takes no room for it.
-        let answer = Box::pin(shared.execute(viewer, operation, request_id)).await;
-        if answer.is_request_error {
-            return outbox.send(protocol::error(&outbox.id, &answer.response.errors), true).await;
+        let answer = shared.execute(viewer, *operation, request_id).map(|answer| {
+            let is_refused = answer.is_request_error;
+            outbox.answer(answer, is_refused)
+        });
+        let outgoing = Box::pin(answer).await;
+        let last = outgoing.last;
+        outbox.send(outgoing).await;
+        if last {
+            return;
         }
-        outbox.send_held(protocol::next(&outbox.id, &answer.bytes), answer.held, false).await;
     }
-    outbox.send(protocol::complete(&outbox.id), true).await;
+    outbox.send(outbox.complete()).await;
 }
