@@ -29,7 +29,7 @@ use protocol::{ClientMessage, SUBPROTOCOL};
 
 /// Buffers of a socket, what a client's message usually fits in. The library's defaults cost 128 KiB a
 /// socket, idle or not.
-const BUFFER: usize = 1024;
+const BUFFER: usize = 512;
 
 /// Takes the upgrade, unless it is for a web page that may not call. Credentials may come in its headers;
 /// those of `connection_init` win.

@@ -23,8 +23,11 @@ use super::writer::{self, Bounds, Target};
 /// How long another process may keep SQLite's file locked.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Of a connection to SQLite, in KiB and negative, as the pragma takes it.
+/// Pages that a connection of SQLite's writer keeps, in KiB and negative, as the pragma takes it.
 const CACHE_SIZE: &str = "-16384";
+
+/// The same of each connection that only reads: there are many, and what they read is rarely the same.
+const READER_CACHE: &str = "-4096";
 
 /// How much of SQLite's file the hot reads and the writer read in place, in bytes: the most that it maps. What
 /// is mapped is the system's own cache of the file, so the threads share it, it is given back when memory is
@@ -268,11 +271,11 @@ async fn open_sqlite(settings: &Settings, file: &Path) -> anyhow::Result<Pools> 
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)
-            .pragma("cache_size", CACHE_SIZE)
     };
     let mut writer = common_options(settings);
     writer.max_connections(1).map_sqlx_sqlite_opts(move |options| {
-        base(options).create_if_missing(true).pragma("wal_autocheckpoint", LOG_PAGES)
+        let options = base(options).create_if_missing(true).pragma("cache_size", CACHE_SIZE);
+        options.pragma("wal_autocheckpoint", LOG_PAGES)
     });
     writer.map_sqlx_sqlite_pool_opts(|pool| pool.after_release(|connection, _| Box::pin(ended(connection))));
     keep_connections(&mut writer);
@@ -280,7 +283,8 @@ async fn open_sqlite(settings: &Settings, file: &Path) -> anyhow::Result<Pools> 
     let write = Database::connect(writer).await.with_context(cannot_open)?;
     let mut reader = common_options(settings);
     reader.max_connections(settings.max_connections).map_sqlx_sqlite_opts(move |options| {
-        base(options).pragma("query_only", "1").row_buffer_size(ROWS_AHEAD)
+        let options = base(options).pragma("cache_size", READER_CACHE);
+        options.pragma("query_only", "1").row_buffer_size(ROWS_AHEAD)
     });
     let patience = settings.statement_timeout;
     reader.map_sqlx_sqlite_pool_opts(move |pool| {

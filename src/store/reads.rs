@@ -198,7 +198,7 @@ impl Reads {
     /// Opens a conversation; none that is not the asker's.
     pub(super) async fn open(&self, opening: Opening) -> Result<Option<Opened>> {
         match self.beside(&opening.allowance) {
-            Some(lanes) => lanes.read_beside(opening).await,
+            Some(lanes) => Box::pin(lanes.read_beside(opening)).await,
             None => self.ask(opening, Ask::Open).await,
         }
     }
@@ -206,7 +206,7 @@ impl Reads {
     /// Reads stretches, each for itself, in the order they are asked for.
     pub(super) async fn stretches(&self, stretches: Stretches) -> Result<Vec<Vec<Message>>> {
         match self.beside(&stretches.allowance) {
-            Some(lanes) => lanes.read_beside(stretches).await,
+            Some(lanes) => Box::pin(lanes.read_beside(stretches)).await,
             None => self.ask(stretches, Ask::Stretches).await,
         }
     }
@@ -214,7 +214,7 @@ impl Reads {
     /// Lists conversations.
     pub(super) async fn list(&self, listing: Listing) -> Result<Vec<Listed>> {
         match self.beside(&listing.allowance) {
-            Some(lanes) => lanes.read_beside(listing).await,
+            Some(lanes) => Box::pin(lanes.read_beside(listing)).await,
             None => self.ask(listing, Ask::List).await,
         }
     }
@@ -228,7 +228,8 @@ impl Reads {
         }
     }
 
-    /// Where to read what is not to be waited for by others.
+    /// Where to read what is not to be waited for by others. That is rare: it is awaited in a box, which all
+    /// other reads then need no room for.
     fn beside(&self, allowance: &Allowance) -> Option<&lanes::Lanes> {
         match &self.workers {
             Workers::Lanes(lanes) if allowance.is_large() => Some(lanes),

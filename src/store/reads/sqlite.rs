@@ -22,6 +22,9 @@ use crate::store::connect::MAPPED;
 use crate::store::entity::message;
 use crate::store::measured::{Draw, ROW};
 
+/// Pages that a thread keeps besides, in KiB and negative: it hardly needs any.
+const CACHE_SIZE: i64 = -2048;
+
 /// What [`message_of`] reads, from a first column on.
 macro_rules! message_columns {
     () => {
@@ -114,8 +117,7 @@ fn connect(file: &Path) -> rusqlite::Result<Connection> {
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.pragma_update(None, "query_only", true)?;
     connection.pragma_update(None, "mmap_size", MAPPED)?;
-    // What is read in place needs none.
-    connection.pragma_update(None, "cache_size", -2048)?;
+    connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
     Ok(connection)
 }
 
