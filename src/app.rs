@@ -133,6 +133,7 @@ pub fn limits(config: &Config) -> graphql::Limits {
         directives,
         root_fields,
         variables,
+        values,
         depth,
         introspection_depth,
         introspection_lists,
@@ -149,6 +150,7 @@ pub fn limits(config: &Config) -> graphql::Limits {
         directives,
         root_fields,
         variables,
+        values,
         depth,
         introspection_depth,
         introspection_lists,
@@ -160,8 +162,15 @@ pub fn limits(config: &Config) -> graphql::Limits {
 
 /// What operations may hold.
 pub(crate) fn memory(config: &Config) -> Memory {
-    let config::Server { memory, memory_per_owner, .. } = config.server;
-    Memory::new(memory::Bounds { answer: config.limits.answer_bytes, owner: memory_per_owner, all: memory })
+    let config::Server { memory, memory_per_owner, body_limit, .. } = config.server;
+    let requests_of_owner = (memory_per_owner / 2).max(body_limit.saturating_mul(8));
+    Memory::new(memory::Bounds {
+        answer: config.limits.answer_bytes,
+        owner: memory_per_owner,
+        all: memory,
+        requests_of_owner,
+        requests: (memory / 2).max(requests_of_owner),
+    })
 }
 
 /// How requests are taken.

@@ -172,6 +172,9 @@ pub struct Limits {
     /// Variables that an operation declares.
     #[serde(deserialize_with = "value::positive")]
     pub variables: u32,
+    /// Values of variables.
+    #[serde(deserialize_with = "value::positive")]
+    pub values: u32,
     /// Fields within fields.
     #[serde(deserialize_with = "value::positive")]
     pub depth: u32,

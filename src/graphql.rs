@@ -15,6 +15,7 @@ mod conversation;
 mod cursor;
 mod documents;
 mod error;
+mod extent;
 mod guard;
 mod json;
 mod list;

@@ -1,4 +1,5 @@
-//! Memory that operations hold: the rows they read, what is made of them, and answers until they are sent.
+//! Memory that operations hold: the rows they read, what is made of them, and answers until they are sent
+//! (below); before that, what they were asked with ([`Memory::take_in`]).
 //!
 //! Every operation has an [`Allowance`]. Of it, [`FREE`] bytes are its own: most operations take less, and
 //! share nothing with any other. One that needs more reserves, once, as much as an operation may ever hold:
@@ -10,6 +11,8 @@
 //! What is taken is counted before it is held, or no more than a row later. Once an answer is written, what
 //! is left of the reservation is the answer's bytes, until they are sent or given up ([`Held`]).
 
+mod request;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::model::OwnerId;
+pub use request::FREE as FREE_OF_REQUEST;
 
 /// Bytes that an operation may hold without a reservation.
 pub const FREE: usize = 512 * 1024;
@@ -41,6 +45,10 @@ pub struct Bounds {
     pub owner: u32,
     /// All together: at least as much as of one owner.
     pub all: u32,
+    /// The requests of one owner that are being answered.
+    pub requests_of_owner: u32,
+    /// All requests that are being answered.
+    pub requests: u32,
 }
 
 /// Why an operation may not hold more.
@@ -61,6 +69,9 @@ pub enum Refused {
     /// Others hold all there is.
     #[error("too many large answers are being prepared: try again")]
     Busy,
+    /// Others hold all there is for requests.
+    #[error("too many large requests are being answered: try again")]
+    Crowded,
 }
 
 /// What there is. Clones share it.
@@ -70,12 +81,14 @@ pub struct Memory(Arc<Inner>);
 struct Inner {
     bounds: Bounds,
     all: Arc<Semaphore>,
+    requests: Arc<Semaphore>,
     owners: Mutex<HashMap<OwnerId, Share>>,
 }
 
 /// What one owner may hold, kept as long as somebody holds or waits for some of it.
 struct Share {
-    room: Arc<Semaphore>,
+    answers: Arc<Semaphore>,
+    requests: Arc<Semaphore>,
     seats: usize,
 }
 
@@ -95,8 +108,8 @@ struct Reservation {
 impl Memory {
     /// As much as the bounds say.
     pub fn new(bounds: Bounds) -> Self {
-        let all = Arc::new(Semaphore::new(bounds.all as usize));
-        Self(Arc::new(Inner { bounds, all, owners: Mutex::default() }))
+        let [all, requests] = [bounds.all, bounds.requests].map(semaphore);
+        Self(Arc::new(Inner { bounds, all, requests, owners: Mutex::default() }))
     }
 
     /// The allowance of an operation.
@@ -115,29 +128,35 @@ impl Memory {
     }
 
     async fn reserve(&self, owner: &OwnerId) -> Result<Reservation, Refused> {
-        let (seat, room) = self.sit(owner);
+        let (seat, answers) = self.sit(owner, |share| &share.answers);
         let bytes = self.0.bounds.answer.saturating_mul(RESERVED);
         let both = async {
-            let own = room.acquire_many_owned(bytes).await.ok()?;
+            let own = answers.acquire_many_owned(bytes).await.ok()?;
             let all = self.0.all.clone().acquire_many_owned(bytes).await.ok()?;
             Some(Reservation { own, all, _seat: seat })
         };
         timeout(PATIENCE, both).await.ok().flatten().ok_or(Refused::Busy)
     }
 
-    fn sit(&self, owner: &OwnerId) -> (Seat, Arc<Semaphore>) {
+    fn sit(&self, owner: &OwnerId, of: impl Fn(&Share) -> &Arc<Semaphore>) -> (Seat, Arc<Semaphore>) {
+        let Bounds { owner: answers, requests_of_owner: requests, .. } = self.0.bounds;
         let mut owners = self.owners();
         let share = owners.entry(owner.clone()).or_insert_with(|| Share {
-            room: Arc::new(Semaphore::new(self.0.bounds.owner as usize)),
+            answers: semaphore(answers),
+            requests: semaphore(requests),
             seats: 0,
         });
         share.seats += 1;
-        (Seat { memory: self.clone(), owner: owner.clone() }, share.room.clone())
+        (Seat { memory: self.clone(), owner: owner.clone() }, of(share).clone())
     }
 
     fn owners(&self) -> MutexGuard<'_, HashMap<OwnerId, Share>> {
         self.0.owners.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn semaphore(bytes: u32) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(bytes as usize))
 }
 
 impl Drop for Seat {
@@ -292,7 +311,7 @@ impl Allowance {
     }
 }
 
-/// An answer's bytes, held until this is dropped. Small ones are not counted.
+/// Bytes of an answer or of a request, held until this is dropped. Small ones are not counted.
 #[derive(Default)]
 pub struct Held(Option<Reservation>);
 

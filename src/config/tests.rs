@@ -158,7 +158,7 @@ fn secrets_do_not_show() {
 fn no_limit_may_be_0() {
     let table: toml::Table = toml::from_str(DEFAULT_FILE).unwrap();
     let limits = table["limits"].as_table().unwrap();
-    assert_eq!(limits.len(), 14);
+    assert_eq!(limits.len(), 15);
     for name in limits.keys() {
         let variable = format!("SCROLLBACK_LIMITS_{}", name.to_uppercase());
         let error = load_with(None, &[(&variable, "0")], &[]).unwrap_err();

@@ -12,6 +12,7 @@ use super::answer::Answer;
 use super::context::{Asked, Following};
 use super::documents::Documents;
 use super::error::{self, Code, complete, error_response};
+use super::extent::Extent;
 use super::guard::Limits;
 use super::loaders::Loaders;
 use super::parsed::Parsed;
@@ -19,7 +20,7 @@ use super::subscription::Subscription;
 use super::variables::{self, InputTypes};
 use super::{Mutation, Query, list};
 use crate::feed::Feed;
-use crate::memory::{Allowance, Memory};
+use crate::memory::{self, Allowance, Held, Memory};
 use crate::model::Viewer;
 use crate::store::Store;
 
@@ -62,7 +63,12 @@ pub struct Operation {
     /// What it does; a transport may have to refuse it for that.
     pub kind: OperationType,
     merges: bool,
+    /// For the request, as long as it is kept.
+    held: Held,
 }
+
+/// Bytes that a document takes once it is read, for each of its text.
+const DOCUMENT: usize = 24;
 
 impl Operation {
     /// Reads the document and finds the operation to run.
@@ -98,7 +104,12 @@ impl Operation {
         let kind = operation.node.ty;
         let merges = list::merges(&operation.node.selection_set.node);
         request.set_parsed_query(document);
-        Ok(Self { request, kind, merges })
+        Ok(Self { request, kind, merges, held: Held::default() })
+    }
+
+    /// Bytes that its request takes, about.
+    fn weight(&self) -> usize {
+        DOCUMENT * self.request.query.len() + Extent::of(&self.request.variables).bytes()
     }
 }
 
@@ -131,11 +142,29 @@ impl Api {
         Ok(operation)
     }
 
+    /// Counts what a prepared operation takes until it has run.
+    ///
+    /// # Errors
+    /// There is no room for it.
+    pub fn take_in(&self, viewer: &Viewer, operation: &mut Operation) -> Result<(), memory::Refused> {
+        operation.held = self.settings.memory.take_in(&viewer.owner, operation.weight())?;
+        Ok(())
+    }
+
+    /// Counts bytes of a request that is still to be read.
+    ///
+    /// # Errors
+    /// There is no room for them.
+    pub fn take_in_bytes(&self, viewer: &Viewer, bytes: usize) -> Result<Held, memory::Refused> {
+        self.settings.memory.take_in(&viewer.owner, bytes)
+    }
+
     /// Runs a query or a mutation.
     pub async fn execute(&self, viewer: &Viewer, operation: Operation, id: RequestId) -> Answer {
         let allowance = self.settings.memory.allow(&viewer.owner);
-        let request = self.request(viewer, operation, Following::default(), &allowance);
+        let (request, held) = self.request(viewer, operation, Following::default(), &allowance);
         let mut response = self.schema.execute(request).await;
+        drop(held);
         complete(&mut response, id);
         Answer::new(response, allowance, self.settings.memory.largest_answer())
     }
@@ -152,8 +181,10 @@ impl Api {
         let following = Following::resuming(resume);
         let allowance = self.settings.memory.allow(&viewer.owner);
         let most = self.settings.memory.largest_answer();
-        let request = self.request(viewer, operation, following.clone(), &allowance);
+        let (request, held) = self.request(viewer, operation, following.clone(), &allowance);
         self.schema.execute_stream(request).map(move |mut response| {
+            // Kept as long as there may be another response.
+            let _ = &held;
             complete(&mut response, id);
             let cursor = following.take_cursor();
             Event { answer: Answer::new(response, allowance.clone(), most), cursor }
@@ -176,13 +207,13 @@ impl Api {
         operation: Operation,
         following: Following,
         allowance: &Allowance,
-    ) -> Request {
+    ) -> (Request, Held) {
         let allowance = allowance.clone();
         let store = self.store.viewed_by(viewer).within(allowance.clone());
         let loaders = Loaders::new(&store);
         let feed = self.feed.clone();
-        let (viewer, merges) = (viewer.clone(), operation.merges);
-        operation.request.data(Asked { viewer, store, loaders, feed, following, allowance, merges })
+        let (viewer, Operation { request, merges, held, .. }) = (viewer.clone(), operation);
+        (request.data(Asked { viewer, store, loaders, feed, following, allowance, merges }), held)
     }
 }
 

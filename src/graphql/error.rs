@@ -254,7 +254,7 @@ fn set_refused(error: &mut ServerError, refused: Refused) {
             extend(error, "limit", Value::from("answer_bytes"));
             extend(error, "maximum", Value::from(most));
         }
-        Refused::Busy | Refused::Unreserved => set_code(error, Code::Unavailable),
+        Refused::Busy | Refused::Crowded | Refused::Unreserved => set_code(error, Code::Unavailable),
     }
 }
 

@@ -26,11 +26,12 @@ mod lexer;
 mod measure;
 mod page;
 
+use async_graphql::Response;
 use async_graphql::Variables;
 use async_graphql::parser::types::{ExecutableDocument, OperationDefinition};
-use async_graphql::{Response, Value};
 
 use super::error::{Code, error_response, too_complex};
+use super::extent::Extent;
 use measure::{Cycle, Measure, Measurer};
 use page::Pages;
 
@@ -54,6 +55,8 @@ pub struct Limits {
     pub root_fields: u32,
     /// Variables that an operation declares.
     pub variables: u32,
+    /// Values of variables: lists and objects, and what is in them.
+    pub values: u32,
     /// Fields within fields.
     pub depth: u32,
     /// Fields within fields of `__schema` and `__type`.
@@ -143,8 +146,9 @@ impl Limits {
         operation: &OperationDefinition,
         variables: &Variables,
     ) -> Result<(), Refusal> {
-        let nesting = variables.values().map(levels).max().unwrap_or_default();
-        within("nesting", ("the variables have", "levels"), nesting, self.nesting)?;
+        let extent = Extent::of(variables);
+        within("nesting", ("the variables have", "levels"), extent.levels, self.nesting)?;
+        within("values", ("the variables have", "values"), extent.values, self.values)?;
         within("fragments", ("the document has", "fragments"), document.fragments.len(), self.fragments)?;
         let names = measure::names(document);
         within("aliases", ("the document has", "aliases"), names.aliases, self.aliases)?;
@@ -187,15 +191,6 @@ impl Limits {
             within("introspection_lists", told, measure.lists, self.introspection_lists)?;
         }
         Ok(())
-    }
-}
-
-/// How many lists and objects a variable's value has within each other. Reading JSON bounds it.
-fn levels(value: &Value) -> u64 {
-    match value {
-        Value::List(items) => 1 + items.iter().map(levels).max().unwrap_or_default(),
-        Value::Object(fields) => 1 + fields.values().map(levels).max().unwrap_or_default(),
-        _ => 0,
     }
 }
 

@@ -9,7 +9,13 @@ fn owner(name: &str) -> OwnerId {
 
 /// Room for two of one owner and three of all.
 fn memory() -> Memory {
-    Memory::new(Bounds { answer: ANSWER, owner: 2 * RESERVED * ANSWER, all: 3 * RESERVED * ANSWER })
+    Memory::new(Bounds {
+        answer: ANSWER,
+        owner: 2 * RESERVED * ANSWER,
+        all: 3 * RESERVED * ANSWER,
+        requests_of_owner: 2 * ANSWER,
+        requests: 3 * ANSWER,
+    })
 }
 
 #[tokio::test]
@@ -89,4 +95,23 @@ async fn what_the_server_does_by_itself_is_not_bounded() {
 async fn an_allowance_of_its_own_has_no_more() {
     let allowance = Allowance::up_to(7);
     assert_eq!((allowance.take(7), allowance.hold(1).await), (Ok(()), Err(Refused::Unreserved)));
+}
+
+#[test]
+fn large_requests_have_room_or_are_refused_at_once() {
+    let memory = memory();
+    let [ada, bob] = [owner("ada"), owner("bob")];
+    let small = memory.take_in(&ada, FREE_OF_REQUEST).unwrap();
+    assert!(!small.is_counted() && memory.owners().is_empty());
+    let take = |owner: &OwnerId| memory.take_in(owner, ANSWER as usize);
+    let (first, second) = (take(&ada).unwrap(), take(&ada).unwrap());
+    assert_eq!(take(&ada).err(), Some(Refused::Crowded), "her share is taken");
+    let third = take(&bob).unwrap();
+    assert_eq!(take(&bob).err(), Some(Refused::Crowded), "all is taken");
+    drop(first);
+    assert!(take(&bob).is_ok_and(|held| held.is_counted()));
+    assert!(memory.take_in(&bob, usize::MAX).is_err());
+    assert_eq!(memory.reserved(), 0, "answers have their own");
+    drop((second, third));
+    assert!(memory.owners().is_empty(), "nothing is left behind");
 }

@@ -75,17 +75,21 @@ async fn answer(shared: &Arc<Shared>, request: Request, id: RequestId) -> HttpRe
     let read = if is_get {
         from_query(request.uri().query().unwrap_or_default())
     } else {
-        from_body(request, &shared.settings).await
+        let take_in = |bytes| shared.api.take_in_bytes(&viewer, bytes);
+        from_body(request, &shared.settings, take_in).await
     };
     let request = match read {
         Ok(request) => request,
         Err(fault) => return fault.into_response(media_type),
     };
-    let operation = match shared.prepare(request) {
+    let mut operation = match shared.prepare(request) {
         Ok(operation) => operation,
         Err(response) if is_stream => return sse::refuse(shared, *response),
         Err(response) => return executed(media_type, shared.refusal(*response)),
     };
+    if let Err(response) = shared.take_in(&viewer, &mut operation) {
+        return write(StatusCode::SERVICE_UNAVAILABLE, media_type, &response);
+    }
     match operation.kind {
         OperationType::Mutation if is_get => {
             let fault = Fault::new(StatusCode::METHOD_NOT_ALLOWED, "a mutation must be sent with POST");

@@ -17,6 +17,15 @@ impl Shared {
         self.api.prepare(request).inspect_err(|refusal| self.metrics.refused(refusal))
     }
 
+    /// Counts what a prepared operation takes until it has run.
+    ///
+    /// # Errors
+    /// A response to send instead: there is no room for it.
+    pub(super) fn take_in(&self, viewer: &Viewer, operation: &mut Operation) -> Result<(), Box<Response>> {
+        let taken = self.api.take_in(viewer, operation);
+        taken.map_err(|refused| Box::new(error_response(Code::Unavailable, refused.to_string())))
+    }
+
     /// Runs a query or a mutation, for as long as one may take.
     pub(super) async fn execute(&self, viewer: &Viewer, operation: Operation, id: RequestId) -> Written {
         let mut underway = self.metrics.begin(operation.kind);

@@ -3,6 +3,7 @@
 
 mod answers;
 pub(crate) mod documents;
+mod requests;
 mod statements;
 mod storm;
 

@@ -272,6 +272,16 @@ fn variables_nest_no_deeper_than_documents() {
     assert_eq!(error["message"], "the variables have 65 levels, at most 64 are allowed");
 }
 
+#[test]
+fn variables_have_only_so_many_values() {
+    let query = "{ viewer { id } }";
+    let values = |count: usize| json!({ "a": vec![0; count - 2], "b": 1 });
+    assert_eq!(prepare(query, None, values(20_000), &limits()), Ok(()));
+    let error = prepare(query, None, values(20_001), &limits()).unwrap_err();
+    assert_eq!(error["message"], "the variables have 20001 values, at most 20000 are allowed");
+    assert_eq!(error["extensions"]["limit"], "values");
+}
+
 /// A list that the cost does not know would cost nothing, however long it is.
 #[test]
 fn every_list_of_the_schema_has_a_price() {

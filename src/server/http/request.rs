@@ -7,10 +7,17 @@ use futures_util::StreamExt;
 use serde_json::{Map, Value};
 
 use crate::graphql::{Code, DOCUMENT_ID};
+use crate::memory::{FREE_OF_REQUEST, Held, Refused};
 use crate::server::Settings;
 
 /// What Apollo's clients name a document in.
 const PERSISTED_QUERY: &str = "persistedQuery";
+
+/// How much of a body is read without room for all of it.
+const UNCOUNTED: usize = FREE_OF_REQUEST / COPIES;
+
+/// How often a body's texts are there at once: as they came, and as they are read.
+const COPIES: usize = 2;
 
 /// Why an HTTP request is not a GraphQL request.
 #[derive(Debug)]
@@ -29,6 +36,11 @@ impl Fault {
         Self::new(StatusCode::BAD_REQUEST, message)
     }
 
+    fn crowded(refused: Refused) -> Self {
+        let fault = Self::new(StatusCode::SERVICE_UNAVAILABLE, refused.to_string());
+        Self { code: Code::Unavailable, ..fault }
+    }
+
     /// Not JSON, or nested deeper than is safe to read.
     fn not_json(subject: &str, error: &serde_json::Error) -> Self {
         if error.to_string().starts_with("recursion limit exceeded") {
@@ -39,10 +51,11 @@ impl Fault {
     }
 }
 
-/// Reads the body of a POST, within its limits of bytes and time.
+/// Reads the body of a POST, within its limits of bytes and time. What it takes meanwhile is counted.
 pub(super) async fn from_body(
     request: axum::extract::Request,
     settings: &Settings,
+    take_in: impl Fn(usize) -> Result<Held, Refused>,
 ) -> Result<Request, Fault> {
     let (limit, time) = (settings.body_limit, settings.body_timeout);
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -55,8 +68,8 @@ pub(super) async fn from_body(
     if expected && request.body().size_hint().lower() > limit as u64 {
         return Err(too_large(limit));
     }
-    let read = tokio::time::timeout(time, read(request.into_body(), limit)).await;
-    let bytes = read.unwrap_or_else(|_| {
+    let read = tokio::time::timeout(time, read(request.into_body(), limit, take_in)).await;
+    let (bytes, _held) = read.unwrap_or_else(|_| {
         let message = format!("the body must arrive within {}", humantime::format_duration(time));
         Err(Fault::new(StatusCode::REQUEST_TIMEOUT, message))
     })?;
@@ -70,11 +83,21 @@ pub(super) async fn from_body(
 
 /// Reads a body. What is over the limit is read and dropped, up to as much again: a client that is
 /// still sending when the connection closes may not see the answer.
-async fn read(body: Body, limit: usize) -> Result<Vec<u8>, Fault> {
+async fn read(
+    body: Body,
+    limit: usize,
+    take_in: impl Fn(usize) -> Result<Held, Refused>,
+) -> Result<(Vec<u8>, Held), Fault> {
+    let expected = body.size_hint().upper().and_then(|size| usize::try_from(size).ok());
+    let expected = expected.map_or(limit, |size| size.min(limit));
     let mut chunks = body.into_data_stream();
-    let (mut bytes, mut size) = (Vec::new(), 0);
+    let (mut bytes, mut size, mut held) = (Vec::new(), 0, Held::default());
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| Fault::bad("the body did not arrive whole"))?;
+        if size <= UNCOUNTED && size + chunk.len() > UNCOUNTED {
+            held = take_in(COPIES * expected).map_err(Fault::crowded)?;
+            bytes.reserve_exact(expected.saturating_sub(size));
+        }
         size += chunk.len();
         if size <= limit {
             bytes.extend_from_slice(&chunk);
@@ -82,7 +105,7 @@ async fn read(body: Body, limit: usize) -> Result<Vec<u8>, Fault> {
             break;
         }
     }
-    if size > limit { Err(too_large(limit)) } else { Ok(bytes) }
+    if size > limit { Err(too_large(limit)) } else { Ok((bytes, held)) }
 }
 
 fn too_large(limit: usize) -> Fault {

@@ -112,10 +112,15 @@ async fn run(
     request_id: RequestId,
     follows: &AtomicBool,
 ) {
-    let operation = match shared.prepare(*request).map(Box::new) {
+    let mut operation = match shared.prepare(*request).map(Box::new) {
         Ok(operation) => operation,
         Err(refused) => return outbox.send(outbox.error(&refused)).await,
     };
+    if let Err(refused) = shared.take_in(viewer, &mut operation) {
+        let refused = outbox.error(&refused);
+        drop(operation);
+        return outbox.send(refused).await;
+    }
     if operation.kind == OperationType::Subscription {
         follows.store(true, Ordering::Relaxed);
         let answers = shared.stream(viewer, *operation, request_id, None);
