@@ -36,7 +36,7 @@ pub(super) const MAPPED: i64 = 0x7fff_0000;
 
 /// How long SQLite's log may become, in pages, before an ordinary write shortens it: the writer does so
 /// long before.
-const LOG_PAGES: &str = "16000";
+const LOG_PAGES: &str = "32000";
 
 /// A log that has become longer, when there was much to write at once, is cut to this.
 const LOG_BYTES: i64 = 64 << 20;

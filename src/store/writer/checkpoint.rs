@@ -2,10 +2,11 @@
 //!
 //! Left to itself SQLite does it in the commit that makes the log long, which then waits for hundreds of
 //! pages and two syncs, and does it so often that the same pages are carried over again and again. Here a
-//! thread of its own does, whenever the log has grown by [`PAGES`]: most of it while the writer goes on, then
-//! the rest in a turn of its own. All being carried over, the writer begins the log anew with its next commit,
-//! unless somebody still reads the old one. Only a log that has become [`LONG`] for that is begun anew here,
-//! because then the writer has to forget the pages it knows.
+//! thread of its own does, whenever the log has grown by [`PAGES`], while the writer goes on. What the writer
+//! adds meanwhile is left for the next time, until the log is [`LONG`]: then the rest is carried over in a turn
+//! of its own, and the writer begins the log anew with its next commit, unless somebody still reads the old
+//! one. Only a log that has become twice as long for that is begun anew here, because then the writer has to
+//! forget the pages it knows.
 
 use std::cell::Cell;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -18,8 +19,8 @@ use crate::store::turn::Turns;
 /// How much the log may grow before it is carried over, in pages of 4 KiB.
 const PAGES: i32 = 4000;
 
-/// How long it may become before writing waits for those who read it, in pages.
-const LONG: i32 = 4 * PAGES;
+/// How long it may become before the writer waits until all of it is carried over, in pages.
+const LONG: i32 = 3 * PAGES;
 
 /// How long the log's new beginning waits for readers of the old one, all who write waiting with it.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -83,10 +84,16 @@ pub(super) fn serve(due: &Receiver<()>, connection: &Connection, turns: &Turns) 
 /// log's.
 fn checkpoint(connection: &Connection, turns: &Turns) -> rusqlite::Result<()> {
     let run = |sql| connection.query_row(sql, [], |row| Ok((row.get::<_, bool>(0)?, row.get::<_, i32>(1)?)));
-    run("PRAGMA wal_checkpoint(PASSIVE)")?;
+    let passive = || run("PRAGMA wal_checkpoint(PASSIVE)");
+    let (_, length) = passive()?;
+    if length < LONG {
+        return Ok(());
+    }
+    // Once more, so that there is less left to wait for.
+    passive()?;
     let turn = turns.blocking_take();
-    let (mut in_the_way, length) = run("PRAGMA wal_checkpoint(PASSIVE)")?;
-    if length >= LONG {
+    let (mut in_the_way, length) = passive()?;
+    if length >= 2 * LONG {
         (in_the_way, _) = run("PRAGMA wal_checkpoint(RESTART)")?;
     }
     drop(turn);
