@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::source::Source;
 use crate::model::MAX_PAGE;
@@ -24,20 +24,19 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// Readers that one look is for.
 const LOOK: usize = 1000;
 
-/// Readers that look for themselves at once. When all clients come back after an outage, the others wait in
-/// little room.
-const BEGINNING: usize = 32;
-
 /// All readers of one kind.
 pub(super) struct Hub<S: Source> {
     signals: Signals,
     poll: Duration,
-    beginning: Semaphore,
     readers: Mutex<Readers<S>>,
+    /// Where it is told that there are new readers.
+    begun: Notify,
 }
 
 struct Readers<S: Source> {
     by_key: HashMap<S::Key, Arc<Reader<S>>>,
+    /// Those that nobody has looked after yet: what was committed before they listened is for them too.
+    new: Vec<Arc<Reader<S>>>,
     /// Whether a task looks after them: as long as there are any.
     looked_after: bool,
 }
@@ -90,8 +89,8 @@ pub(super) struct Membership<S: Source> {
 
 impl<S: Source> Hub<S> {
     pub(super) fn new(signals: Signals, poll: Duration) -> Self {
-        let readers = Readers { by_key: HashMap::new(), looked_after: false };
-        Self { signals, poll, beginning: Semaphore::new(BEGINNING), readers: Mutex::new(readers) }
+        let readers = Readers { by_key: HashMap::new(), new: Vec::new(), looked_after: false };
+        Self { signals, poll, readers: Mutex::new(readers), begun: Notify::new() }
     }
 
     /// Joins the reader of `source`, starting one where there is none, for a follower that has
@@ -115,7 +114,9 @@ impl<S: Source> Hub<S> {
         let membership = Membership::new(self, &reader, &mut reader.state(), place);
         let task = tokio::spawn(run(self.clone(), reader.clone(), listener));
         let _ = reader.task.set(task.abort_handle());
+        readers.new.push(reader.clone());
         readers.by_key.insert(key, reader);
+        self.begun.notify_one();
         if !std::mem::replace(&mut readers.looked_after, true) {
             tokio::spawn(look_after(self.clone()));
         }
@@ -173,21 +174,28 @@ impl<T: Clone> State<T> {
     }
 }
 
-/// Reads for everyone until nobody follows any more or there is nothing left to follow.
+/// Reads for everyone until nobody follows any more or there is nothing left to follow. Most who begin to
+/// follow are at the end, so it begins with waiting.
 async fn run<S: Source>(hub: Arc<Hub<S>>, reader: Arc<Reader<S>>, mut listener: Listener) {
-    let place = reader.state().place;
-    let first = [(reader.source.key(), place)];
-    // Most who begin to follow are at the end: that is seen without reading for more.
-    let turn = hub.beginning.acquire().await;
-    let mut at_end = Box::pin(reader.source.behind(&first)).await.is_ok_and(|behind| behind.is_empty());
-    drop(turn);
     let outcome = loop {
-        if std::mem::take(&mut at_end) {
-            wait(&reader, &mut listener).await;
-        }
-        let place = reader.state().place;
+        wait(&reader, &mut listener).await;
         // In a box of its own, so that a reader that waits takes no room for what reading takes.
-        match Box::pin(reader.source.read(place, MAX_PAGE)).await {
+        if let Some(outcome) = Box::pin(read_on(&reader)).await {
+            break outcome;
+        }
+    };
+    let mut readers = hub.readers();
+    Hub::remove(&mut readers, &reader);
+    for (_, follower) in reader.state().followers.drain() {
+        let _ = follower.outcome.set(outcome.clone());
+    }
+}
+
+/// Reads to the end of what there is, and tells if there will be no more.
+async fn read_on<S: Source>(reader: &Reader<S>) -> Option<Outcome> {
+    loop {
+        let place = reader.state().place;
+        match reader.source.read(place, MAX_PAGE).await {
             Ok(batch) => {
                 let mut state = reader.state();
                 for item in &batch.items {
@@ -195,25 +203,18 @@ async fn run<S: Source>(hub: Arc<Hub<S>>, reader: Arc<Reader<S>>, mut listener: 
                 }
                 drop(state);
                 if batch.ended {
-                    break Outcome::Ended;
+                    return Some(Outcome::Ended);
                 }
-                if batch.more {
-                    continue;
+                if !batch.more {
+                    return None;
                 }
             }
             Err(store::Error::Unavailable(error)) => {
                 tracing::warn!(%error, "a reader waits for the database");
                 sleep(PAUSE).await;
-                continue;
             }
-            Err(error) => break Outcome::Failed(error),
+            Err(error) => return Some(Outcome::Failed(error)),
         }
-        wait(&reader, &mut listener).await;
-    };
-    let mut readers = hub.readers();
-    Hub::remove(&mut readers, &reader);
-    for (_, follower) in reader.state().followers.drain() {
-        let _ = follower.outcome.set(outcome.clone());
     }
 }
 
@@ -225,30 +226,46 @@ async fn wait<S: Source>(reader: &Reader<S>, listener: &mut Listener) {
     }
 }
 
-/// Looks, every so often, whether readers have missed something: once for all of them, however many there
-/// are. Ends when there are none.
+/// Looks whether readers have missed something: all of them every so often, and new ones at once, as many
+/// together as there are. Ends when there are none.
 async fn look_after<S: Source>(hub: Arc<Hub<S>>) {
+    let mut next = Instant::now() + hub.poll;
     loop {
-        sleep(hub.poll).await;
-        let all: Vec<Arc<Reader<S>>> = {
+        let is_time = tokio::select! {
+            () = sleep_until(next) => true,
+            () = hub.begun.notified() => false,
+        };
+        let (new, all): (Vec<_>, Vec<_>) = {
             let mut readers = hub.readers();
+            let new = std::mem::take(&mut readers.new);
             readers.looked_after = !readers.by_key.is_empty();
             if !readers.looked_after {
                 return;
             }
-            readers.by_key.values().cloned().collect()
+            (new, if is_time { readers.by_key.values().cloned().collect() } else { Vec::new() })
         };
-        for some in all.chunks(LOOK) {
-            let places: Vec<_> =
-                some.iter().map(|reader| (reader.source.key(), reader.state().place)).collect();
-            match some[0].source.behind(&places).await {
-                Ok(behind) => {
-                    behind.iter().filter_map(|at| some.get(*at)).for_each(|it| it.missed.notify_one());
-                }
-                Err(error) => tracing::warn!(%error, "cannot look for what readers have missed"),
-            }
+        if is_time {
+            next = Instant::now() + hub.poll;
+        }
+        let looked = look(if is_time { &all } else { &new }).await;
+        if let Err(error) = looked {
+            tracing::warn!(%error, "cannot look for what readers have missed");
+            sleep(PAUSE).await;
+            hub.readers().new.extend(new);
+            hub.begun.notify_one();
         }
     }
+}
+
+/// Tells those that have missed something.
+async fn look<S: Source>(readers: &[Arc<Reader<S>>]) -> store::Result<()> {
+    for readers in readers.chunks(LOOK) {
+        let places: Vec<_> =
+            readers.iter().map(|reader| (reader.source.key(), reader.state().place)).collect();
+        let behind = readers[0].source.behind(&places).await?;
+        behind.iter().filter_map(|at| readers.get(*at)).for_each(|it| it.missed.notify_one());
+    }
+    Ok(())
 }
 
 impl<S: Source> Membership<S> {
