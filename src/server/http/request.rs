@@ -81,8 +81,8 @@ pub(super) async fn from_body(
     }
 }
 
-/// Reads a body. What is over the limit is read and dropped, up to as much again: a client that is
-/// still sending when the connection closes may not see the answer.
+/// Reads a body. What is over the limit, or has no room, is read and dropped, up to as much again: a client
+/// that is still sending when the connection closes may not see the answer.
 async fn read(
     body: Body,
     limit: usize,
@@ -91,21 +91,26 @@ async fn read(
     let expected = body.size_hint().upper().and_then(|size| usize::try_from(size).ok());
     let expected = expected.map_or(limit, |size| size.min(limit));
     let mut chunks = body.into_data_stream();
-    let (mut bytes, mut size, mut held) = (Vec::new(), 0, Held::default());
+    let (mut bytes, mut size, mut held) = (Vec::new(), 0, Ok(Held::default()));
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| Fault::bad("the body did not arrive whole"))?;
         if size <= UNCOUNTED && size + chunk.len() > UNCOUNTED {
-            held = take_in(COPIES * expected).map_err(Fault::crowded)?;
-            bytes.reserve_exact(expected.saturating_sub(size));
+            held = take_in(COPIES * expected);
+            if held.is_ok() {
+                bytes.reserve_exact(expected.saturating_sub(size));
+            }
         }
         size += chunk.len();
-        if size <= limit {
+        if size <= limit && held.is_ok() {
             bytes.extend_from_slice(&chunk);
         } else if size / 2 > limit {
             break;
         }
     }
-    if size > limit { Err(too_large(limit)) } else { Ok((bytes, held)) }
+    if size > limit {
+        return Err(too_large(limit));
+    }
+    Ok((bytes, held.map_err(Fault::crowded)?))
 }
 
 fn too_large(limit: usize) -> Fault {
