@@ -196,9 +196,9 @@ impl Api {
         self.feed.readers()
     }
 
-    /// Bytes that operations have reserved just now.
-    pub fn reserved(&self) -> usize {
-        self.settings.memory.reserved()
+    /// Bytes that operations have reserved just now, and that large requests take.
+    pub fn held(&self) -> (usize, usize) {
+        (self.settings.memory.reserved(), self.settings.memory.taken_in())
     }
 
     fn request(

@@ -24,4 +24,9 @@ impl Memory {
         let all = self.0.requests.clone().try_acquire_many_owned(bytes).map_err(|_| Refused::Crowded)?;
         Ok(Held(Some(Reservation { own, all, _seat: seat })))
     }
+
+    /// Bytes that such requests take just now.
+    pub fn taken_in(&self) -> usize {
+        (self.0.bounds.requests as usize).saturating_sub(self.0.requests.available_permits())
+    }
 }

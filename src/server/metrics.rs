@@ -68,6 +68,7 @@ pub(super) struct Metrics {
     database: Family<State, Gauge>,
     readers: Gauge,
     reserved: Gauge,
+    requests: Gauge,
     memory: Gauge,
     files: Gauge,
 }
@@ -82,6 +83,8 @@ pub(super) struct Snapshot {
     pub(super) readers: usize,
     /// Bytes that operations have reserved.
     pub(super) reserved: usize,
+    /// Bytes that large requests take.
+    pub(super) requests: usize,
 }
 
 impl Metrics {
@@ -99,6 +102,7 @@ impl Metrics {
             database: Family::default(),
             readers: Gauge::default(),
             reserved: Gauge::default(),
+            requests: Gauge::default(),
             memory: Gauge::default(),
             files: Gauge::default(),
         };
@@ -149,6 +153,12 @@ impl Metrics {
             Unit::Bytes,
             self.reserved.clone(),
         );
+        ours.register_with_unit(
+            "memory_requests",
+            "What large requests that are being answered take besides",
+            Unit::Bytes,
+            self.requests.clone(),
+        );
         self.registry.register_with_unit(
             "process_resident_memory",
             "Resident memory of the process",
@@ -196,6 +206,7 @@ impl Metrics {
         self.database.get_or_create(&State { state: "idle" }).set(gauge(snapshot.idle));
         self.readers.set(gauge(snapshot.readers));
         self.reserved.set(gauge(snapshot.reserved));
+        self.requests.set(gauge(snapshot.requests));
         if let Some(bytes) = resident_memory() {
             self.memory.set(bytes);
         }
@@ -216,8 +227,8 @@ pub(super) fn router() -> Router<super::State> {
 async fn show(extract::State(state): extract::State<super::State>) -> HttpResponse {
     let shared = &state.0;
     let (used, idle) = shared.store.connections();
-    let (readers, reserved) = (shared.api.readers(), shared.api.reserved());
-    match shared.metrics.text(&Snapshot { used, idle, readers, reserved }) {
+    let (readers, (reserved, requests)) = (shared.api.readers(), shared.api.held());
+    match shared.metrics.text(&Snapshot { used, idle, readers, reserved, requests }) {
         Ok(text) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "cannot write the metrics");

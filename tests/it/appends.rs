@@ -285,7 +285,7 @@ async fn the_log_of_sqlite_does_not_grow_for_as_long_as_there_is_load() {
     let length =
         |suffix| std::fs::metadata(database.folder.path().join(format!("test.db{suffix}"))).unwrap().len();
     assert!(length("") > 100 << 20, "150 MB were written, most of it is carried over: {}", length(""));
-    assert!(length("-wal") < 64 << 20, "{}", length("-wal"));
+    assert!(length("-wal") <= 64 << 20, "{}", length("-wal"));
 }
 
 async fn pieces_of_many_streams_are_added_together(engine: Engine) {
