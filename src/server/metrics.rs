@@ -173,7 +173,7 @@ impl Metrics {
         self.answers.get_or_create(&Status { status }).inc();
     }
 
-    /// A document was refused before it was known what it would do.
+    /// A request was refused before anything ran for it.
     pub(super) fn refused(&self, response: &Response) {
         self.count_too_complex(response);
         self.operations.get_or_create(&Ended { kind: "unknown", code: code(response) }).inc();

@@ -23,7 +23,8 @@ impl Shared {
     /// A response to send instead: there is no room for it.
     pub(super) fn take_in(&self, viewer: &Viewer, operation: &mut Operation) -> Result<(), Box<Response>> {
         let taken = self.api.take_in(viewer, operation);
-        taken.map_err(|refused| Box::new(error_response(Code::Unavailable, refused.to_string())))
+        let taken = taken.map_err(|refused| Box::new(error_response(Code::Unavailable, refused.to_string())));
+        taken.inspect_err(|refusal| self.metrics.refused(refusal))
     }
 
     /// Runs a query or a mutation, for as long as one may take.
