@@ -63,6 +63,8 @@ pub struct Operation {
     /// What it does; a transport may have to refuse it for that.
     pub kind: OperationType,
     merges: bool,
+    /// Bytes that the request takes, about.
+    weight: usize,
     /// For the request, as long as it is kept.
     held: Held,
 }
@@ -96,7 +98,8 @@ impl Operation {
             let message = "`operationName` must name one operation of the document";
             return Err(Box::new(error_response(Code::OperationResolutionFailure, message)));
         };
-        let checked = limits.check(&document, &operation.node, &request.variables);
+        let extent = Extent::of(&request.variables);
+        let checked = limits.check(&document, &operation.node, &request.variables, &extent);
         checked.map_err(|refusal| refusal.response())?;
         let definitions = &operation.node.variable_definitions;
         types.check(definitions, &request.variables).map_err(|invalid| error::invalid(&invalid))?;
@@ -104,12 +107,8 @@ impl Operation {
         let kind = operation.node.ty;
         let merges = list::merges(&operation.node.selection_set.node);
         request.set_parsed_query(document);
-        Ok(Self { request, kind, merges, held: Held::default() })
-    }
-
-    /// Bytes that its request takes, about.
-    fn weight(&self) -> usize {
-        DOCUMENT * self.request.query.len() + Extent::of(&self.request.variables).bytes()
+        let weight = DOCUMENT * request.query.len() + extent.bytes();
+        Ok(Self { request, kind, merges, weight, held: Held::default() })
     }
 }
 
@@ -147,7 +146,7 @@ impl Api {
     /// # Errors
     /// There is no room for it.
     pub fn take_in(&self, viewer: &Viewer, operation: &mut Operation) -> Result<(), memory::Refused> {
-        operation.held = self.settings.memory.take_in(&viewer.owner, operation.weight())?;
+        operation.held = self.settings.memory.take_in(&viewer.owner, operation.weight)?;
         Ok(())
     }
 

@@ -139,14 +139,14 @@ impl Limits {
         within("nesting", ("the document has", "levels of brackets"), scan.nesting, self.nesting)
     }
 
-    /// Looks at a document of which `operation` will run with these variables.
+    /// Looks at a document of which `operation` will run with these variables, which come to so much.
     pub(super) fn check(
         &self,
         document: &ExecutableDocument,
         operation: &OperationDefinition,
         variables: &Variables,
+        extent: &Extent,
     ) -> Result<(), Refusal> {
-        let extent = Extent::of(variables);
         within("nesting", ("the variables have", "levels"), extent.levels, self.nesting)?;
         within("values", ("the variables have", "values"), extent.values, self.values)?;
         within("fragments", ("the document has", "fragments"), document.fragments.len(), self.fragments)?;

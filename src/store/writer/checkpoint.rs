@@ -75,7 +75,7 @@ pub(super) fn serve(due: &Receiver<()>, connection: &Connection, turns: &Turns) 
         if let Err(error) = checkpoint(connection, turns) {
             tracing::warn!(%error, "cannot shorten the database's log");
         }
-        // What was said meanwhile has been done.
+        // The log is to grow again first: looked at without a pause, it would cost the writer its disk.
         while due.try_recv().is_ok() {}
     }
 }
