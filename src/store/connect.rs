@@ -29,10 +29,10 @@ const CACHE_SIZE: &str = "-16384";
 /// The same of each connection that only reads: there are many, and what they read is rarely the same.
 const READER_CACHE: &str = "-4096";
 
-/// How much of SQLite's file the hot reads and the writer read in place, in bytes: the most that it maps. What
-/// is mapped is the system's own cache of the file, so the threads share it, it is given back when memory is
-/// short, and a page costs no call.
-pub(super) const MAPPED: i64 = 0x7fff_0000;
+/// How much of SQLite's file the hot reads and the writer read in place, in bytes: all of it, as far as the
+/// library was built to (`.cargo/config.toml`; 2 GiB otherwise). What is mapped is the system's own cache of
+/// the file, so the threads share it, it is given back when memory is short, and a page costs no call.
+pub(super) const MAPPED: i64 = 1 << 40;
 
 /// How long SQLite's log may become, in pages, before an ordinary write shortens it: the writer does so
 /// long before.
