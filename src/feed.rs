@@ -16,6 +16,7 @@
 //!
 //! Ownership is part of every read, so following ends when ownership does.
 
+mod arrival;
 mod follow;
 mod hub;
 mod source;
@@ -28,6 +29,7 @@ use futures_util::Stream;
 use crate::model::{Committed, ConversationId, Invalid, Message, MessageId, Piece};
 use crate::signals::Signals;
 use crate::store::{self, Scoped};
+pub use arrival::{Arrival, Rendering};
 use follow::follow;
 use hub::Hub;
 use source::{Changes, Messages, Texts};
@@ -80,7 +82,7 @@ impl Feed {
         scope: &Scoped,
         conversation: ConversationId,
         after: Option<i64>,
-    ) -> Result<impl Stream<Item = Result<Arc<Message>>> + Send + use<>> {
+    ) -> Result<impl Stream<Item = Result<Arc<Arrival<Message>>>> + Send + use<>> {
         let scope = &scope.apart();
         let last = scope.last_position(conversation).await?;
         if after.is_some_and(|after| after > last) {
@@ -124,7 +126,7 @@ impl Feed {
         scope: &Scoped,
         id: MessageId,
         offset: i64,
-    ) -> Result<impl Stream<Item = Result<Piece>> + Send + use<>> {
+    ) -> Result<impl Stream<Item = Result<Arc<Arrival<Piece>>>> + Send + use<>> {
         let scope = &scope.apart();
         let text = scope.texts(&[id]).await?.remove(&id).ok_or(store::Error::NotFound("message"))?;
         let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);

@@ -24,12 +24,14 @@ mod message;
 mod node;
 mod parsed;
 mod part;
+mod plan;
 #[doc(hidden)]
 pub mod probe;
 mod scalar;
 mod shape;
 mod stream;
 mod subscription;
+mod telling;
 mod usage;
 mod variables;
 mod viewer;

@@ -3,6 +3,7 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
+use super::arrival::Arrival;
 use super::hub::QUEUE_BYTES;
 use crate::memory::Allowance;
 use crate::model::{
@@ -67,7 +68,7 @@ impl Messages {
 
 impl Source for Messages {
     type Key = (OwnerId, ConversationId);
-    type Item = Arc<Message>;
+    type Item = Arc<Arrival<Message>>;
 
     fn key(&self) -> Self::Key {
         (self.scope.owner().clone(), self.conversation)
@@ -77,7 +78,7 @@ impl Source for Messages {
         Topic::Conversation(self.conversation)
     }
 
-    async fn read(&self, after: i64, most: u32) -> Result<Batch<Arc<Message>>> {
+    async fn read(&self, after: i64, most: u32) -> Result<Batch<Self::Item>> {
         let range = Range { after: Some(after), before: None };
         let mut size = most;
         let slice = loop {
@@ -90,18 +91,18 @@ impl Source for Messages {
             }
         };
         let ended = slice.items.is_empty() && self.scope.conversation(self.conversation).await?.is_none();
-        Ok(Batch { items: slice.items.into_iter().map(Arc::new).collect(), more: slice.has_next, ended })
+        Ok(Batch { items: slice.items.into_iter().map(Arrival::new).collect(), more: slice.has_next, ended })
     }
 
     async fn behind(&self, all: &[(Self::Key, i64)]) -> Result<Vec<usize>> {
         self.scope.store().conversations_beyond(all).await
     }
 
-    fn place(message: &Arc<Message>) -> i64 {
+    fn place(message: &Self::Item) -> i64 {
         message.position
     }
 
-    fn weight(message: &Arc<Message>) -> usize {
+    fn weight(message: &Self::Item) -> usize {
         size_of::<Message>() + message.content.len() + message.metadata.as_str().len()
     }
 }
@@ -165,7 +166,7 @@ impl Texts {
 
 impl Source for Texts {
     type Key = (OwnerId, MessageId);
-    type Item = Piece;
+    type Item = Arc<Arrival<Piece>>;
 
     fn key(&self) -> Self::Key {
         (self.scope.owner().clone(), self.message)
@@ -176,12 +177,15 @@ impl Source for Texts {
     }
 
     /// All pieces there are, whatever was asked for: together they are bounded by the length of a text.
-    async fn read(&self, after: i64, _: u32) -> Result<Batch<Piece>> {
+    async fn read(&self, after: i64, _: u32) -> Result<Batch<Self::Item>> {
         let found = if after == LAST { None } else { self.scope.pieces(self.message, after).await? };
         Ok(match found {
             None => Batch { items: Vec::new(), more: false, ended: true },
             // The last piece is read, so the end is near enough to look for at once.
-            Some((items, status)) => Batch { items, more: status != MessageStatus::Streaming, ended: false },
+            Some((pieces, status)) => {
+                let items = pieces.into_iter().map(Arrival::new).collect();
+                Batch { items, more: status != MessageStatus::Streaming, ended: false }
+            }
         })
     }
 
@@ -190,7 +194,7 @@ impl Source for Texts {
         Ok((0..all.len()).collect())
     }
 
-    fn place(piece: &Piece) -> i64 {
+    fn place(piece: &Self::Item) -> i64 {
         match piece.status {
             MessageStatus::Streaming => piece.end(),
             _ => LAST,
@@ -198,11 +202,11 @@ impl Source for Texts {
     }
 
     /// The last piece begins where the shared reader was, and a follower that read by itself may be further.
-    fn beyond(piece: Piece, place: i64) -> Piece {
-        piece.beyond(place)
+    fn beyond(piece: Self::Item, place: i64) -> Self::Item {
+        if piece.offset >= place { piece } else { Arrival::new(Piece::clone(&piece).beyond(place)) }
     }
 
-    fn weight(piece: &Piece) -> usize {
+    fn weight(piece: &Self::Item) -> usize {
         size_of::<Piece>() + piece.text.len()
     }
 }

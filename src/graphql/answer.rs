@@ -1,13 +1,24 @@
 //! Answers on their way to whoever asked.
 
 use async_graphql::Response;
+use bytes::Bytes;
 
 use super::error::refuse;
 use super::json::written_size;
 use crate::memory::{Allowance, FREE, Held, Refused};
 
+/// An answer that was made.
+pub struct Answer(Kind);
+
+enum Kind {
+    /// It is not written yet.
+    Response(Unwritten),
+    /// It was written when it was made, maybe for others too.
+    Written(Bytes, Held),
+}
+
 /// A response that is not written yet, and what it may hold until then.
-pub struct Answer {
+struct Unwritten {
     response: Response,
     allowance: Allowance,
     most: u32,
@@ -16,7 +27,7 @@ pub struct Answer {
 /// An answer as it is sent.
 pub struct Written {
     /// Its text.
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
     /// The response without its data.
     pub response: Response,
     /// Nothing was executed: the document or the request as a whole was refused.
@@ -29,12 +40,30 @@ pub struct Written {
 
 impl Answer {
     pub(super) fn new(response: Response, allowance: Allowance, most: u32) -> Self {
-        Self { response, allowance, most }
+        Self(Kind::Response(Unwritten { response, allowance, most }))
+    }
+
+    /// Without errors, as it is sent, with what is held for it.
+    pub(super) fn written(bytes: Bytes, held: Held) -> Self {
+        Self(Kind::Written(bytes, held))
     }
 
     /// Writes it. What comes to more bytes than an answer may have, or finds no room in memory, is refused as
     /// a whole. `write` is given the most bytes it may write, and tells whether it has.
-    pub async fn write(mut self, write: impl Fn(&mut Vec<u8>, &Response, usize) -> bool) -> Written {
+    pub async fn write(self, write: impl Fn(&mut Vec<u8>, &Response, usize) -> bool) -> Written {
+        match self.0 {
+            // In a box: most of what followers wait for has been written.
+            Kind::Response(unwritten) => Box::pin(unwritten.write(write)).await,
+            Kind::Written(bytes, held) => {
+                let response = Response::default();
+                Written { bytes, response, is_request_error: false, has_failed: false, held }
+            }
+        }
+    }
+}
+
+impl Unwritten {
+    async fn write(mut self, write: impl Fn(&mut Vec<u8>, &Response, usize) -> bool) -> Written {
         let (size, most) = (written_size(&self.response.data), self.most as usize);
         let mut bytes = Vec::new();
         match self.make_room(size, most).await {
@@ -58,7 +87,7 @@ impl Answer {
         let (is_request_error, has_failed) = (is_request_error(&self.response), has_failed(&self.response));
         let Self { mut response, .. } = self;
         response.data = async_graphql::Value::Null;
-        Written { bytes, response, is_request_error, has_failed, held }
+        Written { bytes: bytes.into(), response, is_request_error, has_failed, held }
     }
 
     async fn make_room(&self, size: usize, most: usize) -> Result<(), Refused> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_graphql::parser::types::{DocumentOperations, OperationType};
 use async_graphql::{Request, Response, Schema};
-use futures_util::{Stream, StreamExt};
+use futures_util::Stream;
 use uuid::Uuid;
 
 use super::answer::Answer;
@@ -17,8 +17,9 @@ use super::guard::Limits;
 use super::loaders::Loaders;
 use super::parsed::Parsed;
 use super::subscription::Subscription;
+use super::telling::{Events, Source};
 use super::variables::{self, InputTypes};
-use super::{Mutation, Query, list};
+use super::{Mutation, Query, plan};
 use crate::feed::Feed;
 use crate::memory::{self, Allowance, Held, Memory};
 use crate::model::Viewer;
@@ -105,7 +106,7 @@ impl Operation {
         types.check(definitions, &request.variables).map_err(|invalid| error::invalid(&invalid))?;
         variables::fill_in(definitions, &mut request.variables);
         let kind = operation.node.ty;
-        let merges = list::merges(&operation.node.selection_set.node);
+        let merges = plan::merges(&operation.node.selection_set.node, &document.fragments);
         request.set_parsed_query(document);
         let weight = DOCUMENT * request.query.len() + extent.bytes();
         Ok(Self { request, kind, merges, weight, held: Held::default() })
@@ -181,13 +182,8 @@ impl Api {
         let allowance = self.settings.memory.allow(&viewer.owner);
         let most = self.settings.memory.largest_answer();
         let (request, held) = self.request(viewer, operation, following.clone(), &allowance);
-        self.schema.execute_stream(request).map(move |mut response| {
-            // Kept as long as there may be another response.
-            let _ = &held;
-            complete(&mut response, id);
-            let cursor = following.take_cursor();
-            Event { answer: Answer::new(response, allowance.clone(), most), cursor }
-        })
+        let source = Source::Library { responses: self.schema.execute_stream(request), _held: held };
+        Events { source, following, allowance, most, request: id }
     }
 
     /// How many things are followed by subscriptions.
@@ -211,8 +207,10 @@ impl Api {
         let store = self.store.viewed_by(viewer).within(allowance.clone());
         let loaders = Loaders::new(&store);
         let feed = self.feed.clone();
+        let largest_answer = self.settings.memory.largest_answer();
         let (viewer, Operation { request, merges, held, .. }) = (viewer.clone(), operation);
-        (request.data(Asked { viewer, store, loaders, feed, following, allowance, merges }), held)
+        let asked = Asked { viewer, store, loaders, feed, following, allowance, largest_answer, merges };
+        (request.data(asked), held)
     }
 }
 
@@ -221,7 +219,7 @@ pub struct Event {
     /// The response. It must be written before the next event is asked for.
     pub answer: Answer,
     /// Where to resume after it, if the subscription can be.
-    pub cursor: Option<String>,
+    pub cursor: Option<Arc<str>>,
 }
 
 #[cfg(test)]

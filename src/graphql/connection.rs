@@ -8,9 +8,11 @@ use async_graphql::{Object, SimpleObject};
 use super::conversation::{CONVERSATION, Conversation};
 use super::cursor;
 use super::json::write_string;
-use super::list::{Kind, List, Listed, Rule};
+use super::list::{List, Listed};
 use super::message::{MESSAGE, Message};
-use crate::model::{self, ConversationOrder, Slice};
+use super::plan::{Kind, Rule};
+use super::telling::Told;
+use crate::model::{self, ConversationOrder, MessageId, MessageStatus, Slice};
 
 /// Where a page stands in its list.
 #[derive(SimpleObject)]
@@ -167,6 +169,19 @@ impl Listed<MessageEdge> for model::Message {
 
     fn object(page: &Arc<Slice<Self>>, at: usize) -> Option<MessageEdge> {
         Some(MessageEdge { cursor: cursor_of(page.items.get(at)?), node: Self::object(page, at)? })
+    }
+}
+
+/// A message that was added is told as its edge.
+impl Told for model::Message {
+    const KIND: Kind<Self> = <Self as Listed<MessageEdge>>::KIND;
+
+    fn cursor(&self) -> String {
+        cursor_of(self)
+    }
+
+    fn unloaded(&self) -> Option<MessageId> {
+        (self.status == MessageStatus::Streaming).then_some(self.id)
     }
 }
 

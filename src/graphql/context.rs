@@ -1,10 +1,11 @@
 //! The one door to async-graphql's context.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_graphql::ContextBase;
 
 use super::loaders::Loaders;
+use super::telling::Telling;
 use crate::feed::Feed;
 use crate::memory::Allowance;
 use crate::model::Viewer;
@@ -19,7 +20,9 @@ pub(super) struct Asked {
     pub(super) following: Following,
     /// What the operation may hold, what its store reads included.
     pub(super) allowance: Allowance,
-    /// Whether selections of the operation may have to be merged: see [`super::list`].
+    /// Bytes that an answer may have.
+    pub(super) largest_answer: u32,
+    /// Whether selections of the operation may have to be merged: see [`super::plan`].
     pub(super) merges: bool,
 }
 
@@ -29,21 +32,41 @@ pub(super) struct Following {
     /// The cursor the transport says to resume from; it wins over the argument, which a client that
     /// reconnects by itself repeats unchanged.
     pub(super) resume: Option<String>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
     /// The cursor of the event that is being answered.
-    cursor: Arc<Mutex<Option<String>>>,
+    cursor: Option<String>,
+    /// What is told from now on, without async-graphql.
+    telling: Option<Telling>,
 }
 
 impl Following {
     pub(super) fn resuming(resume: Option<String>) -> Self {
-        Self { resume, cursor: Arc::default() }
+        Self { resume, state: Arc::default() }
     }
 
     pub(super) fn reached(&self, cursor: &str) {
-        *self.cursor.lock().unwrap_or_else(PoisonError::into_inner) = Some(cursor.to_owned());
+        self.state().cursor = Some(cursor.to_owned());
     }
 
-    pub(super) fn take_cursor(&self) -> Option<String> {
-        self.cursor.lock().unwrap_or_else(PoisonError::into_inner).take()
+    pub(super) fn take_cursor(&self) -> Option<Arc<str>> {
+        self.state().cursor.take().map(Arc::from)
+    }
+
+    /// Goes on without async-graphql.
+    pub(super) fn tell(&self, telling: Telling) {
+        self.state().telling = Some(telling);
+    }
+
+    pub(super) fn take_telling(&self) -> Option<Telling> {
+        self.state().telling.take()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -11,8 +11,8 @@ use super::connection::{ConversationConnection, ConversationItem, MessageConnect
 use super::context::ContextExt;
 use super::cursor;
 use super::json::{write_display, write_id, write_json, write_option, write_string, write_time};
-use super::list::{Kind, Rule};
 use super::message::{MESSAGE, Message};
+use super::plan::{Kind, Rule};
 use super::scalar::{DateTime, Json};
 use crate::model::{self, End, Page, Range, Slice};
 use crate::store::{Error, Result};

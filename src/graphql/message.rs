@@ -11,8 +11,8 @@ use super::argument;
 use super::context::ContextExt;
 use super::conversation::Conversation;
 use super::json::{write_display, write_enum, write_id, write_json, write_option, write_string, write_time};
-use super::list::{Kind, Rule};
 use super::part::MessagePart;
+use super::plan::{Kind, Rule};
 use super::scalar::{DateTime, Json};
 use super::shape::objects;
 use super::usage::TokenUsage;
@@ -86,13 +86,15 @@ impl From<Arc<model::Message>> for Message {
 pub(super) const MESSAGE: Kind<model::Message> = Kind {
     name: "Message",
     field: |name| {
+        if name == "content" {
+            return Some(Rule::Text(|message| {
+                (message.status != model::MessageStatus::Streaming).then_some(message.content.as_str())
+            }));
+        }
         Some(Rule::Leaf(match name {
             "id" => |out, message| write_id(out, message.id.0),
             "position" => |out, message| write_display(out, &message.position),
             "role" => |out, message| write_enum(out, Role::from(message.role)),
-            "content" => |out, message| {
-                message.status != model::MessageStatus::Streaming && write_string(out, &message.content)
-            },
             "status" => |out, message| write_enum(out, MessageStatus::from(message.status)),
             "model" => |out, message| write_option(out, message.model.as_deref(), write_string),
             "metadata" => |out, message| write_json(out, &message.metadata),

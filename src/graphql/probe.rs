@@ -111,6 +111,7 @@ impl Page {
             feed: self.feed.clone(),
             following: super::context::Following::default(),
             allowance: Allowance::default(),
+            largest_answer: u32::MAX,
             merges: !in_one_walk,
         };
         let response = self.schema.execute(Request::new(query).data(asked)).await;

@@ -1,9 +1,9 @@
 //! About what the values of an answer take in memory, before they are made.
 
-use std::collections::HashMap;
+use async_graphql::parser::types::{Field, Selection, SelectionSet};
+use async_graphql::{ContextBase, Positioned};
 
-use async_graphql::parser::types::{Field, FragmentDefinition, Selection, SelectionSet};
-use async_graphql::{ContextBase, Name, Positioned};
+use super::plan::Fragments;
 
 /// What an object takes, and what each of its fields does besides texts.
 const OBJECT: usize = 512;
@@ -31,8 +31,6 @@ impl Selected for Positioned<Field> {
 pub(super) fn objects<S: Selected>(ctx: &ContextBase<'_, &S>, count: usize) -> usize {
     count.saturating_mul(OBJECT + FIELD * fields(&ctx.query_env.fragments, ctx.item.selected()))
 }
-
-type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
 
 /// Fields of a selection and of those within it. The guard has bounded them.
 fn fields(fragments: &Fragments, selection: &SelectionSet) -> usize {

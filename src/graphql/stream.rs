@@ -4,11 +4,15 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObje
 
 use super::argument;
 use super::context::ContextExt;
+use super::cursor;
+use super::json::{write_display, write_enum};
 use super::message::{Message, MessageStatus};
 use super::part::{MessagePartInput, parse_parts};
+use super::plan::{Kind, Rule};
 use super::scalar::Json;
+use super::telling::Told;
 use super::usage::TokenUsageInput;
-use crate::model::{self, Invalid, Piece, StreamEnd, check_piece};
+use crate::model::{self, Invalid, MessageId, Piece, StreamEnd, check_piece};
 use crate::store::Result;
 
 /// Text that was added to a message.
@@ -25,6 +29,28 @@ pub(super) struct MessageTextChunk {
 impl From<Piece> for MessageTextChunk {
     fn from(piece: Piece) -> Self {
         Self { offset: piece.offset, text: piece.text, status: piece.status.into() }
+    }
+}
+
+impl Told for Piece {
+    const KIND: Kind<Self> = Kind {
+        name: "MessageTextChunk",
+        field: |name| {
+            Some(match name {
+                "offset" => Rule::Leaf(|out, piece| write_display(out, &piece.offset)),
+                "text" => Rule::Text(|piece| Some(&piece.text)),
+                "status" => Rule::Leaf(|out, piece| write_enum(out, MessageStatus::from(piece.status))),
+                _ => return None,
+            })
+        },
+    };
+
+    fn cursor(&self) -> String {
+        cursor::of_text(self.end())
+    }
+
+    fn unloaded(&self) -> Option<MessageId> {
+        None
     }
 }
 

@@ -12,6 +12,7 @@ use super::context::ContextExt;
 use super::cursor;
 use super::error::FollowError;
 use super::stream::MessageTextChunk;
+use super::telling::told;
 use crate::feed;
 use crate::store;
 
@@ -39,11 +40,9 @@ impl Subscription {
             following.resume.clone().or(after).map(position).transpose().map_err(store::Error::from)?;
         let place = move |position| cursor::of_message(conversation, position);
         let messages = Box::pin(ctx.feed()?.messages(ctx.store()?, conversation, after)).await;
-        Ok(messages.map_err(|error| failure(error, place))?.map(move |message| {
-            let message = message.map_err(|error| failure(error, place))?;
-            following.reached(&place(message.position));
-            Ok(MessageEdge::from(message))
-        }))
+        let messages = messages.map_err(|error| failure(error, place))?;
+        let messages = messages.map(move |message| message.map_err(|error| failure(error, place)));
+        Ok(told(ctx, following, messages, |message| MessageEdge::from(message.clone())))
     }
 
     /// Everything that changes for the viewer, in commit order, each exactly once; resumable like
@@ -83,11 +82,9 @@ impl Subscription {
         let resume = following.resume.as_deref().map(|text| cursor::text("offset", text));
         let offset = resume.transpose().map_err(store::Error::from)?.or(offset);
         let pieces = Box::pin(ctx.feed()?.text(ctx.store()?, id, offset.unwrap_or(0))).await;
-        Ok(pieces.map_err(|error| failure(error, cursor::of_text))?.map(move |piece| {
-            let piece = piece.map_err(|error| failure(error, cursor::of_text))?;
-            following.reached(&cursor::of_text(piece.end()));
-            Ok(MessageTextChunk::from(piece))
-        }))
+        let pieces = pieces.map_err(|error| failure(error, cursor::of_text))?;
+        let pieces = pieces.map(|piece| piece.map_err(|error| failure(error, cursor::of_text)));
+        Ok(told(ctx, following, pieces, |piece| MessageTextChunk::from(piece.as_ref().clone())))
     }
 }
 

@@ -39,7 +39,7 @@ fn write_json(out: &mut Vec<u8>, value: &impl serde::Serialize) -> bool {
 
 /// The bytes of an answer, kept with what is held for them until the last of them is sent.
 struct Holding {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     _held: Held,
 }
 
@@ -50,7 +50,7 @@ impl AsRef<[u8]> for Holding {
 }
 
 /// A body of bytes that are held until they are sent.
-pub(super) fn holding(bytes: Vec<u8>, held: Held) -> Body {
+pub(super) fn holding(bytes: Bytes, held: Held) -> Body {
     if held.is_counted() {
         Body::from(Bytes::from_owner(Holding { bytes, _held: held }))
     } else {

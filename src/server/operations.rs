@@ -1,5 +1,7 @@
 //! Operations as every transport runs them: bounded in time, and counted.
 
+use std::sync::Arc;
+
 use async_graphql::{Request, Response};
 use futures_util::{Stream, StreamExt, stream};
 
@@ -44,7 +46,13 @@ impl Shared {
     pub(super) fn refusal(&self, response: Response) -> Written {
         let mut bytes = Vec::new();
         body::write(&mut bytes, &response, usize::MAX);
-        Written { bytes, response, is_request_error: true, has_failed: true, held: Held::default() }
+        Written {
+            bytes: bytes.into(),
+            response,
+            is_request_error: true,
+            has_failed: true,
+            held: Held::default(),
+        }
     }
 
     /// Runs any operation as a stream, to its end or to an error without an event: a subscription's last
@@ -55,7 +63,7 @@ impl Shared {
         operation: Operation,
         id: RequestId,
         resume: Option<String>,
-    ) -> impl Stream<Item = (Written, Option<String>)> + Send + use<> {
+    ) -> impl Stream<Item = (Written, Option<Arc<str>>)> + Send + use<> {
         let underway = self.metrics.begin(operation.kind);
         let events = Box::pin(self.api.stream(viewer, operation, id, resume));
         stream::unfold((events, underway, false), |(mut events, mut underway, over)| async move {
@@ -64,8 +72,7 @@ impl Shared {
                 underway.ends();
                 return None;
             };
-            // In a box of its own: a subscription that waits takes no room for it.
-            let written = Box::pin(answer.write(body::write)).await;
+            let written = answer.write(body::write).await;
             let failed = written.has_failed;
             if failed {
                 underway.says(&written.response);

@@ -18,7 +18,6 @@ use axum::response::{IntoResponse, Response as HttpResponse};
 use futures_util::{Stream, StreamExt, stream};
 
 use super::Shared;
-use super::body;
 use super::http::Fault;
 use super::quota::Share;
 use crate::graphql::{Code, Operation, RequestId, panicked};
@@ -68,7 +67,7 @@ pub(super) fn stream(
         let _ = &share;
         let (answer, cursor) = event.unwrap_or_else(|_| (broken.refusal(panicked(id)), None));
         drop(std::mem::replace(&mut held, answer.held));
-        let sent = data(answer.bytes);
+        let sent = data(&answer.bytes);
         cursor.into_iter().fold(sent, Event::id)
     });
     let events = events.chain(stream::once(async { complete() })).take_until(ended);
@@ -77,7 +76,7 @@ pub(super) fn stream(
 
 /// Tells why an operation cannot be run, as an event: a browser shows nothing of any other answer.
 pub(super) fn refuse(shared: &Shared, response: Response) -> HttpResponse {
-    write(stream::iter([data(shared.refusal(response).bytes), complete()]), shared.settings.ping_interval)
+    write(stream::iter([data(&shared.refusal(response).bytes), complete()]), shared.settings.ping_interval)
 }
 
 /// Sends a comment when there was nothing for so long, so that proxies keep the connection.
@@ -92,8 +91,9 @@ fn write(events: impl Stream<Item = Event> + Send + 'static, quiet: Duration) ->
     response
 }
 
-fn data(bytes: Vec<u8>) -> Event {
-    Event::default().event("next").data(body::text(bytes))
+fn data(bytes: &[u8]) -> Event {
+    // JSON is always UTF-8.
+    Event::default().event("next").data(std::str::from_utf8(bytes).unwrap_or_default())
 }
 
 fn complete() -> Event {

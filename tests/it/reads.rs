@@ -10,10 +10,11 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::harness::{Client, TestApp, behind_the_fence, on_each_database};
+use crate::harness::{Client, Socket, TestApp, behind_the_fence, on_each_database};
 
 on_each_database!(
     a_plain_selection_is_answered_as_any_other,
+    followers_are_told_the_same_whichever_way_and_whoever_else_is_told,
     what_is_read_together_is_answered_to_each_its_own,
     a_page_read_with_its_conversation_is_the_page_asked_for,
     the_list_of_recent_conversations_is_the_list,
@@ -96,19 +97,97 @@ async fn a_plain_selection_is_answered_as_any_other(app: TestApp) {
                  nodes {{ {on_conversation} }} }} viewer {{ id @include(if: $yes) }} FRAGMENT }}"
             )
         };
-        // A fragment anywhere in an operation makes all of it take the long way.
         let short = query(&messages, &conversations).replace("FRAGMENT", "");
-        let long = query(&messages, &conversations)
-            .replace("FRAGMENT", "... on Query { __typename @skip(if: true) }");
+        let in_fragments = query("...M", "... @include(if: $yes) { ...C }").replace("FRAGMENT", "")
+            + &format!(" fragment M on Message {{ ... on Message {{ {messages} }} }}")
+            + &format!(" fragment C on Conversation {{ {conversations} }}");
+        // Where objects are merged anywhere in an operation, all of it takes the long way.
+        let long = query(&messages, &conversations).replace("FRAGMENT", "... on Query { viewer { id } }");
         for id in [&conversation, &plain] {
             let variables = json!({ "id": id, "yes": true });
             let answer = body(&ada, &short, &variables).await;
-            // Where a key stands for two things, the document is refused either way.
-            answered += usize::from(!answer.contains("\"errors\""));
+            // Where a key stands for two things, the document is refused whichever way.
+            let is_valid = !answer.contains("\"errors\"");
+            answered += usize::from(is_valid);
             assert_eq!(answer, body(&ada, &long, &variables).await, "{short}");
+            let answer_in_fragments = body(&ada, &in_fragments, &variables).await;
+            if is_valid {
+                assert_eq!(answer, answer_in_fragments, "{in_fragments}");
+            } else {
+                assert!(answer_in_fragments.contains("\"errors\""), "{in_fragments}");
+            }
         }
     }
     assert!(answered >= 30, "only {answered} of the documents were valid");
+}
+
+async fn followers_are_told_the_same_whichever_way_and_whoever_else_is_told(app: TestApp) {
+    let ada = app.client("ada");
+    let id = furnished(&ada).await;
+    let first = "query($id: ID!) { conversation(id: $id) { head { position } messages(first: 1) { pageInfo { endCursor } } } }";
+    let found = ada.data(first, json!({ "id": id })).await["conversation"].take();
+    let (last, after) = (&found["head"]["position"], &found["messages"]["pageInfo"]["endCursor"]);
+    // All but the first, and two more.
+    let count = usize::try_from(last.as_u64().unwrap() + 1).unwrap();
+    let mut runner = TestRunner::deterministic();
+    let documents: Vec<String> = (0..20)
+        .map(|_| {
+            let fields = selections(MESSAGE).new_tree(&mut runner).unwrap().current();
+            format!(
+                "subscription($id: ID!, $after: String, $yes: Boolean! = true) {{ \
+                 told: messageAdded(conversationId: $id, after: $after) {{ \
+                 cursor node {{ {fields} i: id @include(if: $yes) MORE }} }} }}"
+            )
+        })
+        .collect();
+    // What a message follows is not plain, so all of it takes the long way.
+    let ways = ["", "", "... on Message { t: __typename }", "long: parent { id }"];
+    let mut sockets = Vec::new();
+    for way in ways {
+        let mut socket = app.socket("ada").await;
+        for (number, document) in documents.iter().enumerate() {
+            let variables = json!({ "id": id, "after": after });
+            socket.subscribe(&number.to_string(), &document.replace("MORE", way), variables).await;
+        }
+        sockets.push(socket);
+    }
+    let append = "mutation($input: AppendMessageInput!) { appendMessage(input: $input) { message { id } } }";
+    for status in ["STREAMING", "COMPLETE"] {
+        let input = json!({ "conversationId": id, "role": "ASSISTANT", "content": "news", "status": status });
+        ada.data(append, json!({ "input": input })).await;
+    }
+    let mut told = Vec::new();
+    for socket in &mut sockets {
+        told.push(events(socket, documents.len(), count).await);
+    }
+    let plain = &told[0];
+    let valid = plain.iter().filter(|events| events[0]["type"] == "next").count();
+    assert!(valid >= 10, "only {valid} of the documents were valid");
+    for (way, told) in ways.iter().zip(&told) {
+        for ((document, told), plain) in documents.iter().zip(told).zip(plain) {
+            // Where a key stands for two things, the document is refused whichever way.
+            if plain[0]["type"] == "next" {
+                assert_eq!(told, plain, "{way}: {document}");
+            } else {
+                assert_eq!(told[0]["type"], "error", "{way}: {document}");
+            }
+        }
+    }
+}
+
+/// What each operation of a socket was told: so many events, or one error.
+async fn events(socket: &mut Socket, operations: usize, each: usize) -> Vec<Vec<Value>> {
+    let mut told = vec![Vec::new(); operations];
+    while told.iter().any(|told: &Vec<Value>| told.len() < each) {
+        let mut event = socket.receive().await;
+        let id: usize = event["id"].as_str().unwrap().parse().unwrap();
+        if let Some(node) = event.pointer_mut("/payload/data/told/node").and_then(Value::as_object_mut) {
+            node.remove("long");
+        }
+        let times = if event["type"] == "error" { each } else { 1 };
+        told[id].extend(vec![event; times]);
+    }
+    told
 }
 
 /// A conversation with every kind of message.

@@ -5,7 +5,8 @@ use uuid::Uuid;
 use super::*;
 use crate::graphql::connection::MessageEdge;
 use crate::graphql::message::Message;
-use crate::model::{ConversationId, Json, MessageId, MessageStatus, OwnerId, Role, Timestamp};
+use crate::graphql::plan;
+use crate::model::{self, ConversationId, Json, MessageId, MessageStatus, OwnerId, Role, Timestamp};
 
 fn message(status: MessageStatus) -> model::Message {
     model::Message {
@@ -28,9 +29,11 @@ fn message(status: MessageStatus) -> model::Message {
     }
 }
 
-fn selection(text: &str) -> SelectionSet {
-    let DocumentOperations::Single(operation) = parse_query(text).unwrap().operations else { panic!() };
-    operation.node.selection_set.node
+/// The selection of the operation in a document, and the fragments beside it.
+fn read(text: &str) -> (SelectionSet, Fragments) {
+    let document = parse_query(text).unwrap();
+    let DocumentOperations::Single(operation) = document.operations else { panic!() };
+    (operation.node.selection_set.node, document.fragments)
 }
 
 fn written<O>(text: &str, items: &[model::Message]) -> Option<String>
@@ -38,7 +41,8 @@ where
     model::Message: Listed<O>,
 {
     let page = Arc::new(Slice { items: items.to_vec(), has_previous: false, has_next: false });
-    let written = List::<_, O>::of(&page).write(&selection(text), &Allowance::default()).unwrap();
+    let (selection, fragments) = read(text);
+    let written = List::<_, O>::of(&page).write(&selection, &fragments, &Allowance::default()).unwrap();
     written.map(|bytes| String::from_utf8(bytes).unwrap())
 }
 
@@ -59,8 +63,11 @@ fn a_plain_selection_is_written_in_its_order() {
 fn all_else_is_left_to_the_library() {
     let whole = [message(MessageStatus::Complete)];
     for text in [
-        "{ id ... { role } }",
-        "{ id ...F }",
+        "{ id ...Missing }",
+        "{ id ... on Node { id } }",
+        "{ id ...F } fragment F on Node { id }",
+        "{ id ...F @other } fragment F on Message { id }",
+        "{ id id: role }",
         "{ id parent { id } }",
         "{ id parts { __typename } }",
         "{ id @other }",
@@ -78,11 +85,55 @@ fn a_text_that_has_to_be_loaded_is_not_written() {
 }
 
 #[test]
-fn selections_are_merged_where_a_key_comes_twice_or_a_fragment_is() {
-    for text in ["{ a b }", "{ a { b } c { b } }", "{ x: a y: a }"] {
-        assert!(!merges(&selection(text)), "{text}");
+fn fragments_on_the_same_type_are_written_where_they_stand() {
+    let whole = [message(MessageStatus::Complete)];
+    let text = "{ role ...F id ... on Message { t: __typename id } } \
+        fragment F on Message { position ...G } fragment G on Message { id status }";
+    let expected = r#"[{"role":"USER","position":1,"id":"00000000-0000-0000-0000-000000000000","status":"COMPLETE","t":"Message"}]"#;
+    assert_eq!(written::<Message>(text, &whole).unwrap(), expected);
+}
+
+#[test]
+fn selections_are_merged_where_an_object_comes_twice() {
+    let merges = |text: &str| {
+        let (selection, fragments) = read(text);
+        plan::merges(&selection, &fragments)
+    };
+    for text in [
+        "{ a b }",
+        "{ a { b } c { b } }",
+        "{ x: a y: a }",
+        "{ a a ...F } fragment F on T { a b { c } }",
+        "{ a { b } ... { c { b } } }",
+    ] {
+        assert!(!merges(text), "{text}");
     }
-    for text in ["{ a a }", "{ x: a x: b }", "{ a { b b } }", "{ a { ... { b } } }", "{ ...F }"] {
-        assert!(merges(&selection(text)), "{text}");
+    for text in [
+        "{ a { b } a { c } }",
+        "{ x: a { b } x: a { b } }",
+        "{ a { b { c } b { c } } }",
+        "{ a { b } ... { a { b } } }",
+        "{ a { b } ...F } fragment F on T { c ...G } fragment G on T { a { c } }",
+        "{ a { ...F b { c } } } fragment F on T { b { c } }",
+    ] {
+        assert!(merges(text), "{text}");
+    }
+}
+
+#[test]
+fn shapes_differ_where_what_is_written_does() {
+    let shape = |text: &str| {
+        let (selection, fragments) = read(text);
+        let mut out = String::new();
+        plan::shape(&mut out, &selection, &fragments);
+        out
+    };
+    assert_eq!(shape("{ a b { c } }"), shape("{ a ...F } fragment F on T { b { c } }"));
+    let different =
+        ["{ a b { c } }", "{ a b { c } d }", "{ a b c }", "{ b { c } a }", "{ x: a b { c } }", "{ a: b }"];
+    for (at, one) in different.iter().enumerate() {
+        for other in &different[..at] {
+            assert_ne!(shape(one), shape(other), "{one} {other}");
+        }
     }
 }

@@ -100,7 +100,9 @@ async fn what_is_followed_has_room_for_some_of_an_owner(app: TestApp) {
     let id = eve.new_conversation().await;
     // What is read from a document takes more than its text.
     let padded = |text: &str| format!("{text}{}", " ".repeat(16_000 - text.len()));
-    let follow = padded("subscription($id: ID!) { messageAdded(conversationId: $id) { node { content } } }");
+    // What is told field by field needs its document as long as it is followed.
+    let follow =
+        padded("subscription($id: ID!) { messageAdded(conversationId: $id) { node { parent { id } } } }");
     let mut socket = Socket::open(eve.url()).await;
     socket.introduce(eve.token()).await;
     for number in 0..=21 {

@@ -1,0 +1,91 @@
+//! An item on its way to its followers.
+
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+
+/// Bytes of renderings that an item keeps: it may wait for a slow follower, and they with it.
+const KEPT: usize = 16 * 1024;
+
+/// An item that was read once for many, and what they made of it for each other.
+pub struct Arrival<T> {
+    item: Arc<T>,
+    renderings: Mutex<Vec<Rendering>>,
+}
+
+/// What is sent of an item to all who ask for the same of it.
+#[derive(Clone)]
+pub struct Rendering {
+    /// What was asked for: the same text, the same bytes.
+    pub shape: Arc<str>,
+    /// As it is sent.
+    pub bytes: Bytes,
+    /// Where a follower stands after it.
+    pub cursor: Arc<str>,
+}
+
+impl<T> Arrival<T> {
+    pub(super) fn new(item: T) -> Arc<Self> {
+        Arc::new(Self { item: Arc::new(item), renderings: Mutex::default() })
+    }
+
+    /// The item, which may be kept for longer than its renderings.
+    pub fn item(&self) -> &Arc<T> {
+        &self.item
+    }
+
+    /// What another follower made of it, where it asked for the same.
+    pub fn rendering(&self, shape: &str) -> Option<Rendering> {
+        let renderings = self.renderings.lock().unwrap_or_else(PoisonError::into_inner);
+        renderings.iter().find(|rendering| *rendering.shape == *shape).cloned()
+    }
+
+    /// Keeps what was made of it for others, if that is small.
+    pub fn keep(&self, rendering: &Rendering) {
+        let mut renderings = self.renderings.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept: usize = renderings.iter().map(|kept| kept.bytes.len()).sum();
+        let is_new = renderings.iter().all(|kept| kept.shape != rendering.shape);
+        if is_new && kept + rendering.bytes.len() <= KEPT {
+            renderings.push(rendering.clone());
+        }
+    }
+}
+
+impl<T> Deref for Arrival<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.item
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rendering(shape: &str, length: usize) -> Rendering {
+        Rendering { shape: shape.into(), bytes: vec![b' '; length].into(), cursor: "c".into() }
+    }
+
+    #[test]
+    fn what_is_made_of_an_item_is_found_by_its_shape() {
+        let arrival = Arrival::new(1);
+        assert!(arrival.rendering("a").is_none());
+        arrival.keep(&rendering("a", 1));
+        arrival.keep(&rendering("a", 2));
+        arrival.keep(&rendering("b", 3));
+        assert_eq!(arrival.rendering("a").unwrap().bytes.len(), 1);
+        assert_eq!(arrival.rendering("b").unwrap().bytes.len(), 3);
+    }
+
+    #[test]
+    fn no_more_is_kept_than_may_wait() {
+        let arrival = Arrival::new(1);
+        arrival.keep(&rendering("a", KEPT - 1));
+        arrival.keep(&rendering("b", 2));
+        arrival.keep(&rendering("c", 1));
+        assert!(arrival.rendering("b").is_none());
+        assert!(arrival.rendering("a").is_some() && arrival.rendering("c").is_some());
+    }
+}
