@@ -1,12 +1,12 @@
 //! The shared readers: one per followed thing and process, whoever follows it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, yield_now};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::source::Source;
@@ -23,6 +23,10 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 /// Readers that one look is for.
 const LOOK: usize = 1000;
+
+/// Followers that are served in one go. Others are let in between: what is for thousands holds up nobody for
+/// longer than it takes to serve so many.
+const SERVED: usize = 32;
 
 /// All readers of one kind.
 pub(super) struct Hub<S: Source> {
@@ -53,7 +57,8 @@ struct Reader<S: Source> {
 struct State<T> {
     /// Everything up to here has been handed on.
     place: i64,
-    followers: HashMap<u64, Follower<T>>,
+    /// In the order in which they came.
+    followers: BTreeMap<u64, Follower<T>>,
     next_follower: u64,
 }
 
@@ -108,7 +113,7 @@ impl<S: Source> Hub<S> {
         }
         let listener = self.signals.listen(&source.topic());
         let key = source.key();
-        let state = State { place, followers: HashMap::new(), next_follower: 0 };
+        let state = State { place, followers: BTreeMap::new(), next_follower: 0 };
         let (state, task) = (Mutex::new(state), OnceLock::new());
         let reader = Arc::new(Reader { source, state, task, missed: Notify::new() });
         let membership = Membership::new(self, &reader, &mut reader.state(), place);
@@ -145,6 +150,10 @@ impl<S: Source> Reader<S> {
     fn state(&self) -> MutexGuard<'_, State<S::Item>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn hand_on(&self, items: &[S::Item], first: u64) -> Option<u64> {
+        self.state().hand_on::<S>(items, first)
+    }
 }
 
 impl<T: Clone> State<T> {
@@ -155,22 +164,43 @@ impl<T: Clone> State<T> {
         number
     }
 
-    /// Hands an item to everyone who lacks it, and lets go of who has no room for it.
-    fn hand_on(&mut self, item: &T, place: i64, weight: usize) {
-        self.place = place;
-        self.followers.retain(|_, follower| {
-            if follower.place >= place {
-                return true;
+    /// Hands items to those who lack them, from a first follower on, and lets go of who has no room for them.
+    /// Gives the first of those who are left to be served.
+    fn hand_on<S: Source<Item = T>>(&mut self, items: &[T], first: u64) -> Option<u64> {
+        // Who comes from now on has them, or reads them alone.
+        self.place = items.last().map_or(self.place, S::place);
+        let (mut served, mut behind, mut next) = (0, Vec::new(), None);
+        for (number, follower) in self.followers.range_mut(first..) {
+            if served == SERVED {
+                next = Some(*number);
+                break;
             }
-            let waiting = follower.waiting.fetch_add(weight, Ordering::Relaxed);
-            let fits = waiting == 0 || waiting + weight <= QUEUE_BYTES;
-            if fits && follower.queue.try_send(item.clone()).is_ok() {
-                follower.place = place;
-                return true;
+            served += 1;
+            let place = follower.place;
+            let mut lacked = items.iter().skip_while(|item| S::place(item) <= place);
+            if !lacked.all(|item| follower.take::<S>(item)) {
+                let _ = follower.outcome.set(Outcome::Behind);
+                behind.push(*number);
             }
-            let _ = follower.outcome.set(Outcome::Behind);
-            false
-        });
+        }
+        for number in behind {
+            self.followers.remove(&number);
+        }
+        next
+    }
+}
+
+impl<T: Clone> Follower<T> {
+    /// Whether there was room for the item.
+    fn take<S: Source<Item = T>>(&mut self, item: &T) -> bool {
+        let weight = S::weight(item);
+        let waiting = self.waiting.fetch_add(weight, Ordering::Relaxed);
+        let fits = waiting == 0 || waiting + weight <= QUEUE_BYTES;
+        let taken = fits && self.queue.try_send(item.clone()).is_ok();
+        if taken {
+            self.place = S::place(item);
+        }
+        taken
     }
 }
 
@@ -186,7 +216,7 @@ async fn run<S: Source>(hub: Arc<Hub<S>>, reader: Arc<Reader<S>>, mut listener: 
     };
     let mut readers = hub.readers();
     Hub::remove(&mut readers, &reader);
-    for (_, follower) in reader.state().followers.drain() {
+    for follower in std::mem::take(&mut reader.state().followers).into_values() {
         let _ = follower.outcome.set(outcome.clone());
     }
 }
@@ -197,11 +227,11 @@ async fn read_on<S: Source>(reader: &Reader<S>) -> Option<Outcome> {
         let place = reader.state().place;
         match reader.source.read(place, MAX_PAGE).await {
             Ok(batch) => {
-                let mut state = reader.state();
-                for item in &batch.items {
-                    state.hand_on(item, S::place(item), S::weight(item));
+                let mut first = 0;
+                while let Some(next) = reader.hand_on(&batch.items, first) {
+                    first = next;
+                    yield_now().await;
                 }
-                drop(state);
                 if batch.ended {
                     return Some(Outcome::Ended);
                 }

@@ -31,6 +31,9 @@ use protocol::{ClientMessage, SUBPROTOCOL};
 /// socket, idle or not.
 const BUFFER: usize = 512;
 
+/// What is gathered of messages before they are written: they are when nothing more waits.
+const WRITTEN: usize = 16 * 1024;
+
 /// Takes the upgrade, unless it is for a web page that may not call. Credentials may come in its headers;
 /// those of `connection_init` win.
 pub(super) fn upgrade(shared: Arc<Shared>, upgrade: WebSocketUpgrade, request: &Request) -> Response {
@@ -49,7 +52,7 @@ pub(super) fn upgrade(shared: Arc<Shared>, upgrade: WebSocketUpgrade, request: &
     upgrade
         .protocols([SUBPROTOCOL])
         .read_buffer_size(BUFFER)
-        .write_buffer_size(BUFFER)
+        .write_buffer_size(WRITTEN)
         .max_message_size(limit)
         .max_frame_size(limit)
         .on_upgrade(move |socket| {

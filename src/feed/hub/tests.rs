@@ -212,6 +212,36 @@ async fn followers_share_one_reader() {
 }
 
 #[tokio::test]
+async fn what_is_for_many_lets_others_in_between() {
+    const MANY: usize = 10 * SERVED;
+    let setting = Setting::new();
+    let mut followers: Vec<_> = (0..MANY).map(|_| setting.follow(0)).collect();
+    let mut polled: Vec<_> = followers.iter_mut().map(|follower| take(follower, 3)).map(Box::pin).collect();
+    while setting.hub.readers().by_key.values().all(|reader| reader.state().followers.len() < MANY) {
+        for follower in &mut polled {
+            assert!(futures_util::poll!(follower).is_pending());
+        }
+        tokio::task::yield_now().await;
+    }
+    setting.append(3);
+    // Those who are served first are not held up by those who come last.
+    let mut told = Vec::new();
+    while !told.contains(&true) {
+        tokio::task::yield_now().await;
+        told.clear();
+        for follower in &mut polled {
+            told.push(futures_util::poll!(follower).is_ready());
+        }
+    }
+    assert!(told.contains(&false), "everyone was served in one go");
+    for (follower, told) in polled.into_iter().zip(told) {
+        if !told {
+            assert_eq!(follower.await, [1, 2, 3]);
+        }
+    }
+}
+
+#[tokio::test]
 async fn who_does_not_keep_up_is_told_where_to_resume_and_the_others_notice_nothing() {
     let setting = Setting::new();
     let mut slow = setting.follow(0);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -204,19 +204,33 @@ impl Connection {
         }
     }
 
-    /// Sends what an operation said, unless the client has completed it meanwhile.
+    /// Sends what operations said, all that waits at once, unless the client has completed them meanwhile.
     async fn forward(&mut self, outgoing: Box<Outgoing>) -> Result<(), End> {
-        let running = self.operations.get(&outgoing.id);
-        if running.is_none_or(|running| running.serial != outgoing.serial) {
-            return Ok(());
+        let patience = self.shared.settings.write_timeout;
+        let sending = async {
+            let (mut next, mut held) = (Some(outgoing), Vec::new());
+            // No more than may wait, or the other side would not be heard meanwhile.
+            let mut more = QUEUE;
+            while let Some(outgoing) = next.take() {
+                let running = self.operations.get(&outgoing.id);
+                if running.is_some_and(|running| running.serial == outgoing.serial) {
+                    if outgoing.last {
+                        self.operations.remove(&outgoing.id);
+                    }
+                    self.socket.feed(Message::Text(outgoing.text.into())).await?;
+                    held.extend(outgoing.held.is_counted().then_some(outgoing.held));
+                }
+                if more > 0 {
+                    more -= 1;
+                    next = self.outgoing.try_recv().ok();
+                }
+            }
+            self.socket.flush().await
+        };
+        match timeout(patience, sending).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(None),
         }
-        if outgoing.last {
-            self.operations.remove(&outgoing.id);
-        }
-        let Outgoing { text, held, .. } = *outgoing;
-        let sent = self.send(text).await;
-        drop(held);
-        sent
     }
 
     async fn send(&mut self, text: String) -> Result<(), End> {
