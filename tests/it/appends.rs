@@ -277,15 +277,16 @@ async fn replicas_append_to_the_same_conversation() {
 async fn the_log_of_sqlite_does_not_grow_for_as_long_as_there_is_load() {
     let database = prepared(Engine::Sqlite).await;
     let text = "x".repeat(250 << 10);
-    for _ in 0..20 {
+    for _ in 0..60 {
         let append = |_| (database.of("ada"), at_head(1, vec![says(None, &text)]));
         let answers = all_at_once((0..30).map(append).collect()).await;
         assert!(answers.iter().all(Result::is_ok));
     }
     let length =
         |suffix| std::fs::metadata(database.folder.path().join(format!("test.db{suffix}"))).unwrap().len();
-    assert!(length("") > 100 << 20, "150 MB were written, most of it is carried over: {}", length(""));
-    assert!(length("-wal") <= 64 << 20, "{}", length("-wal"));
+    assert!(length("") > 250 << 20, "450 MB were written, most of it is carried over: {}", length(""));
+    // 24,000 pages, and what is written until it is carried over.
+    assert!(length("-wal") <= 160 << 20, "{}", length("-wal"));
 }
 
 async fn pieces_of_many_streams_are_added_together(engine: Engine) {

@@ -6,7 +6,7 @@
 //! adds meanwhile is left for the next time, until the log is [`LONG`]: then the rest is carried over in a turn
 //! of its own, and the writer begins the log anew with its next commit, unless somebody still reads the old
 //! one. Only a log that has become twice as long for that is begun anew here, because then the writer has to
-//! forget the pages it knows.
+//! forget the pages it knows. Such a log grows no faster than it can be carried over: the writer waits for it.
 
 use std::cell::Cell;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -60,7 +60,13 @@ impl Checkpoints {
             return;
         }
         self.told.set(length);
-        if let Err(TrySendError::Disconnected(())) = self.due.try_send(()) {
+        let is_gone = if length < 2 * LONG {
+            matches!(self.due.try_send(()), Err(TrySendError::Disconnected(())))
+        } else {
+            // Waits where the thread has not come to what it was told before.
+            self.due.send(()).is_err()
+        };
+        if is_gone {
             tracing::error!("nothing shortens the database's log any more");
         }
     }
