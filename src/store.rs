@@ -28,6 +28,7 @@ mod measured;
 mod messages;
 mod reads;
 mod scope;
+mod slot;
 mod streams;
 mod turn;
 mod tx;

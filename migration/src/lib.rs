@@ -11,6 +11,7 @@ pub use sea_orm_migration::prelude::{DbErr, MigratorTrait};
 mod m20261121_000001_conversations;
 mod m20261121_000002_branches;
 mod m20261121_000003_actors;
+mod m20261121_000004_slots;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000001_conversations::Migration),
             Box::new(m20261121_000002_branches::Migration),
             Box::new(m20261121_000003_actors::Migration),
+            Box::new(m20261121_000004_slots::Migration),
         ]
     }
 }

@@ -13,11 +13,11 @@
 use std::collections::HashSet;
 
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel,
-    QueryFilter,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter,
 };
 
 use super::entity::{branch, message};
+use super::slot;
 use super::tx::Tx;
 use super::writer::{Draft, Outcome};
 use super::{Error, Result, Scoped};
@@ -259,8 +259,12 @@ async fn goes_on(tx: &Tx, conversation: ConversationId, branch: i64, position: i
 }
 
 async fn at(tx: &Tx, conversation: ConversationId, position: i64) -> Result<Option<message::Model>> {
-    let key = (conversation, position);
-    Ok(message::Entity::find_by_id(key).one(tx.connection()).await?)
+    let slot = slot::among(tx.backend(), conversation, (position, position));
+    let found = message::Entity::find()
+        .filter(message::Column::ConversationId.eq(conversation))
+        .filter(message::Column::Position.eq(position))
+        .filter(Condition::all().add_option(slot));
+    Ok(found.one(tx.connection()).await?)
 }
 
 /// Whether the writer can take them: whole messages, each with an id of its own.
@@ -286,7 +290,7 @@ pub(super) async fn insert_message(tx: &mut Tx, place: Place, mut row: message::
     // The row comes before its text: row-level security shows a text to whom it shows the message.
     let streamed = row.status == MessageStatus::Streaming.code();
     let text = streamed.then(|| std::mem::take(&mut row.content));
-    let row = row.into_active_model().insert(tx.connection()).await?;
+    tx.connection().execute(&slot::insert(tx.backend(), row.clone())).await?;
     if let Some(text) = text {
         super::streams::begin(tx, &row, text).await?;
     }

@@ -16,6 +16,7 @@ use sea_orm::{
 use super::entity::message;
 use super::measured::size;
 use super::reads::Stretch;
+use super::slot::slot;
 use super::{Error, Result, Scoped};
 use crate::model::{
     Change, ChangeKind, Conversation, ConversationId, ConversationPatch, End, Message, MessageId, Page,
@@ -29,18 +30,19 @@ const PATH: &str = "WITH RECURSIVE path(branch, upto, depth) AS ( \
      FROM path JOIN branch AS b ON b.conversation_id = $1 AND b.branch = path.branch) \
      SELECT branch, upto FROM path ORDER BY depth";
 
-/// What is read of a message to find it: where it stands, and its size.
+/// What is read of a message to find it: its id, and its size.
 macro_rules! named {
     () => {
-        concat!("SELECT m.conversation_id, m.position, ", size!(), " AS size FROM ")
+        concat!("SELECT m.id, ", size!(), " AS size FROM ")
     };
 }
 
 /// The messages that follow some places: on the trunk the next one, elsewhere whoever names the place.
 const FOLLOWING_SQLITE: &str = concat!(
     named!(),
-    "json_each($1) AS wanted JOIN message AS m ON m.conversation_id = unhex(wanted.value ->> 0) \
-     AND m.position = (wanted.value ->> 1) + 1 AND m.branch IS NULL AND m.owner_id = $2 UNION ALL ",
+    "json_each($1) AS wanted JOIN message AS m ON m.slot = ",
+    slot!("unhex(wanted.value ->> 0)", "(wanted.value ->> 1) + 1"),
+    " AND m.conversation_id = unhex(wanted.value ->> 0) AND m.position = (wanted.value ->> 1) + 1 AND m.branch IS NULL AND m.owner_id = $2 UNION ALL ",
     named!(),
     "json_each($1) AS wanted JOIN message AS m ON m.conversation_id = unhex(wanted.value ->> 0) \
      AND m.parent_position = wanted.value ->> 1 AND m.branch IS NOT NULL AND m.owner_id = $2"

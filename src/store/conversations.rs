@@ -7,13 +7,14 @@ use std::collections::HashMap;
 
 use sea_orm::sea_query::{Expr, ExprTrait, Order};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DbBackend, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect, Select,
+    ActiveModelTrait, ColumnTrait, Condition, DbBackend, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect, Select,
 };
 
 use super::append::{Place, insert_message};
 use super::entity::{branch, conversation, message};
 use super::reads::{Listing, Opened, Opening};
+use super::slot;
 use super::tx::Tx;
 use super::{Error, Result, Scoped};
 use crate::model::{
@@ -197,6 +198,7 @@ impl Scoped {
         message::Entity::delete_many()
             .filter(message::Column::ConversationId.eq(id))
             .filter(message::Column::OwnerId.eq(self.owner.clone()))
+            .filter(Condition::all().add_option(slot::among(self.backend(), id, (0, slot::LAST))))
             .exec(tx.connection())
             .await?;
         let deleted: Option<conversation::Model> =

@@ -86,13 +86,12 @@ macro_rules! size {
 }
 pub(super) use size;
 
-/// The messages that `some` names by conversation and position, each with its size, up to as many bytes as a
+/// The messages that `some` names by id, each with its size, up to as many bytes as a
 /// parameter says and one message more. Only those are looked into.
 fn within(some: &str, parameter: usize) -> String {
     format!(
         "SELECT m.* FROM (SELECT i.*, sum(i.size) OVER (ROWS UNBOUNDED PRECEDING) AS total \
-         FROM ({some}) AS i) AS s JOIN message AS m ON m.conversation_id = s.conversation_id \
-         AND m.position = s.position WHERE s.total - s.size <= ${parameter}"
+         FROM ({some}) AS i) AS s JOIN message AS m ON m.id = s.id WHERE s.total - s.size <= ${parameter}"
     )
 }
 
@@ -117,7 +116,7 @@ impl Scoped {
         Ok(rows)
     }
 
-    /// The messages that a statement names: `some` gives their conversations, positions and sizes. In no
+    /// The messages that a statement names: `some` gives their ids and sizes. In no
     /// order.
     pub(super) async fn messages_named(&self, some: &str, values: Vec<Value>) -> Result<Vec<message::Model>> {
         let sql = within(some, values.len() + 1);

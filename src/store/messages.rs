@@ -10,19 +10,21 @@ use sea_orm::{ColumnTrait, DbBackend, QueryFilter};
 use super::entity::message;
 use super::measured::size;
 use super::reads::Stretch;
+use super::slot::slot;
 use super::{Error, Result, Scoped};
 use crate::model::{ConversationId, Message, MessageId, Page, Range, Slice};
 
 /// Messages by their places.
 const AT_SQLITE: &str = concat!(
-    "SELECT m.conversation_id, m.position, ",
+    "SELECT m.id, ",
     size!(),
     " AS size FROM json_each($1) AS wanted \
-     JOIN message AS m ON m.conversation_id = unhex(wanted.value ->> 0) AND m.position = wanted.value ->> 1 \
-     AND m.owner_id = $2"
+     JOIN message AS m ON m.slot = ",
+    slot!("unhex(wanted.value ->> 0)", "(wanted.value ->> 1)"),
+    " AND m.conversation_id = unhex(wanted.value ->> 0) AND m.position = wanted.value ->> 1 AND m.owner_id = $2"
 );
 const AT_POSTGRES: &str = concat!(
-    "SELECT m.conversation_id, m.position, ",
+    "SELECT m.id, ",
     size!(),
     " AS size FROM jsonb_array_elements($1::text::jsonb) AS wanted \
      JOIN message AS m ON m.conversation_id = (wanted ->> 0)::uuid AND m.position = (wanted ->> 1)::bigint \
@@ -31,12 +33,12 @@ const AT_POSTGRES: &str = concat!(
 
 /// Messages by their ids.
 const BY_ID_SQLITE: &str = concat!(
-    "SELECT m.conversation_id, m.position, ",
+    "SELECT m.id, ",
     size!(),
     " AS size FROM json_each($1) AS wanted JOIN message AS m ON m.id = unhex(wanted.value) AND m.owner_id = $2"
 );
 const BY_ID_POSTGRES: &str = concat!(
-    "SELECT m.conversation_id, m.position, ",
+    "SELECT m.id, ",
     size!(),
     " AS size FROM jsonb_array_elements_text($1::text::jsonb) AS wanted \
      JOIN message AS m ON m.id = wanted::uuid AND m.owner_id = $2"

@@ -8,8 +8,8 @@
 //! writer does in batches, by the same rules.
 
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, FromQueryResult, IntoActiveModel,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, FromQueryResult,
+    IntoActiveModel, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
 };
 
 use tokio::runtime::Handle;
@@ -80,6 +80,10 @@ impl Tx {
     }
 
     /// Where to run statements.
+    pub(super) fn backend(&self) -> DbBackend {
+        self.tx.get_database_backend()
+    }
+
     pub(super) fn connection(&self) -> &DatabaseTransaction {
         &self.tx
     }

@@ -161,3 +161,38 @@ async fn migrations_are_told_applied_and_taken_back() {
         assert_eq!(data["conversations"]["nodes"], json!([]), "the tables were new");
     }
 }
+
+#[tokio::test]
+async fn sqlite_keeps_what_it_has_when_messages_get_slots() {
+    const TREE: &str = "{ conversations(first: 3) { nodes { id title updatedAt messageCount head { id }
+      messages(first: 4) { nodes { id position role content metadata status createdAt editedAt parts { __typename }
+        parent { id } siblings { id } } } } } }";
+    let append = "mutation($input: AppendMessageInput!) { appendMessage(input: $input) { message { id } } }";
+    let program = Program::over(Engine::Sqlite).await;
+    let server = program.serve(&[]).await;
+    let (ada, eve) = (server.client("ada"), server.client("eve"));
+    let mut first = Vec::new();
+    for client in [&ada, &eve, &ada] {
+        let id = client.new_conversation().await;
+        let asked = client.append(&id, "asked").await["id"].take();
+        client.append(&id, "answered").await;
+        // A second answer beside the first, and a text longer than a page.
+        let long = "long ".repeat(2000);
+        let input = json!({ "conversationId": id, "parentId": asked, "role": "ASSISTANT", "content": long });
+        client.data(append, json!({ "input": input })).await;
+        first.push(id);
+    }
+    let before = (ada.data(TREE, json!({})).await, eve.data(TREE, json!({})).await);
+    server.kill().await;
+    program.printed(&["migrate", "down", "--steps", "1"]).await;
+    program.printed(&["migrate", "up"]).await;
+    let server = program.serve(&[]).await;
+    let (ada, eve) = (server.client("ada"), server.client("eve"));
+    assert_eq!((ada.data(TREE, json!({})).await, eve.data(TREE, json!({})).await), before);
+    for (client, id) in [(&ada, &first[0]), (&eve, &first[1]), (&ada, &first[2])] {
+        client.append(id, "goes on").await;
+        let query = "query($id: ID!) { conversation(id: $id) { head { position content } } }";
+        let head = client.data(query, json!({ "id": id })).await["conversation"]["head"].take();
+        assert_eq!(head, json!({ "position": 4, "content": "goes on" }));
+    }
+}

@@ -1,4 +1,4 @@
-//! One row a message, keyed by its place in the conversation.
+//! One row a message. Each has a place of its own in its conversation, and an id of its own.
 
 use sea_orm::entity::prelude::*;
 
@@ -11,10 +11,9 @@ use crate::store::Error;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "message")]
 pub struct Model {
-    #[sea_orm(primary_key, auto_increment = false)]
     pub conversation_id: ConversationId,
-    #[sea_orm(primary_key, auto_increment = false)]
     pub position: i64,
+    #[sea_orm(primary_key, auto_increment = false)]
     pub id: MessageId,
     pub owner_id: OwnerId,
     pub role: i16,

@@ -21,6 +21,7 @@ use crate::store::Result;
 use crate::store::connect::MAPPED;
 use crate::store::entity::message;
 use crate::store::measured::{Draw, ROW};
+use crate::store::slot::slot;
 
 /// Pages that a thread keeps besides, in KiB and negative: it hardly needs any.
 const CACHE_SIZE: i64 = -2048;
@@ -53,27 +54,31 @@ const OPEN: &str = concat!(
     " FROM conversation AS c WHERE c.id = ?1 AND c.owner_id = ?2"
 );
 
-const FIRST: &str = concat!(
-    "SELECT ",
-    message_columns!(),
-    " FROM message AS m WHERE m.conversation_id = ?1 AND m.position > ?3 AND m.position < ?4 \
-     AND m.owner_id = ?2 AND (m.branch IS NULL OR NOT ?6) ORDER BY m.position LIMIT ?5"
-);
+/// The messages between two positions, found by their slots, of which a conversation has 2^32.
+macro_rules! within {
+    () => {
+        concat!(
+            " FROM message AS m WHERE m.slot > ",
+            slot!("?1", "max(?3, 0)"),
+            " AND m.slot < ",
+            slot!("?1", "min(?4, 4294967296)"),
+            " AND m.conversation_id = ?1 AND m.position > ?3 AND m.position < ?4 \
+             AND m.owner_id = ?2 AND (m.branch IS NULL OR NOT ?6)"
+        )
+    };
+}
 
-const LAST: &str = concat!(
-    "SELECT ",
-    message_columns!(),
-    " FROM message AS m WHERE m.conversation_id = ?1 AND m.position > ?3 AND m.position < ?4 \
-     AND m.owner_id = ?2 AND (m.branch IS NULL OR NOT ?6) ORDER BY m.position DESC LIMIT ?5"
-);
+const FIRST: &str = concat!("SELECT ", message_columns!(), within!(), " ORDER BY m.slot LIMIT ?5");
+
+const LAST: &str = concat!("SELECT ", message_columns!(), within!(), " ORDER BY m.slot DESC LIMIT ?5");
 
 const LIST: &str = concat!(
     "SELECT ",
     conversation_columns!(),
     ", ",
     message_columns!(),
-    " FROM conversation AS c LEFT JOIN message AS m ON m.conversation_id = c.id \
-     AND m.position = c.head_position AND m.owner_id = c.owner_id \
+    " FROM conversation AS c LEFT JOIN message AS m ON m.slot = (c.number << 32) + c.head_position \
+     AND m.conversation_id = c.id AND m.owner_id = c.owner_id \
      WHERE c.owner_id = ?1 ORDER BY c.updated_at DESC, c.id DESC LIMIT ?2"
 );
 

@@ -14,18 +14,18 @@ use crate::model::{ChangeKind, OwnerId, Progress, Timestamp};
 use crate::store::turn::Turns;
 use crate::store::{Error, Result};
 
-const CONVERSATION: &str = "SELECT last_position, updated_at, branches = 0 AND head_position = last_position \
-     FROM conversation WHERE id = ?1 AND owner_id = ?2";
+const CONVERSATION: &str = "SELECT number << 32, last_position, updated_at, \
+     branches = 0 AND head_position = last_position FROM conversation WHERE id = ?1 AND owner_id = ?2";
 const IS_KNOWN: &str = "SELECT EXISTS (SELECT 1 FROM message WHERE id = ?1)";
-const IS_AT: &str =
-    "SELECT EXISTS (SELECT 1 FROM message WHERE conversation_id = ?1 AND position = ?2 AND id = ?3)";
+const IS_AT: &str = "SELECT EXISTS (SELECT 1 FROM message \
+     WHERE slot = ?1 AND conversation_id = ?2 AND position = ?3 AND id = ?4)";
 const TAKE_REVISIONS: &str =
     "UPDATE account SET revision = revision + ?2 WHERE id = ?1 RETURNING revision - ?2";
 const TAKE_POSITIONS: &str = "UPDATE conversation SET last_position = ?3, head_position = ?3, \
      message_count = message_count + ?4, updated_at = ?5 WHERE id = ?1 AND owner_id = ?2";
-const ADD_MESSAGE: &str = "INSERT INTO message (conversation_id, position, id, owner_id, role, content, \
+const ADD_MESSAGE: &str = "INSERT INTO message (slot, conversation_id, position, id, owner_id, role, content, \
      metadata, created_at, fingerprint, parts, status, model, usage) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
 const ADD_CHANGE: &str = "INSERT INTO change (owner_id, revision, kind, conversation_id, message_id, changed_at, actor) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 const GROW: &str = "UPDATE stream SET length = length + ?4, written_at = ?5 \
@@ -123,16 +123,16 @@ impl Lane<'_> {
     fn append(&self, draft: &Draft) -> Found<Outcome> {
         let (owner, conversation) = (draft.owner.as_str(), draft.conversation.0);
         let actor = draft.actor.as_ref().map(OwnerId::as_str);
-        let found: Option<(i64, i64, bool)> =
+        let found: Option<(i64, i64, i64, bool)> =
             self.one(CONVERSATION, params![conversation, owner], |row| row.try_into())?;
-        let Some((last, updated_at, is_plain)) = found else { return Ok(Outcome::NotFound) };
+        let Some((slots, last, updated_at, is_plain)) = found else { return Ok(Outcome::NotFound) };
         for row in draft.rows.iter().filter(|row| row.fingerprint.is_some()) {
             if self.is(IS_KNOWN, params![row.id.0])? {
                 return Ok(Outcome::Known);
             }
         }
         let follows = match draft.head {
-            Some(head) => self.is(IS_AT, params![conversation, last, head.0])?,
+            Some(head) => self.is(IS_AT, params![slots + last, conversation, last, head.0])?,
             None => true,
         };
         if !is_plain || !follows {
@@ -148,6 +148,7 @@ impl Lane<'_> {
             self.execute(
                 ADD_MESSAGE,
                 params![
+                    slots + last + nth,
                     conversation,
                     last + nth,
                     row.id.0,
