@@ -16,6 +16,7 @@ use scrollback::model::{
     ConversationId, Json, Message, MessageId, MessageStatus, OwnerId, Role, Timestamp, Viewer,
 };
 use scrollback::signals::Signals;
+use scrollback::store::probe::Waiting;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -100,5 +101,22 @@ fn message(position: i64, owner: &OwnerId) -> Message {
     }
 }
 
-criterion_group!(benches, documents, cursors, lists);
+fn plans(c: &mut Criterion) {
+    let owner = OwnerId::new("ada").unwrap();
+    let mut group = c.benchmark_group("64 appends that wait");
+    group.throughput(Throughput::Elements(64));
+    // Those that expect a head come into a batch once for each conversation.
+    for (name, conversations) in [("each in its conversation", 64), ("all in one", 1)] {
+        group.bench_function(name, |b| {
+            b.iter_batched(
+                || Waiting::appends(64, conversations, &owner),
+                |waiting| assert_eq!(waiting.batches().iter().sum::<usize>(), 64),
+                BatchSize::SmallInput,
+            );
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, documents, cursors, lists, plans);
 criterion_main!(benches);

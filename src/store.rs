@@ -44,6 +44,8 @@ pub use error::{Error, Result};
 pub use fence::Fence;
 pub use scope::Scoped;
 pub use writer::Bounds;
+#[doc(hidden)]
+pub use writer::probe;
 
 use crate::clock::Clock;
 use crate::model::{ConversationId, MessageId, OwnerId, Viewer};

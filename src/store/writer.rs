@@ -20,6 +20,7 @@
 mod checkpoint;
 mod plan;
 mod postgres;
+pub mod probe;
 mod room;
 mod sqlite;
 
