@@ -27,7 +27,7 @@ async fn main() {
         ("auth.jwt_secret", SECRET.to_owned()),
         ("server.listen", "127.0.0.1:0".to_owned()),
     ];
-    let (config, _) = config::load(Sources { flags, ..Sources::default() }).unwrap();
+    let config = config::load(Sources { flags, ..Sources::default() }).unwrap();
     let app = App::open(config.clone(), Clock::system()).await.unwrap();
     let listener = TcpListener::bind(config.server.listen).await.unwrap();
     let url = format!("http://{}/graphql", listener.local_addr().unwrap());

@@ -61,7 +61,7 @@ fn lists(c: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let flags = vec![("data_dir", folder.path().display().to_string())];
-    let (config, _) = config::load(Sources { flags, ..Sources::default() }).unwrap();
+    let config = config::load(Sources { flags, ..Sources::default() }).unwrap();
     let poll = config.feed.poll;
     let app = runtime.block_on(App::open(config, Clock::system())).unwrap();
     let viewer = Viewer::new(OwnerId::new("ada").unwrap());

@@ -27,12 +27,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         _ => {}
     }
     let (file, flags) = settings.into_sources();
-    let sources = Sources { file: file.as_deref(), environment: environment(), flags };
-    let (config, unknown) = config::load(sources)?;
+    let environment = config::environment(std::env::vars_os())?;
+    let config = config::load(Sources { file: file.as_deref(), environment, flags })?;
     telemetry::start(&config.log)?;
-    for variable in unknown {
-        tracing::warn!("no such setting: {variable}");
-    }
     dispatch(command, config).await
 }
 
@@ -44,10 +41,4 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<()> {
         Command::Import(import) => commands::import(config, import).await,
         Command::Schema | Command::Config => Ok(()),
     }
-}
-
-fn environment() -> Vec<(String, String)> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
 }

@@ -1,10 +1,12 @@
 //! Settings: where they come from, what they may be.
 //!
-//! Defaults, then a TOML file, then the environment, then flags; later ones win. `default.toml`
-//! holds every setting, so it is also the list of what the environment may set. A wrong value is
-//! refused with the setting's name and where it came from. Secrets do not show in `Debug`.
+//! Defaults, then a TOML file, then the environment, then flags; later ones win. `default.toml` holds every
+//! setting. A wrong value is refused with the setting's name and where it came from, an unknown name with the
+//! nearest known one. Secrets show neither in `Debug` nor in errors.
 
+mod database_url;
 mod load;
+mod names;
 mod value;
 
 use std::net::SocketAddr;
@@ -15,6 +17,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 pub use load::{ConfigError, Sources, load};
+pub use names::environment;
 pub use value::Secret;
 
 /// The commented default file, as `scrollback config` prints it.

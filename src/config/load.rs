@@ -6,7 +6,8 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::{Config, DEFAULT_FILE, RowLevelSecurity};
+use super::names::{self, unknown_keys, unknown_variable};
+use super::{Config, DEFAULT_FILE, Mode, RowLevelSecurity};
 
 /// Where settings come from besides the defaults.
 #[derive(Default)]
@@ -25,10 +26,23 @@ pub enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read the configuration file {0}: {1}")]
     Unreadable(String, std::io::Error),
-    /// The file is not TOML.
-    #[error("the configuration file {0} is not TOML: {1}")]
-    NotToml(String, toml::de::Error),
-    /// A setting has a wrong value, or a name that there is none of.
+    /// The file is not TOML. The line is not shown: it may hold a secret.
+    #[error("the configuration file {file} is not TOML: {fault} (line {line})")]
+    NotToml {
+        /// Its path.
+        file: String,
+        /// What is wrong with it.
+        fault: String,
+        /// Where.
+        line: usize,
+    },
+    /// The variable of a setting is not UTF-8.
+    #[error("the environment variable {0} is not UTF-8")]
+    NotUtf8(String),
+    /// Names that no setting has, each with the one that was probably meant.
+    #[error("{}", .0.join("; "))]
+    Unknown(Vec<String>),
+    /// A setting has a wrong value.
     #[error("the setting `{setting}` (from {origin}) is wrong: {fault}")]
     Wrong {
         /// Its path, `database.url`.
@@ -40,36 +54,38 @@ pub enum ConfigError {
     },
 }
 
-/// Reads all settings. The second part names environment variables that look like settings and are
-/// none.
+/// Reads all settings.
 ///
 /// # Errors
-/// The file cannot be read, or a setting is wrong.
-pub fn load(sources: Sources<'_>) -> Result<(Config, Vec<String>), ConfigError> {
-    let mut table: Table =
-        toml::from_str(DEFAULT_FILE).map_err(|error| ConfigError::NotToml("default".into(), error))?;
+/// The file cannot be read, a setting is wrong, or a name is none of a setting.
+pub fn load(sources: Sources<'_>) -> Result<Config, ConfigError> {
+    let mut table = parse(DEFAULT_FILE, "default")?;
     let settings = leaves(&table, "");
     let mut origins = HashMap::new();
+    let mut unknown = Vec::new();
     if let Some(path) = sources.file {
         let name = path.display().to_string();
         let text =
             std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable(name.clone(), error))?;
-        let file: Table = toml::from_str(&text).map_err(|error| ConfigError::NotToml(name.clone(), error))?;
+        let file = parse(&text, &name)?;
+        unknown.extend(unknown_keys(&file, &table, &name));
         for setting in leaves(&file, "") {
             origins.insert(setting, name.clone());
         }
         merge(&mut table, file);
     }
-    let mut unknown = Vec::new();
     for (variable, text) in sources.environment {
-        let Some(name) = variable.strip_prefix("SCROLLBACK_") else { continue };
-        match settings.iter().find(|setting| setting.replace('.', "_").to_uppercase() == name) {
+        let set_by = |setting: &&String| *setting != "auth.issuers" && names::variable(setting) == variable;
+        match settings.iter().find(set_by) {
             Some(setting) => {
                 set(&mut table, setting, &text);
                 origins.insert(setting.clone(), variable);
             }
-            None => unknown.push(variable),
+            None => unknown.extend(unknown_variable(&variable, &text, &settings)),
         }
+    }
+    if !unknown.is_empty() {
+        return Err(ConfigError::Unknown(unknown));
     }
     for (setting, text) in sources.flags {
         set(&mut table, setting, &text);
@@ -79,8 +95,16 @@ pub fn load(sources: Sources<'_>) -> Result<(Config, Vec<String>), ConfigError> 
         .map_err(|error| wrong(error.path().to_string(), error.inner().message(), &origins))?;
     match contradiction(&config) {
         Some((setting, fault)) => Err(wrong(setting.into(), fault, &origins)),
-        None => Ok((config, unknown)),
+        None => Ok(config),
     }
+}
+
+fn parse(text: &str, file: &str) -> Result<Table, ConfigError> {
+    toml::from_str(text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        ConfigError::NotToml { file: file.to_owned(), fault: error.message().trim().to_owned(), line }
+    })
 }
 
 /// A setting that another one does not allow, and why.
@@ -104,18 +128,29 @@ fn contradiction(config: &Config) -> Option<(&'static str, &'static str)> {
     if fence != RowLevelSecurity::Off && !config.database_url().starts_with("postgres") {
         return Some(("database.row_level_security", "is for PostgreSQL: with SQLite it must be \"off\""));
     }
+    let uses_folder = config.database.url.is_none() || config.mode == Mode::Development;
+    if uses_folder && config.data_dir.is_file() {
+        return Some(("data_dir", "is a file, not a folder"));
+    }
     None
 }
 
+/// What is wrong with a setting, without the value where that is a secret.
 fn wrong(setting: String, fault: &str, origins: &HashMap<String, String>) -> ConfigError {
     // What is wrong inside a list came with the list.
     let whole = setting.split('[').next().unwrap_or(&setting);
     let origin = origins.get(whole).cloned().unwrap_or_else(|| "the defaults".into());
-    ConfigError::Wrong { setting, origin, fault: fault.trim().to_owned() }
+    let name = setting.rsplit('.').next().unwrap_or(&setting);
+    let is_secret = ["url", "jwt_secret", "signals"].contains(&name) || setting.starts_with("auth.issuers");
+    let fault = match fault.trim() {
+        fault if is_secret && fault.starts_with("invalid type") => "has a value of the wrong type".to_owned(),
+        fault => fault.to_owned(),
+    };
+    ConfigError::Wrong { setting, origin, fault }
 }
 
 /// The paths of all settings: `server.listen`.
-fn leaves(table: &Table, prefix: &str) -> Vec<String> {
+pub(super) fn leaves(table: &Table, prefix: &str) -> Vec<String> {
     let mut paths = Vec::new();
     for (name, value) in table {
         match value {

@@ -13,7 +13,7 @@ fn load_with(
         environment: environment.iter().map(pairs).collect(),
         flags: flags.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
     };
-    load(sources).map(|(config, _)| config).map_err(|error| error.to_string())
+    load(sources).map_err(|error| error.to_string())
 }
 
 fn file(text: &str) -> tempfile::NamedTempFile {
@@ -124,15 +124,102 @@ fn a_wrong_value_is_refused_by_name_and_origin() {
 }
 
 #[test]
-fn an_unknown_name_is_refused_in_the_file_and_told_in_the_environment() {
-    let typo = file("[server]\nlissten = \"127.0.0.1:1\"\n");
-    let error = load_with(Some(typo.path()), &[], &[]).unwrap_err();
-    assert!(error.contains("lissten") && error.contains(&typo.path().display().to_string()), "{error}");
-    let sources = Sources {
-        environment: vec![("SCROLLBACK_LISTEN".into(), "x".into()), ("PATH".into(), String::new())],
-        ..Sources::default()
-    };
-    assert_eq!(load(sources).unwrap().1, ["SCROLLBACK_LISTEN"]);
+fn unknown_keys_in_the_file_are_refused_with_the_nearest_name() {
+    for (text, name, hint) in [
+        ("[server]\nlissten = \"127.0.0.1:1\"\n", "server.lissten", "did you mean `server.listen`?"),
+        ("listen = \"127.0.0.1:1\"\n", "listen", "did you mean `server.listen`?"),
+        ("data-dir = \"x\"\n", "data-dir", "did you mean `data_dir`?"),
+        ("[databse]\nurl = \"\"\n", "databse", "did you mean `database`?"),
+        ("[auth]\nurl = \"https://a\"\n", "auth.url", "did you mean `auth.jwks_url`?"),
+        ("[tls]\ncertificate = \"x\"\n", "tls", "`scrollback config` prints all settings"),
+        (
+            "[[auth.issuers]]\nissuer = \"a\"\n[[auth.issuers]]\nissuer = \"b\"\njwt_secrt = \"hush\"\n",
+            "auth.issuers[1].jwt_secrt",
+            "did you mean `auth.issuers[1].jwt_secret`?",
+        ),
+    ] {
+        let file = file(text);
+        let expected = format!("`{name}` (from {}) is not a setting: {hint}", file.path().display());
+        assert_eq!(load_with(Some(file.path()), &[], &[]).unwrap_err(), expected);
+    }
+}
+
+#[test]
+fn unknown_variables_are_refused_with_the_nearest_name() {
+    for (variable, hint) in [
+        ("SCROLLBACK_DATABSE_URL", "did you mean `SCROLLBACK_DATABASE_URL`?"),
+        ("SCROLLBACK_DATABASE__URL", "did you mean `SCROLLBACK_DATABASE_URL`?"),
+        ("SCROLLBACK_LISTEN", "did you mean `SCROLLBACK_SERVER_LISTEN`?"),
+        ("SCROLLBACK_JWT_SECRET", "did you mean `SCROLLBACK_AUTH_JWT_SECRET`?"),
+        ("SCROLLBACK_CONFG", "did you mean `SCROLLBACK_CONFIG`?"),
+        ("scrollback_mode", "did you mean `SCROLLBACK_MODE`?"),
+        ("SCROLBACK_MODE", "did you mean `SCROLLBACK_MODE`?"),
+        ("SCROLLBACK_PORT", "`scrollback config` prints all settings"),
+        ("SCROLLBACK_", "`scrollback config` prints all settings"),
+        ("SCROLLBACK_AUTH_ISSUERS", "`auth.issuers` can be set only in the configuration file"),
+        ("SCROLLBACK_AUTH_ISSUERS_0_ISSUER", "`auth.issuers` can be set only in the configuration file"),
+    ] {
+        let error = load_with(None, &[(variable, "hush")], &[]).unwrap_err();
+        assert_eq!(error, format!("`{variable}` (from the environment) is not a setting: {hint}"));
+    }
+    let both = load_with(None, &[("SCROLLBACK_MOD", ""), ("SCROLLBACK_DATADIR", "")], &[]).unwrap_err();
+    assert!(both.contains("`SCROLLBACK_MODE`?; ") && both.ends_with("`SCROLLBACK_DATA_DIR`?"), "{both}");
+}
+
+#[test]
+fn variables_that_are_not_meant_for_the_program_are_left_alone() {
+    let environment = [
+        ("SCROLLBACK_CONFIG", "scrollback.toml"),
+        ("SCROLLBACK_GRAPHIQL", "off"),
+        // Of Kubernetes, beside services called `scrollback` and `scrollback-admin`.
+        ("SCROLLBACK_SERVICE_HOST", "10.0.0.1"),
+        ("SCROLLBACK_SERVICE_PORT", "8000"),
+        ("SCROLLBACK_SERVICE_PORT_HTTP", "8000"),
+        ("SCROLLBACK_PORT", "tcp://10.0.0.1:8000"),
+        ("SCROLLBACK_PORT_8000_TCP", "tcp://10.0.0.1:8000"),
+        ("SCROLLBACK_PORT_8000_TCP_PROTO", "tcp"),
+        ("SCROLLBACK_PORT_8000_TCP_PORT", "8000"),
+        ("SCROLLBACK_PORT_8000_TCP_ADDR", "10.0.0.1"),
+        ("SCROLLBACK_ADMIN_PORT_9000_TCP_ADDR", "10.0.0.1"),
+        ("SCROLL_MODE", "smooth"),
+        ("MODE", "x"),
+    ];
+    load_with(None, &environment, &[]).unwrap();
+}
+
+#[test]
+fn every_setting_has_a_variable_of_its_own() {
+    let table: toml::Table = toml::from_str(DEFAULT_FILE).unwrap();
+    let settings = load::leaves(&table, "");
+    let variables: std::collections::BTreeSet<_> =
+        settings.iter().map(|setting| names::variable(setting)).collect();
+    assert_eq!(variables.len(), settings.len());
+    for setting in settings.iter().filter(|setting| *setting != "auth.issuers") {
+        // Nor is one taken for a variable of Kubernetes.
+        let cut = names::variable(setting);
+        let cut = &cut[..cut.len() - 1];
+        assert!(load_with(None, &[(cut, "10.0.0.1")], &[]).is_err(), "{cut}");
+    }
+}
+
+#[test]
+fn the_names_of_an_issuers_settings_are_those_that_it_has() {
+    let issuer: String = names::ISSUER.map(|name| format!("{name} = \"x\"\n")).concat();
+    let issuer = issuer.replace("jwks_url = \"x\"", "jwks_url = \"https://x\"");
+    let all = file(&format!("[[auth.issuers]]\n{issuer}"));
+    let config = load_with(Some(all.path()), &[], &[]).unwrap();
+    let shown = format!("{:?}", config.auth.issuers[0]);
+    assert_eq!(shown.matches("Some(").count() + 1, names::ISSUER.len(), "{shown}");
+}
+
+#[test]
+fn a_variable_that_is_not_utf_8_is_refused() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+    let broken = OsString::from_vec(b"a\xff".into());
+    let error = environment([("SCROLLBACK_DATABASE_URL".into(), broken.clone())]).unwrap_err().to_string();
+    assert_eq!(error, "the environment variable SCROLLBACK_DATABASE_URL is not UTF-8");
+    assert_eq!(environment([("LS_COLORS".into(), broken)]).unwrap(), []);
 }
 
 #[test]
@@ -152,6 +239,43 @@ fn secrets_do_not_show() {
     let config = load_with(None, &environment, &[]).unwrap();
     assert!(!format!("{config:?}").contains("hush"));
     assert_eq!(config.auth.jwt_secret.unwrap().expose(), "hush");
+}
+
+#[test]
+fn secrets_do_not_show_in_errors() {
+    for (text, environment) in [
+        ("[auth]\njwt_secret = 4711\n", None),
+        ("[auth]\njwt_secret = hush4711\n", None),
+        ("[auth]\njwt_secret = \"4711\njwt_secret_file = \"\"\n", None),
+        ("[auth]\nissuers = [\"4711\"]\n", None),
+        ("[[auth.issuers]]\nissuer = \"a\"\njwt_secret = 4711\n", None),
+        ("[database]\nurl = 4711\n", None),
+        ("[feed]\nsignals = 4711\n", None),
+        ("", Some(("SCROLLBACK_DATABASE_URL", "postgres://ada:4711#hush@db/chat"))),
+        ("", Some(("SCROLLBACK_AUTH_ISSUERS", "4711"))),
+    ] {
+        let file = file(text);
+        let environment: Vec<_> = environment.into_iter().collect();
+        let error = load_with(Some(file.path()), &environment, &[]).unwrap_err();
+        let error = error.replace(&file.path().display().to_string(), "");
+        assert!(!error.contains("4711") && !error.contains("hush"), "{error}");
+    }
+}
+
+#[test]
+fn the_data_folder_may_not_be_a_file() {
+    let file = file("");
+    let path = file.path().to_str().unwrap();
+    let error = load_with(None, &[("SCROLLBACK_DATA_DIR", path)], &[]).unwrap_err();
+    let expected = "the setting `data_dir` (from SCROLLBACK_DATA_DIR) is wrong: is a file, not a folder";
+    assert_eq!(error, expected);
+    // Nothing is kept there then.
+    let elsewhere = [
+        ("SCROLLBACK_DATA_DIR", path),
+        ("SCROLLBACK_MODE", "production"),
+        ("SCROLLBACK_DATABASE_URL", "postgres://db"),
+    ];
+    load_with(None, &elsewhere, &[]).unwrap();
 }
 
 #[test]

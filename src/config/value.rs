@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, IntoDeserializer};
 
+use super::database_url;
+
 /// Text that must not be shown.
 #[derive(Clone, PartialEq, Eq, serde::Deserialize)]
 #[serde(transparent)]
@@ -131,15 +133,12 @@ pub(super) fn header_limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result
     }
 }
 
-/// What the databases that there are drivers for are called by.
+/// The URL of a database that there is a driver for.
 pub(super) fn database_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
     let url: Option<Secret> = optional(deserializer)?;
-    let known = |url: &Secret| {
-        ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.expose().starts_with(scheme))
-    };
-    match url {
-        Some(url) if !known(&url) => Err(D::Error::custom("must begin with sqlite:// or postgres://")),
-        url => Ok(url),
+    match url.as_ref().map(|url| database_url::check(url.expose())) {
+        Some(Err(fault)) => Err(D::Error::custom(fault)),
+        _ => Ok(url),
     }
 }
 

@@ -92,7 +92,7 @@ impl TestApp {
         flags.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let path = folder.path().join("scrollback.toml");
         std::fs::write(&path, file).unwrap();
-        let (config, _) = config::load(Sources { file: Some(&path), flags, ..Sources::default() }).unwrap();
+        let config = config::load(Sources { file: Some(&path), flags, ..Sources::default() }).unwrap();
         Self::serve(engine, config, folder).await
     }
 

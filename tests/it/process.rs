@@ -87,7 +87,6 @@ async fn a_wrong_setting_is_refused_by_its_name() {
     );
     let program = Program::new();
     for (text, setting) in [
-        ("[server]\nlissten = \"127.0.0.1:0\"\n", "server.lissten"),
         ("[server]\nexecution_timeout = 10\n", "server.execution_timeout"),
         ("[auth]\njwt_secret = 1\n", "auth.jwt_secret"),
     ] {

@@ -1,0 +1,106 @@
+//! What is checked of the URL of a database before a driver reads it.
+//!
+//! The driver ignores parameters that it does not know and logs their values, and takes a part of a password
+//! that is not percent-encoded for the host or the port, which errors then show.
+
+use super::names::nearest;
+
+/// Parameters that sqlx reads from the URL of PostgreSQL.
+const PARAMETERS: [&str; 19] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+    "options[…]",
+];
+
+/// Checks a URL. The error never shows a part of it that may belong to a password.
+pub(super) fn check(url: &str) -> Result<(), String> {
+    if url.starts_with("sqlite:") {
+        return Ok(());
+    }
+    let rest = ["postgres://", "postgresql://"].iter().find_map(|scheme| url.strip_prefix(scheme));
+    let rest = rest.ok_or("must begin with sqlite:// or postgres://")?;
+    let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let tail = &rest[authority..];
+    let query = tail.split_once('?').map_or("", |(_, query)| query);
+    // A legitimate `@` behind the host can only be in the value of a parameter.
+    let cut_short = tail
+        .split_once('@')
+        .is_some_and(|(before, _)| !before.split_once('?').is_some_and(|(_, query)| query.contains('=')));
+    if cut_short || tail.contains('#') {
+        return Err(
+            "must have `/`, `?`, `#` and `@` in the user, password and database percent-encoded, as \
+                    %2F, %3F, %23 and %40"
+                .into(),
+        );
+    }
+    for (name, _) in form_urlencoded::parse(query.as_bytes()) {
+        if PARAMETERS.contains(&&*name) || (name.starts_with("options[") && name.ends_with(']')) {
+            continue;
+        }
+        // A name that resembles none may be a part of a password.
+        return Err(match nearest(&name, PARAMETERS.into_iter()) {
+            Some(meant) => format!("has the unknown parameter `{name}`: did you mean `{meant}`?"),
+            None => format!("has a parameter that is none of {}", PARAMETERS.join(", ")),
+        });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_that_the_driver_reads_whole_are_accepted() {
+        for url in [
+            "sqlite://a.db",
+            "sqlite:a.db?mode=rwc",
+            "postgres://db",
+            "postgresql://ada:p%23w%2F@[::1]:5432/chat?sslmode=require&options[search_path]=x",
+            "postgres:///chat?host=/run/postgresql&user=ada@corp",
+            "postgres://ada:a@b@db/chat",
+        ] {
+            assert_eq!(check(url), Ok(()), "{url}");
+        }
+    }
+
+    #[test]
+    fn no_part_of_a_password_is_taken_for_something_else_or_shown() {
+        for url in [
+            "postgres://ada:12#hush@db/chat",
+            "postgres://ada:12/hush@db/chat",
+            "postgres://ada:12?hush@db/chat",
+            "postgres://ada:x@12/hush@db/chat",
+            "postgres://ada:x@db/chat#hush",
+            "postgres://ada:12?hush=12@db/chat",
+            "mysql://ada:hush@db",
+        ] {
+            let fault = check(url).unwrap_err();
+            assert!(!fault.contains("hush") && !fault.contains("12"), "{url}: {fault}");
+        }
+    }
+
+    #[test]
+    fn mistyped_parameters_are_refused() {
+        let fault = check("postgres://db/chat?ssl_mode=require").unwrap_err();
+        assert_eq!(fault, "has the unknown parameter `ssl_mode`: did you mean `sslmode`?");
+        let fault = check("postgres://db/chat?connect_timeout=3").unwrap_err();
+        assert!(fault.starts_with("has a parameter that is none of sslmode, "), "{fault}");
+    }
+}

@@ -1,0 +1,167 @@
+//! The names of settings: which exist, and which one a mistyped name stands for.
+
+use std::ffi::OsString;
+
+use strsim::damerau_levenshtein;
+use toml::{Table, Value};
+
+use super::ConfigError;
+
+/// What the environment variables of settings begin with.
+const PREFIX: &str = "SCROLLBACK_";
+
+/// Variables that are no settings: the one of `--config`, and the build's (`build.rs`), which stays set
+/// where a program is built and started with one command.
+const OTHER_VARIABLES: [&str; 2] = ["SCROLLBACK_CONFIG", "SCROLLBACK_GRAPHIQL"];
+
+/// What an entry of `auth.issuers` may hold.
+pub(super) const ISSUER: [&str; 6] =
+    ["issuer", "audience", "jwt_secret", "jwt_secret_file", "jwt_public_key_file", "jwks_url"];
+
+/// The variables of an environment, for [`Sources`](super::Sources). Those that are not UTF-8 and have
+/// nothing to do with settings are left out.
+///
+/// # Errors
+/// The variable of a setting is not UTF-8.
+pub fn environment(
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Vec<(String, String)>, ConfigError> {
+    let mut read = Vec::new();
+    for (name, value) in variables {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => read.push((name, value)),
+            (Ok(name), Err(_)) if name.starts_with(PREFIX) => return Err(ConfigError::NotUtf8(name)),
+            (Err(name), _) if name.as_encoded_bytes().starts_with(PREFIX.as_bytes()) => {
+                return Err(ConfigError::NotUtf8(name.to_string_lossy().into_owned()));
+            }
+            _ => {}
+        }
+    }
+    Ok(read)
+}
+
+/// The environment variable of a setting: `SCROLLBACK_DATABASE_URL` of `database.url`.
+pub(super) fn variable(setting: &str) -> String {
+    format!("{PREFIX}{}", setting.replace('.', "_").to_uppercase())
+}
+
+/// Why a variable that no setting has is refused; none where it is not meant for Scrollback.
+pub(super) fn unknown_variable(variable: &str, value: &str, settings: &[String]) -> Option<String> {
+    let capitals = variable.to_uppercase();
+    let known = settings.iter().map(|setting| self::variable(setting));
+    let known: Vec<String> = known.chain(OTHER_VARIABLES.map(str::to_owned)).collect();
+    if !capitals.starts_with(PREFIX) {
+        let meant = known.iter().find(|known| differs_in_prefix(&capitals, known))?;
+        return Some(format!(
+            "`{variable}` (from the environment) is not a setting: did you mean `{meant}`?"
+        ));
+    }
+    if OTHER_VARIABLES.contains(&variable) || is_service_link(variable, value) {
+        return None;
+    }
+    let list = "SCROLLBACK_AUTH_ISSUERS";
+    if capitals.starts_with(list) {
+        return Some(format!(
+            "`{variable}` (from the environment) is not a setting: `auth.issuers` can be set only in the \
+             configuration file"
+        ));
+    }
+    let known = known.iter().map(String::as_str).filter(|known| *known != list);
+    Some(refusal(variable, "the environment", known))
+}
+
+/// Why the names in a file that no setting has are refused.
+pub(super) fn unknown_keys(file: &Table, defaults: &Table, origin: &str) -> Vec<String> {
+    let mut refused = Vec::new();
+    let (mut settings, mut sections) = (super::load::leaves(defaults, ""), Vec::new());
+    sections.extend(defaults.iter().filter(|(_, value)| value.is_table()).map(|(name, _)| name.clone()));
+    settings.sort();
+    for (name, value) in file {
+        match (value, defaults.get(name)) {
+            (Value::Table(_), None) => {
+                refused.push(refusal(name, origin, sections.iter().map(String::as_str)));
+            }
+            (_, None) => refused.push(refusal(name, origin, settings.iter().map(String::as_str))),
+            (Value::Table(section), Some(Value::Table(known))) => {
+                for key in section.keys().filter(|key| !known.contains_key(*key)) {
+                    let path = format!("{name}.{key}");
+                    refused.push(refusal(&path, origin, settings.iter().map(String::as_str)));
+                }
+            }
+            _ => {}
+        }
+    }
+    let issuers = file.get("auth").and_then(|auth| auth.get("issuers")).and_then(Value::as_array);
+    for (at, issuer) in issuers.into_iter().flatten().enumerate() {
+        for key in issuer.as_table().into_iter().flat_map(Table::keys) {
+            if !ISSUER.contains(&key.as_str()) {
+                let path = format!("auth.issuers[{at}].{key}");
+                let known = ISSUER.map(|known| format!("auth.issuers[{at}].{known}"));
+                refused.push(refusal(&path, origin, known.iter().map(String::as_str)));
+            }
+        }
+    }
+    refused
+}
+
+fn refusal<'a>(name: &str, origin: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let hint = match nearest(name, known) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => "`scrollback config` prints all settings".to_owned(),
+    };
+    format!("`{name}` (from {origin}) is not a setting: {hint}")
+}
+
+/// The known name that a mistyped one most likely stands for: the one with the fewest changed letters, at
+/// most a third of them; otherwise the one that holds all its words, as `server.listen` holds `listen`.
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let letters = |name: &str| {
+        let name = name.to_uppercase().replace('.', "_");
+        name.strip_prefix(PREFIX).map_or(name.clone(), str::to_owned)
+    };
+    let name = letters(name);
+    let known: Vec<(&str, String)> = known.map(|known| (known, letters(known))).collect();
+    let most = (name.chars().count() / 3).max(1);
+    let changed = known.iter().map(|(known, letters)| (damerau_levenshtein(&name, letters), *known));
+    let similar = changed.filter(|(changes, _)| *changes <= most).min_by_key(|(changes, _)| *changes);
+    similar.map(|(_, known)| known).or_else(|| {
+        let holding = known.iter().filter(|(_, known)| holds_words(known, &name));
+        holding.min_by_key(|(_, known)| known.len()).map(|(known, _)| *known)
+    })
+}
+
+/// Whether all words of `name` are words of `known`, in the same order.
+fn holds_words(known: &str, name: &str) -> bool {
+    let mut words = known.split('_');
+    name.split('_').all(|word| words.any(|known| known == word))
+}
+
+/// Whether a variable is that of a setting but for a letter or two of `SCROLLBACK`.
+fn differs_in_prefix(variable: &str, known: &str) -> bool {
+    let name = known.strip_prefix("SCROLLBACK").unwrap_or(known);
+    variable
+        .strip_suffix(name)
+        .is_some_and(|prefix| (1..=2).contains(&damerau_levenshtein(prefix, "SCROLLBACK")))
+}
+
+/// Whether Kubernetes or Docker sets a variable in every container beside a service whose name begins
+/// with `scrollback`.
+/// <https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables>
+fn is_service_link(variable: &str, value: &str) -> bool {
+    let is_port = |text: &str| text.parse::<u16>().is_ok();
+    if variable.ends_with("_SERVICE_HOST") {
+        return true;
+    }
+    if variable.ends_with("_SERVICE_PORT") || variable.contains("_SERVICE_PORT_") {
+        return is_port(value);
+    }
+    let is_address = ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme));
+    let Some((_, rest)) = variable.rsplit_once("_PORT_") else {
+        return variable.ends_with("_PORT") && is_address;
+    };
+    let mut parts = rest.split('_');
+    let numbered = parts.next().is_some_and(is_port);
+    let protocol = parts.next().is_some_and(|protocol| ["TCP", "UDP", "SCTP"].contains(&protocol));
+    let end = parts.next().is_none_or(|end| ["PROTO", "PORT", "ADDR"].contains(&end));
+    numbered && protocol && end && parts.next().is_none()
+}
