@@ -2,27 +2,37 @@
 
 mod arguments;
 mod commands;
+mod output;
 
 pub use arguments::Arguments;
+
+use std::process::ExitCode;
 
 use crate::config::{self, Config, Sources};
 use crate::telemetry;
 use arguments::Command;
 
-/// Runs what the command line asks for.
-///
-/// # Errors
-/// Whatever went wrong, told for people.
-pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+/// Runs what the command line asks for. Whatever goes wrong is told on standard error, in one line.
+pub async fn run(arguments: Arguments) -> ExitCode {
+    match start(arguments).await {
+        Ok(code) => code,
+        Err(error) => {
+            output::print_fault(format_args!("scrollback: {}", output::in_one_line(&error)));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn start(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (command, settings) = arguments.split();
     match command {
         Command::Schema => {
-            print!("{}", crate::graphql::sdl());
-            return Ok(());
+            output::print(crate::graphql::sdl())?;
+            return Ok(ExitCode::SUCCESS);
         }
         Command::Config => {
-            print!("{}", config::DEFAULT_FILE);
-            return Ok(());
+            output::print(config::DEFAULT_FILE)?;
+            return Ok(ExitCode::SUCCESS);
         }
         _ => {}
     }
@@ -33,12 +43,13 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     dispatch(command, config).await
 }
 
-async fn dispatch(command: Command, config: Config) -> anyhow::Result<()> {
+async fn dispatch(command: Command, config: Config) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Serve(serve) => commands::serve(config, serve).await,
-        Command::Migrate(migrate) => commands::migrate(config, migrate).await,
-        Command::Token(token) => commands::token(&config, &token),
-        Command::Import(import) => commands::import(config, import).await,
-        Command::Schema | Command::Config => Ok(()),
+        Command::Serve(serve) => commands::serve(config, serve).await?,
+        Command::Migrate(migrate) => commands::migrate(config, migrate).await?,
+        Command::Token(token) => commands::token(&config, &token)?,
+        Command::Import(import) => return commands::import(config, import).await,
+        Command::Schema | Command::Config => {}
     }
+    Ok(ExitCode::SUCCESS)
 }

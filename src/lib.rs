@@ -102,6 +102,9 @@
 //! what was asked for, so a retry is recognised even after the conversation was renamed. Everything
 //! else sets a state.
 
+// They panic when nobody reads any more: `cli::output` does not.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 /// What a request costs, and why it does not cost more.
 #[doc = include_str!("performance.md")]
 pub mod performance {}

@@ -1,4 +1,5 @@
 //! The `scrollback` command.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 use std::process::ExitCode;
 
@@ -11,11 +12,5 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match cli::run(Arguments::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("scrollback: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    cli::run(Arguments::parse()).await
 }

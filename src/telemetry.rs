@@ -16,6 +16,8 @@ use crate::config::{Log, LogFormat};
 pub fn start(log: &Log) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&log.level).context("the setting `log.level` is wrong")?;
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A log that nobody reads any more would be told with `eprintln!`, which panics then.
+    let subscriber = subscriber.log_internal_errors(false);
     let colours = std::io::stderr().is_terminal();
     let started = match log.format {
         LogFormat::Text => subscriber.with_target(false).with_ansi(colours).try_init(),

@@ -1,6 +1,7 @@
 //! What each command does.
 
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -9,6 +10,7 @@ use tokio::net::TcpListener;
 use super::arguments::{
     ImportArguments, ImportFormat, MigrateAction, MigrateArguments, ServeArguments, TokenArguments,
 };
+use super::output::{print_fault, print_line};
 use crate::app::{self, App};
 use crate::auth::{self, Issuer, Key};
 use crate::clock::Clock;
@@ -36,16 +38,17 @@ pub(super) async fn serve(config: Config, arguments: ServeArguments) -> anyhow::
         None => None,
     };
     let address = public.local_addr()?;
-    println!("Scrollback is listening on http://{address}/graphql");
+    print_line(format_args!("Scrollback is listening on http://{address}/graphql"))?;
     if let Some(admin) = &admin {
-        println!("Health and metrics: http://{}/metrics", admin.local_addr()?);
+        print_line(format_args!("Health and metrics: http://{}/metrics", admin.local_addr()?))?;
     }
     if let Some(user) = arguments.token_for {
         let token = sign(&config, &user, FIRST_TOKEN, None)?;
-        println!("A token for {user}, valid for a day:\n\n{token}\n");
-        println!("Open GraphiQL as {user}: http://{address}/#token={token}");
+        print_line(format_args!("A token for {user}, valid for a day:\n\n{token}\n"))?;
+        print_line(format_args!("Open GraphiQL as {user}: http://{address}/#token={token}"))?;
     } else if config.introspection() {
-        println!("GraphiQL: http://{address}/ (`scrollback token --user ada` prints a token)");
+        let hint = "(`scrollback token --user ada` prints a token)";
+        print_line(format_args!("GraphiQL: http://{address}/ {hint}"))?;
     }
     app.serve(Listeners { public, admin }, stopped).await
 }
@@ -68,14 +71,13 @@ pub(super) async fn migrate(config: Config, arguments: MigrateArguments) -> anyh
         MigrateAction::Status => {}
     }
     for (name, applied) in store::migrations(&database).await? {
-        println!("{} {name}", if applied { "applied" } else { "pending" });
+        print_line(format_args!("{} {name}", if applied { "applied" } else { "pending" }))?;
     }
     Ok(())
 }
 
 pub(super) fn token(config: &Config, arguments: &TokenArguments) -> anyhow::Result<()> {
-    println!("{}", sign(config, &arguments.user, arguments.expires_in, arguments.scope.as_deref())?);
-    Ok(())
+    print_line(sign(config, &arguments.user, arguments.expires_in, arguments.scope.as_deref())?)
 }
 
 fn sign(config: &Config, user: &str, expires_in: Duration, scope: Option<&str>) -> anyhow::Result<String> {
@@ -92,17 +94,37 @@ fn sign(config: &Config, user: &str, expires_in: Duration, scope: Option<&str>) 
     auth::sign_with_scope(secret, &owner, expires_at, rules, scope)
 }
 
-pub(super) async fn import(config: Config, arguments: ImportArguments) -> anyhow::Result<()> {
+/// The exit codes of an import: nothing could be read, and not everything came in.
+const NOTHING_READ: u8 = 2;
+const SOME_REFUSED: u8 = 3;
+
+pub(super) async fn import(config: Config, arguments: ImportArguments) -> anyhow::Result<ExitCode> {
     let owner = OwnerId::new(&arguments.user).context("--user cannot own anything")?;
-    let app = App::open(config, Clock::system()).await?;
     let format = match arguments.format {
         ImportFormat::Openassistant => import::Format::OpenAssistant,
         ImportFormat::Sharegpt => import::Format::ShareGpt,
         ImportFormat::Chatgpt => import::Format::ChatGpt,
     };
+    // A file that cannot be read is refused before a database is made.
+    let conversations = match import::read(format, &arguments.file) {
+        Ok(conversations) => conversations,
+        Err(fault) => {
+            print_fault(format_args!("scrollback: {fault}"));
+            return Ok(ExitCode::from(NOTHING_READ));
+        }
+    };
+    let app = App::open(config, Clock::system()).await?;
     let scope = app.store.viewed_by(&Viewer::new(owner));
-    let report = import::run(&scope, format, &arguments.file).await;
+    let written = import::write(&scope, conversations).await;
     app.store.close().await;
-    println!("{}", report?);
-    Ok(())
+    let report = written?;
+    if report.refused > 0 {
+        print_fault(&report.refusals);
+    }
+    print_line(&report)?;
+    Ok(match report {
+        import::Report { refused: 0, .. } => ExitCode::SUCCESS,
+        import::Report { conversations: 0, present: 0, .. } => ExitCode::from(NOTHING_READ),
+        _ => ExitCode::from(SOME_REFUSED),
+    })
 }

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::refusal::Fault;
 use super::sharegpt::elements;
 use super::{Found, Parsed, Said, Turn, title_of};
 use crate::model::{Json, MAX_PARTS_BYTES, Part, Role};
@@ -52,26 +53,29 @@ struct Author {
 pub(super) fn parse(bytes: &[u8]) -> Parsed {
     if bytes.trim_ascii_start().first() == Some(&b'{') {
         let text = String::from_utf8_lossy(bytes);
-        return vec![(1, conversation(&text))];
+        return vec![(1, named(&text))];
     }
     match elements(bytes) {
-        Ok(elements) => elements.into_iter().map(|(line, text)| (line, conversation(text))).collect(),
-        Err(error) => vec![(error.line(), Err(format!("not an array of conversations: {error}")))],
+        Ok(elements) => elements.into_iter().map(|(line, text)| (line, named(text))).collect(),
+        Err(error) => vec![(error.line(), Err(Fault::not_an_array(&error)))],
     }
 }
 
-fn conversation(text: &str) -> Result<Found, String> {
+fn named(text: &str) -> Result<Found, Fault> {
+    conversation(text).map_err(|fault| fault.named_by(text.as_bytes()))
+}
+
+fn conversation(text: &str) -> Result<Found, Fault> {
     // `id` and `conversation_id` may both be there, so they are not one field.
-    let mut value: Value =
-        serde_json::from_str(text).map_err(|error| format!("not a conversation: {error}"))?;
+    let fault = |error: serde_json::Error| Fault::in_json("not a conversation", &error);
+    let mut value: Value = serde_json::from_str(text).map_err(fault)?;
     if let Some(fields) = value.as_object_mut()
         && fields.contains_key("id")
     {
         fields.remove("conversation_id");
     }
-    let found: Conversation =
-        serde_json::from_value(value).map_err(|error| format!("not a conversation: {error}"))?;
-    let origin = found.id.ok_or("a conversation without an id")?;
+    let found: Conversation = serde_json::from_value(value).map_err(fault)?;
+    let origin = found.id.ok_or_else(|| Fault::from("a conversation without an id".to_owned()))?;
     let active = path(&found.mapping, found.current_node.as_deref())?;
     let mut tree = Tree { nodes: found.mapping, model: found.default_model_slug, turns: Vec::new(), head: 0 };
     tree.walk(&active)?;
@@ -218,7 +222,7 @@ mod tests {
 
     use super::*;
 
-    fn parsed(value: &Value) -> Result<Found, String> {
+    fn parsed(value: &Value) -> Result<Found, Fault> {
         let text = value.to_string();
         parse(text.as_bytes()).pop().unwrap().1
     }
@@ -253,10 +257,10 @@ mod tests {
 
     #[test]
     fn what_is_no_tree_is_refused() {
-        assert!(parsed(&json!({ "id": "c" })).unwrap_err().contains("mapping"));
+        assert!(parsed(&json!({ "id": "c" })).unwrap_err().reason.contains("mapping"));
         let circle = json!({ "id": "c", "current_node": "a", "mapping": {
             "a": node("b", &["b"], "user", &json!(["x"])), "b": node("a", &["a"], "user", &json!(["y"])),
         } });
-        assert!(parsed(&circle).unwrap_err().contains("circle"));
+        assert!(parsed(&circle).unwrap_err().reason.contains("circle"));
     }
 }

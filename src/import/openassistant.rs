@@ -6,6 +6,7 @@
 
 use serde::Deserialize;
 
+use super::refusal::Fault;
 use super::{Found, Parsed, Said, Turn, title_of};
 use crate::model::Role;
 
@@ -44,8 +45,9 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed {
         .collect()
 }
 
-fn tree(line: &[u8]) -> Result<Found, String> {
-    let tree: Tree = serde_json::from_slice(line).map_err(|error| format!("not a message tree: {error}"))?;
+fn tree(line: &[u8]) -> Result<Found, Fault> {
+    let tree: Tree = serde_json::from_slice(line)
+        .map_err(|error| Fault::in_json("not a message tree", &error).named_by(line))?;
     let title = title_of(&tree.prompt.text);
     let mut turns = Vec::new();
     let mut head = 0;

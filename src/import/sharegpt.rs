@@ -6,6 +6,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::refusal::Fault;
 use super::{Found, Parsed, Said, Turn, title_of};
 use crate::model::Role;
 
@@ -36,7 +37,7 @@ enum Speaker {
 pub(super) fn parse(bytes: &[u8]) -> Parsed {
     match elements(bytes) {
         Ok(elements) => elements.into_iter().map(|(line, text)| (line, conversation(text))).collect(),
-        Err(error) => vec![(error.line(), Err(format!("not an array of conversations: {error}")))],
+        Err(error) => vec![(error.line(), Err(Fault::not_an_array(&error)))],
     }
 }
 
@@ -54,9 +55,9 @@ pub(super) fn elements(bytes: &[u8]) -> Result<Vec<(usize, &str)>, serde_json::E
     Ok(placed.collect())
 }
 
-fn conversation(text: &str) -> Result<Found, String> {
-    let found: Conversation =
-        serde_json::from_str(text).map_err(|error| format!("not a conversation: {error}"))?;
+fn conversation(text: &str) -> Result<Found, Fault> {
+    let found: Conversation = serde_json::from_str(text)
+        .map_err(|error| Fault::in_json("not a conversation", &error).named_by(text.as_bytes()))?;
     let title = found.conversations.first().map(|first| title_of(&first.value));
     let turn = |(at, value): (usize, Value)| Turn {
         origin: None,

@@ -71,7 +71,8 @@ impl Program {
         self.folder.path()
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// The command itself, for what the other functions do not do.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.build);
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SCROLLBACK_")) {
             command.env_remove(name);

@@ -1,0 +1,176 @@
+//! What cannot be imported, and why: a conversation of a file, or the whole file.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::detect::{self, Kind};
+use super::{Format, Parsed};
+
+/// Refusals that are listed; the others are counted.
+const LISTED: usize = 20;
+
+/// Most characters of an id, a title or a reason that are shown.
+const SHOWN: usize = 120;
+
+/// Why a conversation cannot be imported, and what it is called in its file.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) id: Option<String>,
+    pub(super) title: Option<String>,
+    pub(super) reason: String,
+}
+
+/// The fields that name a conversation, in any of the formats.
+#[derive(Deserialize)]
+struct Names {
+    id: Option<Value>,
+    conversation_id: Option<Value>,
+    message_tree_id: Option<Value>,
+    title: Option<Value>,
+}
+
+impl From<String> for Fault {
+    fn from(reason: String) -> Self {
+        Self { reason, ..Self::default() }
+    }
+}
+
+impl Fault {
+    /// An entry that is not what it should be. The texts in it are not repeated; neither is the place of the
+    /// fault, which serde counts from the beginning of the entry.
+    pub(super) fn in_json(what: &str, error: &serde_json::Error) -> Self {
+        let fault = error.to_string();
+        let fault = fault.split(" at line ").next().unwrap_or_default();
+        let fault = match (fault.strip_prefix("invalid type: string "), fault.rsplit_once(", expected ")) {
+            (Some(_), Some((_, expected))) => format!("invalid type: string, expected {expected}"),
+            _ => fault.to_owned(),
+        };
+        Self::from(format!("{what}: {fault}"))
+    }
+
+    /// A file that should be an array. The place is that in the file.
+    pub(super) fn not_an_array(error: &serde_json::Error) -> Self {
+        Self::from(format!("not an array of conversations: {error}"))
+    }
+
+    /// With the id and the title that are in `json`, as far as it can be read.
+    pub(super) fn named_by(self, json: &[u8]) -> Self {
+        let Ok(names) = serde_json::from_slice::<Names>(json) else { return self };
+        let text = |value: Option<Value>| match value? {
+            Value::String(text) => Some(text),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        };
+        let id = text(names.id).or(text(names.conversation_id)).or(text(names.message_tree_id));
+        Self { id, title: text(names.title), reason: self.reason }
+    }
+}
+
+/// The conversations of a file that were refused: the first ones, and how many more.
+#[derive(Debug, Default)]
+pub struct Refusals {
+    file: PathBuf,
+    listed: Vec<(usize, usize, Fault)>,
+    others: usize,
+}
+
+impl Refusals {
+    pub(super) fn of(file: &Path) -> Self {
+        Self { file: file.to_owned(), ..Self::default() }
+    }
+
+    /// Adds the conversation at `index`, from 0, which begins on `line`, from 1.
+    pub(super) fn add(&mut self, index: usize, line: usize, fault: Fault) {
+        if self.listed.len() < LISTED {
+            self.listed.push((index, line, fault));
+        } else {
+            self.others += 1;
+        }
+    }
+}
+
+/// A line for each.
+impl fmt::Display for Refusals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (index, line, fault)) in self.listed.iter().enumerate() {
+            let names = [
+                // A file without line breaks has all in its first line.
+                (*line > 1).then(|| format!("line {line}")),
+                fault.id.as_deref().map(|id| format!("id {}", quoted(id))),
+                fault.title.as_deref().map(|title| format!("title {}", quoted(title))),
+            ];
+            let names = names.into_iter().flatten().collect::<Vec<_>>().join(", ");
+            let names = if names.is_empty() { names } else { format!(" ({names})") };
+            let end = if at > 0 { "\n" } else { "" };
+            let reason = shown(&fault.reason);
+            write!(f, "{end}{}: conversation {}{names}: {reason}", self.file.display(), index + 1)?;
+        }
+        match self.others {
+            0 => Ok(()),
+            others => write!(f, "\n{}: {others} more were refused", self.file.display()),
+        }
+    }
+}
+
+/// A text of the file on one line, without characters that a terminal would act on.
+fn quoted(text: &str) -> String {
+    format!("{:?}", cut(text))
+}
+
+fn shown(text: &str) -> String {
+    cut(text).chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// Why nothing of a file can be imported.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// The file cannot be read.
+    #[error("cannot read {0}: {1}")]
+    File(String, String),
+    /// It is something else, and this is what to do about it.
+    #[error("{0}")]
+    Other(String),
+    /// It is of the right format, but every conversation in it is refused.
+    #[error("nothing in {0} can be imported\n{1}")]
+    Refused(String, Refusals),
+}
+
+impl Unreadable {
+    pub(super) fn file(file: &Path, error: &io::Error) -> Self {
+        Self::File(file.display().to_string(), error.to_string())
+    }
+}
+
+/// Why `file` is refused, of whose `entries` none is a conversation.
+pub(super) fn of_file(file: &Path, format: Format, text: &[u8], entries: Parsed) -> Unreadable {
+    let name = file.display().to_string();
+    let kind = detect::kind(text);
+    if kind == Some(Kind::Readable(format)) {
+        let mut refusals = Refusals::of(file);
+        for (index, (line, found)) in entries.into_iter().enumerate() {
+            if let Err(fault) = found {
+                refusals.add(index, line, fault);
+            }
+        }
+        return Unreadable::Refused(name, refusals);
+    }
+    Unreadable::Other(match kind {
+        Some(kind) => format!("{name} {}", kind.advice(format)),
+        None => {
+            let reason = entries.into_iter().find_map(|(_, found)| found.err());
+            let reason = reason.map(|fault| shown(&fault.reason)).unwrap_or_default();
+            format!("{name} does not hold {}: {reason}", format.contents())
+        }
+    })
+}
