@@ -1,5 +1,8 @@
 //! Opening the database: the engine's options, and the schema it must have.
 
+mod database_file;
+mod first_connection;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,6 +22,8 @@ use sqlx::PgPool;
 use super::fence::{self, Fence};
 use super::turn::Turns;
 use super::writer::{self, Bounds, Target};
+
+pub(super) use first_connection::NO_SESSIONS;
 
 /// How long another process may keep SQLite's file locked.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -211,8 +216,10 @@ pub(super) async fn alone(
 
 async fn open(settings: &Settings) -> anyhow::Result<Pools> {
     if let Some(file) = settings.sqlite_file()? {
+        database_file::check(&file)?;
         open_sqlite(settings, &file).await
     } else {
+        first_connection::check(&settings.url, settings.acquire_timeout).await?;
         let connection = Database::connect(postgres_options(settings, "0"))
             .await
             .context("cannot connect to PostgreSQL")?;
@@ -279,8 +286,8 @@ async fn open_sqlite(settings: &Settings, file: &Path) -> anyhow::Result<Pools> 
     });
     writer.map_sqlx_sqlite_pool_opts(|pool| pool.after_release(|connection, _| Box::pin(ended(connection))));
     keep_connections(&mut writer);
-    let cannot_open = || format!("cannot open {}", file.display());
-    let write = Database::connect(writer).await.with_context(cannot_open)?;
+    let cannot_open = |error: DbErr| database_file::explain(file, error);
+    let write = Database::connect(writer).await.map_err(cannot_open)?;
     let mut reader = common_options(settings);
     reader.max_connections(settings.max_connections).map_sqlx_sqlite_opts(move |options| {
         let options = base(options).pragma("cache_size", READER_CACHE);
@@ -294,7 +301,7 @@ async fn open_sqlite(settings: &Settings, file: &Path) -> anyhow::Result<Pools> 
         )
     });
     keep_connections(&mut reader);
-    let read = Database::connect(reader).await.with_context(cannot_open)?;
+    let read = Database::connect(reader).await.map_err(cannot_open)?;
     Ok(Pools { read, write })
 }
 

@@ -3,6 +3,7 @@
 use sea_orm::sqlx;
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 
+use super::connect::NO_SESSIONS;
 use crate::memory::Refused;
 use crate::model::{Invalid, MessageId};
 
@@ -64,7 +65,13 @@ impl From<DbErr> for Error {
         if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) {
             return Self::Conflict;
         }
-        if is_passing(&error) { Self::Unavailable(error) } else { Self::Internal(error) }
+        if is_passing(&error) {
+            Self::Unavailable(error)
+        } else if lost_its_session(&error) {
+            Self::Internal(DbErr::Custom(NO_SESSIONS.to_owned()))
+        } else {
+            Self::Internal(error)
+        }
     }
 }
 
@@ -105,6 +112,20 @@ fn is_passing(error: &DbErr) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether a statement that was prepared is not there, or is there before it was: then a pooler between
+/// the server and PostgreSQL has changed the session. Where it does at the start, it is refused then.
+fn lost_its_session(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error
+    else {
+        return false;
+    };
+    let code = match error.as_ref() {
+        sqlx::Error::Database(error) => error.code(),
+        _ => None,
+    };
+    matches!(code.as_deref(), Some("26000" | "42P05"))
 }
 
 /// PostgreSQL: connection exceptions (08), serialization failure and deadlock (40), out of resources

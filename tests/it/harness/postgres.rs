@@ -71,6 +71,11 @@ impl Cluster {
         let file = data.join("postgresql.conf");
         fs::write(&file, fs::read_to_string(&file).unwrap() + &lines).unwrap();
         let script = r#"cat >/dev/null; "$0/pg_ctl" --pgdata="$1/data" --mode=immediate stop; rm -rf "$1""#;
+        // Of two roles that others are not.
+        let rules = "host all with_password 127.0.0.1/32 scram-sha-256\nhostssl all with_tls 127.0.0.1/32 trust\n\
+                     host all with_tls 127.0.0.1/32 reject\n";
+        let file = data.join("pg_hba.conf");
+        fs::write(&file, rules.to_owned() + &fs::read_to_string(&file).unwrap()).unwrap();
         let watchdog = command(Path::new("sh"))
             .args(["-c", script])
             .args([&binaries, &folder])
@@ -83,7 +88,9 @@ impl Cluster {
         let cluster = Self { binaries, folder, port, databases: AtomicU32::new(0), environment, watchdog };
         cluster.up();
         let mut psql = command(&cluster.binaries.join("psql"));
-        psql.args(["--no-psqlrc", "--quiet", "--command", "CREATE ROLE plain LOGIN"]);
+        let roles = "CREATE ROLE plain LOGIN; CREATE ROLE with_password LOGIN PASSWORD 'right'; \
+                     CREATE ROLE with_tls LOGIN; CREATE ROLE without_room LOGIN CONNECTION LIMIT 0";
+        psql.args(["--no-psqlrc", "--quiet", "--command", roles]);
         run(psql.args(["--dbname", &cluster.url("postgres")]));
         cluster
     }
@@ -119,6 +126,10 @@ impl Cluster {
     /// Where a database of the cluster is.
     pub(crate) fn url(&self, database: &str) -> String {
         self.url_as("scrollback", database)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     fn url_as(&self, role: &str, database: &str) -> String {
@@ -175,7 +186,7 @@ fn binaries() -> PathBuf {
 }
 
 /// PostgreSQL refuses to run as root: then it runs as `postgres`, or as `nobody`.
-fn unprivileged() -> Option<(u32, u32)> {
+pub(super) fn unprivileged() -> Option<(u32, u32)> {
     let number = |arguments: &[&str]| -> Option<u32> {
         let output = Command::new("id").args(arguments).output().ok()?;
         String::from_utf8(output.stdout).ok()?.trim().parse().ok()
@@ -187,7 +198,8 @@ fn unprivileged() -> Option<(u32, u32)> {
     Some((number(&["-u", user]).unwrap(), number(&["-g", user]).unwrap()))
 }
 
-fn command(program: &Path) -> Command {
+/// A program of PostgreSQL or beside it, which does not run as root.
+pub(super) fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir("/");
     if let Some((uid, gid)) = unprivileged() {

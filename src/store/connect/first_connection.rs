@@ -1,0 +1,138 @@
+//! The first connection to PostgreSQL, before the pools': it fails at once and says why, where a pool tries
+//! again until its timeout and says only that.
+
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use anyhow::{anyhow, bail};
+use sea_orm::sqlx::error::DatabaseError;
+use sea_orm::sqlx::{self, ConnectOptions, Connection, Row};
+use sqlx::PgConnection;
+use sqlx::postgres::PgConnectOptions;
+
+/// How often the connections are asked which session of PostgreSQL serves them.
+const ROUNDS: usize = 3;
+
+/// What a pooler that does not keep sessions is refused with.
+pub(in crate::store) const NO_SESSIONS: &str = "a connection pooler gives each transaction another session of \
+     PostgreSQL, which Scrollback cannot use: set `pool_mode = session` in PgBouncer, or connect to PostgreSQL \
+     directly";
+
+/// Connects to PostgreSQL and checks that a connection keeps its session.
+///
+/// # Errors
+/// No connection can be made within `patience`, or a pooler changes its session.
+pub(super) async fn check(url: &str, patience: Duration) -> anyhow::Result<()> {
+    let options: PgConnectOptions = url.parse().map_err(|error| match error {
+        sqlx::Error::Configuration(fault) => anyhow!("cannot read the setting `database.url`: {fault}"),
+        _ => anyhow!("cannot read the setting `database.url`"),
+    })?;
+    let options = options.application_name("scrollback start").disable_statement_logging();
+    let target = target(&options);
+    let mut first = match in_time(patience, options.connect()).await {
+        Ok(connection) => connection,
+        Err(error) => bail!("cannot connect to PostgreSQL at {target}: {}", fault(&error)),
+    };
+    // Where there is no second connection to be had, the pools will say so.
+    let second = in_time(patience, options.connect()).await;
+    let changes = match second {
+        Ok(mut second) => {
+            let changes = in_time(patience, changes_session(&mut first, &mut second)).await;
+            let _ = in_time(patience, second.close()).await;
+            changes
+        }
+        Err(_) => Ok(false),
+    };
+    let _ = in_time(patience, first.close()).await;
+    match changes {
+        Ok(true) => bail!("cannot use PostgreSQL at {target}: {NO_SESSIONS}"),
+        // A pooler may have no second session to give, and lets the second connection wait.
+        Ok(false) | Err(sqlx::Error::Io(_)) => Ok(()),
+        Err(error) => bail!("cannot use PostgreSQL at {target}: {}", fault(&error)),
+    }
+}
+
+/// Whether one session serves both connections, or several sessions one of them. A connection that keeps its
+/// session for as long as it lives is never taken for one that does not. A pooler that gives sessions away for
+/// a transaction is found out whichever of its idle ones it gives next: with the same one always, the second
+/// connection has that of the first; with one after the other, the first has two.
+async fn changes_session(first: &mut PgConnection, second: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let mut sessions = (session(first).await?, None);
+    for _ in 0..ROUNDS {
+        let again = session(first).await?;
+        let other = session(second).await?;
+        if again != sessions.0 || other == sessions.0 || sessions.1.is_some_and(|known| known != other) {
+            return Ok(true);
+        }
+        sessions.1 = Some(other);
+    }
+    Ok(false)
+}
+
+/// The process of PostgreSQL that serves a statement. Nothing is prepared, which would need a session.
+async fn session(connection: &mut PgConnection) -> Result<i32, sqlx::Error> {
+    sqlx::raw_sql("SELECT pg_backend_pid()").fetch_one(connection).await?.try_get(0)
+}
+
+async fn in_time<T>(
+    patience: Duration,
+    work: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    tokio::time::timeout(patience, work).await.unwrap_or_else(|_| {
+        let fault = format!("no answer within {patience:?} (`database.acquire_timeout`)");
+        Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, fault)))
+    })
+}
+
+/// Where a connection goes and as whom, without the password.
+fn target(options: &PgConnectOptions) -> String {
+    let host = match options.get_socket() {
+        Some(socket) => socket.display().to_string(),
+        None => options.get_host().to_owned(),
+    };
+    let user = options.get_username();
+    let database = options.get_database().unwrap_or(user);
+    format!("{host}, port {}, as user {user:?} to database {database:?}", options.get_port())
+}
+
+const HUNG_UP: &str = "the server closed the connection";
+
+/// What the driver says, and what to do about it.
+fn fault(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Io(error) => io_fault(error),
+        sqlx::Error::Database(error) => database_fault(error.as_ref()),
+        sqlx::Error::Tls(error) => format!("TLS failed: {error} (`sslmode` in `database.url`)"),
+        // Nothing was read: the driver has no other error for it.
+        sqlx::Error::Protocol(fault) if fault.contains("SSLRequest: 0x00") => HUNG_UP.to_owned(),
+        sqlx::Error::Protocol(fault) => format!("the answer is not that of PostgreSQL: {fault}"),
+        error => error.to_string(),
+    }
+}
+
+fn io_fault(error: &io::Error) -> String {
+    let told = error.to_string();
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused: no server listens there".to_owned(),
+        io::ErrorKind::NotFound => "there is no such socket".to_owned(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => HUNG_UP.to_owned(),
+        _ if told.contains("failed to lookup address information") => format!("no such host: {told}"),
+        _ => told,
+    }
+}
+
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+fn database_fault(error: &dyn DatabaseError) -> String {
+    let told = error.message();
+    match error.code().as_deref() {
+        Some("3D000") => format!("{told}: create it first, with `createdb`"),
+        Some("28000") if told.contains("no encryption") => {
+            format!("{told}: the server may ask for TLS, `sslmode=require` in `database.url`")
+        }
+        _ if told.contains("extra_float_digits") => {
+            format!("{told}: set `ignore_startup_parameters = extra_float_digits` in PgBouncer")
+        }
+        _ => told.to_owned(),
+    }
+}
