@@ -359,7 +359,7 @@ async fn issuers_that_make_no_sense_are_refused_by_the_settings_name() {
         (format!("{}{}", listed(secret), listed(secret)), "`auth.issuers[1].issuer` is listed before: us"),
         (format!("[auth]\n{secret}\n{}", listed(secret)), "`auth.issuers` holds everything"),
         (format!("[[auth.issuers]]\nissuer = \"\"\n{secret}"), "must not be empty"),
-        (listed("jwt_secrets = \"x\""), "unknown field `jwt_secrets`"),
+        (listed("jwt_secrets = \"x\""), "did you mean `auth.issuers[0].jwt_secret`?"),
         ("[auth]\nleeway = \"1h\"".into(), "`auth.leeway`"),
         ("[auth]\njwks_cooldown = \"0s\"".into(), "`auth.jwks_cooldown`"),
         (format!("[auth]\n{secret}\njwks_url = \"https://us.example\""), "set only one of `auth.jwt_secret`"),

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Program, shared_cluster};
+use crate::harness::{Authority, Cluster, Program, shared_cluster};
 
 /// Commands that need a database.
 const COMMANDS: [&[&str]; 3] =
@@ -127,6 +127,33 @@ async fn a_postgresql_that_refuses_is_told_at_once_with_what_it_said() {
     let refused = refused(&with_sample(program)).await;
     assert!(refused.contains("at /nowhere, port 5432, as user \"ada\" to database \"chat\""), "{refused}");
     assert!(refused.contains("there is no such socket") && !refused.contains("hush"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_believed_is_told() {
+    let [right, wrong] = [Authority::new(), Authority::new()];
+    let files = right.for_postgres();
+    let path = |name: &str| files.path().join(name).display().to_string();
+    let cluster = Cluster::start(&[
+        "ssl = on",
+        &format!("ssl_cert_file = '{}'", path("server.pem")),
+        &format!("ssl_key_file = '{}'", path("server.key")),
+    ]);
+    // The role may not connect without TLS.
+    let base = cluster.url("postgres").replace("scrollback@", "with_tls:hush@");
+    let program = |query: &str| {
+        with_sample(Program::believing().with("SCROLLBACK_DATABASE_URL", format!("{base}?sslmode={query}")))
+    };
+    let said = refused(&program(&format!("verify-full&sslrootcert={}", wrong.file().display()))).await;
+    assert!(said.contains("as user \"with_tls\"") && said.contains("invalid peer certificate"), "{said}");
+    assert!(!said.contains("hush"), "{said}");
+    let said = refused(&program("verify-full&sslrootcert=/nowhere.pem")).await;
+    assert!(said.contains("(`sslrootcert`, `sslcert`, `sslkey`) does not exist"), "{said}");
+    let said = refused(&program("disable")).await;
+    assert!(said.contains("pg_hba.conf rejects connection"), "{said}");
+    let right = program(&format!("verify-full&sslrootcert={}", right.file().display()));
+    let connected = right.run(&["migrate", "status"]).await;
+    assert!(connected.status.success(), "{connected:?}");
 }
 
 #[tokio::test]

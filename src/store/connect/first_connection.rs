@@ -32,7 +32,18 @@ pub(super) async fn check(url: &str, patience: Duration) -> anyhow::Result<()> {
     let target = target(&options);
     let mut first = match in_time(patience, options.connect()).await {
         Ok(connection) => connection,
-        Err(error) => bail!("cannot connect to PostgreSQL at {target}: {}", fault(&error)),
+        Err(error) => {
+            let on_disk = matches!(&error, sqlx::Error::Io(error) if error.kind() == io::ErrorKind::NotFound);
+            let fault = match (on_disk, is_socket(&options)) {
+                (true, true) => "there is no such socket".to_owned(),
+                (true, false) => {
+                    "a file that `database.url` names (`sslrootcert`, `sslcert`, `sslkey`) does not exist"
+                        .to_owned()
+                }
+                (false, _) => fault(&error),
+            };
+            bail!("cannot connect to PostgreSQL at {target}: {fault}")
+        }
     };
     // Where there is no second connection to be had, the pools will say so.
     let second = in_time(patience, options.connect()).await;
@@ -85,6 +96,10 @@ async fn in_time<T>(
     })
 }
 
+fn is_socket(options: &PgConnectOptions) -> bool {
+    options.get_socket().is_some() || options.get_host().starts_with('/')
+}
+
 /// Where a connection goes and as whom, without the password.
 fn target(options: &PgConnectOptions) -> String {
     let host = match options.get_socket() {
@@ -115,7 +130,6 @@ fn io_fault(error: &io::Error) -> String {
     let told = error.to_string();
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused: no server listens there".to_owned(),
-        io::ErrorKind::NotFound => "there is no such socket".to_owned(),
         io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => HUNG_UP.to_owned(),
         _ if told.contains("failed to lookup address information") => format!("no such host: {told}"),
         _ => told,

@@ -1,6 +1,7 @@
 //! Certificates of an authority of its own, and a listener that shows one.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -15,6 +16,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+
+use super::postgres::unprivileged;
 
 /// An authority that nobody knows, and a certificate of it for 127.0.0.1.
 pub(crate) struct Authority(TempDir);
@@ -35,6 +38,23 @@ impl Authority {
     /// The authority's own certificate, in PEM.
     pub(crate) fn file(&self) -> PathBuf {
         self.0.path().join("authority.pem")
+    }
+
+    /// The server's certificate, `server.pem`, and its key, `server.key`, where a PostgreSQL may read them.
+    pub(crate) fn for_postgres(&self) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["server.pem", "server.key"] {
+            let copy = folder.path().join(name);
+            std::fs::copy(self.0.path().join(name), &copy).unwrap();
+            std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o600)).unwrap();
+            if let Some((uid, gid)) = unprivileged() {
+                chown(&copy, Some(uid), Some(gid)).unwrap();
+            }
+        }
+        if let Some((uid, gid)) = unprivileged() {
+            chown(folder.path(), Some(uid), Some(gid)).unwrap();
+        }
+        folder
     }
 
     /// Shows the certificate of the server.
