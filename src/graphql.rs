@@ -33,6 +33,7 @@ mod stream;
 mod subscription;
 mod telling;
 mod usage;
+mod validation;
 mod variables;
 mod viewer;
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_graphql::parser::types::{DocumentOperations, OperationType};
-use async_graphql::{Request, Response, Schema};
+use async_graphql::{Request, Response, Schema, ValidationMode};
 use futures_util::Stream;
 use uuid::Uuid;
 
@@ -18,6 +18,7 @@ use super::loaders::Loaders;
 use super::parsed::Parsed;
 use super::subscription::Subscription;
 use super::telling::{Events, Source};
+use super::validation::Validator;
 use super::variables::{self, InputTypes};
 use super::{Mutation, Query, plan};
 use crate::feed::Feed;
@@ -100,7 +101,7 @@ impl Operation {
             return Err(Box::new(error_response(Code::OperationResolutionFailure, message)));
         };
         let extent = Extent::of(&request.variables);
-        let checked = limits.check(&document, &operation.node, &request.variables, &extent);
+        let checked = limits.check_operation(&document, &operation.node, &request.variables, &extent);
         checked.map_err(|refusal| refusal.response())?;
         let definitions = &operation.node.variable_definitions;
         types.check(definitions, &request.variables).map_err(|invalid| error::invalid(&invalid))?;
@@ -119,13 +120,17 @@ impl Api {
         let limits = &settings.limits;
         // No more than what the guard lets through: the library's own limit is lower.
         let builder = super::builder().limit_recursive_depth(limits.nesting as usize);
+        // Documents are validated when they are read: see `validation`.
+        let builder = builder.validation_mode(ValidationMode::Fast);
         let builder = if limits.introspection {
             builder
         } else {
             builder.disable_introspection().disable_suggestions()
         };
-        let types = Arc::new(InputTypes::of_schema(&super::sdl()));
-        Self { schema: builder.finish(), types, store, feed, settings, parsed: Parsed::default() }
+        let sdl = super::sdl();
+        let types = Arc::new(InputTypes::of_schema(&sdl));
+        let parsed = Parsed::new(Validator::new(&sdl));
+        Self { schema: builder.finish(), types, store, feed, settings, parsed }
     }
 
     /// Reads a request's document, or the one that it names, and finds the operation to run.

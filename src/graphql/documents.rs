@@ -15,13 +15,13 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use async_graphql::parser::parse_query;
 use async_graphql::{Request, Response, Value};
 use lru::LruCache;
 use sha2::{Digest, Sha256};
 
 use super::error::{Code, error_response};
 use super::guard::Limits;
+use super::validation::Validator;
 
 /// How many automatic documents are kept.
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +67,7 @@ impl Documents {
     /// else automatic ones are kept where there is room for them.
     ///
     /// # Errors
-    /// A manifest or a document in it cannot be read, or two have the same id: said with file and id.
+    /// A manifest cannot be read, a document in it is not valid, or two have the same id: said with file and id.
     pub fn new(
         manifests: &[(String, String)],
         only_trusted: bool,
@@ -75,11 +75,13 @@ impl Documents {
         limits: &Limits,
     ) -> Result<Self, String> {
         let mut trusted: HashMap<String, Arc<str>> = HashMap::new();
+        let validator = (!manifests.is_empty()).then(|| Validator::new(&super::sdl()));
         for (file, text) in manifests {
             for (id, document) in manifest::parse(text).map_err(|fault| format!("{file}: {fault}"))? {
                 let fault = |fault: String| format!("{file}: the document {id}: {fault}");
-                limits.check_text(&document).map_err(|refusal| fault(refusal.message()))?;
-                parse_query(&document).map_err(|error| fault(error.to_string()))?;
+                if let Some(validator) = &validator {
+                    validator.read(&document, limits).map_err(|response| fault(first_error(&response)))?;
+                }
                 let document: Arc<str> = document.into();
                 for id in [hash_of(&document), id.clone()] {
                     let before = trusted.insert(id, document.clone());
@@ -199,6 +201,16 @@ impl Named {
             (None, Some(hash)) => Ok(Self::Hash(hash)),
             (Some(_), Some(_)) => Err(bad("give either `documentId` or `extensions.persistedQuery`")),
         }
+    }
+}
+
+/// The message of a refused document, with line and column.
+fn first_error(response: &Response) -> String {
+    let error = response.errors.first();
+    let message = error.map(|error| error.message.as_str()).unwrap_or_default();
+    match error.and_then(|error| error.locations.first()) {
+        Some(at) => format!("{message} (line {}, column {})", at.line, at.column),
+        None => message.to_owned(),
     }
 }
 

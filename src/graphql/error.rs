@@ -138,14 +138,10 @@ pub(super) fn invalid(invalid: &Invalid) -> Response {
     Response::from_errors(vec![error])
 }
 
-/// The answer to a document that is not GraphQL. The parser's own message shows the whole line it
-/// stopped at; only what it expected there is told, and the place.
-pub(super) fn unreadable(mut error: ServerError) -> Response {
-    if let Some((_, expected)) = error.message.rsplit_once("= ") {
-        error.message = format!("the document cannot be read: {expected}");
-    }
-    set_code(&mut error, Code::ParseFailed);
-    Response::from_errors(vec![error])
+/// A response to a document that breaks rules, an error for each.
+pub(super) fn document_errors(code: Code, mut errors: Vec<ServerError>) -> Response {
+    errors.iter_mut().for_each(|error| set_code(error, code));
+    Response::from_errors(errors)
 }
 
 /// What an operation is told whose answer may not be held: nothing else of it is.

@@ -139,22 +139,14 @@ impl Limits {
         within("nesting", ("the document has", "levels of brackets"), scan.nesting, self.nesting)
     }
 
-    /// Looks at a document of which `operation` will run with these variables, which come to so much.
-    pub(super) fn check(
-        &self,
-        document: &ExecutableDocument,
-        operation: &OperationDefinition,
-        variables: &Variables,
-        extent: &Extent,
-    ) -> Result<(), Refusal> {
-        within("nesting", ("the variables have", "levels"), extent.levels, self.nesting)?;
-        within("values", ("the variables have", "values"), extent.values, self.values)?;
+    /// Checks everything about a document that does not depend on the variables, whichever operation will run.
+    pub(super) fn check_document(&self, document: &ExecutableDocument) -> Result<(), Refusal> {
         within("fragments", ("the document has", "fragments"), document.fragments.len(), self.fragments)?;
         let names = measure::names(document);
         within("aliases", ("the document has", "aliases"), names.aliases, self.aliases)?;
         within("directives", ("the document has", "directives"), names.directives, self.directives)?;
 
-        let measurer = Measurer::new(document, Pages { variables, operation })?;
+        let measurer = Measurer::new(document, Pages::without_variables())?;
         let mut selections = 0_u64;
         for (_, operation) in document.operations.iter() {
             let declared = operation.node.variable_definitions.len();
@@ -166,7 +158,21 @@ impl Limits {
         // A fragment that no operation spreads is walked all the same.
         measurer.fragments().try_for_each(|measure| self.check_size(measure))?;
         let told = ("with its fragments spread, the document has", "selections");
-        within("selections", told, selections, self.selections)?;
+        within("selections", told, selections, self.selections)
+    }
+
+    /// Checks the variables of a document that [`check_document`](Self::check_document) let through, and what
+    /// `operation` costs with them.
+    pub(super) fn check_operation(
+        &self,
+        document: &ExecutableDocument,
+        operation: &OperationDefinition,
+        variables: &Variables,
+        extent: &Extent,
+    ) -> Result<(), Refusal> {
+        within("nesting", ("the variables have", "levels"), extent.levels, self.nesting)?;
+        within("values", ("the variables have", "values"), extent.values, self.values)?;
+        let measurer = Measurer::new(document, Pages::of(operation, variables))?;
         let cost = measurer.measure(&operation.selection_set.node).cost(1);
         within("cost", ("the operation costs", "points"), cost, self.cost)
     }

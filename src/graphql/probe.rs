@@ -1,12 +1,15 @@
 //! The pure parts, for `benches/hot.rs` to measure and `fuzz` to feed, each by itself. Not for anything else.
 
-use async_graphql::{EmptyMutation, EmptySubscription, Object, Request, Response, Schema, Value};
+use async_graphql::{
+    EmptyMutation, EmptySubscription, Object, Request, Response, Schema, ValidationMode, Value,
+};
 
 use super::Limits;
 use super::api::Operation;
 use super::connection::MessageConnection;
 use super::context::Asked;
 use super::parsed::Parsed;
+use super::validation::Validator;
 use super::variables::InputTypes;
 use super::{cursor, loaders};
 use crate::feed::Feed;
@@ -22,7 +25,8 @@ pub struct Reader {
 
 impl Default for Reader {
     fn default() -> Self {
-        Self { parsed: Parsed::default(), types: InputTypes::of_schema(&super::sdl()) }
+        let sdl = super::sdl();
+        Self { parsed: Parsed::new(Validator::new(&sdl)), types: InputTypes::of_schema(&sdl) }
     }
 }
 
@@ -42,7 +46,10 @@ pub struct Runner {
 impl Runner {
     /// Takes documents that ask for no more than this.
     pub fn within(limits: &Limits) -> Self {
-        let schema = super::builder().limit_recursive_depth(limits.nesting as usize).finish();
+        let schema = super::builder()
+            .limit_recursive_depth(limits.nesting as usize)
+            .validation_mode(ValidationMode::Fast)
+            .finish();
         Self { reader: Reader::default(), schema }
     }
 

@@ -32,9 +32,19 @@ pub(super) enum Size {
 }
 
 /// Tells the sizes of fields from the operation's variables.
-pub(super) struct Pages<'a> {
-    pub(super) variables: &'a Variables,
-    pub(super) operation: &'a OperationDefinition,
+#[derive(Clone, Copy)]
+pub(super) struct Pages<'a>(Option<(&'a OperationDefinition, &'a Variables)>);
+
+impl<'a> Pages<'a> {
+    /// For an operation and the variables that it runs with.
+    pub(super) fn of(operation: &'a OperationDefinition, variables: &'a Variables) -> Self {
+        Self(Some((operation, variables)))
+    }
+
+    /// Where sizes do not matter: variables count as absent.
+    pub(super) fn without_variables() -> Self {
+        Self(None)
+    }
 }
 
 impl Pages<'_> {
@@ -48,7 +58,9 @@ impl Pages<'_> {
         if ITEMS.contains(&name) {
             return Size::Items;
         }
-        if name == "changes" && self.operation.ty == OperationType::Subscription {
+        if name == "changes"
+            && self.0.is_some_and(|(operation, _)| operation.ty == OperationType::Subscription)
+        {
             // One event at a time.
             return Size::List(1);
         }
@@ -86,11 +98,12 @@ impl Pages<'_> {
 
     /// A variable's value, or its default.
     fn variable(&self, name: &str) -> Option<&Value> {
+        let (operation, variables) = self.0?;
         let declared = || {
-            let mut definitions = self.operation.variable_definitions.iter();
+            let mut definitions = operation.variable_definitions.iter();
             let definition = definitions.find(|definition| definition.node.name.node == name)?;
             definition.node.default_value.as_ref().map(|value| &value.node)
         };
-        self.variables.get(name).or_else(declared)
+        variables.get(name).or_else(declared)
     }
 }

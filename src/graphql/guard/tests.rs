@@ -1,26 +1,31 @@
 use std::collections::BTreeSet;
 
-use async_graphql::Request;
-use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{BaseType, TypeKind, TypeSystemDefinition};
+use async_graphql::parser::{parse_query, parse_schema};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::config::Config;
-use crate::graphql::Operation;
-use crate::graphql::parsed::Parsed;
-use crate::graphql::variables::InputTypes;
 
 fn limits() -> Limits {
     crate::app::limits(&Config::default())
 }
 
+/// What the limits say of a document and its variables. Whether it is valid does not matter.
 fn prepare(query: &str, operation: Option<&str>, variables: Json, limits: &Limits) -> Result<(), Json> {
-    let mut request = Request::new(query).variables(Variables::from_json(variables));
-    request.operation_name = operation.map(str::to_owned);
-    let prepared = Operation::prepare(request, limits, &Parsed::default(), &InputTypes::default());
-    prepared.map(|_| ()).map_err(|response| serde_json::to_value(&response.errors[0]).unwrap())
+    let refused = |refusal: Refusal| serde_json::to_value(&refusal.response().errors[0]).unwrap();
+    limits.check_text(query).map_err(refused)?;
+    let unreadable = |_| json!({ "extensions": { "code": "GRAPHQL_PARSE_FAILED" } });
+    let document = parse_query(query).map_err(unreadable)?;
+    limits.check_document(&document).map_err(refused)?;
+    let mut operations = document.operations.iter();
+    let named =
+        operations.find(|(name, _)| operation.is_none() || name.map(|name| name.as_str()) == operation);
+    let Some((_, chosen)) = named else { return Ok(()) };
+    let variables = Variables::from_json(variables);
+    let extent = Extent::of(&variables);
+    limits.check_operation(&document, &chosen.node, &variables, &extent).map_err(refused)
 }
 
 /// What a document that is refused for its size is told: the limit's name and the figure.

@@ -11,7 +11,8 @@ use super::*;
 fn measured(text: &str) -> Result<Measure, Cycle> {
     let document = parse_query(text).unwrap();
     let DocumentOperations::Single(operation) = &document.operations else { panic!("{text}") };
-    let pages = Pages { variables: &Variables::default(), operation: &operation.node };
+    let variables = Variables::default();
+    let pages = Pages::of(&operation.node, &variables);
     Ok(Measurer::new(&document, pages)?.measure(&operation.node.selection_set.node))
 }
 
