@@ -25,6 +25,7 @@ pub use conversation::{
     Conversation, ConversationFilter, ConversationOrder, ConversationPatch, NewConversation,
 };
 pub use fingerprint::Fingerprint;
+pub use fold::fold;
 pub use id::{ConversationId, MessageId, OwnerId};
 pub use invalid::Invalid;
 pub use json::{Json, MAX_JSON_BYTES};

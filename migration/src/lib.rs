@@ -12,6 +12,7 @@ mod m20261121_000001_conversations;
 mod m20261121_000002_branches;
 mod m20261121_000003_actors;
 mod m20261121_000004_slots;
+mod m20261121_000005_folded_titles;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000002_branches::Migration),
             Box::new(m20261121_000003_actors::Migration),
             Box::new(m20261121_000004_slots::Migration),
+            Box::new(m20261121_000005_folded_titles::Migration),
         ]
     }
 }

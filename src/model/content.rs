@@ -65,6 +65,11 @@ impl Title {
         &self.0
     }
 
+    /// The text, folded for searches.
+    pub fn folded(&self) -> String {
+        super::fold(&self.0)
+    }
+
     /// The text, taken out.
     pub fn into_string(self) -> String {
         self.0

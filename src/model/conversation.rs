@@ -63,7 +63,7 @@ pub struct ConversationPatch {
 /// Which of the viewer's conversations to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct ConversationFilter {
-    /// Only titles that contain this text, letters compared without case where they are ASCII.
+    /// Only titles that contain this text when both are folded ([`super::fold`]).
     pub title_contains: Option<String>,
     /// Only those with activity at this time or later.
     pub updated_since: Option<Timestamp>,

@@ -19,12 +19,14 @@ use super::tx::Tx;
 use super::{Error, Result, Scoped};
 use crate::model::{
     Change, ChangeKind, Conversation, ConversationFilter, ConversationId, ConversationOrder,
-    ConversationPatch, End, Fingerprint, Message, NewConversation, Page, Range, Slice, Timestamp,
+    ConversationPatch, End, Fingerprint, Message, NewConversation, Page, Range, Slice, Timestamp, Title,
+    fold,
 };
 
 /// Also takes the row's lock, so that the statements after it have the conversation to themselves.
 const TOUCH: &str = "UPDATE conversation \
-     SET title = CASE WHEN $4 THEN $5 ELSE title END, metadata = COALESCE($6, metadata), \
+     SET title = CASE WHEN $4 THEN $5 ELSE title END, \
+     title_folded = CASE WHEN $4 THEN $7 ELSE title_folded END, metadata = COALESCE($6, metadata), \
      updated_at = CASE WHEN updated_at < $3 THEN $3 ELSE updated_at + 1 END \
      WHERE id = $1 AND owner_id = $2 \
      RETURNING *";
@@ -136,7 +138,8 @@ impl Scoped {
         let row = conversation::Model {
             id,
             owner_id: self.owner.clone(),
-            title: new.title.map(crate::model::Title::into_string),
+            title_folded: new.title.as_ref().map(Title::folded),
+            title: new.title.map(Title::into_string),
             metadata: new.metadata,
             created_at: tx.now(),
             updated_at: tx.now(),
@@ -168,15 +171,7 @@ impl Scoped {
         patch: ConversationPatch,
     ) -> Result<Conversation> {
         let mut tx = self.begin(1).await?;
-        let values = [
-            id.into(),
-            self.owner.clone().into(),
-            tx.now().into(),
-            patch.title.is_some().into(),
-            patch.title.flatten().map(crate::model::Title::into_string).into(),
-            patch.metadata.map(crate::model::Json::into_string).into(),
-        ];
-        let row: conversation::Model = tx.one(TOUCH, values).await?.ok_or(Error::NotFound("conversation"))?;
+        let row = self.touch(&tx, id, patch).await?;
         tx.record(Change { kind: ChangeKind::ConversationUpdated, conversation: id, message: None });
         tx.commit().await?;
         Ok(row.into())
@@ -217,13 +212,17 @@ impl Scoped {
         id: ConversationId,
         patch: ConversationPatch,
     ) -> Result<conversation::Model> {
+        let sets_title = patch.title.is_some();
+        let title = patch.title.flatten();
+        let title_folded = title.as_ref().map(Title::folded);
         let values = [
             id.into(),
             self.owner.clone().into(),
             tx.now().into(),
-            patch.title.is_some().into(),
-            patch.title.flatten().map(crate::model::Title::into_string).into(),
+            sets_title.into(),
+            title.map(Title::into_string).into(),
             patch.metadata.map(crate::model::Json::into_string).into(),
+            title_folded.into(),
         ];
         tx.one(TOUCH, values).await?.ok_or(Error::NotFound("conversation"))
     }
@@ -238,12 +237,12 @@ fn filtered(
         select = select.filter(conversation::Column::UpdatedAt.gte(since));
     }
     if let Some(text) = &filter.title_contains {
-        // Without case for ASCII only, because that is what both engines do alike.
+        // No LIKE: every character of the text is literal.
         let contains = match backend {
-            DbBackend::Sqlite => "instr(lower(title), ?) > 0",
-            _ => r#"strpos(lower(title COLLATE "C"), $1) > 0"#,
+            DbBackend::Sqlite => "instr(title_folded, ?) > 0",
+            _ => "strpos(title_folded, $1) > 0",
         };
-        select = select.filter(Expr::cust_with_values(contains, [text.to_ascii_lowercase()]));
+        select = select.filter(Expr::cust_with_values(contains, [fold(text)]));
     }
     select
 }

@@ -41,5 +41,6 @@ mod sse;
 mod startup;
 mod streams;
 mod tidy;
+mod titles;
 mod variables;
 mod websocket;

@@ -10,7 +10,9 @@ use crate::model::{self, ConversationId, ConversationPatch, Invalid, NewConversa
 /// Which conversations to list: those that fit all that is given.
 #[derive(InputObject)]
 pub(super) struct ConversationFilter {
-    /// Only titles that contain this text. ASCII letters are compared without case.
+    /// Only titles that contain this text. Case, accents and width are ignored: "cafe" finds
+    /// "Café", "STRASSE" finds "Straße". The Turkish letters I, ı, İ and i are all the same. `%`, `_` and `\`
+    /// have no special meaning. The empty text finds every conversation that has a title.
     title_contains: Option<String>,
     /// Only conversations with activity at this time or later.
     updated_since: Option<DateTime>,

@@ -12,6 +12,8 @@ pub struct Model {
     pub id: ConversationId,
     pub owner_id: OwnerId,
     pub title: Option<String>,
+    /// The title as [`crate::model::fold`] writes it, where `titleContains` looks.
+    pub title_folded: Option<String>,
     pub metadata: Json,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,

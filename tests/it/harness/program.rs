@@ -67,6 +67,12 @@ impl Program {
         self
     }
 
+    /// What is in its environment under this name.
+    pub(crate) fn variable(&self, name: &str) -> &str {
+        let found = self.environment.iter().find(|(variable, _)| *variable == name);
+        found.map(|(_, value)| value.as_str()).unwrap()
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }

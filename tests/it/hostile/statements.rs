@@ -9,10 +9,10 @@ on_each_database!(a_search_that_takes_too_long_is_given_up);
 
 /// So many conversations that looking through all titles takes several times as long as a statement may.
 const SQLITE: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 120000) \
-     INSERT INTO conversation (id, owner_id, title, metadata, created_at, updated_at, message_count, \
-     last_position) SELECT randomblob(16), 'ada', printf('%0200d', i), '{}', i, i, 0, 0 FROM n";
-const POSTGRES: &str = "INSERT INTO conversation (id, owner_id, title, metadata, created_at, updated_at, \
-     message_count, last_position) SELECT gen_random_uuid(), 'ada', lpad(i::text, 200, '0'), '{}', i, i, 0, 0 \
+     INSERT INTO conversation (id, owner_id, title, title_folded, metadata, created_at, updated_at, message_count, \
+     last_position) SELECT randomblob(16), 'ada', printf('%0200d', i), printf('%0200d', i), '{}', i, i, 0, 0 FROM n";
+const POSTGRES: &str = "INSERT INTO conversation (id, owner_id, title, title_folded, metadata, created_at, updated_at, \
+     message_count, last_position) SELECT gen_random_uuid(), 'ada', lpad(i::text, 200, '0'), lpad(i::text, 200, '0'), '{}', i, i, 0, 0 \
      FROM generate_series(1, 120000) AS i";
 
 async fn a_search_that_takes_too_long_is_given_up(app: TestApp) {
