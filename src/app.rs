@@ -192,6 +192,8 @@ pub(crate) fn server_settings(config: &Config, rate: Option<Rate>) -> anyhow::Re
         header_timeout: server.header_timeout,
         body_limit: server.body_limit as usize,
         body_timeout: server.body_timeout,
+        lingering_bytes: server.lingering_bytes.into(),
+        lingering_time: server.lingering_time,
         keep_alive: server.keep_alive,
         write_timeout: server.write_timeout,
         execution_timeout: server.execution_timeout,

@@ -5,6 +5,7 @@
 //! nearest known one. Secrets show neither in `Debug` nor in errors.
 
 mod database_url;
+mod issuer;
 mod load;
 mod names;
 mod value;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+pub use issuer::Issuer;
 pub use load::{ConfigError, Sources, load};
 pub use names::environment;
 pub use value::Secret;
@@ -91,6 +93,12 @@ pub struct Server {
     /// How long the body of a request may take.
     #[serde(deserialize_with = "value::positive_duration")]
     pub body_timeout: Duration,
+    /// Most bytes that are read and dropped after an early answer.
+    #[serde(deserialize_with = "value::positive")]
+    pub lingering_bytes: u32,
+    /// How long bytes are read and dropped after an early answer.
+    #[serde(deserialize_with = "value::positive_duration")]
+    pub lingering_time: Duration,
     /// How long a connection may be without a request.
     #[serde(deserialize_with = "value::positive_duration")]
     pub keep_alive: Duration,
@@ -310,30 +318,6 @@ pub struct Auth {
     /// How old keys may become while they cannot be fetched.
     #[serde(deserialize_with = "value::positive_duration")]
     pub jwks_keep: Duration,
-}
-
-/// One of several issuers.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Issuer {
-    /// What `iss` is in its tokens.
-    #[serde(deserialize_with = "value::named")]
-    pub issuer: String,
-    /// What `aud` must hold.
-    #[serde(default, deserialize_with = "value::optional")]
-    pub audience: Option<String>,
-    /// HS256.
-    #[serde(default, deserialize_with = "value::optional")]
-    pub jwt_secret: Option<Secret>,
-    /// HS256, from a file.
-    #[serde(default, deserialize_with = "value::optional")]
-    pub jwt_secret_file: Option<PathBuf>,
-    /// RS256, ES256 or EdDSA.
-    #[serde(default, deserialize_with = "value::optional")]
-    pub jwt_public_key_file: Option<PathBuf>,
-    /// Where it tells its keys.
-    #[serde(default, deserialize_with = "value::optional_url")]
-    pub jwks_url: Option<String>,
 }
 
 /// How news travel.

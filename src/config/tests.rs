@@ -313,7 +313,7 @@ fn no_bound_of_the_server_may_be_nothing() {
         assert_eq!(error, format!("the setting `server.{name}` (from {variable}) is wrong: {rule}"));
         checked += 1;
     }
-    assert_eq!(checked, 17);
+    assert_eq!(checked, 19);
     let forever = load_with(None, &[("SCROLLBACK_SERVER_KEEP_ALIVE", "10years")], &[]).unwrap_err();
     assert!(forever.ends_with("must be at most 365days"), "{forever}");
     let admin = load_with(None, &[("SCROLLBACK_SERVER_ADMIN_LISTEN", "here")], &[]).unwrap_err();

@@ -3,11 +3,11 @@
 //! There are only so many at once, and from one address only so many of them where that is set: who has all
 //! of those is told 503, and takes nobody else's place. When all places are taken, whoever has been without a request for
 //! longest is sent away, so that holding connections keeps nobody out. Where nobody is, who comes is told
-//! 503 and cut at once, rather than left to wait: a load balancer then asks another replica, and a client
-//! comes again by itself. Nothing that goes wrong with one connection ends the loop, and want of open files
+//! 503 at once, rather than left to wait: a load balancer then asks another replica, and a client comes again
+//! by itself. What it sends meanwhile is dropped, so that it can read the answer. Nothing that goes wrong with one connection ends the loop, and want of open files
 //! neither ends it nor makes it spin.
 
-use std::io::{self, Write};
+use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::connection::{Connections, Protocol};
+use super::connection::{self, Connections, Protocol};
 use super::metrics::{Counted, Metrics};
 use super::quota::{Quota, Share};
 
@@ -28,9 +28,9 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// How long those who are sent away may take to be gone.
 const LEAVING: Duration = Duration::from_millis(100);
 
-/// Said to who comes when all places are taken.
-const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
-    content-length: 0\r\n\r\n";
+/// Refused connections that may be open at once, until their clients have read the answer. More are closed
+/// at once, and their clients may see a broken connection instead.
+pub(super) const REFUSED: usize = 64;
 
 /// A connection's place among those there may be, given up when it is dropped.
 pub(super) struct Place {
@@ -55,6 +55,7 @@ pub(super) struct Acceptor {
     addresses: Option<Arc<Quota<IpAddr>>>,
     metrics: Arc<Metrics>,
     inside: Arc<Connections>,
+    refused: Arc<Semaphore>,
     connections: TaskTracker,
 }
 
@@ -68,6 +69,7 @@ impl Acceptor {
             addresses: bounds.of_address.map(Quota::new),
             metrics: metrics.clone(),
             inside: Arc::default(),
+            refused: Arc::new(Semaphore::new(REFUSED)),
             connections: TaskTracker::new(),
         }
     }
@@ -113,13 +115,27 @@ impl Acceptor {
         let Some(place) = self.place(from).await else {
             tracing::debug!(%from, "all places are taken");
             self.metrics.connections_refused.inc();
-            // As much as fits at once, which is all of it, or nothing.
-            let _ = stream.into_std().and_then(|mut stream| stream.write(FULL));
+            self.refuse(stream, closing);
             return;
         };
         let (protocol, inside, router) = (self.protocol.clone(), self.inside.clone(), self.router.clone());
         self.connections.spawn(async move {
             protocol.serve(stream, place, &inside, router, &closing, &cut).await;
+        });
+    }
+
+    /// Answers a connection that there is no place for, and closes it.
+    fn refuse(&self, stream: TcpStream, closing: CancellationToken) {
+        let Ok(permit) = self.refused.clone().try_acquire_owned() else {
+            return connection::refuse_at_once(&stream);
+        };
+        let protocol = self.protocol.clone();
+        self.connections.spawn(async move {
+            tokio::select! {
+                () = protocol.refuse(stream) => {}
+                () = closing.cancelled() => {}
+            }
+            drop(permit);
         });
     }
 

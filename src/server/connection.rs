@@ -9,6 +9,9 @@ mod activity;
 mod answer;
 mod content;
 mod idle;
+mod linger;
+mod refusal;
+mod request_body;
 mod transport;
 
 use std::convert::Infallible;
@@ -20,7 +23,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Request, Version};
+use axum::http::{HeaderValue, Request, Version, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -35,6 +38,9 @@ use super::accept::Place;
 use activity::{Activity, Exchange, Overdue, Patience};
 use answer::Answer;
 pub(super) use idle::Connections;
+use linger::LingerLimits;
+pub(super) use refusal::refuse_at_once;
+use request_body::RequestBody;
 use transport::Transport;
 
 /// Requests that an HTTP/2 connection may have open at once.
@@ -43,6 +49,10 @@ const STREAMS: u32 = 100;
 /// Streams that a client may reset before the server has looked at them; more end the connection
 /// (CVE-2023-44487, "rapid reset").
 const RESETS: usize = 20;
+
+/// A body that is left unread and larger than this ends its HTTP/1.1 connection. Of a smaller one the rest
+/// may have come with the head, and the connection can go on.
+const SMALL_BODY: u64 = 16 * 1024;
 
 /// Keeps the connection of a request from being idle: found in the extensions of requests that came over
 /// HTTP/2, where a socket is one of many things on its connection.
@@ -58,6 +68,7 @@ pub(super) struct Protocol {
     patience: Patience,
     /// How long sent bytes may stay unacknowledged: the other side is gone, and says nothing.
     unacknowledged: Duration,
+    linger: LingerLimits,
 }
 
 impl Protocol {
@@ -84,7 +95,9 @@ impl Protocol {
             idle: settings.keep_alive,
             unread: settings.write_timeout,
         };
-        Self { builder, patience, unacknowledged: settings.dead_after.max(settings.write_timeout) }
+        let linger = LingerLimits { bytes: settings.lingering_bytes, time: settings.lingering_time };
+        let unacknowledged = settings.dead_after.max(settings.write_timeout);
+        Self { builder, patience, unacknowledged, linger }
     }
 
     /// Serves a connection to its end. `closing` lets it finish what it has begun, `cut` does not.
@@ -103,7 +116,7 @@ impl Protocol {
         }
         let activity = Activity::new(self.patience);
         among.add(&activity);
-        let transport = TokioIo::new(Transport::new(stream, activity.clone(), place));
+        let transport = TokioIo::new(Transport::new(stream, activity.clone(), self.linger, place));
         let requests = activity.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             let multiplexed = request.version() == Version::HTTP_2;
@@ -111,8 +124,25 @@ impl Protocol {
             if multiplexed {
                 request.extensions_mut().insert(Stay { _exchange: exchange.clone() });
             }
-            let answered = router.clone().oneshot(request.map(Body::new));
-            async move { Ok::<_, Infallible>(answered.await?.map(|body| Answer::new(body, exchange))) }
+            let waits_to_send = request.headers().contains_key(header::EXPECT);
+            let activity = requests.clone();
+            let request = request.map(|body| {
+                if multiplexed {
+                    Body::new(body)
+                } else {
+                    Body::new(RequestBody::new(body, activity.clone()))
+                }
+            });
+            let answered = router.clone().oneshot(request);
+            async move {
+                let mut response = answered.await?;
+                // HTTP/2 resets the one stream with NO_ERROR (RFC 9113, 8.1), and the connection goes on.
+                let unread = if multiplexed { 0 } else { activity.unread() };
+                if unread > SMALL_BODY || unread > 0 && waits_to_send {
+                    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(response.map(|body| Answer::new(body, exchange)))
+            }
         });
         let connection = pin!(self.builder.serve_connection_with_upgrades(transport, service));
         tokio::select! {

@@ -1,7 +1,8 @@
 //! Open files: every connection is one, and systems grant few unless they are asked.
 
-/// What the process needs besides connections: the database, its log, the standard streams.
-const OTHERS: u64 = 100;
+/// What the process needs besides connections: the database, its log, the standard streams, and refused
+/// connections.
+const OTHERS: u64 = 100 + super::accept::REFUSED as u64;
 
 /// Raises the process's own limit so that it can have as many connections, as far as the system lets it.
 pub(super) fn make_room(connections: usize) {

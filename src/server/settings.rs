@@ -19,6 +19,10 @@ pub struct Settings {
     pub body_limit: usize,
     /// How long the body of a request may take.
     pub body_timeout: Duration,
+    /// Most bytes that the server reads and drops after an early answer, before it closes the connection.
+    pub lingering_bytes: u64,
+    /// How long it does so.
+    pub lingering_time: Duration,
     /// How long a connection may be without a request.
     pub keep_alive: Duration,
     /// How long a client may take to read the next piece of an answer, or a WebSocket's message.

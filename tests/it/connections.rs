@@ -123,7 +123,7 @@ async fn slow_bodies_are_told_and_cut() {
 
 #[tokio::test]
 async fn endless_bodies_are_refused_and_cut() {
-    let app = TestApp::start(Engine::Sqlite).await;
+    let app = TestApp::start_with(Engine::Sqlite, &[("server.lingering_bytes", "4194304")]).await;
     let (mut read, mut write) = connect(&app).await.into_split();
     let head = head(&app, 0).replace("Content-Length: 0", "Transfer-Encoding: chunked");
     let sending = tokio::spawn(async move {
@@ -252,6 +252,7 @@ async fn there_are_only_so_many_connections() {
     // Nobody is idle.
     let mut busy = vec![app.socket("ada").await, app.socket("ada").await];
     let mut outside = connect(&app).await;
+    outside.write_all(whole.as_bytes()).await.unwrap();
     let told = read_to_end(&mut outside).await;
     assert!(told.starts_with("HTTP/1.1 503") && told.contains("retry-after: 1"), "{told}");
     // They go on, and whoever leaves makes room.

@@ -32,7 +32,7 @@ pub(crate) use disk::{Disk, DiskFault};
 pub(crate) use events::EventStream;
 pub(crate) use key_server::{KeyServer, SigningKey};
 pub(crate) use nats::Nats;
-pub(crate) use node::{run_script, run_script_with, start_script};
+pub(crate) use node::{run_python, run_script, run_script_with, start_script};
 pub(crate) use pgbouncer::PgBouncer;
 pub(crate) use postgres::{Cluster, shared_cluster};
 pub(crate) use program::{Program, Running};

@@ -33,6 +33,7 @@ mod poolers;
 mod process;
 mod rate;
 mod reads;
+mod refusals;
 mod replicas;
 mod schema;
 mod slow;

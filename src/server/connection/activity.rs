@@ -49,6 +49,8 @@ struct State {
     multiplexed: bool,
     /// There has been no request yet.
     fresh: bool,
+    /// HTTP/1.1: how much of the last request's body was left unread, at most.
+    unread: u64,
     /// Somebody else needs the place.
     evicted: bool,
     /// It is no connection of requests any more.
@@ -78,6 +80,7 @@ impl Activity {
             heard: None,
             multiplexed: false,
             fresh: true,
+            unread: 0,
             evicted: false,
             over: false,
             blocked: None,
@@ -92,6 +95,7 @@ impl Activity {
         state.open += 1;
         state.evicted = false;
         state.fresh = false;
+        state.unread = 0;
         state.multiplexed = multiplexed;
         Exchange { activity: self.clone(), content: Arc::default() }
     }
@@ -102,6 +106,23 @@ impl Activity {
         if state.open == 0 && state.heard.is_none() {
             state.heard = Some(Instant::now());
         }
+    }
+
+    /// A request's body was dropped before its end, with at most so many bytes to come.
+    pub(super) fn leave_unread(&self, remaining: u64) {
+        self.state().unread = remaining;
+    }
+
+    /// How much of the last request's body was left unread, at most.
+    pub(super) fn unread(&self) -> u64 {
+        self.state().unread
+    }
+
+    /// Whether the client may still be sending a request that was already answered: its body was left
+    /// unread, or its head was refused.
+    pub(super) fn has_unread_request(&self) -> bool {
+        let state = self.state();
+        !state.multiplexed && (state.unread > 0 || state.open == 0 && state.heard.is_some())
     }
 
     /// The transport has taken bytes, or has not.

@@ -3,12 +3,13 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::activity::Activity;
+use super::linger::{Linger, LingerLimits};
 use crate::server::accept::Place;
 
 /// A TCP connection that tells what it does. It keeps its place among the connections as long as it
@@ -16,12 +17,27 @@ use crate::server::accept::Place;
 pub(super) struct Transport {
     stream: TcpStream,
     activity: Arc<Activity>,
+    limits: LingerLimits,
+    closing: Closing,
     _place: Place,
 }
 
+/// How far the server has closed a connection.
+enum Closing {
+    Open,
+    /// The server's side is closed; the client may still be sending.
+    Lingering(Linger),
+    Closed,
+}
+
 impl Transport {
-    pub(super) fn new(stream: TcpStream, activity: Arc<Activity>, place: Place) -> Self {
-        Self { stream, activity, _place: place }
+    pub(super) fn new(
+        stream: TcpStream,
+        activity: Arc<Activity>,
+        limits: LingerLimits,
+        place: Place,
+    ) -> Self {
+        Self { stream, activity, limits, closing: Closing::Open, _place: place }
     }
 
     fn told<T>(&self, written: Poll<T>) -> Poll<T> {
@@ -68,7 +84,24 @@ impl AsyncWrite for Transport {
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
+    /// Closes the server's side at once. Done when the client has closed its own, if it may still be sending
+    /// a request that was answered early, or when a limit is reached.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let this = &mut *self;
+        loop {
+            match &mut this.closing {
+                Closing::Open => {
+                    ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+                    let lingers = this.activity.has_unread_request();
+                    this.closing =
+                        if lingers { Closing::Lingering(Linger::new(this.limits)) } else { Closing::Closed };
+                }
+                Closing::Lingering(linger) => {
+                    ready!(linger.poll(&mut this.stream, cx));
+                    this.closing = Closing::Closed;
+                }
+                Closing::Closed => return Poll::Ready(Ok(())),
+            }
+        }
     }
 }

@@ -63,9 +63,9 @@ pub(super) async fn from_body(
         let message = "the body must be `content-type: application/json` in UTF-8";
         return Err(Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
     }
-    // A client that waits to be asked for its body is not asked for one that is too large.
-    let expected = request.headers().contains_key(header::EXPECT);
-    if expected && request.body().size_hint().lower() > limit as u64 {
+    // Nothing is read of a body that says it is too large. A client that waits for `100 Continue` does not
+    // send it, others get the answer while the connection closes.
+    if request.body().size_hint().lower() > limit as u64 {
         return Err(too_large(limit));
     }
     let read = tokio::time::timeout(time, read(request.into_body(), limit, take_in)).await;
@@ -81,8 +81,8 @@ pub(super) async fn from_body(
     }
 }
 
-/// Reads a body. What is over the limit, or has no room, is read and dropped, up to as much again: a client
-/// that is still sending when the connection closes may not see the answer.
+/// Reads a body, until it is over the limit or there is no room for it. The rest is left to the connection,
+/// which drops it.
 async fn read(
     body: Body,
     limit: usize,
@@ -91,26 +91,20 @@ async fn read(
     let expected = body.size_hint().upper().and_then(|size| usize::try_from(size).ok());
     let expected = expected.map_or(limit, |size| size.min(limit));
     let mut chunks = body.into_data_stream();
-    let (mut bytes, mut size, mut held) = (Vec::new(), 0, Ok(Held::default()));
+    let (mut bytes, mut held) = (Vec::new(), Held::default());
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| Fault::bad("the body did not arrive whole"))?;
-        if size <= UNCOUNTED && size + chunk.len() > UNCOUNTED {
-            held = take_in(COPIES * expected);
-            if held.is_ok() {
-                bytes.reserve_exact(expected.saturating_sub(size));
-            }
+        let size = bytes.len() + chunk.len();
+        if size > limit {
+            return Err(too_large(limit));
         }
-        size += chunk.len();
-        if size <= limit && held.is_ok() {
-            bytes.extend_from_slice(&chunk);
-        } else if size / 2 > limit {
-            break;
+        if bytes.len() <= UNCOUNTED && size > UNCOUNTED {
+            held = take_in(COPIES * expected).map_err(Fault::crowded)?;
+            bytes.reserve_exact(expected.saturating_sub(bytes.len()));
         }
+        bytes.extend_from_slice(&chunk);
     }
-    if size > limit {
-        return Err(too_large(limit));
-    }
-    Ok((bytes, held.map_err(Fault::crowded)?))
+    Ok((bytes, held))
 }
 
 fn too_large(limit: usize) -> Fault {

@@ -1,4 +1,4 @@
-//! Scripts that use the server as front ends do: with Node.js.
+//! Scripts that use the server as other programs do: with Node.js and with Python.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -19,10 +19,22 @@ pub(crate) async fn run_script(app: &TestApp, script: &str) {
 
 /// The same with this in its environment.
 pub(crate) async fn run_script_with(app: &TestApp, script: &str, environment: &[(&str, &str)]) {
-    let mut command = command(&app.url, app.client("ada").token(), script);
+    finish(command(&app.url, app.client("ada").token(), script), script, environment).await;
+}
+
+/// Runs a Python script of `tests/clients` as ada; it must end well.
+pub(crate) async fn run_python(app: &TestApp, script: &str, environment: &[(&str, &str)]) {
+    let mut command = Command::new("python3");
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script));
+    command.env("SCROLLBACK_URL", &app.url).env("SCROLLBACK_TOKEN", app.client("ada").token());
+    command.kill_on_drop(true);
+    finish(command, script, environment).await;
+}
+
+async fn finish(mut command: Command, script: &str, environment: &[(&str, &str)]) {
     let output = command.envs(environment.iter().copied()).output();
     let output = timeout(PATIENCE, output).await.expect("the script ends in time");
-    let output = output.expect("Node.js is installed (`tests/run` installs it)");
+    let output = output.expect("Node.js and Python are installed (`tests/run` installs them)");
     assert!(
         output.status.success(),
         "{script}: {}\n{}{}",
