@@ -61,6 +61,18 @@ pub(super) struct Stay {
     _exchange: Arc<Exchange>,
 }
 
+/// The HTTP/1.1 connection of a request that asks for an upgrade: found in its extensions.
+#[derive(Clone)]
+pub(super) struct UpgradedConnection(Arc<Activity>);
+
+impl UpgradedConnection {
+    /// When the connection is dropped, lets the client read what was sent last, although it may still be
+    /// sending itself.
+    pub(super) fn linger(&self) {
+        self.0.linger_when_dropped();
+    }
+}
+
 /// How connections are spoken on and how long clients may take.
 #[derive(Clone)]
 pub(super) struct Protocol {
@@ -123,6 +135,8 @@ impl Protocol {
             let exchange = Arc::new(requests.begin(multiplexed));
             if multiplexed {
                 request.extensions_mut().insert(Stay { _exchange: exchange.clone() });
+            } else if request.headers().contains_key(header::UPGRADE) {
+                request.extensions_mut().insert(UpgradedConnection(requests.clone()));
             }
             let waits_to_send = request.headers().contains_key(header::EXPECT);
             let activity = requests.clone();

@@ -19,7 +19,7 @@ use axum::response::{IntoResponse, Response};
 use tokio_util::sync::CancellationToken;
 
 use self::connection::Connection;
-use super::connection::Stay;
+use super::connection::{Stay, UpgradedConnection};
 use super::credentials::{self, Introduction};
 use super::metrics::Counted;
 use super::negotiate::MediaType;
@@ -47,6 +47,7 @@ pub(super) fn upgrade(shared: Arc<Shared>, upgrade: WebSocketUpgrade, request: &
         Err(refused) => return credentials::refuse(MediaType::Json, &refused),
     };
     let stay = request.extensions().get::<Stay>().cloned();
+    let upgraded = request.extensions().get::<UpgradedConnection>().cloned();
     // What is a little too large is read, so that its sender is not still sending when it is told.
     let limit = shared.settings.message_limit.saturating_mul(2);
     upgrade
@@ -62,17 +63,25 @@ pub(super) fn upgrade(shared: Arc<Shared>, upgrade: WebSocketUpgrade, request: &
             // In a box at once: each future that it is handed through would have room for it.
             let connection = Box::new(Connection::new(shared, socket, introduction));
             tracker.track_future(async move {
-                run(connection, spoken, &cut).await;
+                run(connection, spoken, upgraded, &cut).await;
                 drop((stay, counted));
             })
         })
 }
 
-async fn run(mut connection: Box<Connection>, spoken: bool, cut: &CancellationToken) {
+async fn run(
+    mut connection: Box<Connection>,
+    spoken: bool,
+    upgraded: Option<UpgradedConnection>,
+    cut: &CancellationToken,
+) {
     let serving = async {
         let close = if spoken { connection.run().await } else { Some(Close::SUBPROTOCOL) };
         if let Some(close) = close {
-            connection.close(close).await;
+            let is_answered = connection.close(close).await;
+            if let Some(upgraded) = upgraded.filter(|_| !is_answered) {
+                upgraded.linger();
+            }
         }
     };
     tokio::select! {

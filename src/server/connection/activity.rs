@@ -53,6 +53,8 @@ struct State {
     unread: u64,
     /// Somebody else needs the place.
     evicted: bool,
+    /// It is a WebSocket whose client may still be sending when it is dropped.
+    lingers: bool,
     /// It is no connection of requests any more.
     over: bool,
     /// Since when the transport has taken nothing.
@@ -82,6 +84,7 @@ impl Activity {
             fresh: true,
             unread: 0,
             evicted: false,
+            lingers: false,
             over: false,
             blocked: None,
             offers: Vec::new(),
@@ -123,6 +126,16 @@ impl Activity {
     pub(super) fn has_unread_request(&self) -> bool {
         let state = self.state();
         !state.multiplexed && (state.unread > 0 || state.open == 0 && state.heard.is_some())
+    }
+
+    /// Lets a WebSocket linger when it is dropped.
+    pub(super) fn linger_when_dropped(&self) {
+        self.state().lingers = true;
+    }
+
+    /// Whether it is a WebSocket whose client may still be sending.
+    pub(super) fn lingers_when_dropped(&self) -> bool {
+        self.state().lingers
     }
 
     /// The transport has taken bytes, or has not.

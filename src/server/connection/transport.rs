@@ -7,19 +7,20 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::runtime::Handle;
 
 use super::activity::Activity;
-use super::linger::{Linger, LingerLimits};
+use super::linger::{self, Linger, LingerLimits};
 use crate::server::accept::Place;
 
 /// A TCP connection that tells what it does. It keeps its place among the connections as long as it
 /// lives, also once it has become a WebSocket.
 pub(super) struct Transport {
-    stream: TcpStream,
+    /// Taken when the transport is dropped.
+    connected: Option<(TcpStream, Place)>,
     activity: Arc<Activity>,
     limits: LingerLimits,
     closing: Closing,
-    _place: Place,
 }
 
 /// How far the server has closed a connection.
@@ -37,7 +38,12 @@ impl Transport {
         limits: LingerLimits,
         place: Place,
     ) -> Self {
-        Self { stream, activity, limits, closing: Closing::Open, _place: place }
+        Self { connected: Some((stream, place)), activity, limits, closing: Closing::Open }
+    }
+
+    fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
+        let connected = self.connected.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        Ok(Pin::new(&mut connected.0))
     }
 
     fn told<T>(&self, written: Poll<T>) -> Poll<T> {
@@ -53,7 +59,7 @@ impl AsyncRead for Transport {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        let read = self.stream()?.poll_read(cx, buf);
         if buf.filled().len() > before {
             self.activity.heard();
         }
@@ -63,7 +69,7 @@ impl AsyncRead for Transport {
 
 impl AsyncWrite for Transport {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        let written = self.stream()?.poll_write(cx, buf);
         self.told(written)
     }
 
@@ -72,36 +78,53 @@ impl AsyncWrite for Transport {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        let written = self.stream()?.poll_write_vectored(cx, bufs);
         self.told(written)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.connected.as_ref().is_some_and(|(stream, _)| stream.is_write_vectored())
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        self.stream()?.poll_flush(cx)
     }
 
     /// Closes the server's side at once. Done when the client has closed its own, if it may still be sending
     /// a request that was answered early, or when a limit is reached.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        let (stream, _) = this.connected.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         loop {
             match &mut this.closing {
                 Closing::Open => {
-                    ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+                    ready!(Pin::new(&mut *stream).poll_shutdown(cx))?;
                     let lingers = this.activity.has_unread_request();
                     this.closing =
                         if lingers { Closing::Lingering(Linger::new(this.limits)) } else { Closing::Closed };
                 }
                 Closing::Lingering(linger) => {
-                    ready!(linger.poll(&mut this.stream, cx));
+                    ready!(linger.poll(stream, cx));
                     this.closing = Closing::Closed;
                 }
                 Closing::Closed => return Poll::Ready(Ok(())),
             }
+        }
+    }
+}
+
+/// A WebSocket is dropped where other connections are shut down.
+impl Drop for Transport {
+    fn drop(&mut self) {
+        if self.activity.lingers_when_dropped()
+            && let Some((stream, place)) = self.connected.take()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let closing = linger::close(stream, self.limits);
+            runtime.spawn(async move {
+                closing.await;
+                drop(place);
+            });
         }
     }
 }

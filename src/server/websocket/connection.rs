@@ -99,15 +99,24 @@ impl Connection {
         }
     }
 
-    /// Sends a close frame, if the other side still reads, and waits a moment for the one it answers.
-    pub(super) async fn close(&mut self, Close { code, reason }: Close) {
+    /// Sends a close frame, if the other side still reads, and waits a moment for the one it answers. Whether
+    /// that came: if not, the other side may still be sending.
+    pub(super) async fn close(&mut self, Close { code, reason }: Close) -> bool {
         self.operations.clear();
         let frame = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
         let sending = self.socket.send(frame);
         if let Ok(Ok(())) = timeout(self.shared.settings.write_timeout, sending).await {
-            let answered = async { while let Some(Ok(_)) = self.socket.next().await {} };
-            let _ = timeout(FAREWELL, answered).await;
+            let answered = async {
+                while let Some(Ok(message)) = self.socket.next().await {
+                    if matches!(message, Message::Close(_)) {
+                        return true;
+                    }
+                }
+                false
+            };
+            return timeout(FAREWELL, answered).await.unwrap_or_default();
         }
+        false
     }
 
     fn next_alarm(&self) -> Instant {
