@@ -106,6 +106,8 @@ impl Operation {
         let definitions = &operation.node.variable_definitions;
         types.check(definitions, &request.variables).map_err(|invalid| error::invalid(&invalid))?;
         variables::fill_in(definitions, &mut request.variables);
+        variables::check_conditions(&document, &operation.node, &request.variables)
+            .map_err(|invalid| error::invalid(&invalid))?;
         let kind = operation.node.ty;
         let merges = plan::merges(&operation.node.selection_set.node, &document.fragments);
         request.set_parsed_query(document);

@@ -125,6 +125,10 @@ impl<T> Plan<T> {
     /// Writes an item, and the text that was loaded for it, if one was. False where it cannot: what was
     /// written of it must be forgotten.
     pub(super) fn write(&self, out: &mut Vec<u8>, item: &T, loaded: Option<&str>) -> bool {
+        // The first key brings the brace. There is none where `@skip` has removed all fields.
+        if self.0.is_empty() {
+            out.push(b'{');
+        }
         for (key, step) in &self.0 {
             out.extend_from_slice(key);
             let written = match step {

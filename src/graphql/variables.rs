@@ -8,8 +8,12 @@
 use std::collections::{HashMap, HashSet};
 
 use async_graphql::parser::parse_schema;
-use async_graphql::parser::types::{BaseType, Type, TypeKind, TypeSystemDefinition, VariableDefinition};
-use async_graphql::{Positioned, Value, Variables};
+use async_graphql::parser::types::{
+    BaseType, ExecutableDocument, OperationDefinition, Selection, Type, TypeKind, TypeSystemDefinition,
+    VariableDefinition,
+};
+use async_graphql::{Name, Positioned, Value, Variables};
+use async_graphql_value::Value as Argument;
 
 use crate::model::{Invalid, Timestamp};
 
@@ -156,6 +160,43 @@ pub(super) fn fill_in(definitions: &[Positioned<VariableDefinition>], given: &mu
             given.entry(definition.name.node.clone()).or_insert_with(|| default.node.clone());
         }
     }
+}
+
+/// Refuses conditions of `@include` and `@skip` that are null: a variable of a nullable type may stand there if
+/// it has a default (§5.8.5), and may be null all the same. async-graphql would take null for false.
+///
+/// # Errors
+/// The variable that is null.
+pub(super) fn check_conditions(
+    document: &ExecutableDocument,
+    operation: &OperationDefinition,
+    given: &Variables,
+) -> Result<(), Invalid> {
+    let is_null = |name: &Name| given.get(name) == Some(&Value::Null);
+    if !operation.variable_definitions.iter().any(|definition| is_null(&definition.node.name.node)) {
+        return Ok(());
+    }
+    let mut sets = vec![&operation.selection_set.node];
+    let fragments = document.fragments.values().map(|fragment| &fragment.node);
+    sets.extend(fragments.map(|fragment| &fragment.selection_set.node));
+    while let Some(set) = sets.pop() {
+        for selection in &set.items {
+            for directive in selection.node.directives() {
+                if let Some(Argument::Variable(name)) = directive.node.get_argument("if").map(|it| &it.node)
+                    && is_null(name)
+                {
+                    let rule = format!("must not be null where `@{}` asks for it", directive.node.name.node);
+                    return Err(Invalid::new(format!("${name}"), rule));
+                }
+            }
+            match &selection.node {
+                Selection::Field(field) => sets.push(&field.node.selection_set.node),
+                Selection::InlineFragment(fragment) => sets.push(&fragment.node.selection_set.node),
+                Selection::FragmentSpread(_) => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 fn missing(path: &str, of: &Type) -> Invalid {

@@ -9,6 +9,8 @@ on_each_database!(
     nothing_is_stored_where_a_later_field_has_the_bad_variable,
     every_transport_tells_the_same,
     a_condition_without_a_value_goes_by_its_default,
+    a_condition_that_is_null_is_refused,
+    an_object_whose_fields_are_all_skipped_is_empty,
 );
 
 async fn sent(client: &Client, query: &str, variables: &Value, accept: &str) -> (u16, Value) {
@@ -128,4 +130,61 @@ async fn a_condition_without_a_value_goes_by_its_default(app: TestApp) {
     ada.append(&id, "b").await;
     let message = socket.receive().await;
     assert_eq!(message["payload"]["data"]["messageAdded"]["node"], json!({ "content": "b" }));
+}
+
+async fn a_condition_that_is_null_is_refused(app: TestApp) {
+    let ada = app.client("ada");
+    for (definition, selection, code) in [
+        // A variable that may be null may not stand there: §5.8.5.
+        ("$if: Boolean", "viewer { id @include(if: $if) }", "GRAPHQL_VALIDATION_FAILED"),
+        ("$if: Boolean!", "viewer { id @include(if: $if) }", "BAD_USER_INPUT"),
+        // With a default it may, and may be null all the same.
+        ("$if: Boolean = true", "viewer { id @include(if: $if) }", "BAD_USER_INPUT"),
+        ("$if: Boolean = false", "viewer { id @skip(if: $if) }", "BAD_USER_INPUT"),
+        ("$if: Boolean = true", "viewer @include(if: $if) { id }", "BAD_USER_INPUT"),
+        ("$if: Boolean = true", "... @include(if: $if) { viewer { id } }", "BAD_USER_INPUT"),
+        ("$if: Boolean = true", "viewer { ...F @include(if: $if) }", "BAD_USER_INPUT"),
+        ("$if: Boolean = true", "viewer { ...G }", "BAD_USER_INPUT"),
+    ] {
+        let fragment = match selection {
+            _ if selection.contains("...F") => "fragment F on Viewer { id }",
+            _ if selection.contains("...G") => "fragment G on Viewer { ... { id @skip(if: $if) } }",
+            _ => "",
+        };
+        let query = format!("query({definition}) {{ {selection} }} {fragment}");
+        for (accept, status) in [("application/json", 200), ("application/graphql-response+json", 400)] {
+            let (answered, body) = sent(&ada, &query, &json!({ "if": null }), accept).await;
+            assert_eq!((answered, body.get("data")), (status, None), "{query}: {body}");
+            assert_eq!(body["errors"][0]["extensions"]["code"], code, "{query}: {body}");
+        }
+    }
+}
+
+async fn an_object_whose_fields_are_all_skipped_is_empty(app: TestApp) {
+    let ada = app.client("ada");
+    let id = ada.new_conversation().await;
+    ada.append(&id, "a").await;
+    for (query, expected) in [
+        ("messages { nodes { id @skip(if: true) } }", json!({ "messages": { "nodes": [{}] } })),
+        (
+            "messages { edges { node { id @include(if: false) } } }",
+            json!({ "messages": { "edges": [{ "node": {} }] } }),
+        ),
+        ("messages { edges { cursor @skip(if: true) } }", json!({ "messages": { "edges": [{}] } })),
+        ("head { ... on Message @skip(if: true) { id } }", json!({ "head": {} })),
+    ] {
+        let query = format!("query($id: ID!) {{ conversation(id: $id) {{ {query} }} }}");
+        assert_eq!(ada.data(&query, json!({ "id": id })).await["conversation"], expected, "{query}");
+    }
+    let list =
+        "{ conversations { nodes { head { id @skip(if: true) } } edges { node { id @skip(if: true) } } } }";
+    let expected = json!({ "conversations": { "nodes": [{ "head": {} }], "edges": [{ "node": {} }] } });
+    assert_eq!(ada.data(list, json!({})).await, expected);
+    let follow =
+        "subscription($id: ID!) { messageAdded(conversationId: $id) { node { id @skip(if: true) } } }";
+    let mut socket = app.socket("ada").await;
+    socket.subscribe("s", follow, json!({ "id": id })).await;
+    socket.settle().await;
+    ada.append(&id, "b").await;
+    assert_eq!(socket.receive().await["payload"]["data"], json!({ "messageAdded": { "node": {} } }));
 }
