@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = Number(process.env.TIMEOUT_MS ?? 60_000);
 
 let at = "start";
 

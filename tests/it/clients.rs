@@ -12,6 +12,7 @@ on_each_database!(
     apollo_clients_persisted_queries_work,
     the_client_of_the_readme_misses_nothing,
     graphql_sse_misses_nothing,
+    graphql_js_finds_the_same_documents_valid,
     the_ai_sdks_messages_lose_nothing,
     graphiql_works_in_a_browser,
     two_tabs_show_the_same_answer,
@@ -37,6 +38,13 @@ async fn the_client_of_the_readme_misses_nothing(app: TestApp) {
 
 async fn graphql_sse_misses_nothing(app: TestApp) {
     run_script(&app, "sse.mjs").await;
+}
+
+async fn graphql_js_finds_the_same_documents_valid(app: TestApp) {
+    // A document over a limit is refused before it is validated: few of the random ones should be.
+    let settings = [("limits.cost", "1000000"), ("limits.aliases", "1000"), ("limits.depth", "50")];
+    let app = TestApp::start_with(app.engine, &settings).await;
+    run_script(&app, "validation.mjs").await;
 }
 
 async fn the_ai_sdks_messages_lose_nothing(app: TestApp) {
