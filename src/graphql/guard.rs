@@ -22,7 +22,7 @@
 //! `{ conversations(first: 20) { nodes { messages(last: 2) { nodes { content } } } edges { node { title } } } }`
 //! costs 1 + 20 × (1 + (1 + 2 × 1)) + 20 × (1 + 1) = 121. Only the operation that will run has a cost.
 
-mod lexer;
+pub(super) mod lexer;
 mod measure;
 mod page;
 

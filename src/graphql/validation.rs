@@ -7,6 +7,7 @@
 
 mod convert;
 mod inputs;
+mod parser_faults;
 mod suggestions;
 
 use apollo_compiler::diagnostic::{Diagnostic, ToCliReport};
@@ -54,11 +55,16 @@ impl Validator {
     /// their locations.
     pub(super) fn read(&self, text: &str, limits: &Limits) -> Result<ExecutableDocument, Box<Response>> {
         limits.check_text(text).map_err(|refusal| refusal.response())?;
+        let text = &*parser_faults::without_commas_before_colons(text);
         let parsed = Parser::new().parse_ast(text, "document").map_err(|broken| syntax(&broken.errors))?;
         if parsed.definitions.is_empty() {
             return Err(syntax_error("the document has no operation", Vec::new()));
         }
         let positions = Positions::of(text);
+        if let Some(offset) = parser_faults::key_without_value(text) {
+            let message = "an argument or a field of an input object has no value";
+            return Err(syntax_error(message, vec![positions.at(offset)]));
+        }
         let document = convert::document(&parsed, &positions).map_err(|number| {
             let message = format!("the number {} cannot be represented", shortened(&number.node));
             syntax_error(&message, vec![number.pos])

@@ -231,8 +231,18 @@ const FAULTS = {
   twoOperations: (random, doc) => ({ ...doc, definitions: [...doc.definitions, ...parse(random.of(["{ viewer { id } }", "query Q { viewer { id } }", "query R { viewer { id } }", "fragment F0 on Viewer { id }", "fragment Unused on Viewer { id }", "type A { a: Int }", "extend type Query { a: Int }"])).definitions] }),
 };
 
-/** The names of all kinds of faults; `text` is a fault in the text itself. */
-export const KINDS = [...Object.keys(FAULTS), "text"];
+/** The names of all kinds of faults; `text` and `token` are faults in the text itself. */
+export const KINDS = [...Object.keys(FAULTS), "text", "token"];
+
+const TOKEN = /"(?:[^"\\]|\\.)*"|[_A-Za-z][_0-9A-Za-z]*|-?[0-9][0-9.eE+-]*|\.\.\.|[^\s,]/g;
+
+/** The text with one of its tokens left out, doubled, or exchanged for another of them. */
+function withOddToken(random, text) {
+  const tokens = [...text.matchAll(TOKEN)];
+  const { 0: token, index } = random.of(tokens);
+  const instead = random.of(["", `${token} ${token}`, random.of(tokens)[0]]);
+  return `${text.slice(0, index)} ${instead} ${text.slice(index + token.length)}`;
+}
 
 const PIECES = ["{", "}", "(", ")", "[", "]", ":", "$", "@", "!", "=", "|", "&", "...", "..", "\"", "\"\"\"", "\\", "#", ",", " ", "\n", "0", "01", "1.", ".5", "1e", "-", "é", "\u00a0", "\ufeff", "\u0000", "null", "true", "on", "fragment", "query", "\\u{1F600}", "\\uD83D", "\\x"];
 
@@ -243,6 +253,7 @@ export function withFault(random, text, kind) {
     const end = random.chance(0.5) ? at : Math.min(text.length, at + 1 + random.below(3));
     return text.slice(0, at) + (random.chance(0.8) ? random.of(PIECES) : "") + text.slice(end);
   }
+  if (kind === "token") return withOddToken(random, text);
   try {
     const changed = FAULTS[kind](random, parse(text));
     return changed ? print(changed) : text;

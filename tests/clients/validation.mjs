@@ -10,6 +10,7 @@ import { readFileSync } from "node:fs";
 import {
   buildSchema, getNamedType, getVariableValues, isInputObjectType, isNonNullType, parse, specifiedRules, TypeInfo,
   validate, valueFromASTUntyped, visit, visitWithTypeInfo, GraphQLError, Kind, typeFromAST, isListType, isEnumType,
+  isObjectType, isInterfaceType, GraphQLNonNull, GraphQLString, OverlappingFieldsCanBeMergedRule, validateSchema,
 } from "graphql";
 import { authorization, httpUrl, nowhere, run, step } from "./common.mjs";
 import { Generator, KINDS, Random, withFault } from "./documents.mjs";
@@ -48,6 +49,45 @@ function oneOfVariables(context) {
   };
 }
 
+/** §5.2.4.1: no @skip and no @include at the root of a subscription. graphql-js 16 allows them with a literal. */
+function conditionsAtSubscriptionRoots(context) {
+  return {
+    OperationDefinition({ operation, selectionSet }) {
+      if (operation !== "subscription") return;
+      const seen = new Set();
+      const look = (set) => {
+        for (const selection of set.selections) {
+          if (selection.directives.some((directive) => ["skip", "include"].includes(directive.name.value))) {
+            context.reportError(new GraphQLError("a condition at the root of a subscription"));
+          }
+          if (selection.kind === Kind.INLINE_FRAGMENT) look(selection.selectionSet);
+          if (selection.kind !== Kind.FRAGMENT_SPREAD || seen.has(selection.name.value)) continue;
+          seen.add(selection.name.value);
+          const fragment = context.getFragment(selection.name.value);
+          if (fragment) look(fragment.selectionSet);
+        }
+      };
+      look(selectionSet);
+    },
+  };
+}
+
+const RULES = [...specifiedRules, oneOfVariables, conditionsAtSubscriptionRoots];
+
+/**
+ * The schema with `__typename` among the fields of its types: graphql-js 16 does not look at the type of this field
+ * where it asks whether fields of different objects have the same shape (§5.3.2).
+ */
+const withTypename = buildSchema(readFileSync(new URL("../../schema.graphql", folder), "utf8"));
+// Checked before the field is added, which no schema may declare.
+assert.equal(validateSchema(withTypename).length, 0);
+for (const type of Object.values(withTypename.getTypeMap())) {
+  // Those of the introspection are the same objects in every schema.
+  if (!type.name.startsWith("__") && (isObjectType(type) || isInterfaceType(type))) {
+    type.getFields().__typename = { name: "__typename", args: [], extensions: {}, type: new GraphQLNonNull(GraphQLString) };
+  }
+}
+
 /** "parse", "invalid" or "valid". */
 function judge(text) {
   let document;
@@ -58,7 +98,8 @@ function judge(text) {
   }
   let errors;
   try {
-    errors = validate(schema, document, [...specifiedRules, oneOfVariables]);
+    errors = validate(schema, document, RULES);
+    if (errors.length === 0) errors = validate(withTypename, document, [OverlappingFieldsCanBeMergedRule]);
   } catch (error) {
     // graphql-js fails on a condition that is no Boolean while it looks for a subscription's root fields.
     return ["invalid", error.message];

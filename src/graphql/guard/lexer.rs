@@ -1,9 +1,7 @@
-//! Counts the tokens of a document, without a stack.
+//! Splits a document into tokens, without recursion.
 //!
-//! It never counts fewer than the parser will find. Where the parser is laxer than the
-//! [specification](https://spec.graphql.org/October2021/#sec-Language.Source-Text), so is this: it
-//! takes `truefalse` for two values, `00` for two numbers and `"""` for an empty string when no other
-//! `"""` follows.
+//! It never finds fewer than the parser will. Where a text is not GraphQL, it goes on after the fault and counts
+//! every byte that begins no token: <https://spec.graphql.org/September2025/#sec-Language.Source-Text>.
 
 /// What a text consists of.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -14,40 +12,62 @@ pub(super) struct Scan {
     pub(super) nesting: u32,
 }
 
-/// Words that the parser takes for whole although a name goes on after them.
-const WORDS: [&[u8]; 7] = [b"true", b"false", b"null", b"query", b"mutation", b"subscription", b"fragment"];
+/// Where a token begins, in bytes, and its first byte, which tells what it is.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::graphql) struct Token {
+    pub(in crate::graphql) offset: usize,
+    pub(in crate::graphql) first: u8,
+}
+
+impl Token {
+    pub(in crate::graphql) fn is_name(self) -> bool {
+        self.first.is_ascii_alphabetic() || self.first == b'_'
+    }
+}
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// Counts up to the first byte that no token begins with: the parser gets no further either.
+/// The tokens of a text.
+pub(in crate::graphql) fn tokens(text: &str) -> impl Iterator<Item = Token> {
+    let bytes = text.as_bytes();
+    let mut offset = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let rest = bytes.get(offset..)?;
+            let first = *rest.first()?;
+            let (length, is_token) = match first {
+                b' ' | b'\t' | b'\n' | b'\r' | b',' => (1, false),
+                b'#' => (line(rest), false),
+                0xEF if rest.starts_with(BYTE_ORDER_MARK) => (BYTE_ORDER_MARK.len(), false),
+                b'"' => (string(rest), true),
+                b'-' | b'0'..=b'9' => (number(rest), true),
+                b'.' if rest.starts_with(b"...") => (3, true),
+                b'A'..=b'Z' | b'a'..=b'z' | b'_' => (name(rest), true),
+                _ => (1, true),
+            };
+            let token = Token { offset, first };
+            offset += length;
+            if is_token {
+                return Some(token);
+            }
+        }
+    })
+}
+
+/// Counts the tokens of a text.
 pub(super) fn scan(text: &str) -> Scan {
-    let mut rest = text.as_bytes();
     let mut scan = Scan::default();
     let mut depth = 0_u32;
-    while let [first, ..] = rest {
-        let (length, is_token) = match first {
-            b' ' | b'\t' | b'\n' | b'\r' | b',' => (Some(1), false),
-            b'#' => (Some(line(rest)), false),
-            0xEF if rest.starts_with(BYTE_ORDER_MARK) => (Some(BYTE_ORDER_MARK.len()), false),
-            b'"' => (string(rest), true),
-            b'-' | b'0'..=b'9' => (Some(number(rest)), true),
-            b'.' => (rest.starts_with(b"...").then_some(3), true),
-            b'A'..=b'Z' | b'a'..=b'z' | b'_' => (Some(name(rest)), true),
+    for token in tokens(text) {
+        scan.tokens += 1;
+        match token.first {
             b'(' | b'[' | b'{' => {
                 depth += 1;
                 scan.nesting = scan.nesting.max(depth);
-                (Some(1), true)
             }
-            b')' | b']' | b'}' => {
-                depth = depth.saturating_sub(1);
-                (Some(1), true)
-            }
-            b'!' | b'$' | b'&' | b':' | b'=' | b'@' | b'|' => (Some(1), true),
-            _ => (None, true),
-        };
-        let Some(length) = length else { break };
-        scan.tokens += u32::from(is_token);
-        rest = &rest[length..];
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
     }
     scan
 }
@@ -58,10 +78,7 @@ fn line(text: &[u8]) -> usize {
 
 fn name(text: &[u8]) -> usize {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-    WORDS
-        .iter()
-        .find(|word| text.starts_with(word))
-        .map_or_else(|| text.iter().position(|byte| !is_part(byte)).unwrap_or(text.len()), |word| word.len())
+    text.iter().position(|byte| !is_part(byte)).unwrap_or(text.len())
 }
 
 /// A digit 0 ends a number's whole part.
@@ -82,18 +99,18 @@ fn number(text: &[u8]) -> usize {
     end
 }
 
-/// `None` when it does not end.
-fn string(text: &[u8]) -> Option<usize> {
+/// A string that does not end goes to the end of its line.
+fn string(text: &[u8]) -> usize {
     if text.starts_with(b"\"\"\"") {
-        return Some(block_string(text).unwrap_or(2));
+        return block_string(text).unwrap_or(2);
     }
     let mut at = 1;
     loop {
-        match text.get(at)? {
-            b'"' => return Some(at + 1),
-            b'\n' | b'\r' => return None,
-            b'\\' => at += 2,
-            _ => at += 1,
+        match text.get(at) {
+            Some(b'"') => return at + 1,
+            None | Some(b'\n' | b'\r') => return at.min(text.len()),
+            Some(b'\\') => at += 2,
+            Some(_) => at += 1,
         }
     }
 }

@@ -29,6 +29,37 @@ fn a_document_that_is_not_graphql_fails_to_parse() {
 }
 
 #[test]
+fn arguments_and_input_fields_without_a_value_fail_to_parse() {
+    for (text, column) in [
+        ("{ conversations(first) { nodes { id } } }", 17),
+        ("{ conversations(first: 3 after) { nodes { id } } }", 26),
+        ("{ conversations(filter: { titleContains }) { nodes { id } } }", 27),
+        ("{ conversations(filter: { titleContains: \"a\" order }) { nodes { id } } }", 46),
+        ("{ viewer @include(if) { id } }", 19),
+        ("query ($a: ConversationFilter = { b }) { viewer { id } }", 35),
+        ("query ($a: [ConversationFilter] = [{ b }]) { viewer { id } }", 38),
+    ] {
+        assert_eq!(code(text).as_deref(), Some("GRAPHQL_PARSE_FAILED"), "{text}");
+        assert_eq!(locations(text), [json!([{ "line": 1, "column": column }])], "{text}");
+    }
+    for text in [
+        "query ($a: [ID!]! = [A, B] @b(c: D), $e: F = G) { h: i(j: [K, {l: M}], n: $a, o: { p: [Q] }) @r { s } }",
+        "query A($first: Int = 3) { conversations(first: $first) { nodes { id title } } }",
+        "{ a(b: \"\"\"(c)\"\"\" # (d)\n e: 1) { f } }",
+    ] {
+        assert_eq!(parser_faults::key_without_value(text), None, "{text}");
+    }
+}
+
+#[test]
+fn commas_mean_nothing() {
+    for text in ["{ a,: viewer,{,id,} }", "{ a # ,\n ,\u{feff}, : viewer { b,,:id } }"] {
+        assert_eq!(code(text), None, "{text}");
+    }
+    assert_eq!(code("{ a : , }").as_deref(), Some("GRAPHQL_PARSE_FAILED"));
+}
+
+#[test]
 fn errors_have_their_locations() {
     assert_eq!(locations("{ viewer { id } }\nquery A { nope }").len(), 2);
     assert_eq!(locations("{\n  nope }"), [json!([{ "line": 2, "column": 3 }])]);
