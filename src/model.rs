@@ -31,7 +31,7 @@ pub use invalid::Invalid;
 pub use json::{Json, MAX_JSON_BYTES};
 pub use message::{After, Append, Body, Message, MessagePatch, MessageStatus, NewMessage, Role};
 pub use page::{End, MAX_PAGE, Page, Range, Slice};
-pub use part::{MAX_PARTS, MAX_PARTS_BYTES, Part, Parts, ToolState};
+pub use part::{MAX_PARTS, MAX_PARTS_BYTES, Part, Parts, Source, ToolState};
 pub use stream::{Piece, Progress, StreamEnd};
 pub use time::Timestamp;
 pub use usage::TokenUsage;

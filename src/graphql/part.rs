@@ -15,7 +15,8 @@ pub(super) enum MessagePart {
     Reasoning(ReasoningPart),
     File(FilePart),
     Tool(ToolPart),
-    Source(SourcePart),
+    SourceUrl(SourceUrlPart),
+    SourceDocument(SourceDocumentPart),
     Data(DataPart),
 }
 
@@ -79,15 +80,29 @@ pub(super) enum ToolState {
     OutputDenied,
 }
 
-/// What the model refers to.
+/// A web page that the model refers to.
 #[derive(SimpleObject)]
-pub(super) struct SourcePart {
-    /// Which source.
+pub(super) struct SourceUrlPart {
+    /// Identifies the source.
     source_id: String,
-    /// Where it is; the text as it was given.
-    url: Option<String>,
-    /// What it is called.
+    /// The address of the page, as the client gave it.
+    url: String,
+    /// The title of the page.
     title: Option<String>,
+}
+
+/// A document that the model refers to.
+#[derive(SimpleObject)]
+pub(super) struct SourceDocumentPart {
+    /// Identifies the source.
+    source_id: String,
+    /// The media type of the document, for example application/pdf. Documents stored before this field
+    /// existed have application/octet-stream.
+    media_type: String,
+    /// The title of the document.
+    title: Option<String>,
+    /// The file name of the document.
+    filename: Option<String>,
 }
 
 /// Anything else, kept as it came.
@@ -101,7 +116,7 @@ pub(super) struct DataPart {
 
 impl From<model::Part> for MessagePart {
     fn from(part: model::Part) -> Self {
-        use model::Part;
+        use model::{Part, Source};
         match part {
             Part::Text { text } => Self::Text(TextPart { text }),
             Part::Reasoning { text } => Self::Reasoning(ReasoningPart { text }),
@@ -116,7 +131,12 @@ impl From<model::Part> for MessagePart {
                     error_text,
                 })
             }
-            Part::Source { source_id, url, title } => Self::Source(SourcePart { source_id, url, title }),
+            Part::Source(Source::Url { source_id, url, title }) => {
+                Self::SourceUrl(SourceUrlPart { source_id, url, title })
+            }
+            Part::Source(Source::Document { source_id, media_type, title, filename }) => {
+                Self::SourceDocument(SourceDocumentPart { source_id, media_type, title, filename })
+            }
             Part::Data { name, data } => Self::Data(DataPart { name, data: data.into() }),
         }
     }

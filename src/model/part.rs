@@ -3,10 +3,13 @@
 //! The parts of a message are written and read together and stand in one column, as JSON. Their
 //! whole size is what is bounded; single fields are bounded only where a longer value is a mistake.
 
+mod source;
+
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::content::bounded;
 use super::{Invalid, Json};
+pub use source::Source;
 
 /// Most parts of a message.
 pub const MAX_PARTS: usize = 1000;
@@ -62,17 +65,8 @@ pub enum Part {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error_text: Option<String>,
     },
-    /// What the model refers to.
-    Source {
-        /// Which source.
-        source_id: String,
-        /// Where it is.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        url: Option<String>,
-        /// What it is called.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        title: Option<String>,
-    },
+    /// A web page or a document that the model refers to.
+    Source(Source),
     /// Anything else, kept as it came.
     Data {
         /// What it is.
@@ -115,7 +109,7 @@ impl Part {
             Self::Tool { tool_call_id, tool_name, input, output, error_text, .. } => {
                 tool_call_id.len() + tool_name.len() + json(input) + json(output) + text(error_text)
             }
-            Self::Source { source_id, url, title } => source_id.len() + text(url) + text(title),
+            Self::Source(source) => source.bytes(),
             Self::Data { name, data } => name.len() + data.as_str().len(),
         };
         size_of::<Self>() + texts
@@ -136,11 +130,7 @@ impl Part {
                 required("tool.toolName", tool_name, MAX_NAME_BYTES)?;
                 error_text.as_deref().map_or(Ok(()), |text| without_nul("tool.errorText", text))
             }
-            Self::Source { source_id, url, title } => {
-                required("source.sourceId", source_id, MAX_URL_BYTES)?;
-                optional("source.url", url.as_deref(), MAX_URL_BYTES)?;
-                optional("source.title", title.as_deref(), MAX_NAME_BYTES)
-            }
+            Self::Source(source) => source.check(),
             Self::Data { name, data } => {
                 required("data.name", name, MAX_NAME_BYTES)?;
                 match data.as_str() {
@@ -164,7 +154,8 @@ impl std::fmt::Debug for Part {
             Self::Reasoning { .. } => "Reasoning",
             Self::File { .. } => "File",
             Self::Tool { .. } => "Tool",
-            Self::Source { .. } => "Source",
+            Self::Source(Source::Url { .. }) => "SourceUrl",
+            Self::Source(Source::Document { .. }) => "SourceDocument",
             Self::Data { .. } => "Data",
         })
     }

@@ -22,7 +22,7 @@ const TOOL_STATES = {
   "output-denied": "OUTPUT_DENIED",
 };
 
-/** What `fromScrollback` wants to know of a message. `url` is nullable in one part only, hence the alias. */
+/** What `fromScrollback` needs of a message. */
 export const UI_MESSAGE = `fragment UIMessage on Message {
   id role metadata
   parts {
@@ -31,7 +31,8 @@ export const UI_MESSAGE = `fragment UIMessage on Message {
     ... on ReasoningPart { text }
     ... on FilePart { mediaType filename url }
     ... on ToolPart { toolCallId toolName state input output errorText }
-    ... on SourcePart { sourceId sourceUrl: url title }
+    ... on SourceUrlPart { sourceId url title }
+    ... on SourceDocumentPart { sourceId mediaType title filename }
     ... on DataPart { name data }
   }
 }`;
@@ -78,7 +79,11 @@ function typedPart({ type, ...part }) {
   }
   if (type === "source-url") {
     const { sourceId, url, title } = part;
-    return sourceId && { source: { sourceId, url, title } };
+    return sourceId && url && { sourceUrl: { sourceId, url, title } };
+  }
+  if (type === "source-document") {
+    const { sourceId, mediaType, title, filename } = part;
+    return sourceId && mediaType && { sourceDocument: { sourceId, mediaType, title, filename } };
   }
   if (type === "dynamic-tool" || type.startsWith("tool-")) {
     const { toolCallId, toolName = type.slice("tool-".length), input, output, errorText } = part;
@@ -97,16 +102,14 @@ function restore({ id, role, metadata, parts }) {
   return message;
 }
 
-function fromPart({ text, reasoning, file, tool, source, data }) {
+function fromPart({ text, reasoning, file, tool, sourceUrl, sourceDocument, data }) {
   if (text) return { type: "text", text: text.text };
   if (reasoning) return { type: "reasoning", text: reasoning.text };
   if (file) return present({ type: "file", ...file });
   if (tool) return fromTool(tool);
-  if (source?.url != null) return present({ type: "source-url", ...source });
-  if (source) {
-    const { sourceId, title } = source;
-    return { type: "source-document", sourceId, mediaType: "application/octet-stream", title: title ?? sourceId };
-  }
+  if (sourceUrl) return present({ type: "source-url", ...sourceUrl });
+  // The AI SDK demands a title.
+  if (sourceDocument) return present({ type: "source-document", ...sourceDocument, title: sourceDocument.title ?? sourceDocument.sourceId });
   return data.data.type === data.name ? data.data : { type: `data-${data.name}`, data: data.data };
 }
 
@@ -123,9 +126,9 @@ function fromTool({ toolCallId, toolName, state, input, output, errorText }) {
 }
 
 /** A part as it was read, in the shape in which it is written. */
-function asInput({ __typename, sourceUrl, ...fields }) {
-  const kind = __typename.replace(/Part$/, "").toLowerCase();
-  return { [kind]: kind === "source" ? { ...fields, url: sourceUrl } : fields };
+function asInput({ __typename, ...fields }) {
+  const kind = __typename.replace(/Part$/, "");
+  return { [kind[0].toLowerCase() + kind.slice(1)]: fields };
 }
 
 /** Without the fields that are null: GraphQL does not tell them from absent ones. */

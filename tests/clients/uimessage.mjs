@@ -74,6 +74,8 @@ function samples() {
       { type: "source-url", sourceId: "1", url: "https://example.org/", title: "Dots" },
       { type: "source-url", sourceId: "2", url: "", providerMetadata },
       { type: "source-document", sourceId: "3", mediaType: "application/pdf", title: "Dots", filename: "d.pdf" },
+      { type: "source-document", sourceId: "4", mediaType: "text/plain", title: "", providerMetadata },
+      { type: "source-document", sourceId: "5", mediaType: "", title: "Dots" },
     ]),
     message("assistant", toolStates().map((state) => ({ type: "tool-web-search", ...state }))),
     message("assistant", toolStates().map((state) => ({ ...dynamic, ...state }))),
@@ -107,14 +109,15 @@ function answered({ id = randomUUID(), role, metadata = {}, parts }) {
     reasoning: ["text"],
     file: ["mediaType", "filename", "url"],
     tool: ["toolCallId", "toolName", "state", "input", "output", "errorText"],
-    source: ["sourceId", "url", "title"],
+    sourceUrl: ["sourceId", "url", "title"],
+    sourceDocument: ["sourceId", "mediaType", "title", "filename"],
     data: ["name", "data"],
   };
   const part = (given) => {
     const [[kind, value]] = Object.entries(given);
     assert.deepEqual(Object.keys(value).filter((key) => !fields[kind].includes(key)), [], "only known fields");
     const read = { __typename: `${kind[0].toUpperCase()}${kind.slice(1)}Part` };
-    for (const key of fields[kind]) read[kind === "source" && key === "url" ? "sourceUrl" : key] = value[key] ?? null;
+    for (const key of fields[kind]) read[key] = value[key] ?? null;
     return read;
   };
   return JSON.parse(JSON.stringify({ id, role, metadata: metadata ?? {}, parts: parts.map(part) }));
@@ -153,7 +156,8 @@ await run("uimessage", async () => {
   const calls = ["INPUT_STREAMING", "INPUT_AVAILABLE", "APPROVAL_REQUESTED"];
   const results = ["OUTPUT_AVAILABLE", "OUTPUT_ERROR", "OUTPUT_DENIED"];
   const parts = [
-    { source: { sourceId: "1" } },
+    { sourceUrl: { sourceId: "1", url: "https://example.org/" } },
+    { sourceDocument: { sourceId: "2", mediaType: "application/pdf" } },
     { data: { name: "weather", data: 1 } },
     ...[...calls, ...results].map((state) => ({ tool: { ...tool, state } })),
   ];

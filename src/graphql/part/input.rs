@@ -4,7 +4,7 @@ use async_graphql::{InputObject, OneofObject};
 
 use super::ToolState;
 use crate::graphql::scalar::Json;
-use crate::model::{self, Invalid, MAX_PARTS_BYTES, Part, Parts};
+use crate::model::{self, Invalid, MAX_PARTS_BYTES, Part, Parts, Source};
 
 /// One part of a message: exactly one field.
 #[derive(OneofObject)]
@@ -17,8 +17,10 @@ pub(in crate::graphql) enum MessagePartInput {
     File(FilePartInput),
     /// A call of a tool, and what came of it.
     Tool(ToolPartInput),
-    /// What the model refers to.
-    Source(SourcePartInput),
+    /// A web page that the model refers to.
+    SourceUrl(SourceUrlPartInput),
+    /// A document that the model refers to.
+    SourceDocument(SourceDocumentPartInput),
     /// Anything else, kept as it came.
     Data(DataPartInput),
 }
@@ -66,15 +68,28 @@ pub(in crate::graphql) struct ToolPartInput {
     error_text: Option<String>,
 }
 
-/// What the model refers to.
+/// A web page that the model refers to.
 #[derive(InputObject)]
-pub(in crate::graphql) struct SourcePartInput {
-    /// Which source. 1 byte to 8 KiB.
+pub(in crate::graphql) struct SourceUrlPartInput {
+    /// Identifies the source. 1 byte to 8 KiB.
     source_id: String,
-    /// Where it is. At most 8 KiB.
-    url: Option<String>,
-    /// What it is called. At most 1 KiB.
+    /// The address of the page. 1 byte to 8 KiB.
+    url: String,
+    /// The title of the page. At most 1 KiB.
     title: Option<String>,
+}
+
+/// A document that the model refers to.
+#[derive(InputObject)]
+pub(in crate::graphql) struct SourceDocumentPartInput {
+    /// Identifies the source. 1 byte to 8 KiB.
+    source_id: String,
+    /// The media type of the document, for example application/pdf. 1 byte to 1 KiB.
+    media_type: String,
+    /// The title of the document. At most 1 KiB.
+    title: Option<String>,
+    /// The file name of the document. At most 1 KiB.
+    filename: Option<String>,
 }
 
 /// Anything else, kept as it came.
@@ -102,7 +117,12 @@ impl MessagePartInput {
                 output: tool.output.map(|output| json("tool.output", output)).transpose()?,
                 error_text: tool.error_text,
             },
-            Self::Source(SourcePartInput { source_id, url, title }) => Part::Source { source_id, url, title },
+            Self::SourceUrl(SourceUrlPartInput { source_id, url, title }) => {
+                Part::Source(Source::Url { source_id, url, title })
+            }
+            Self::SourceDocument(SourceDocumentPartInput { source_id, media_type, title, filename }) => {
+                Part::Source(Source::Document { source_id, media_type, title, filename })
+            }
             Self::Data(DataPartInput { name, data }) => Part::Data { name, data: json("data.data", data)? },
         })
     }

@@ -40,7 +40,8 @@ const PARTS: &str = "query($parts: [MessagePartInput!]!) { parts(parts: $parts) 
     ... on TextPart { text } ... on ReasoningPart { thought: text }
     ... on FilePart { mediaType filename url }
     ... on ToolPart { toolCallId toolName state input output errorText }
-    ... on SourcePart { sourceId link: url title } ... on DataPart { name data } } }";
+    ... on SourceUrlPart { sourceId url title }
+    ... on SourceDocumentPart { sourceId mediaType title filename } ... on DataPart { name data } } }";
 
 async fn echo(parts: Value) -> Result<Value, String> {
     ask(PARTS, json!({ "parts": parts })).await.map(|mut data| data["parts"].take())
@@ -57,7 +58,8 @@ async fn every_part_comes_back_as_it_was_given() {
         { "file": { "mediaType": "image/png", "filename": "dot.png", "url": "data:image/png;base64,AA" } },
         { "tool": call },
         { "tool": waiting },
-        { "source": { "sourceId": "1", "url": "https://example.org/" } },
+        { "sourceUrl": { "sourceId": "1", "url": "https://example.org/" } },
+        { "sourceDocument": { "sourceId": "2", "mediaType": "application/pdf", "filename": "x.pdf" } },
         { "data": { "name": "weather", "data": { "sunny": true } } },
     ]);
     let expected = json!([
@@ -69,7 +71,9 @@ async fn every_part_comes_back_as_it_was_given() {
             "input": { "z": [1, 2.5, null], "a": "é" }, "output": [], "errorText": null },
         { "__typename": "ToolPart", "toolCallId": "2", "toolName": "search", "state": "APPROVAL_REQUESTED",
             "input": null, "output": null, "errorText": null },
-        { "__typename": "SourcePart", "sourceId": "1", "link": "https://example.org/", "title": null },
+        { "__typename": "SourceUrlPart", "sourceId": "1", "url": "https://example.org/", "title": null },
+        { "__typename": "SourceDocumentPart", "sourceId": "2", "mediaType": "application/pdf", "title": null,
+            "filename": "x.pdf" },
         { "__typename": "DataPart", "name": "weather", "data": { "sunny": true } },
     ]);
     assert_eq!(echo(given).await, Ok(expected));
@@ -81,6 +85,10 @@ async fn a_fault_is_named_with_its_path() {
     let tool = |field: &str, value: Value| json!({ "tool": { "toolCallId": "1", "toolName": "search", "state": "INPUT_AVAILABLE", field: value } });
     let faults = [
         (json!({ "file": { "mediaType": "a/b", "url": "" } }), "`parts[1].file.url` must not be empty"),
+        (
+            json!({ "sourceUrl": { "sourceId": "1", "url": "" } }),
+            "`parts[1].sourceUrl.url` must not be empty",
+        ),
         (tool("input", json!("\0")), "`parts[1].tool.input` must not contain NUL (U+0000)"),
         (
             tool("output", json!(large)),

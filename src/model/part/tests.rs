@@ -35,8 +35,17 @@ fn tool(tool_call_id: &str, tool_name: &str, error_text: &str) -> Part {
     }
 }
 
-fn source(source_id: &str, url: &str, title: &str) -> Part {
-    Part::Source { source_id: source_id.into(), url: Some(url.into()), title: Some(title.into()) }
+fn page(source_id: &str, url: &str, title: &str) -> Part {
+    Part::Source(Source::Url { source_id: source_id.into(), url: url.into(), title: Some(title.into()) })
+}
+
+fn document(source_id: &str, media_type: &str, title: &str, filename: &str) -> Part {
+    Part::Source(Source::Document {
+        source_id: source_id.into(),
+        media_type: media_type.into(),
+        title: Some(title.into()),
+        filename: Some(filename.into()),
+    })
 }
 
 fn parts(parts: Vec<Part>) -> Result<Parts, String> {
@@ -63,8 +72,10 @@ fn what_fits_is_taken() {
         vec![file("image/png", "x", "é")],
         vec![tool(&"x".repeat(MAX_URL_BYTES), &long, "")],
         vec![tool("call", "search", &"x".repeat(MAX_URL_BYTES + 1))],
-        vec![source(&far, &far, &long)],
-        vec![source("1", "", "")],
+        vec![page(&far, &far, &long)],
+        vec![page("1", "x", "")],
+        vec![document(&far, &long, &long, &long)],
+        vec![document("1", "x", "", "")],
         vec![data("false")],
     ];
     for (at, fitting) in fitting.into_iter().enumerate() {
@@ -99,10 +110,19 @@ fn what_breaks_a_rule_is_named() {
         (tool("x", "", "x"), "tool.toolName", empty),
         (tool("x", &long, "x"), "tool.toolName", name),
         (tool("x", "x", "\0"), "tool.errorText", nul),
-        (source("", "x", "x"), "source.sourceId", empty),
-        (source(&far, "x", "x"), "source.sourceId", place),
-        (source("x", &far, "x"), "source.url", place),
-        (source("x", "x", &long), "source.title", name),
+        (page("", "x", "x"), "sourceUrl.sourceId", empty),
+        (page(&far, "x", "x"), "sourceUrl.sourceId", place),
+        (page("x", "", "x"), "sourceUrl.url", empty),
+        (page("x", &far, "x"), "sourceUrl.url", place),
+        (page("x", "\0", "x"), "sourceUrl.url", nul),
+        (page("x", "x", &long), "sourceUrl.title", name),
+        (document("", "x", "x", "x"), "sourceDocument.sourceId", empty),
+        (document(&far, "x", "x", "x"), "sourceDocument.sourceId", place),
+        (document("x", "", "x", "x"), "sourceDocument.mediaType", empty),
+        (document("x", &long, "x", "x"), "sourceDocument.mediaType", name),
+        (document("x", "x", &long, "x"), "sourceDocument.title", name),
+        (document("x", "x", "x", &long), "sourceDocument.filename", name),
+        (document("x", "x", "x", "\0"), "sourceDocument.filename", nul),
         (Part::Data { name: String::new(), data: json("1") }, "data.name", empty),
         (data("null"), "data.data", "must not be null"),
     ];
@@ -154,7 +174,8 @@ fn the_json_of_the_database_stays_as_it_is() {
             output: Some(json("null")),
             error_text: None,
         },
-        Part::Source { source_id: "1".into(), url: None, title: None },
+        page("1", "https://example.org/", "X"),
+        document("2", "application/pdf", "X", "x.pdf"),
         data("[]"),
     ];
     let expected = concat!(
@@ -162,7 +183,9 @@ fn the_json_of_the_database_stays_as_it_is() {
         r#"{"file":{"mediaType":"image/png","filename":"dot.png","url":"/files/1"}},"#,
         r#"{"tool":{"toolCallId":"call-1","toolName":"search","state":"outputAvailable","#,
         r#""input":{"z":1.50,"a":1e3},"output":null}},"#,
-        r#"{"source":{"sourceId":"1"}},{"data":{"name":"data-weather","data":[]}}]"#,
+        r#"{"source":{"sourceId":"1","url":"https://example.org/","title":"X"}},"#,
+        r#"{"source":{"sourceId":"2","mediaType":"application/pdf","title":"X","filename":"x.pdf"}},"#,
+        r#"{"data":{"name":"data-weather","data":[]}}]"#,
     );
     let list = parts(list).unwrap();
     assert_eq!(list.to_json(), expected);
@@ -170,6 +193,31 @@ fn the_json_of_the_database_stays_as_it_is() {
     for foreign in ["", "{}", "[{}]", r#"[{"poem":{}}]"#, r#"[{"file":{"url":"x"}}]"#] {
         assert_eq!(Parts::from_json(foreign), None, "{foreign}");
     }
+}
+
+/// Before there were two kinds of sources, the URL was optional, could be empty, and there was no media type.
+#[test]
+fn sources_stored_before_there_were_two_kinds_are_read() {
+    let stored = concat!(
+        r#"[{"source":{"sourceId":"1","url":"https://example.org/","title":"X"}},{"source":{"sourceId":"2","url":""}},"#,
+        r#"{"source":{"sourceId":"3","title":"Y"}},{"source":{"sourceId":"4"}}]"#,
+    );
+    let unknown = |source_id: &str, title: Option<&str>| {
+        Part::Source(Source::Document {
+            source_id: source_id.into(),
+            media_type: "application/octet-stream".into(),
+            title: title.map(str::to_owned),
+            filename: None,
+        })
+    };
+    let expected = vec![
+        page("1", "https://example.org/", "X"),
+        Part::Source(Source::Url { source_id: "2".into(), url: String::new(), title: None }),
+        unknown("3", Some("Y")),
+        unknown("4", None),
+    ];
+    assert_eq!(Parts::from_json(stored).map(Parts::into_vec), Some(expected));
+    assert_eq!(Parts::from_json(r#"[{"source":{"url":"x"}}]"#), None);
 }
 
 #[test]
@@ -225,11 +273,13 @@ fn some_part() -> impl Strategy<Value = Part> {
             output,
             error_text
         }),
-        (name, option::of(any), option::of(any)).prop_map(|(source_id, url, title)| Part::Source {
-            source_id,
-            url,
-            title
-        }),
+        (name, name, option::of(any))
+            .prop_map(|(source_id, url, title)| { Part::Source(Source::Url { source_id, url, title }) }),
+        (name, name, option::of(any), option::of(any)).prop_map(
+            |(source_id, media_type, title, filename)| {
+                Part::Source(Source::Document { source_id, media_type, title, filename })
+            }
+        ),
         (name, some_json().prop_filter("data is not null", |data| data.as_str() != "null"))
             .prop_map(|(name, data)| Part::Data { name, data }),
     ]

@@ -1,11 +1,13 @@
 //! What a message is made of besides text.
 
 use serde_json::{Value, json};
+use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
 
 use super::{FOLLOW, add, begin, chunk, read};
-use crate::harness::{APPEND, TestApp, on_each_database};
+use crate::harness::{APPEND, Engine, TestApp, on_each_database};
 
 on_each_database!(
+    sources_stored_by_earlier_versions_are_read,
     parts_are_kept_and_their_texts_are_the_content,
     what_parts_say_goes_on_from_what_was_streamed,
 );
@@ -19,13 +21,15 @@ async fn parts_are_kept_and_their_texts_are_the_content(app: TestApp) {
         { "tool": { "toolCallId": "c1", "toolName": "weather", "state": "OUTPUT_AVAILABLE", "input": { "z": 1, "a": [null] }, "output": 21.50 } },
         { "text": { "text": "warm." } },
         { "file": { "mediaType": "image/png", "filename": "sun.png", "url": "https://x.example/sun.png" } },
-        { "source": { "sourceId": "s", "url": "https://x.example", "title": "X" } },
+        { "sourceUrl": { "sourceId": "s", "url": "https://x.example", "title": "X" } },
+        { "sourceDocument": { "sourceId": "d", "mediaType": "application/pdf", "title": "X", "filename": "x.pdf" } },
         { "data": { "name": "chart", "data": [1, 2] } },
     ]);
     let usage = json!({ "inputTokens": 10, "outputTokens": 3 });
     let fields = "id content usage { inputTokens outputTokens totalTokens } parts { __typename
       ... on TextPart { text } ... on ReasoningPart { thought: text } ... on ToolPart { toolCallId toolName state input output errorText }
-      ... on FilePart { mediaType filename fileUrl: url } ... on SourcePart { sourceId sourceUrl: url title } ... on DataPart { name data } }";
+      ... on FilePart { mediaType filename url } ... on SourceUrlPart { sourceId url title }
+      ... on SourceDocumentPart { sourceId mediaType title filename } ... on DataPart { name data } }";
     let append = format!(
         "mutation($input: AppendMessageInput!) {{ appendMessage(input: $input) {{ message {{ {fields} }} }} }}"
     );
@@ -43,7 +47,16 @@ async fn parts_are_kept_and_their_texts_are_the_content(app: TestApp) {
         .collect();
     assert_eq!(
         kinds,
-        ["ReasoningPart", "TextPart", "ToolPart", "TextPart", "FilePart", "SourcePart", "DataPart"]
+        [
+            "ReasoningPart",
+            "TextPart",
+            "ToolPart",
+            "TextPart",
+            "FilePart",
+            "SourceUrlPart",
+            "SourceDocumentPart",
+            "DataPart"
+        ]
     );
     let read = format!("query($id: ID!) {{ node(id: $id) {{ ... on Message {{ {fields} }} }} }}");
     assert_eq!(ada.data(&read, json!({ "id": message["id"] })).await["node"], message);
@@ -136,4 +149,38 @@ async fn what_parts_say_goes_on_from_what_was_streamed(app: TestApp) {
     let input = json!({ "messageId": id, "status": "FAILED", "parts": texts(&["Sorry."]) });
     let data = ada.data(finish, json!({ "input": input })).await;
     assert_eq!(data["finishMessage"]["message"]["content"], "Sorry.");
+}
+
+async fn sources_stored_by_earlier_versions_are_read(app: TestApp) {
+    const STORED: &str = r#"UPDATE message SET parts = '[{"source":{"sourceId":"1","url":"https://x.example","title":"X"}},
+        {"source":{"sourceId":"2","url":""}},{"source":{"sourceId":"3","title":"Y"}},{"source":{"sourceId":"4"}}]'"#;
+    let ada = app.client("ada");
+    let conversation = ada.new_conversation().await;
+    let parts = json!([{ "sourceUrl": { "sourceId": "1", "url": "x" } }]);
+    let input = json!({ "conversationId": conversation, "role": "ASSISTANT", "parts": parts });
+    ada.data(APPEND, json!({ "input": input })).await;
+    let url = &app.config.database_url();
+    match app.engine {
+        Engine::Sqlite => SqliteConnection::connect(url).await.unwrap().execute(STORED).await.map(|_| ()),
+        Engine::Postgres | Engine::Fenced => {
+            PgConnection::connect(url).await.unwrap().execute(STORED).await.map(|_| ())
+        }
+    }
+    .unwrap();
+    let query = "query($id: ID!) { conversation(id: $id) { messages { nodes { parts { __typename
+        ... on FilePart { mediaType filename url } ... on SourceUrlPart { sourceId url title }
+        ... on SourceDocumentPart { sourceId mediaType title filename } } } } } }";
+    let data = ada.data(query, json!({ "id": conversation })).await;
+    let page = |id: &str, url: &str, title: Value| json!({ "__typename": "SourceUrlPart", "sourceId": id, "url": url, "title": title });
+    let document = |id: &str, title: Value| {
+        json!({ "__typename": "SourceDocumentPart", "sourceId": id, "mediaType": "application/octet-stream",
+            "title": title, "filename": null })
+    };
+    let expected = json!([
+        page("1", "https://x.example", json!("X")),
+        page("2", "", Value::Null),
+        document("3", json!("Y")),
+        document("4", Value::Null),
+    ]);
+    assert_eq!(data["conversation"]["messages"]["nodes"][0]["parts"], expected);
 }

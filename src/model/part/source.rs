@@ -1,0 +1,104 @@
+//! Sources: the web pages and documents that a model refers to.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Invalid, MAX_NAME_BYTES, MAX_URL_BYTES, optional, required};
+
+/// The media type of a stored document source that has none: RFC 2046 defines it as "any kind of data".
+const UNKNOWN_MEDIA_TYPE: &str = "application/octet-stream";
+
+/// A web page or a document that the model refers to.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Row", into = "Row")]
+pub enum Source {
+    /// A web page.
+    Url {
+        /// Identifies the source.
+        source_id: String,
+        /// Its address. Never empty in new messages.
+        url: String,
+        /// Its title.
+        title: Option<String>,
+    },
+    /// A document.
+    Document {
+        /// Identifies the source.
+        source_id: String,
+        /// For example `application/pdf`.
+        media_type: String,
+        /// Its title.
+        title: Option<String>,
+        /// Its file name.
+        filename: Option<String>,
+    },
+}
+
+impl Source {
+    /// Bytes of its texts.
+    pub(super) fn bytes(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        match self {
+            Self::Url { source_id, url, title } => source_id.len() + url.len() + text(title),
+            Self::Document { source_id, media_type, title, filename } => {
+                source_id.len() + media_type.len() + text(title) + text(filename)
+            }
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), Invalid> {
+        match self {
+            Self::Url { source_id, url, title } => {
+                required("sourceUrl.sourceId", source_id, MAX_URL_BYTES)?;
+                required("sourceUrl.url", url, MAX_URL_BYTES)?;
+                optional("sourceUrl.title", title.as_deref(), MAX_NAME_BYTES)
+            }
+            Self::Document { source_id, media_type, title, filename } => {
+                required("sourceDocument.sourceId", source_id, MAX_URL_BYTES)?;
+                required("sourceDocument.mediaType", media_type, MAX_NAME_BYTES)?;
+                optional("sourceDocument.title", title.as_deref(), MAX_NAME_BYTES)?;
+                optional("sourceDocument.filename", filename.as_deref(), MAX_NAME_BYTES)
+            }
+        }
+    }
+}
+
+/// A source in the database's JSON. One with a `url` is a web page, any other a document. Earlier versions
+/// wrote documents without a media type.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    source_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    media_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    filename: Option<String>,
+}
+
+impl From<Row> for Source {
+    fn from(Row { source_id, url, media_type, title, filename }: Row) -> Self {
+        match url {
+            Some(url) => Self::Url { source_id, url, title },
+            None => {
+                let media_type = media_type.unwrap_or_else(|| UNKNOWN_MEDIA_TYPE.to_owned());
+                Self::Document { source_id, media_type, title, filename }
+            }
+        }
+    }
+}
+
+impl From<Source> for Row {
+    fn from(source: Source) -> Self {
+        match source {
+            Source::Url { source_id, url, title } => {
+                Self { source_id, url: Some(url), media_type: None, title, filename: None }
+            }
+            Source::Document { source_id, media_type, title, filename } => {
+                Self { source_id, url: None, media_type: Some(media_type), title, filename }
+            }
+        }
+    }
+}
