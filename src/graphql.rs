@@ -62,7 +62,19 @@ fn builder() -> SchemaBuilder<Query, Mutation, subscription::Subscription> {
         .register_output_type::<node::Node>()
 }
 
-/// The schema in GraphQL's schema definition language, as `schema.graphql` keeps it.
+/// The schema in GraphQL's schema definition language, without a description of the schema as a whole, which
+/// async-graphql's parser does not read.
+fn definitions() -> String {
+    let options = SDLExportOptions::new().use_space_ident().indent_width(2).include_specified_by();
+    builder().finish().sdl_with_options(options)
+}
+
+/// How async-graphql's introspection describes every schema as a whole.
+const DESCRIPTION: &str = "A GraphQL Schema defines the capabilities of a GraphQL server. It exposes all available \
+    types and directives on the server, as well as the entry points for query, mutation, and subscription operations.";
+
+/// The schema in GraphQL's schema definition language, as `schema.graphql` keeps it and introspection describes
+/// it.
 pub fn sdl() -> String {
-    builder().finish().sdl_with_options(SDLExportOptions::new().use_space_ident().indent_width(2))
+    definitions().replace("\nschema {\n", &format!("\n\"\"\"\n{DESCRIPTION}\n\"\"\"\nschema {{\n"))
 }

@@ -129,7 +129,7 @@ impl Api {
         } else {
             builder.disable_introspection().disable_suggestions()
         };
-        let sdl = super::sdl();
+        let sdl = super::definitions();
         let types = Arc::new(InputTypes::of_schema(&sdl));
         let parsed = Parsed::new(Validator::new(&sdl));
         Self { schema: builder.finish(), types, store, feed, settings, parsed }

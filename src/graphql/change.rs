@@ -171,6 +171,7 @@ change_object!(MessageDeleted, "A message's content was removed; its place stays
 /// Changes in the order of their commits, oldest first.
 #[derive(SimpleObject)]
 struct ChangePage {
+    /// The changes of the page.
     nodes: Vec<Change>,
     /// Give it to `changes(after:)`.
     end_cursor: String,

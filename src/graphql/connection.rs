@@ -17,7 +17,9 @@ use crate::model::{self, ConversationOrder, MessageId, MessageStatus, Slice};
 /// Where a page stands in its list.
 #[derive(SimpleObject)]
 pub(super) struct PageInfo {
+    /// Whether the list has items after this page.
     has_next_page: bool,
+    /// Whether the list has items before this page.
     has_previous_page: bool,
     /// The cursor of the page's first edge; null when the page is empty.
     start_cursor: Option<String>,
@@ -67,14 +69,17 @@ impl ConversationConnection {
 /// A page of conversations.
 #[Object]
 impl ConversationConnection {
+    /// The conversations of the page, each with its cursor.
     async fn edges(&self) -> List<'_, ConversationItem, ConversationEdge> {
         List::of(&self.slice)
     }
 
+    /// The conversations of the page, without cursors.
     async fn nodes(&self) -> List<'_, ConversationItem, Conversation> {
         List::of(&self.slice)
     }
 
+    /// Whether there are more conversations, and the cursors to read them with.
     async fn page_info(&self) -> PageInfo {
         PageInfo::of(&self.slice, ConversationItem::cursor)
     }
@@ -96,7 +101,9 @@ impl ConversationItem {
 /// A conversation and its place in the list.
 #[derive(SimpleObject)]
 pub(super) struct ConversationEdge {
+    /// Pass it to `conversations(after:)` or `conversations(before:)` to continue from this conversation.
     cursor: String,
+    /// The conversation.
     node: Conversation,
 }
 
@@ -130,14 +137,17 @@ pub(super) struct MessageConnection(Arc<Slice<model::Message>>);
 /// A page of messages, oldest first.
 #[Object]
 impl MessageConnection {
+    /// The messages of the page, each with its cursor.
     async fn edges(&self) -> List<'_, model::Message, MessageEdge> {
         List::of(&self.0)
     }
 
+    /// The messages of the page, without cursors.
     async fn nodes(&self) -> List<'_, model::Message, Message> {
         List::of(&self.0)
     }
 
+    /// Whether there are more messages, and the cursors to read them with.
     async fn page_info(&self) -> PageInfo {
         PageInfo::of(&self.0, cursor_of)
     }
@@ -147,7 +157,10 @@ impl MessageConnection {
 /// `messageAdded(after:)` alike.
 #[derive(SimpleObject)]
 pub(super) struct MessageEdge {
+    /// Pass it to `messages(after:)`, `messages(before:)` or `messageAdded(after:)` to continue from this
+    /// message.
     cursor: String,
+    /// The message.
     node: Message,
 }
 

@@ -244,24 +244,28 @@ fn page_ahead(ctx: &Context<'_>) -> Option<Page> {
 /// The new conversation, or the one the same call made before.
 #[derive(SimpleObject)]
 struct CreateConversationPayload {
+    /// The conversation.
     conversation: Conversation,
 }
 
 /// The conversation as it is now.
 #[derive(SimpleObject)]
 struct UpdateConversationPayload {
+    /// The conversation after the update.
     conversation: Conversation,
 }
 
 /// The conversation with its new active branch.
 #[derive(SimpleObject)]
 struct SwitchBranchPayload {
+    /// The conversation after the switch.
     conversation: Conversation,
 }
 
 /// What is gone.
 #[derive(SimpleObject)]
 struct DeleteConversationPayload {
+    /// The id of the deleted conversation.
     deleted_conversation_id: ID,
 }
 
@@ -276,7 +280,7 @@ impl ConversationMutation {
     async fn create_conversation(
         &self,
         ctx: &Context<'_>,
-        input: CreateConversationInput,
+        #[graphql(desc = "The conversation to create.")] input: CreateConversationInput,
     ) -> Result<CreateConversationPayload> {
         let new = input.parse().map_err(|invalid| invalid.within("input"))?;
         let conversation = ctx.store()?.create_conversation(new).await?;
@@ -287,7 +291,7 @@ impl ConversationMutation {
     async fn update_conversation(
         &self,
         ctx: &Context<'_>,
-        input: UpdateConversationInput,
+        #[graphql(desc = "The conversation to update and its new values.")] input: UpdateConversationInput,
     ) -> Result<UpdateConversationPayload> {
         let (id, patch) = input.parse().map_err(|invalid| invalid.within("input"))?;
         let conversation = ctx.store()?.update_conversation(id, patch).await?;
@@ -298,7 +302,7 @@ impl ConversationMutation {
     async fn delete_conversation(
         &self,
         ctx: &Context<'_>,
-        input: DeleteConversationInput,
+        #[graphql(desc = "The conversation to delete.")] input: DeleteConversationInput,
     ) -> Result<DeleteConversationPayload> {
         let id = argument::conversation_id("input.id", &input.id)?;
         ctx.store()?.delete_conversation(id).await?;
@@ -310,7 +314,7 @@ impl ConversationMutation {
     async fn switch_branch(
         &self,
         ctx: &Context<'_>,
-        input: SwitchBranchInput,
+        #[graphql(desc = "The conversation and the branch to make active.")] input: SwitchBranchInput,
     ) -> Result<SwitchBranchPayload> {
         let id = argument::conversation_id("input.conversationId", &input.conversation_id)?;
         let leaf = argument::message_id("input.leafId", &input.leaf_id)?;

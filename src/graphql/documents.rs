@@ -75,7 +75,7 @@ impl Documents {
         limits: &Limits,
     ) -> Result<Self, String> {
         let mut trusted: HashMap<String, Arc<str>> = HashMap::new();
-        let validator = (!manifests.is_empty()).then(|| Validator::new(&super::sdl()));
+        let validator = (!manifests.is_empty()).then(|| Validator::new(&super::definitions()));
         for (file, text) in manifests {
             for (id, document) in manifest::parse(text).map_err(|fault| format!("{file}: {fault}"))? {
                 let fault = |fault: String| format!("{file}: the document {id}: {fault}");

@@ -220,24 +220,28 @@ impl Message {
 /// The new message, or the one the same call appended before.
 #[derive(SimpleObject)]
 struct AppendMessagePayload {
+    /// The appended message.
     message: Message,
 }
 
 /// The new messages, or those the same call appended before.
 #[derive(SimpleObject)]
 struct AppendMessagesPayload {
+    /// The appended messages, in the order of the input.
     messages: Vec<Message>,
 }
 
 /// The message as it is now.
 #[derive(SimpleObject)]
 struct UpdateMessagePayload {
+    /// The message after the update.
     message: Message,
 }
 
 /// The message without its content.
 #[derive(SimpleObject)]
 struct DeleteMessagePayload {
+    /// The message after its content was deleted.
     message: Message,
 }
 
@@ -253,7 +257,7 @@ impl MessageMutation {
     async fn append_message(
         &self,
         ctx: &Context<'_>,
-        input: AppendMessageInput,
+        #[graphql(desc = "The message to append and where to append it.")] input: AppendMessageInput,
     ) -> Result<AppendMessagePayload> {
         let append = input.parse().map_err(|invalid| invalid.within("input"))?;
         let message = ctx.store()?.append(append).await?.pop();
@@ -265,7 +269,7 @@ impl MessageMutation {
     async fn append_messages(
         &self,
         ctx: &Context<'_>,
-        input: AppendMessagesInput,
+        #[graphql(desc = "The messages to append and where to append them.")] input: AppendMessagesInput,
     ) -> Result<AppendMessagesPayload> {
         let append = input.parse().map_err(|invalid| invalid.within("input"))?;
         let messages = ctx.store()?.append(append).await?;
@@ -277,7 +281,7 @@ impl MessageMutation {
     async fn update_message(
         &self,
         ctx: &Context<'_>,
-        input: UpdateMessageInput,
+        #[graphql(desc = "The message to update and its new values.")] input: UpdateMessageInput,
     ) -> Result<UpdateMessagePayload> {
         let (id, patch) = input.parse().map_err(|invalid| invalid.within("input"))?;
         let message = ctx.store()?.update_message(id, patch).await?;
@@ -289,7 +293,7 @@ impl MessageMutation {
     async fn delete_message(
         &self,
         ctx: &Context<'_>,
-        input: DeleteMessageInput,
+        #[graphql(desc = "The message to delete.")] input: DeleteMessageInput,
     ) -> Result<DeleteMessagePayload> {
         let id = argument::message_id("input.id", &input.id)?;
         Ok(DeleteMessagePayload { message: ctx.store()?.delete_message(id).await?.into() })

@@ -69,7 +69,7 @@ mod tests {
     use crate::config::Config;
 
     fn parsed() -> Parsed {
-        Parsed::new(Validator::new(&crate::graphql::sdl()))
+        Parsed::new(Validator::new(&crate::graphql::definitions()))
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub struct Reader {
 
 impl Default for Reader {
     fn default() -> Self {
-        let sdl = super::sdl();
+        let sdl = super::definitions();
         Self { parsed: Parsed::new(Validator::new(&sdl)), types: InputTypes::of_schema(&sdl) }
     }
 }

@@ -8,7 +8,7 @@ use crate::model::{self, Invalid};
 pub(super) struct DateTime(pub(super) model::Timestamp);
 
 /// RFC 3339 with offset, UTC, microseconds, for example 2026-11-21T09:30:00.123456Z.
-#[Scalar(name = "DateTime")]
+#[Scalar(name = "DateTime", specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
         let Value::String(text) = &value else {
@@ -65,7 +65,7 @@ impl From<model::Json> for Json {
 
 /// Any JSON value. At most 16 KiB when it is written; in the parts of a message, as much as these may
 /// have together.
-#[Scalar(name = "JSON")]
+#[Scalar(name = "JSON", specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259")]
 impl ScalarType for Json {
     /// Takes any value: the argument that breaks a rule is known only to [`Json::check`].
     fn parse(value: Value) -> InputValueResult<Self> {

@@ -57,6 +57,7 @@ impl Told for Piece {
 /// Text to add to a streaming message.
 #[derive(InputObject)]
 struct AppendMessageTextInput {
+    /// The id of the streaming message.
     message_id: ID,
     /// How many Unicode code points the writer has sent before.
     offset: i64,
@@ -76,6 +77,7 @@ struct AppendMessageTextPayload {
 /// How a streaming message ends.
 #[derive(InputObject)]
 struct FinishMessageInput {
+    /// The id of the streaming message.
     message_id: ID,
     /// COMPLETE, INTERRUPTED or FAILED.
     status: MessageStatus,
@@ -105,18 +107,21 @@ impl FinishMessageInput {
 /// The message with its whole text.
 #[derive(SimpleObject)]
 struct FinishMessagePayload {
+    /// The finished message.
     message: Message,
 }
 
 /// Which message's writer is to stop.
 #[derive(InputObject)]
 struct StopMessageInput {
+    /// The id of the streaming message.
     message_id: ID,
 }
 
 /// The message, still streaming until its writer has heard.
 #[derive(SimpleObject)]
 struct StopMessagePayload {
+    /// The message.
     message: Message,
 }
 
@@ -132,7 +137,7 @@ impl StreamMutation {
     async fn append_message_text(
         &self,
         ctx: &Context<'_>,
-        input: AppendMessageTextInput,
+        #[graphql(desc = "The text to add and the message to add it to.")] input: AppendMessageTextInput,
     ) -> Result<AppendMessageTextPayload> {
         let id = argument::message_id("input.messageId", &input.message_id)?;
         if input.offset < 0 {
@@ -148,6 +153,7 @@ impl StreamMutation {
     async fn finish_message(
         &self,
         ctx: &Context<'_>,
+        #[graphql(desc = "The message to end, its final status and its final parts.")]
         input: FinishMessageInput,
     ) -> Result<FinishMessagePayload> {
         let end = input.parse().map_err(|invalid| invalid.within("input"))?;
@@ -156,7 +162,11 @@ impl StreamMutation {
 
     /// Asks whoever writes the message to stop; from any device. The writer learns it from its next
     /// `appendMessageText`. Where nobody writes it, nothing changes.
-    async fn stop_message(&self, ctx: &Context<'_>, input: StopMessageInput) -> Result<StopMessagePayload> {
+    async fn stop_message(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The message to stop.")] input: StopMessageInput,
+    ) -> Result<StopMessagePayload> {
         let id = argument::message_id("input.messageId", &input.message_id)?;
         Ok(StopMessagePayload { message: ctx.store()?.stop_message(id).await?.into() })
     }

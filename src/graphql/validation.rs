@@ -30,6 +30,10 @@ const MAX_ERRORS: usize = 10;
 /// At most so many characters of an error's message: a message may quote a literal of the document.
 const MAX_MESSAGE: usize = 300;
 
+/// What apollo-compiler 1 lacks of the types of introspection.
+/// <https://spec.graphql.org/September2025/#sec-Schema-Introspection.Schema-Introspection-Schema>
+const INTROSPECTION: &str = "extend type __Type { isOneOf: Boolean }";
+
 /// Parses documents and validates them against the schema.
 pub(super) struct Validator {
     schema: Valid<Schema>,
@@ -41,7 +45,9 @@ impl Validator {
     /// # Panics
     /// The schema is not valid. It is the program's own, so no input leads here.
     pub(super) fn new(sdl: &str) -> Self {
-        match Schema::parse_and_validate(sdl, "schema.graphql") {
+        let schema =
+            Schema::builder().parse(sdl, "schema.graphql").parse(INTROSPECTION, "introspection.graphql");
+        match schema.build().and_then(Schema::validate) {
             Ok(schema) => Self { schema },
             Err(invalid) => panic!("the schema of the API is not valid: {}", invalid.errors),
         }

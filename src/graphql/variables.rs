@@ -42,8 +42,14 @@ struct Field {
 
 impl InputTypes {
     /// The types of a schema in GraphQL's schema definition language.
+    ///
+    /// # Panics
+    /// The schema cannot be parsed. It is the program's own, so no input leads here.
     pub(super) fn of_schema(sdl: &str) -> Self {
-        let definitions = parse_schema(sdl).map(|document| document.definitions).unwrap_or_default();
+        let definitions = match parse_schema(sdl) {
+            Ok(document) => document.definitions,
+            Err(invalid) => panic!("the schema of the API cannot be parsed: {invalid}"),
+        };
         let types = definitions.into_iter().filter_map(|definition| {
             let TypeSystemDefinition::Type(definition) = definition else { return None };
             let one_of =

@@ -13,6 +13,7 @@ on_each_database!(
     the_client_of_the_readme_misses_nothing,
     graphql_sse_misses_nothing,
     graphql_js_finds_the_same_documents_valid,
+    introspection_prints_the_published_schema,
     the_ai_sdks_messages_lose_nothing,
     graphiql_works_in_a_browser,
     two_tabs_show_the_same_answer,
@@ -45,6 +46,10 @@ async fn graphql_js_finds_the_same_documents_valid(app: TestApp) {
     let settings = [("limits.cost", "1000000"), ("limits.aliases", "1000"), ("limits.depth", "50")];
     let app = TestApp::start_with(app.engine, &settings).await;
     run_script(&app, "validation.mjs").await;
+}
+
+async fn introspection_prints_the_published_schema(app: TestApp) {
+    run_script(&app, "introspection.mjs").await;
 }
 
 async fn the_ai_sdks_messages_lose_nothing(app: TestApp) {

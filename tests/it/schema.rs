@@ -13,17 +13,68 @@ fn the_committed_schema_is_the_codes() {
     assert!(committed == sdl(), "renew it with: cargo run -- schema > schema.graphql");
 }
 
-/// Every type says what it is, in the words that GraphiQL and code generators show.
+/// The types, fields, arguments, input fields and enum values without a description.
+fn undescribed(types: &[Value]) -> Vec<String> {
+    let mut undescribed = Vec::new();
+    let mut check = |path: &str, value: &Value| {
+        if value["description"].as_str().is_none_or(|text| text.trim().is_empty()) {
+            undescribed.push(path.to_owned());
+        }
+    };
+    // The specification defines the types of introspection and of five scalars.
+    let standard = ["Boolean", "Float", "ID", "Int", "String"];
+    for kind in types.iter().filter(|kind| !name(kind).starts_with("__") && !standard.contains(&name(kind))) {
+        check(name(kind), kind);
+        for key in ["fields", "inputFields", "enumValues"] {
+            for member in list(kind, key) {
+                let path = format!("{}.{}", name(kind), name(member));
+                check(&path, member);
+                for argument in list(member, "args") {
+                    check(&format!("{path}({})", name(argument)), argument);
+                }
+            }
+        }
+    }
+    undescribed
+}
+
 #[tokio::test]
-async fn every_type_is_described() {
-    let app = TestApp::start(Engine::Sqlite).await;
-    let query = "{ __schema { types { name description } } }";
-    let data = app.client("ada").data(query, json!({})).await;
-    let types = data["__schema"]["types"].as_array().unwrap();
-    let silent = types.iter().filter(|kind| kind["description"].as_str().is_none_or(str::is_empty));
-    let silent: Vec<_> = silent.map(|kind| kind["name"].as_str().unwrap()).collect();
-    assert!(silent.iter().all(|name| name.starts_with("__") || *name == "ID"), "{silent:?}");
-    assert!(types.len() > 50);
+async fn everything_in_the_schema_is_described() {
+    let mut types = types().await;
+    assert_eq!(undescribed(&types), Vec::<String>::new());
+    // The test notices every sort of thing that may lack one.
+    let find = |types: &[Value], wanted: &str| types.iter().position(|kind| name(kind) == wanted).unwrap();
+    let (change, query) = (find(&types, "Change"), find(&types, "Query"));
+    let (role, input) = (find(&types, "Role"), find(&types, "AppendMessageInput"));
+    types[change]["description"] = Value::Null;
+    types[change]["fields"][0]["description"] = json!("");
+    types[query]["fields"][1]["args"][0]["description"] = json!(" ");
+    types[role]["enumValues"][0]["description"] = Value::Null;
+    types[input]["inputFields"][0]["description"] = Value::Null;
+    let mut found = undescribed(&types);
+    found.sort();
+    let expected =
+        ["AppendMessageInput.conversationId", "Change", "Change.cursor", "Query.node(id)", "Role.USER"];
+    assert_eq!(found, expected);
+}
+
+/// Code generators choose a type for a scalar by its specification.
+#[tokio::test]
+async fn the_scalars_of_the_schema_name_their_specifications() {
+    let types = types().await;
+    let scalars = types.iter().filter(|kind| kind["kind"] == "SCALAR" && !kind["specifiedByURL"].is_null());
+    let scalars: Vec<_> =
+        scalars.map(|kind| (name(kind), kind["specifiedByURL"].as_str().unwrap())).collect();
+    let expected = [
+        ("DateTime", "https://scalars.graphql.org/andimarek/date-time.html"),
+        ("JSON", "https://www.rfc-editor.org/rfc/rfc8259"),
+    ];
+    assert_eq!(scalars, expected);
+    for (name, url) in expected {
+        assert!(sdl().contains(&format!("scalar {name} @specifiedBy(url: \"{url}\")")));
+    }
+    let all = types.iter().filter(|kind| kind["kind"] == "SCALAR").map(name);
+    assert_eq!(all.collect::<Vec<_>>(), ["Boolean", "DateTime", "Float", "ID", "Int", "JSON", "String"]);
 }
 
 /// Everything that introspection says of the types.

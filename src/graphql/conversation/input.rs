@@ -31,7 +31,9 @@ impl ConversationFilter {
 /// By what conversations are listed.
 #[derive(InputObject)]
 pub(super) struct ConversationOrder {
+    /// The time to sort by.
     field: ConversationOrderField,
+    /// Whether to sort from old to new or from new to old.
     direction: OrderDirection,
 }
 
@@ -94,6 +96,7 @@ impl CreateConversationInput {
 /// What to change of a conversation.
 #[derive(InputObject)]
 pub(super) struct UpdateConversationInput {
+    /// The id of the conversation to update.
     id: ID,
     /// At most 1 KiB of UTF-8 without NUL; null takes the title away.
     title: MaybeUndefined<String>,
@@ -117,12 +120,14 @@ impl UpdateConversationInput {
 /// Which conversation to delete.
 #[derive(InputObject)]
 pub(super) struct DeleteConversationInput {
+    /// The id of the conversation to delete.
     pub(super) id: ID,
 }
 
 /// Which branch to make the active one.
 #[derive(InputObject)]
 pub(super) struct SwitchBranchInput {
+    /// The id of the conversation.
     pub(super) conversation_id: ID,
     /// The message the branch ends in.
     pub(super) leaf_id: ID,

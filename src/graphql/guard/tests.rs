@@ -290,7 +290,7 @@ fn variables_have_only_so_many_values() {
 /// A list that the cost does not know would cost nothing, however long it is.
 #[test]
 fn every_list_of_the_schema_has_a_price() {
-    let schema = parse_schema(crate::graphql::sdl()).unwrap();
+    let schema = parse_schema(crate::graphql::definitions()).unwrap();
     let types: Vec<_> = schema
         .definitions
         .iter()

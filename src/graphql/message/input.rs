@@ -16,6 +16,7 @@ use crate::model::{
 pub(in crate::graphql) struct NewMessageInput {
     /// A UUID of the caller's choice, made for this message and nothing else: makes the append repeatable.
     id: Option<ID>,
+    /// The author of the message.
     role: Role,
     /// 1 byte to 256 KiB of UTF-8 without NUL. Either this or `parts`.
     content: Option<String>,
@@ -73,10 +74,12 @@ impl NewMessageInput {
 /// A message to append.
 #[derive(InputObject)]
 pub(super) struct AppendMessageInput {
+    /// The id of the conversation to append to.
     conversation_id: ID,
     /// A UUID of the caller's choice, made for this message and nothing else: makes the append repeatable.
     /// The same again answers with the first result; another message under the same id: CONFLICT.
     id: Option<ID>,
+    /// The author of the message.
     role: Role,
     /// 1 byte to 256 KiB of UTF-8 without NUL. Either this or `parts`.
     content: Option<String>,
@@ -118,6 +121,7 @@ impl AppendMessageInput {
 /// A turn: messages to append, each after the one before.
 #[derive(InputObject)]
 pub(super) struct AppendMessagesInput {
+    /// The id of the conversation to append to.
     conversation_id: ID,
     /// 1 to 100 messages.
     messages: Vec<NewMessageInput>,
@@ -169,6 +173,7 @@ fn append(
 /// What to change of a message.
 #[derive(InputObject)]
 pub(super) struct UpdateMessageInput {
+    /// The id of the message to update.
     id: ID,
     /// 1 byte to 256 KiB of UTF-8 without NUL. Either this or `parts`.
     content: Option<String>,
@@ -196,5 +201,6 @@ impl UpdateMessageInput {
 /// Which message to delete.
 #[derive(InputObject)]
 pub(super) struct DeleteMessageInput {
+    /// The id of the message to delete.
     pub(super) id: ID,
 }

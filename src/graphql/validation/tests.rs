@@ -4,7 +4,7 @@ use super::*;
 use crate::config::Config;
 
 fn read(text: &str) -> Result<ExecutableDocument, Json> {
-    let validator = Validator::new(&crate::graphql::sdl());
+    let validator = Validator::new(&crate::graphql::definitions());
     let limits = crate::app::limits(&Config::default());
     validator.read(text, &limits).map_err(|response| serde_json::to_value(&response.errors).unwrap())
 }
@@ -161,7 +161,7 @@ fn strings_mean_what_the_specification_says() {
 fn mistyped_names_are_suggested_where_the_schema_may_be_read() {
     let messages = |introspection: bool, text: &str| {
         let limits = Limits { introspection, ..crate::app::limits(&Config::default()) };
-        let response = Validator::new(&crate::graphql::sdl()).read(text, &limits).unwrap_err();
+        let response = Validator::new(&crate::graphql::definitions()).read(text, &limits).unwrap_err();
         response.errors.iter().map(|error| error.message.clone()).collect::<Vec<_>>().join("\n")
     };
     for (text, name) in [

@@ -6,9 +6,9 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::graphql::sdl;
+use crate::graphql::definitions;
 
-static TYPES: LazyLock<InputTypes> = LazyLock::new(|| InputTypes::of_schema(&sdl()));
+static TYPES: LazyLock<InputTypes> = LazyLock::new(|| InputTypes::of_schema(&definitions()));
 
 /// What is wrong with a value for a variable `$v` of a type.
 fn wrong(of: &str, value: Option<Json>) -> Option<String> {
@@ -119,7 +119,7 @@ fn a_value_is_never_told_back_and_a_name_only_in_part() {
 
 #[test]
 fn every_scalar_of_the_schema_is_known() {
-    let document = parse_schema(sdl()).unwrap();
+    let document = parse_schema(definitions()).unwrap();
     let scalars: Vec<_> = document
         .definitions
         .iter()
