@@ -2,8 +2,9 @@
 
 use async_graphql::{Context, ID, Interface, Object, SimpleObject};
 
+use super::connection::{ConversationEdge, MessageEdge};
 use super::context::ContextExt;
-use super::conversation::Conversation;
+use super::conversation::{Conversation, ConversationOrder};
 use super::cursor;
 use super::message::Message;
 use super::scalar::DateTime;
@@ -126,6 +127,17 @@ change_object!(ConversationCreated, "A conversation came to be.", {
     async fn conversation(&self, ctx: &Context<'_>) -> Option<Result<Conversation>> {
         self.0.conversation(ctx).await.transpose()
     }
+
+    /// The conversation, as it is now, as an edge of the viewer's conversations. Null if it has been deleted.
+    async fn conversation_edge(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The order of the list that the cursor is for. Default: UPDATED_AT, DESC.")]
+        order_by: Option<ConversationOrder>,
+    ) -> Option<Result<ConversationEdge>> {
+        let found = self.0.conversation(ctx).await.transpose()?;
+        Some(found.map(|conversation| conversation.into_edge(order_by)))
+    }
 });
 
 change_object!(ConversationUpdated, "A conversation's title, data or active branch changed.", {
@@ -146,6 +158,13 @@ change_object!(MessageAdded, "A message was appended.", {
     /// As it is now; null once its conversation is deleted.
     async fn message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
         self.0.message(ctx).await.transpose()
+    }
+
+    /// The message, as it is now, as an edge of the conversation's messages. Null if its conversation has been
+    /// deleted.
+    async fn message_edge(&self, ctx: &Context<'_>) -> Option<Result<MessageEdge>> {
+        let found = self.0.message(ctx).await.transpose()?;
+        Some(found.map(MessageEdge::from))
     }
 });
 

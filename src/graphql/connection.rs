@@ -93,18 +93,35 @@ impl ConversationConnection {
 
 impl ConversationItem {
     fn cursor(&self) -> String {
-        let Self { conversation, order, .. } = self;
-        cursor::of_conversation(&conversation.owner, *order, (order.time_of(conversation), conversation.id))
+        cursor_in(self.order, &self.conversation)
     }
 }
 
 /// A conversation and its place in the list.
-#[derive(SimpleObject)]
 pub(super) struct ConversationEdge {
-    /// Pass it to `conversations(after:)` or `conversations(before:)` to continue from this conversation.
-    cursor: String,
-    /// The conversation.
     node: Conversation,
+    order: ConversationOrder,
+}
+
+impl ConversationEdge {
+    /// The edge of a conversation in the list of this order.
+    pub(super) fn new(node: Conversation, order: ConversationOrder) -> Self {
+        Self { node, order }
+    }
+}
+
+/// A conversation and its place in the list.
+#[Object]
+impl ConversationEdge {
+    /// Pass it to `conversations(after:)` or `conversations(before:)` to continue from this conversation.
+    async fn cursor(&self) -> String {
+        cursor_in(self.order, self.node.row())
+    }
+
+    /// The conversation.
+    async fn node(&self) -> Conversation {
+        self.node.clone()
+    }
 }
 
 impl Listed<ConversationEdge> for ConversationItem {
@@ -118,7 +135,7 @@ impl Listed<ConversationEdge> for ConversationItem {
     };
 
     fn object(page: &Arc<Slice<Self>>, at: usize) -> Option<ConversationEdge> {
-        Some(ConversationEdge { cursor: page.items.get(at)?.cursor(), node: Self::object(page, at)? })
+        Some(ConversationEdge::new(Self::object(page, at)?, page.items.get(at)?.order))
     }
 }
 
@@ -155,18 +172,33 @@ impl MessageConnection {
 
 /// A message and its place in the conversation. Its cursor may be given to `messages(after:)` and to
 /// `messageAdded(after:)` alike.
-#[derive(SimpleObject)]
-pub(super) struct MessageEdge {
+pub(super) struct MessageEdge(Message);
+
+/// A message and its place in the conversation. Its cursor may be given to `messages(after:)` and to
+/// `messageAdded(after:)` alike.
+#[Object]
+impl MessageEdge {
     /// Pass it to `messages(after:)`, `messages(before:)` or `messageAdded(after:)` to continue from this
     /// message.
-    cursor: String,
+    async fn cursor(&self) -> String {
+        cursor_of(self.0.row())
+    }
+
     /// The message.
-    node: Message,
+    async fn node(&self) -> Message {
+        self.0.clone()
+    }
+}
+
+impl From<Message> for MessageEdge {
+    fn from(message: Message) -> Self {
+        Self(message)
+    }
 }
 
 impl From<Arc<model::Message>> for MessageEdge {
     fn from(message: Arc<model::Message>) -> Self {
-        Self { cursor: cursor_of(&message), node: message.into() }
+        Self(message.into())
     }
 }
 
@@ -181,7 +213,7 @@ impl Listed<MessageEdge> for model::Message {
     };
 
     fn object(page: &Arc<Slice<Self>>, at: usize) -> Option<MessageEdge> {
-        Some(MessageEdge { cursor: cursor_of(page.items.get(at)?), node: Self::object(page, at)? })
+        <Self as Listed<Message>>::object(page, at).map(MessageEdge)
     }
 }
 
@@ -216,6 +248,10 @@ impl From<Arc<Slice<model::Message>>> for MessageConnection {
     fn from(slice: Arc<Slice<model::Message>>) -> Self {
         Self(slice)
     }
+}
+
+fn cursor_in(order: ConversationOrder, conversation: &model::Conversation) -> String {
+    cursor::of_conversation(&conversation.owner, order, (order.time_of(conversation), conversation.id))
 }
 
 fn cursor_of(message: &model::Message) -> String {

@@ -4,10 +4,10 @@ mod input;
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Object, SimpleObject, Value};
+use async_graphql::{ComplexObject, Context, ID, Object, SimpleObject, Value};
 
 use super::argument;
-use super::connection::{ConversationConnection, ConversationItem, MessageConnection};
+use super::connection::{ConversationConnection, ConversationEdge, ConversationItem, MessageConnection};
 use super::context::ContextExt;
 use super::cursor;
 use super::json::{write_display, write_id, write_json, write_option, write_string, write_time};
@@ -16,9 +16,10 @@ use super::plan::{Kind, Rule};
 use super::scalar::{DateTime, Json};
 use crate::model::{self, End, Page, Range, Slice};
 use crate::store::{Error, Result};
+pub(super) use input::ConversationOrder;
 use input::{
-    ConversationFilter, ConversationOrder, CreateConversationInput, DeleteConversationInput,
-    SwitchBranchInput, UpdateConversationInput,
+    ConversationFilter, CreateConversationInput, DeleteConversationInput, SwitchBranchInput,
+    UpdateConversationInput,
 };
 
 /// Messages on a page when nothing else is asked for.
@@ -55,6 +56,15 @@ impl Conversation {
         head: Option<Option<Arc<model::Message>>>,
     ) -> Self {
         Self { row, page: None, head: head.map(|head| head.map(Message::from)) }
+    }
+
+    pub(super) fn row(&self) -> &model::Conversation {
+        &self.row
+    }
+
+    /// This conversation in the list of an order, or of the default one.
+    pub(super) fn into_edge(self, order: Option<ConversationOrder>) -> ConversationEdge {
+        ConversationEdge::new(self, order.map(model::ConversationOrder::from).unwrap_or_default())
     }
 }
 
@@ -243,9 +253,22 @@ fn page_ahead(ctx: &Context<'_>) -> Option<Page> {
 
 /// The new conversation, or the one the same call made before.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 struct CreateConversationPayload {
     /// The conversation.
     conversation: Conversation,
+}
+
+#[ComplexObject]
+impl CreateConversationPayload {
+    /// The conversation as an edge of the viewer's conversations, for example for Relay's `@prependEdge`.
+    async fn conversation_edge(
+        &self,
+        #[graphql(desc = "The order of the list that the cursor is for. Default: UPDATED_AT, DESC.")]
+        order_by: Option<ConversationOrder>,
+    ) -> ConversationEdge {
+        self.conversation.clone().into_edge(order_by)
+    }
 }
 
 /// The conversation as it is now.

@@ -5,12 +5,14 @@ mod input;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, Enum, ID, Object, SimpleObject};
 
 use super::argument;
+use super::connection::MessageEdge;
 use super::context::ContextExt;
 use super::conversation::Conversation;
 use super::json::{write_display, write_enum, write_id, write_json, write_option, write_string, write_time};
+use super::list::List;
 use super::part::MessagePart;
 use super::plan::{Kind, Rule};
 use super::scalar::{DateTime, Json};
@@ -62,7 +64,7 @@ impl Message {
         Self::Among(page.clone(), at)
     }
 
-    fn row(&self) -> &model::Message {
+    pub(super) fn row(&self) -> &model::Message {
         match self {
             Self::Alone(message) => message,
             Self::Among(page, at) => &page.items[*at],
@@ -219,23 +221,52 @@ impl Message {
 
 /// The new message, or the one the same call appended before.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 struct AppendMessagePayload {
     /// The appended message.
     message: Message,
 }
 
+#[ComplexObject]
+impl AppendMessagePayload {
+    /// The appended message as an edge of the conversation's messages, for example for Relay's `@appendEdge`.
+    async fn message_edge(&self) -> MessageEdge {
+        self.message.clone().into()
+    }
+}
+
 /// The new messages, or those the same call appended before.
-#[derive(SimpleObject)]
-struct AppendMessagesPayload {
+struct AppendMessagesPayload(Arc<Slice<model::Message>>);
+
+/// The new messages, or those the same call appended before.
+#[Object]
+impl AppendMessagesPayload {
     /// The appended messages, in the order of the input.
-    messages: Vec<Message>,
+    async fn messages(&self) -> List<'_, model::Message, Message> {
+        List::of(&self.0)
+    }
+
+    /// The appended messages as edges of the conversation's messages, in the order of the input, for example
+    /// for Relay's `@appendEdge`.
+    async fn message_edges(&self) -> List<'_, model::Message, MessageEdge> {
+        List::of(&self.0)
+    }
 }
 
 /// The message as it is now.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 struct UpdateMessagePayload {
     /// The message after the update.
     message: Message,
+}
+
+#[ComplexObject]
+impl UpdateMessagePayload {
+    /// The message after the update as an edge of the conversation's messages.
+    async fn message_edge(&self) -> MessageEdge {
+        self.message.clone().into()
+    }
 }
 
 /// The message without its content.
@@ -272,8 +303,8 @@ impl MessageMutation {
         #[graphql(desc = "The messages to append and where to append them.")] input: AppendMessagesInput,
     ) -> Result<AppendMessagesPayload> {
         let append = input.parse().map_err(|invalid| invalid.within("input"))?;
-        let messages = ctx.store()?.append(append).await?;
-        Ok(AppendMessagesPayload { messages: messages.into_iter().map(Message::from).collect() })
+        let items = ctx.store()?.append(append).await?;
+        Ok(AppendMessagesPayload(Arc::new(Slice { items, has_previous: false, has_next: false })))
     }
 
     /// Sets what is given, and `editedAt`. Error CONFLICT while the message is streaming and once it is

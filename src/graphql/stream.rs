@@ -1,8 +1,9 @@
 //! Answers that stream: messages whose text grows while it is written.
 
-use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 
 use super::argument;
+use super::connection::MessageEdge;
 use super::context::ContextExt;
 use super::cursor;
 use super::json::{write_display, write_enum};
@@ -106,9 +107,18 @@ impl FinishMessageInput {
 
 /// The message with its whole text.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 struct FinishMessagePayload {
     /// The finished message.
     message: Message,
+}
+
+#[ComplexObject]
+impl FinishMessagePayload {
+    /// The finished message as an edge of the conversation's messages.
+    async fn message_edge(&self) -> MessageEdge {
+        self.message.clone().into()
+    }
 }
 
 /// Which message's writer is to stop.

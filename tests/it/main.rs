@@ -14,6 +14,7 @@ mod conversations;
 mod credentials;
 mod documents;
 mod durability;
+mod edges;
 mod fence;
 mod history;
 mod hostile;

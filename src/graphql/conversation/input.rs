@@ -30,7 +30,7 @@ impl ConversationFilter {
 
 /// By what conversations are listed.
 #[derive(InputObject)]
-pub(super) struct ConversationOrder {
+pub(in crate::graphql) struct ConversationOrder {
     /// The time to sort by.
     field: ConversationOrderField,
     /// Whether to sort from old to new or from new to old.

@@ -18,7 +18,7 @@ pub(super) const PAGES: [(&str, Page); 3] = [
 pub(super) const ITEMS: [&str; 2] = ["nodes", "edges"];
 
 /// Lists that cannot be asked for in pages, and the length that is reckoned with.
-pub(super) const LISTS: [(&str, u64); 2] = [("siblings", 10), ("parts", 10)];
+pub(super) const LISTS: [(&str, u64); 3] = [("siblings", 10), ("parts", 10), ("messageEdges", 50)];
 
 /// How many objects a field stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

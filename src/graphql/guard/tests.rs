@@ -228,6 +228,9 @@ fn a_page_costs_its_size_times_its_items() {
         ("{ conversations(first: 3, last: 7) { nodes { id } } }", 8),
         ("{ conversations(first: null) { nodes { id } } }", 21),
         ("subscription { changes { cursor ... on MessageAdded { message { id } } } }", 2),
+        ("mutation { appendMessages(input: {}) { messages { id } } }", 51),
+        ("mutation { appendMessages(input: {}) { messageEdges { node { id } cursor } } }", 101),
+        ("mutation { appendMessage(input: {}) { messageEdge { node { id } cursor } } }", 3),
         ("{ __schema { types { name } queryType { name } } }", 3),
     ] {
         assert_eq!(cost(query, json!({})), expected, "{query}");
