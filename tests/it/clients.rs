@@ -1,5 +1,6 @@
 //! The clients that front ends use, each in a script of its own: urql, Apollo Client, and GraphiQL in
-//! a browser; the README's own client, and the example; graphql-sse; and the messages of Vercel's AI SDK.
+//! a browser; the README's own client, and the example; graphql-sse; the messages of Vercel's AI SDK; Relay and
+//! graphql-codegen.
 
 use std::fs;
 use std::path::Path;
@@ -14,6 +15,8 @@ on_each_database!(
     graphql_sse_misses_nothing,
     graphql_js_finds_the_same_documents_valid,
     introspection_prints_the_published_schema,
+    relay_pages_and_updates_both_connections,
+    graphql_codegens_types_compile,
     the_ai_sdks_messages_lose_nothing,
     graphiql_works_in_a_browser,
     two_tabs_show_the_same_answer,
@@ -50,6 +53,14 @@ async fn graphql_js_finds_the_same_documents_valid(app: TestApp) {
 
 async fn introspection_prints_the_published_schema(app: TestApp) {
     run_script(&app, "introspection.mjs").await;
+}
+
+async fn relay_pages_and_updates_both_connections(app: TestApp) {
+    run_script(&app, "relay.mjs").await;
+}
+
+async fn graphql_codegens_types_compile(app: TestApp) {
+    run_script(&app, "codegen.mjs").await;
 }
 
 async fn the_ai_sdks_messages_lose_nothing(app: TestApp) {
