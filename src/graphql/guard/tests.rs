@@ -20,8 +20,8 @@ fn prepare(query: &str, operation: Option<&str>, variables: Json, limits: &Limit
     let document = parse_query(query).map_err(unreadable)?;
     limits.check_document(&document).map_err(refused)?;
     let mut operations = document.operations.iter();
-    let named =
-        operations.find(|(name, _)| operation.is_none() || name.map(|name| name.as_str()) == operation);
+    let named = operations
+        .find(|(name, _)| operation.is_none() || name.map(async_graphql::Name::as_str) == operation);
     let Some((_, chosen)) = named else { return Ok(()) };
     let variables = Variables::from_json(variables);
     let extent = Extent::of(&variables);

@@ -177,7 +177,7 @@ impl<'a> Usages<'a> {
         match &**value {
             ast::Value::Variable(name) => self.variable(name, value, location),
             ast::Value::List(items) => {
-                let item = location.ty.map(|ty| ty.item_type());
+                let item = location.ty.map(ast::Type::item_type);
                 for value in items {
                     self.value(value, Location { ty: item, has_default: false, one_of: None });
                 }
