@@ -41,6 +41,7 @@ use async_graphql::{MergedObject, SDLExportOptions, Schema, SchemaBuilder};
 
 pub use answer::{Answer, Written, is_request_error};
 pub use api::{Api, Event, Operation, RequestId, Settings};
+pub use context::Begun;
 pub use documents::{Documents, Room};
 pub use error::{Code, error_response, panicked, rate_limited};
 pub use guard::Limits;

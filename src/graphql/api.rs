@@ -9,7 +9,7 @@ use futures_util::Stream;
 use uuid::Uuid;
 
 use super::answer::Answer;
-use super::context::{Asked, Following};
+use super::context::{Asked, Begun, Following};
 use super::documents::Documents;
 use super::error::{self, Code, complete, error_response};
 use super::extent::Extent;
@@ -177,15 +177,17 @@ impl Api {
     }
 
     /// Runs any operation as a stream: a subscription's events, or the one response of the others. A
-    /// subscription that can be resumed begins after `resume`, whatever its argument says.
+    /// subscription that can be resumed begins after `resume`, whatever its argument says; `begun` tells when it
+    /// has begun, after which the stream is pending or has an event.
     pub fn stream(
         &self,
         viewer: &Viewer,
         operation: Operation,
         id: RequestId,
         resume: Option<String>,
+        begun: Begun,
     ) -> impl Stream<Item = Event> + Send + use<> {
-        let following = Following::resuming(resume);
+        let following = Following::resuming(resume, begun);
         let allowance = self.settings.memory.allow(&viewer.owner);
         let most = self.settings.memory.largest_answer();
         let (request, held) = self.request(viewer, operation, following.clone(), &allowance);

@@ -1,5 +1,6 @@
 //! The one door to async-graphql's context.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_graphql::ContextBase;
@@ -32,7 +33,19 @@ pub(super) struct Following {
     /// The cursor the transport says to resume from; it wins over the argument, which a client that
     /// reconnects by itself repeats unchanged.
     pub(super) resume: Option<String>,
+    begun: Begun,
     state: Arc<Mutex<State>>,
+}
+
+/// Whether a subscription has begun: whatever is committed from then on is told.
+#[derive(Clone, Default)]
+pub struct Begun(Arc<AtomicBool>);
+
+impl Begun {
+    /// Whether it has.
+    pub fn is_begun(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
 }
 
 #[derive(Default)]
@@ -44,8 +57,13 @@ struct State {
 }
 
 impl Following {
-    pub(super) fn resuming(resume: Option<String>) -> Self {
-        Self { resume, state: Arc::default() }
+    pub(super) fn resuming(resume: Option<String>, begun: Begun) -> Self {
+        Self { resume, begun, state: Arc::default() }
+    }
+
+    /// To be called when it is known from where on everything is told.
+    pub(super) fn begin(&self) {
+        self.begun.0.store(true, Ordering::Release);
     }
 
     pub(super) fn reached(&self, cursor: &str) {

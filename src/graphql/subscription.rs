@@ -41,6 +41,7 @@ impl Subscription {
         let place = move |position| cursor::of_message(conversation, position);
         let messages = Box::pin(ctx.feed()?.messages(ctx.store()?, conversation, after)).await;
         let messages = messages.map_err(|error| failure(error, place))?;
+        following.begin();
         let messages = messages.map(move |message| message.map_err(|error| failure(error, place)));
         Ok(told(ctx, following, messages, |message| MessageEdge::from(message.clone())))
     }
@@ -61,7 +62,9 @@ impl Subscription {
         let changes = Box::pin(ctx.feed()?.changes(ctx.store()?, after)).await;
         let place = move |revision| cursor::of_change(&owner, revision);
         let owner = ctx.viewer()?.owner.clone();
-        Ok(changes.map_err(|error| failure(error, &place))?.map(move |change| {
+        let changes = changes.map_err(|error| failure(error, &place))?;
+        following.begin();
+        Ok(changes.map(move |change| {
             let change = change.map_err(|error| failure(error, &place))?;
             following.reached(&place(change.revision));
             Ok(Change::new(&owner, change)?)
@@ -83,6 +86,7 @@ impl Subscription {
         let offset = resume.transpose().map_err(store::Error::from)?.or(offset);
         let pieces = Box::pin(ctx.feed()?.text(ctx.store()?, id, offset.unwrap_or(0))).await;
         let pieces = pieces.map_err(|error| failure(error, cursor::of_text))?;
+        following.begin();
         let pieces = pieces.map(|piece| piece.map_err(|error| failure(error, cursor::of_text)));
         Ok(told(ctx, following, pieces, |piece| MessageTextChunk::from(piece.as_ref().clone())))
     }

@@ -96,7 +96,7 @@ async fn answer(shared: &Arc<Shared>, request: Request, id: RequestId) -> HttpRe
             with_allow(fault.into_response(media_type), "POST")
         }
         _ if is_stream => match shared.streams.take(&viewer.owner) {
-            Some(share) => sse::stream(shared, &viewer, operation, id, resume, share),
+            Some(share) => sse::stream(shared, &viewer, operation, id, resume, share).await,
             None => {
                 let most = shared.settings.streams_per_owner;
                 let message = format!("an owner may have at most {most} streams open");

@@ -6,7 +6,7 @@ use async_graphql::{Request, Response};
 use futures_util::{Stream, StreamExt, stream};
 
 use super::{Shared, body};
-use crate::graphql::{Code, Event, Operation, RequestId, Written, error_response};
+use crate::graphql::{Begun, Code, Event, Operation, RequestId, Written, error_response};
 use crate::memory::Held;
 use crate::model::Viewer;
 
@@ -63,9 +63,10 @@ impl Shared {
         operation: Operation,
         id: RequestId,
         resume: Option<String>,
+        begun: Begun,
     ) -> impl Stream<Item = (Written, Option<Arc<str>>)> + Send + use<> {
         let underway = self.metrics.begin(operation.kind);
-        let events = Box::pin(self.api.stream(viewer, operation, id, resume));
+        let events = Box::pin(self.api.stream(viewer, operation, id, resume, begun));
         stream::unfold((events, underway, false), |(mut events, mut underway, over)| async move {
             let event = if over { None } else { events.next().await };
             let Some(Event { answer, cursor }) = event else {

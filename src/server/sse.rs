@@ -7,8 +7,10 @@
 //! down; the client then comes again.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use async_graphql::Response;
@@ -20,7 +22,7 @@ use futures_util::{Stream, StreamExt, stream};
 use super::Shared;
 use super::http::Fault;
 use super::quota::Share;
-use crate::graphql::{Code, Operation, RequestId, panicked};
+use crate::graphql::{Begun, Code, Operation, RequestId, panicked};
 use crate::memory::Held;
 use crate::model::{OwnerId, Viewer};
 
@@ -48,8 +50,9 @@ pub(super) fn resume(headers: &HeaderMap) -> Result<Option<String>, Fault> {
     }
 }
 
-/// Streams an operation: its events, then `complete`.
-pub(super) fn stream(
+/// Streams an operation: its events, then `complete`. Answers when it has begun, so that a client who has the
+/// answer's head is told of whatever happens from then on.
+pub(super) async fn stream(
     shared: &Arc<Shared>,
     viewer: &Viewer,
     operation: Operation,
@@ -58,7 +61,8 @@ pub(super) fn stream(
     share: Share<OwnerId>,
 ) -> HttpResponse {
     let ended = shared.ended(viewer);
-    let events = AssertUnwindSafe(shared.stream(viewer, operation, id, resume)).catch_unwind();
+    let begun = Begun::default();
+    let events = AssertUnwindSafe(shared.stream(viewer, operation, id, resume, begun.clone())).catch_unwind();
     let broken = shared.clone();
     // Of an answer until the next is asked for: then it has been taken.
     let mut held = Held::default();
@@ -71,6 +75,12 @@ pub(super) fn stream(
         cursor.into_iter().fold(sent, Event::id)
     });
     let events = events.chain(stream::once(async { complete() })).take_until(ended);
+    let mut events = Box::pin(events.boxed().peekable());
+    poll_fn(|task| match events.as_mut().poll_peek(task) {
+        Poll::Pending if !begun.is_begun() => Poll::Pending,
+        _ => Poll::Ready(()),
+    })
+    .await;
     write(events, shared.settings.ping_interval)
 }
 

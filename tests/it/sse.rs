@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use crate::harness::{Client, Engine, EventStream, PATIENCE, TestApp, on_each_database, token};
 
 on_each_database!(
+    what_happens_after_the_answers_head_is_told,
     a_subscription_is_streamed_and_resumed_by_the_last_event_id,
     changes_are_streamed_with_their_cursors,
     queries_and_refusals_are_events_too,
@@ -202,4 +203,20 @@ async fn an_owner_has_only_so_many_streams() {
     }
     ada.append(&id, "x").await;
     assert_eq!(second.next().await.unwrap().name, "next");
+}
+
+/// Without a cursor: "from now on" begins no later than a client can tell that the server has answered.
+async fn what_happens_after_the_answers_head_is_told(app: TestApp) {
+    let ada = app.client("ada");
+    let message = "subscription($id: ID!) { messageAdded(conversationId: $id) { node { content } } }";
+    let change = "subscription { changes { ... on MessageAdded { messageEdge { node { content } } } } }";
+    for number in 0..40 {
+        let id = ada.new_conversation().await;
+        let (query, variables) =
+            if number % 2 == 0 { (message, json!({ "id": id })) } else { (change, json!({})) };
+        let mut stream = EventStream::open(&ada, query, variables, None).await;
+        ada.append(&id, "first").await;
+        let event = stream.next().await.unwrap();
+        assert!(event.data.to_string().contains("first"), "{number}: {event:?}");
+    }
 }

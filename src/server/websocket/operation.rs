@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use super::protocol;
-use crate::graphql::{RequestId, Written, panicked};
+use crate::graphql::{Begun, RequestId, Written, panicked};
 use crate::memory::Held;
 use crate::model::Viewer;
 use crate::server::Shared;
@@ -123,7 +123,7 @@ async fn run(
     }
     if operation.kind == OperationType::Subscription {
         follows.store(true, Ordering::Relaxed);
-        let answers = shared.stream(viewer, *operation, request_id, None);
+        let answers = shared.stream(viewer, *operation, request_id, None, Begun::default());
         let mut outgoing = Box::pin(answers.map(|(answer, _)| {
             let has_failed = answer.has_failed;
             outbox.answer(answer, has_failed)
