@@ -22,6 +22,7 @@ mod list;
 mod loaders;
 mod message;
 mod node;
+mod number;
 mod parsed;
 mod part;
 mod plan;
@@ -46,6 +47,7 @@ pub use documents::{Documents, Room};
 pub use error::{Code, error_response, panicked, rate_limited};
 pub use guard::Limits;
 pub use json::write_value;
+pub use number::{value_of, variables as variables_of};
 
 /// The parameter that names a document, on its way among a request's extensions.
 pub const DOCUMENT_ID: &str = "documentId";

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::model::{OwnerId, Part, Role};
+use crate::model::{JsonObject, OwnerId, Part, Role};
 use crate::store::Scoped;
 
 use refusal::Fault;
@@ -60,7 +60,7 @@ struct Turn {
     said: Said,
     model: Option<String>,
     /// What else the file tells and somebody may want.
-    metadata: serde_json::Map<String, serde_json::Value>,
+    metadata: JsonObject,
 }
 
 /// What is said in a turn.

@@ -28,7 +28,7 @@ pub use fingerprint::Fingerprint;
 pub use fold::fold;
 pub use id::{ConversationId, MessageId, OwnerId};
 pub use invalid::Invalid;
-pub use json::{Json, MAX_JSON_BYTES};
+pub use json::{Json, JsonFault, JsonNumber, JsonObject, JsonValue, MAX_JSON_BYTES};
 pub use message::{After, Append, Body, Message, MessagePatch, MessageStatus, NewMessage, Role};
 pub use page::{End, MAX_PAGE, Page, Range, Slice};
 pub use part::{MAX_PARTS, MAX_PARTS_BYTES, Part, Parts, Source, ToolState};

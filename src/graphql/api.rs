@@ -104,7 +104,7 @@ impl Operation {
         let checked = limits.check_operation(&document, &operation.node, &request.variables, &extent);
         checked.map_err(|refusal| refusal.response())?;
         let definitions = &operation.node.variable_definitions;
-        types.check(definitions, &request.variables).map_err(|invalid| error::invalid(&invalid))?;
+        types.coerce(definitions, &mut request.variables).map_err(|invalid| error::invalid(&invalid))?;
         variables::fill_in(definitions, &mut request.variables);
         variables::check_conditions(&document, &operation.node, &request.variables)
             .map_err(|invalid| error::invalid(&invalid))?;

@@ -46,6 +46,7 @@ impl Extent {
                 }
             }
             Value::String(text) => self.text += text.len(),
+            Value::Binary(number) => self.text += number.len(),
             _ => {}
         }
     }

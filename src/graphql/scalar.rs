@@ -2,6 +2,7 @@
 
 use async_graphql::{InputValueError, InputValueResult, MaybeUndefined, Scalar, ScalarType, Value};
 
+use super::json::write_value;
 use crate::model::{self, Invalid};
 
 /// A time as clients see it.
@@ -63,13 +64,16 @@ impl From<model::Json> for Json {
     }
 }
 
-/// Any JSON value. At most 16 KiB when it is written; in the parts of a message, as much as these may
-/// have together.
+/// Any JSON value, given back with its keys in their order and its numbers digit for digit; of equal keys in
+/// an object the last one counts. At most 16 KiB when it is written; in the parts of a message, as much as
+/// these may have together. A whole number has at most 4300 digits.
 #[Scalar(name = "JSON", specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259")]
 impl ScalarType for Json {
     /// Takes any value: the argument that breaks a rule is known only to [`Json::check`].
     fn parse(value: Value) -> InputValueResult<Self> {
-        Ok(Self(serde_json::to_string(&value).map_err(|error| error.to_string())?))
+        let mut text = Vec::new();
+        write_value(&mut text, &value, usize::MAX);
+        Ok(Self(String::from_utf8(text).map_err(|error| error.to_string())?))
     }
 
     /// As it stands: made into values, it would take many times as much.

@@ -71,10 +71,7 @@ impl Validator {
             let message = "an argument or a field of an input object has no value";
             return Err(syntax_error(message, vec![positions.at(offset)]));
         }
-        let document = convert::document(&parsed, &positions).map_err(|number| {
-            let message = format!("the number {} cannot be represented", shortened(&number.node));
-            syntax_error(&message, vec![number.pos])
-        })?;
+        let document = convert::document(&parsed, &positions);
         // Validation of a document takes time with its size, so its size is checked first.
         limits.check_document(&document).map_err(|refusal| refusal.response())?;
         self.validate(&parsed, &positions, limits.introspection)?;

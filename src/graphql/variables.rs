@@ -15,6 +15,7 @@ use async_graphql::parser::types::{
 use async_graphql::{Name, Positioned, Value, Variables};
 use async_graphql_value::Value as Argument;
 
+use super::number;
 use crate::model::{Invalid, Timestamp};
 
 /// Most of a name that is told back, in characters.
@@ -72,20 +73,20 @@ impl InputTypes {
         Self(types.collect())
     }
 
-    /// Compares the values with the types that the operation declares. Types that do not exist are left to
-    /// validation.
+    /// Compares the values with the types that the operation declares, and gives numbers the form in which
+    /// resolvers read them: an Int may be written `2.0` or `2e0`. Types that do not exist are left to validation.
     ///
     /// # Errors
     /// The first value that does not fit: its place, `$input.messages[2].role`, and the rule.
-    pub(super) fn check(
+    pub(super) fn coerce(
         &self,
         definitions: &[Positioned<VariableDefinition>],
-        given: &Variables,
+        given: &mut Variables,
     ) -> Result<(), Invalid> {
         for definition in definitions.iter().map(|definition| &definition.node) {
             let of = &definition.var_type.node;
             let mut path = format!("${}", definition.name.node);
-            match given.get(&definition.name.node) {
+            match given.get_mut(&definition.name.node) {
                 Some(value) => self.fits(value, of, &mut path)?,
                 None if of.nullable || definition.default_value.is_some() => {}
                 None => return Err(missing(&path, of)),
@@ -94,14 +95,14 @@ impl InputTypes {
         Ok(())
     }
 
-    fn fits(&self, value: &Value, of: &Type, path: &mut String) -> Result<(), Invalid> {
+    fn fits(&self, value: &mut Value, of: &Type, path: &mut String) -> Result<(), Invalid> {
         match (value, &of.base) {
             (Value::Null, _) if of.nullable => Ok(()),
             (Value::Null, _) => {
                 Err(Invalid::new(path.as_str(), format!("must not be null: its type is `{of}`")))
             }
             (Value::List(items), BaseType::List(of)) => {
-                for (at, item) in items.iter().enumerate() {
+                for (at, item) in items.iter_mut().enumerate() {
                     within(path, &format!("[{at}]"), |path| self.fits(item, of, path))?;
                 }
                 Ok(())
@@ -112,7 +113,7 @@ impl InputTypes {
         }
     }
 
-    fn fits_named(&self, value: &Value, name: &str, path: &mut String) -> Result<(), Invalid> {
+    fn fits_named(&self, value: &mut Value, name: &str, path: &mut String) -> Result<(), Invalid> {
         match self.0.get(name) {
             None => match scalar(value, name) {
                 Ok(()) => Ok(()),
@@ -134,7 +135,7 @@ impl InputTypes {
                         format!("must be an object of the type `{name}`"),
                     ));
                 };
-                for (field, value) in given {
+                for (field, value) in given.iter_mut() {
                     let told: String = field.chars().take(MAX_TOLD).collect();
                     within(path, &format!(".{told}"), |path| match fields.get(field.as_str()) {
                         Some(known) => self.fits(value, &known.of, path),
@@ -219,21 +220,30 @@ fn within<T>(path: &mut String, step: &str, look: impl FnOnce(&mut String) -> T)
 }
 
 /// Input coercion of the scalars: <https://spec.graphql.org/draft/#sec-Scalars.Input-Coercion>.
-fn scalar(value: &Value, name: &str) -> Result<(), String> {
-    let is_whole =
-        |value: &Value| matches!(value, Value::Number(number) if number.is_i64() || number.is_u64());
+fn scalar(value: &mut Value, name: &str) -> Result<(), String> {
     let (fits, rule) = match name {
         "Int" => {
-            let number = match value {
-                Value::Number(number) => number.as_i64().and_then(|number| i32::try_from(number).ok()),
-                _ => None,
-            };
+            let number = number::whole(value).and_then(|number| i32::try_from(number).ok());
+            if let Some(number) = number {
+                *value = Value::from(number);
+            }
             (number.is_some(), "an Int: a whole number of 32 bits")
         }
-        "Float" => (matches!(value, Value::Number(_)), "a Float: a number"),
+        "Float" => {
+            let float = number::float(value);
+            if let Some(float) = float {
+                *value = Value::from(float);
+            }
+            (float.is_some(), "a Float: a number")
+        }
         "String" => (matches!(value, Value::String(_)), "a String"),
         "Boolean" => (matches!(value, Value::Boolean(_)), "a Boolean: true or false"),
-        "ID" => (matches!(value, Value::String(_)) || is_whole(value), "an ID: a string or a whole number"),
+        "ID" => {
+            if let Some(digits) = number::digits(value) {
+                *value = Value::String(digits);
+            }
+            (matches!(value, Value::String(_)), "an ID: a string or a whole number")
+        }
         "DateTime" => {
             let is_time = |text: &str| Timestamp::parse("DateTime", text).is_ok();
             let fits = matches!(value, Value::String(text) if is_time(text));

@@ -7,17 +7,17 @@
 use std::collections::HashMap;
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
 use super::refusal::Fault;
 use super::sharegpt::elements;
 use super::{Found, Parsed, Said, Turn, title_of};
-use crate::model::{Json, MAX_PARTS_BYTES, Part, Role};
+use crate::model::{Json, JsonObject, JsonValue, MAX_PARTS_BYTES, Part, Role};
 
 #[derive(Deserialize)]
 struct Conversation {
-    #[serde(alias = "conversation_id")]
+    /// Both may be there.
     id: Option<String>,
+    conversation_id: Option<String>,
     title: Option<String>,
     mapping: HashMap<String, Node>,
     current_node: Option<String>,
@@ -35,13 +35,13 @@ struct Node {
 #[derive(Deserialize)]
 struct Message {
     author: Author,
-    create_time: Option<Value>,
-    content: Map<String, Value>,
+    create_time: Option<JsonValue>,
+    content: JsonObject,
     weight: Option<f64>,
     recipient: Option<String>,
     channel: Option<String>,
     #[serde(default)]
-    metadata: Map<String, Value>,
+    metadata: JsonObject,
 }
 
 #[derive(Deserialize)]
@@ -66,16 +66,12 @@ fn named(text: &str) -> Result<Found, Fault> {
 }
 
 fn conversation(text: &str) -> Result<Found, Fault> {
-    // `id` and `conversation_id` may both be there, so they are not one field.
-    let fault = |error: serde_json::Error| Fault::in_json("not a conversation", &error);
-    let mut value: Value = serde_json::from_str(text).map_err(fault)?;
-    if let Some(fields) = value.as_object_mut()
-        && fields.contains_key("id")
-    {
-        fields.remove("conversation_id");
-    }
-    let found: Conversation = serde_json::from_value(value).map_err(fault)?;
-    let origin = found.id.ok_or_else(|| Fault::from("a conversation without an id".to_owned()))?;
+    let found: Conversation =
+        serde_json::from_str(text).map_err(|error| Fault::in_json("not a conversation", &error))?;
+    let origin = found
+        .id
+        .or(found.conversation_id)
+        .ok_or_else(|| Fault::from("a conversation without an id".to_owned()))?;
     let active = path(&found.mapping, found.current_node.as_deref())?;
     let mut tree = Tree { nodes: found.mapping, model: found.default_model_slug, turns: Vec::new(), head: 0 };
     tree.walk(&active)?;
@@ -148,33 +144,34 @@ impl Tree {
             "tool" => Role::Tool,
             other => return Err(format!("a message of the unknown role {other}")),
         };
-        let own = message.metadata.get("model_slug").and_then(Value::as_str).map(str::to_owned);
+        let own = message.metadata.get("model_slug").and_then(JsonValue::as_str).map(str::to_owned);
         let model = own.or_else(|| self.model.clone().filter(|_| role == Role::Assistant));
         let hidden = message.weight == Some(0.0)
-            || message.metadata.get("is_visually_hidden_from_conversation") == Some(&Value::Bool(true));
+            || message.metadata.get("is_visually_hidden_from_conversation")
+                == Some(&JsonValue::Boolean(true));
         let recipient = message.recipient.filter(|recipient| recipient != "all");
         let facts = [
             ("createTime", message.create_time),
-            ("recipient", recipient.map(Value::from)),
-            ("channel", message.channel.map(Value::from)),
-            ("authorName", message.author.name.map(Value::from)),
-            ("hidden", hidden.then_some(Value::Bool(true))),
+            ("recipient", recipient.map(JsonValue::from)),
+            ("channel", message.channel.map(JsonValue::from)),
+            ("authorName", message.author.name.map(JsonValue::from)),
+            ("hidden", hidden.then_some(JsonValue::Boolean(true))),
         ];
         let facts = facts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        let metadata = facts.filter(|(_, value)| !value.is_null()).collect();
+        let metadata = facts.filter(|(_, value)| *value != JsonValue::Null).collect();
         Ok(Some(Turn { origin: Some(id.to_owned()), parent, role, said, model, metadata }))
     }
 }
 
 /// What a message says: nothing, a text, or parts. Parts are never joined to one text.
-fn said(content: &Map<String, Value>) -> Result<Option<Said>, String> {
-    let kind = content.get("content_type").and_then(Value::as_str).unwrap_or("text");
-    let parts = match (kind, content.get("parts").and_then(Value::as_array)) {
+fn said(content: &JsonObject) -> Result<Option<Said>, String> {
+    let kind = content.get("content_type").and_then(JsonValue::as_str).unwrap_or("text");
+    let parts = match (kind, content.get("parts").and_then(JsonValue::as_array)) {
         ("thoughts", _) => thoughts(content),
         ("text" | "multimodal_text", Some(parts)) => {
             parts.iter().map(part).collect::<Result<Vec<_>, String>>()?
         }
-        _ => vec![data(kind, &Value::Object(content.clone()))?],
+        _ => vec![data(kind, &JsonValue::Object(content.clone()))?],
     };
     let mut parts: Vec<Part> = parts
         .into_iter()
@@ -190,27 +187,32 @@ fn said(content: &Map<String, Value>) -> Result<Option<Said>, String> {
     })
 }
 
-fn part(part: &Value) -> Result<Part, String> {
+fn part(part: &JsonValue) -> Result<Part, String> {
     match part {
-        Value::String(text) => Ok(Part::Text { text: text.clone() }),
-        other => data(other.get("content_type").and_then(Value::as_str).unwrap_or("part"), other),
+        JsonValue::String(text) => Ok(Part::Text { text: text.clone() }),
+        other => {
+            let kind = other.as_object().and_then(|fields| fields.get("content_type")?.as_str());
+            data(kind.unwrap_or("part"), other)
+        }
     }
 }
 
 /// Reasoning: newer exports tell thoughts with summaries, older ones plain texts.
-fn thoughts(content: &Map<String, Value>) -> Vec<Part> {
-    let listed = |name: &str| content.get(name).and_then(Value::as_array).into_iter().flatten();
-    let told = |thought: &Value| {
-        let field = |name: &str| thought.get(name).and_then(Value::as_str).unwrap_or_default();
+fn thoughts(content: &JsonObject) -> Vec<Part> {
+    let listed = |name: &str| content.get(name).and_then(JsonValue::as_array).into_iter().flatten();
+    let told = |thought: &JsonValue| {
+        let field = |name: &str| {
+            thought.as_object().and_then(|thought| thought.get(name)?.as_str()).unwrap_or_default()
+        };
         [field("summary"), field("content")].join("\n\n").trim().to_owned()
     };
     let thoughts = listed("thoughts").map(told);
-    let texts = listed("parts").filter_map(Value::as_str).map(str::to_owned);
+    let texts = listed("parts").filter_map(JsonValue::as_str).map(str::to_owned);
     thoughts.chain(texts).map(|text| Part::Reasoning { text }).collect()
 }
 
 /// Anything else, kept as it came.
-fn data(kind: &str, value: &Value) -> Result<Part, String> {
+fn data(kind: &str, value: &JsonValue) -> Result<Part, String> {
     let data =
         Json::within("content", value.to_string(), MAX_PARTS_BYTES).map_err(|error| error.to_string())?;
     Ok(Part::Data { name: format!("chatgpt/{kind}"), data })
@@ -218,7 +220,7 @@ fn data(kind: &str, value: &Value) -> Result<Part, String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 

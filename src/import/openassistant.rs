@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::refusal::Fault;
 use super::{Found, Parsed, Said, Turn, title_of};
-use crate::model::Role;
+use crate::model::{JsonObject, Role};
 
 #[derive(Deserialize)]
 struct Tree {
@@ -77,7 +77,7 @@ fn turn(parent: Option<usize>, node: Node) -> Turn {
         },
         said: Said::Text(node.text),
         model: node.model_name,
-        metadata: serde_json::Map::new(),
+        metadata: JsonObject::new(),
     }
 }
 

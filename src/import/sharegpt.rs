@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::refusal::Fault;
 use super::{Found, Parsed, Said, Turn, title_of};
-use crate::model::Role;
+use crate::model::{JsonObject, Role};
 
 #[derive(Deserialize)]
 struct Conversation {
@@ -70,7 +70,7 @@ fn conversation(text: &str) -> Result<Found, Fault> {
         },
         said: Said::Text(value.value),
         model: None,
-        metadata: serde_json::Map::new(),
+        metadata: JsonObject::new(),
     };
     let head = found.conversations.len().saturating_sub(1);
     let turns = found.conversations.into_iter().enumerate().map(turn).collect();

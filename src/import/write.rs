@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use super::{Format, Found, Report, Said, Turn};
 use crate::model::{
-    After, Append, Body, Content, ConversationId, Invalid, Json, MessageId, MessageStatus, ModelName,
-    NewConversation, NewMessage, OwnerId, Parts, Title,
+    After, Append, Body, Content, ConversationId, Invalid, Json, JsonValue, MessageId, MessageStatus,
+    ModelName, NewConversation, NewMessage, OwnerId, Parts, Title,
 };
 use crate::store::{Error, Scoped};
 
@@ -73,7 +73,7 @@ fn message(argument: &str, id: Option<MessageId>, turn: Turn) -> Result<NewMessa
         status: MessageStatus::Complete,
         model: turn.model.map(|name| ModelName::new(argument, name)).transpose()?,
         usage: None,
-        metadata: Json::new(argument, serde_json::Value::Object(turn.metadata).to_string())?,
+        metadata: Json::new(argument, JsonValue::Object(turn.metadata).to_string())?,
     })
 }
 

@@ -4,7 +4,8 @@ use sha2::{Digest, Sha256};
 
 use super::{Body, ConversationId, MessageStatus, NewConversation, NewMessage, Title};
 
-/// What a caller asked to create under an id of its own choice, as 16 bytes of SHA-256.
+/// What a caller asked to create under an id of its own choice, as 16 bytes of SHA-256. JSON values count by what
+/// they are: the order of their keys and the way their numbers are written make no difference.
 ///
 /// It is kept in the row, so that a retry is told from another use of the same id even after the
 /// conversation was renamed or the message edited.
@@ -24,7 +25,7 @@ impl Fingerprint {
     pub fn of_conversation(conversation: &NewConversation) -> Self {
         let mut hash = Sha256::new();
         hash_text(&mut hash, conversation.title.as_ref().map(Title::as_str));
-        hash_text(&mut hash, Some(conversation.metadata.as_str()));
+        hash_text(&mut hash, Some(&conversation.metadata.canonical()));
         for message in &conversation.messages {
             hash_text(&mut hash, message.id.map(|id| id.to_string()).as_deref());
             hash_message(&mut hash, message);
@@ -40,10 +41,10 @@ fn hash_message(hash: &mut Sha256, message: &NewMessage) {
         Some(Body::Text(content)) => hash_text(hash, Some(content.as_str())),
         Some(Body::Parts(parts)) => {
             hash.update([2]);
-            hash_text(hash, Some(&parts.to_json()));
+            hash_text(hash, Some(&parts.canonical().to_json()));
         }
     }
-    hash_text(hash, Some(message.metadata.as_str()));
+    hash_text(hash, Some(&message.metadata.canonical()));
     // Only where they are given, so that what was hashed before they existed stays the same.
     if message.status != MessageStatus::Complete {
         hash.update([message.status.code() as u8]);

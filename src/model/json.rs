@@ -1,5 +1,9 @@
 //! The caller's own data.
 
+mod canonical;
+mod read;
+mod value;
+
 use std::borrow::Cow;
 use std::convert::Infallible;
 
@@ -8,6 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::Invalid;
+pub use read::JsonFault;
+pub use value::{JsonNumber, JsonObject, JsonValue};
 
 /// Largest JSON value that may be written, in bytes of its compact form.
 pub const MAX_JSON_BYTES: usize = 16 * 1024;
@@ -35,9 +41,9 @@ impl Json {
             let rule = format!("must be at most {most} bytes of JSON, has {}", text.len());
             return Err(Invalid::new(argument, rule));
         }
-        let value: serde_json::Value =
-            serde_json::from_str(&text).map_err(|_| Invalid::new(argument, "must be JSON"))?;
-        if has_nul(&value) {
+        let value =
+            JsonValue::read(text.as_bytes()).map_err(|fault| Invalid::new(argument, fault.to_string()))?;
+        if value.has_nul() {
             return Err(Invalid::new(argument, "must not contain NUL (U+0000)"));
         }
         Ok(Self::stored(text))
@@ -66,6 +72,16 @@ impl Json {
         &self.0
     }
 
+    /// One text for all that are equal as JSON: of the same fields in any order, and of numbers that come to
+    /// the same.
+    pub(super) fn canonical(&self) -> Cow<'_, str> {
+        if self.0 == "{}" {
+            return Cow::Borrowed("{}");
+        }
+        let read = JsonValue::read(self.0.as_bytes());
+        read.map_or(Cow::Borrowed(&*self.0), |value| Cow::Owned(canonical::canonical(&value)))
+    }
+
     /// The compact text, taken out.
     pub fn into_string(self) -> String {
         self.0.into_owned()
@@ -92,16 +108,6 @@ impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw: Box<str> = Box::<RawValue>::deserialize(deserializer)?.into();
         Ok(Self::stored(raw.into()))
-    }
-}
-
-fn has_nul(value: &serde_json::Value) -> bool {
-    use serde_json::Value;
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(items) => items.iter().any(has_nul),
-        Value::Object(fields) => fields.iter().any(|(key, value)| key.contains('\0') || has_nul(value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 

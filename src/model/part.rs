@@ -141,6 +141,21 @@ impl Part {
         }
     }
 
+    fn canonical(&self) -> Self {
+        let canonical = |json: &Json| Json::stored(json.canonical().into_owned());
+        let mut part = self.clone();
+        match &mut part {
+            Self::Tool { input, output, .. } => {
+                for json in [input, output].into_iter().flatten() {
+                    *json = canonical(json);
+                }
+            }
+            Self::Data { data, .. } => *data = canonical(data),
+            Self::Text { .. } | Self::Reasoning { .. } | Self::File { .. } | Self::Source(_) => {}
+        }
+        part
+    }
+
     fn is_empty_text(&self) -> bool {
         matches!(self, Self::Text { text } | Self::Reasoning { text } if text.is_empty())
     }
@@ -203,7 +218,12 @@ impl Parts {
         texts.collect::<Vec<_>>().join("\n\n")
     }
 
-    /// The compact JSON that a row of the database holds. Equal parts have equal JSON.
+    /// The same parts with their JSON values in a form that all equal values have.
+    pub(super) fn canonical(&self) -> Self {
+        Self(self.0.iter().map(Part::canonical).collect())
+    }
+
+    /// The compact JSON that a row of the database holds.
     pub fn to_json(&self) -> String {
         #[expect(clippy::expect_used, reason = "every key is a string and every Json was checked")]
         serde_json::to_string(&self.0).expect("parts can be written as JSON")

@@ -5,7 +5,6 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response as HttpResponse;
-use serde_json::{Map, Value};
 
 use super::Shared;
 use super::http::write;
@@ -13,7 +12,7 @@ use super::negotiate::MediaType;
 use super::websocket::Close;
 use crate::auth::{ACT_AS, Credentials, Refused};
 use crate::graphql::{Code, error_response};
-use crate::model::{Invalid, Viewer};
+use crate::model::{Invalid, JsonObject, JsonValue, Viewer};
 
 /// The header that names the owner a back end acts for.
 pub(super) const ACT_AS_HEADER: HeaderName = HeaderName::from_static("scrollback-act-as");
@@ -46,17 +45,17 @@ impl Introduction {
 
     /// What the payload of `connection_init` says, whatever the case of its keys; it wins over the headers
     /// of the upgrade.
-    pub(super) fn with_payload(mut self, payload: &Map<String, Value>) -> Result<Self, Refused> {
+    pub(super) fn with_payload(mut self, payload: &JsonObject) -> Result<Self, Refused> {
         let all = |name: &'static str| {
             payload.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
         };
-        if let Some(Value::String(text)) = all("authorization").next() {
+        if let Some(JsonValue::String(text)) = all("authorization").next() {
             self.authorization = Some(text.clone());
         }
         let mut named = all(ACT_AS);
         match (named.next(), named.next()) {
             (None, _) => {}
-            (Some(Value::String(text)), None) => self.act_as = Some(text.clone()),
+            (Some(JsonValue::String(text)), None) => self.act_as = Some(text.clone()),
             (Some(_), None) => return Err(wrong("must be a string")),
             (Some(_), Some(_)) => return Err(wrong("must be given once")),
         }

@@ -25,6 +25,7 @@ mod import_files;
 mod interruptions;
 mod introspection;
 mod journey;
+mod json;
 mod messages;
 mod metrics;
 mod outages;

@@ -4,7 +4,7 @@ use async_graphql::parser::types::{Field, OperationDefinition, OperationType};
 use async_graphql::{Value, Variables};
 use async_graphql_value::Value as Argument;
 
-use crate::graphql::{change, conversation};
+use crate::graphql::{change, conversation, number};
 use crate::model::{MAX_PAGE, Page};
 
 /// The fields that answer with a page, and the page they answer with when nothing else is asked for.
@@ -77,7 +77,9 @@ impl Pages<'_> {
         match argument {
             Argument::Number(number) => Some(number.as_u64().unwrap_or_default()),
             Argument::Variable(name) => match self.variable(name)? {
-                Value::Number(number) => Some(number.as_u64().unwrap_or_default()),
+                value if number::is_number(value) => {
+                    Some(number::whole(value).and_then(|size| u64::try_from(size).ok()).unwrap_or_default())
+                }
                 _ => None,
             },
             _ => None,

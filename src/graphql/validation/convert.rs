@@ -14,7 +14,8 @@ use async_graphql::parser::types::{
 };
 use async_graphql::{Pos, Positioned};
 use async_graphql_value::{ConstValue, Name as ValueName, Value};
-use serde_json::Number;
+
+use crate::graphql::number;
 
 /// Line and column of each byte of a text.
 pub(super) struct Positions<'a> {
@@ -61,34 +62,28 @@ impl<'a> Positions<'a> {
     }
 }
 
-/// Fails with a number that cannot be represented.
-type Converted<T> = Result<T, Positioned<String>>;
-
 /// Converts the operations and fragments of a document.
-///
-/// # Errors
-/// The first number that cannot be represented.
-pub(super) fn document(document: &ast::Document, positions: &Positions<'_>) -> Converted<ExecutableDocument> {
+pub(super) fn document(document: &ast::Document, positions: &Positions<'_>) -> ExecutableDocument {
     let mut anonymous = None;
     let mut named = HashMap::new();
     let mut fragments = HashMap::new();
     for definition in &document.definitions {
         match definition {
             ast::Definition::OperationDefinition(node) => {
-                let converted = || Ok(Positioned::new(positions.operation(node)?, positions.of_node(node)));
+                let converted = || Positioned::new(positions.operation(node), positions.of_node(node));
                 match &node.name {
-                    None if anonymous.is_none() => anonymous = Some(converted()?),
+                    None if anonymous.is_none() => anonymous = Some(converted()),
                     None => {}
                     Some(name) => {
                         if let Entry::Vacant(entry) = named.entry(ValueName::new(name.as_str())) {
-                            entry.insert(converted()?);
+                            entry.insert(converted());
                         }
                     }
                 }
             }
             ast::Definition::FragmentDefinition(node) => {
                 if let Entry::Vacant(entry) = fragments.entry(ValueName::new(node.name.as_str())) {
-                    entry.insert(Positioned::new(positions.fragment(node)?, positions.of_node(node)));
+                    entry.insert(Positioned::new(positions.fragment(node), positions.of_node(node)));
                 }
             }
             _ => {}
@@ -98,69 +93,65 @@ pub(super) fn document(document: &ast::Document, positions: &Positions<'_>) -> C
         Some(operation) if named.is_empty() => DocumentOperations::Single(operation),
         _ => DocumentOperations::Multiple(named),
     };
-    Ok(ExecutableDocument { operations, fragments })
+    ExecutableDocument { operations, fragments }
 }
 
 impl Positions<'_> {
-    fn operation(&self, operation: &ast::OperationDefinition) -> Converted<OperationDefinition> {
-        Ok(OperationDefinition {
+    fn operation(&self, operation: &ast::OperationDefinition) -> OperationDefinition {
+        OperationDefinition {
             ty: match operation.operation_type {
                 ast::OperationType::Query => OperationType::Query,
                 ast::OperationType::Mutation => OperationType::Mutation,
                 ast::OperationType::Subscription => OperationType::Subscription,
             },
-            variable_definitions: self.each(&operation.variables, Self::variable)?,
-            directives: self.each(&operation.directives.0, Self::directive)?,
-            selection_set: self.selections(&operation.selection_set)?,
-        })
+            variable_definitions: self.each(&operation.variables, Self::variable),
+            directives: self.each(&operation.directives.0, Self::directive),
+            selection_set: self.selections(&operation.selection_set),
+        }
     }
 
-    fn fragment(&self, fragment: &ast::FragmentDefinition) -> Converted<FragmentDefinition> {
-        Ok(FragmentDefinition {
+    fn fragment(&self, fragment: &ast::FragmentDefinition) -> FragmentDefinition {
+        FragmentDefinition {
             type_condition: self.type_condition(&fragment.type_condition),
-            directives: self.each(&fragment.directives.0, Self::directive)?,
-            selection_set: self.selections(&fragment.selection_set)?,
-        })
+            directives: self.each(&fragment.directives.0, Self::directive),
+            selection_set: self.selections(&fragment.selection_set),
+        }
     }
 
     fn type_condition(&self, on: &Name) -> Positioned<TypeCondition> {
         Positioned::new(TypeCondition { on: self.name(on) }, self.of_name(on))
     }
 
-    fn variable(&self, variable: &ast::VariableDefinition) -> Converted<VariableDefinition> {
-        let default_value = match &variable.default_value {
-            // A variable has no place in a default value: the parser has refused it.
-            Some(node) => Some(Positioned::new(
-                self.value(node)?.into_const().unwrap_or(ConstValue::Null),
-                self.of_node(node),
-            )),
-            None => None,
-        };
-        Ok(VariableDefinition {
+    fn variable(&self, variable: &ast::VariableDefinition) -> VariableDefinition {
+        // A variable has no place in a default value: the parser has refused it.
+        let default_value = variable.default_value.as_ref().map(|node| {
+            let value = self.value(node).into_const().unwrap_or(ConstValue::Null);
+            Positioned::new(value, self.of_node(node))
+        });
+        VariableDefinition {
             name: self.name(&variable.name),
             var_type: Positioned::new(type_of(&variable.ty), self.of_node(&variable.ty)),
-            directives: self.each(&variable.directives.0, Self::directive)?,
+            directives: self.each(&variable.directives.0, Self::directive),
             default_value,
-        })
+        }
     }
 
-    fn selections(&self, selections: &[ast::Selection]) -> Converted<Positioned<SelectionSet>> {
-        let items =
-            selections.iter().map(|selection| self.selection(selection)).collect::<Result<Vec<_>, _>>()?;
+    fn selections(&self, selections: &[ast::Selection]) -> Positioned<SelectionSet> {
+        let items = selections.iter().map(|selection| self.selection(selection)).collect::<Vec<_>>();
         let pos = items.first().map(|first| first.pos).unwrap_or_default();
-        Ok(Positioned::new(SelectionSet { items }, pos))
+        Positioned::new(SelectionSet { items }, pos)
     }
 
-    fn selection(&self, selection: &ast::Selection) -> Converted<Positioned<Selection>> {
-        Ok(match selection {
+    fn selection(&self, selection: &ast::Selection) -> Positioned<Selection> {
+        match selection {
             ast::Selection::Field(node) => {
                 let pos = self.of_node(node);
                 let field = Field {
                     alias: node.alias.as_ref().map(|alias| self.name(alias)),
                     name: self.name(&node.name),
-                    arguments: self.arguments(&node.arguments)?,
-                    directives: self.each(&node.directives.0, Self::directive)?,
-                    selection_set: self.selections(&node.selection_set)?,
+                    arguments: self.arguments(&node.arguments),
+                    directives: self.each(&node.directives.0, Self::directive),
+                    selection_set: self.selections(&node.selection_set),
                 };
                 Positioned::new(Selection::Field(Positioned::new(field, pos)), pos)
             }
@@ -168,7 +159,7 @@ impl Positions<'_> {
                 let pos = self.of_node(node);
                 let spread = FragmentSpread {
                     fragment_name: self.name(&node.fragment_name),
-                    directives: self.each(&node.directives.0, Self::directive)?,
+                    directives: self.each(&node.directives.0, Self::directive),
                 };
                 Positioned::new(Selection::FragmentSpread(Positioned::new(spread, pos)), pos)
             }
@@ -176,59 +167,51 @@ impl Positions<'_> {
                 let pos = self.of_node(node);
                 let fragment = InlineFragment {
                     type_condition: node.type_condition.as_ref().map(|on| self.type_condition(on)),
-                    directives: self.each(&node.directives.0, Self::directive)?,
-                    selection_set: self.selections(&node.selection_set)?,
+                    directives: self.each(&node.directives.0, Self::directive),
+                    selection_set: self.selections(&node.selection_set),
                 };
                 Positioned::new(Selection::InlineFragment(Positioned::new(fragment, pos)), pos)
             }
-        })
+        }
     }
 
-    fn directive(&self, directive: &ast::Directive) -> Converted<Directive> {
-        Ok(Directive { name: self.name(&directive.name), arguments: self.arguments(&directive.arguments)? })
+    fn directive(&self, directive: &ast::Directive) -> Directive {
+        Directive { name: self.name(&directive.name), arguments: self.arguments(&directive.arguments) }
     }
 
     fn arguments(
         &self,
         arguments: &[Node<ast::Argument>],
-    ) -> Converted<Vec<(Positioned<ValueName>, Positioned<Value>)>> {
+    ) -> Vec<(Positioned<ValueName>, Positioned<Value>)> {
         let argument = |node: &Node<ast::Argument>| {
-            Ok((self.name(&node.name), Positioned::new(self.value(&node.value)?, self.of_node(&node.value))))
+            (self.name(&node.name), Positioned::new(self.value(&node.value), self.of_node(&node.value)))
         };
         arguments.iter().map(argument).collect()
     }
 
-    fn value(&self, node: &Node<ast::Value>) -> Converted<Value> {
-        let number = |text: &str| match number(text) {
-            Some(number) => Ok(Value::Number(number)),
-            None => Err(Positioned::new(text.to_owned(), self.of_node(node))),
-        };
-        Ok(match &**node {
+    fn value(&self, node: &Node<ast::Value>) -> Value {
+        match &**node {
             ast::Value::Null => Value::Null,
             ast::Value::Boolean(value) => Value::Boolean(*value),
             ast::Value::Enum(name) => Value::Enum(ValueName::new(name.as_str())),
             ast::Value::Variable(name) => Value::Variable(ValueName::new(name.as_str())),
             ast::Value::String(text) => Value::String(text.clone()),
-            ast::Value::Int(value) => number(value.as_str())?,
-            ast::Value::Float(value) => number(value.as_str())?,
-            ast::Value::List(items) => {
-                Value::List(items.iter().map(|item| self.value(item)).collect::<Result<_, _>>()?)
-            }
+            // Where an Int is expected, zero is zero.
+            ast::Value::Int(value) if value.as_str() == "-0" => Value::Number(0.into()),
+            ast::Value::Int(value) => number::of_text(value.as_str()).into_value(),
+            ast::Value::Float(value) => number::of_text(value.as_str()).into_value(),
+            ast::Value::List(items) => Value::List(items.iter().map(|item| self.value(item)).collect()),
             ast::Value::Object(fields) => {
                 let field = |(name, value): &(Name, Node<ast::Value>)| {
-                    Ok((ValueName::new(name.as_str()), self.value(value)?))
+                    (ValueName::new(name.as_str()), self.value(value))
                 };
-                Value::Object(fields.iter().map(field).collect::<Result<_, _>>()?)
+                Value::Object(fields.iter().map(field).collect())
             }
-        })
+        }
     }
 
-    fn each<T, U>(
-        &self,
-        nodes: &[Node<T>],
-        convert: impl Fn(&Self, &T) -> Converted<U>,
-    ) -> Converted<Vec<Positioned<U>>> {
-        nodes.iter().map(|node| Ok(Positioned::new(convert(self, node)?, self.of_node(node)))).collect()
+    fn each<T, U>(&self, nodes: &[Node<T>], convert: impl Fn(&Self, &T) -> U) -> Vec<Positioned<U>> {
+        nodes.iter().map(|node| Positioned::new(convert(self, node), self.of_node(node))).collect()
     }
 }
 
@@ -241,9 +224,4 @@ fn type_of(ty: &ast::Type) -> Type {
         ast::Type::NonNullList(item) => (BaseType::List(Box::new(type_of(item))), false),
     };
     Type { base, nullable }
-}
-
-/// The number of a literal, if it can be represented.
-fn number(text: &str) -> Option<Number> {
-    serde_json::from_str(text).ok()
 }

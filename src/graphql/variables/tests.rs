@@ -14,8 +14,8 @@ static TYPES: LazyLock<InputTypes> = LazyLock::new(|| InputTypes::of_schema(&def
 fn wrong(of: &str, value: Option<Json>) -> Option<String> {
     let document = parse_query(format!("query($v: {of}) {{ a }}")).unwrap();
     let DocumentOperations::Single(operation) = &document.operations else { panic!("one operation") };
-    let given = Variables::from_json(value.map_or_else(|| json!({}), |value| json!({ "v": value })));
-    TYPES.check(&operation.node.variable_definitions, &given).err().map(|invalid| invalid.to_string())
+    let mut given = Variables::from_json(value.map_or_else(|| json!({}), |value| json!({ "v": value })));
+    TYPES.coerce(&operation.node.variable_definitions, &mut given).err().map(|invalid| invalid.to_string())
 }
 
 fn told(of: &str, value: &Json) -> String {

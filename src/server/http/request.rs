@@ -1,13 +1,13 @@
 //! From an HTTP request to a GraphQL request.
 
-use async_graphql::{Request, Variables};
+use async_graphql::Request;
 use axum::body::{Body, HttpBody};
 use axum::http::{StatusCode, header};
 use futures_util::StreamExt;
-use serde_json::{Map, Value};
 
-use crate::graphql::{Code, DOCUMENT_ID};
+use crate::graphql::{Code, DOCUMENT_ID, value_of, variables_of};
 use crate::memory::{FREE_OF_REQUEST, Held, Refused};
+use crate::model::{JsonFault, JsonObject, JsonValue};
 use crate::server::Settings;
 
 /// What Apollo's clients name a document in.
@@ -42,12 +42,9 @@ impl Fault {
     }
 
     /// Not JSON, or nested deeper than is safe to read.
-    fn not_json(subject: &str, error: &serde_json::Error) -> Self {
-        if error.to_string().starts_with("recursion limit exceeded") {
-            let fault = Self::bad(format!("{subject} nests too deep"));
-            return Self { code: Code::QueryTooComplex, ..fault };
-        }
-        Self::bad(format!("{subject} must be JSON"))
+    fn not_json(subject: &str, fault: JsonFault) -> Self {
+        let code = if fault == JsonFault::TooDeep { Code::QueryTooComplex } else { Code::BadRequest };
+        Self { code, ..Self::bad(format!("{subject} {fault}")) }
     }
 }
 
@@ -73,10 +70,10 @@ pub(super) async fn from_body(
         let message = format!("the body must arrive within {}", humantime::format_duration(time));
         Err(Fault::new(StatusCode::REQUEST_TIMEOUT, message))
     })?;
-    let value = serde_json::from_slice(&bytes).map_err(|error| Fault::not_json("the body", &error))?;
+    let value = JsonValue::read(&bytes).map_err(|fault| Fault::not_json("the body", fault))?;
     match value {
-        Value::Object(parameters) => from_parameters(parameters),
-        Value::Array(_) => Err(Fault::bad("batches are not supported")),
+        JsonValue::Object(parameters) => from_parameters(parameters),
+        JsonValue::Array(_) => Err(Fault::bad("batches are not supported")),
         _ => Err(Fault::bad("the body must be a JSON object")),
     }
 }
@@ -117,14 +114,13 @@ fn too_large(limit: usize) -> Fault {
 
 /// Reads the query string of a GET.
 pub(super) fn from_query(query: &str) -> Result<Request, Fault> {
-    let mut parameters = Map::new();
+    let mut parameters = JsonObject::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         let value = match &*name {
-            "query" | "operationName" | DOCUMENT_ID => Value::String(value.into_owned()),
+            "query" | "operationName" | DOCUMENT_ID => JsonValue::String(value.into_owned()),
             "variables" | "extensions" if value.is_empty() => continue,
-            "variables" | "extensions" => {
-                serde_json::from_str(&value).map_err(|error| Fault::not_json(&format!("`{name}`"), &error))?
-            }
+            "variables" | "extensions" => JsonValue::read(value.as_bytes())
+                .map_err(|fault| Fault::not_json(&format!("`{name}`"), fault))?,
             _ => continue,
         };
         parameters.insert(name.into_owned(), value);
@@ -134,31 +130,30 @@ pub(super) fn from_query(query: &str) -> Result<Request, Fault> {
 
 /// The parameters of a request; others are ignored, as the specification asks. A document may be named
 /// instead of sent.
-pub(in crate::server) fn from_parameters(mut parameters: Map<String, Value>) -> Result<Request, Fault> {
-    let extensions = match parameters.remove("extensions") {
-        None | Some(Value::Null) => Map::new(),
-        Some(Value::Object(extensions)) => extensions,
+pub(in crate::server) fn from_parameters(mut parameters: JsonObject) -> Result<Request, Fault> {
+    let extensions = match parameters.swap_remove("extensions") {
+        None | Some(JsonValue::Null) => JsonObject::new(),
+        Some(JsonValue::Object(extensions)) => extensions,
         Some(_) => return Err(Fault::bad("`extensions` must be an object")),
     };
     let named = [extensions.get_key_value(PERSISTED_QUERY), parameters.get_key_value(DOCUMENT_ID)];
-    let named: Vec<_> = named.into_iter().flatten().filter(|(_, value)| !value.is_null()).collect();
+    let named: Vec<_> = named.into_iter().flatten().filter(|(_, value)| **value != JsonValue::Null).collect();
     let mut request = match parameters.get("query") {
-        Some(Value::String(query)) => Request::new(query),
-        None | Some(Value::Null) if !named.is_empty() => Request::new(""),
+        Some(JsonValue::String(query)) => Request::new(query),
+        None | Some(JsonValue::Null) if !named.is_empty() => Request::new(""),
         _ => return Err(Fault::bad("`query` must be given as a string")),
     };
     for (name, value) in named {
-        let value = async_graphql::Value::from_json(value.clone());
-        request.extensions.insert(name.clone(), value.unwrap_or_default());
+        request.extensions.insert(name.clone(), value_of(value.clone()));
     }
-    match parameters.remove("operationName") {
-        None | Some(Value::Null) => {}
-        Some(Value::String(name)) => request = request.operation_name(name),
+    match parameters.swap_remove("operationName") {
+        None | Some(JsonValue::Null) => {}
+        Some(JsonValue::String(name)) => request = request.operation_name(name),
         Some(_) => return Err(Fault::bad("`operationName` must be a string")),
     }
-    match parameters.remove("variables") {
-        None | Some(Value::Null) => {}
-        Some(variables @ Value::Object(_)) => request = request.variables(Variables::from_json(variables)),
+    match parameters.swap_remove("variables") {
+        None | Some(JsonValue::Null) => {}
+        Some(JsonValue::Object(given)) => request = request.variables(variables_of(given)),
         Some(_) => return Err(Fault::bad("`variables` must be an object")),
     }
     Ok(request)

@@ -182,7 +182,7 @@ impl Connection {
                 self.send(protocol::connection_ack()).await
             }
             ClientMessage::Ping { payload } => self.send(protocol::pong(payload)).await,
-            ClientMessage::Pong {} => Ok(()),
+            ClientMessage::Pong => Ok(()),
             ClientMessage::Subscribe { id, payload } => {
                 let Some((viewer, _)) = &self.viewer else { return Err(Some(Close::unauthorized())) };
                 if self.operations.contains_key(id.as_str()) {

@@ -1,9 +1,9 @@
 //! The messages and close codes of graphql-transport-ws.
 
 use async_graphql::{Request, ServerError};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::Serialize;
 
+use crate::model::{JsonObject, JsonValue};
 use crate::server::body;
 use crate::server::http::from_parameters;
 
@@ -88,35 +88,53 @@ impl Close {
 }
 
 /// What a client says.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[derive(Debug)]
 pub(super) enum ClientMessage {
-    ConnectionInit {
-        #[serde(default)]
-        payload: Option<Map<String, Value>>,
-    },
-    Ping {
-        #[serde(default)]
-        payload: Option<Map<String, Value>>,
-    },
-    Pong {},
-    Subscribe {
-        id: String,
-        payload: Map<String, Value>,
-    },
-    Complete {
-        id: String,
-    },
+    ConnectionInit { payload: Option<JsonObject> },
+    Ping { payload: Option<JsonObject> },
+    Pong,
+    Subscribe { id: String, payload: JsonObject },
+    Complete { id: String },
 }
 
 impl ClientMessage {
     pub(super) fn parse(text: &str) -> Result<Self, Close> {
-        serde_json::from_str(text).map_err(|_| Close::bad_request("Invalid message received"))
+        let fields = match JsonValue::read(text.as_bytes()) {
+            Ok(JsonValue::Object(fields)) => Some(fields),
+            _ => None,
+        };
+        fields.and_then(Self::of).ok_or_else(|| Close::bad_request("Invalid message received"))
+    }
+
+    /// Fields that the protocol does not know are ignored.
+    fn of(mut fields: JsonObject) -> Option<Self> {
+        let kind = text(fields.swap_remove("type"))?;
+        let id = text(fields.swap_remove("id"));
+        let payload = match fields.swap_remove("payload") {
+            None | Some(JsonValue::Null) => Some(None),
+            Some(JsonValue::Object(payload)) => Some(Some(payload)),
+            Some(_) => None,
+        };
+        Some(match kind.as_str() {
+            "connection_init" => Self::ConnectionInit { payload: payload? },
+            "ping" => Self::Ping { payload: payload? },
+            "pong" => Self::Pong,
+            "subscribe" => Self::Subscribe { id: id?, payload: payload?? },
+            "complete" => Self::Complete { id: id? },
+            _ => return None,
+        })
+    }
+}
+
+fn text(value: Option<JsonValue>) -> Option<String> {
+    match value {
+        Some(JsonValue::String(text)) => Some(text),
+        _ => None,
     }
 }
 
 /// The request in a subscribe message.
-pub(super) fn request(payload: Map<String, Value>) -> Result<Request, Close> {
+pub(super) fn request(payload: JsonObject) -> Result<Request, Close> {
     from_parameters(payload).map_err(|fault| Close::bad_request(&fault.message))
 }
 
@@ -128,7 +146,7 @@ enum ServerMessage<'a> {
     Ping,
     Pong {
         #[serde(skip_serializing_if = "Option::is_none")]
-        payload: Option<Map<String, Value>>,
+        payload: Option<JsonObject>,
     },
     Error {
         id: &'a str,
@@ -153,7 +171,7 @@ pub(super) fn ping() -> String {
     ServerMessage::Ping.text()
 }
 
-pub(super) fn pong(payload: Option<Map<String, Value>>) -> String {
+pub(super) fn pong(payload: Option<JsonObject>) -> String {
     ServerMessage::Pong { payload }.text()
 }
 
@@ -180,6 +198,7 @@ pub(super) fn complete(id: &str) -> String {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::{Map, Value};
 
     use super::*;
 
@@ -211,7 +230,7 @@ mod tests {
         ] {
             assert_eq!(ClientMessage::parse(bad).unwrap_err().code, 4400, "{bad}");
         }
-        assert_eq!(request(Map::new()).err().unwrap().code, 4400);
+        assert_eq!(request(JsonObject::new()).err().unwrap().code, 4400);
     }
 
     #[test]
@@ -274,7 +293,8 @@ mod tests {
             let Ok(ClientMessage::Subscribe { id: read, payload: found }) = ClientMessage::parse(&text) else {
                 panic!("{text}")
             };
-            prop_assert_eq!((&read, &found), (&id, &payload));
+            prop_assert_eq!(&read, &id);
+            prop_assert_eq!(serde_json::to_value(&found).unwrap(), Value::Object(payload.clone()));
             match request(found) {
                 Ok(request) => prop_assert_eq!(Some(&*request.query), payload["query"].as_str()),
                 Err(close) => prop_assert!(close.code == 4400 && close.reason.len() <= 123),

@@ -13,6 +13,8 @@ pub(crate) struct SentEvent {
     pub(crate) name: String,
     pub(crate) id: Option<String>,
     pub(crate) data: Value,
+    /// The data as it was sent, letter for letter.
+    pub(crate) text: String,
 }
 
 /// A response that goes on.
@@ -69,9 +71,10 @@ fn parse(block: &str) -> Option<SentEvent> {
         match line.split_once(':').map(|(field, value)| (field, value.trim_start())) {
             Some(("event", value)) => name = Some(value.to_owned()),
             Some(("id", value)) => id = Some(value.to_owned()),
-            Some(("data", value)) => data = serde_json::from_str(value).ok(),
+            Some(("data", value)) => data = Some(value.to_owned()),
             _ => {}
         }
     }
-    Some(SentEvent { name: name?, id, data: data.unwrap_or_default() })
+    let text = data.unwrap_or_default();
+    Some(SentEvent { name: name?, id, data: serde_json::from_str(&text).unwrap_or_default(), text })
 }

@@ -108,10 +108,15 @@ impl Socket {
 
     /// The next message, or how the socket was closed.
     pub(crate) async fn next(&mut self) -> Result<Value, Closed> {
+        Ok(serde_json::from_str(&self.next_text().await?).unwrap())
+    }
+
+    /// The same as it was sent, letter for letter.
+    pub(crate) async fn next_text(&mut self) -> Result<String, Closed> {
         let abnormal = || Closed { code: 1006, reason: String::new() };
         loop {
             match timeout(PATIENCE, self.stream.next()).await.expect("a message in time") {
-                Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
+                Some(Ok(Message::Text(text))) => return Ok(text.to_string()),
                 Some(Ok(Message::Close(Some(frame)))) => {
                     return Err(Closed { code: frame.code.into(), reason: frame.reason.to_string() });
                 }
