@@ -173,8 +173,22 @@ impl Drop for Held {
 }
 
 /// SQLite takes its write lock at once: a transaction that reads first and locks later would fail.
-#[expect(clippy::disallowed_methods, reason = "the one place that begins transactions")]
+///
+/// On PostgreSQL a task of its own begins it, which nobody cancels. An operation is dropped when its client goes.
+/// If sqlx 0.9.0 is dropped while it waits for the answer to `BEGIN`, it forgets that it has sent it: the pool gets
+/// back a connection inside a transaction, and whatever is done on it from then on is acknowledged and never
+/// committed. <https://github.com/transact-rs/sqlx/issues/4393>
 async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction> {
+    if connection.get_database_backend() == DbBackend::Sqlite {
+        return begin_uninterrupted(connection).await;
+    }
+    let connection = connection.clone();
+    let begun = tokio::spawn(async move { begin_uninterrupted(&connection).await });
+    begun.await.unwrap_or_else(|error| Err(Error::broken(format!("cannot begin a transaction: {error}"))))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that begins transactions")]
+async fn begin_uninterrupted(connection: &DatabaseConnection) -> Result<DatabaseTransaction> {
     let options = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()

@@ -6,6 +6,7 @@ mod harness;
 mod acting;
 mod appends;
 mod branches;
+mod cancellation;
 mod changes;
 mod clients;
 mod closed_output;
