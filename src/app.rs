@@ -16,7 +16,7 @@ use crate::memory::{self, Memory};
 use crate::rate::Rate;
 use crate::server::{self, Listeners, Server};
 use crate::signals::{self, Relay, Signals};
-use crate::store::{self, Store};
+use crate::store::{self, Process, Store};
 
 pub use credentials::issuers;
 
@@ -33,18 +33,31 @@ pub struct App {
 }
 
 impl App {
-    /// Opens the database, and hears from other replicas where there can be some.
+    /// Opens the database to serve, and hears from other replicas where there can be some.
     ///
     /// # Errors
-    /// It cannot be opened, its schema is not this version's, or a setting is wrong.
+    /// It cannot be opened, its schema is not this version's, another server uses it and it is SQLite, or a
+    /// setting is wrong.
     pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
+        Self::open_as(Process::Server, config, clock).await
+    }
+
+    /// The same for a command, which may run beside a server.
+    ///
+    /// # Errors
+    /// The database cannot be opened, its schema is not this version's, or a setting is wrong.
+    pub async fn open_for_command(config: Config, clock: Clock) -> anyhow::Result<Self> {
+        Self::open_as(Process::Command, config, clock).await
+    }
+
+    async fn open_as(process: Process, config: Config, clock: Clock) -> anyhow::Result<Self> {
         // What is refused is refused before anything is made.
         let documents = documents::documents(&config.documents, &limits(&config))?;
         let nats = config.feed.signals.as_ref().map(Secret::expose);
         let url = config.database_url();
         let alone = nats.is_none() && !url.starts_with("postgres");
         let signals = if alone { Signals::default() } else { Signals::between_replicas() };
-        let store = Store::connect(&database(&config), clock.clone(), signals.clone()).await?;
+        let store = Store::connect(&database(&config, process), clock.clone(), signals.clone()).await?;
         let relay = match nats {
             Some(url) => Some(signals::nats::relay(&signals, url).await.context("`feed.signals` is wrong")?),
             None if alone => None,
@@ -102,8 +115,9 @@ impl App {
 }
 
 /// How to open the configured database.
-pub fn database(config: &Config) -> store::Settings {
+pub fn database(config: &Config, process: Process) -> store::Settings {
     store::Settings {
+        process,
         url: config.database_url(),
         max_connections: config.database.max_connections,
         acquire_timeout: config.database.acquire_timeout,

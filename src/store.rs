@@ -39,7 +39,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
 
-pub use connect::{Settings, migrations, undo_migrations};
+pub use connect::{Process, Settings, migrations, undo_migrations};
 pub use error::{Error, Result};
 pub use fence::Fence;
 pub use scope::Scoped;
@@ -50,6 +50,7 @@ pub use writer::probe;
 use crate::clock::Clock;
 use crate::model::{ConversationId, MessageId, OwnerId, Viewer};
 use crate::signals::Signals;
+use connect::ServerLock;
 use fence::Reader;
 use turn::Turns;
 use writer::{Desk, Writer};
@@ -78,6 +79,8 @@ struct Inner {
     turns: Turns,
     writer: Writer,
     reads: reads::Reads,
+    /// Of a server on SQLite.
+    lock: Option<ServerLock>,
     clock: Clock,
     signals: Signals,
     statements: Arc<AtomicU64>,
@@ -87,17 +90,29 @@ impl Store {
     /// Opens the database and applies or checks its migrations, as `settings` say.
     ///
     /// # Errors
-    /// The database cannot be reached or opened, or its schema is not this version's.
+    /// The database cannot be reached or opened, its schema is not this version's, or another server uses it
+    /// and it is SQLite.
     pub async fn connect(settings: &Settings, clock: Clock, signals: Signals) -> anyhow::Result<Self> {
         let statements = Arc::new(AtomicU64::new(0));
-        let connect::Connections { read, write, appends, turns } =
+        let connect::Connections { read, write, appends, turns, lock } =
             connect::connect(settings, &statements).await?;
         let reads = connect::reads(settings, &read, &statements)?;
         let fence = settings.fence;
         let desk =
             Desk { clock: clock.clone(), signals: signals.clone(), statements: statements.clone(), fence };
         let writer = Writer::start(appends, settings.writes, desk)?;
-        Ok(Self(Arc::new(Inner { read, write, fence, turns, writer, reads, clock, signals, statements })))
+        Ok(Self(Arc::new(Inner {
+            read,
+            write,
+            fence,
+            turns,
+            writer,
+            reads,
+            lock,
+            clock,
+            signals,
+            statements,
+        })))
     }
 
     /// What this viewer owns, and nothing else.
@@ -151,6 +166,9 @@ impl Store {
             if let Err(error) = connection.close_by_ref().await {
                 tracing::warn!(%error, "cannot close the database");
             }
+        }
+        if let Some(lock) = &self.0.lock {
+            lock.release();
         }
     }
 }

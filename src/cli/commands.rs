@@ -58,7 +58,7 @@ async fn listen(setting: &str, address: SocketAddr) -> anyhow::Result<TcpListene
 }
 
 pub(super) async fn migrate(config: Config, arguments: MigrateArguments) -> anyhow::Result<()> {
-    let mut database = app::database(&config);
+    let mut database = app::database(&config, store::Process::Command);
     match arguments.action {
         MigrateAction::Up => {
             database.migrate = true;
@@ -113,7 +113,7 @@ pub(super) async fn import(config: Config, arguments: ImportArguments) -> anyhow
             return Ok(ExitCode::from(NOTHING_READ));
         }
     };
-    let app = App::open(config, Clock::system()).await?;
+    let app = App::open_for_command(config, Clock::system()).await?;
     let scope = app.store.viewed_by(&Viewer::new(owner));
     let written = import::write(&scope, conversations).await;
     app.store.close().await;

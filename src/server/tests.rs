@@ -21,6 +21,7 @@ use crate::feed::Feed;
 use crate::graphql::{self, Documents};
 use crate::model::{OwnerId, Timestamp};
 use crate::signals::Signals;
+use crate::store::Process;
 
 /// Whatever is asked for as `boom` panics.
 struct Booms;
@@ -49,7 +50,9 @@ async fn serve() -> (TempDir, String, String) {
     let folder = tempfile::tempdir().unwrap();
     let config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
     let (clock, signals) = (Clock::system(), Signals::default());
-    let store = Store::connect(&app::database(&config), clock.clone(), signals.clone()).await.unwrap();
+    let store = Store::connect(&app::database(&config, Process::Server), clock.clone(), signals.clone())
+        .await
+        .unwrap();
     let feed = Feed::new(&signals, config.feed.poll);
     let (limits, memory) = (app::limits(&config), app::memory(&config));
     let may = graphql::Settings { limits, documents: Documents::default(), memory };

@@ -2,6 +2,7 @@
 
 mod database_file;
 mod first_connection;
+mod server_lock;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use super::turn::Turns;
 use super::writer::{self, Bounds, Target};
 
 pub(super) use first_connection::NO_SESSIONS;
+pub(super) use server_lock::ServerLock;
 
 /// How long another process may keep SQLite's file locked.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -57,9 +59,20 @@ const STALE: Duration = Duration::from_secs(1);
 
 use super::reads::Reads;
 
+/// What a process opens the database for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Process {
+    /// To serve. SQLite takes one server at a time.
+    Server,
+    /// To run a command, which may be beside a server.
+    Command,
+}
+
 /// How to open the database.
 #[derive(Clone)]
 pub struct Settings {
+    /// What it is opened for.
+    pub process: Process,
     /// `sqlite://path` or `postgres://…`.
     pub url: String,
     /// Most connections at once; SQLite has one more, which writes.
@@ -97,6 +110,8 @@ pub(super) struct Connections {
     pub(super) write: DatabaseConnection,
     pub(super) appends: Target,
     pub(super) turns: Turns,
+    /// Of a server on SQLite.
+    pub(super) lock: Option<ServerLock>,
 }
 
 struct Pools {
@@ -105,6 +120,10 @@ struct Pools {
 }
 
 pub(super) async fn connect(settings: &Settings, statements: &Arc<AtomicU64>) -> anyhow::Result<Connections> {
+    let lock = match settings.process {
+        Process::Server => lock(settings)?,
+        Process::Command => None,
+    };
     let Pools { mut read, mut write } = open(settings).await?;
     fence::check_role(&write, settings.fence).await?;
     let pending = Migrator::get_pending_migrations_read_only(&write)
@@ -113,6 +132,7 @@ pub(super) async fn connect(settings: &Settings, statements: &Arc<AtomicU64>) ->
     match pending.first() {
         None => {}
         Some(_) if settings.migrate => {
+            let _lock = if lock.is_none() { self::lock(settings)? } else { None };
             migrate(&write, async |tx| Migrator::up(tx, None).await).await?;
         }
         Some(first) => bail!(
@@ -140,7 +160,7 @@ pub(super) async fn connect(settings: &Settings, statements: &Arc<AtomicU64>) ->
             (Target::Postgres { lanes: open_lanes(settings).await?, waiting }, Turns::free())
         }
     };
-    Ok(Connections { read, write, appends, turns })
+    Ok(Connections { read, write, appends, turns, lock })
 }
 
 /// What answers the hot reads.
@@ -176,6 +196,7 @@ pub async fn migrations(settings: &Settings) -> anyhow::Result<Vec<(String, bool
 /// # Errors
 /// The database cannot be reached, or has migrations that this version does not know.
 pub async fn undo_migrations(settings: &Settings, steps: u32) -> anyhow::Result<()> {
+    let _lock = lock(settings)?;
     let Pools { write, .. } = open(settings).await?;
     migrate(&write, async |tx| Migrator::down(tx, Some(steps)).await).await?;
     write.close().await?;
@@ -214,9 +235,16 @@ pub(super) async fn alone(
     tx.commit().await
 }
 
+/// Keeps other servers, and changes of the schema, away from an SQLite database.
+fn lock(settings: &Settings) -> anyhow::Result<Option<ServerLock>> {
+    let Some(file) = settings.sqlite_file()? else { return Ok(None) };
+    database_file::prepare(&file)?;
+    ServerLock::acquire(&file).map(Some)
+}
+
 async fn open(settings: &Settings) -> anyhow::Result<Pools> {
     if let Some(file) = settings.sqlite_file()? {
-        database_file::check(&file)?;
+        database_file::prepare(&file)?;
         open_sqlite(settings, &file).await
     } else {
         first_connection::check(&settings.url, settings.acquire_timeout).await?;
@@ -270,9 +298,6 @@ fn postgres_options(settings: &Settings, lock_timeout: &'static str) -> ConnectO
 
 /// WAL with a single writer. `synchronous = FULL` makes a commit durable before it is answered.
 async fn open_sqlite(settings: &Settings, file: &Path) -> anyhow::Result<Pools> {
-    if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    }
     let base = |options: SqliteConnectOptions| {
         options
             .journal_mode(SqliteJournalMode::Wal)
@@ -281,7 +306,7 @@ async fn open_sqlite(settings: &Settings, file: &Path) -> anyhow::Result<Pools> 
     };
     let mut writer = common_options(settings);
     writer.max_connections(1).map_sqlx_sqlite_opts(move |options| {
-        let options = base(options).create_if_missing(true).pragma("cache_size", CACHE_SIZE);
+        let options = base(options).pragma("cache_size", CACHE_SIZE);
         options.pragma("wal_autocheckpoint", LOG_PAGES)
     });
     writer.map_sqlx_sqlite_pool_opts(|pool| pool.after_release(|connection, _| Box::pin(ended(connection))));

@@ -9,7 +9,7 @@ use scrollback::model::{
     NewConversation, NewMessage, OwnerId, Page, Range, Role, StreamEnd, Viewer,
 };
 use scrollback::signals::Signals;
-use scrollback::store::{Bounds, Error, Fence, Scoped, Settings, Store};
+use scrollback::store::{Bounds, Error, Fence, Process, Scoped, Settings, Store};
 use sqlx::{Connection, Executor, PgConnection};
 use uuid::Uuid;
 
@@ -33,6 +33,7 @@ impl Database {
             Engine::Fenced => shared_cluster().create_database_of_a_plain_role().await,
         };
         let settings = Settings {
+            process: Process::Server,
             url,
             max_connections: 10,
             acquire_timeout: PATIENCE,

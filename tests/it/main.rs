@@ -29,6 +29,7 @@ mod journey;
 mod json;
 mod messages;
 mod metrics;
+mod one_server;
 mod outages;
 mod ownership;
 mod paths;

@@ -1,22 +1,35 @@
 //! What is checked of SQLite's file before it is opened, and why it could not be: SQLite itself says no more
 //! than "unable to open database file".
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-use anyhow::{anyhow, bail};
+use anyhow::{Context, anyhow, bail};
 
 /// What every database of SQLite begins with; an empty file becomes one.
 /// <https://sqlite.org/fileformat.html#the_database_header>
 const HEADER: &[u8; 16] = b"SQLite format 3\0";
+
+/// Makes an empty file, and its folders, where there is none. SQLite makes it a database.
+///
+/// # Errors
+/// It cannot become or be a database ([`check`]), or cannot be made.
+pub(super) fn prepare(file: &Path) -> anyhow::Result<()> {
+    check(file)?;
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(file);
+    opened.map(drop).map_err(|error| refused(file, &error))
+}
 
 /// Refuses a file that cannot become or be a database.
 ///
 /// # Errors
 /// It is a folder, something else than a database, or in something that is no folder; or it may not be read
 /// and written.
-pub(super) fn check(file: &Path) -> anyhow::Result<()> {
+fn check(file: &Path) -> anyhow::Result<()> {
     let name = file.display();
     if let Some(parent) = file.ancestors().skip(1).find(|parent| parent.exists())
         && !parent.is_dir()
@@ -55,7 +68,7 @@ pub(super) fn explain(file: &Path, error: impl Into<anyhow::Error>) -> anyhow::E
     }
 }
 
-fn refused(file: &Path, error: &std::io::Error) -> anyhow::Error {
+pub(super) fn refused(file: &Path, error: &std::io::Error) -> anyhow::Error {
     let name = file.display();
     match error.kind() {
         ErrorKind::PermissionDenied => anyhow!(
