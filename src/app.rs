@@ -3,6 +3,7 @@
 mod chores;
 mod credentials;
 mod documents;
+mod permissions;
 
 use anyhow::{Context, bail};
 use tokio::task::JoinSet;
@@ -57,7 +58,11 @@ impl App {
         let url = config.database_url();
         let alone = nats.is_none() && !url.starts_with("postgres");
         let signals = if alone { Signals::default() } else { Signals::between_replicas() };
-        let store = Store::connect(&database(&config, process), clock.clone(), signals.clone()).await?;
+        let database = database(&config, process);
+        let store = Store::connect(&database, clock.clone(), signals.clone()).await?;
+        if process == Process::Server {
+            permissions::warn(&config, &database);
+        }
         let relay = match nats {
             Some(url) => Some(signals::nats::relay(&signals, url).await.context("`feed.signals` is wrong")?),
             None if alone => None,

@@ -30,7 +30,7 @@ use fetch::Fetcher;
 use key::{Choice, TrustedKey};
 use key_set::KeySet;
 
-pub use development::development_secret;
+pub use development::{development_secret, development_secret_file};
 pub use fetch::Authorities;
 pub use key::PublicKey;
 pub use key_set::Timing;

@@ -49,6 +49,9 @@ pub struct Config {
     pub feed: Feed,
     /// What is written about all this.
     pub log: Log,
+    /// The configuration file, if one of its settings is a secret.
+    #[serde(skip)]
+    pub file_with_secrets: Option<PathBuf>,
 }
 
 /// For a first try or for real.

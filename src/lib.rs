@@ -17,7 +17,7 @@
 //!          |      |        |                   |        |
 //!          |      |        +-> auth            +--------+-> signals
 //!          |      +-> config, telemetry
-//!          +-> import -> store              model, clock: leaves that everybody may use
+//!          +-> import -> store              model, clock, permissions: leaves that everybody may use
 //! ```
 //!
 //! | module | owns |
@@ -33,6 +33,7 @@
 //! | [`server`] | connections, HTTP, WebSocket, SSE, GraphiQL, health, metrics, shutdown: the only part that sees HTTP |
 //! | [`import`] | conversations from files of other systems |
 //! | [`app`] | puts the pieces together; nothing else chooses a backend |
+//! | [`permissions`] | files and folders that only the server's user may use |
 //! | [`config`], [`cli`], [`telemetry`], [`clock`] | settings, commands, logs, time and fresh ids |
 //!
 //! A test (`tests/it/tidy.rs`) keeps the arrows. The same noun has a file at every level:
@@ -119,6 +120,7 @@ pub mod graphql;
 pub mod import;
 pub mod memory;
 pub mod model;
+pub mod permissions;
 pub mod rate;
 pub mod server;
 pub mod signals;

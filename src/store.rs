@@ -39,7 +39,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
 
-pub use connect::{Process, Settings, migrations, undo_migrations};
+pub use connect::{Process, Settings, migrations, sqlite_files, undo_migrations};
 pub use error::{Error, Result};
 pub use fence::Fence;
 pub use scope::Scoped;

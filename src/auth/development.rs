@@ -2,22 +2,28 @@
 
 use std::fs;
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::permissions;
+
 const FILE: &str = "development-secret";
+
+/// Where the secret of a data folder is kept.
+pub fn development_secret_file(folder: &Path) -> PathBuf {
+    folder.join(FILE)
+}
 
 /// The secret in `folder`, made now when there is none, readable by its owner alone.
 ///
 /// # Errors
 /// The folder or the file cannot be read or written, or the file is empty.
 pub fn development_secret(folder: &Path) -> anyhow::Result<Vec<u8>> {
-    let path = folder.join(FILE);
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let path = development_secret_file(folder);
+    permissions::create_folder(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     if !path.exists() {
         make(folder, &path)?;
     }
@@ -33,8 +39,7 @@ pub fn development_secret(folder: &Path) -> anyhow::Result<Vec<u8>> {
 fn make(folder: &Path, path: &Path) -> anyhow::Result<()> {
     let cannot = || format!("cannot make {}", path.display());
     let draft = folder.join(format!("{FILE}.{:x}", rand::random::<u64>()));
-    let mut file =
-        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).with_context(cannot)?;
+    let mut file = permissions::create(&draft).with_context(cannot)?;
     let secret = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
     let named = file
         .write_all(secret.as_bytes())

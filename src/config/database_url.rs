@@ -62,9 +62,33 @@ pub(super) fn check(url: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether a URL that was checked has a password of PostgreSQL in it.
+pub(super) fn has_password(url: &str) -> bool {
+    let Some((_, rest)) = url.split_once("://").filter(|(scheme, _)| scheme.starts_with("postgres")) else {
+        return false;
+    };
+    let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let authority = address.split('/').next().unwrap_or_default();
+    authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
+        || form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "password")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn passwords_are_found() {
+        for (url, found) in [
+            ("postgres://ada:hush@db/chat", true),
+            ("postgresql:///chat?user=ada&password=hush", true),
+            ("postgres://ada@db:5432/chat", false),
+            ("postgres://db/chat?sslmode=require", false),
+            ("sqlite://a:b@c.db", false),
+        ] {
+            assert_eq!(has_password(url), found, "{url}");
+        }
+    }
 
     #[test]
     fn urls_that_the_driver_reads_whole_are_accepted() {

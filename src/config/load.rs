@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use super::database_url::has_password;
 use super::names::{self, unknown_keys, unknown_variable};
 use super::{Config, DEFAULT_FILE, Mode, RowLevelSecurity};
 
@@ -91,12 +92,27 @@ pub fn load(sources: Sources<'_>) -> Result<Config, ConfigError> {
         set(&mut table, setting, &text);
         origins.insert(setting.to_owned(), format!("the flag for {setting}"));
     }
-    let config = serde_path_to_error::deserialize(Value::Table(table))
+    let mut config: Config = serde_path_to_error::deserialize(Value::Table(table))
         .map_err(|error| wrong(error.path().to_string(), error.inner().message(), &origins))?;
-    match contradiction(&config) {
-        Some((setting, fault)) => Err(wrong(setting.into(), fault, &origins)),
-        None => Ok(config),
+    if let Some((setting, fault)) = contradiction(&config) {
+        return Err(wrong(setting.into(), fault, &origins));
     }
+    if let Some(path) = sources.file {
+        let name = path.display().to_string();
+        let is_from_file = |setting: &str| origins.get(setting) == Some(&name);
+        config.file_with_secrets = has_secret(&config, is_from_file).then(|| path.to_owned());
+    }
+    Ok(config)
+}
+
+/// Whether one of the settings that `is_chosen` names is a secret.
+fn has_secret(config: &Config, is_chosen: impl Fn(&str) -> bool) -> bool {
+    let Config { auth, database, feed, .. } = config;
+    let has = |setting: &str, found: bool| found && is_chosen(setting);
+    has("auth.jwt_secret", auth.jwt_secret.is_some())
+        || has("auth.issuers", auth.issuers.iter().any(|issuer| issuer.jwt_secret.is_some()))
+        || has("database.url", database.url.as_ref().is_some_and(|url| has_password(url.expose())))
+        || has("feed.signals", feed.signals.as_ref().is_some_and(|url| url.expose().contains('@')))
 }
 
 fn parse(text: &str, file: &str) -> Result<Table, ConfigError> {

@@ -319,3 +319,19 @@ fn no_bound_of_the_server_may_be_nothing() {
     let admin = load_with(None, &[("SCROLLBACK_SERVER_ADMIN_LISTEN", "here")], &[]).unwrap_err();
     assert!(admin.starts_with("the setting `server.admin_listen` (from "), "{admin}");
 }
+
+#[test]
+fn a_file_with_a_secret_in_it_is_known() {
+    let origin = |text: &str, environment: &[(&str, &str)]| {
+        let file = file(text);
+        let config = load_with(Some(file.path()), environment, &[]).unwrap();
+        config.file_with_secrets.map(|path| path == file.path())
+    };
+    let secret = "[auth]\njwt_secret = \"hush\"\n";
+    assert_eq!(origin(secret, &[]), Some(true));
+    assert_eq!(origin("[database]\nurl = \"postgres://ada:hush@db/chat\"\n", &[]), Some(true));
+    assert_eq!(origin("[[auth.issuers]]\nissuer = \"a\"\njwt_secret = \"hush\"\n", &[]), Some(true));
+    assert_eq!(origin("[database]\nurl = \"postgres://ada@db/chat\"\n", &[]), None);
+    assert_eq!(origin("mode = \"development\"\n", &[("SCROLLBACK_AUTH_JWT_SECRET", "hush")]), None);
+    assert_eq!(load_with(None, &[], &[("auth.jwt_secret", "hush")]).unwrap().file_with_secrets, None);
+}

@@ -33,6 +33,7 @@ mod one_server;
 mod outages;
 mod ownership;
 mod paths;
+mod permissions;
 mod poolers;
 mod process;
 mod rate;

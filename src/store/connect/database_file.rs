@@ -1,27 +1,40 @@
 //! What is checked of SQLite's file before it is opened, and why it could not be: SQLite itself says no more
 //! than "unable to open database file".
 
-use std::fs::{self, OpenOptions};
+use std::ffi::OsString;
+use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
+
+use crate::permissions;
 
 /// What every database of SQLite begins with; an empty file becomes one.
 /// <https://sqlite.org/fileformat.html#the_database_header>
 const HEADER: &[u8; 16] = b"SQLite format 3\0";
 
-/// Makes an empty file, and its folders, where there is none. SQLite makes it a database.
+/// Makes an empty file, and its folders, where there is none. SQLite makes it a database, and gives what it
+/// creates beside it the permissions of the file.
 ///
 /// # Errors
 /// It cannot become or be a database ([`check`]), or cannot be made.
 pub(super) fn prepare(file: &Path) -> anyhow::Result<()> {
     check(file)?;
     if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        permissions::create_folder(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
-    let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(file);
-    opened.map(drop).map_err(|error| refused(file, &error))
+    permissions::open_or_create(file).map(drop).map_err(|error| refused(file, &error))
+}
+
+/// The file of a database and those that are created beside it.
+pub(super) fn with_companions(file: &Path) -> Vec<PathBuf> {
+    let beside = |suffix: &str| {
+        let mut name: OsString = file.into();
+        name.push(suffix);
+        name.into()
+    };
+    ["", "-wal", "-shm", super::server_lock::SUFFIX].map(beside).to_vec()
 }
 
 /// Refuses a file that cannot become or be a database.

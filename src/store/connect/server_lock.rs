@@ -5,15 +5,16 @@
 //! is never removed: two processes could otherwise hold locks on two files of the same name.
 
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
 use super::database_file::refused;
+use crate::permissions;
 
 /// What the name of the database file is followed by.
-const SUFFIX: &str = ".lock";
+pub(super) const SUFFIX: &str = ".lock";
 
 /// Held while a server runs, and while the schema changes.
 pub(in crate::store) struct ServerLock(File);
@@ -25,13 +26,8 @@ impl ServerLock {
     /// Another process holds the lock, or the file cannot be created or locked.
     pub(super) fn acquire(database: &Path) -> anyhow::Result<Self> {
         let path = database.canonicalize().map_err(|error| refused(database, &error))?;
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(lock_file(&path))
-            .map_err(|error| refused(database, &error))?;
+        let opened = permissions::open_or_create(&lock_file(&path));
+        let file = opened.map_err(|error| refused(database, &error))?;
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => bail!(
