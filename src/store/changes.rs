@@ -125,6 +125,7 @@ impl Store {
                 .filter(change::Column::OwnerId.eq(owner.clone()))
                 .filter(change::Column::Revision.lte(last.revision));
             removed += tx::run_untold(self, owner, trim.build(self.backend())).await?;
+            self.0.writer.erased();
         }
     }
 }

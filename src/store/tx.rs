@@ -17,14 +17,13 @@ use tokio::runtime::Handle;
 use super::entity::change;
 use super::turn::Turn;
 use super::{Error, Result, Scoped, Store, fence};
-use crate::model::{Change, OwnerId, Timestamp};
-use crate::signals::{Signals, Topic};
+use crate::model::{Change, ChangeKind, OwnerId, Timestamp};
+use crate::signals::Topic;
 
 /// A write in progress for one owner.
 pub(super) struct Tx {
     tx: DatabaseTransaction,
     held: Held,
-    signals: Signals,
     owner: OwnerId,
     actor: Option<OwnerId>,
     now: Timestamp,
@@ -52,11 +51,10 @@ impl Tx {
     /// Begins a write of exactly `changes` changes.
     pub(super) async fn begin(scope: &Scoped, changes: usize) -> Result<Self> {
         let Scoped { store, owner, actor, .. } = scope;
-        let held = Held { turn: Some(store.0.turns.take().await?), write: store.0.write.clone() };
+        let held = Held { turn: Some(store.0.turns.take().await?), store: store.clone(), erases: false };
         let mut tx = Self {
             tx: begin(&store.0.write).await?,
             held,
-            signals: store.0.signals.clone(),
             owner: owner.clone(),
             actor: actor.clone(),
             now: store.0.clock.now(),
@@ -100,6 +98,7 @@ impl Tx {
 
     /// Notes a change, to be written to the feed with the commit.
     pub(super) fn record(&mut self, change: Change) {
+        self.held.erases |= erases(change.kind);
         self.changes.push(change);
     }
 
@@ -127,11 +126,26 @@ impl Tx {
         change::Entity::insert_many(rows).exec_without_returning(&self.tx).await?;
         self.tx.commit().await?;
         drop(self.held.turn.take());
-        for change in self.changes {
-            self.signals.signal(&Topic::Conversation(change.conversation));
+        let Held { store, erases, .. } = &self.held;
+        if *erases {
+            store.0.writer.erased();
         }
-        self.signals.signal(&Topic::Account(self.owner));
+        for change in self.changes {
+            store.0.signals.signal(&Topic::Conversation(change.conversation));
+        }
+        store.0.signals.signal(&Topic::Account(self.owner));
         Ok(())
+    }
+}
+
+/// Whether a change can overwrite or remove content.
+fn erases(kind: ChangeKind) -> bool {
+    match kind {
+        ChangeKind::ConversationCreated | ChangeKind::MessageAdded => false,
+        ChangeKind::ConversationUpdated
+        | ChangeKind::ConversationDeleted
+        | ChangeKind::MessageUpdated
+        | ChangeKind::MessageDeleted => true,
     }
 }
 
@@ -153,7 +167,9 @@ pub(super) async fn run_untold(store: &Store, owner: &OwnerId, statement: Statem
 /// gives back, the turn ends when the connection can be had again.
 struct Held {
     turn: Option<Turn>,
-    write: DatabaseConnection,
+    store: Store,
+    /// Whether the transaction overwrites or removes content.
+    erases: bool,
 }
 
 impl Drop for Held {
@@ -161,12 +177,16 @@ impl Drop for Held {
         if let Some(turn) = self.turn.take().filter(Turn::is_exclusive)
             && let Ok(runtime) = Handle::try_current()
         {
-            let write = self.write.clone();
+            let (store, erases) = (self.store.clone(), self.erases);
             runtime.spawn(async move {
-                if let Err(error) = write.ping().await {
+                if let Err(error) = store.0.write.ping().await {
                     tracing::warn!(%error, "a transaction may not have been taken back yet");
                 }
                 drop(turn);
+                // It was committed if only its caller has gone.
+                if erases {
+                    store.0.writer.erased();
+                }
             });
         }
     }

@@ -26,7 +26,7 @@ mod sqlite;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot};
@@ -39,7 +39,7 @@ use super::{Error, Result};
 use crate::clock::Clock;
 use crate::model::{ConversationId, MessageId, OwnerId, Progress, Timestamp};
 use crate::signals::{Signals, Topic};
-use checkpoint::Checkpoints;
+use checkpoint::{Checkpoints, Erasures};
 use plan::Intake;
 use postgres::Waiting;
 use room::{Room, Ticket};
@@ -136,20 +136,23 @@ pub(super) struct Writer {
     lanes: RwLock<Vec<mpsc::UnboundedSender<Job>>>,
     room: Arc<Room>,
     running: TaskTracker,
+    /// On SQLite, until it is closed.
+    erasures: Mutex<Option<Erasures>>,
 }
 
 impl Writer {
     /// Starts the lanes.
     pub(super) fn start(target: Target, bounds: Bounds, desk: Desk) -> std::io::Result<Self> {
         let running = TaskTracker::new();
-        let mut lanes = Vec::new();
+        let (mut lanes, mut erasures) = (Vec::new(), None);
         match target {
             Target::Sqlite { writer, checkpoints, turns } => {
                 let (lane, intake) = Intake::new();
                 lanes.push(lane);
-                let (committed, due) = Checkpoints::of(&writer);
+                let (committed, erased, requests) = Checkpoints::of(&writer);
+                erasures = Some(erased);
                 let shared = turns.clone();
-                thread(&running, "sqlite-log", move || checkpoint::serve(&due, &checkpoints, &shared))?;
+                thread(&running, "sqlite-log", move || checkpoint::serve(&requests, &checkpoints, &shared))?;
                 thread(&running, "sqlite-writer", move || {
                     sqlite::serve(intake, &writer, &turns, &committed, &desk);
                 })?;
@@ -163,7 +166,15 @@ impl Writer {
                 }
             }
         }
-        Ok(Self { lanes: RwLock::new(lanes), room: Arc::new(Room::new(bounds)), running })
+        let room = Arc::new(Room::new(bounds));
+        Ok(Self { lanes: RwLock::new(lanes), room, running, erasures: Mutex::new(erasures) })
+    }
+
+    /// To be called after every commit that overwrote or removed content: SQLite's log still holds it.
+    pub(super) fn erased(&self) {
+        if let Some(erasures) = &*self.erasures.lock().unwrap_or_else(PoisonError::into_inner) {
+            erasures.committed();
+        }
     }
 
     /// Appends messages, unless they are not the ordinary case.
@@ -204,6 +215,7 @@ impl Writer {
     /// Refuses what comes from now on, and waits until what came before is answered.
     pub(super) async fn close(&self) {
         self.lanes.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.erasures.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.running.close();
         self.running.wait().await;
     }

@@ -16,6 +16,7 @@ mod credentials;
 mod documents;
 mod durability;
 mod edges;
+mod erasure;
 mod fence;
 mod history;
 mod hostile;

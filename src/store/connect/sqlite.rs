@@ -33,6 +33,10 @@ const LOG_PAGES: &str = "32000";
 /// A log that has become longer, when there was much to write at once, is cut to this.
 const LOG_BYTES: i64 = 64 << 20;
 
+/// Every connection that writes overwrites with zeros what it deletes. Otherwise deleted texts stay in the file, in
+/// free pages and in the free space of pages. `FAST` would leave the free pages as they are.
+const SECURE_DELETE: &str = "ON";
+
 /// Rows that SQLite reads ahead of who takes them: few, they may be large.
 const ROWS_AHEAD: usize = 16;
 
@@ -49,7 +53,7 @@ pub(super) async fn open(settings: &Settings, file: &Path) -> anyhow::Result<Poo
     };
     let mut writer = common_options(settings);
     writer.max_connections(1).map_sqlx_sqlite_opts(move |options| {
-        let options = base(options).pragma("cache_size", CACHE_SIZE);
+        let options = base(options).pragma("cache_size", CACHE_SIZE).pragma("secure_delete", SECURE_DELETE);
         options.pragma("wal_autocheckpoint", LOG_PAGES)
     });
     writer.map_sqlx_sqlite_pool_opts(|pool| pool.after_release(|connection, _| Box::pin(ended(connection))));
@@ -105,6 +109,7 @@ pub(super) fn open_beside(file: &Path) -> anyhow::Result<rusqlite::Connection> {
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
         connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
+        connection.pragma_update(None, "secure_delete", SECURE_DELETE)?;
         connection.pragma_update(None, "mmap_size", MAPPED)?;
         connection.set_prepared_statement_cache_capacity(writer::STATEMENTS);
         Ok::<_, rusqlite::Error>(connection)
