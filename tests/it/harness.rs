@@ -87,6 +87,8 @@ impl TestApp {
             ("database.url", url),
             ("auth.jwt_secret", SECRET.to_owned()),
             ("server.listen", "127.0.0.1:0".to_owned()),
+            // Of a machine that builds something else meanwhile, too.
+            ("database.acquire_timeout", "20s".to_owned()),
         ];
         if engine == Engine::Fenced {
             flags.push(("database.row_level_security", "on".to_owned()));
