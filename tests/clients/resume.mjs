@@ -1,4 +1,4 @@
-// The README's way to follow a conversation: `resume.ts`, type-checked, over a network that breaks.
+// The way of docs/subscriptions.md to follow a conversation: `resume.ts`, type-checked, over a network that breaks.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";

@@ -1,5 +1,5 @@
 //! The clients that front ends use, each in a script of its own: urql, Apollo Client, and GraphiQL in
-//! a browser; the README's own client, and the example; graphql-sse; the messages of Vercel's AI SDK; Relay and
+//! a browser; the documentation's own client, and the example; graphql-sse; the messages of Vercel's AI SDK; Relay and
 //! graphql-codegen.
 
 use std::fs;
@@ -11,7 +11,7 @@ on_each_database!(
     urql_works,
     apollo_client_works,
     apollo_clients_persisted_queries_work,
-    the_client_of_the_readme_misses_nothing,
+    the_client_of_the_documentation_misses_nothing,
     graphql_sse_misses_nothing,
     graphql_js_finds_the_same_documents_valid,
     introspection_prints_the_published_schema,
@@ -34,7 +34,7 @@ async fn apollo_clients_persisted_queries_work(app: TestApp) {
     run_script(&app, "persisted.mjs").await;
 }
 
-async fn the_client_of_the_readme_misses_nothing(app: TestApp) {
+async fn the_client_of_the_documentation_misses_nothing(app: TestApp) {
     // It is told SLOW_CONSUMER, and not cut off, however long the test takes not to read.
     let app = TestApp::start_with(app.engine, &[("server.write_timeout", "1m")]).await;
     run_script(&app, "resume.mjs").await;
@@ -80,10 +80,13 @@ fn the_example_names_the_package_that_is_tested() {
 }
 
 #[test]
-fn the_readme_shows_the_client_that_is_tested() {
+fn the_documentation_shows_the_client_that_is_tested() {
     let client = fs::read_to_string("tests/clients/resume.ts").unwrap();
-    let readme = fs::read_to_string("README.md").unwrap();
-    assert!(readme.contains(&format!("```ts\n{client}```\n")), "copy tests/clients/resume.ts into README.md");
+    let page = fs::read_to_string("docs/subscriptions.md").unwrap();
+    assert!(
+        page.contains(&format!("```ts\n{client}```\n")),
+        "copy tests/clients/resume.ts into docs/subscriptions.md"
+    );
 }
 
 fn assert_browser() {

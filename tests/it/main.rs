@@ -13,6 +13,7 @@ mod closed_output;
 mod connections;
 mod conversations;
 mod credentials;
+mod documentation;
 mod documents;
 mod durability;
 mod edges;
