@@ -18,6 +18,8 @@ use markdown::{anchors, blocks, inline_code, links};
 /// The first line of each block that is marked `no-run`, and where it is. Such a block needs another machine, a
 /// tool that the tests do not have, or the whole of cargo.
 const NOT_RUN: &[(&str, &str)] = &[
+    ("CONTRIBUTING.md", "cargo install cargo-fuzz"),
+    ("CONTRIBUTING.md", "cargo run                    # a development server on http://127.0.0.1:8000"),
     ("README.md", "tests/run"),
     ("docs/deployment.md", "cargo build --release        # target/release/scrollback"),
     ("docs/import.md", "scrollback import openassistant FILE.jsonl --user ada"),
@@ -154,6 +156,25 @@ fn settings_that_are_named_exist() {
         }
     }
     assert_eq!(unknown, Vec::<String>::new());
+}
+
+/// What documentation names by its path begins with one of these.
+const FOLDERS: [&str; 10] =
+    ["benches", "docs", "examples", "fold", "fuzz", "migration", "src", "tests", ".ci", ".cargo"];
+
+#[test]
+fn files_that_are_named_exist() {
+    let mut absent = Vec::new();
+    for (name, text) in pages().into_iter().filter(|(name, _)| name != "CHANGELOG.md") {
+        for code in inline_code(&text) {
+            let code = code.split_whitespace().next().unwrap_or_default();
+            let is_path = FOLDERS.iter().any(|folder| code.split('/').next() == Some(folder));
+            if is_path && code.contains('/') && !Path::new(code).exists() {
+                absent.push(format!("{name}: {code}"));
+            }
+        }
+    }
+    assert_eq!(absent, Vec::<String>::new());
 }
 
 #[tokio::test]
