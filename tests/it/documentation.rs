@@ -21,6 +21,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("CONTRIBUTING.md", "cargo install cargo-fuzz"),
     ("CONTRIBUTING.md", "cargo run                    # a development server on http://127.0.0.1:8000"),
     ("README.md", "tests/run"),
+    ("docs/data-protection.md", "sqlite3 data/scrollback.db VACUUM"),
     ("docs/deployment.md", "cargo build --release        # target/release/scrollback"),
     ("docs/import.md", "scrollback import openassistant FILE.jsonl --user ada"),
     ("docs/performance.md", "cargo bench --bench load"),
