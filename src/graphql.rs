@@ -1,83 +1,37 @@
 //! The API: what clients may ask, and how it is answered.
 //!
-//! One file per noun holds its object, its queries and its mutations. A resolver reads its
-//! arguments into [`crate::model`], makes one call to the store or the feed, and wraps what comes
-//! back; it decides nothing. `context` is the one place that looks into async-graphql's context,
-//! `error` the one place that turns errors into codes, `guard` what every document must pass first.
+//! [`schema`] is what they may ask: the objects, inputs, queries, mutations and subscriptions. [`execution`] is how
+//! it is answered, whatever the schema. [`api`] puts the two together.
 
-mod answer;
 mod api;
-mod argument;
-mod change;
-mod connection;
-mod context;
-mod conversation;
-mod cursor;
-mod documents;
-mod error;
-mod extent;
-mod guard;
-mod json;
-mod list;
-mod loaders;
-mod message;
-mod node;
-mod number;
-mod parsed;
-mod part;
-mod plan;
+mod execution;
 #[doc(hidden)]
 pub mod probe;
-mod scalar;
-mod shape;
-mod stream;
-mod subscription;
-mod telling;
-mod usage;
-mod validation;
-mod variables;
-mod viewer;
+mod schema;
 
-use async_graphql::{MergedObject, SDLExportOptions, Schema, SchemaBuilder};
+pub use api::{Api, Settings};
+pub use execution::error::{Code, error_response, panicked, rate_limited};
+pub use execution::event_stream::Event;
+pub use execution::json_writer::write_value;
+pub use execution::limits::Limits;
+pub use execution::number::{value_of, variables as variables_of};
+pub use execution::operation::Operation;
+pub use execution::persisted_documents::{DOCUMENT_ID, Documents, Room};
+pub use execution::request_id::RequestId;
+pub use execution::response::{Answer, Written, is_request_error};
+pub use execution::subscription_state::Begun;
+pub use schema::sdl;
 
-pub use answer::{Answer, Written, is_request_error};
-pub use api::{Api, Event, Operation, RequestId, Settings};
-pub use context::Begun;
-pub use documents::{Documents, Room};
-pub use error::{Code, error_response, panicked, rate_limited};
-pub use guard::Limits;
-pub use json::write_value;
-pub use number::{value_of, variables as variables_of};
-
-/// The parameter that names a document, on its way among a request's extensions.
-pub const DOCUMENT_ID: &str = "documentId";
-
-/// Where reading begins.
-#[derive(MergedObject, Default)]
-struct Query(viewer::ViewerQuery, node::NodeQuery, conversation::ConversationQuery, change::ChangeQuery);
-
-/// Where writing begins. Every mutation may be repeated safely.
-#[derive(MergedObject, Default)]
-struct Mutation(conversation::ConversationMutation, message::MessageMutation, stream::StreamMutation);
-
-fn builder() -> SchemaBuilder<Query, Mutation, subscription::Subscription> {
-    Schema::build(Query::default(), Mutation::default(), subscription::Subscription)
-        .register_output_type::<node::Node>()
-}
-
-/// The schema in GraphQL's schema definition language, without a description of the schema as a whole, which
-/// async-graphql's parser does not read.
-fn definitions() -> String {
-    let options = SDLExportOptions::new().use_space_ident().indent_width(2).include_specified_by();
-    builder().finish().sdl_with_options(options)
-}
-
-/// How async-graphql's introspection describes every schema as a whole.
-const DESCRIPTION: &str = "A GraphQL Schema defines the capabilities of a GraphQL server. It exposes all available \
-    types and directives on the server, as well as the entry points for query, mutation, and subscription operations.";
-
-/// The schema in GraphQL's schema definition language, as `schema.graphql` keeps it and introspection describes
-/// it.
-pub fn sdl() -> String {
-    definitions().replace("\nschema {\n", &format!("\n\"\"\"\n{DESCRIPTION}\n\"\"\"\nschema {{\n"))
+/// The documents of some manifests, each with the name of its file; with `only_trusted` no other is run, else
+/// automatic ones are kept where there is room for them.
+///
+/// # Errors
+/// A manifest cannot be read, a document in it is not valid, or two have the same id: said with file and id.
+pub fn persisted_documents(
+    manifests: &[(String, String)],
+    only_trusted: bool,
+    automatic: Option<Room>,
+    limits: &Limits,
+) -> Result<Documents, String> {
+    Documents::new(manifests, only_trusted, automatic, limits, schema::validator)
 }

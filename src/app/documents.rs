@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, anyhow, bail};
 
 use crate::config;
-use crate::graphql::{Documents, Limits, Room};
+use crate::graphql::{self, Documents, Limits, Room};
 
 /// The trusted documents of the configured manifests, and room for automatic ones.
 ///
@@ -24,7 +24,7 @@ pub(super) fn documents(config: &config::Documents, limits: &Limits) -> anyhow::
         entries: config.automatic_entries as usize,
         bytes: config.automatic_bytes as usize,
     });
-    let documents = Documents::new(&manifests, config.only, room, limits)
+    let documents = graphql::persisted_documents(&manifests, config.only, room, limits)
         .map_err(|fault| anyhow!("`documents.manifest` cannot be used: {fault}"))?;
     if config.manifest.is_some() {
         tracing::info!(ids = documents.trusted(), only = config.only, "read the trusted documents");

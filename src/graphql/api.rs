@@ -1,40 +1,27 @@
 //! The schema, ready to run operations.
 
-use std::fmt;
 use std::sync::Arc;
 
-use async_graphql::parser::types::{DocumentOperations, OperationType};
 use async_graphql::{Request, Response, Schema, ValidationMode};
 use futures_util::Stream;
-use uuid::Uuid;
 
-use super::answer::Answer;
-use super::context::{Asked, Begun, Following};
-use super::documents::Documents;
-use super::error::{self, Code, complete, error_response};
-use super::extent::Extent;
-use super::guard::Limits;
-use super::loaders::Loaders;
-use super::parsed::Parsed;
-use super::subscription::Subscription;
-use super::telling::{Events, Source};
-use super::validation::Validator;
-use super::variables::{self, InputTypes};
-use super::{Mutation, Query, plan};
+use super::execution::context::Asked;
+use super::execution::document_cache::Parsed;
+use super::execution::error::complete;
+use super::execution::event_stream::{Event, Events, Source};
+use super::execution::limits::Limits;
+use super::execution::loaders::Loaders;
+use super::execution::operation::Operation;
+use super::execution::persisted_documents::Documents;
+use super::execution::request_id::RequestId;
+use super::execution::response::Answer;
+use super::execution::subscription_state::{Begun, Following};
+use super::execution::variables::InputTypes;
+use super::schema::{self, Mutation, Query, Subscription};
 use crate::feed::Feed;
 use crate::memory::{self, Allowance, Held, Memory};
 use crate::model::Viewer;
 use crate::store::Store;
-
-/// Names one operation in the log and in the error that a client sees.
-#[derive(Debug, Clone, Copy)]
-pub struct RequestId(pub Uuid);
-
-impl fmt::Display for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// Runs operations. Clones share the schema and the store.
 #[derive(Clone)]
@@ -58,70 +45,12 @@ pub struct Settings {
     pub memory: Memory,
 }
 
-/// A request whose document was read, whose operation was found and that asks for no more than is
-/// allowed.
-pub struct Operation {
-    pub(super) request: Request,
-    /// What it does; a transport may have to refuse it for that.
-    pub kind: OperationType,
-    merges: bool,
-    /// Bytes that the request takes, about.
-    weight: usize,
-    /// For the request, as long as it is kept.
-    held: Held,
-}
-
-/// Bytes that a document takes once it is read, for each of its text.
-const DOCUMENT: usize = 24;
-
-impl Operation {
-    /// Reads the document and finds the operation to run.
-    ///
-    /// # Errors
-    /// A response to send instead: the document is not GraphQL, asks for too much, or which operation
-    /// is meant is not clear.
-    pub(super) fn prepare(
-        mut request: Request,
-        limits: &Limits,
-        parsed: &Parsed,
-        types: &InputTypes,
-    ) -> Result<Self, Box<Response>> {
-        let document = parsed.read(&request.query, limits)?;
-        let operation = match (&document.operations, &request.operation_name) {
-            (DocumentOperations::Single(operation), None) => Some(operation),
-            (DocumentOperations::Single(_), Some(_)) => None,
-            (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name.as_str()),
-            (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
-                operations.values().next()
-            }
-            (DocumentOperations::Multiple(_), None) => None,
-        };
-        let Some(operation) = operation else {
-            let message = "`operationName` must name one operation of the document";
-            return Err(Box::new(error_response(Code::OperationResolutionFailure, message)));
-        };
-        let extent = Extent::of(&request.variables);
-        let checked = limits.check_operation(&document, &operation.node, &request.variables, &extent);
-        checked.map_err(|refusal| refusal.response())?;
-        let definitions = &operation.node.variable_definitions;
-        types.coerce(definitions, &mut request.variables).map_err(|invalid| error::invalid(&invalid))?;
-        variables::fill_in(definitions, &mut request.variables);
-        variables::check_conditions(&document, &operation.node, &request.variables)
-            .map_err(|invalid| error::invalid(&invalid))?;
-        let kind = operation.node.ty;
-        let merges = plan::merges(&operation.node.selection_set.node, &document.fragments);
-        request.set_parsed_query(document);
-        let weight = DOCUMENT * request.query.len() + extent.bytes();
-        Ok(Self { request, kind, merges, weight, held: Held::default() })
-    }
-}
-
 impl Api {
     /// The API over a store.
     pub fn new(store: Store, feed: Feed, settings: Settings) -> Self {
         let limits = &settings.limits;
         // No more than what the guard lets through: the library's own limit is lower.
-        let builder = super::builder().limit_recursive_depth(limits.nesting as usize);
+        let builder = schema::builder().limit_recursive_depth(limits.nesting as usize);
         // Documents are validated when they are read: see `validation`.
         let builder = builder.validation_mode(ValidationMode::Fast);
         let builder = if limits.introspection {
@@ -129,9 +58,9 @@ impl Api {
         } else {
             builder.disable_introspection().disable_suggestions()
         };
-        let sdl = super::definitions();
+        let sdl = schema::definitions();
         let types = Arc::new(InputTypes::of_schema(&sdl));
-        let parsed = Parsed::new(Validator::new(&sdl));
+        let parsed = Parsed::new(schema::validator());
         Self { schema: builder.finish(), types, store, feed, settings, parsed }
     }
 
@@ -223,18 +152,10 @@ impl Api {
     }
 }
 
-/// One response of a stream.
-pub struct Event {
-    /// The response. It must be written before the next event is asked for.
-    pub answer: Answer,
-    /// Where to resume after it, if the subscription can be.
-    pub cursor: Option<Arc<str>>,
-}
-
 #[cfg(test)]
 impl Api {
     /// The same API over a schema with an extension that only tests have.
     pub(crate) fn extended(self, extension: impl async_graphql::extensions::ExtensionFactory) -> Self {
-        Self { schema: super::builder().extension(extension).finish(), ..self }
+        Self { schema: schema::builder().extension(extension).finish(), ..self }
     }
 }

@@ -5,13 +5,14 @@ use async_graphql::{
 };
 
 use super::Limits;
-use super::api::Operation;
-use super::connection::MessageConnection;
-use super::context::Asked;
-use super::parsed::Parsed;
-use super::validation::Validator;
-use super::variables::InputTypes;
-use super::{cursor, loaders};
+use super::execution::context::Asked;
+use super::execution::document_cache::Parsed;
+use super::execution::loaders::Loaders;
+use super::execution::operation::Operation;
+use super::execution::subscription_state::Following;
+use super::execution::variables::InputTypes;
+use super::schema::message::connection::MessageConnection;
+use super::schema::{self, Mutation, Query, Subscription, cursor};
 use crate::feed::Feed;
 use crate::memory::Allowance;
 use crate::model::{ConversationId, ConversationOrder, Message, OwnerId, Slice, Viewer};
@@ -25,8 +26,8 @@ pub struct Reader {
 
 impl Default for Reader {
     fn default() -> Self {
-        let sdl = super::definitions();
-        Self { parsed: Parsed::new(Validator::new(&sdl)), types: InputTypes::of_schema(&sdl) }
+        let sdl = schema::definitions();
+        Self { parsed: Parsed::new(schema::validator()), types: InputTypes::of_schema(&sdl) }
     }
 }
 
@@ -40,13 +41,13 @@ impl Reader {
 /// Runs documents for nobody: as far as that goes without a viewer, the schema's own fields to their end.
 pub struct Runner {
     reader: Reader,
-    schema: Schema<super::Query, super::Mutation, super::subscription::Subscription>,
+    schema: Schema<Query, Mutation, Subscription>,
 }
 
 impl Runner {
     /// Takes documents that ask for no more than this.
     pub fn within(limits: &Limits) -> Self {
-        let schema = super::builder()
+        let schema = schema::builder()
             .limit_recursive_depth(limits.nesting as usize)
             .validation_mode(ValidationMode::Fast)
             .finish();
@@ -113,10 +114,10 @@ impl Page {
         let scoped = self.store.viewed_by(&self.viewer);
         let asked = Asked {
             viewer: self.viewer.clone(),
-            loaders: loaders::Loaders::new(&scoped),
+            loaders: Loaders::new(&scoped),
             store: scoped,
             feed: self.feed.clone(),
-            following: super::context::Following::default(),
+            following: Following::default(),
             allowance: Allowance::default(),
             largest_answer: u32::MAX,
             merges: !in_one_walk,

@@ -1,0 +1,335 @@
+//! Errors as clients see them: a code, a message that helps, and nothing of the inside.
+//!
+//! Resolvers fail with a [`store::Error`], which async-graphql carries as the
+//! error's source; [`complete`] gives every error its code. What is our fault is logged here, once,
+//! with the request's id, and told as INTERNAL_SERVER_ERROR with that id and nothing else.
+
+use std::time::Duration;
+
+use async_graphql::{ErrorExtensionValues, PathSegment, Response, ServerError, Value};
+
+use super::request_id::RequestId;
+use crate::memory::Refused;
+use crate::model::Invalid;
+use crate::store;
+
+/// The machine-readable kind of an error, in `extensions.code`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// No credentials, or not valid ones.
+    Unauthenticated,
+    /// The credentials do not allow this at all.
+    Forbidden,
+    /// No such object for this viewer.
+    NotFound,
+    /// An argument broke a rule.
+    BadUserInput,
+    /// An id was used before for something else.
+    Conflict,
+    /// The document is not GraphQL.
+    ParseFailed,
+    /// The document does not fit the schema.
+    ValidationFailed,
+    /// The document has no operation of that name, or several and none was named.
+    OperationResolutionFailure,
+    /// The document asks for more than is allowed, or its answer would be larger.
+    QueryTooComplex,
+    /// The schema is not told here.
+    IntrospectionDisabled,
+    /// There is no document of that name (Apollo's word for it).
+    PersistedQueryNotFound,
+    /// No document has a name here (Apollo's word for it).
+    PersistedQueryNotSupported,
+    /// The document is not one of the trusted ones (Apollo's word for it).
+    NotInSafelist,
+    /// The request's body is too large.
+    PayloadTooLarge,
+    /// The request is not a GraphQL request.
+    BadRequest,
+    /// The feed of changes no longer reaches back so far.
+    CursorExpired,
+    /// A subscriber did not keep up.
+    SlowConsumer,
+    /// The owner asks too often.
+    RateLimited,
+    /// The database cannot be reached just now, or too much waits for it or for memory.
+    Unavailable,
+    /// A fault of the server.
+    Internal,
+}
+
+impl Code {
+    /// The code as clients see it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::Forbidden => "FORBIDDEN",
+            Self::NotFound => "NOT_FOUND",
+            Self::BadUserInput => "BAD_USER_INPUT",
+            Self::Conflict => "CONFLICT",
+            Self::ParseFailed => "GRAPHQL_PARSE_FAILED",
+            Self::ValidationFailed => "GRAPHQL_VALIDATION_FAILED",
+            Self::OperationResolutionFailure => "OPERATION_RESOLUTION_FAILURE",
+            Self::QueryTooComplex => "QUERY_TOO_COMPLEX",
+            Self::IntrospectionDisabled => "INTROSPECTION_DISABLED",
+            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
+            Self::PersistedQueryNotSupported => "PERSISTED_QUERY_NOT_SUPPORTED",
+            Self::NotInSafelist => "QUERY_NOT_IN_SAFELIST",
+            Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
+            Self::BadRequest => "BAD_REQUEST",
+            Self::CursorExpired => "CURSOR_EXPIRED",
+            Self::SlowConsumer => "SLOW_CONSUMER",
+            Self::RateLimited => "RATE_LIMITED",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::Internal => "INTERNAL_SERVER_ERROR",
+        }
+    }
+}
+
+impl Code {
+    /// Whether the same request may succeed later.
+    fn is_retryable(self) -> bool {
+        matches!(self, Self::SlowConsumer | Self::RateLimited | Self::Unavailable)
+    }
+}
+
+/// A response that is one error: for what fails before anything is executed.
+pub fn error_response(code: Code, message: impl Into<String>) -> Response {
+    let mut error = ServerError::new(message, None);
+    set_code(&mut error, code);
+    Response::from_errors(vec![error])
+}
+
+/// A response to an operation that panicked. The panic itself went to the log by the hook.
+pub fn panicked(request: RequestId) -> Response {
+    tracing::error!(%request, "an operation panicked");
+    let mut error = ServerError::new(FAULT, None);
+    set_fault(&mut error, request);
+    Response::from_errors(vec![error])
+}
+
+/// What is told of a fault of the server.
+const FAULT: &str = "internal server error";
+
+/// A response to a request that came too soon.
+pub fn rate_limited(wait: Duration) -> Response {
+    let millis = u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
+    let mut error = ServerError::new(format!("too many operations: try again in {millis} ms"), None);
+    set_code(&mut error, Code::RateLimited);
+    extend(&mut error, "retryAfterMs", Value::from(millis));
+    Response::from_errors(vec![error])
+}
+
+/// A response to a request that asks for more than a limit allows.
+pub(in crate::graphql) fn too_complex(message: String, limit: &str, maximum: u32, actual: u64) -> Response {
+    let mut error = ServerError::new(message, None);
+    set_code(&mut error, Code::QueryTooComplex);
+    extend(&mut error, "limit", Value::from(limit));
+    extend(&mut error, "maximum", Value::from(maximum));
+    extend(&mut error, "actual", Value::from(actual));
+    Response::from_errors(vec![error])
+}
+
+/// The answer to a request with a value that breaks a rule.
+pub(in crate::graphql) fn invalid(invalid: &Invalid) -> Response {
+    let mut error = ServerError::new(invalid.to_string(), None);
+    set_code(&mut error, Code::BadUserInput);
+    extend(&mut error, "argument", Value::from(invalid.argument.as_str()));
+    Response::from_errors(vec![error])
+}
+
+/// A response to a document that breaks rules, an error for each.
+pub(in crate::graphql) fn document_errors(code: Code, mut errors: Vec<ServerError>) -> Response {
+    errors.iter_mut().for_each(|error| set_code(error, code));
+    Response::from_errors(errors)
+}
+
+/// What an operation is told whose answer may not be held: nothing else of it is.
+pub(in crate::graphql) fn refuse(response: &mut Response, refused: Refused) {
+    let mut error = ServerError::new(refused.to_string(), None);
+    set_refused(&mut error, refused);
+    // It was executed, so the error belongs to a field.
+    if let Value::Object(fields) = std::mem::take(&mut response.data) {
+        let first = fields.keys().next().map(|name| PathSegment::Field(name.to_string()));
+        error = error.with_path(first.into_iter().collect());
+    }
+    response.errors = vec![error];
+}
+
+/// Where a field was refused for the memory it takes, the whole answer is: half of one helps nobody.
+fn leave_refusal_alone(response: &mut Response) {
+    let is_refusal = |error: &ServerError| {
+        let source = error.source.as_deref().and_then(|source| source.downcast_ref::<store::Error>());
+        matches!(source, Some(store::Error::Memory(_)))
+    };
+    if let Some(at) = response.errors.iter().position(is_refusal) {
+        response.errors.swap(0, at);
+        response.errors.truncate(1);
+        response.data = Value::Null;
+    }
+}
+
+/// Gives every error of an executed operation its code, and logs what is our fault.
+pub(in crate::graphql) fn complete(response: &mut Response, request: RequestId) {
+    leave_refusal_alone(response);
+    for error in &mut response.errors {
+        if error.extensions.as_ref().is_none_or(|extensions| extensions.get("code").is_none()) {
+            complete_one(error, request);
+        }
+    }
+}
+
+/// Why a subscription ended.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(in crate::graphql) enum FollowError {
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// It has everything up to this cursor.
+    #[error("the subscriber did not keep up: resume from the cursor")]
+    Behind { cursor: String },
+}
+
+fn complete_one(error: &mut ServerError, request: RequestId) {
+    let source = error.source.take();
+    let source = source.as_deref();
+    if let Some(failure) = source.and_then(|source| source.downcast_ref::<FollowError>()) {
+        match failure {
+            FollowError::Store(failure) => complete_store(error, failure, request),
+            FollowError::Behind { cursor } => {
+                set_code(error, Code::SlowConsumer);
+                extend(error, "cursor", Value::from(cursor.as_str()));
+            }
+        }
+    } else if let Some(failure) = source.and_then(|source| source.downcast_ref::<store::Error>()) {
+        complete_store(error, failure, request);
+    } else {
+        let code = code_without_source(error);
+        set_code(error, code);
+    }
+}
+
+fn complete_store(error: &mut ServerError, failure: &store::Error, request: RequestId) {
+    match failure {
+        store::Error::NotFound(_) => set_code(error, Code::NotFound),
+        store::Error::Conflict => set_code(error, Code::Conflict),
+        store::Error::HeadMoved(head) => {
+            set_code(error, Code::Conflict);
+            extend(error, "headId", head.map_or(Value::Null, |id| Value::from(id.to_string())));
+        }
+        store::Error::Hole(length) => {
+            set_code(error, Code::Conflict);
+            extend(error, "length", Value::from(*length));
+        }
+        store::Error::State(_) => set_code(error, Code::Conflict),
+        store::Error::Expired => set_code(error, Code::CursorExpired),
+        store::Error::Invalid(invalid) => {
+            set_code(error, Code::BadUserInput);
+            extend(error, "argument", Value::from(invalid.argument.as_str()));
+        }
+        store::Error::Memory(refused) => set_refused(error, *refused),
+        store::Error::Unavailable(cause) => {
+            tracing::warn!(%request, %cause, "the database is not available");
+            set_code(error, Code::Unavailable);
+        }
+        store::Error::Busy => {
+            set_code(error, Code::Unavailable);
+            extend(error, "retryable", Value::from(true));
+        }
+        store::Error::Internal(cause) => {
+            tracing::error!(%request, %cause, "an operation failed");
+            FAULT.clone_into(&mut error.message);
+            set_fault(error, request);
+        }
+    }
+}
+
+fn set_refused(error: &mut ServerError, refused: Refused) {
+    match refused {
+        Refused::Work(most) | Refused::Answer(most) => {
+            set_code(error, Code::QueryTooComplex);
+            extend(error, "limit", Value::from("answer_bytes"));
+            extend(error, "maximum", Value::from(most));
+        }
+        Refused::Busy | Refused::Crowded | Refused::Unreserved => set_code(error, Code::Unavailable),
+    }
+}
+
+/// What async-graphql itself refused: with a path it is a value that does not fit its type, without
+/// one the document as a whole.
+fn code_without_source(error: &ServerError) -> Code {
+    if error.path.is_empty() { Code::ValidationFailed } else { Code::BadUserInput }
+}
+
+/// The code of a fault of the server, and where the log tells more.
+fn set_fault(error: &mut ServerError, request: RequestId) {
+    set_code(error, Code::Internal);
+    extend(error, "requestId", Value::from(request.to_string()));
+}
+
+fn set_code(error: &mut ServerError, code: Code) {
+    extend(error, "code", Value::from(code.as_str()));
+    if code.is_retryable() {
+        extend(error, "retryable", Value::from(true));
+    }
+}
+
+fn extend(error: &mut ServerError, name: &str, value: Value) {
+    error.extensions.get_or_insert_with(ErrorExtensionValues::default).set(name, value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn completed(source: store::Error) -> serde_json::Value {
+        let error: async_graphql::Error = source.into();
+        let mut response = Response::from_errors(vec![error.into_server_error(Default::default())]);
+        complete(&mut response, RequestId(uuid::Uuid::nil()));
+        let error = serde_json::to_value(&response.errors[0]).unwrap();
+        serde_json::json!([error["message"], error["extensions"]])
+    }
+
+    #[test]
+    fn every_store_error_has_its_code() {
+        let cases = [
+            (store::Error::NotFound("message"), r#"["no such message",{"code":"NOT_FOUND"}]"#),
+            (
+                store::Error::HeadMoved(None),
+                r#"["another message is the head",{"code":"CONFLICT","headId":null}]"#,
+            ),
+            (
+                store::Error::Hole(3),
+                r#"["the text has a hole: it is 3 code points long",{"code":"CONFLICT","length":3}]"#,
+            ),
+            (store::Error::State("deleted"), r#"["the message is deleted",{"code":"CONFLICT"}]"#),
+            (store::Error::Conflict, r#"["the id has been used for something else",{"code":"CONFLICT"}]"#),
+            (
+                Invalid::new("first", "must be from 1 to 100: 0").into(),
+                r#"["`first` must be from 1 to 100: 0",{"argument":"first","code":"BAD_USER_INPUT"}]"#,
+            ),
+            (
+                store::Error::Unavailable(sea_orm::DbErr::Custom("secret address".into())),
+                r#"["the database is not available just now",{"code":"UNAVAILABLE","retryable":true}]"#,
+            ),
+            (
+                store::Error::Busy,
+                r#"["too many writes are waiting: try again",{"code":"UNAVAILABLE","retryable":true}]"#,
+            ),
+            (
+                store::Error::Memory(Refused::Answer(7)),
+                r#"["the answer has more than 7 bytes: ask for less at once",{"code":"QUERY_TOO_COMPLEX","limit":"answer_bytes","maximum":7}]"#,
+            ),
+            (
+                store::Error::Memory(Refused::Busy),
+                r#"["too many large answers are being prepared: try again",{"code":"UNAVAILABLE","retryable":true}]"#,
+            ),
+            (
+                store::Error::Internal(sea_orm::DbErr::Custom("SELECT secret".into())),
+                r#"["internal server error",{"code":"INTERNAL_SERVER_ERROR","requestId":"00000000-0000-0000-0000-000000000000"}]"#,
+            ),
+        ];
+        for (error, expected) in cases {
+            assert_eq!(completed(error).to_string(), expected);
+        }
+    }
+}

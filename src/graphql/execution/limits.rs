@@ -1,0 +1,210 @@
+//! What a request may ask for, settled before anything works for it.
+//!
+//! A document of a kilobyte can ask for more than a server can do: fragments that spread each other
+//! double with every step, lists within lists multiply, brackets within brackets overflow a stack.
+//! So the text is bounded before it is parsed (`lexer`), and the document before it is validated
+//! (`measure`): in time that grows with its text, whatever it would expand to.
+//!
+//! # Cost
+//!
+//! A scalar costs 0, an object 1, and what a page holds costs as often as the page may hold it. The
+//! size of a page is its argument `first` or `last`, or the field's default. A page is a field
+//! (`conversations`) whose own fields `nodes` and `edges` are its items, so its size counts once; where
+//! neither is asked for, all its fields count so often:
+//!
+//! ```text
+//! cost(page)      = 1 + size × cost of its nodes and edges + cost of its other fields
+//! cost(siblings)  = 10 × (1 + cost of its fields), and so for `parts`
+//! cost(nodes)     = number of ids × (1 + cost of its fields)      where `ids` are given
+//! cost(any other) = 1 + cost of its fields
+//! ```
+//!
+//! `{ conversations(first: 20) { nodes { messages(last: 2) { nodes { content } } } edges { node { title } } } }`
+//! costs 1 + 20 × (1 + (1 + 2 × 1)) + 20 × (1 + 1) = 121. Only the operation that will run has a cost.
+
+mod field_size;
+pub(in crate::graphql) mod lexer;
+mod measure;
+
+use async_graphql::Response;
+use async_graphql::Variables;
+use async_graphql::parser::types::{ExecutableDocument, OperationDefinition};
+
+use super::error::{Code, error_response, too_complex};
+use super::variables_size::Extent;
+pub(in crate::graphql) use field_size::FieldSizes;
+use field_size::Pages;
+use measure::{Cycle, Measure, Measurer};
+
+/// The most of everything that a request may ask for.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Bytes of a document.
+    pub document_bytes: u32,
+    /// Tokens of a document.
+    pub tokens: u32,
+    /// Brackets within brackets, selections within selections with fragments spread, and lists and
+    /// objects within each other in variables.
+    pub nesting: u32,
+    /// Fragments of a document.
+    pub fragments: u32,
+    /// Aliases in a document.
+    pub aliases: u32,
+    /// Directives in a document.
+    pub directives: u32,
+    /// Fields of an operation's first level.
+    pub root_fields: u32,
+    /// Variables that an operation declares.
+    pub variables: u32,
+    /// Values of variables: lists and objects, and what is in them.
+    pub values: u32,
+    /// Fields within fields.
+    pub depth: u32,
+    /// Fields within fields of `__schema` and `__type`.
+    pub introspection_depth: u32,
+    /// Lists within lists of `__schema` and `__type`.
+    pub introspection_lists: u32,
+    /// Selections of a document with fragments spread.
+    pub selections: u32,
+    /// Cost of an operation.
+    pub cost: u32,
+    /// Whether `__schema` and `__type` may be asked for at all.
+    pub introspection: bool,
+}
+
+/// Why a request is refused.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::graphql) enum Refusal {
+    /// It asks for more than a limit allows.
+    Over {
+        /// The setting's name.
+        limit: &'static str,
+        /// Around the figure: "the document has", "tokens".
+        told: (&'static str, &'static str),
+        maximum: u32,
+        actual: u64,
+    },
+    /// A fragment spreads itself.
+    Endless(Cycle),
+    /// It asks for the schema where that is not told.
+    Introspection,
+}
+
+impl From<Cycle> for Refusal {
+    fn from(cycle: Cycle) -> Self {
+        Self::Endless(cycle)
+    }
+}
+
+impl Refusal {
+    pub(in crate::graphql) fn response(&self) -> Response {
+        match self {
+            Self::Over { limit, maximum, actual, .. } => {
+                too_complex(self.message(), limit, *maximum, *actual)
+            }
+            Self::Endless(_) => error_response(Code::ValidationFailed, self.message()),
+            Self::Introspection => error_response(Code::IntrospectionDisabled, self.message()),
+        }
+    }
+
+    pub(in crate::graphql) fn message(&self) -> String {
+        match self {
+            Self::Over { told: (subject, unit), maximum, actual, .. } => {
+                format!("{subject} {actual} {unit}, at most {maximum} are allowed")
+            }
+            Self::Endless(Cycle(fragment)) => format!("the fragment `{fragment}` spreads itself"),
+            Self::Introspection => {
+                "`__schema` and `__type` are not told here: the setting `server.introspection` is off".into()
+            }
+        }
+    }
+}
+
+/// Compares a figure with its limit.
+fn within(
+    limit: &'static str,
+    told: (&'static str, &'static str),
+    actual: impl TryInto<u64>,
+    maximum: u32,
+) -> Result<(), Refusal> {
+    let actual = actual.try_into().unwrap_or(u64::MAX);
+    if actual <= maximum.into() { Ok(()) } else { Err(Refusal::Over { limit, told, maximum, actual }) }
+}
+
+impl Limits {
+    /// Looks at the text of a document before it is parsed: the parser calls itself for every bracket.
+    pub(in crate::graphql) fn check_text(&self, text: &str) -> Result<(), Refusal> {
+        within("document_bytes", ("the document has", "bytes"), text.len(), self.document_bytes)?;
+        let scan = lexer::scan(text);
+        within("tokens", ("the document has", "tokens"), scan.tokens, self.tokens)?;
+        within("nesting", ("the document has", "levels of brackets"), scan.nesting, self.nesting)
+    }
+
+    /// Checks everything about a document that does not depend on the variables, whichever operation will run.
+    pub(in crate::graphql) fn check_document(
+        &self,
+        document: &ExecutableDocument,
+        sizes: &FieldSizes,
+    ) -> Result<(), Refusal> {
+        within("fragments", ("the document has", "fragments"), document.fragments.len(), self.fragments)?;
+        let names = measure::names(document);
+        within("aliases", ("the document has", "aliases"), names.aliases, self.aliases)?;
+        within("directives", ("the document has", "directives"), names.directives, self.directives)?;
+
+        let measurer = Measurer::new(document, Pages::without_variables(sizes))?;
+        let mut selections = 0_u64;
+        for (_, operation) in document.operations.iter() {
+            let declared = operation.node.variable_definitions.len();
+            within("variables", ("the operation declares", "variables"), declared, self.variables)?;
+            let measure = measurer.measure(&operation.node.selection_set.node);
+            self.check_shape(&measure)?;
+            selections = selections.saturating_add(measure.selections);
+        }
+        // A fragment that no operation spreads is walked all the same.
+        measurer.fragments().try_for_each(|measure| self.check_size(measure))?;
+        let told = ("with its fragments spread, the document has", "selections");
+        within("selections", told, selections, self.selections)
+    }
+
+    /// Checks the variables of a document that [`check_document`](Self::check_document) let through, and what
+    /// `operation` costs with them.
+    pub(in crate::graphql) fn check_operation(
+        &self,
+        document: &ExecutableDocument,
+        operation: &OperationDefinition,
+        variables: &Variables,
+        extent: &Extent,
+        sizes: &FieldSizes,
+    ) -> Result<(), Refusal> {
+        within("nesting", ("the variables have", "levels"), extent.levels, self.nesting)?;
+        within("values", ("the variables have", "values"), extent.values, self.values)?;
+        let measurer = Measurer::new(document, Pages::of(sizes, operation, variables))?;
+        let cost = measurer.measure(&operation.selection_set.node).cost(1);
+        within("cost", ("the operation costs", "points"), cost, self.cost)
+    }
+
+    fn check_size(&self, measure: &Measure) -> Result<(), Refusal> {
+        let told = ("with its fragments spread, the document has", "selections");
+        within("selections", told, measure.selections, self.selections)?;
+        within("nesting", ("the document has", "levels of selections"), measure.levels, self.nesting)
+    }
+
+    fn check_shape(&self, measure: &Measure) -> Result<(), Refusal> {
+        self.check_size(measure)?;
+        within("root_fields", ("the operation has", "root fields"), measure.fields, self.root_fields)?;
+        within("depth", ("the operation has", "levels of fields"), measure.depth, self.depth)?;
+        if measure.introspection_depth > 0 {
+            if !self.introspection {
+                return Err(Refusal::Introspection);
+            }
+            let told = ("the introspection has", "levels of fields");
+            within("introspection_depth", told, measure.introspection_depth, self.introspection_depth)?;
+            let told = ("the introspection has", "levels of lists");
+            within("introspection_lists", told, measure.lists, self.introspection_lists)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

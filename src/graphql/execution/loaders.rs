@@ -1,0 +1,183 @@
+//! Reads of many in one statement.
+//!
+//! Loaders live as long as one request and carry its viewer, so that nothing is shared between
+//! viewers and nothing goes stale. A key holds everything that changes the statement. What was loaded is
+//! shared, however often it is asked for.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, OnceLock};
+
+use dataloader::BatchFn;
+use dataloader::non_cached::Loader;
+
+use crate::model::{Conversation, ConversationId, Message, MessageId, Page, Slice};
+use crate::store::{Error, Result, Scoped};
+
+/// What is loaded: shared by all who ask for it, or why there is nothing.
+type Loaded<T> = Result<Arc<T>>;
+
+/// The same, where there need not be any.
+type Found<T> = Result<Option<Arc<T>>>;
+
+/// The loaders of one request, each made when it is first asked: most operations ask none.
+pub(in crate::graphql) struct Loaders {
+    store: Scoped,
+    conversations: OnceLock<Loader<ConversationId, Found<Conversation>, Conversations>>,
+    messages: OnceLock<Loader<MessageId, Found<Message>, Messages>>,
+    pages: OnceLock<Loader<PageKey, Loaded<Slice<Message>>, Pages>>,
+    places: OnceLock<Loader<Place, Found<Message>, Places>>,
+    following: OnceLock<Loader<Place, Loaded<Slice<Message>>, Following>>,
+    texts: OnceLock<Loader<MessageId, Loaded<str>, Texts>>,
+}
+
+impl Loaders {
+    /// Loaders that see what `store` sees.
+    pub(in crate::graphql) fn new(store: &Scoped) -> Self {
+        Self {
+            store: store.clone(),
+            conversations: OnceLock::new(),
+            messages: OnceLock::new(),
+            pages: OnceLock::new(),
+            places: OnceLock::new(),
+            following: OnceLock::new(),
+            texts: OnceLock::new(),
+        }
+    }
+
+    /// A conversation, if there is one.
+    pub(in crate::graphql) async fn find_conversation(&self, id: ConversationId) -> Found<Conversation> {
+        let loader = self.conversations.get_or_init(|| Loader::new(Conversations(self.store.clone())));
+        loader.try_load(id).await.unwrap_or_else(|error| Err(lost(&error)))
+    }
+
+    /// A conversation that must be there.
+    pub(in crate::graphql) async fn conversation(&self, id: ConversationId) -> Loaded<Conversation> {
+        self.find_conversation(id).await?.ok_or(Error::NotFound("conversation"))
+    }
+
+    /// A message, if there is one.
+    pub(in crate::graphql) async fn find_message(&self, id: MessageId) -> Found<Message> {
+        let loader = self.messages.get_or_init(|| Loader::new(Messages(self.store.clone())));
+        loader.try_load(id).await.unwrap_or_else(|error| Err(lost(&error)))
+    }
+
+    /// The message at a place, if there is one.
+    pub(in crate::graphql) async fn message_at(&self, place: Place) -> Found<Message> {
+        let loader = self.places.get_or_init(|| Loader::new(Places(self.store.clone())));
+        loader.try_load(place).await.unwrap_or_else(|error| Err(lost(&error)))
+    }
+
+    /// The messages that follow a place, oldest first.
+    pub(in crate::graphql) async fn messages_following(&self, place: Place) -> Loaded<Slice<Message>> {
+        let loader = self.following.get_or_init(|| Loader::new(Following(self.store.clone())));
+        loader.try_load(place).await.unwrap_or_else(|error| Err(lost(&error)))
+    }
+
+    /// The text so far of a message that is being written.
+    pub(in crate::graphql) async fn text(&self, id: MessageId) -> Loaded<str> {
+        let loader = self.texts.get_or_init(|| Loader::new(Texts(self.store.clone())));
+        loader.try_load(id).await.unwrap_or_else(|error| Err(lost(&error)))
+    }
+
+    /// The first or last messages of a conversation that never forked.
+    pub(in crate::graphql) async fn messages(
+        &self,
+        conversation: ConversationId,
+        page: Page,
+    ) -> Loaded<Slice<Message>> {
+        let loader = self.pages.get_or_init(|| Loader::new(Pages(self.store.clone())));
+        loader.try_load((conversation, page)).await.unwrap_or_else(|error| Err(lost(&error)))
+    }
+}
+
+/// A loader answers every key it was given; one it did not is a fault of ours.
+fn lost(error: &std::io::Error) -> Error {
+    Error::broken(error.to_string())
+}
+
+struct Conversations(Scoped);
+
+impl BatchFn<ConversationId, Found<Conversation>> for Conversations {
+    async fn load(&mut self, ids: &[ConversationId]) -> HashMap<ConversationId, Found<Conversation>> {
+        each(ids, self.0.conversations_by_id(ids).await, |found, id| found.remove(id).map(Arc::new))
+    }
+}
+
+struct Messages(Scoped);
+
+impl BatchFn<MessageId, Found<Message>> for Messages {
+    async fn load(&mut self, ids: &[MessageId]) -> HashMap<MessageId, Found<Message>> {
+        each(ids, self.0.messages_by_id(ids).await, |found, id| found.remove(id).map(Arc::new))
+    }
+}
+
+struct Pages(Scoped);
+
+type PageKey = (ConversationId, Page);
+
+impl BatchFn<PageKey, Loaded<Slice<Message>>> for Pages {
+    /// One statement for each kind of page: the same field is asked of all its siblings alike.
+    async fn load(&mut self, keys: &[PageKey]) -> HashMap<PageKey, Loaded<Slice<Message>>> {
+        let mut by_page: HashMap<Page, Vec<ConversationId>> = HashMap::new();
+        for (conversation, page) in keys {
+            by_page.entry(*page).or_default().push(*conversation);
+        }
+        let mut loaded = HashMap::with_capacity(keys.len());
+        for (page, conversations) in by_page {
+            match self.0.messages_of_many(&conversations, page).await {
+                Ok(slices) => {
+                    let slices = slices.into_iter().map(|(id, slice)| ((id, page), Ok(Arc::new(slice))));
+                    loaded.extend(slices);
+                }
+                Err(error) => {
+                    loaded.extend(conversations.iter().map(|id| ((*id, page), Err(error.clone()))));
+                }
+            }
+        }
+        loaded
+    }
+}
+
+/// A conversation and a position in it.
+pub(in crate::graphql) type Place = (ConversationId, i64);
+
+struct Places(Scoped);
+
+impl BatchFn<Place, Found<Message>> for Places {
+    async fn load(&mut self, places: &[Place]) -> HashMap<Place, Found<Message>> {
+        each(places, self.0.messages_at(places).await, |found, place| found.remove(place).map(Arc::new))
+    }
+}
+
+struct Following(Scoped);
+
+impl BatchFn<Place, Loaded<Slice<Message>>> for Following {
+    async fn load(&mut self, places: &[Place]) -> HashMap<Place, Loaded<Slice<Message>>> {
+        let found = self.0.messages_following(places).await;
+        each(places, found, |found, place| {
+            let items = found.remove(place).unwrap_or_default();
+            Arc::new(Slice { items, has_previous: false, has_next: false })
+        })
+    }
+}
+
+struct Texts(Scoped);
+
+impl BatchFn<MessageId, Loaded<str>> for Texts {
+    async fn load(&mut self, ids: &[MessageId]) -> HashMap<MessageId, Loaded<str>> {
+        each(ids, self.0.texts(ids).await, |found, id| found.remove(id).unwrap_or_default().into())
+    }
+}
+
+/// What was found for each key; a failure is everybody's.
+fn each<K: Copy + Eq + Hash, F, V>(
+    keys: &[K],
+    found: Result<F>,
+    mut take: impl FnMut(&mut F, &K) -> V,
+) -> HashMap<K, Result<V>> {
+    match found {
+        Ok(mut found) => keys.iter().map(|key| (*key, Ok(take(&mut found, key)))).collect(),
+        Err(error) => keys.iter().map(|key| (*key, Err(error.clone()))).collect(),
+    }
+}

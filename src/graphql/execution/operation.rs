@@ -1,0 +1,76 @@
+//! One operation of a document, ready to be executed.
+
+use async_graphql::parser::types::{DocumentOperations, OperationType};
+use async_graphql::{Request, Response};
+
+use super::document_cache::Parsed;
+use super::error::{self, Code, error_response};
+use super::limits::Limits;
+use super::selection_plan::merges;
+use super::variables::{self, InputTypes};
+use super::variables_size::Extent;
+use crate::memory::Held;
+
+/// A request whose document was read, whose operation was found and that asks for no more than is
+/// allowed.
+pub struct Operation {
+    pub(in crate::graphql) request: Request,
+    /// What it does; a transport may have to refuse it for that.
+    pub kind: OperationType,
+    pub(in crate::graphql) merges: bool,
+    /// Bytes that the request takes, about.
+    pub(in crate::graphql) weight: usize,
+    /// For the request, as long as it is kept.
+    pub(in crate::graphql) held: Held,
+}
+
+/// Bytes that a document takes once it is read, for each of its text.
+const DOCUMENT: usize = 24;
+
+impl Operation {
+    /// Reads the document and finds the operation to run.
+    ///
+    /// # Errors
+    /// A response to send instead: the document is not GraphQL, asks for too much, or which operation
+    /// is meant is not clear.
+    pub(in crate::graphql) fn prepare(
+        mut request: Request,
+        limits: &Limits,
+        parsed: &Parsed,
+        types: &InputTypes,
+    ) -> Result<Self, Box<Response>> {
+        let document = parsed.read(&request.query, limits)?;
+        let operation = match (&document.operations, &request.operation_name) {
+            (DocumentOperations::Single(operation), None) => Some(operation),
+            (DocumentOperations::Single(_), Some(_)) => None,
+            (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name.as_str()),
+            (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
+                operations.values().next()
+            }
+            (DocumentOperations::Multiple(_), None) => None,
+        };
+        let Some(operation) = operation else {
+            let message = "`operationName` must name one operation of the document";
+            return Err(Box::new(error_response(Code::OperationResolutionFailure, message)));
+        };
+        let extent = Extent::of(&request.variables);
+        let checked = limits.check_operation(
+            &document,
+            &operation.node,
+            &request.variables,
+            &extent,
+            parsed.field_sizes(),
+        );
+        checked.map_err(|refusal| refusal.response())?;
+        let definitions = &operation.node.variable_definitions;
+        types.coerce(definitions, &mut request.variables).map_err(|invalid| error::invalid(&invalid))?;
+        variables::fill_in(definitions, &mut request.variables);
+        variables::check_conditions(&document, &operation.node, &request.variables)
+            .map_err(|invalid| error::invalid(&invalid))?;
+        let kind = operation.node.ty;
+        let merges = merges(&operation.node.selection_set.node, &document.fragments);
+        request.set_parsed_query(document);
+        let weight = DOCUMENT * request.query.len() + extent.bytes();
+        Ok(Self { request, kind, merges, weight, held: Held::default() })
+    }
+}

@@ -1,0 +1,125 @@
+//! Lists of messages and conversations, most of what is ever answered.
+//!
+//! A list whose selection is plain is written in one walk ([`super::selection_plan`]); any other is left to
+//! async-graphql. Either way what is made is taken from the operation's allowance: what is written with every
+//! item, values before there are any, by their number.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use async_graphql::parser::types::{Field, SelectionSet};
+use async_graphql::registry::Registry;
+use async_graphql::{ContextSelectionSet, OutputType, Positioned, ServerResult, Value, resolver_utils};
+
+use super::context::ContextExt;
+use super::selection_plan::{Fragments, Kind, Plan};
+use super::value_size::objects;
+use crate::memory::{Allowance, Refused};
+use crate::model::Slice;
+use crate::store;
+
+/// Most bytes that are set aside before a list is written.
+const MOST_RESERVED: usize = 64 * 1024;
+
+/// A list of `O`, made of the items of a page.
+pub(in crate::graphql) struct List<'a, T: Listed<O>, O> {
+    page: &'a Arc<Slice<T>>,
+    object: std::marker::PhantomData<fn() -> O>,
+}
+
+/// What an object of the schema can be made from, and written without being made.
+pub(in crate::graphql) trait Listed<O>: Send + Sync + Sized + 'static {
+    /// How it is written.
+    const KIND: Kind<Self>;
+
+    /// The object of an item of a page, which it shares; none where the page ends before.
+    fn object(page: &Arc<Slice<Self>>, at: usize) -> Option<O>;
+}
+
+impl<'a, T: Listed<O>, O> List<'a, T, O> {
+    pub(in crate::graphql) fn of(page: &'a Arc<Slice<T>>) -> Self {
+        Self { page, object: std::marker::PhantomData }
+    }
+
+    /// None where the selection is not plain, or an item has something that must be loaded.
+    fn write(
+        &self,
+        selection: &SelectionSet,
+        fragments: &Fragments,
+        allowance: &Allowance,
+    ) -> Result<Option<Vec<u8>>, Refused> {
+        let Some(plan) = Plan::of(&T::KIND, selection, fragments) else { return Ok(None) };
+        let items = &self.page.items;
+        let mut out = vec![b'['];
+        let mut taken = 0;
+        for (at, item) in items.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            let written = plan.write(&mut out, item, None);
+            let fits = allowance.take(out.len() - taken);
+            if fits.is_ok() {
+                taken = out.len();
+            }
+            if !written || fits.is_err() {
+                allowance.give_back(taken);
+                return fits.map(|()| None);
+            }
+            if at == 0 {
+                // The others will be about as long.
+                out.reserve(MOST_RESERVED.min((out.len() + 64) * items.len()));
+            }
+        }
+        out.push(b']');
+        Ok(Some(out))
+    }
+
+    /// The same, with a reservation where that is what it takes.
+    async fn written(
+        &self,
+        selection: &SelectionSet,
+        fragments: &Fragments,
+        allowance: &Allowance,
+    ) -> Result<Option<Vec<u8>>, Refused> {
+        match self.write(selection, fragments, allowance) {
+            Err(Refused::Unreserved) => {
+                allowance.reserve().await?;
+                self.write(selection, fragments, allowance)
+            }
+            written => written,
+        }
+    }
+}
+
+impl<T: Listed<O>, O: OutputType> OutputType for List<'_, T, O> {
+    fn type_name() -> Cow<'static, str> {
+        Vec::<O>::type_name()
+    }
+
+    fn qualified_type_name() -> String {
+        Vec::<O>::qualified_type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        Vec::<O>::create_type_info(registry)
+    }
+
+    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
+        let refused = |error: store::Error| async_graphql::Error::from(error).into_server_error(field.pos);
+        let asked = ctx.asked().map_err(refused)?;
+        if !asked.merges {
+            let written = self.written(&ctx.item.node, &ctx.query_env.fragments, &asked.allowance).await;
+            if let Some(written) = written.map_err(|error| refused(error.into()))? {
+                return Ok(Value::Binary(written.into()));
+            }
+        }
+        let count = self.page.items.len();
+        let held = asked.allowance.hold(objects(ctx, count)).await;
+        held.map_err(|error| refused(error.into()))?;
+        let objects = (0..count).filter_map(|at| T::object(self.page, at));
+        resolver_utils::resolve_list(ctx, field, objects, Some(count)).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! Answers on their way to whoever asked.
+
+use async_graphql::Response;
+use bytes::Bytes;
+
+use super::error::refuse;
+use super::json_writer::written_size;
+use crate::memory::{Allowance, FREE, Held, Refused};
+
+/// An answer that was made.
+pub struct Answer(Kind);
+
+enum Kind {
+    /// It is not written yet.
+    Response(Unwritten),
+    /// It was written when it was made, maybe for others too.
+    Written(Bytes, Held),
+}
+
+/// A response that is not written yet, and what it may hold until then.
+struct Unwritten {
+    response: Response,
+    allowance: Allowance,
+    most: u32,
+}
+
+/// An answer as it is sent.
+pub struct Written {
+    /// Its text.
+    pub bytes: Bytes,
+    /// The response without its data.
+    pub response: Response,
+    /// Nothing was executed: the document or the request as a whole was refused.
+    pub is_request_error: bool,
+    /// There are only errors: a subscription has ended with it.
+    pub has_failed: bool,
+    /// To be kept as long as the text.
+    pub held: Held,
+}
+
+impl Answer {
+    pub(in crate::graphql) fn new(response: Response, allowance: Allowance, most: u32) -> Self {
+        Self(Kind::Response(Unwritten { response, allowance, most }))
+    }
+
+    /// Without errors, as it is sent, with what is held for it.
+    pub(in crate::graphql) fn written(bytes: Bytes, held: Held) -> Self {
+        Self(Kind::Written(bytes, held))
+    }
+
+    /// Writes it. What comes to more bytes than an answer may have, or finds no room in memory, is refused as
+    /// a whole. `write` is given the most bytes it may write, and tells whether it has.
+    pub async fn write(self, write: impl Fn(&mut Vec<u8>, &Response, usize) -> bool) -> Written {
+        match self.0 {
+            // In a box: most of what followers wait for has been written.
+            Kind::Response(unwritten) => Box::pin(unwritten.write(write)).await,
+            Kind::Written(bytes, held) => {
+                let response = Response::default();
+                Written { bytes, response, is_request_error: false, has_failed: false, held }
+            }
+        }
+    }
+}
+
+impl Unwritten {
+    async fn write(mut self, write: impl Fn(&mut Vec<u8>, &Response, usize) -> bool) -> Written {
+        let (size, most) = (written_size(&self.response.data), self.most as usize);
+        let mut bytes = Vec::new();
+        match self.make_room(size, most).await {
+            Ok(()) => bytes.reserve(size + 64),
+            Err(refused) => refuse(&mut self.response, refused),
+        }
+        if !write(&mut bytes, &self.response, most) {
+            refuse(&mut self.response, Refused::Answer(self.most));
+            bytes = Vec::new();
+            write(&mut bytes, &self.response, usize::MAX);
+        }
+        let held = match self.allowance.settle(bytes.len()).await {
+            Ok(held) => held,
+            Err(refused) => {
+                refuse(&mut self.response, refused);
+                bytes = Vec::new();
+                write(&mut bytes, &self.response, usize::MAX);
+                Held::default()
+            }
+        };
+        let (is_request_error, has_failed) = (is_request_error(&self.response), has_failed(&self.response));
+        let Self { mut response, .. } = self;
+        response.data = async_graphql::Value::Null;
+        Written { bytes: bytes.into(), response, is_request_error, has_failed, held }
+    }
+
+    async fn make_room(&self, size: usize, most: usize) -> Result<(), Refused> {
+        match size {
+            size if size > most => Err(Refused::Answer(self.most)),
+            size if size > FREE => self.allowance.reserve().await,
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether nothing was executed: the document or the request as a whole was refused.
+pub fn is_request_error(response: &Response) -> bool {
+    !response.errors.is_empty()
+        && response.data == async_graphql::Value::Null
+        && response.errors.iter().all(|error| error.path.is_empty())
+}
+
+fn has_failed(response: &Response) -> bool {
+    !response.errors.is_empty() && response.data == async_graphql::Value::Null
+}

@@ -1,0 +1,67 @@
+//! What a subscription and the transport that carries it share.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::prerendered::Telling;
+
+/// Where a subscription stands, shared with the transport that carries it.
+#[derive(Clone, Default)]
+pub(in crate::graphql) struct Following {
+    /// The cursor the transport says to resume from; it wins over the argument, which a client that
+    /// reconnects by itself repeats unchanged.
+    pub(in crate::graphql) resume: Option<String>,
+    begun: Begun,
+    state: Arc<Mutex<State>>,
+}
+
+/// Whether a subscription has begun: whatever is committed from then on is told.
+#[derive(Clone, Default)]
+pub struct Begun(Arc<AtomicBool>);
+
+impl Begun {
+    /// Whether it has.
+    pub fn is_begun(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+#[derive(Default)]
+struct State {
+    /// The cursor of the event that is being answered.
+    cursor: Option<String>,
+    /// What is told from now on, without async-graphql.
+    telling: Option<Telling>,
+}
+
+impl Following {
+    pub(in crate::graphql) fn resuming(resume: Option<String>, begun: Begun) -> Self {
+        Self { resume, begun, state: Arc::default() }
+    }
+
+    /// To be called when it is known from where on everything is told.
+    pub(in crate::graphql) fn begin(&self) {
+        self.begun.0.store(true, Ordering::Release);
+    }
+
+    pub(in crate::graphql) fn reached(&self, cursor: &str) {
+        self.state().cursor = Some(cursor.to_owned());
+    }
+
+    pub(in crate::graphql) fn take_cursor(&self) -> Option<Arc<str>> {
+        self.state().cursor.take().map(Arc::from)
+    }
+
+    /// Goes on without async-graphql.
+    pub(in crate::graphql) fn tell(&self, telling: Telling) {
+        self.state().telling = Some(telling);
+    }
+
+    pub(in crate::graphql) fn take_telling(&self) -> Option<Telling> {
+        self.state().telling.take()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

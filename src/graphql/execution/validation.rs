@@ -1,0 +1,158 @@
+//! Parsing and validation of documents, before anything of them is executed.
+//!
+//! apollo-compiler parses a text and checks all rules of the specification's chapter on validation
+//! (<https://spec.graphql.org/September2025/#sec-Validation>) but a few, which [`inputs`] adds. A valid document
+//! is converted to the form that async-graphql executes (`convert`), so that both read the same text alike.
+//! `tests/clients/validation.mjs` compares the verdicts with those of graphql-js.
+
+mod convert;
+mod inputs;
+mod parser_faults;
+mod suggestions;
+
+use apollo_compiler::diagnostic::{Diagnostic, ToCliReport};
+use apollo_compiler::executable::ExecutableDocument as TypedDocument;
+use apollo_compiler::parser::Parser;
+use apollo_compiler::response::GraphQLError;
+use apollo_compiler::validation::{DiagnosticData, DiagnosticList, Valid};
+use apollo_compiler::{Schema, ast};
+use async_graphql::parser::types::ExecutableDocument;
+use async_graphql::{Pos, Response, ServerError};
+
+use super::error::{Code, document_errors};
+use super::limits::{FieldSizes, Limits};
+use convert::Positions;
+use suggestions::Suggestions;
+
+/// At most so many errors of a document are reported.
+const MAX_ERRORS: usize = 10;
+
+/// At most so many characters of an error's message: a message may quote a literal of the document.
+const MAX_MESSAGE: usize = 300;
+
+/// What apollo-compiler 1 lacks of the types of introspection.
+/// <https://spec.graphql.org/September2025/#sec-Schema-Introspection.Schema-Introspection-Schema>
+const INTROSPECTION: &str = "extend type __Type { isOneOf: Boolean }";
+
+/// Parses documents and validates them against the schema.
+pub(in crate::graphql) struct Validator {
+    schema: Valid<Schema>,
+    sizes: &'static FieldSizes,
+}
+
+impl Validator {
+    /// A validator for a schema in the schema definition language, whose fields have these sizes.
+    ///
+    /// # Panics
+    /// The schema is not valid. It is the program's own, so no input leads here.
+    pub(in crate::graphql) fn new(sdl: &str, sizes: &'static FieldSizes) -> Self {
+        let schema =
+            Schema::builder().parse(sdl, "schema.graphql").parse(INTROSPECTION, "introspection.graphql");
+        match schema.build().and_then(Schema::validate) {
+            Ok(schema) => Self { schema, sizes },
+            Err(invalid) => panic!("the schema of the API is not valid: {}", invalid.errors),
+        }
+    }
+
+    /// The sizes of the schema's fields.
+    pub(in crate::graphql) fn field_sizes(&self) -> &'static FieldSizes {
+        self.sizes
+    }
+
+    /// The document of a text, in the form that is executed.
+    ///
+    /// # Errors
+    /// A response to send instead: the text asks for more than a limit allows (QUERY_TOO_COMPLEX), is not
+    /// GraphQL (GRAPHQL_PARSE_FAILED), or breaks a rule of validation (GRAPHQL_VALIDATION_FAILED). Errors carry
+    /// their locations.
+    pub(in crate::graphql) fn read(
+        &self,
+        text: &str,
+        limits: &Limits,
+    ) -> Result<ExecutableDocument, Box<Response>> {
+        limits.check_text(text).map_err(|refusal| refusal.response())?;
+        let text = &*parser_faults::without_commas_before_colons(text);
+        let parsed = Parser::new().parse_ast(text, "document").map_err(|broken| syntax(&broken.errors))?;
+        if parsed.definitions.is_empty() {
+            return Err(syntax_error("the document has no operation", Vec::new()));
+        }
+        let positions = Positions::of(text);
+        if let Some(offset) = parser_faults::key_without_value(text) {
+            let message = "an argument or a field of an input object has no value";
+            return Err(syntax_error(message, vec![positions.at(offset)]));
+        }
+        let document = convert::document(&parsed, &positions);
+        // Validation of a document takes time with its size, so its size is checked first.
+        limits.check_document(&document, self.sizes).map_err(|refusal| refusal.response())?;
+        self.validate(&parsed, &positions, limits.introspection)?;
+        Ok(document)
+    }
+
+    /// Whoever may not read the schema gets no names of it suggested.
+    fn validate(
+        &self,
+        parsed: &ast::Document,
+        positions: &Positions<'_>,
+        suggests: bool,
+    ) -> Result<(), Box<Response>> {
+        let suggested =
+            || if suggests { suggestions::find(&self.schema, parsed) } else { Suggestions::default() };
+        let (typed, built) = match parsed.to_executable(&self.schema) {
+            Ok(typed) => (typed, None),
+            Err(broken) => (broken.partial, Some(broken.errors)),
+        };
+        let mut errors: Vec<ServerError> = Vec::new();
+        if let Some(built) = &built {
+            errors.extend(reported(built, &suggested()));
+        }
+        match TypedDocument::validate(typed, &self.schema) {
+            Err(broken) => errors.extend(reported(&broken.errors, &suggested())),
+            Ok(typed) if errors.is_empty() => {
+                let found = inputs::check(&self.schema, &typed, parsed);
+                errors.extend(found.into_iter().map(|error| {
+                    let pos = error.location.map(|location| positions.at(location.offset()));
+                    ServerError::new(error.message, pos)
+                }));
+            }
+            Ok(_) => {}
+        }
+        if errors.is_empty() {
+            return Ok(());
+        }
+        errors.truncate(MAX_ERRORS);
+        Err(Box::new(document_errors(Code::ValidationFailed, errors)))
+    }
+}
+
+fn syntax(errors: &DiagnosticList) -> Box<Response> {
+    Box::new(document_errors(Code::ParseFailed, reported(errors, &Suggestions::default())))
+}
+
+fn syntax_error(message: &str, locations: Vec<Pos>) -> Box<Response> {
+    let error = ServerError { locations, ..ServerError::new(message, None) };
+    Box::new(document_errors(Code::ParseFailed, vec![error]))
+}
+
+fn reported(errors: &DiagnosticList, suggestions: &Suggestions<'_>) -> Vec<ServerError> {
+    let error = |diagnostic: Diagnostic<'_, DiagnosticData>| {
+        let GraphQLError { mut message, locations, .. } = diagnostic.to_json();
+        let offset = diagnostic.error.location().map(|location| location.offset());
+        if let Some(name) = offset.and_then(|offset| suggestions.get(&offset)) {
+            message = format!("{message}; did you mean `{name}`?");
+        }
+        let locations =
+            locations.into_iter().map(|at| Pos { line: at.line, column: at.column }).collect::<Vec<_>>();
+        ServerError { locations, ..ServerError::new(shortened(&message), None) }
+    };
+    errors.iter().take(MAX_ERRORS).map(error).collect()
+}
+
+fn shortened(message: &str) -> String {
+    match message.char_indices().nth(MAX_MESSAGE) {
+        Some((end, _)) => format!("{}…", &message[..end]),
+        None => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

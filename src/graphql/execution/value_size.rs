@@ -1,0 +1,46 @@
+//! About what the values of an answer take in memory, before they are made.
+
+use async_graphql::parser::types::{Field, Selection, SelectionSet};
+use async_graphql::{ContextBase, Positioned};
+
+use super::selection_plan::Fragments;
+
+/// What an object takes, and what each of its fields does besides texts.
+const OBJECT: usize = 512;
+const FIELD: usize = 128;
+
+/// Where something is selected of an object.
+pub(in crate::graphql) trait Selected {
+    fn selected(&self) -> &SelectionSet;
+}
+
+impl Selected for Positioned<SelectionSet> {
+    fn selected(&self) -> &SelectionSet {
+        &self.node
+    }
+}
+
+impl Selected for Positioned<Field> {
+    fn selected(&self) -> &SelectionSet {
+        &self.node.selection_set.node
+    }
+}
+
+/// What so many objects take with all that is selected of them. What lists within them hold they take for
+/// themselves.
+pub(in crate::graphql) fn objects<S: Selected>(ctx: &ContextBase<'_, &S>, count: usize) -> usize {
+    count.saturating_mul(OBJECT + FIELD * fields(&ctx.query_env.fragments, ctx.item.selected()))
+}
+
+/// Fields of a selection and of those within it. The guard has bounded them.
+fn fields(fragments: &Fragments, selection: &SelectionSet) -> usize {
+    let each = selection.items.iter().map(|item| match &item.node {
+        Selection::Field(field) => 1 + fields(fragments, &field.node.selection_set.node),
+        Selection::InlineFragment(fragment) => fields(fragments, &fragment.node.selection_set.node),
+        Selection::FragmentSpread(spread) => {
+            let fragment = fragments.get(&spread.node.fragment_name.node);
+            fragment.map_or(0, |fragment| fields(fragments, &fragment.node.selection_set.node))
+        }
+    });
+    each.sum()
+}

@@ -1,0 +1,69 @@
+//! How much the variables of a request are.
+
+use async_graphql::{Value, Variables};
+
+/// Bytes that a value takes besides its text, in the lists, objects and maps that it may be in.
+const VALUE: usize = 128;
+
+/// What values come to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(in crate::graphql) struct Extent {
+    /// Lists and objects within each other. Reading JSON bounds them.
+    pub(in crate::graphql) levels: u64,
+    /// Values, lists and objects and what is in them.
+    pub(in crate::graphql) values: usize,
+    /// Bytes of their texts and names.
+    text: usize,
+}
+
+impl Extent {
+    pub(in crate::graphql) fn of(variables: &Variables) -> Self {
+        let mut all = Self::default();
+        for (name, value) in variables.iter() {
+            all.add(value, 0);
+            all.text += name.len();
+        }
+        all
+    }
+
+    /// Bytes that they take in memory, about.
+    pub(in crate::graphql) fn bytes(&self) -> usize {
+        self.values * VALUE + self.text
+    }
+
+    fn add(&mut self, value: &Value, within: u64) {
+        self.values += 1;
+        match value {
+            Value::List(items) => {
+                self.levels = self.levels.max(within + 1);
+                items.iter().for_each(|item| self.add(item, within + 1));
+            }
+            Value::Object(fields) => {
+                self.levels = self.levels.max(within + 1);
+                for (name, value) in fields {
+                    self.text += name.len();
+                    self.add(value, within + 1);
+                }
+            }
+            Value::String(text) => self.text += text.len(),
+            Value::Binary(number) => self.text += number.len(),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn everything_counts() {
+        let of = |variables| Extent::of(&Variables::from_json(variables));
+        assert_eq!(of(json!({})), Extent::default());
+        let variables = json!({ "one": 1, "list": [1, [], "äb"], "object": { "of": { "it": null } } });
+        assert_eq!(of(variables), Extent { levels: 2, values: 8, text: 3 + 4 + 6 + 2 + 2 + 3 });
+        assert_eq!(of(json!({ "a": "b" })).bytes(), VALUE + 2);
+    }
+}

@@ -1,0 +1,83 @@
+//! Conversations: the object, and how its fields are written.
+
+pub(in crate::graphql) mod connection;
+mod fields;
+pub(in crate::graphql) mod input;
+pub(in crate::graphql) mod mutations;
+pub(in crate::graphql) mod queries;
+
+use std::sync::Arc;
+
+use super::message::{MESSAGE, Message};
+use crate::graphql::execution::json_writer::{
+    write_display, write_id, write_json, write_option, write_string, write_time,
+};
+use crate::graphql::execution::selection_plan::{Kind, Rule};
+use crate::model::{self, End, Page, Slice};
+
+/// Messages on a page when nothing else is asked for.
+pub(in crate::graphql) const DEFAULT_MESSAGES: Page = Page { end: End::Last, size: 50 };
+
+/// Conversations on a page when nothing else is asked for.
+pub(in crate::graphql) const DEFAULT_CONVERSATIONS: Page = Page { end: End::First, size: 20 };
+
+/// A conversation of the viewer's, with what of it was read in the same statement.
+#[derive(Clone)]
+pub(in crate::graphql) struct Conversation {
+    pub(super) row: Arc<model::Conversation>,
+    /// The messages of a page.
+    pub(super) page: Option<(Page, Arc<Slice<model::Message>>)>,
+    /// The head, or that there is none.
+    pub(super) head: Option<Option<Message>>,
+}
+
+impl From<model::Conversation> for Conversation {
+    fn from(row: model::Conversation) -> Self {
+        Arc::new(row).into()
+    }
+}
+
+impl From<Arc<model::Conversation>> for Conversation {
+    fn from(row: Arc<model::Conversation>) -> Self {
+        Self { row, page: None, head: None }
+    }
+}
+
+impl Conversation {
+    pub(in crate::graphql) fn with_head(
+        row: Arc<model::Conversation>,
+        head: Option<Option<Arc<model::Message>>>,
+    ) -> Self {
+        Self { row, page: None, head: head.map(|head| head.map(Message::from)) }
+    }
+
+    pub(in crate::graphql) fn row(&self) -> &model::Conversation {
+        &self.row
+    }
+}
+
+/// How the fields of a conversation are written that need nothing but what was read with it.
+pub(in crate::graphql) const CONVERSATION: Kind<ConversationItem> = Kind {
+    name: "Conversation",
+    field: |name| {
+        Some(Rule::Leaf(match name {
+            "id" => |out, item| write_id(out, item.conversation.id.0),
+            "title" => |out, item| write_option(out, item.conversation.title.as_deref(), write_string),
+            "metadata" => |out, item| write_json(out, &item.conversation.metadata),
+            "createdAt" => |out, item| write_time(out, item.conversation.created_at),
+            "updatedAt" => |out, item| write_time(out, item.conversation.updated_at),
+            "messageCount" => |out, item| write_display(out, &item.conversation.message_count),
+            "head" => {
+                return Some(Rule::Message(|item| item.head.as_ref().map(Option::as_deref), &MESSAGE));
+            }
+            _ => return None,
+        }))
+    },
+};
+
+/// A conversation of a page, with its head if that was read with it.
+pub(in crate::graphql) struct ConversationItem {
+    pub(in crate::graphql) conversation: Arc<model::Conversation>,
+    pub(in crate::graphql) head: Option<Option<Arc<model::Message>>>,
+    pub(in crate::graphql) order: model::ConversationOrder,
+}

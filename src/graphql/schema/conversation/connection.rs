@@ -1,0 +1,126 @@
+//! Pages of conversations: <https://relay.dev/graphql/connections.htm>.
+
+use std::sync::Arc;
+
+use async_graphql::Object;
+
+use super::input::ConversationOrder as OrderInput;
+use super::{CONVERSATION, Conversation, ConversationItem};
+use crate::graphql::execution::json_writer::write_string;
+use crate::graphql::execution::rendered_list::{List, Listed};
+use crate::graphql::execution::selection_plan::{Kind, Rule};
+use crate::graphql::schema::cursor;
+use crate::graphql::schema::page_info::PageInfo;
+use crate::model::{self, ConversationOrder, Slice};
+
+/// A page of conversations.
+pub(in crate::graphql) struct ConversationConnection {
+    slice: Arc<Slice<ConversationItem>>,
+    change_cursor: String,
+}
+
+impl ConversationConnection {
+    pub(in crate::graphql) fn new(
+        slice: Slice<(model::Conversation, Option<Option<model::Message>>)>,
+        order: ConversationOrder,
+        change_cursor: String,
+    ) -> Self {
+        let slice = slice.map(|(conversation, head)| ConversationItem {
+            conversation: Arc::new(conversation),
+            head: head.map(|head| head.map(Arc::new)),
+            order,
+        });
+        Self { slice: Arc::new(slice), change_cursor }
+    }
+}
+
+/// A page of conversations.
+#[Object]
+impl ConversationConnection {
+    /// The conversations of the page, each with its cursor.
+    async fn edges(&self) -> List<'_, ConversationItem, ConversationEdge> {
+        List::of(&self.slice)
+    }
+
+    /// The conversations of the page, without cursors.
+    async fn nodes(&self) -> List<'_, ConversationItem, Conversation> {
+        List::of(&self.slice)
+    }
+
+    /// Whether there are more conversations, and the cursors to read them with.
+    async fn page_info(&self) -> PageInfo {
+        PageInfo::of(&self.slice, ConversationItem::cursor)
+    }
+
+    /// Where to start `changes` so that nothing is missed after this page: it was read before the
+    /// page was.
+    async fn change_cursor(&self) -> &str {
+        &self.change_cursor
+    }
+}
+
+/// A conversation and its place in the list.
+pub(in crate::graphql) struct ConversationEdge {
+    node: Conversation,
+    order: ConversationOrder,
+}
+
+impl ConversationEdge {
+    /// The edge of a conversation in the list of this order.
+    pub(in crate::graphql) fn new(node: Conversation, order: ConversationOrder) -> Self {
+        Self { node, order }
+    }
+
+    /// The edge of a conversation in the list of an order, or of the default one.
+    pub(in crate::graphql) fn in_order(node: Conversation, order: Option<OrderInput>) -> Self {
+        Self::new(node, order.map(ConversationOrder::from).unwrap_or_default())
+    }
+}
+
+/// A conversation and its place in the list.
+#[Object]
+impl ConversationEdge {
+    /// Pass it to `conversations(after:)` or `conversations(before:)` to continue from this conversation.
+    async fn cursor(&self) -> String {
+        cursor_in(self.order, self.node.row())
+    }
+
+    /// The conversation.
+    async fn node(&self) -> Conversation {
+        self.node.clone()
+    }
+}
+
+impl Listed<ConversationEdge> for ConversationItem {
+    const KIND: Kind<Self> = Kind {
+        name: "ConversationEdge",
+        field: |name| match name {
+            "cursor" => Some(Rule::Leaf(|out, item| write_string(out, &item.cursor()))),
+            "node" => Some(Rule::Object(&CONVERSATION)),
+            _ => None,
+        },
+    };
+
+    fn object(page: &Arc<Slice<Self>>, at: usize) -> Option<ConversationEdge> {
+        Some(ConversationEdge::new(Self::object(page, at)?, page.items.get(at)?.order))
+    }
+}
+
+impl ConversationItem {
+    fn cursor(&self) -> String {
+        cursor_in(self.order, &self.conversation)
+    }
+}
+
+impl Listed<Conversation> for ConversationItem {
+    const KIND: Kind<Self> = CONVERSATION;
+
+    fn object(page: &Arc<Slice<Self>>, at: usize) -> Option<Conversation> {
+        let item = page.items.get(at)?;
+        Some(Conversation::with_head(item.conversation.clone(), item.head.clone()))
+    }
+}
+
+fn cursor_in(order: ConversationOrder, conversation: &model::Conversation) -> String {
+    cursor::of_conversation(&conversation.owner, order, (order.time_of(conversation), conversation.id))
+}

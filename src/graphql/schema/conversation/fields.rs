@@ -1,0 +1,93 @@
+//! The fields of a conversation.
+
+use async_graphql::{Context, ID, Object};
+
+use super::{Conversation, DEFAULT_MESSAGES};
+use crate::graphql::execution::context::ContextExt;
+use crate::graphql::schema::message::Message;
+use crate::graphql::schema::message::connection::MessageConnection;
+use crate::graphql::schema::scalar::{DateTime, Json};
+use crate::graphql::schema::{argument, cursor};
+use crate::model::{Page, Range};
+use crate::store::Result;
+
+/// A conversation of the viewer's: messages in an order, on one or several branches.
+#[Object]
+impl Conversation {
+    /// UUID, version 7 when the server chose it.
+    pub(in crate::graphql) async fn id(&self) -> ID {
+        ID::from(self.row.id.0)
+    }
+
+    /// What it is called.
+    async fn title(&self) -> Option<&str> {
+        self.row.title.as_deref()
+    }
+
+    /// The caller's own data; never interpreted.
+    async fn metadata(&self, ctx: &Context<'_>) -> Result<Json> {
+        let metadata = &self.row.metadata;
+        ctx.allowance()?.hold(metadata.as_str().len()).await?;
+        Ok(Json::from(metadata))
+    }
+
+    /// By the server's clock.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.row.created_at)
+    }
+
+    /// Last activity: a new message, a rename, …
+    async fn updated_at(&self) -> DateTime {
+        DateTime(self.row.updated_at)
+    }
+
+    /// All messages, on every branch; deleted ones not counted.
+    async fn message_count(&self) -> i64 {
+        self.row.message_count
+    }
+
+    /// The messages on the active branch, in conversation order, oldest first in every page. Without
+    /// arguments: the last 50. At most 100 at a time. `leafId` reads the branch that ends in that
+    /// message.
+    async fn messages(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many of the range, 1 to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only messages after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many of the range, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only messages before this cursor.")] before: Option<String>,
+        #[graphql(desc = "The message the branch ends in. Default: the head.")] leaf_id: Option<ID>,
+    ) -> Result<MessageConnection> {
+        let page = Page::from_arguments(first, last, DEFAULT_MESSAGES)?;
+        if after.is_none() && before.is_none() && leaf_id.is_none() && self.row.is_linear() {
+            if let Some((read, slice)) = &self.page
+                && *read == page
+            {
+                return Ok(slice.clone().into());
+            }
+            return Ok(ctx.loaders()?.messages(self.row.id, page).await?.into());
+        }
+        let position = |argument: &str, text: String| cursor::message(argument, &text, self.row.id);
+        let range = Range {
+            after: after.map(|text| position("after", text)).transpose()?,
+            before: before.map(|text| position("before", text)).transpose()?,
+        };
+        let leaf = leaf_id.map(|id| argument::message_id("leafId", &id)).transpose()?;
+        Ok(ctx.store()?.path(&self.row, leaf, range, page).await?.into())
+    }
+
+    /// The newest message on the active branch; null when there is none.
+    async fn head(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
+        if let Some(head) = &self.head {
+            return head.clone().map(Ok);
+        }
+        if self.row.head_position == 0 {
+            return None;
+        }
+        let loaded = match ctx.loaders() {
+            Ok(loaders) => loaders.message_at((self.row.id, self.row.head_position)).await,
+            Err(error) => Err(error),
+        };
+        loaded.map(|found| found.map(Message::from)).transpose()
+    }
+}

@@ -1,0 +1,108 @@
+//! Mutations of conversations.
+
+use async_graphql::{ComplexObject, Context, ID, Object, SimpleObject};
+
+use super::Conversation;
+use super::connection::ConversationEdge;
+use super::input::{
+    ConversationOrder, CreateConversationInput, DeleteConversationInput, SwitchBranchInput,
+    UpdateConversationInput,
+};
+use crate::graphql::execution::context::ContextExt;
+use crate::graphql::schema::argument;
+use crate::store::Result;
+
+/// The new conversation, or the one the same call made before.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+struct CreateConversationPayload {
+    /// The conversation.
+    conversation: Conversation,
+}
+
+#[ComplexObject]
+impl CreateConversationPayload {
+    /// The conversation as an edge of the viewer's conversations, for example for Relay's `@prependEdge`.
+    async fn conversation_edge(
+        &self,
+        #[graphql(desc = "The order of the list that the cursor is for. Default: UPDATED_AT, DESC.")]
+        order_by: Option<ConversationOrder>,
+    ) -> ConversationEdge {
+        ConversationEdge::in_order(self.conversation.clone(), order_by)
+    }
+}
+
+/// The conversation as it is now.
+#[derive(SimpleObject)]
+struct UpdateConversationPayload {
+    /// The conversation after the update.
+    conversation: Conversation,
+}
+
+/// The conversation with its new active branch.
+#[derive(SimpleObject)]
+struct SwitchBranchPayload {
+    /// The conversation after the switch.
+    conversation: Conversation,
+}
+
+/// What is gone.
+#[derive(SimpleObject)]
+struct DeleteConversationPayload {
+    /// The id of the deleted conversation.
+    deleted_conversation_id: ID,
+}
+
+/// Changes to conversations.
+#[derive(Default)]
+pub(in crate::graphql) struct ConversationMutation;
+
+#[Object]
+impl ConversationMutation {
+    /// A new conversation, with its first messages if given, in one transaction. Error CONFLICT when
+    /// an id has been used for something else.
+    async fn create_conversation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The conversation to create.")] input: CreateConversationInput,
+    ) -> Result<CreateConversationPayload> {
+        let new = input.parse().map_err(|invalid| invalid.within("input"))?;
+        let conversation = ctx.store()?.create_conversation(new).await?;
+        Ok(CreateConversationPayload { conversation: conversation.into() })
+    }
+
+    /// Sets what is given; an absent field stays, an explicit null clears it.
+    async fn update_conversation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The conversation to update and its new values.")] input: UpdateConversationInput,
+    ) -> Result<UpdateConversationPayload> {
+        let (id, patch) = input.parse().map_err(|invalid| invalid.within("input"))?;
+        let conversation = ctx.store()?.update_conversation(id, patch).await?;
+        Ok(UpdateConversationPayload { conversation: conversation.into() })
+    }
+
+    /// Deletes the conversation and its messages for good.
+    async fn delete_conversation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The conversation to delete.")] input: DeleteConversationInput,
+    ) -> Result<DeleteConversationPayload> {
+        let id = argument::conversation_id("input.id", &input.id)?;
+        ctx.store()?.delete_conversation(id).await?;
+        Ok(DeleteConversationPayload { deleted_conversation_id: ID::from(id.0) })
+    }
+
+    /// Makes the branch that ends in `leafId` the active one: `messages` and `head` then go by it, and
+    /// the next message is appended there.
+    async fn switch_branch(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The conversation and the branch to make active.")] input: SwitchBranchInput,
+    ) -> Result<SwitchBranchPayload> {
+        let id = argument::conversation_id("input.conversationId", &input.conversation_id)?;
+        let leaf = argument::message_id("input.leafId", &input.leaf_id)?;
+        let conversation = ctx.store()?.switch_branch(id, leaf).await?;
+        Ok(SwitchBranchPayload { conversation: conversation.into() })
+    }
+}

@@ -1,0 +1,96 @@
+//! Queries for conversations.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object, Value};
+
+use super::connection::ConversationConnection;
+use super::input::{ConversationFilter, ConversationOrder};
+use super::{Conversation, DEFAULT_CONVERSATIONS, DEFAULT_MESSAGES};
+use crate::graphql::execution::context::ContextExt;
+use crate::graphql::schema::{argument, cursor};
+use crate::model::{self, End, Page, Range};
+use crate::store::{Error, Result};
+
+/// Queries for conversations.
+#[derive(Default)]
+pub(in crate::graphql) struct ConversationQuery;
+
+#[Object]
+impl ConversationQuery {
+    /// One of the viewer's conversations. Error NOT_FOUND, the same for an id that does not exist
+    /// and for one that is somebody else's.
+    async fn conversation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The conversation's id.")] id: ID,
+    ) -> Option<Result<Conversation>> {
+        Some(one(ctx, &id).await)
+    }
+
+    /// The viewer's conversations, most recently active first. Without arguments: the first 20. At
+    /// most 100 at a time.
+    #[expect(clippy::too_many_arguments, reason = "the schema's arguments")]
+    async fn conversations(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many of the range, 1 to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only conversations after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many of the range, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only conversations before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only conversations that fit all that is given.")] filter: Option<
+            ConversationFilter,
+        >,
+        #[graphql(desc = "Default: UPDATED_AT, DESC.")] order_by: Option<ConversationOrder>,
+    ) -> Result<ConversationConnection> {
+        let page = Page::from_arguments(first, last, DEFAULT_CONVERSATIONS)?;
+        let order = order_by.map(model::ConversationOrder::from).unwrap_or_default();
+        let filter = filter.map(ConversationFilter::parse).transpose()?.unwrap_or_default();
+        let owner = &ctx.viewer()?.owner;
+        let key = |argument: &str, text: String| cursor::conversation(argument, &text, owner, order);
+        let range = Range {
+            after: after.map(|text| key("after", text)).transpose()?,
+            before: before.map(|text| key("before", text)).transpose()?,
+        };
+        // Before the page, so that whatever the page lacks comes after the cursor.
+        let wanted = ctx.look_ahead().field("changeCursor").exists();
+        let revision = if wanted { ctx.store()?.revision().await? } else { 0 };
+        let is_recent = page.end == End::First && order == model::ConversationOrder::default();
+        let slice = if is_recent && filter == model::ConversationFilter::default() && range == Range::all() {
+            ctx.store()?.recent(page.size).await?.map(|(conversation, head)| (conversation, Some(head)))
+        } else {
+            let slice = ctx.store()?.conversations(&filter, order, range, page).await?;
+            slice.map(|conversation| (conversation, None))
+        };
+        Ok(ConversationConnection::new(slice, order, cursor::of_change(owner, revision)))
+    }
+}
+
+async fn one(ctx: &Context<'_>, id: &ID) -> Result<Conversation> {
+    let id = argument::conversation_id("id", id)?;
+    let asked = page_ahead(ctx);
+    let found = ctx.store()?.open(id, asked).await?;
+    let (row, slice) = found.ok_or(Error::NotFound("conversation"))?;
+    let page = asked.zip(slice.map(Arc::new));
+    Ok(Conversation { row: Arc::new(row), page, head: None })
+}
+
+/// The page of messages that is selected below and can be read with the conversation: one, from an end.
+fn page_ahead(ctx: &Context<'_>) -> Option<Page> {
+    let selected = ctx.look_ahead().field("messages").selection_fields();
+    let [field] = selected.as_slice() else { return None };
+    let (mut first, mut last) = (None, None);
+    for (name, value) in field.arguments().ok()? {
+        let size = match value {
+            Value::Null => continue,
+            Value::Number(number) => number.as_i64().and_then(|size| i32::try_from(size).ok())?,
+            _ => return None,
+        };
+        match name.as_str() {
+            "first" => first = Some(size),
+            "last" => last = Some(size),
+            _ => return None,
+        }
+    }
+    Page::from_arguments(first, last, DEFAULT_MESSAGES).ok()
+}

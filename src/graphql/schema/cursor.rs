@@ -1,0 +1,210 @@
+//! Cursors: where a client stands in a list, as text that means nothing to it.
+//!
+//! A cursor names the list it was taken from, so that one of another list, or of somebody else's,
+//! is refused instead of read as a place. It is not secret and grants nothing: every read is scoped
+//! to the viewer all the same.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::model::{ConversationId, ConversationOrder, Invalid, OwnerId, Timestamp};
+
+const MESSAGE: u8 = 1;
+const CONVERSATION: u8 = 2;
+const CHANGE: u8 = 3;
+
+/// A place among the messages of a conversation.
+pub(in crate::graphql) fn of_message(conversation: ConversationId, position: i64) -> String {
+    encode(MESSAGE, &[conversation.0.as_bytes(), &position.to_be_bytes()])
+}
+
+/// The position a cursor stands for in `conversation`.
+pub(in crate::graphql) fn message(
+    argument: &str,
+    cursor: &str,
+    conversation: ConversationId,
+) -> Result<i64, Invalid> {
+    let bytes: [u8; 24] = decode(MESSAGE, cursor).ok_or_else(|| wrong(argument))?;
+    let (id, position) = bytes.split_at(16);
+    if id != conversation.0.as_bytes() {
+        return Err(wrong(argument));
+    }
+    Ok(i64_from(position))
+}
+
+/// A place among an owner's conversations in some order.
+pub(in crate::graphql) fn of_conversation(
+    owner: &OwnerId,
+    order: ConversationOrder,
+    (time, id): (Timestamp, ConversationId),
+) -> String {
+    encode(CONVERSATION, &[&list_tag(owner, order), &time.0.to_be_bytes(), id.0.as_bytes()])
+}
+
+/// The key a cursor stands for in this owner's list of this order.
+pub(in crate::graphql) fn conversation(
+    argument: &str,
+    cursor: &str,
+    owner: &OwnerId,
+    order: ConversationOrder,
+) -> Result<(Timestamp, ConversationId), Invalid> {
+    let bytes: [u8; 32] = decode(CONVERSATION, cursor).ok_or_else(|| wrong(argument))?;
+    let (tag, key) = bytes.split_at(8);
+    let (time, id) = key.split_at(8);
+    if tag != list_tag(owner, order) {
+        return Err(wrong(argument));
+    }
+    let id = Uuid::from_slice(id).map_err(|_| wrong(argument))?;
+    Ok((Timestamp(i64_from(time)), ConversationId(id)))
+}
+
+/// A place among an owner's changes.
+pub(in crate::graphql) fn of_change(owner: &OwnerId, revision: i64) -> String {
+    encode(CHANGE, &[&owner_tag(owner, CHANGE), &revision.to_be_bytes()])
+}
+
+/// The revision a cursor stands for among this owner's changes.
+pub(in crate::graphql) fn change(argument: &str, cursor: &str, owner: &OwnerId) -> Result<i64, Invalid> {
+    let bytes: [u8; 16] = decode(CHANGE, cursor).ok_or_else(|| wrong(argument))?;
+    let (tag, revision) = bytes.split_at(8);
+    if tag != owner_tag(owner, CHANGE) {
+        return Err(wrong(argument));
+    }
+    Ok(i64_from(revision))
+}
+
+/// A place in a message's text: its offset as it is, for a client may count it itself.
+pub(in crate::graphql) fn of_text(offset: i64) -> String {
+    offset.to_string()
+}
+
+/// The offset a cursor stands for in a message's text.
+pub(in crate::graphql) fn text(argument: &str, cursor: &str) -> Result<i64, Invalid> {
+    let offset = cursor.parse().ok().filter(|offset| *offset >= 0 && of_text(*offset) == cursor);
+    offset.ok_or_else(|| Invalid::new(argument, "must be a cursor of this text"))
+}
+
+fn wrong(argument: &str) -> Invalid {
+    Invalid::new(argument, "must be a cursor of this list")
+}
+
+/// Tells one owner's list in one order from all others.
+fn list_tag(owner: &OwnerId, order: ConversationOrder) -> [u8; 8] {
+    owner_tag(owner, order as u8)
+}
+
+fn owner_tag(owner: &OwnerId, kind: u8) -> [u8; 8] {
+    let mut hash = Sha256::new();
+    hash.update([kind]);
+    hash.update(owner.as_str());
+    let mut tag = [0; 8];
+    tag.copy_from_slice(&hash.finalize()[..8]);
+    tag
+}
+
+fn encode(kind: u8, parts: &[&[u8]]) -> String {
+    let mut bytes = vec![kind];
+    for part in parts {
+        bytes.extend_from_slice(part);
+    }
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn decode<const N: usize>(kind: u8, cursor: &str) -> Option<[u8; N]> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+    let (found, rest) = bytes.split_first()?;
+    if *found != kind {
+        return None;
+    }
+    rest.try_into().ok()
+}
+
+fn i64_from(bytes: &[u8]) -> i64 {
+    bytes.iter().fold(0, |value, byte| (value << 8) | i64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ID: u128 = 7;
+    const OWNER: &str = "ada";
+    const ORDER: ConversationOrder = ConversationOrder::CreatedAscending;
+
+    /// Any text, and cursors that were given out and then had a piece of them replaced by another.
+    fn cursors() -> impl Strategy<Value = String> {
+        let (id, owner) = (ConversationId(Uuid::from_u128(ID)), OwnerId::new(OWNER).unwrap());
+        let given = any::<(i64, u8)>().prop_map(move |(number, kind)| match kind % 4 {
+            0 => of_message(id, number),
+            1 => of_conversation(&owner, ORDER, (Timestamp(number), id)),
+            2 => of_change(&owner, number),
+            _ => of_text(number),
+        });
+        let changed = (given, any::<prop::sample::Index>(), 0..4_usize, "[A-Za-z0-9_=+/.-]{0,3}").prop_map(
+            |(mut cursor, at, length, other)| {
+                let start = at.index(cursor.len() + 1);
+                cursor.replace_range(start..cursor.len().min(start + length), &other);
+                cursor
+            },
+        );
+        prop_oneof![".*", "[A-Za-z0-9_-]{0,60}", changed]
+    }
+
+    proptest! {
+        #[test]
+        fn a_message_cursor_holds_its_position(id: u128, other: u128, position in 0..i64::MAX) {
+            let (id, other) = (ConversationId(Uuid::from_u128(id)), ConversationId(Uuid::from_u128(other)));
+            let cursor = of_message(id, position);
+            prop_assert_eq!(message("after", &cursor, id), Ok(position));
+            prop_assert_eq!(message("after", &cursor, other).is_ok(), id == other);
+        }
+
+        #[test]
+        fn a_conversation_cursor_holds_its_key(owner in "[a-z]{1,9}", time: i64, id: u128) {
+            let owner = OwnerId::new(owner).unwrap();
+            let stranger = OwnerId::new("Bob").unwrap();
+            let key = (Timestamp(time), ConversationId(Uuid::from_u128(id)));
+            let order = ConversationOrder::UpdatedDescending;
+            let cursor = of_conversation(&owner, order, key);
+            prop_assert_eq!(conversation("after", &cursor, &owner, order), Ok(key));
+            prop_assert!(conversation("after", &cursor, &stranger, order).is_err());
+            prop_assert!(conversation("after", &cursor, &owner, ConversationOrder::CreatedAscending).is_err());
+            prop_assert!(message("after", &cursor, key.1).is_err());
+        }
+
+        #[test]
+        fn a_change_cursor_holds_its_revision(owner in "[a-z]{1,9}", revision: i64) {
+            let (owner, stranger) = (OwnerId::new(owner).unwrap(), OwnerId::new("Bob").unwrap());
+            let cursor = of_change(&owner, revision);
+            prop_assert_eq!(change("after", &cursor, &owner), Ok(revision));
+            prop_assert!(change("after", &cursor, &stranger).is_err());
+        }
+
+        #[test]
+        fn a_text_cursor_holds_its_offset(offset in 0..i64::MAX) {
+            prop_assert_eq!(text("offset", &of_text(offset)), Ok(offset));
+        }
+
+        /// Whatever is read as a cursor is one that was given out: there is one text for each place.
+        #[test]
+        fn no_text_breaks_the_reader(given in cursors()) {
+            let (id, owner) = (ConversationId(Uuid::from_u128(ID)), OwnerId::new(OWNER).unwrap());
+            if let Ok(position) = message("after", &given, id) {
+                prop_assert_eq!(of_message(id, position), given.as_str());
+            }
+            if let Ok(key) = conversation("after", &given, &owner, ORDER) {
+                prop_assert_eq!(of_conversation(&owner, ORDER, key), given.as_str());
+            }
+            if let Ok(revision) = change("after", &given, &owner) {
+                prop_assert_eq!(of_change(&owner, revision), given.as_str());
+            }
+            if let Ok(offset) = text("offset", &given) {
+                prop_assert_eq!(of_text(offset), given.as_str());
+            }
+        }
+    }
+}

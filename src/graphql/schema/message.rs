@@ -1,0 +1,101 @@
+//! Messages: the object, and how its fields are written.
+
+pub(in crate::graphql) mod connection;
+mod fields;
+pub(in crate::graphql) mod input;
+pub(in crate::graphql) mod mutations;
+
+use std::sync::Arc;
+
+use async_graphql::Enum;
+
+use crate::graphql::execution::json_writer::{
+    write_display, write_enum, write_id, write_json, write_option, write_string, write_time,
+};
+use crate::graphql::execution::selection_plan::{Kind, Rule};
+use crate::model::{self, Slice};
+
+/// Who speaks in a message.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "model::Role")]
+pub(in crate::graphql) enum Role {
+    /// The person.
+    User,
+    /// The model.
+    Assistant,
+    /// Instructions to the model.
+    System,
+    /// A tool's result.
+    Tool,
+}
+
+/// How far a message is.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "model::MessageStatus")]
+pub(in crate::graphql) enum MessageStatus {
+    /// Being written; its text grows.
+    Streaming,
+    /// Whole.
+    Complete,
+    /// Stopped by the user, or its writer went away; the text so far is kept.
+    Interrupted,
+    /// It could not be written.
+    Failed,
+}
+
+/// A message of the viewer's: by itself, or one of a page. Either is shared by all who show it.
+#[derive(Clone)]
+pub(in crate::graphql) enum Message {
+    Alone(Arc<model::Message>),
+    Among(Arc<Slice<model::Message>>, usize),
+}
+
+impl Message {
+    /// One of a page: there is one.
+    pub(in crate::graphql) fn of(page: &Arc<Slice<model::Message>>, at: usize) -> Self {
+        Self::Among(page.clone(), at)
+    }
+
+    pub(in crate::graphql) fn row(&self) -> &model::Message {
+        match self {
+            Self::Alone(message) => message,
+            Self::Among(page, at) => &page.items[*at],
+        }
+    }
+}
+
+impl From<model::Message> for Message {
+    fn from(message: model::Message) -> Self {
+        Self::Alone(Arc::new(message))
+    }
+}
+
+impl From<Arc<model::Message>> for Message {
+    fn from(message: Arc<model::Message>) -> Self {
+        Self::Alone(message)
+    }
+}
+
+/// How the fields of a message are written that need nothing but the message.
+pub(in crate::graphql) const MESSAGE: Kind<model::Message> = Kind {
+    name: "Message",
+    field: |name| {
+        if name == "content" {
+            return Some(Rule::Text(|message| {
+                (message.status != model::MessageStatus::Streaming).then_some(message.content.as_str())
+            }));
+        }
+        Some(Rule::Leaf(match name {
+            "id" => |out, message| write_id(out, message.id.0),
+            "position" => |out, message| write_display(out, &message.position),
+            "role" => |out, message| write_enum(out, Role::from(message.role)),
+            "status" => |out, message| write_enum(out, MessageStatus::from(message.status)),
+            "model" => |out, message| write_option(out, message.model.as_deref(), write_string),
+            "metadata" => |out, message| write_json(out, &message.metadata),
+            "createdAt" => |out, message| write_time(out, message.created_at),
+            "editedAt" => |out, message| write_option(out, message.edited_at, write_time),
+            "deletedAt" => |out, message| write_option(out, message.deleted_at, write_time),
+            _ => return None,
+        }))
+    },
+};

@@ -1,0 +1,120 @@
+//! Pages of messages: <https://relay.dev/graphql/connections.htm>.
+
+use std::sync::Arc;
+
+use async_graphql::Object;
+
+use super::{MESSAGE, Message};
+use crate::graphql::execution::json_writer::write_string;
+use crate::graphql::execution::prerender::Told;
+use crate::graphql::execution::rendered_list::{List, Listed};
+use crate::graphql::execution::selection_plan::{Kind, Rule};
+use crate::graphql::schema::cursor;
+use crate::graphql::schema::page_info::PageInfo;
+use crate::model::{self, MessageId, MessageStatus, Slice};
+
+/// A page of messages, oldest first.
+pub(in crate::graphql) struct MessageConnection(Arc<Slice<model::Message>>);
+
+/// A page of messages, oldest first.
+#[Object]
+impl MessageConnection {
+    /// The messages of the page, each with its cursor.
+    async fn edges(&self) -> List<'_, model::Message, MessageEdge> {
+        List::of(&self.0)
+    }
+
+    /// The messages of the page, without cursors.
+    async fn nodes(&self) -> List<'_, model::Message, Message> {
+        List::of(&self.0)
+    }
+
+    /// Whether there are more messages, and the cursors to read them with.
+    async fn page_info(&self) -> PageInfo {
+        PageInfo::of(&self.0, cursor_of)
+    }
+}
+
+/// A message and its place in the conversation. Its cursor may be given to `messages(after:)` and to
+/// `messageAdded(after:)` alike.
+pub(in crate::graphql) struct MessageEdge(Message);
+
+/// A message and its place in the conversation. Its cursor may be given to `messages(after:)` and to
+/// `messageAdded(after:)` alike.
+#[Object]
+impl MessageEdge {
+    /// Pass it to `messages(after:)`, `messages(before:)` or `messageAdded(after:)` to continue from this
+    /// message.
+    async fn cursor(&self) -> String {
+        cursor_of(self.0.row())
+    }
+
+    /// The message.
+    async fn node(&self) -> Message {
+        self.0.clone()
+    }
+}
+
+impl From<Message> for MessageEdge {
+    fn from(message: Message) -> Self {
+        Self(message)
+    }
+}
+
+impl From<Arc<model::Message>> for MessageEdge {
+    fn from(message: Arc<model::Message>) -> Self {
+        Self(message.into())
+    }
+}
+
+impl Listed<MessageEdge> for model::Message {
+    const KIND: Kind<Self> = Kind {
+        name: "MessageEdge",
+        field: |name| match name {
+            "cursor" => Some(Rule::Leaf(|out, message| write_string(out, &cursor_of(message)))),
+            "node" => Some(Rule::Object(&MESSAGE)),
+            _ => None,
+        },
+    };
+
+    fn object(page: &Arc<Slice<Self>>, at: usize) -> Option<MessageEdge> {
+        <Self as Listed<Message>>::object(page, at).map(MessageEdge)
+    }
+}
+
+/// A message that was added is told as its edge.
+impl Told for model::Message {
+    const KIND: Kind<Self> = <Self as Listed<MessageEdge>>::KIND;
+
+    fn cursor(&self) -> String {
+        cursor_of(self)
+    }
+
+    fn unloaded(&self) -> Option<MessageId> {
+        (self.status == MessageStatus::Streaming).then_some(self.id)
+    }
+}
+
+impl Listed<Message> for model::Message {
+    const KIND: Kind<Self> = MESSAGE;
+
+    fn object(page: &Arc<Slice<Self>>, at: usize) -> Option<Message> {
+        (at < page.items.len()).then(|| Message::of(page, at))
+    }
+}
+
+impl From<Slice<model::Message>> for MessageConnection {
+    fn from(slice: Slice<model::Message>) -> Self {
+        Self(Arc::new(slice))
+    }
+}
+
+impl From<Arc<Slice<model::Message>>> for MessageConnection {
+    fn from(slice: Arc<Slice<model::Message>>) -> Self {
+        Self(slice)
+    }
+}
+
+fn cursor_of(message: &model::Message) -> String {
+    cursor::of_message(message.conversation, message.position)
+}

@@ -1,0 +1,126 @@
+//! The fields of a message.
+
+use std::borrow::Cow;
+
+use async_graphql::{Context, ID, Object};
+
+use super::{Message, MessageStatus, Role};
+use crate::graphql::execution::context::ContextExt;
+use crate::graphql::execution::value_size::objects;
+use crate::graphql::schema::conversation::Conversation;
+use crate::graphql::schema::part::MessagePart;
+use crate::graphql::schema::scalar::{DateTime, Json};
+use crate::graphql::schema::usage::TokenUsage;
+use crate::model;
+use crate::store::Result;
+
+/// A message of the viewer's: one turn of a conversation.
+#[Object]
+impl Message {
+    /// UUID, version 7 when the server chose it.
+    pub(in crate::graphql) async fn id(&self) -> ID {
+        ID::from(self.row().id.0)
+    }
+
+    /// Where it stands.
+    async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
+        Ok(ctx.loaders()?.conversation(self.row().conversation).await?.into())
+    }
+
+    /// Place in the conversation: 1, 2, 3, … without gaps, given under the conversation's row lock,
+    /// so that it is the order of commits. Order by this, never by time.
+    async fn position(&self) -> i64 {
+        self.row().position
+    }
+
+    /// Who speaks.
+    async fn role(&self) -> Role {
+        self.row().role.into()
+    }
+
+    /// The text: what was given, or the text parts joined by blank lines; the text so far while the
+    /// message is streaming, nothing once it is deleted.
+    async fn content(&self, ctx: &Context<'_>) -> Result<Cow<'_, str>> {
+        let row = self.row();
+        let text = if row.status == model::MessageStatus::Streaming {
+            Cow::Owned(ctx.loaders()?.text(row.id).await?.to_string())
+        } else {
+            Cow::Borrowed(row.content.as_str())
+        };
+        ctx.allowance()?.hold(text.len()).await?;
+        Ok(text)
+    }
+
+    /// What it is made of; a plain text is one text part.
+    async fn parts(&self, ctx: &Context<'_>) -> Result<Vec<MessagePart>> {
+        let row = self.row();
+        if let Some(parts) = &row.parts {
+            ctx.allowance()?.hold(parts.bytes() + objects(ctx, parts.as_slice().len())).await?;
+            return Ok(parts.as_slice().iter().cloned().map(MessagePart::from).collect());
+        }
+        let text = if row.status == model::MessageStatus::Streaming {
+            ctx.loaders()?.text(row.id).await?.to_string()
+        } else {
+            row.content.clone()
+        };
+        ctx.allowance()?.hold(text.len()).await?;
+        let part = (!text.is_empty()).then(|| MessagePart::from(model::Part::Text { text }));
+        Ok(part.into_iter().collect())
+    }
+
+    /// How far it is.
+    async fn status(&self) -> MessageStatus {
+        self.row().status.into()
+    }
+
+    /// The message it follows; null for a first message.
+    async fn parent(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
+        let place = (self.row().conversation, self.row().parent?);
+        let loaded = match ctx.loaders() {
+            Ok(loaders) => loaders.message_at(place).await,
+            Err(error) => Err(error),
+        };
+        loaded.map(|found| found.map(Message::from)).transpose()
+    }
+
+    /// Messages with the same parent, this one included, oldest first.
+    async fn siblings(&self, ctx: &Context<'_>) -> Result<Vec<Message>> {
+        let place = (self.row().conversation, self.row().parent.unwrap_or(0));
+        let siblings = ctx.loaders()?.messages_following(place).await?;
+        let count = siblings.items.len();
+        ctx.allowance()?.hold(objects(ctx, count)).await?;
+        Ok((0..count).map(|at| Message::of(&siblings, at)).collect())
+    }
+
+    /// The model that wrote it.
+    async fn model(&self) -> Option<&str> {
+        self.row().model.as_deref()
+    }
+
+    /// What it cost, as its writer told.
+    async fn usage(&self) -> Option<TokenUsage> {
+        self.row().usage.map(TokenUsage::from)
+    }
+
+    /// The caller's own data; never interpreted.
+    async fn metadata(&self, ctx: &Context<'_>) -> Result<Json> {
+        let metadata = &self.row().metadata;
+        ctx.allowance()?.hold(metadata.as_str().len()).await?;
+        Ok(Json::from(metadata))
+    }
+
+    /// By the server's clock; never earlier than the message before.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.row().created_at)
+    }
+
+    /// When it was last edited.
+    async fn edited_at(&self) -> Option<DateTime> {
+        self.row().edited_at.map(DateTime)
+    }
+
+    /// When its content was removed. The place stays, the content is gone.
+    async fn deleted_at(&self) -> Option<DateTime> {
+        self.row().deleted_at.map(DateTime)
+    }
+}

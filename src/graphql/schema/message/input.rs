@@ -1,0 +1,206 @@
+//! What clients say about messages, read into the model.
+
+use async_graphql::{ID, InputObject, MaybeUndefined};
+
+use super::{MessageStatus, Role};
+use crate::graphql::schema::argument;
+use crate::graphql::schema::part::input::{MessagePartInput, parse_parts};
+use crate::graphql::schema::scalar::Json;
+use crate::graphql::schema::usage::TokenUsageInput;
+use crate::model::{
+    self, After, Append, Body, Content, Invalid, MAX_PAGE, MessageId, MessagePatch, ModelName, NewMessage,
+};
+
+/// A message to stand in a new conversation or a turn.
+#[derive(InputObject)]
+pub(in crate::graphql) struct NewMessageInput {
+    /// A UUID of the caller's choice, made for this message and nothing else: makes the append repeatable.
+    id: Option<ID>,
+    /// The author of the message.
+    role: Role,
+    /// 1 byte to 256 KiB of UTF-8 without NUL. Either this or `parts`.
+    content: Option<String>,
+    /// 1 to 1000 parts, at most 256 KiB of JSON. Either this or `content`.
+    parts: Option<Vec<MessagePartInput>>,
+    /// COMPLETE, the default, or STREAMING, which may start without content.
+    status: Option<MessageStatus>,
+    /// The model that wrote it, 1 to 255 bytes.
+    model: Option<String>,
+    /// What it cost.
+    usage: Option<TokenUsageInput>,
+    /// The caller's own data. Default: {}.
+    metadata: Option<Json>,
+}
+
+impl NewMessageInput {
+    pub(in crate::graphql) fn parse(self) -> Result<NewMessage, Invalid> {
+        let status = self.status.map_or(model::MessageStatus::Complete, model::MessageStatus::from);
+        let streams = status == model::MessageStatus::Streaming;
+        if !streams && status != model::MessageStatus::Complete {
+            return Err(Invalid::new("status", "must be COMPLETE or STREAMING for a new message"));
+        }
+        if streams && self.parts.is_some() {
+            return Err(Invalid::new("parts", "must be given to `finishMessage` for a STREAMING message"));
+        }
+        let content = self.content.filter(|text| !(streams && text.is_empty()));
+        let body = body(content, self.parts)?;
+        if body.is_none() && !streams {
+            return Err(Invalid::new("content", "must be given, or `parts`"));
+        }
+        Ok(NewMessage {
+            id: self.id.map(|id| argument::message_id("id", &id)).transpose()?,
+            role: self.role.into(),
+            body,
+            status,
+            usage: self.usage.map(|usage| usage.parse("usage")).transpose()?,
+            model: self.model.map(|name| ModelName::new("model", name)).transpose()?,
+            metadata: Json::metadata(self.metadata)?,
+        })
+    }
+
+    /// Several of them, at most 100.
+    pub(in crate::graphql) fn parse_all(inputs: Vec<Self>) -> Result<Vec<NewMessage>, Invalid> {
+        if inputs.len() > MAX_PAGE as usize {
+            let rule = format!("must be at most {MAX_PAGE}, are {}", inputs.len());
+            return Err(Invalid::new("messages", rule));
+        }
+        let parse = |(at, input): (usize, Self)| {
+            input.parse().map_err(|invalid| invalid.within(&format!("messages[{at}]")))
+        };
+        inputs.into_iter().enumerate().map(parse).collect()
+    }
+}
+
+/// A message to append.
+#[derive(InputObject)]
+pub(in crate::graphql) struct AppendMessageInput {
+    /// The id of the conversation to append to.
+    conversation_id: ID,
+    /// A UUID of the caller's choice, made for this message and nothing else: makes the append repeatable.
+    /// The same again answers with the first result; another message under the same id: CONFLICT.
+    id: Option<ID>,
+    /// The author of the message.
+    role: Role,
+    /// 1 byte to 256 KiB of UTF-8 without NUL. Either this or `parts`.
+    content: Option<String>,
+    /// 1 to 1000 parts, at most 256 KiB of JSON. Either this or `content`.
+    parts: Option<Vec<MessagePartInput>>,
+    /// COMPLETE, the default, or STREAMING, which may start without content.
+    status: Option<MessageStatus>,
+    /// The model that wrote it, 1 to 255 bytes.
+    model: Option<String>,
+    /// What it cost.
+    usage: Option<TokenUsageInput>,
+    /// The caller's own data. Default: {}.
+    metadata: Option<Json>,
+    /// Append after this message. Absent: after the head. Null: as a first message, beside the first
+    /// there is.
+    parent_id: MaybeUndefined<ID>,
+    /// Refuse with CONFLICT, `extensions.headId` telling the head, when another message is the head: a
+    /// stale tab overwrites nothing.
+    expected_head_id: Option<ID>,
+}
+
+impl AppendMessageInput {
+    pub(in crate::graphql) fn parse(self) -> Result<Append, Invalid> {
+        let message = NewMessageInput {
+            id: self.id,
+            role: self.role,
+            content: self.content,
+            parts: self.parts,
+            status: self.status,
+            model: self.model,
+            usage: self.usage,
+            metadata: self.metadata,
+        };
+        let messages = vec![message.parse()?];
+        append(&self.conversation_id, &self.parent_id, self.expected_head_id.as_ref(), messages)
+    }
+}
+
+/// A turn: messages to append, each after the one before.
+#[derive(InputObject)]
+pub(in crate::graphql) struct AppendMessagesInput {
+    /// The id of the conversation to append to.
+    conversation_id: ID,
+    /// 1 to 100 messages.
+    messages: Vec<NewMessageInput>,
+    /// Append the first after this message. Absent: after the head. Null: as a first message, beside the
+    /// first there is.
+    parent_id: MaybeUndefined<ID>,
+    /// Refuse with CONFLICT when another message is the head.
+    expected_head_id: Option<ID>,
+}
+
+impl AppendMessagesInput {
+    pub(in crate::graphql) fn parse(self) -> Result<Append, Invalid> {
+        let messages = NewMessageInput::parse_all(self.messages)?;
+        if messages.is_empty() {
+            return Err(Invalid::new("messages", "must not be empty"));
+        }
+        append(&self.conversation_id, &self.parent_id, self.expected_head_id.as_ref(), messages)
+    }
+}
+
+/// A text or parts, never both.
+fn body(content: Option<String>, parts: Option<Vec<MessagePartInput>>) -> Result<Option<Body>, Invalid> {
+    match (content, parts) {
+        (Some(_), Some(_)) => Err(Invalid::new("parts", "must not be given together with `content`")),
+        (Some(text), None) => Ok(Some(Body::Text(Content::new("content", text)?))),
+        (None, Some(parts)) => Ok(Some(Body::Parts(parse_parts("parts", parts)?))),
+        (None, None) => Ok(None),
+    }
+}
+
+fn append(
+    conversation: &ID,
+    parent: &MaybeUndefined<ID>,
+    expected_head: Option<&ID>,
+    messages: Vec<NewMessage>,
+) -> Result<Append, Invalid> {
+    Ok(Append {
+        conversation: argument::conversation_id("conversationId", conversation)?,
+        after: match parent {
+            MaybeUndefined::Undefined => After::Head,
+            MaybeUndefined::Null => After::Nothing,
+            MaybeUndefined::Value(id) => After::Message(argument::message_id("parentId", id)?),
+        },
+        expected_head: expected_head.map(|id| argument::message_id("expectedHeadId", id)).transpose()?,
+        messages,
+    })
+}
+
+/// What to change of a message.
+#[derive(InputObject)]
+pub(in crate::graphql) struct UpdateMessageInput {
+    /// The id of the message to update.
+    id: ID,
+    /// 1 byte to 256 KiB of UTF-8 without NUL. Either this or `parts`.
+    content: Option<String>,
+    /// 1 to 1000 parts, at most 256 KiB of JSON. Either this or `content`.
+    parts: Option<Vec<MessagePartInput>>,
+    /// The caller's own data; null makes it {}.
+    metadata: MaybeUndefined<Json>,
+    /// What it cost; null clears it.
+    usage: MaybeUndefined<TokenUsageInput>,
+}
+
+impl UpdateMessageInput {
+    pub(in crate::graphql) fn parse(self) -> Result<(MessageId, MessagePatch), Invalid> {
+        let id = argument::message_id("id", &self.id)?;
+        let usage = match self.usage {
+            MaybeUndefined::Undefined => None,
+            MaybeUndefined::Null => Some(None),
+            MaybeUndefined::Value(usage) => Some(Some(usage.parse("usage")?)),
+        };
+        let body = body(self.content, self.parts)?;
+        Ok((id, MessagePatch { body, usage, metadata: Json::patch(self.metadata)? }))
+    }
+}
+
+/// Which message to delete.
+#[derive(InputObject)]
+pub(in crate::graphql) struct DeleteMessageInput {
+    /// The id of the message to delete.
+    pub(in crate::graphql) id: ID,
+}

@@ -1,0 +1,82 @@
+//! Anything by its id.
+//! <https://relay.dev/graphql/objectidentification.htm>
+
+use std::collections::HashMap;
+
+use async_graphql::{Context, ID, Interface, Object};
+use uuid::Uuid;
+
+use super::argument;
+use super::conversation::Conversation;
+use super::message::Message;
+use crate::graphql::execution::context::ContextExt;
+use crate::graphql::execution::value_size::objects;
+use crate::model::{ConversationId, Invalid, MAX_PAGE, MessageId};
+use crate::store::Result;
+
+/// Whatever has an id of its own.
+#[derive(Interface)]
+#[graphql(field(
+    name = "id",
+    ty = "ID",
+    desc = "Unique among everything the viewer has, as long as they choose no id twice: whether a\nconversation and a message were given the same is not looked at."
+))]
+pub(in crate::graphql) enum Node {
+    Conversation(Conversation),
+    Message(Message),
+}
+
+/// Queries by id alone.
+#[derive(Default)]
+pub(in crate::graphql) struct NodeQuery;
+
+#[Object]
+impl NodeQuery {
+    /// A conversation or a message by id; null when there is none that the viewer owns. Where they have
+    /// given one id to both: the conversation.
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The id of a conversation or a message.")] id: ID,
+    ) -> Option<Result<Node>> {
+        let id = match argument::conversation_id("id", &id) {
+            Ok(ConversationId(id)) => id,
+            Err(invalid) => return Some(Err(invalid.into())),
+        };
+        find(ctx, &[id]).await.map(|mut nodes| nodes.pop().flatten()).transpose()
+    }
+
+    /// Several by id, at most 100, in the order asked for, each as `node` finds it; null where the viewer
+    /// owns none.
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Ids of conversations and messages, at most 100.")] ids: Vec<ID>,
+    ) -> Result<Vec<Option<Node>>> {
+        if ids.len() > MAX_PAGE as usize {
+            return Err(Invalid::new("ids", format!("must be at most {MAX_PAGE}, are {}", ids.len())).into());
+        }
+        let parse = |(at, id)| argument::conversation_id(&format!("ids[{at}]"), id).map(|id| id.0);
+        let ids = ids.iter().enumerate().map(parse).collect::<std::result::Result<Vec<Uuid>, Invalid>>()?;
+        find(ctx, &ids).await
+    }
+}
+
+/// Two statements for any number of ids.
+async fn find(ctx: &Context<'_>, ids: &[Uuid]) -> Result<Vec<Option<Node>>> {
+    let conversations: Vec<_> = ids.iter().copied().map(ConversationId).collect();
+    let conversations = ctx.store()?.conversations_by_id(&conversations).await?;
+    let rest = ids.iter().copied().filter(|id| !conversations.contains_key(&ConversationId(*id)));
+    let messages = ctx.store()?.messages_by_id(&rest.map(MessageId).collect::<Vec<_>>()).await?;
+    ctx.allowance()?.hold(objects(ctx, ids.len())).await?;
+    // Shared, for an id may come more than once.
+    let conversations: HashMap<_, _> =
+        conversations.into_iter().map(|(id, found)| (id.0, Conversation::from(found))).collect();
+    let messages: HashMap<_, _> =
+        messages.into_iter().map(|(id, found)| (id.0, Message::from(found))).collect();
+    let node = |id| {
+        let conversation = conversations.get(id).cloned().map(Node::Conversation);
+        conversation.or_else(|| messages.get(id).cloned().map(Node::Message))
+    };
+    Ok(ids.iter().map(node).collect())
+}

@@ -1,0 +1,87 @@
+//! Scalars of the API.
+
+use async_graphql::{InputValueError, InputValueResult, MaybeUndefined, Scalar, ScalarType, Value};
+
+use crate::graphql::execution::json_writer::write_value;
+use crate::model::{self, Invalid};
+
+/// A time as clients see it.
+pub(in crate::graphql) struct DateTime(pub(in crate::graphql) model::Timestamp);
+
+/// RFC 3339 with offset, UTC, microseconds, for example 2026-11-21T09:30:00.123456Z.
+#[Scalar(name = "DateTime", specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
+impl ScalarType for DateTime {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = &value else {
+            return Err(InputValueError::expected_type(value));
+        };
+        Ok(Self(model::Timestamp::parse("DateTime", text).map_err(|error| error.to_string())?))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+/// JSON as clients see it: its compact text, written as it is (see [`crate::graphql::execution::json_writer`]).
+pub(in crate::graphql) struct Json(String);
+
+impl Json {
+    /// The caller's own data: what was given, or the empty object.
+    pub(in crate::graphql) fn metadata(given: Option<Self>) -> Result<model::Json, Invalid> {
+        given.map_or_else(|| Ok(model::Json::empty_object()), |json| json.check("metadata"))
+    }
+
+    /// A change of the caller's own data: null makes it the empty object.
+    pub(in crate::graphql) fn patch(given: MaybeUndefined<Self>) -> Result<Option<model::Json>, Invalid> {
+        match given {
+            MaybeUndefined::Undefined => Ok(None),
+            MaybeUndefined::Null => Ok(Some(model::Json::empty_object())),
+            MaybeUndefined::Value(json) => json.check("metadata").map(Some),
+        }
+    }
+
+    /// What a client wrote, checked; `argument` is named when it breaks a rule.
+    pub(in crate::graphql) fn check(self, argument: &str) -> Result<model::Json, Invalid> {
+        model::Json::new(argument, self.0)
+    }
+
+    /// The same, where another bound than that of [`Json::check`] holds.
+    pub(in crate::graphql) fn check_within(
+        self,
+        argument: &str,
+        most: usize,
+    ) -> Result<model::Json, Invalid> {
+        model::Json::within(argument, self.0, most)
+    }
+}
+
+impl From<&model::Json> for Json {
+    fn from(json: &model::Json) -> Self {
+        Self(json.as_str().to_owned())
+    }
+}
+
+impl From<model::Json> for Json {
+    fn from(json: model::Json) -> Self {
+        Self(json.into_string())
+    }
+}
+
+/// Any JSON value, given back with its keys in their order and its numbers digit for digit; of equal keys in
+/// an object the last one counts. At most 16 KiB when it is written; in the parts of a message, as much as
+/// these may have together. A whole number has at most 4300 digits.
+#[Scalar(name = "JSON", specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259")]
+impl ScalarType for Json {
+    /// Takes any value: the argument that breaks a rule is known only to [`Json::check`].
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let mut text = Vec::new();
+        write_value(&mut text, &value, usize::MAX);
+        Ok(Self(String::from_utf8(text).map_err(|error| error.to_string())?))
+    }
+
+    /// As it stands: made into values, it would take many times as much.
+    fn to_value(&self) -> Value {
+        Value::Binary(self.0.clone().into())
+    }
+}
