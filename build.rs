@@ -1,4 +1,4 @@
-//! Bundles GraphiQL for `src/server/graphiql.rs`, in the build folder, with npm and node.
+//! Bundles GraphiQL for `src/server/pages/graphiql.rs`, in the build folder, with npm and node.
 //!
 //! The build never fails for want of it: without npm, or with `SCROLLBACK_GRAPHIQL=off`, the server
 //! has a plain page in GraphiQL's place. What is missing is said in one warning.
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The page's sources. A file that is not named here is not part of the build.
-const SOURCES: &str = "src/server/graphiql";
+const SOURCES: &str = "src/server/pages/graphiql";
 const FILES: [&str; 10] = [
     "package.json",
     "package-lock.json",

@@ -1,30 +1,23 @@
-//! HTTP, WebSocket, the playground, health and metrics. The only part that sees HTTP.
+//! The server. The only part of the crate that knows HTTP.
 //!
-//! Identity is settled here, from the credentials alone, before anything else looks at a request.
-//! The transports follow their specifications where async-graphql's own do not: GraphQL over HTTP
-//! (`http`), graphql-transport-ws (`websocket`), GraphQL over SSE (`sse`).
+//! - `listener`: TCP connections, their limits and timeouts, HTTP/1.1 and HTTP/2.
+//! - `graphql`: the transports of GraphQL over these: HTTP, server-sent events and WebSockets. They settle who asks
+//!   from the credentials alone, before anything else looks at a request.
+//! - `admin`: health and metrics.
+//! - `pages`: GraphiQL.
 
-mod accept;
-mod body;
-mod connection;
-mod credentials;
+mod admin;
 mod drain;
-mod files;
-mod graphiql;
-mod health;
-mod http;
+mod graphql;
+mod listener;
 mod metrics;
-mod negotiate;
-mod operations;
-mod origin;
+mod pages;
 #[doc(hidden)]
 pub mod probe;
 mod quota;
 mod settings;
 mod shutdown;
-mod sse;
-mod throttle;
-mod websocket;
+mod state;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,44 +37,22 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::auth::Authenticator;
 use crate::clock::Clock;
-use crate::graphql::{Api, RequestId};
-use crate::model::{OwnerId, Viewer};
-use crate::rate::Rate;
+use crate::graphql::Api;
 use crate::store::Store;
 
 pub use settings::Settings;
 pub use shutdown::terminated;
 
-use accept::{Acceptor, Bounds};
-use connection::Protocol;
+use admin::health;
 use drain::Drain;
+use graphql::{credentials, http, sse};
+use listener::accept::{Acceptor, Bounds};
+use listener::connection::Protocol;
+use listener::open_files;
 use metrics::Metrics;
+use pages::graphiql;
 use quota::Quota;
-
-/// What every handler is given.
-#[derive(Clone)]
-struct State(Arc<Shared>);
-
-struct Shared {
-    api: Api,
-    store: Store,
-    authenticator: Authenticator,
-    clock: Clock,
-    rate: Option<Rate>,
-    settings: Settings,
-    metrics: Arc<Metrics>,
-    /// Cancelled when the shutdown begins.
-    closing: CancellationToken,
-    /// Cancelled when whoever is left has had their time.
-    cut: CancellationToken,
-    drain: Arc<Drain>,
-    /// Sockets that owners have open.
-    seats: Arc<Quota<OwnerId>>,
-    /// Streams that owners have open.
-    streams: Arc<Quota<OwnerId>>,
-    /// The sockets: they outlive the request that opened them.
-    sockets: TaskTracker,
-}
+use state::{Shared, State};
 
 /// Where the server is reached.
 pub struct Listeners {
@@ -158,7 +129,7 @@ impl Server {
         let Self { state, router } = self;
         let shared = state.0.clone();
         let settings = &shared.settings;
-        files::make_room(settings.max_connections);
+        open_files::make_room(settings.max_connections);
         let Listeners { public, admin } = listeners;
         let health = finished(health::router(), &state);
         let router = if admin.is_some() { router } else { router.merge(health.clone()) };
@@ -182,7 +153,7 @@ impl Server {
         match admin {
             None => serving.await,
             Some(admin) => {
-                let router = health.merge(finished(metrics::router(), &state));
+                let router = health.merge(finished(admin::metrics::router(), &state));
                 let bounds = Bounds { all: ADMINS, of_address: None };
                 let acceptor = Acceptor::new(Protocol::new(settings), router, bounds, &shared.metrics);
                 // To the very end, so that the end can be watched.
@@ -216,34 +187,6 @@ const POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
 fn value(text: &'static str) -> HeaderValue {
     HeaderValue::from_static(text)
-}
-
-/// The credentials of sockets and streams that never end: near enough to be added to an instant.
-const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-
-impl Shared {
-    /// How long the viewer's credentials still hold.
-    fn time_left(&self, viewer: &Viewer) -> Duration {
-        viewer.expires_at.map_or(NEVER, |at| {
-            let micros = at.0.saturating_sub(self.clock.now().0);
-            Duration::from_micros(u64::try_from(micros).unwrap_or_default()).min(NEVER)
-        })
-    }
-
-    /// Resolves when the viewer's credentials end, or the server shuts down and it is time to go.
-    fn ended(&self, viewer: &Viewer) -> impl Future<Output = ()> + Send + use<> {
-        let (guest, left) = (self.drain.enter(), self.time_left(viewer));
-        async move {
-            tokio::select! {
-                () = guest.dismissed() => {}
-                () = tokio::time::sleep(left) => {}
-            }
-        }
-    }
-
-    fn new_request(&self) -> RequestId {
-        RequestId(self.clock.new_id())
-    }
 }
 
 fn cors(origins: &[String]) -> anyhow::Result<CorsLayer> {

@@ -2,7 +2,7 @@
 
 use async_graphql::Request;
 
-use super::websocket;
+use super::graphql::websocket;
 
 /// The request that a client's message brings, if it brings one; else why the socket is closed.
 ///

@@ -7,14 +7,14 @@ use axum::extract;
 use axum::http::StatusCode;
 use axum::routing::get;
 
-use super::State;
+use crate::server::state::State;
 
 /// How long the database may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// `/livez`: the process answers. `/readyz`: so does the database, there are keys to verify tokens with,
 /// and no shutdown has begun.
-pub(super) fn router() -> Router<State> {
+pub(in crate::server) fn router() -> Router<State> {
     Router::new().route("/livez", get(async || "ok\n")).route("/readyz", get(ready))
 }
 

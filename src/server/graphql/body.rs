@@ -9,7 +9,7 @@ use crate::memory::Held;
 /// Writes what GraphQL calls a response, as JSON, unless that comes to more than `most` bytes. Whether it was
 /// written whole. A request error has no `data` at all.
 /// <https://spec.graphql.org/draft/#sec-Response-Format>
-pub(super) fn write(out: &mut Vec<u8>, response: &Response, most: usize) -> bool {
+pub(in crate::server) fn write(out: &mut Vec<u8>, response: &Response, most: usize) -> bool {
     let mut separator = b'{';
     let mut key = |out: &mut Vec<u8>, name: &str| {
         out.push(std::mem::replace(&mut separator, b','));
@@ -50,7 +50,7 @@ impl AsRef<[u8]> for Holding {
 }
 
 /// A body of bytes that are held until they are sent.
-pub(super) fn holding(bytes: Bytes, held: Held) -> Body {
+pub(in crate::server) fn holding(bytes: Bytes, held: Held) -> Body {
     if held.is_counted() {
         Body::from(Bytes::from_owner(Holding { bytes, _held: held }))
     } else {
@@ -59,6 +59,6 @@ pub(super) fn holding(bytes: Bytes, held: Held) -> Body {
 }
 
 /// The text of an answer: JSON is always UTF-8.
-pub(super) fn text(bytes: Vec<u8>) -> String {
+pub(in crate::server) fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_default()
 }

@@ -6,30 +6,30 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response as HttpResponse;
 
-use super::Shared;
-use super::http::write;
 use super::negotiate::MediaType;
+use super::response::write;
 use super::websocket::Close;
 use crate::auth::{ACT_AS, Credentials, Refused};
 use crate::graphql::{Code, error_response};
 use crate::model::{Invalid, JsonObject, JsonValue, Viewer};
+use crate::server::state::Shared;
 
 /// The header that names the owner a back end acts for.
-pub(super) const ACT_AS_HEADER: HeaderName = HeaderName::from_static("scrollback-act-as");
+pub(in crate::server) const ACT_AS_HEADER: HeaderName = HeaderName::from_static("scrollback-act-as");
 
 /// How long a client may wait before it tries credentials again that could not be looked at, in seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 /// What a request or a socket says about who asks.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Introduction {
+pub(in crate::server) struct Introduction {
     authorization: Option<String>,
     act_as: Option<String>,
 }
 
 impl Introduction {
     /// What the headers say.
-    pub(super) fn of_headers(headers: &HeaderMap) -> Result<Self, Refused> {
+    pub(in crate::server) fn of_headers(headers: &HeaderMap) -> Result<Self, Refused> {
         let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let mut named = headers.get_all(ACT_AS_HEADER).iter();
         let act_as = match (named.next(), named.next()) {
@@ -45,7 +45,7 @@ impl Introduction {
 
     /// What the payload of `connection_init` says, whatever the case of its keys; it wins over the headers
     /// of the upgrade.
-    pub(super) fn with_payload(mut self, payload: &JsonObject) -> Result<Self, Refused> {
+    pub(in crate::server) fn with_payload(mut self, payload: &JsonObject) -> Result<Self, Refused> {
         let all = |name: &'static str| {
             payload.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
         };
@@ -63,7 +63,7 @@ impl Introduction {
     }
 
     /// Who that is.
-    pub(super) async fn viewer(&self, shared: &Shared) -> Result<Viewer, Refused> {
+    pub(in crate::server) async fn viewer(&self, shared: &Shared) -> Result<Viewer, Refused> {
         let credentials =
             Credentials { authorization: self.authorization.as_deref(), act_as: self.act_as.as_deref() };
         shared.authenticator.viewer(credentials).await
@@ -76,7 +76,7 @@ fn wrong(rule: &str) -> Refused {
 
 /// The answer to a request whose credentials were refused: before anything else of it is read, so the
 /// status says so whatever the media type.
-pub(super) fn refuse(media_type: MediaType, refused: &Refused) -> HttpResponse {
+pub(in crate::server) fn refuse(media_type: MediaType, refused: &Refused) -> HttpResponse {
     // RFC 6750, 3.1.
     let (status, code, challenge) = match refused {
         Refused::Missing => (StatusCode::UNAUTHORIZED, Code::Unauthenticated, Some("Bearer")),
@@ -101,7 +101,7 @@ pub(super) fn refuse(media_type: MediaType, refused: &Refused) -> HttpResponse {
 }
 
 /// How a socket is closed whose credentials were refused.
-pub(super) fn close(refused: &Refused) -> Close {
+pub(in crate::server) fn close(refused: &Refused) -> Close {
     match refused {
         Refused::Unavailable => Close::try_again_later(&refused.to_string()),
         _ => Close::forbidden(&refused.to_string()),

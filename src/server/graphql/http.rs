@@ -8,9 +8,7 @@ mod request;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use async_graphql::Response;
 use async_graphql::parser::types::OperationType;
-use axum::body::Body;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{self, Request};
@@ -18,20 +16,27 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::{IntoResponse, Response as HttpResponse};
 use futures_util::FutureExt;
 
+use super::body;
+use super::credentials;
 use super::credentials::Introduction;
 use super::negotiate::MediaType;
-use super::{Shared, State, body, credentials, sse, throttle, websocket};
+use super::response::{respond, write};
+use super::sse;
+use super::throttle;
+use super::websocket;
 use crate::auth::Refused;
 use crate::graphql::{RequestId, Written, error_response, panicked};
 use crate::model::Viewer;
-pub(super) use request::{Fault, from_parameters};
+use crate::server::state::Shared;
+use crate::server::state::State;
+pub(in crate::server) use request::{Fault, from_parameters};
 use request::{from_body, from_query};
 
 /// Names the request in the log: `x-request-id`.
-pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(in crate::server) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// `/graphql`: an upgrade goes to the socket, everything else is answered here.
-pub(super) async fn graphql(
+pub(in crate::server) async fn graphql(
     extract::State(State(shared)): extract::State<State>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     request: Request,
@@ -141,20 +146,4 @@ fn with_allow(mut response: HttpResponse, methods: &'static str) -> HttpResponse
 /// Answers what panicked.
 fn broken(id: RequestId) -> HttpResponse {
     write(StatusCode::INTERNAL_SERVER_ERROR, MediaType::Json, &panicked(id))
-}
-
-/// Answers with what is no operation's.
-pub(super) fn write(status: StatusCode, media_type: MediaType, response: &Response) -> HttpResponse {
-    let mut bytes = Vec::new();
-    body::write(&mut bytes, response, usize::MAX);
-    respond(status, media_type, Body::from(bytes))
-}
-
-fn respond(status: StatusCode, media_type: MediaType, body: Body) -> HttpResponse {
-    let headers = [
-        (header::CONTENT_TYPE, media_type.content_type()),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ];
-    (status, headers, body).into_response()
 }

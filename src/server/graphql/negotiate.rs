@@ -3,7 +3,7 @@
 
 /// What a response can be written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum MediaType {
+pub(in crate::server) enum MediaType {
     /// `application/graphql-response+json`: status codes tell request errors from results.
     GraphqlResponse,
     /// `application/json`: a well-formed request is always 200.
@@ -13,7 +13,7 @@ pub(super) enum MediaType {
 }
 
 impl MediaType {
-    pub(super) fn content_type(self) -> &'static str {
+    pub(in crate::server) fn content_type(self) -> &'static str {
         match self {
             Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
             // What cannot be streamed is told in JSON.
@@ -22,7 +22,7 @@ impl MediaType {
     }
 
     /// The best type that an `Accept` header allows; without one, JSON. `None`: it allows none.
-    pub(super) fn accepted(accept: Option<&str>) -> Option<Self> {
+    pub(in crate::server) fn accepted(accept: Option<&str>) -> Option<Self> {
         let Some(accept) = accept else { return Some(Self::Json) };
         let ranges: Vec<Range> = accept.split(',').filter_map(Range::parse).collect();
         // In order of preference where the client has none.

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use async_graphql::{Request, Response};
 use futures_util::{Stream, StreamExt, stream};
 
-use super::{Shared, body};
+use super::body;
 use crate::graphql::{Begun, Code, Event, Operation, RequestId, Written, error_response};
 use crate::memory::Held;
 use crate::model::Viewer;
+use crate::server::state::Shared;
 
 impl Shared {
     /// Reads a request's document and finds the operation to run.
     ///
     /// # Errors
     /// A response to send instead.
-    pub(super) fn prepare(&self, request: Request) -> Result<Operation, Box<Response>> {
+    pub(in crate::server) fn prepare(&self, request: Request) -> Result<Operation, Box<Response>> {
         self.api.prepare(request).inspect_err(|refusal| self.metrics.refused(refusal))
     }
 
@@ -23,14 +24,23 @@ impl Shared {
     ///
     /// # Errors
     /// A response to send instead: there is no room for it.
-    pub(super) fn take_in(&self, viewer: &Viewer, operation: &mut Operation) -> Result<(), Box<Response>> {
+    pub(in crate::server) fn take_in(
+        &self,
+        viewer: &Viewer,
+        operation: &mut Operation,
+    ) -> Result<(), Box<Response>> {
         let taken = self.api.take_in(viewer, operation);
         let taken = taken.map_err(|refused| Box::new(error_response(Code::Unavailable, refused.to_string())));
         taken.inspect_err(|refusal| self.metrics.refused(refusal))
     }
 
     /// Runs a query or a mutation, for as long as one may take.
-    pub(super) async fn execute(&self, viewer: &Viewer, operation: Operation, id: RequestId) -> Written {
+    pub(in crate::server) async fn execute(
+        &self,
+        viewer: &Viewer,
+        operation: Operation,
+        id: RequestId,
+    ) -> Written {
         let mut underway = self.metrics.begin(operation.kind);
         let execution = async { self.api.execute(viewer, operation, id).await.write(body::write).await };
         let executed = tokio::time::timeout(self.settings.execution_timeout, execution).await;
@@ -43,7 +53,7 @@ impl Shared {
     }
 
     /// A response that is no operation's, written.
-    pub(super) fn refusal(&self, response: Response) -> Written {
+    pub(in crate::server) fn refusal(&self, response: Response) -> Written {
         let mut bytes = Vec::new();
         body::write(&mut bytes, &response, usize::MAX);
         Written {
@@ -57,7 +67,7 @@ impl Shared {
 
     /// Runs any operation as a stream, to its end or to an error without an event: a subscription's last
     /// word.
-    pub(super) fn stream(
+    pub(in crate::server) fn stream(
         &self,
         viewer: &Viewer,
         operation: Operation,

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, Uri, header};
 
 /// Whether a socket may be opened: by what is no browser, by a page of this very host, and by those
 /// that may call by CORS.
-pub(super) fn may_open(headers: &HeaderMap, uri: &Uri, allowed: &[String]) -> bool {
+pub(in crate::server) fn may_open(headers: &HeaderMap, uri: &Uri, allowed: &[String]) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else { return true };
     let Ok(origin) = origin.to_str() else { return false };
     // HTTP/2 names the host in its address.

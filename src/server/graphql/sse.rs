@@ -19,21 +19,21 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response as HttpResponse};
 use futures_util::{Stream, StreamExt, stream};
 
-use super::Shared;
 use super::http::Fault;
-use super::quota::Share;
 use crate::graphql::{Begun, Code, Operation, RequestId, panicked};
 use crate::memory::Held;
 use crate::model::{OwnerId, Viewer};
+use crate::server::quota::Share;
+use crate::server::state::Shared;
 
 /// Where a client that reconnects stands.
-pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+pub(in crate::server) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Where a client that reconnects stands, if it says so. An empty id is none: a browser's before its first.
 ///
 /// # Errors
 /// It cannot be an id that was sent.
-pub(super) fn resume(headers: &HeaderMap) -> Result<Option<String>, Fault> {
+pub(in crate::server) fn resume(headers: &HeaderMap) -> Result<Option<String>, Fault> {
     let mut given = headers.get_all(LAST_EVENT_ID).iter();
     let wrong = |rule| Fault {
         status: StatusCode::BAD_REQUEST,
@@ -52,7 +52,7 @@ pub(super) fn resume(headers: &HeaderMap) -> Result<Option<String>, Fault> {
 
 /// Streams an operation: its events, then `complete`. Answers when it has begun, so that a client who has the
 /// answer's head is told of whatever happens from then on.
-pub(super) async fn stream(
+pub(in crate::server) async fn stream(
     shared: &Arc<Shared>,
     viewer: &Viewer,
     operation: Operation,
@@ -85,7 +85,7 @@ pub(super) async fn stream(
 }
 
 /// Tells why an operation cannot be run, as an event: a browser shows nothing of any other answer.
-pub(super) fn refuse(shared: &Shared, response: Response) -> HttpResponse {
+pub(in crate::server) fn refuse(shared: &Shared, response: Response) -> HttpResponse {
     write(stream::iter([data(&shared.refusal(response).bytes), complete()]), shared.settings.ping_interval)
 }
 

@@ -19,12 +19,13 @@ use axum::response::{IntoResponse, Response};
 use tokio_util::sync::CancellationToken;
 
 use self::connection::Connection;
-use super::connection::{Stay, UpgradedConnection};
 use super::credentials::{self, Introduction};
-use super::metrics::Counted;
 use super::negotiate::MediaType;
-use super::{Shared, origin};
-pub(super) use protocol::Close;
+use super::origin;
+use crate::server::listener::connection::{Stay, UpgradedConnection};
+use crate::server::metrics::Counted;
+use crate::server::state::Shared;
+pub(in crate::server) use protocol::Close;
 use protocol::{ClientMessage, SUBPROTOCOL};
 
 /// Buffers of a socket, what a client's message usually fits in. The library's defaults cost 128 KiB a
@@ -36,7 +37,11 @@ const WRITTEN: usize = 16 * 1024;
 
 /// Takes the upgrade, unless it is for a web page that may not call. Credentials may come in its headers;
 /// those of `connection_init` win.
-pub(super) fn upgrade(shared: Arc<Shared>, upgrade: WebSocketUpgrade, request: &Request) -> Response {
+pub(in crate::server) fn upgrade(
+    shared: Arc<Shared>,
+    upgrade: WebSocketUpgrade,
+    request: &Request,
+) -> Response {
     let headers = request.headers();
     if !origin::may_open(headers, request.uri(), &shared.settings.cors_origins) {
         let message = "this origin may not open a socket: it is not in `server.cors_origins`\n";
@@ -91,7 +96,7 @@ async fn run(
 }
 
 /// Reads what a client says, and the request or the credentials that it brings.
-pub(super) fn read(text: &str) -> Result<Option<async_graphql::Request>, Close> {
+pub(in crate::server) fn read(text: &str) -> Result<Option<async_graphql::Request>, Close> {
     match ClientMessage::parse(text)? {
         ClientMessage::Subscribe { payload, .. } => protocol::request(payload).map(Some),
         ClientMessage::ConnectionInit { payload } => {

@@ -14,13 +14,14 @@ use std::time::Duration;
 
 use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection::{self, Connections, Protocol};
-use super::metrics::{Counted, Metrics};
-use super::quota::{Quota, Share};
+use super::connection_slot::Place;
+use crate::server::metrics::{Counted, Metrics};
+use crate::server::quota::Quota;
 
 /// How long to wait for open files, or whatever else is lacking.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -30,25 +31,18 @@ const LEAVING: Duration = Duration::from_millis(100);
 
 /// Refused connections that may be open at once, until their clients have read the answer. More are closed
 /// at once, and their clients may see a broken connection instead.
-pub(super) const REFUSED: usize = 64;
-
-/// A connection's place among those there may be, given up when it is dropped.
-pub(super) struct Place {
-    _permit: OwnedSemaphorePermit,
-    _share: Option<Share<IpAddr>>,
-    _counted: Counted,
-}
+pub(in crate::server) const REFUSED: usize = 64;
 
 /// How many connections there may be at once.
 #[derive(Clone, Copy)]
-pub(super) struct Bounds {
-    pub(super) all: usize,
+pub(in crate::server) struct Bounds {
+    pub(in crate::server) all: usize,
     /// From one address, if that matters.
-    pub(super) of_address: Option<usize>,
+    pub(in crate::server) of_address: Option<usize>,
 }
 
 /// Takes connections from one listener.
-pub(super) struct Acceptor {
+pub(in crate::server) struct Acceptor {
     protocol: Protocol,
     router: Router,
     places: Arc<Semaphore>,
@@ -61,7 +55,12 @@ pub(super) struct Acceptor {
 
 impl Acceptor {
     /// An acceptor that takes no more connections than that at once.
-    pub(super) fn new(protocol: Protocol, router: Router, bounds: Bounds, metrics: &Arc<Metrics>) -> Self {
+    pub(in crate::server) fn new(
+        protocol: Protocol,
+        router: Router,
+        bounds: Bounds,
+        metrics: &Arc<Metrics>,
+    ) -> Self {
         Self {
             protocol,
             router,
@@ -76,7 +75,7 @@ impl Acceptor {
 
     /// Takes connections until the `closing` begins; those there are then finish what they have begun,
     /// unless they are `cut`.
-    pub(super) async fn run(
+    pub(in crate::server) async fn run(
         &self,
         listener: TcpListener,
         closing: &CancellationToken,
@@ -154,7 +153,7 @@ impl Acceptor {
     }
 
     /// Waits until all connections have ended, but for those that have become WebSockets.
-    pub(super) async fn finished(&self) {
+    pub(in crate::server) async fn finished(&self) {
         self.connections.close();
         self.connections.wait().await;
     }

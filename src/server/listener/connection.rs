@@ -33,13 +33,13 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::Settings;
-use super::accept::Place;
+use super::connection_slot::Place;
+use crate::server::settings::Settings;
 use activity::{Activity, Exchange, Overdue, Patience};
 use answer::Answer;
-pub(super) use idle::Connections;
+pub(in crate::server) use idle::Connections;
 use linger::LingerLimits;
-pub(super) use refusal::refuse_at_once;
+pub(in crate::server) use refusal::refuse_at_once;
 use request_body::RequestBody;
 use transport::Transport;
 
@@ -57,25 +57,25 @@ const SMALL_BODY: u64 = 16 * 1024;
 /// Keeps the connection of a request from being idle: found in the extensions of requests that came over
 /// HTTP/2, where a socket is one of many things on its connection.
 #[derive(Clone)]
-pub(super) struct Stay {
+pub(in crate::server) struct Stay {
     _exchange: Arc<Exchange>,
 }
 
 /// The HTTP/1.1 connection of a request that asks for an upgrade: found in its extensions.
 #[derive(Clone)]
-pub(super) struct UpgradedConnection(Arc<Activity>);
+pub(in crate::server) struct UpgradedConnection(Arc<Activity>);
 
 impl UpgradedConnection {
     /// When the connection is dropped, lets the client read what was sent last, although it may still be
     /// sending itself.
-    pub(super) fn linger(&self) {
+    pub(in crate::server) fn linger(&self) {
         self.0.linger_when_dropped();
     }
 }
 
 /// How connections are spoken on and how long clients may take.
 #[derive(Clone)]
-pub(super) struct Protocol {
+pub(in crate::server) struct Protocol {
     builder: Builder<TokioExecutor>,
     patience: Patience,
     /// How long sent bytes may stay unacknowledged: the other side is gone, and says nothing.
@@ -84,7 +84,7 @@ pub(super) struct Protocol {
 }
 
 impl Protocol {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(in crate::server) fn new(settings: &Settings) -> Self {
         let mut builder = Builder::new(TokioExecutor::new());
         // No timeout of hyper's for heads: it would count the time between requests, too.
         builder
@@ -113,7 +113,7 @@ impl Protocol {
     }
 
     /// Serves a connection to its end. `closing` lets it finish what it has begun, `cut` does not.
-    pub(super) async fn serve(
+    pub(in crate::server) async fn serve(
         &self,
         stream: TcpStream,
         place: Place,

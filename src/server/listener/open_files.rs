@@ -5,7 +5,7 @@
 const OTHERS: u64 = 100 + super::accept::REFUSED as u64;
 
 /// Raises the process's own limit so that it can have as many connections, as far as the system lets it.
-pub(super) fn make_room(connections: usize) {
+pub(in crate::server) fn make_room(connections: usize) {
     let wanted = OTHERS.saturating_add(connections as u64);
     match rlimit::increase_nofile_limit(wanted) {
         Ok(granted) if granted < wanted => tracing::warn!(

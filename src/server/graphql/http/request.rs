@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use crate::graphql::{Code, DOCUMENT_ID, value_of, variables_of};
 use crate::memory::{FREE_OF_REQUEST, Held, Refused};
 use crate::model::{JsonFault, JsonObject, JsonValue};
-use crate::server::Settings;
+use crate::server::settings::Settings;
 
 /// What Apollo's clients name a document in.
 const PERSISTED_QUERY: &str = "persistedQuery";

@@ -14,9 +14,9 @@ use super::operation::{self, Outbox, Outgoing, Running, Serial};
 use super::protocol::{self, ClientMessage, Close};
 use crate::graphql::{Code, error_response, rate_limited};
 use crate::model::{OwnerId, Viewer};
-use crate::server::Shared;
-use crate::server::credentials::{self, Introduction};
+use crate::server::graphql::credentials::{self, Introduction};
 use crate::server::quota::Share;
+use crate::server::state::Shared;
 
 /// Messages that wait for the socket: few, they may be large. The operations wait when it is full, in
 /// the order they came, so that a busy one holds up no other for longer than its turn.

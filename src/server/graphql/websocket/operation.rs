@@ -14,7 +14,7 @@ use super::protocol;
 use crate::graphql::{Begun, RequestId, Written, panicked};
 use crate::memory::Held;
 use crate::model::Viewer;
-use crate::server::Shared;
+use crate::server::state::Shared;
 
 /// Tells an operation from an earlier one that had the same id.
 pub(super) type Serial = u64;

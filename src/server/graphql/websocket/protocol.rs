@@ -4,8 +4,8 @@ use async_graphql::{Request, ServerError};
 use serde::Serialize;
 
 use crate::model::{JsonObject, JsonValue};
-use crate::server::body;
-use crate::server::http::from_parameters;
+use crate::server::graphql::body;
+use crate::server::graphql::http::from_parameters;
 
 /// The only subprotocol that is spoken.
 pub(super) const SUBPROTOCOL: &str = "graphql-transport-ws";

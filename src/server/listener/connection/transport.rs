@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 
 use super::activity::Activity;
 use super::linger::{self, Linger, LingerLimits};
-use crate::server::accept::Place;
+use crate::server::listener::connection_slot::Place;
 
 /// A TCP connection that tells what it does. It keeps its place among the connections as long as it
 /// lives, also once it has become a WebSocket.

@@ -1,0 +1,4 @@
+//! Health and metrics.
+
+pub(super) mod health;
+pub(super) mod metrics;

@@ -1,0 +1,31 @@
+//! `/metrics`: what the server counts, for Prometheus.
+
+use axum::Router;
+use axum::extract;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response as HttpResponse};
+use axum::routing::get;
+
+use crate::server::metrics::Snapshot;
+use crate::server::state::State;
+
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// `/metrics`, for the listener of who looks after the server.
+pub(in crate::server) fn router() -> Router<State> {
+    Router::new().route("/metrics", get(show))
+}
+
+async fn show(extract::State(state): extract::State<State>) -> HttpResponse {
+    let shared = &state.0;
+    let (used, idle) = shared.store.connections();
+    let (readers, (reserved, requests)) = (shared.api.readers(), shared.api.held());
+    match shared.metrics.text(&Snapshot { used, idle, readers, reserved, requests }) {
+        Ok(text) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "cannot write the metrics");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

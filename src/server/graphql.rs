@@ -1,0 +1,14 @@
+//! GraphQL over HTTP (`http`), server-sent events (`sse`) and WebSockets (`websocket`).
+//!
+//! The transports follow their specifications where async-graphql-axum does not.
+
+mod body;
+pub(super) mod credentials;
+pub(super) mod http;
+mod negotiate;
+mod operations;
+mod origin;
+mod response;
+pub(super) mod sse;
+mod throttle;
+pub(super) mod websocket;

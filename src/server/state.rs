@@ -1,0 +1,71 @@
+//! What every handler is given.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::drain::Drain;
+use super::metrics::Metrics;
+use super::quota::Quota;
+use super::settings::Settings;
+use crate::auth::Authenticator;
+use crate::clock::Clock;
+use crate::graphql::{Api, RequestId};
+use crate::model::{OwnerId, Viewer};
+use crate::rate::Rate;
+use crate::store::Store;
+
+/// What every handler is given.
+#[derive(Clone)]
+pub(super) struct State(pub(super) Arc<Shared>);
+
+pub(super) struct Shared {
+    pub(super) api: Api,
+    pub(super) store: Store,
+    pub(super) authenticator: Authenticator,
+    pub(super) clock: Clock,
+    pub(super) rate: Option<Rate>,
+    pub(super) settings: Settings,
+    pub(super) metrics: Arc<Metrics>,
+    /// Cancelled when the shutdown begins.
+    pub(super) closing: CancellationToken,
+    /// Cancelled when whoever is left has had their time.
+    pub(super) cut: CancellationToken,
+    pub(super) drain: Arc<Drain>,
+    /// Sockets that owners have open.
+    pub(super) seats: Arc<Quota<OwnerId>>,
+    /// Streams that owners have open.
+    pub(super) streams: Arc<Quota<OwnerId>>,
+    /// The sockets: they outlive the request that opened them.
+    pub(super) sockets: TaskTracker,
+}
+
+/// The credentials of sockets and streams that never end: near enough to be added to an instant.
+const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+impl Shared {
+    /// How long the viewer's credentials still hold.
+    pub(super) fn time_left(&self, viewer: &Viewer) -> Duration {
+        viewer.expires_at.map_or(NEVER, |at| {
+            let micros = at.0.saturating_sub(self.clock.now().0);
+            Duration::from_micros(u64::try_from(micros).unwrap_or_default()).min(NEVER)
+        })
+    }
+
+    /// Resolves when the viewer's credentials end, or the server shuts down and it is time to go.
+    pub(super) fn ended(&self, viewer: &Viewer) -> impl Future<Output = ()> + Send + use<> {
+        let (guest, left) = (self.drain.enter(), self.time_left(viewer));
+        async move {
+            tokio::select! {
+                () = guest.dismissed() => {}
+                () = tokio::time::sleep(left) => {}
+            }
+        }
+    }
+
+    pub(super) fn new_request(&self) -> RequestId {
+        RequestId(self.clock.new_id())
+    }
+}
