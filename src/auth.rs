@@ -15,6 +15,8 @@ mod development;
 mod fetch;
 mod key;
 mod key_set;
+mod refused;
+mod rules;
 mod sign;
 
 use std::sync::Arc;
@@ -29,15 +31,15 @@ use claims::Claims;
 use fetch::Fetcher;
 use key::{Choice, TrustedKey};
 use key_set::KeySet;
+use refused::MAX_TOKEN_BYTES;
 
 pub use development::{development_secret, development_secret_file};
 pub use fetch::Authorities;
 pub use key::PublicKey;
 pub use key_set::Timing;
+pub use refused::Refused;
+pub use rules::Rules;
 pub use sign::{sign, sign_with_scope};
-
-/// Longest token that is looked at, in bytes.
-const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 /// The header, and the key in the payload of `connection_init`, that names the owner a back end acts for.
 pub const ACT_AS: &str = "Scrollback-Act-As";
@@ -65,17 +67,6 @@ pub enum Key {
     },
 }
 
-/// What else must hold for a token.
-#[derive(Debug, Clone, Default)]
-pub struct Rules {
-    /// `iss` must be this.
-    pub issuer: Option<String>,
-    /// `aud` must hold this.
-    pub audience: Option<String>,
-    /// How far clocks may be apart.
-    pub leeway: Duration,
-}
-
 /// Verifies tokens.
 pub struct Authenticator {
     issuers: Vec<Verifier>,
@@ -100,32 +91,6 @@ pub struct Credentials<'a> {
     pub authorization: Option<&'a str>,
     /// The value of [`ACT_AS`].
     pub act_as: Option<&'a str>,
-}
-
-/// Why credentials were refused. Says enough to mend them and nothing that helps to forge them.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// There are none.
-    #[error("credentials are missing: send `Authorization: Bearer <token>`")]
-    Missing,
-    /// They have ended.
-    #[error("the token has expired")]
-    Expired,
-    /// Wrong signature, form, algorithm or claims.
-    #[error("the token is not valid")]
-    Invalid,
-    /// They are larger than any token needs to be.
-    #[error("the token is too long: at most {MAX_TOKEN_BYTES} bytes")]
-    TooLong,
-    /// They are good, but not for acting for somebody else.
-    #[error("to act for somebody else the token needs the scope `{}`", claims::ACT_AS_SCOPE)]
-    MayNotAct,
-    /// Nobody of that name can own anything.
-    #[error(transparent)]
-    Owner(#[from] Invalid),
-    /// They may be good: the keys to verify them with cannot be had just now.
-    #[error("the keys to verify the token with are not available just now")]
-    Unavailable,
 }
 
 impl Authenticator {

@@ -5,6 +5,7 @@
 //! nearest known one. Secrets show neither in `Debug` nor in errors.
 
 mod database_url;
+mod error;
 mod issuer;
 mod load;
 mod names;
@@ -17,8 +18,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+pub use error::ConfigError;
 pub use issuer::Issuer;
-pub use load::{ConfigError, Sources, load};
+pub use load::{Sources, load};
 pub use names::environment;
 pub use value::Secret;
 

@@ -20,6 +20,7 @@
 //! Ownership is part of every read, so following ends when ownership does.
 
 mod arrival;
+mod error;
 mod follow;
 mod hub;
 mod source;
@@ -33,23 +34,10 @@ use crate::model::{Committed, ConversationId, Invalid, Message, MessageId, Piece
 use crate::signals::Signals;
 use crate::store::{self, Scoped};
 pub use arrival::{Arrival, Rendering};
+pub use error::{Error, Result};
 use follow::follow;
 use hub::Hub;
 use source::{Changes, Messages, Texts};
-
-/// Why following ended.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum Error {
-    /// The store failed, or refused.
-    #[error(transparent)]
-    Store(#[from] store::Error),
-    /// The follower did not keep up. It has everything up to this place.
-    #[error("the subscriber did not keep up: resume from the cursor")]
-    Behind(i64),
-}
-
-/// What following gives.
-pub type Result<T> = std::result::Result<T, Error>;
 
 /// The readers behind subscriptions.
 #[derive(Clone)]

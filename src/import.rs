@@ -10,99 +10,33 @@
 
 mod chatgpt;
 mod detect;
+mod fault;
+mod format;
 mod openassistant;
+mod parsed;
 mod refusal;
+mod report;
 mod sharegpt;
 mod write;
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::model::{JsonObject, OwnerId, Part, Role};
+use crate::model::OwnerId;
 use crate::store::Scoped;
 
-use refusal::Fault;
+use fault::Fault;
+pub use format::Format;
+use parsed::{Found, Parsed};
 pub use refusal::{Refusals, Unreadable};
-
-/// What a file holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// OpenAssistant message trees, one a line.
-    OpenAssistant,
-    /// ShareGPT conversations, one array.
-    ShareGpt,
-    /// A ChatGPT export's `conversations.json`, or one conversation of it.
-    ChatGpt,
-}
-
-/// A conversation as a file tells it.
-#[derive(Debug, PartialEq, Eq)]
-struct Found {
-    /// Its id in the file.
-    origin: String,
-    title: Option<String>,
-    /// Parents before children; the first path is the one that was active.
-    turns: Vec<Turn>,
-    /// Where the active path ends.
-    head: usize,
-}
-
-/// A message as a file tells it.
-#[derive(Debug, PartialEq, Eq)]
-struct Turn {
-    /// Its id in the file, where it has one.
-    origin: Option<String>,
-    /// Which turn it follows; none for a first one.
-    parent: Option<usize>,
-    role: Role,
-    said: Said,
-    model: Option<String>,
-    /// What else the file tells and somebody may want.
-    metadata: JsonObject,
-}
-
-/// What is said in a turn.
-#[derive(Debug, PartialEq, Eq)]
-enum Said {
-    Text(String),
-    Parts(Vec<Part>),
-}
-
-/// Everything in a file, by the line it begins on: a conversation, or why it cannot be read.
-type Parsed = Vec<(usize, Result<Found, Fault>)>;
+pub use report::Report;
 
 /// The conversations of a file, not written yet.
 pub struct Conversations {
     file: PathBuf,
     format: Format,
     entries: Parsed,
-}
-
-/// What an import did.
-#[derive(Debug, Default)]
-pub struct Report {
-    /// Conversations that were written.
-    pub conversations: usize,
-    /// Messages in them.
-    pub messages: usize,
-    /// Conversations that were there already.
-    pub present: usize,
-    /// Conversations that were refused.
-    pub refused: usize,
-    /// The first of these, and why.
-    pub refusals: Refusals,
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { conversations, messages, present, refused, .. } = self;
-        write!(
-            f,
-            "{conversations} conversations with {messages} messages imported, {present} were there already, {refused} refused"
-        )
-    }
 }
 
 /// The byte order mark that some programs put before UTF-8.
@@ -115,7 +49,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 pub fn read(format: Format, file: &Path) -> Result<Conversations, Unreadable> {
     let bytes = std::fs::read(file).map_err(|error| Unreadable::file(file, &error))?;
     let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
-    let entries = format.parse(text);
+    let entries = parse(format, text);
     let is_empty_array = entries.is_empty() && !text.trim_ascii().is_empty();
     if is_empty_array || entries.iter().any(|(_, found)| found.is_ok()) {
         return Ok(Conversations { file: file.to_owned(), format, entries });
@@ -171,44 +105,16 @@ async fn take(
 /// written, of how many.
 #[doc(hidden)]
 pub fn probe(owner: &OwnerId, format: Format, bytes: &[u8]) -> (usize, usize) {
-    let parsed = format.parse(bytes);
+    let parsed = parse(format, bytes);
     let all = parsed.len();
     let found = parsed.into_iter().filter_map(|(_, found)| found.ok());
     (found.filter_map(|found| write::prepare(owner, format, found).ok()).count(), all)
 }
 
-impl Format {
-    fn parse(self, bytes: &[u8]) -> Parsed {
-        match self {
-            Self::OpenAssistant => openassistant::parse(bytes),
-            Self::ShareGpt => sharegpt::parse(bytes),
-            Self::ChatGpt => chatgpt::parse(bytes),
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::OpenAssistant => "openassistant",
-            Self::ShareGpt => "sharegpt",
-            Self::ChatGpt => "chatgpt",
-        }
-    }
-
-    /// What a file of this format holds, for people.
-    fn contents(self) -> &'static str {
-        match self {
-            Self::OpenAssistant => "OpenAssistant message trees",
-            Self::ShareGpt => "ShareGPT conversations",
-            Self::ChatGpt => "ChatGPT conversations",
-        }
-    }
-}
-
-/// The beginning of a conversation's first message as its title: one line, at most 80 characters.
-fn title_of(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(80) {
-        None => line,
-        Some(_) => format!("{}…", line.chars().take(79).collect::<String>().trim_end()),
+fn parse(format: Format, bytes: &[u8]) -> Parsed {
+    match format {
+        Format::OpenAssistant => openassistant::parse(bytes),
+        Format::ShareGpt => sharegpt::parse(bytes),
+        Format::ChatGpt => chatgpt::parse(bytes),
     }
 }

@@ -13,52 +13,18 @@ pub mod nats;
 pub mod postgres;
 
 mod outbox;
+mod topic;
 mod wire;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::model::{ConversationId, MessageId, OwnerId};
 use outbox::Outbox;
-
-/// What there may be news of.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Topic {
-    /// A conversation's messages.
-    Conversation(ConversationId),
-    /// Anything an owner has.
-    Account(OwnerId),
-    /// A message's text.
-    Message(MessageId),
-}
-
-/// A topic as it travels: short, and telling nothing. Two topics that share a key wake each other.
-type Key = u64;
-
-impl Topic {
-    fn key(&self) -> Key {
-        let mut hash = Sha256::new();
-        match self {
-            Self::Conversation(id) => {
-                hash.update([1]);
-                hash.update(id.0);
-            }
-            Self::Account(owner) => {
-                hash.update([2]);
-                hash.update(owner.as_str());
-            }
-            Self::Message(id) => {
-                hash.update([3]);
-                hash.update(id.0);
-            }
-        }
-        hash.finalize()[..8].iter().fold(0, |key, byte| (key << 8) | Key::from(*byte))
-    }
-}
+use topic::Key;
+pub use topic::Topic;
 
 /// Wakes who waits, here and on other replicas. Clones share the waiting.
 #[derive(Clone, Default)]
@@ -146,6 +112,7 @@ impl Drop for Listener {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{ConversationId, OwnerId};
 
     #[tokio::test]
     async fn a_signal_before_the_wait_is_not_lost_and_the_last_listener_cleans_up() {

@@ -7,7 +7,7 @@ use jsonwebtoken::{Algorithm, Validation};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Rules;
+use super::rules::Rules;
 
 /// Allows a back end to act for any owner.
 pub(super) const ACT_AS_SCOPE: &str = "scrollback:act-as";

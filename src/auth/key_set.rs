@@ -14,9 +14,9 @@ use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::Refused;
 use super::fetch::{Fetcher, TIMEOUT};
 use super::key::{Choice, Keys};
+use super::refused::Refused;
 
 /// When keys are fetched.
 #[derive(Debug, Clone, Copy)]

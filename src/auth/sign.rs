@@ -4,7 +4,7 @@ use anyhow::Context;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde::Serialize;
 
-use super::Rules;
+use super::rules::Rules;
 use crate::model::{OwnerId, Timestamp};
 
 #[derive(Serialize)]

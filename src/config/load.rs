@@ -7,7 +7,8 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::database_url::has_password;
-use super::names::{self, unknown_keys, unknown_variable};
+use super::error::ConfigError;
+use super::names::{self, leaves, unknown_keys, unknown_variable};
 use super::{Config, DEFAULT_FILE, Mode, RowLevelSecurity};
 
 /// Where settings come from besides the defaults.
@@ -19,40 +20,6 @@ pub struct Sources<'a> {
     pub environment: Vec<(String, String)>,
     /// Flags, by the path of the setting they set.
     pub flags: Vec<(&'static str, String)>,
-}
-
-/// A setting that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("cannot read the configuration file {0}: {1}")]
-    Unreadable(String, std::io::Error),
-    /// The file is not TOML. The line is not shown: it may hold a secret.
-    #[error("the configuration file {file} is not TOML: {fault} (line {line})")]
-    NotToml {
-        /// Its path.
-        file: String,
-        /// What is wrong with it.
-        fault: String,
-        /// Where.
-        line: usize,
-    },
-    /// The variable of a setting is not UTF-8.
-    #[error("the environment variable {0} is not UTF-8")]
-    NotUtf8(String),
-    /// Names that no setting has, each with the one that was probably meant.
-    #[error("{}", .0.join("; "))]
-    Unknown(Vec<String>),
-    /// A setting has a wrong value.
-    #[error("the setting `{setting}` (from {origin}) is wrong: {fault}")]
-    Wrong {
-        /// Its path, `database.url`.
-        setting: String,
-        /// The file, the environment variable or the flag.
-        origin: String,
-        /// What is wrong with it.
-        fault: String,
-    },
 }
 
 /// Reads all settings.
@@ -163,18 +130,6 @@ fn wrong(setting: String, fault: &str, origins: &HashMap<String, String>) -> Con
         fault => fault.to_owned(),
     };
     ConfigError::Wrong { setting, origin, fault }
-}
-
-/// The paths of all settings: `server.listen`.
-pub(super) fn leaves(table: &Table, prefix: &str) -> Vec<String> {
-    let mut paths = Vec::new();
-    for (name, value) in table {
-        match value {
-            Value::Table(inner) => paths.extend(leaves(inner, &format!("{prefix}{name}."))),
-            _ => paths.push(format!("{prefix}{name}")),
-        }
-    }
-    paths
 }
 
 fn merge(into: &mut Table, from: Table) {

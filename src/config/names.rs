@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use strsim::damerau_levenshtein;
 use toml::{Table, Value};
 
-use super::ConfigError;
+use super::error::ConfigError;
 
 /// What the environment variables of settings begin with.
 const PREFIX: &str = "SCROLLBACK_";
@@ -17,6 +17,18 @@ const OTHER_VARIABLES: [&str; 2] = ["SCROLLBACK_CONFIG", "SCROLLBACK_GRAPHIQL"];
 /// What an entry of `auth.issuers` may hold.
 pub(super) const ISSUER: [&str; 6] =
     ["issuer", "audience", "jwt_secret", "jwt_secret_file", "jwt_public_key_file", "jwks_url"];
+
+/// The paths of all settings: `server.listen`.
+pub(super) fn leaves(table: &Table, prefix: &str) -> Vec<String> {
+    let mut paths = Vec::new();
+    for (name, value) in table {
+        match value {
+            Value::Table(inner) => paths.extend(leaves(inner, &format!("{prefix}{name}."))),
+            _ => paths.push(format!("{prefix}{name}")),
+        }
+    }
+    paths
+}
 
 /// The variables of an environment, for [`Sources`](super::Sources). Those that are not UTF-8 and have
 /// nothing to do with settings are left out.
@@ -73,7 +85,7 @@ pub(super) fn unknown_variable(variable: &str, value: &str, settings: &[String])
 /// Why the names in a file that no setting has are refused.
 pub(super) fn unknown_keys(file: &Table, defaults: &Table, origin: &str) -> Vec<String> {
     let mut refused = Vec::new();
-    let (mut settings, mut sections) = (super::load::leaves(defaults, ""), Vec::new());
+    let (mut settings, mut sections) = (leaves(defaults, ""), Vec::new());
     sections.extend(defaults.iter().filter(|(_, value)| value.is_table()).map(|(name, _)| name.clone()));
     settings.sort();
     for (name, value) in file {

@@ -190,7 +190,7 @@ fn variables_that_are_not_meant_for_the_program_are_left_alone() {
 #[test]
 fn every_setting_has_a_variable_of_its_own() {
     let table: toml::Table = toml::from_str(DEFAULT_FILE).unwrap();
-    let settings = load::leaves(&table, "");
+    let settings = names::leaves(&table, "");
     let variables: std::collections::BTreeSet<_> =
         settings.iter().map(|setting| names::variable(setting)).collect();
     assert_eq!(variables.len(), settings.len());

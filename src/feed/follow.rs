@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use futures_util::{Stream, stream};
 
-use super::hub::{Hub, Membership, Outcome, QUEUE_BYTES};
-use super::source::Source;
-use super::{Error, Result};
+use super::error::{Error, Result};
+use super::hub::{Hub, Membership, Outcome};
+use super::source::{QUEUE_BYTES, Source};
 use crate::model::MAX_PAGE;
 
 /// Items that a follower reads first by itself: few, they may be large. How large they are decides on

@@ -9,15 +9,13 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::{AbortHandle, yield_now};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::source::Source;
+use super::source::{QUEUE_BYTES, Source};
 use crate::model::MAX_PAGE;
 use crate::signals::{Listener, Signals};
 use crate::store;
 
 /// What a follower may leave unread: past either its following ends.
 const QUEUE_ITEMS: usize = 256;
-pub(super) const QUEUE_BYTES: usize = 1024 * 1024;
-
 /// How long a reader waits before it asks a database again that did not answer.
 const PAUSE: Duration = Duration::from_millis(250);
 

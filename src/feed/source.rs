@@ -4,13 +4,15 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::arrival::Arrival;
-use super::hub::QUEUE_BYTES;
 use crate::memory::Allowance;
 use crate::model::{
     Committed, ConversationId, End, Message, MessageId, MessageStatus, OwnerId, Page, Piece, Range,
 };
 use crate::signals::Topic;
 use crate::store::{Error, Result, Scoped};
+
+/// Bytes that a follower may leave unread: past these its following ends.
+pub(super) const QUEUE_BYTES: usize = 1024 * 1024;
 
 /// Bytes of messages that are read in one go: not much more than may wait for a follower.
 const MOST_READ: usize = 2 * QUEUE_BYTES;

@@ -8,9 +8,9 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use super::refusal::Fault;
+use super::fault::Fault;
+use super::parsed::{Found, Parsed, Said, Turn, title_of};
 use super::sharegpt::elements;
-use super::{Found, Parsed, Said, Turn, title_of};
 use crate::model::{Json, JsonObject, JsonValue, MAX_PARTS_BYTES, Part, Role};
 
 #[derive(Deserialize)]

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Format;
+use super::format::Format;
 
 /// Entries whose keys are looked at: exports begin with some that are no conversations.
 const LOOKED_AT: usize = 100;

@@ -6,8 +6,8 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::refusal::Fault;
-use super::{Found, Parsed, Said, Turn, title_of};
+use super::fault::Fault;
+use super::parsed::{Found, Parsed, Said, Turn, title_of};
 use crate::model::{JsonObject, Role};
 
 #[derive(Deserialize)]

@@ -3,7 +3,9 @@
 use anyhow::Context;
 use uuid::Uuid;
 
-use super::{Format, Found, Report, Said, Turn};
+use super::format::Format;
+use super::parsed::{Found, Said, Turn};
+use super::report::Report;
 use crate::model::{
     After, Append, Body, Content, ConversationId, Invalid, Json, JsonValue, MessageId, MessageStatus,
     ModelName, NewConversation, NewMessage, OwnerId, Parts, Title,

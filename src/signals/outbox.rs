@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::Key;
+use super::topic::Key;
 
 /// Past this many, everybody is woken instead of each: the relay has been away for long.
 const MOST: usize = 10_000;

@@ -2,8 +2,9 @@
 //!
 //! The replica's number lets it leave out what it said itself.
 
+use super::Signals;
 use super::outbox::News;
-use super::{Key, Signals};
+use super::topic::Key;
 
 /// PostgreSQL takes payloads of less than 8,000 bytes.
 const MOST_BYTES: usize = 7_900;
