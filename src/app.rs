@@ -12,7 +12,7 @@ use crate::auth::{self, Authenticator};
 use crate::clock::Clock;
 use crate::config::{self, Config, Secret};
 use crate::feed::Feed;
-use crate::graphql::{self, Api, Documents};
+use crate::graphql::{self, Api, PersistedDocuments};
 use crate::memory::{self, Memory};
 use crate::rate::Rate;
 use crate::server::{self, Listeners, Server};
@@ -28,7 +28,7 @@ pub struct App {
     config: Config,
     clock: Clock,
     feed: Feed,
-    documents: Documents,
+    documents: PersistedDocuments,
     /// Between replicas, where there can be several.
     relay: Option<Relay>,
 }

@@ -11,15 +11,15 @@ mod schema;
 
 pub use api::{Api, Settings};
 pub use execution::error::{Code, error_response, panicked, rate_limited};
-pub use execution::event_stream::Event;
+pub use execution::event_stream::StreamedResponse;
 pub use execution::json_writer::write_value;
 pub use execution::limits::Limits;
 pub use execution::number::{value_of, variables as variables_of};
 pub use execution::operation::Operation;
-pub use execution::persisted_documents::{DOCUMENT_ID, Documents, Room};
+pub use execution::persisted_documents::{DOCUMENT_ID, PersistedDocumentLimits, PersistedDocuments};
 pub use execution::request_id::RequestId;
-pub use execution::response::{Answer, Written, is_request_error};
-pub use execution::subscription_state::Begun;
+pub use execution::response::{PendingResponse, RenderedResponse, is_request_error};
+pub use execution::subscription_state::SubscriptionStarted;
 pub use schema::sdl;
 
 /// The documents of some manifests, each with the name of its file; with `only_trusted` no other is run, else
@@ -30,8 +30,8 @@ pub use schema::sdl;
 pub fn persisted_documents(
     manifests: &[(String, String)],
     only_trusted: bool,
-    automatic: Option<Room>,
+    automatic: Option<PersistedDocumentLimits>,
     limits: &Limits,
-) -> Result<Documents, String> {
-    Documents::new(manifests, only_trusted, automatic, limits, schema::validator)
+) -> Result<PersistedDocuments, String> {
+    PersistedDocuments::new(manifests, only_trusted, automatic, limits, schema::validator)
 }

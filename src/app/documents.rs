@@ -6,13 +6,13 @@ use std::path::Path;
 use anyhow::{Context, anyhow, bail};
 
 use crate::config;
-use crate::graphql::{self, Documents, Limits, Room};
+use crate::graphql::{self, Limits, PersistedDocumentLimits, PersistedDocuments};
 
 /// The trusted documents of the configured manifests, and room for automatic ones.
 ///
 /// # Errors
 /// A manifest cannot be read, or the settings contradict each other.
-pub(super) fn documents(config: &config::Documents, limits: &Limits) -> anyhow::Result<Documents> {
+pub(super) fn documents(config: &config::Documents, limits: &Limits) -> anyhow::Result<PersistedDocuments> {
     let manifests = match &config.manifest {
         Some(path) => {
             read(path).with_context(|| format!("cannot read `documents.manifest`, {}", path.display()))?
@@ -20,7 +20,7 @@ pub(super) fn documents(config: &config::Documents, limits: &Limits) -> anyhow::
         None if config.only => bail!("`documents.only` needs `documents.manifest`: nothing could be run"),
         None => Vec::new(),
     };
-    let room = config.automatic.then_some(Room {
+    let room = config.automatic.then_some(PersistedDocumentLimits {
         entries: config.automatic_entries as usize,
         bytes: config.automatic_bytes as usize,
     });

@@ -5,17 +5,17 @@ use std::sync::Arc;
 use async_graphql::{Request, Response, Schema, ValidationMode};
 use futures_util::Stream;
 
-use super::execution::context::Asked;
-use super::execution::document_cache::Parsed;
+use super::execution::context::OperationContext;
+use super::execution::document_cache::DocumentCache;
 use super::execution::error::complete;
-use super::execution::event_stream::{Event, Events, Source};
+use super::execution::event_stream::{ResponseSource, ResponseStream, StreamedResponse};
 use super::execution::limits::Limits;
 use super::execution::loaders::Loaders;
 use super::execution::operation::Operation;
-use super::execution::persisted_documents::Documents;
+use super::execution::persisted_documents::PersistedDocuments;
 use super::execution::request_id::RequestId;
-use super::execution::response::Answer;
-use super::execution::subscription_state::{Begun, Following};
+use super::execution::response::PendingResponse;
+use super::execution::subscription_state::{SubscriptionStarted, SubscriptionState};
 use super::execution::variables::InputTypes;
 use super::schema::{self, Mutation, Query, Subscription};
 use crate::feed::Feed;
@@ -31,7 +31,7 @@ pub struct Api {
     store: Store,
     feed: Feed,
     settings: Settings,
-    parsed: Parsed,
+    document_cache: DocumentCache,
 }
 
 /// What may be asked.
@@ -40,7 +40,7 @@ pub struct Settings {
     /// The most of everything; where the schema is not told, no names are suggested either.
     pub limits: Limits,
     /// The documents that have names.
-    pub documents: Documents,
+    pub documents: PersistedDocuments,
     /// What operations may hold.
     pub memory: Memory,
 }
@@ -51,7 +51,7 @@ impl Api {
         let limits = &settings.limits;
         // No more than what the guard lets through: the library's own limit is lower.
         let builder = schema::builder().limit_recursive_depth(limits.nesting as usize);
-        // Documents are validated when they are read: see `validation`.
+        // PersistedDocuments are validated when they are read: see `validation`.
         let builder = builder.validation_mode(ValidationMode::Fast);
         let builder = if limits.introspection {
             builder
@@ -60,8 +60,8 @@ impl Api {
         };
         let sdl = schema::definitions();
         let types = Arc::new(InputTypes::of_schema(&sdl));
-        let parsed = Parsed::new(schema::validator());
-        Self { schema: builder.finish(), types, store, feed, settings, parsed }
+        let document_cache = DocumentCache::new(schema::validator());
+        Self { schema: builder.finish(), types, store, feed, settings, document_cache }
     }
 
     /// Reads a request's document, or the one that it names, and finds the operation to run.
@@ -71,7 +71,7 @@ impl Api {
     pub fn prepare(&self, mut request: Request) -> Result<Operation, Box<Response>> {
         let Settings { limits, documents, .. } = &self.settings;
         let hash = documents.resolve(&mut request)?;
-        let operation = Operation::prepare(request, limits, &self.parsed, &self.types)?;
+        let operation = Operation::prepare(request, limits, &self.document_cache, &self.types)?;
         if let Some(hash) = hash {
             documents.remember(hash, &operation.request.query);
         }
@@ -96,32 +96,32 @@ impl Api {
     }
 
     /// Runs a query or a mutation.
-    pub async fn execute(&self, viewer: &Viewer, operation: Operation, id: RequestId) -> Answer {
+    pub async fn execute(&self, viewer: &Viewer, operation: Operation, id: RequestId) -> PendingResponse {
         let allowance = self.settings.memory.allow(&viewer.owner);
-        let (request, held) = self.request(viewer, operation, Following::default(), &allowance);
+        let (request, held) = self.request(viewer, operation, SubscriptionState::default(), &allowance);
         let mut response = self.schema.execute(request).await;
         drop(held);
         complete(&mut response, id);
-        Answer::new(response, allowance, self.settings.memory.largest_answer())
+        PendingResponse::new(response, allowance, self.settings.memory.largest_answer())
     }
 
     /// Runs any operation as a stream: a subscription's events, or the one response of the others. A
-    /// subscription that can be resumed begins after `resume`, whatever its argument says; `begun` tells when it
-    /// has begun, after which the stream is pending or has an event.
+    /// subscription that can be resumed begins after `resume`, whatever its argument says; `started` tells when it
+    /// has started, after which the stream is pending or has an event.
     pub fn stream(
         &self,
         viewer: &Viewer,
         operation: Operation,
         id: RequestId,
         resume: Option<String>,
-        begun: Begun,
-    ) -> impl Stream<Item = Event> + Send + use<> {
-        let following = Following::resuming(resume, begun);
+        started: SubscriptionStarted,
+    ) -> impl Stream<Item = StreamedResponse> + Send + use<> {
+        let subscription = SubscriptionState::resuming(resume, started);
         let allowance = self.settings.memory.allow(&viewer.owner);
         let most = self.settings.memory.largest_answer();
-        let (request, held) = self.request(viewer, operation, following.clone(), &allowance);
-        let source = Source::Library { responses: self.schema.execute_stream(request), _held: held };
-        Events { source, following, allowance, most, request: id }
+        let (request, held) = self.request(viewer, operation, subscription.clone(), &allowance);
+        let source = ResponseSource::Library { responses: self.schema.execute_stream(request), _held: held };
+        ResponseStream { source, subscription, allowance, most, request: id }
     }
 
     /// How many things are followed by subscriptions.
@@ -138,7 +138,7 @@ impl Api {
         &self,
         viewer: &Viewer,
         operation: Operation,
-        following: Following,
+        subscription: SubscriptionState,
         allowance: &Allowance,
     ) -> (Request, Held) {
         let allowance = allowance.clone();
@@ -147,7 +147,16 @@ impl Api {
         let feed = self.feed.clone();
         let largest_answer = self.settings.memory.largest_answer();
         let (viewer, Operation { request, merges, held, .. }) = (viewer.clone(), operation);
-        let asked = Asked { viewer, store, loaders, feed, following, allowance, largest_answer, merges };
+        let asked = OperationContext {
+            viewer,
+            store,
+            loaders,
+            feed,
+            subscription,
+            allowance,
+            largest_answer,
+            merges,
+        };
         (request.data(asked), held)
     }
 }

@@ -5,11 +5,11 @@ use async_graphql::{
 };
 
 use super::Limits;
-use super::execution::context::Asked;
-use super::execution::document_cache::Parsed;
+use super::execution::context::OperationContext;
+use super::execution::document_cache::DocumentCache;
 use super::execution::loaders::Loaders;
 use super::execution::operation::Operation;
-use super::execution::subscription_state::Following;
+use super::execution::subscription_state::SubscriptionState;
 use super::execution::variables::InputTypes;
 use super::schema::message::connection::MessageConnection;
 use super::schema::{self, Mutation, Query, Subscription, cursor};
@@ -20,21 +20,21 @@ use crate::store::Store;
 
 /// Reads documents as the server does.
 pub struct Reader {
-    parsed: Parsed,
+    document_cache: DocumentCache,
     types: InputTypes,
 }
 
 impl Default for Reader {
     fn default() -> Self {
         let sdl = schema::definitions();
-        Self { parsed: Parsed::new(schema::validator()), types: InputTypes::of_schema(&sdl) }
+        Self { document_cache: DocumentCache::new(schema::validator()), types: InputTypes::of_schema(&sdl) }
     }
 }
 
 impl Reader {
     /// Reads a document, or remembers it, and looks at what it asks for.
     pub fn prepare(&self, request: Request, limits: &Limits) -> bool {
-        Operation::prepare(request, limits, &self.parsed, &self.types).is_ok()
+        Operation::prepare(request, limits, &self.document_cache, &self.types).is_ok()
     }
 }
 
@@ -56,7 +56,7 @@ impl Runner {
 
     /// What is answered, with errors where it is refused.
     pub async fn run(&self, request: Request, limits: &Limits) -> Response {
-        match Operation::prepare(request, limits, &self.reader.parsed, &self.reader.types) {
+        match Operation::prepare(request, limits, &self.reader.document_cache, &self.reader.types) {
             Ok(operation) => self.schema.execute(operation.request).await,
             Err(response) => *response,
         }
@@ -112,12 +112,12 @@ impl Page {
     /// Answers a query for it as bytes: in one walk, or field by field as async-graphql does.
     pub async fn answer(&self, query: &str, in_one_walk: bool) -> Vec<u8> {
         let scoped = self.store.viewed_by(&self.viewer);
-        let asked = Asked {
+        let asked = OperationContext {
             viewer: self.viewer.clone(),
             loaders: Loaders::new(&scoped),
             store: scoped,
             feed: self.feed.clone(),
-            following: Following::default(),
+            subscription: SubscriptionState::default(),
             allowance: Allowance::default(),
             largest_answer: u32::MAX,
             merges: !in_one_walk,

@@ -18,7 +18,7 @@ use crate::app;
 use crate::auth::{self, Issuer, Key, Rules, Timing};
 use crate::config::Config;
 use crate::feed::Feed;
-use crate::graphql::{self, Documents};
+use crate::graphql::{self, PersistedDocuments};
 use crate::model::{OwnerId, Timestamp};
 use crate::signals::Signals;
 use crate::store::Process;
@@ -55,7 +55,7 @@ async fn serve() -> (TempDir, String, String) {
         .unwrap();
     let feed = Feed::new(&signals, config.feed.poll);
     let (limits, memory) = (app::limits(&config), app::memory(&config));
-    let may = graphql::Settings { limits, documents: Documents::default(), memory };
+    let may = graphql::Settings { limits, documents: PersistedDocuments::default(), memory };
     let api = Api::new(store.clone(), feed, may).extended(Booms);
     let secret = b"a secret that only this test knows";
     let issuer = Issuer { key: Key::Secret(secret.to_vec()), rules: Rules::default() };

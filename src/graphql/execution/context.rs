@@ -3,19 +3,19 @@
 use async_graphql::ContextBase;
 
 use super::loaders::Loaders;
-use super::subscription_state::Following;
+use super::subscription_state::SubscriptionState;
 use crate::feed::Feed;
 use crate::memory::Allowance;
 use crate::model::Viewer;
 use crate::store::{Error, Result, Scoped};
 
 /// What every operation is given: who asks, what they own, and loaders of their own.
-pub(in crate::graphql) struct Asked {
+pub(in crate::graphql) struct OperationContext {
     pub(in crate::graphql) viewer: Viewer,
     pub(in crate::graphql) store: Scoped,
     pub(in crate::graphql) loaders: Loaders,
     pub(in crate::graphql) feed: Feed,
-    pub(in crate::graphql) following: Following,
+    pub(in crate::graphql) subscription: SubscriptionState,
     /// What the operation may hold, what its store reads included.
     pub(in crate::graphql) allowance: Allowance,
     /// Bytes that an answer may have.
@@ -26,42 +26,43 @@ pub(in crate::graphql) struct Asked {
 
 /// Typed access to what an operation was given.
 pub(in crate::graphql) trait ContextExt {
-    fn asked(&self) -> Result<&Asked>;
+    fn operation_context(&self) -> Result<&OperationContext>;
 
     /// Who asks.
     fn viewer(&self) -> Result<&Viewer> {
-        Ok(&self.asked()?.viewer)
+        Ok(&self.operation_context()?.viewer)
     }
 
     /// What the viewer owns.
     fn store(&self) -> Result<&Scoped> {
-        Ok(&self.asked()?.store)
+        Ok(&self.operation_context()?.store)
     }
 
     /// What the operation may hold.
     fn allowance(&self) -> Result<&Allowance> {
-        Ok(&self.asked()?.allowance)
+        Ok(&self.operation_context()?.allowance)
     }
 
     /// Batched reads of what the viewer owns.
     fn loaders(&self) -> Result<&Loaders> {
-        Ok(&self.asked()?.loaders)
+        Ok(&self.operation_context()?.loaders)
     }
 
     /// Where the subscription stands.
-    fn following(&self) -> Result<&Following> {
-        Ok(&self.asked()?.following)
+    fn subscription(&self) -> Result<&SubscriptionState> {
+        Ok(&self.operation_context()?.subscription)
     }
 
     /// The readers behind subscriptions.
     fn feed(&self) -> Result<&Feed> {
-        Ok(&self.asked()?.feed)
+        Ok(&self.operation_context()?.feed)
     }
 }
 
 impl<T> ContextExt for ContextBase<'_, T> {
     #[expect(clippy::disallowed_methods, reason = "the one place that looks into the context")]
-    fn asked(&self) -> Result<&Asked> {
-        self.data::<Asked>().map_err(|_| Error::broken("an operation was run without a viewer".into()))
+    fn operation_context(&self) -> Result<&OperationContext> {
+        self.data::<OperationContext>()
+            .map_err(|_| Error::broken("an operation was run without a viewer".into()))
     }
 }

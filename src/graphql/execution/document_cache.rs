@@ -1,4 +1,4 @@
-//! Documents that were read before.
+//! PersistedDocuments that were read before.
 //!
 //! Clients send the same few documents again and again. What a document says and whether it is valid depends on
 //! its text alone, so it is parsed and validated once: a copy costs a fraction. Whether an operation may run depends on its variables
@@ -18,14 +18,14 @@ use quick_cache::sync::Cache;
 use super::limits::{FieldSizes, Limits};
 use super::validation::Validator;
 
-/// Longest text that is kept, and of all kept together, in bytes. Parsed, a text takes some ten times as
+/// Longest text that is kept, and of all kept together, in bytes. DocumentCache, a text takes some ten times as
 /// much.
 const LONGEST: usize = 4 * 1024;
 const ALL: u64 = 512 * 1024;
 
-/// Documents that were read. Clones share them.
+/// PersistedDocuments that were read. Clones share them.
 #[derive(Clone)]
-pub(in crate::graphql) struct Parsed(Arc<Inner>);
+pub(in crate::graphql) struct DocumentCache(Arc<Inner>);
 
 struct Inner {
     validator: Validator,
@@ -41,7 +41,7 @@ impl Weighter<Arc<str>, Arc<ExecutableDocument>> for ByText {
     }
 }
 
-impl Parsed {
+impl DocumentCache {
     /// No document yet. What is read is validated by this.
     pub(in crate::graphql) fn new(validator: Validator) -> Self {
         Self(Arc::new(Inner { validator, cache: Cache::with_weighter(1024, ALL, ByText) }))
@@ -77,8 +77,8 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    fn parsed() -> Parsed {
-        Parsed::new(crate::graphql::schema::validator())
+    fn parsed() -> DocumentCache {
+        DocumentCache::new(crate::graphql::schema::validator())
     }
 
     #[test]

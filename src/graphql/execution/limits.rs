@@ -31,9 +31,9 @@ use async_graphql::Variables;
 use async_graphql::parser::types::{ExecutableDocument, OperationDefinition};
 
 use super::error::{Code, error_response, too_complex};
-use super::variables_size::Extent;
+use super::variables_size::VariablesSize;
 pub(in crate::graphql) use field_size::FieldSizes;
-use field_size::Pages;
+use field_size::FieldSizing;
 use measure::{Cycle, Measure, Measurer};
 
 /// The most of everything that a request may ask for.
@@ -151,7 +151,7 @@ impl Limits {
         within("aliases", ("the document has", "aliases"), names.aliases, self.aliases)?;
         within("directives", ("the document has", "directives"), names.directives, self.directives)?;
 
-        let measurer = Measurer::new(document, Pages::without_variables(sizes))?;
+        let measurer = Measurer::new(document, FieldSizing::without_variables(sizes))?;
         let mut selections = 0_u64;
         for (_, operation) in document.operations.iter() {
             let declared = operation.node.variable_definitions.len();
@@ -173,12 +173,12 @@ impl Limits {
         document: &ExecutableDocument,
         operation: &OperationDefinition,
         variables: &Variables,
-        extent: &Extent,
+        size: &VariablesSize,
         sizes: &FieldSizes,
     ) -> Result<(), Refusal> {
-        within("nesting", ("the variables have", "levels"), extent.levels, self.nesting)?;
-        within("values", ("the variables have", "values"), extent.values, self.values)?;
-        let measurer = Measurer::new(document, Pages::of(sizes, operation, variables))?;
+        within("nesting", ("the variables have", "levels"), size.levels, self.nesting)?;
+        within("values", ("the variables have", "values"), size.values, self.values)?;
+        let measurer = Measurer::new(document, FieldSizing::of(sizes, operation, variables))?;
         let cost = measurer.measure(&operation.selection_set.node).cost(1);
         within("cost", ("the operation costs", "points"), cost, self.cost)
     }

@@ -3,12 +3,12 @@
 use async_graphql::parser::types::{DocumentOperations, OperationType};
 use async_graphql::{Request, Response};
 
-use super::document_cache::Parsed;
+use super::document_cache::DocumentCache;
 use super::error::{self, Code, error_response};
 use super::limits::Limits;
-use super::selection_plan::merges;
+use super::selection_plan::merges_selections;
 use super::variables::{self, InputTypes};
-use super::variables_size::Extent;
+use super::variables_size::VariablesSize;
 use crate::memory::Held;
 
 /// A request whose document was read, whose operation was found and that asks for no more than is
@@ -36,10 +36,10 @@ impl Operation {
     pub(in crate::graphql) fn prepare(
         mut request: Request,
         limits: &Limits,
-        parsed: &Parsed,
+        document_cache: &DocumentCache,
         types: &InputTypes,
     ) -> Result<Self, Box<Response>> {
-        let document = parsed.read(&request.query, limits)?;
+        let document = document_cache.read(&request.query, limits)?;
         let operation = match (&document.operations, &request.operation_name) {
             (DocumentOperations::Single(operation), None) => Some(operation),
             (DocumentOperations::Single(_), Some(_)) => None,
@@ -53,13 +53,13 @@ impl Operation {
             let message = "`operationName` must name one operation of the document";
             return Err(Box::new(error_response(Code::OperationResolutionFailure, message)));
         };
-        let extent = Extent::of(&request.variables);
+        let size = VariablesSize::of(&request.variables);
         let checked = limits.check_operation(
             &document,
             &operation.node,
             &request.variables,
-            &extent,
-            parsed.field_sizes(),
+            &size,
+            document_cache.field_sizes(),
         );
         checked.map_err(|refusal| refusal.response())?;
         let definitions = &operation.node.variable_definitions;
@@ -68,9 +68,9 @@ impl Operation {
         variables::check_conditions(&document, &operation.node, &request.variables)
             .map_err(|invalid| error::invalid(&invalid))?;
         let kind = operation.node.ty;
-        let merges = merges(&operation.node.selection_set.node, &document.fragments);
+        let merges = merges_selections(&operation.node.selection_set.node, &document.fragments);
         request.set_parsed_query(document);
-        let weight = DOCUMENT * request.query.len() + extent.bytes();
+        let weight = DOCUMENT * request.query.len() + size.bytes();
         Ok(Self { request, kind, merges, weight, held: Held::default() })
     }
 }

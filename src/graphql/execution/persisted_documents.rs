@@ -1,4 +1,4 @@
-//! Documents that clients name instead of sending.
+//! PersistedDocuments that clients name instead of sending.
 //!
 //! Trusted documents come from a manifest that a front end's build writes, by whatever ids it gave them.
 //! They may be the only ones that are run. Automatic ones (Apollo's protocol,
@@ -28,16 +28,16 @@ pub const DOCUMENT_ID: &str = "documentId";
 
 /// How many automatic documents are kept.
 #[derive(Debug, Clone, Copy)]
-pub struct Room {
-    /// Documents.
+pub struct PersistedDocumentLimits {
+    /// PersistedDocuments.
     pub entries: usize,
     /// Bytes of them all together.
     pub bytes: usize,
 }
 
-/// Documents by their ids. Clones share them.
+/// PersistedDocuments by their ids. Clones share them.
 #[derive(Clone, Default)]
-pub struct Documents(Arc<Inner>);
+pub struct PersistedDocuments(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
@@ -47,7 +47,7 @@ struct Inner {
 }
 
 struct Automatic {
-    room: Room,
+    room: PersistedDocumentLimits,
     kept: Mutex<Kept>,
 }
 
@@ -65,7 +65,7 @@ enum Named {
     Hash(String),
 }
 
-impl Documents {
+impl PersistedDocuments {
     /// The documents of some manifests, each with the name of its file; with `only_trusted` no other is run,
     /// else automatic ones are kept where there is room for them.
     ///
@@ -74,7 +74,7 @@ impl Documents {
     pub(in crate::graphql) fn new(
         manifests: &[(String, String)],
         only_trusted: bool,
-        automatic: Option<Room>,
+        automatic: Option<PersistedDocumentLimits>,
         limits: &Limits,
         validator: impl FnOnce() -> Validator,
     ) -> Result<Self, String> {

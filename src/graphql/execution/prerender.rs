@@ -15,18 +15,18 @@ use futures_util::{Stream, StreamExt, stream};
 use super::context::ContextExt;
 use super::error::FollowError;
 use super::json_writer::write_string;
-use super::prerendered::{Sent, Telling};
-use super::selection_plan::{Kind, Plan, shape};
-use super::subscription_state::Following;
+use super::prerendered::{PrerenderedStream, RenderedEvent};
+use super::selection_plan::{ObjectWriter, SelectionPlan, selection_key};
+use super::subscription_state::SubscriptionState;
 use crate::feed::{Arrival, Rendering};
 use crate::memory::{Allowance, FREE, Held, Refused};
 use crate::model::MessageId;
 use crate::store::{self, Scoped};
 
 /// What is told of a followed list.
-pub(in crate::graphql) trait Told: Send + Sync + Sized + 'static {
+pub(in crate::graphql) trait SubscriptionItem: Send + Sync + Sized + 'static {
     /// How an item is written.
-    const KIND: Kind<Self>;
+    const WRITER: ObjectWriter<Self>;
 
     /// Where a follower stands after it.
     fn cursor(&self) -> String;
@@ -36,10 +36,10 @@ pub(in crate::graphql) trait Told: Send + Sync + Sized + 'static {
 }
 
 /// Writes what one follower asked for.
-struct Teller<T: 'static> {
+struct EventWriter<T: 'static> {
     /// What stands before an item.
     head: Vec<u8>,
-    plan: Plan<T>,
+    plan: SelectionPlan<T>,
     shape: Arc<str>,
     store: Scoped,
     allowance: Allowance,
@@ -51,9 +51,9 @@ struct Teller<T: 'static> {
 const TAIL: &[u8] = b"}}";
 
 /// What a subscription gives async-graphql to tell: `object`s, or nothing, where it is told without it.
-pub(in crate::graphql) fn told<T: Told, S, O>(
+pub(in crate::graphql) fn subscribe<T: SubscriptionItem, S, O>(
     ctx: &Context<'_>,
-    following: Following,
+    subscription: SubscriptionState,
     arrivals: S,
     object: fn(&Arc<T>) -> O,
 ) -> impl Stream<Item = Result<O, FollowError>> + Send + use<T, S, O>
@@ -61,58 +61,62 @@ where
     S: Stream<Item = Result<Arc<Arrival<T>>, FollowError>> + Send + 'static,
     O: Send,
 {
-    match tell(ctx, arrivals) {
-        Ok(telling) => {
-            following.tell(telling);
+    match prerender(ctx, arrivals) {
+        Ok(prerendered) => {
+            subscription.continue_prerendered(prerendered);
             Either::Left(stream::pending())
         }
         Err(arrivals) => Either::Right(arrivals.map(move |arrival| {
             let arrival = arrival?;
-            following.reached(&arrival.cursor());
+            subscription.reached(&arrival.cursor());
             Ok(object(arrival.item()))
         })),
     }
 }
 
 /// Gives the arrivals back where what is selected of them is not plain, or not all there is to tell.
-fn tell<T: Told, S>(ctx: &Context<'_>, arrivals: S) -> Result<Telling, S>
+fn prerender<T: SubscriptionItem, S>(ctx: &Context<'_>, arrivals: S) -> Result<PrerenderedStream, S>
 where
     S: Stream<Item = Result<Arc<Arrival<T>>, FollowError>> + Send + 'static,
 {
-    let Some(teller) = Teller::of(ctx).map(Arc::new) else { return Err(arrivals) };
+    let Some(writer) = EventWriter::of(ctx).map(Arc::new) else { return Err(arrivals) };
     let events = arrivals.then(move |arrival| {
         let arrival = match arrival {
             Ok(arrival) => arrival,
             Err(error) => return Either::Left(ready(Err(error))),
         };
-        match arrival.rendering(&teller.shape) {
+        match arrival.rendering(&writer.shape) {
             Some(Rendering { bytes, cursor, .. }) if bytes.len() <= FREE => {
-                Either::Left(ready(Ok(Sent { bytes, held: Held::default(), cursor })))
+                Either::Left(ready(Ok(RenderedEvent { bytes, held: Held::default(), cursor })))
             }
             _ => {
-                let teller = teller.clone();
-                Either::Right(Box::pin(async move { teller.write(&arrival).await }))
+                let writer = writer.clone();
+                Either::Right(Box::pin(async move { writer.write(&arrival).await }))
             }
         }
     });
-    Ok(Telling { events: events.boxed(), key: ctx.item.node.response_key().node.clone(), pos: ctx.item.pos })
+    Ok(PrerenderedStream {
+        events: events.boxed(),
+        key: ctx.item.node.response_key().node.clone(),
+        pos: ctx.item.pos,
+    })
 }
 
-impl<T: Told> Teller<T> {
+impl<T: SubscriptionItem> EventWriter<T> {
     fn of(ctx: &Context<'_>) -> Option<Self> {
-        let asked = ctx.asked().ok()?;
+        let asked = ctx.operation_context().ok()?;
         let env = ctx.query_env;
         if asked.merges || env.operation.node.selection_set.node.items.len() != 1 {
             return None;
         }
         let selection = &ctx.item.node.selection_set.node;
-        let plan = Plan::of(&T::KIND, selection, &env.fragments)?;
+        let plan = SelectionPlan::of(&T::WRITER, selection, &env.fragments)?;
         let mut head = br#"{"data":{"#.to_vec();
         let key = ctx.item.node.response_key().node.as_str();
         write_string(&mut head, key);
         head.push(b':');
         let mut text = key.to_owned();
-        shape(&mut text, selection, &env.fragments);
+        selection_key(&mut text, selection, &env.fragments);
         Some(Self {
             head,
             plan,
@@ -123,7 +127,7 @@ impl<T: Told> Teller<T> {
         })
     }
 
-    async fn write(&self, arrival: &Arrival<T>) -> Result<Sent, FollowError> {
+    async fn write(&self, arrival: &Arrival<T>) -> Result<RenderedEvent, FollowError> {
         let mut written = self.walk(arrival, None);
         if written.is_none()
             && let Some(message) = arrival.unloaded()
@@ -140,7 +144,7 @@ impl<T: Told> Teller<T> {
         let held = self.allowance.settle(bytes.len()).await.map_err(store::Error::Memory)?;
         let rendering = Rendering { shape: self.shape.clone(), bytes, cursor: arrival.cursor().into() };
         arrival.keep(&rendering);
-        Ok(Sent { bytes: rendering.bytes, held, cursor: rendering.cursor })
+        Ok(RenderedEvent { bytes: rendering.bytes, held, cursor: rendering.cursor })
     }
 
     fn walk(&self, item: &T, text: Option<&str>) -> Option<Vec<u8>> {

@@ -10,20 +10,20 @@ use super::error::FollowError;
 use crate::memory::Held;
 
 /// Events as they are sent, and where in the document they come from.
-pub(in crate::graphql) struct Telling {
-    pub(super) events: BoxStream<'static, Result<Sent, FollowError>>,
+pub(in crate::graphql) struct PrerenderedStream {
+    pub(super) events: BoxStream<'static, Result<RenderedEvent, FollowError>>,
     pub(super) key: Name,
     pub(super) pos: Pos,
 }
 
 /// One event as it is sent.
-pub(super) struct Sent {
+pub(super) struct RenderedEvent {
     pub(super) bytes: Bytes,
     pub(super) held: Held,
     pub(super) cursor: Arc<str>,
 }
 
-impl Telling {
+impl PrerenderedStream {
     /// As async-graphql tells of an item that failed.
     pub(super) fn failure(&self, error: FollowError) -> Response {
         let error = async_graphql::Error::from(error).into_server_error(self.pos);

@@ -12,8 +12,8 @@ use async_graphql::registry::Registry;
 use async_graphql::{ContextSelectionSet, OutputType, Positioned, ServerResult, Value, resolver_utils};
 
 use super::context::ContextExt;
-use super::selection_plan::{Fragments, Kind, Plan};
-use super::value_size::objects;
+use super::selection_plan::{Fragments, ObjectWriter, SelectionPlan};
+use super::value_size::size_of_objects;
 use crate::memory::{Allowance, Refused};
 use crate::model::Slice;
 use crate::store;
@@ -22,21 +22,21 @@ use crate::store;
 const MOST_RESERVED: usize = 64 * 1024;
 
 /// A list of `O`, made of the items of a page.
-pub(in crate::graphql) struct List<'a, T: Listed<O>, O> {
+pub(in crate::graphql) struct RenderedList<'a, T: ListItem<O>, O> {
     page: &'a Arc<Slice<T>>,
     object: std::marker::PhantomData<fn() -> O>,
 }
 
 /// What an object of the schema can be made from, and written without being made.
-pub(in crate::graphql) trait Listed<O>: Send + Sync + Sized + 'static {
+pub(in crate::graphql) trait ListItem<O>: Send + Sync + Sized + 'static {
     /// How it is written.
-    const KIND: Kind<Self>;
+    const WRITER: ObjectWriter<Self>;
 
     /// The object of an item of a page, which it shares; none where the page ends before.
     fn object(page: &Arc<Slice<Self>>, at: usize) -> Option<O>;
 }
 
-impl<'a, T: Listed<O>, O> List<'a, T, O> {
+impl<'a, T: ListItem<O>, O> RenderedList<'a, T, O> {
     pub(in crate::graphql) fn of(page: &'a Arc<Slice<T>>) -> Self {
         Self { page, object: std::marker::PhantomData }
     }
@@ -48,7 +48,7 @@ impl<'a, T: Listed<O>, O> List<'a, T, O> {
         fragments: &Fragments,
         allowance: &Allowance,
     ) -> Result<Option<Vec<u8>>, Refused> {
-        let Some(plan) = Plan::of(&T::KIND, selection, fragments) else { return Ok(None) };
+        let Some(plan) = SelectionPlan::of(&T::WRITER, selection, fragments) else { return Ok(None) };
         let items = &self.page.items;
         let mut out = vec![b'['];
         let mut taken = 0;
@@ -91,7 +91,7 @@ impl<'a, T: Listed<O>, O> List<'a, T, O> {
     }
 }
 
-impl<T: Listed<O>, O: OutputType> OutputType for List<'_, T, O> {
+impl<T: ListItem<O>, O: OutputType> OutputType for RenderedList<'_, T, O> {
     fn type_name() -> Cow<'static, str> {
         Vec::<O>::type_name()
     }
@@ -106,7 +106,7 @@ impl<T: Listed<O>, O: OutputType> OutputType for List<'_, T, O> {
 
     async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
         let refused = |error: store::Error| async_graphql::Error::from(error).into_server_error(field.pos);
-        let asked = ctx.asked().map_err(refused)?;
+        let asked = ctx.operation_context().map_err(refused)?;
         if !asked.merges {
             let written = self.written(&ctx.item.node, &ctx.query_env.fragments, &asked.allowance).await;
             if let Some(written) = written.map_err(|error| refused(error.into()))? {
@@ -114,7 +114,7 @@ impl<T: Listed<O>, O: OutputType> OutputType for List<'_, T, O> {
             }
         }
         let count = self.page.items.len();
-        let held = asked.allowance.hold(objects(ctx, count)).await;
+        let held = asked.allowance.hold(size_of_objects(ctx, count)).await;
         held.map_err(|error| refused(error.into()))?;
         let objects = (0..count).filter_map(|at| T::object(self.page, at));
         resolver_utils::resolve_list(ctx, field, objects, Some(count)).await

@@ -8,24 +8,24 @@ use super::json_writer::written_size;
 use crate::memory::{Allowance, FREE, Held, Refused};
 
 /// An answer that was made.
-pub struct Answer(Kind);
+pub struct PendingResponse(Kind);
 
 enum Kind {
     /// It is not written yet.
-    Response(Unwritten),
+    Response(UnrenderedResponse),
     /// It was written when it was made, maybe for others too.
-    Written(Bytes, Held),
+    RenderedResponse(Bytes, Held),
 }
 
 /// A response that is not written yet, and what it may hold until then.
-struct Unwritten {
+struct UnrenderedResponse {
     response: Response,
     allowance: Allowance,
     most: u32,
 }
 
 /// An answer as it is sent.
-pub struct Written {
+pub struct RenderedResponse {
     /// Its text.
     pub bytes: Bytes,
     /// The response without its data.
@@ -38,32 +38,32 @@ pub struct Written {
     pub held: Held,
 }
 
-impl Answer {
+impl PendingResponse {
     pub(in crate::graphql) fn new(response: Response, allowance: Allowance, most: u32) -> Self {
-        Self(Kind::Response(Unwritten { response, allowance, most }))
+        Self(Kind::Response(UnrenderedResponse { response, allowance, most }))
     }
 
     /// Without errors, as it is sent, with what is held for it.
     pub(in crate::graphql) fn written(bytes: Bytes, held: Held) -> Self {
-        Self(Kind::Written(bytes, held))
+        Self(Kind::RenderedResponse(bytes, held))
     }
 
     /// Writes it. What comes to more bytes than an answer may have, or finds no room in memory, is refused as
     /// a whole. `write` is given the most bytes it may write, and tells whether it has.
-    pub async fn write(self, write: impl Fn(&mut Vec<u8>, &Response, usize) -> bool) -> Written {
+    pub async fn write(self, write: impl Fn(&mut Vec<u8>, &Response, usize) -> bool) -> RenderedResponse {
         match self.0 {
             // In a box: most of what followers wait for has been written.
             Kind::Response(unwritten) => Box::pin(unwritten.write(write)).await,
-            Kind::Written(bytes, held) => {
+            Kind::RenderedResponse(bytes, held) => {
                 let response = Response::default();
-                Written { bytes, response, is_request_error: false, has_failed: false, held }
+                RenderedResponse { bytes, response, is_request_error: false, has_failed: false, held }
             }
         }
     }
 }
 
-impl Unwritten {
-    async fn write(mut self, write: impl Fn(&mut Vec<u8>, &Response, usize) -> bool) -> Written {
+impl UnrenderedResponse {
+    async fn write(mut self, write: impl Fn(&mut Vec<u8>, &Response, usize) -> bool) -> RenderedResponse {
         let (size, most) = (written_size(&self.response.data), self.most as usize);
         let mut bytes = Vec::new();
         match self.make_room(size, most).await {
@@ -87,7 +87,7 @@ impl Unwritten {
         let (is_request_error, has_failed) = (is_request_error(&self.response), has_failed(&self.response));
         let Self { mut response, .. } = self;
         response.data = async_graphql::Value::Null;
-        Written { bytes: bytes.into(), response, is_request_error, has_failed, held }
+        RenderedResponse { bytes: bytes.into(), response, is_request_error, has_failed, held }
     }
 
     async fn make_room(&self, size: usize, most: usize) -> Result<(), Refused> {

@@ -19,42 +19,42 @@ use crate::model;
 type FindMessage<T> = fn(&T) -> Option<Option<&model::Message>>;
 
 /// What is written for a field of an item.
-pub(in crate::graphql) enum Rule<T: 'static> {
+pub(in crate::graphql) enum FieldWriter<T: 'static> {
     /// A scalar or an enum. False where it cannot be written.
     Leaf(fn(&mut Vec<u8>, &T) -> bool),
     /// A text. None where it must be loaded first.
     Text(fn(&T) -> Option<&str>),
     /// An object of the item itself.
-    Object(&'static Kind<T>),
+    Object(&'static ObjectWriter<T>),
     /// A message, or null. None where it was not read.
-    Message(FindMessage<T>, &'static Kind<model::Message>),
+    Message(FindMessage<T>, &'static ObjectWriter<model::Message>),
 }
 
 /// An object of the schema and how its plain fields are written.
-pub(in crate::graphql) struct Kind<T: 'static> {
+pub(in crate::graphql) struct ObjectWriter<T: 'static> {
     pub(in crate::graphql) name: &'static str,
     /// None for a field that is not plain.
-    pub(in crate::graphql) field: fn(&str) -> Option<Rule<T>>,
+    pub(in crate::graphql) field: fn(&str) -> Option<FieldWriter<T>>,
 }
 
 /// How to write the selected fields of an object.
-pub(in crate::graphql) struct Plan<T: 'static>(Vec<(Vec<u8>, Step<T>)>);
+pub(in crate::graphql) struct SelectionPlan<T: 'static>(Vec<(Vec<u8>, PlannedField<T>)>);
 
-enum Step<T: 'static> {
+enum PlannedField<T: 'static> {
     TypeName(&'static str),
     Leaf(fn(&mut Vec<u8>, &T) -> bool),
     Text(fn(&T) -> Option<&str>),
-    Object(Plan<T>),
-    Message(FindMessage<T>, Plan<model::Message>),
+    Object(SelectionPlan<T>),
+    Message(FindMessage<T>, SelectionPlan<model::Message>),
 }
 
 /// The fragments of a document, by their names.
 pub(in crate::graphql) type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
 
-impl<T> Plan<T> {
+impl<T> SelectionPlan<T> {
     /// None where the selection is not plain.
     pub(in crate::graphql) fn of(
-        kind: &Kind<T>,
+        kind: &ObjectWriter<T>,
         selection: &SelectionSet,
         fragments: &Fragments,
     ) -> Option<Self> {
@@ -66,7 +66,7 @@ impl<T> Plan<T> {
     /// Adds what is selected to what is selected already, by response key and name.
     fn add<'a>(
         &mut self,
-        kind: &Kind<T>,
+        kind: &ObjectWriter<T>,
         selection: &'a SelectionSet,
         fragments: &'a Fragments,
         selected: &mut Vec<(&'a str, &'a str)>,
@@ -110,18 +110,20 @@ impl<T> Plan<T> {
         Some(())
     }
 
-    fn step(kind: &Kind<T>, field: &Field, fragments: &Fragments) -> Option<Step<T>> {
+    fn step(kind: &ObjectWriter<T>, field: &Field, fragments: &Fragments) -> Option<PlannedField<T>> {
         let name = field.name.node.as_str();
         if name == "__typename" {
-            return Some(Step::TypeName(kind.name));
+            return Some(PlannedField::TypeName(kind.name));
         }
         let selection = &field.selection_set.node;
         match (kind.field)(name)? {
-            Rule::Leaf(write) => Some(Step::Leaf(write)),
-            Rule::Text(find) => Some(Step::Text(find)),
-            Rule::Object(kind) => Plan::of(kind, selection, fragments).map(Step::Object),
-            Rule::Message(find, kind) => {
-                Plan::of(kind, selection, fragments).map(|plan| Step::Message(find, plan))
+            FieldWriter::Leaf(write) => Some(PlannedField::Leaf(write)),
+            FieldWriter::Text(find) => Some(PlannedField::Text(find)),
+            FieldWriter::Object(kind) => {
+                SelectionPlan::of(kind, selection, fragments).map(PlannedField::Object)
+            }
+            FieldWriter::Message(find, kind) => {
+                SelectionPlan::of(kind, selection, fragments).map(|plan| PlannedField::Message(find, plan))
             }
         }
     }
@@ -136,11 +138,11 @@ impl<T> Plan<T> {
         for (key, step) in &self.0 {
             out.extend_from_slice(key);
             let written = match step {
-                Step::TypeName(name) => write_string(out, name),
-                Step::Leaf(write) => write(out, item),
-                Step::Text(find) => find(item).or(loaded).is_some_and(|text| write_string(out, text)),
-                Step::Object(plan) => plan.write(out, item, loaded),
-                Step::Message(find, plan) => match find(item) {
+                PlannedField::TypeName(name) => write_string(out, name),
+                PlannedField::Leaf(write) => write(out, item),
+                PlannedField::Text(find) => find(item).or(loaded).is_some_and(|text| write_string(out, text)),
+                PlannedField::Object(plan) => plan.write(out, item, loaded),
+                PlannedField::Message(find, plan) => match find(item) {
                     Some(Some(message)) => plan.write(out, message, loaded),
                     Some(None) => {
                         out.extend_from_slice(b"null");
@@ -165,13 +167,13 @@ fn is_plain(directives: &[Positioned<Directive>]) -> bool {
 
 /// Whether selections may have to be merged: a field that has one comes twice under the same response key,
 /// in fragments or without. <https://spec.graphql.org/draft/#sec-Field-Selection-Merging>
-pub(in crate::graphql) fn merges(selection: &SelectionSet, fragments: &Fragments) -> bool {
+pub(in crate::graphql) fn merges_selections(selection: &SelectionSet, fragments: &Fragments) -> bool {
     let mut fields = Vec::new();
     collect(selection, fragments, &mut fields);
     let mut keys = HashSet::with_capacity(fields.len());
     fields.iter().any(|field| {
         let is_new = keys.insert(field.response_key().node.as_str());
-        !is_new || merges(&field.selection_set.node, fragments)
+        !is_new || merges_selections(&field.selection_set.node, fragments)
     })
 }
 
@@ -197,7 +199,7 @@ fn collect<'a>(selection: &'a SelectionSet, fragments: &'a Fragments, fields: &m
 }
 
 /// What a selection comes to, as text: where it is the same and plain, the same is written.
-pub(in crate::graphql) fn shape(out: &mut String, selection: &SelectionSet, fragments: &Fragments) {
+pub(in crate::graphql) fn selection_key(out: &mut String, selection: &SelectionSet, fragments: &Fragments) {
     for item in &selection.items {
         match &item.node {
             Selection::Field(Positioned { node: field, .. }) => {
@@ -205,15 +207,15 @@ pub(in crate::graphql) fn shape(out: &mut String, selection: &SelectionSet, frag
                 out.push(':');
                 out.push_str(field.name.node.as_str());
                 out.push('{');
-                shape(out, &field.selection_set.node, fragments);
+                selection_key(out, &field.selection_set.node, fragments);
                 out.push('}');
             }
             Selection::InlineFragment(fragment) => {
-                shape(out, &fragment.node.selection_set.node, fragments);
+                selection_key(out, &fragment.node.selection_set.node, fragments);
             }
             Selection::FragmentSpread(spread) => {
                 if let Some(fragment) = fragments.get(&spread.node.fragment_name.node) {
-                    shape(out, &fragment.node.selection_set.node, fragments);
+                    selection_key(out, &fragment.node.selection_set.node, fragments);
                 }
             }
         }

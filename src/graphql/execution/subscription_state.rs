@@ -3,25 +3,25 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::prerendered::Telling;
+use super::prerendered::PrerenderedStream;
 
 /// Where a subscription stands, shared with the transport that carries it.
 #[derive(Clone, Default)]
-pub(in crate::graphql) struct Following {
+pub(in crate::graphql) struct SubscriptionState {
     /// The cursor the transport says to resume from; it wins over the argument, which a client that
     /// reconnects by itself repeats unchanged.
     pub(in crate::graphql) resume: Option<String>,
-    begun: Begun,
+    started: SubscriptionStarted,
     state: Arc<Mutex<State>>,
 }
 
-/// Whether a subscription has begun: whatever is committed from then on is told.
+/// Whether a subscription has started: whatever is committed from then on is told.
 #[derive(Clone, Default)]
-pub struct Begun(Arc<AtomicBool>);
+pub struct SubscriptionStarted(Arc<AtomicBool>);
 
-impl Begun {
+impl SubscriptionStarted {
     /// Whether it has.
-    pub fn is_begun(&self) -> bool {
+    pub fn has_started(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 }
@@ -31,17 +31,17 @@ struct State {
     /// The cursor of the event that is being answered.
     cursor: Option<String>,
     /// What is told from now on, without async-graphql.
-    telling: Option<Telling>,
+    prerendered: Option<PrerenderedStream>,
 }
 
-impl Following {
-    pub(in crate::graphql) fn resuming(resume: Option<String>, begun: Begun) -> Self {
-        Self { resume, begun, state: Arc::default() }
+impl SubscriptionState {
+    pub(in crate::graphql) fn resuming(resume: Option<String>, started: SubscriptionStarted) -> Self {
+        Self { resume, started, state: Arc::default() }
     }
 
     /// To be called when it is known from where on everything is told.
     pub(in crate::graphql) fn begin(&self) {
-        self.begun.0.store(true, Ordering::Release);
+        self.started.0.store(true, Ordering::Release);
     }
 
     pub(in crate::graphql) fn reached(&self, cursor: &str) {
@@ -53,12 +53,12 @@ impl Following {
     }
 
     /// Goes on without async-graphql.
-    pub(in crate::graphql) fn tell(&self, telling: Telling) {
-        self.state().telling = Some(telling);
+    pub(in crate::graphql) fn continue_prerendered(&self, prerendered: PrerenderedStream) {
+        self.state().prerendered = Some(prerendered);
     }
 
-    pub(in crate::graphql) fn take_telling(&self) -> Option<Telling> {
-        self.state().telling.take()
+    pub(in crate::graphql) fn take_prerendered(&self) -> Option<PrerenderedStream> {
+        self.state().prerendered.take()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

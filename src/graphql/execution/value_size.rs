@@ -28,7 +28,7 @@ impl Selected for Positioned<Field> {
 
 /// What so many objects take with all that is selected of them. What lists within them hold they take for
 /// themselves.
-pub(in crate::graphql) fn objects<S: Selected>(ctx: &ContextBase<'_, &S>, count: usize) -> usize {
+pub(in crate::graphql) fn size_of_objects<S: Selected>(ctx: &ContextBase<'_, &S>, count: usize) -> usize {
     count.saturating_mul(OBJECT + FIELD * fields(&ctx.query_env.fragments, ctx.item.selected()))
 }
 

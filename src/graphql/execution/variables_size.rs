@@ -7,7 +7,7 @@ const VALUE: usize = 128;
 
 /// What values come to.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(in crate::graphql) struct Extent {
+pub(in crate::graphql) struct VariablesSize {
     /// Lists and objects within each other. Reading JSON bounds them.
     pub(in crate::graphql) levels: u64,
     /// Values, lists and objects and what is in them.
@@ -16,7 +16,7 @@ pub(in crate::graphql) struct Extent {
     text: usize,
 }
 
-impl Extent {
+impl VariablesSize {
     pub(in crate::graphql) fn of(variables: &Variables) -> Self {
         let mut all = Self::default();
         for (name, value) in variables.iter() {
@@ -60,10 +60,10 @@ mod tests {
 
     #[test]
     fn everything_counts() {
-        let of = |variables| Extent::of(&Variables::from_json(variables));
-        assert_eq!(of(json!({})), Extent::default());
+        let of = |variables| VariablesSize::of(&Variables::from_json(variables));
+        assert_eq!(of(json!({})), VariablesSize::default());
         let variables = json!({ "one": 1, "list": [1, [], "äb"], "object": { "of": { "it": null } } });
-        assert_eq!(of(variables), Extent { levels: 2, values: 8, text: 3 + 4 + 6 + 2 + 2 + 3 });
+        assert_eq!(of(variables), VariablesSize { levels: 2, values: 8, text: 3 + 4 + 6 + 2 + 2 + 3 });
         assert_eq!(of(json!({ "a": "b" })).bytes(), VALUE + 2);
     }
 }

@@ -10,7 +10,7 @@ use super::message::Message;
 use super::message::connection::MessageEdge;
 use super::scalar::DateTime;
 use crate::graphql::execution::context::ContextExt;
-use crate::graphql::execution::value_size::objects;
+use crate::graphql::execution::value_size::size_of_objects;
 use crate::model::{ChangeKind, Committed, End, MessageId, OwnerId, Page};
 use crate::store::{Error, Result};
 
@@ -225,7 +225,7 @@ impl ChangeQuery {
         let mut changes = store.changes(after, page.size + 1).await?;
         let has_next_page = changes.len() > page.size as usize;
         changes.truncate(page.size as usize);
-        ctx.allowance()?.hold(objects(ctx, changes.len())).await?;
+        ctx.allowance()?.hold(size_of_objects(ctx, changes.len())).await?;
         let end = changes.last().map_or(after, |change| change.revision);
         Ok(ChangePage {
             nodes: changes.into_iter().map(|change| Change::new(owner, change)).collect::<Result<_>>()?,

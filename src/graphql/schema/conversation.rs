@@ -12,7 +12,7 @@ use super::message::{MESSAGE, Message};
 use crate::graphql::execution::json_writer::{
     write_display, write_id, write_json, write_option, write_string, write_time,
 };
-use crate::graphql::execution::selection_plan::{Kind, Rule};
+use crate::graphql::execution::selection_plan::{FieldWriter, ObjectWriter};
 use crate::model::{self, End, Page, Slice};
 
 /// Messages on a page when nothing else is asked for.
@@ -57,10 +57,10 @@ impl Conversation {
 }
 
 /// How the fields of a conversation are written that need nothing but what was read with it.
-pub(in crate::graphql) const CONVERSATION: Kind<ConversationItem> = Kind {
+pub(in crate::graphql) const CONVERSATION: ObjectWriter<ConversationItem> = ObjectWriter {
     name: "Conversation",
     field: |name| {
-        Some(Rule::Leaf(match name {
+        Some(FieldWriter::Leaf(match name {
             "id" => |out, item| write_id(out, item.conversation.id.0),
             "title" => |out, item| write_option(out, item.conversation.title.as_deref(), write_string),
             "metadata" => |out, item| write_json(out, &item.conversation.metadata),
@@ -68,7 +68,7 @@ pub(in crate::graphql) const CONVERSATION: Kind<ConversationItem> = Kind {
             "updatedAt" => |out, item| write_time(out, item.conversation.updated_at),
             "messageCount" => |out, item| write_display(out, &item.conversation.message_count),
             "head" => {
-                return Some(Rule::Message(|item| item.head.as_ref().map(Option::as_deref), &MESSAGE));
+                return Some(FieldWriter::Message(|item| item.head.as_ref().map(Option::as_deref), &MESSAGE));
             }
             _ => return None,
         }))

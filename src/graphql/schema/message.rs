@@ -12,7 +12,7 @@ use async_graphql::Enum;
 use crate::graphql::execution::json_writer::{
     write_display, write_enum, write_id, write_json, write_option, write_string, write_time,
 };
-use crate::graphql::execution::selection_plan::{Kind, Rule};
+use crate::graphql::execution::selection_plan::{FieldWriter, ObjectWriter};
 use crate::model::{self, Slice};
 
 /// Who speaks in a message.
@@ -77,15 +77,15 @@ impl From<Arc<model::Message>> for Message {
 }
 
 /// How the fields of a message are written that need nothing but the message.
-pub(in crate::graphql) const MESSAGE: Kind<model::Message> = Kind {
+pub(in crate::graphql) const MESSAGE: ObjectWriter<model::Message> = ObjectWriter {
     name: "Message",
     field: |name| {
         if name == "content" {
-            return Some(Rule::Text(|message| {
+            return Some(FieldWriter::Text(|message| {
                 (message.status != model::MessageStatus::Streaming).then_some(message.content.as_str())
             }));
         }
-        Some(Rule::Leaf(match name {
+        Some(FieldWriter::Leaf(match name {
             "id" => |out, message| write_id(out, message.id.0),
             "position" => |out, message| write_display(out, &message.position),
             "role" => |out, message| write_enum(out, Role::from(message.role)),

@@ -11,8 +11,8 @@ use super::scalar::Json;
 use super::usage::TokenUsageInput;
 use crate::graphql::execution::context::ContextExt;
 use crate::graphql::execution::json_writer::{write_display, write_enum};
-use crate::graphql::execution::prerender::Told;
-use crate::graphql::execution::selection_plan::{Kind, Rule};
+use crate::graphql::execution::prerender::SubscriptionItem;
+use crate::graphql::execution::selection_plan::{FieldWriter, ObjectWriter};
 use crate::model::{self, Invalid, MessageId, Piece, StreamEnd, check_piece};
 use crate::store::Result;
 
@@ -33,14 +33,16 @@ impl From<Piece> for MessageTextChunk {
     }
 }
 
-impl Told for Piece {
-    const KIND: Kind<Self> = Kind {
+impl SubscriptionItem for Piece {
+    const WRITER: ObjectWriter<Self> = ObjectWriter {
         name: "MessageTextChunk",
         field: |name| {
             Some(match name {
-                "offset" => Rule::Leaf(|out, piece| write_display(out, &piece.offset)),
-                "text" => Rule::Text(|piece| Some(&piece.text)),
-                "status" => Rule::Leaf(|out, piece| write_enum(out, MessageStatus::from(piece.status))),
+                "offset" => FieldWriter::Leaf(|out, piece| write_display(out, &piece.offset)),
+                "text" => FieldWriter::Text(|piece| Some(&piece.text)),
+                "status" => {
+                    FieldWriter::Leaf(|out, piece| write_enum(out, MessageStatus::from(piece.status)))
+                }
                 _ => return None,
             })
         },

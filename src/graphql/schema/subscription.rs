@@ -1,6 +1,6 @@
 //! What is told as it happens.
 //!
-//! What following begins with is looked up in a box: a subscription that waits takes no room for it.
+//! What subscription begins with is looked up in a box: a subscription that waits takes no room for it.
 
 use async_graphql::{Context, ID};
 use futures_util::{Stream, StreamExt};
@@ -13,13 +13,13 @@ use super::message_stream::MessageTextChunk;
 use crate::feed;
 use crate::graphql::execution::context::ContextExt;
 use crate::graphql::execution::error::FollowError;
-use crate::graphql::execution::prerender::told;
+use crate::graphql::execution::prerender::subscribe;
 use crate::store;
 
-/// Where following begins.
+/// Where subscription begins.
 pub(in crate::graphql) struct Subscription;
 
-/// Where following begins.
+/// Where subscription begins.
 #[async_graphql::Subscription]
 impl Subscription {
     /// New messages in a conversation: first those after `after` from the database, then live, each
@@ -34,16 +34,16 @@ impl Subscription {
     ) -> Result<impl Stream<Item = Result<MessageEdge, FollowError>> + use<>, FollowError> {
         let conversation =
             argument::conversation_id("conversationId", &conversation_id).map_err(store::Error::from)?;
-        let following = ctx.following()?.clone();
+        let subscription = ctx.subscription()?.clone();
         let position = |text: String| cursor::message("after", &text, conversation);
         let after =
-            following.resume.clone().or(after).map(position).transpose().map_err(store::Error::from)?;
+            subscription.resume.clone().or(after).map(position).transpose().map_err(store::Error::from)?;
         let place = move |position| cursor::of_message(conversation, position);
         let messages = Box::pin(ctx.feed()?.messages(ctx.store()?, conversation, after)).await;
         let messages = messages.map_err(|error| failure(error, place))?;
-        following.begin();
+        subscription.begin();
         let messages = messages.map(move |message| message.map_err(|error| failure(error, place)));
-        Ok(told(ctx, following, messages, |message| MessageEdge::from(message.clone())))
+        Ok(subscribe(ctx, subscription, messages, |message| MessageEdge::from(message.clone())))
     }
 
     /// Everything that changes for the viewer, in commit order, each exactly once; resumable like
@@ -55,18 +55,18 @@ impl Subscription {
         #[graphql(desc = "The cursor of a change, or a connection's changeCursor.")] after: Option<String>,
     ) -> Result<impl Stream<Item = Result<Change, FollowError>> + use<>, FollowError> {
         let owner = ctx.viewer()?.owner.clone();
-        let following = ctx.following()?.clone();
+        let subscription = ctx.subscription()?.clone();
         let revision = |text: String| cursor::change("after", &text, &owner);
         let after =
-            following.resume.clone().or(after).map(revision).transpose().map_err(store::Error::from)?;
+            subscription.resume.clone().or(after).map(revision).transpose().map_err(store::Error::from)?;
         let changes = Box::pin(ctx.feed()?.changes(ctx.store()?, after)).await;
         let place = move |revision| cursor::of_change(&owner, revision);
         let owner = ctx.viewer()?.owner.clone();
         let changes = changes.map_err(|error| failure(error, &place))?;
-        following.begin();
+        subscription.begin();
         Ok(changes.map(move |change| {
             let change = change.map_err(|error| failure(error, &place))?;
-            following.reached(&place(change.revision));
+            subscription.reached(&place(change.revision));
             Ok(Change::new(&owner, change)?)
         }))
     }
@@ -81,14 +81,14 @@ impl Subscription {
         #[graphql(desc = "How many code points the caller has already. Default: 0.")] offset: Option<i64>,
     ) -> Result<impl Stream<Item = Result<MessageTextChunk, FollowError>> + use<>, FollowError> {
         let id = argument::message_id("messageId", &message_id).map_err(store::Error::from)?;
-        let following = ctx.following()?.clone();
-        let resume = following.resume.as_deref().map(|text| cursor::text("offset", text));
+        let subscription = ctx.subscription()?.clone();
+        let resume = subscription.resume.as_deref().map(|text| cursor::text("offset", text));
         let offset = resume.transpose().map_err(store::Error::from)?.or(offset);
         let pieces = Box::pin(ctx.feed()?.text(ctx.store()?, id, offset.unwrap_or(0))).await;
         let pieces = pieces.map_err(|error| failure(error, cursor::of_text))?;
-        following.begin();
+        subscription.begin();
         let pieces = pieces.map(|piece| piece.map_err(|error| failure(error, cursor::of_text)));
-        Ok(told(ctx, following, pieces, |piece| MessageTextChunk::from(piece.as_ref().clone())))
+        Ok(subscribe(ctx, subscription, pieces, |piece| MessageTextChunk::from(piece.as_ref().clone())))
     }
 }
 

@@ -13,7 +13,7 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{self, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::response::{IntoResponse, Response as HttpResponse};
+use axum::response::Response as HttpResponse;
 use futures_util::FutureExt;
 
 use super::body;
@@ -25,7 +25,7 @@ use super::sse;
 use super::throttle;
 use super::websocket;
 use crate::auth::Refused;
-use crate::graphql::{RequestId, Written, error_response, panicked};
+use crate::graphql::{RenderedResponse, RequestId, error_response, panicked};
 use crate::model::Viewer;
 use crate::server::state::Shared;
 use crate::server::state::State;
@@ -126,7 +126,7 @@ fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 }
 
 /// What was executed, or refused as a document. With `application/json` that is always 200.
-fn executed(media_type: MediaType, answer: Written) -> HttpResponse {
+fn executed(media_type: MediaType, answer: RenderedResponse) -> HttpResponse {
     let refused = media_type == MediaType::GraphqlResponse && answer.is_request_error;
     let status = if refused { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     respond(status, media_type, body::holding(answer.bytes, answer.held))

@@ -6,7 +6,9 @@ use async_graphql::{Request, Response};
 use futures_util::{Stream, StreamExt, stream};
 
 use super::body;
-use crate::graphql::{Begun, Code, Event, Operation, RequestId, Written, error_response};
+use crate::graphql::{
+    Code, Operation, RenderedResponse, RequestId, StreamedResponse, SubscriptionStarted, error_response,
+};
 use crate::memory::Held;
 use crate::model::Viewer;
 use crate::server::state::Shared;
@@ -40,7 +42,7 @@ impl Shared {
         viewer: &Viewer,
         operation: Operation,
         id: RequestId,
-    ) -> Written {
+    ) -> RenderedResponse {
         let mut underway = self.metrics.begin(operation.kind);
         let execution = async { self.api.execute(viewer, operation, id).await.write(body::write).await };
         let executed = tokio::time::timeout(self.settings.execution_timeout, execution).await;
@@ -53,10 +55,10 @@ impl Shared {
     }
 
     /// A response that is no operation's, written.
-    pub(in crate::server) fn refusal(&self, response: Response) -> Written {
+    pub(in crate::server) fn refusal(&self, response: Response) -> RenderedResponse {
         let mut bytes = Vec::new();
         body::write(&mut bytes, &response, usize::MAX);
-        Written {
+        RenderedResponse {
             bytes: bytes.into(),
             response,
             is_request_error: true,
@@ -73,13 +75,13 @@ impl Shared {
         operation: Operation,
         id: RequestId,
         resume: Option<String>,
-        begun: Begun,
-    ) -> impl Stream<Item = (Written, Option<Arc<str>>)> + Send + use<> {
+        started: SubscriptionStarted,
+    ) -> impl Stream<Item = (RenderedResponse, Option<Arc<str>>)> + Send + use<> {
         let underway = self.metrics.begin(operation.kind);
-        let events = Box::pin(self.api.stream(viewer, operation, id, resume, begun));
+        let events = Box::pin(self.api.stream(viewer, operation, id, resume, started));
         stream::unfold((events, underway, false), |(mut events, mut underway, over)| async move {
             let event = if over { None } else { events.next().await };
-            let Some(Event { answer, cursor }) = event else {
+            let Some(StreamedResponse { answer, cursor }) = event else {
                 underway.ends();
                 return None;
             };

@@ -20,7 +20,7 @@ use axum::response::{IntoResponse, Response as HttpResponse};
 use futures_util::{Stream, StreamExt, stream};
 
 use super::http::Fault;
-use crate::graphql::{Begun, Code, Operation, RequestId, panicked};
+use crate::graphql::{Code, Operation, RequestId, SubscriptionStarted, panicked};
 use crate::memory::Held;
 use crate::model::{OwnerId, Viewer};
 use crate::server::quota::Share;
@@ -50,7 +50,7 @@ pub(in crate::server) fn resume(headers: &HeaderMap) -> Result<Option<String>, F
     }
 }
 
-/// Streams an operation: its events, then `complete`. Answers when it has begun, so that a client who has the
+/// Streams an operation: its events, then `complete`. Answers when it has started, so that a client who has the
 /// answer's head is told of whatever happens from then on.
 pub(in crate::server) async fn stream(
     shared: &Arc<Shared>,
@@ -61,8 +61,9 @@ pub(in crate::server) async fn stream(
     share: Share<OwnerId>,
 ) -> HttpResponse {
     let ended = shared.ended(viewer);
-    let begun = Begun::default();
-    let events = AssertUnwindSafe(shared.stream(viewer, operation, id, resume, begun.clone())).catch_unwind();
+    let started = SubscriptionStarted::default();
+    let events =
+        AssertUnwindSafe(shared.stream(viewer, operation, id, resume, started.clone())).catch_unwind();
     let broken = shared.clone();
     // Of an answer until the next is asked for: then it has been taken.
     let mut held = Held::default();
@@ -77,7 +78,7 @@ pub(in crate::server) async fn stream(
     let events = events.chain(stream::once(async { complete() })).take_until(ended);
     let mut events = Box::pin(events.boxed().peekable());
     poll_fn(|task| match events.as_mut().poll_peek(task) {
-        Poll::Pending if !begun.is_begun() => Poll::Pending,
+        Poll::Pending if !started.has_started() => Poll::Pending,
         _ => Poll::Ready(()),
     })
     .await;

@@ -22,7 +22,7 @@ pub(in crate::graphql) struct FieldSizes {
 
 /// How many objects a field stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Size {
+pub(super) enum FieldSize {
     /// One object that has so many items.
     Page(u64),
     /// The items of the page it belongs to.
@@ -33,12 +33,12 @@ pub(super) enum Size {
 
 /// Tells the sizes of fields from the operation's variables.
 #[derive(Clone, Copy)]
-pub(super) struct Pages<'a> {
+pub(super) struct FieldSizing<'a> {
     sizes: &'a FieldSizes,
     operation: Option<(&'a OperationDefinition, &'a Variables)>,
 }
 
-impl<'a> Pages<'a> {
+impl<'a> FieldSizing<'a> {
     /// For an operation and the variables that it runs with.
     pub(super) fn of(
         sizes: &'a FieldSizes,
@@ -54,31 +54,31 @@ impl<'a> Pages<'a> {
     }
 }
 
-impl Pages<'_> {
+impl FieldSizing<'_> {
     /// A size that the resolver will refuse counts as the largest.
-    pub(super) fn size(&self, field: &Field) -> Size {
+    pub(super) fn size(&self, field: &Field) -> FieldSize {
         let name = field.name.node.as_str();
         let most = u64::from(MAX_PAGE);
         if let Some(ids) = field.get_argument("ids") {
-            return Size::List(self.length(&ids.node).min(most));
+            return FieldSize::List(self.length(&ids.node).min(most));
         }
         if self.sizes.items.contains(&name) {
-            return Size::Items;
+            return FieldSize::Items;
         }
         if self.sizes.streams.contains(&name)
             && self.operation.is_some_and(|(operation, _)| operation.ty == OperationType::Subscription)
         {
             // One event at a time.
-            return Size::List(1);
+            return FieldSize::List(1);
         }
         if let Some((_, length)) = self.sizes.lists.iter().find(|(list, _)| *list == name) {
-            return Size::List(*length);
+            return FieldSize::List(*length);
         }
         let asked = |name| self.number(&field.get_argument(name)?.node);
         let default =
             || self.sizes.pages.iter().find(|(page, _)| *page == name).map(|(_, page)| u64::from(*page));
         let size = asked("first").max(asked("last")).or_else(default);
-        Size::Page(size.unwrap_or(1).clamp(1, most))
+        FieldSize::Page(size.unwrap_or(1).clamp(1, most))
     }
 
     fn number(&self, argument: &Argument) -> Option<u64> {

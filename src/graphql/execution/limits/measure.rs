@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use async_graphql::Positioned;
 use async_graphql::parser::types::{Directive, ExecutableDocument, Field, Selection, SelectionSet};
 
-use super::field_size::{Pages, Size};
+use super::field_size::{FieldSize, FieldSizing};
 
 /// A fragment that spreads itself, at first hand or by way of others.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,13 +63,13 @@ impl Measure {
 
 /// Measures the selection sets of one document.
 pub(super) struct Measurer<'a> {
-    pages: Pages<'a>,
+    pages: FieldSizing<'a>,
     fragments: HashMap<&'a str, Measure>,
 }
 
 impl<'a> Measurer<'a> {
     /// Measures all fragments.
-    pub(super) fn new(document: &'a ExecutableDocument, pages: Pages<'a>) -> Result<Self, Cycle> {
+    pub(super) fn new(document: &'a ExecutableDocument, pages: FieldSizing<'a>) -> Result<Self, Cycle> {
         let set = |name: &str| document.fragments.get(name).map(|fragment| &fragment.node.selection_set.node);
         let spreads: HashMap<&str, Vec<&str>> = document
             .fragments
@@ -123,12 +123,12 @@ impl<'a> Measurer<'a> {
         let (fixed, per_item) = match self.pages.size(field) {
             _ if !is_object => (0, 0),
             // Without items of its own it may be the list itself: a turn's `messages`.
-            Size::Page(size) if inner.per_item == 0 => {
+            FieldSize::Page(size) if inner.per_item == 0 => {
                 (inner.cost(1).saturating_add(1).saturating_mul(size), 0)
             }
-            Size::Page(size) => (inner.cost(size).saturating_add(1), 0),
-            Size::Items => (0, inner.cost(1).saturating_add(1)),
-            Size::List(length) => (inner.cost(1).saturating_add(1).saturating_mul(length), 0),
+            FieldSize::Page(size) => (inner.cost(size).saturating_add(1), 0),
+            FieldSize::Items => (0, inner.cost(1).saturating_add(1)),
+            FieldSize::List(length) => (inner.cost(1).saturating_add(1).saturating_mul(length), 0),
         };
         Measure {
             selections: inner.selections.saturating_add(1),

@@ -25,8 +25,8 @@ fn prepare(query: &str, operation: Option<&str>, variables: Json, limits: &Limit
         .find(|(name, _)| operation.is_none() || name.map(async_graphql::Name::as_str) == operation);
     let Some((_, chosen)) = named else { return Ok(()) };
     let variables = Variables::from_json(variables);
-    let extent = Extent::of(&variables);
-    limits.check_operation(&document, &chosen.node, &variables, &extent, FIELD_SIZES).map_err(refused)
+    let size = VariablesSize::of(&variables);
+    limits.check_operation(&document, &chosen.node, &variables, &size, FIELD_SIZES).map_err(refused)
 }
 
 /// What a document that is refused for its size is told: the limit's name and the figure.

@@ -10,13 +10,26 @@ fn limits() -> Limits {
     crate::app::limits(&Config::default())
 }
 
-fn documents(manifest: &serde_json::Value, only: bool) -> Result<Documents, String> {
+fn documents(manifest: &serde_json::Value, only: bool) -> Result<PersistedDocuments, String> {
     let manifests = [("manifest.json".to_owned(), manifest.to_string())];
-    Documents::new(&manifests, only, Some(Room { entries: 3, bytes: 10_000 }), &limits(), validator)
+    PersistedDocuments::new(
+        &manifests,
+        only,
+        Some(PersistedDocumentLimits { entries: 3, bytes: 10_000 }),
+        &limits(),
+        validator,
+    )
 }
 
-fn automatic(entries: usize, bytes: usize) -> Documents {
-    Documents::new(&[], false, Some(Room { entries, bytes }), &limits(), validator).unwrap()
+fn automatic(entries: usize, bytes: usize) -> PersistedDocuments {
+    PersistedDocuments::new(
+        &[],
+        false,
+        Some(PersistedDocumentLimits { entries, bytes }),
+        &limits(),
+        validator,
+    )
+    .unwrap()
 }
 
 fn apollo(operations: &[(&str, &str)]) -> serde_json::Value {

@@ -38,11 +38,12 @@ fn read(text: &str) -> (SelectionSet, Fragments) {
 
 fn written<O>(text: &str, items: &[model::Message]) -> Option<String>
 where
-    model::Message: Listed<O>,
+    model::Message: ListItem<O>,
 {
     let page = Arc::new(Slice { items: items.to_vec(), has_previous: false, has_next: false });
     let (selection, fragments) = read(text);
-    let written = List::<_, O>::of(&page).write(&selection, &fragments, &Allowance::default()).unwrap();
+    let written =
+        RenderedList::<_, O>::of(&page).write(&selection, &fragments, &Allowance::default()).unwrap();
     written.map(|bytes| String::from_utf8(bytes).unwrap())
 }
 
@@ -97,7 +98,7 @@ fn fragments_on_the_same_type_are_written_where_they_stand() {
 fn selections_are_merged_where_an_object_comes_twice() {
     let merges = |text: &str| {
         let (selection, fragments) = read(text);
-        selection_plan::merges(&selection, &fragments)
+        selection_plan::merges_selections(&selection, &fragments)
     };
     for text in [
         "{ a b }",
@@ -125,7 +126,7 @@ fn shapes_differ_where_what_is_written_does() {
     let shape = |text: &str| {
         let (selection, fragments) = read(text);
         let mut out = String::new();
-        selection_plan::shape(&mut out, &selection, &fragments);
+        selection_plan::selection_key(&mut out, &selection, &fragments);
         out
     };
     assert_eq!(shape("{ a b { c } }"), shape("{ a ...F } fragment F on T { b { c } }"));

@@ -7,8 +7,8 @@ use async_graphql::Object;
 use super::input::ConversationOrder as OrderInput;
 use super::{CONVERSATION, Conversation, ConversationItem};
 use crate::graphql::execution::json_writer::write_string;
-use crate::graphql::execution::rendered_list::{List, Listed};
-use crate::graphql::execution::selection_plan::{Kind, Rule};
+use crate::graphql::execution::rendered_list::{ListItem, RenderedList};
+use crate::graphql::execution::selection_plan::{FieldWriter, ObjectWriter};
 use crate::graphql::schema::cursor;
 use crate::graphql::schema::page_info::PageInfo;
 use crate::model::{self, ConversationOrder, Slice};
@@ -38,13 +38,13 @@ impl ConversationConnection {
 #[Object]
 impl ConversationConnection {
     /// The conversations of the page, each with its cursor.
-    async fn edges(&self) -> List<'_, ConversationItem, ConversationEdge> {
-        List::of(&self.slice)
+    async fn edges(&self) -> RenderedList<'_, ConversationItem, ConversationEdge> {
+        RenderedList::of(&self.slice)
     }
 
     /// The conversations of the page, without cursors.
-    async fn nodes(&self) -> List<'_, ConversationItem, Conversation> {
-        List::of(&self.slice)
+    async fn nodes(&self) -> RenderedList<'_, ConversationItem, Conversation> {
+        RenderedList::of(&self.slice)
     }
 
     /// Whether there are more conversations, and the cursors to read them with.
@@ -91,12 +91,12 @@ impl ConversationEdge {
     }
 }
 
-impl Listed<ConversationEdge> for ConversationItem {
-    const KIND: Kind<Self> = Kind {
+impl ListItem<ConversationEdge> for ConversationItem {
+    const WRITER: ObjectWriter<Self> = ObjectWriter {
         name: "ConversationEdge",
         field: |name| match name {
-            "cursor" => Some(Rule::Leaf(|out, item| write_string(out, &item.cursor()))),
-            "node" => Some(Rule::Object(&CONVERSATION)),
+            "cursor" => Some(FieldWriter::Leaf(|out, item| write_string(out, &item.cursor()))),
+            "node" => Some(FieldWriter::Object(&CONVERSATION)),
             _ => None,
         },
     };
@@ -112,8 +112,8 @@ impl ConversationItem {
     }
 }
 
-impl Listed<Conversation> for ConversationItem {
-    const KIND: Kind<Self> = CONVERSATION;
+impl ListItem<Conversation> for ConversationItem {
+    const WRITER: ObjectWriter<Self> = CONVERSATION;
 
     fn object(page: &Arc<Slice<Self>>, at: usize) -> Option<Conversation> {
         let item = page.items.get(at)?;

@@ -6,9 +6,9 @@ use async_graphql::Object;
 
 use super::{MESSAGE, Message};
 use crate::graphql::execution::json_writer::write_string;
-use crate::graphql::execution::prerender::Told;
-use crate::graphql::execution::rendered_list::{List, Listed};
-use crate::graphql::execution::selection_plan::{Kind, Rule};
+use crate::graphql::execution::prerender::SubscriptionItem;
+use crate::graphql::execution::rendered_list::{ListItem, RenderedList};
+use crate::graphql::execution::selection_plan::{FieldWriter, ObjectWriter};
 use crate::graphql::schema::cursor;
 use crate::graphql::schema::page_info::PageInfo;
 use crate::model::{self, MessageId, MessageStatus, Slice};
@@ -20,13 +20,13 @@ pub(in crate::graphql) struct MessageConnection(Arc<Slice<model::Message>>);
 #[Object]
 impl MessageConnection {
     /// The messages of the page, each with its cursor.
-    async fn edges(&self) -> List<'_, model::Message, MessageEdge> {
-        List::of(&self.0)
+    async fn edges(&self) -> RenderedList<'_, model::Message, MessageEdge> {
+        RenderedList::of(&self.0)
     }
 
     /// The messages of the page, without cursors.
-    async fn nodes(&self) -> List<'_, model::Message, Message> {
-        List::of(&self.0)
+    async fn nodes(&self) -> RenderedList<'_, model::Message, Message> {
+        RenderedList::of(&self.0)
     }
 
     /// Whether there are more messages, and the cursors to read them with.
@@ -67,24 +67,24 @@ impl From<Arc<model::Message>> for MessageEdge {
     }
 }
 
-impl Listed<MessageEdge> for model::Message {
-    const KIND: Kind<Self> = Kind {
+impl ListItem<MessageEdge> for model::Message {
+    const WRITER: ObjectWriter<Self> = ObjectWriter {
         name: "MessageEdge",
         field: |name| match name {
-            "cursor" => Some(Rule::Leaf(|out, message| write_string(out, &cursor_of(message)))),
-            "node" => Some(Rule::Object(&MESSAGE)),
+            "cursor" => Some(FieldWriter::Leaf(|out, message| write_string(out, &cursor_of(message)))),
+            "node" => Some(FieldWriter::Object(&MESSAGE)),
             _ => None,
         },
     };
 
     fn object(page: &Arc<Slice<Self>>, at: usize) -> Option<MessageEdge> {
-        <Self as Listed<Message>>::object(page, at).map(MessageEdge)
+        <Self as ListItem<Message>>::object(page, at).map(MessageEdge)
     }
 }
 
 /// A message that was added is told as its edge.
-impl Told for model::Message {
-    const KIND: Kind<Self> = <Self as Listed<MessageEdge>>::KIND;
+impl SubscriptionItem for model::Message {
+    const WRITER: ObjectWriter<Self> = <Self as ListItem<MessageEdge>>::WRITER;
 
     fn cursor(&self) -> String {
         cursor_of(self)
@@ -95,8 +95,8 @@ impl Told for model::Message {
     }
 }
 
-impl Listed<Message> for model::Message {
-    const KIND: Kind<Self> = MESSAGE;
+impl ListItem<Message> for model::Message {
+    const WRITER: ObjectWriter<Self> = MESSAGE;
 
     fn object(page: &Arc<Slice<Self>>, at: usize) -> Option<Message> {
         (at < page.items.len()).then(|| Message::of(page, at))

@@ -6,7 +6,7 @@ use async_graphql::{Context, ID, Object};
 
 use super::{Message, MessageStatus, Role};
 use crate::graphql::execution::context::ContextExt;
-use crate::graphql::execution::value_size::objects;
+use crate::graphql::execution::value_size::size_of_objects;
 use crate::graphql::schema::conversation::Conversation;
 use crate::graphql::schema::part::MessagePart;
 use crate::graphql::schema::scalar::{DateTime, Json};
@@ -55,7 +55,7 @@ impl Message {
     async fn parts(&self, ctx: &Context<'_>) -> Result<Vec<MessagePart>> {
         let row = self.row();
         if let Some(parts) = &row.parts {
-            ctx.allowance()?.hold(parts.bytes() + objects(ctx, parts.as_slice().len())).await?;
+            ctx.allowance()?.hold(parts.bytes() + size_of_objects(ctx, parts.as_slice().len())).await?;
             return Ok(parts.as_slice().iter().cloned().map(MessagePart::from).collect());
         }
         let text = if row.status == model::MessageStatus::Streaming {
@@ -88,7 +88,7 @@ impl Message {
         let place = (self.row().conversation, self.row().parent.unwrap_or(0));
         let siblings = ctx.loaders()?.messages_following(place).await?;
         let count = siblings.items.len();
-        ctx.allowance()?.hold(objects(ctx, count)).await?;
+        ctx.allowance()?.hold(size_of_objects(ctx, count)).await?;
         Ok((0..count).map(|at| Message::of(&siblings, at)).collect())
     }
 

@@ -8,7 +8,7 @@ use super::Message;
 use super::connection::MessageEdge;
 use super::input::{AppendMessageInput, AppendMessagesInput, DeleteMessageInput, UpdateMessageInput};
 use crate::graphql::execution::context::ContextExt;
-use crate::graphql::execution::rendered_list::List;
+use crate::graphql::execution::rendered_list::RenderedList;
 use crate::graphql::schema::argument;
 use crate::model::{self, Slice};
 use crate::store::{Error, Result};
@@ -36,14 +36,14 @@ struct AppendMessagesPayload(Arc<Slice<model::Message>>);
 #[Object]
 impl AppendMessagesPayload {
     /// The appended messages, in the order of the input.
-    async fn messages(&self) -> List<'_, model::Message, Message> {
-        List::of(&self.0)
+    async fn messages(&self) -> RenderedList<'_, model::Message, Message> {
+        RenderedList::of(&self.0)
     }
 
     /// The appended messages as edges of the conversation's messages, in the order of the input, for example
     /// for Relay's `@appendEdge`.
-    async fn message_edges(&self) -> List<'_, model::Message, MessageEdge> {
-        List::of(&self.0)
+    async fn message_edges(&self) -> RenderedList<'_, model::Message, MessageEdge> {
+        RenderedList::of(&self.0)
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use super::protocol;
-use crate::graphql::{Begun, RequestId, Written, panicked};
+use crate::graphql::{RenderedResponse, RequestId, SubscriptionStarted, panicked};
 use crate::memory::Held;
 use crate::model::Viewer;
 use crate::server::state::Shared;
@@ -39,7 +39,7 @@ pub(super) struct Outbox {
 
 impl Outbox {
     /// A result, or how the operation failed and ended with it.
-    fn answer(&self, answer: Written, has_failed: bool) -> Box<Outgoing> {
+    fn answer(&self, answer: RenderedResponse, has_failed: bool) -> Box<Outgoing> {
         if has_failed {
             return self.error(&answer.response);
         }
@@ -123,7 +123,7 @@ async fn run(
     }
     if operation.kind == OperationType::Subscription {
         follows.store(true, Ordering::Relaxed);
-        let answers = shared.stream(viewer, *operation, request_id, None, Begun::default());
+        let answers = shared.stream(viewer, *operation, request_id, None, SubscriptionStarted::default());
         let mut outgoing = Box::pin(answers.map(|(answer, _)| {
             let has_failed = answer.has_failed;
             outbox.answer(answer, has_failed)

@@ -13,7 +13,7 @@ fn measured(text: &str) -> Result<Measure, Cycle> {
     let document = parse_query(text).unwrap();
     let DocumentOperations::Single(operation) = &document.operations else { panic!("{text}") };
     let variables = Variables::default();
-    let pages = Pages::of(FIELD_SIZES, &operation.node, &variables);
+    let pages = FieldSizing::of(FIELD_SIZES, &operation.node, &variables);
     Ok(Measurer::new(&document, pages)?.measure(&operation.node.selection_set.node))
 }
 
