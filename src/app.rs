@@ -14,7 +14,7 @@ use crate::config::{self, Config, Secret};
 use crate::feed::Feed;
 use crate::graphql::{self, Api, PersistedDocuments};
 use crate::memory::{self, Memory};
-use crate::rate::Rate;
+use crate::rate_limit::RateLimiter;
 use crate::server::{self, Listeners, Server};
 use crate::signals::{self, Relay, Signals};
 use crate::store::{self, Process, Store};
@@ -83,7 +83,7 @@ impl App {
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> anyhow::Result<()> {
         let config::Rate { operations_per_minute, burst } = self.config.rate;
-        let rate = operations_per_minute.map(|per_minute| Rate::new(per_minute, burst));
+        let rate = operations_per_minute.map(|per_minute| RateLimiter::new(per_minute, burst));
         let server = self.server(rate.clone())?;
         let (feed, patience) = (self.config.feed, self.config.server.shutdown_timeout);
         let mut tasks = JoinSet::new();
@@ -101,7 +101,7 @@ impl App {
         served
     }
 
-    fn server(&self, rate: Option<Rate>) -> anyhow::Result<Server> {
+    fn server(&self, rate: Option<RateLimiter>) -> anyhow::Result<Server> {
         let timing = auth::Timing {
             refresh: self.config.auth.jwks_refresh,
             cooldown: self.config.auth.jwks_cooldown,
@@ -196,7 +196,10 @@ pub(crate) fn memory(config: &Config) -> Memory {
 ///
 /// # Errors
 /// Two settings contradict each other.
-pub(crate) fn server_settings(config: &Config, rate: Option<Rate>) -> anyhow::Result<server::Settings> {
+pub(crate) fn server_settings(
+    config: &Config,
+    rate: Option<RateLimiter>,
+) -> anyhow::Result<server::Settings> {
     let server = config.server.clone();
     if server.dead_after <= server.ping_interval {
         bail!("the setting `server.dead_after` must be longer than `server.ping_interval`");

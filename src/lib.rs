@@ -121,7 +121,7 @@ pub mod import;
 pub mod memory;
 pub mod model;
 pub mod permissions;
-pub mod rate;
+pub mod rate_limit;
 pub mod server;
 pub mod signals;
 pub mod store;

@@ -52,7 +52,7 @@ use listener::open_files;
 use metrics::Metrics;
 use pages::graphiql;
 use quota::Quota;
-use state::{Shared, State};
+use state::{HandlerState, ServerState};
 
 /// Where the server is reached.
 pub struct Listeners {
@@ -70,7 +70,7 @@ impl From<TcpListener> for Listeners {
 
 /// A server, ready to be given its listeners.
 pub struct Server {
-    state: State,
+    state: HandlerState,
     router: Router,
 }
 
@@ -90,9 +90,9 @@ impl Server {
         let graphiql = settings.graphiql;
         let closing = CancellationToken::new();
         let drain = Drain::new(closing.clone(), settings.drain);
-        let seats = Quota::new(settings.sockets_per_owner);
-        let streams = Quota::new(settings.streams_per_owner);
-        let shared = Shared {
+        let socket_quota = Quota::new(settings.sockets_per_owner);
+        let stream_quota = Quota::new(settings.streams_per_owner);
+        let shared = ServerState {
             api,
             store,
             authenticator,
@@ -103,11 +103,11 @@ impl Server {
             closing,
             cut: CancellationToken::new(),
             drain,
-            seats,
-            streams,
+            socket_quota,
+            stream_quota,
             sockets: TaskTracker::new(),
         };
-        let state = State(Arc::new(shared));
+        let state = HandlerState(Arc::new(shared));
         let mut router = Router::new().route("/graphql", any(http::graphql));
         if graphiql {
             router = router.merge(graphiql::router());
@@ -172,7 +172,7 @@ impl Server {
 const ADMINS: usize = 100;
 
 /// Routes with what holds for all of them.
-fn finished(router: Router<State>, state: &State) -> Router {
+fn finished(router: Router<HandlerState>, state: &HandlerState) -> Router {
     router
         .layer(CatchPanicLayer::new())
         .layer(SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, value("nosniff")))

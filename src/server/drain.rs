@@ -20,7 +20,7 @@ pub(super) struct Drain {
 }
 
 /// One of them.
-pub(super) struct Guest(Arc<Drain>);
+pub(super) struct DrainGuard(Arc<Drain>);
 
 impl Drain {
     /// They end within `longest` once the `closing` has begun.
@@ -29,9 +29,9 @@ impl Drain {
     }
 
     /// Counts one more.
-    pub(super) fn enter(self: &Arc<Self>) -> Guest {
+    pub(super) fn enter(self: &Arc<Self>) -> DrainGuard {
         self.open.fetch_add(1, Ordering::Relaxed);
-        Guest(self.clone())
+        DrainGuard(self.clone())
     }
 
     /// How long it takes to let go of all there are.
@@ -41,7 +41,7 @@ impl Drain {
     }
 }
 
-impl Guest {
+impl DrainGuard {
     /// Resolves when the shutdown has begun and it is this one's turn to go.
     pub(super) async fn dismissed(&self) {
         self.0.closing.cancelled().await;
@@ -49,7 +49,7 @@ impl Guest {
     }
 }
 
-impl Drop for Guest {
+impl Drop for DrainGuard {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::Relaxed);
     }

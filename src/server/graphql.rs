@@ -8,7 +8,7 @@ pub(super) mod http;
 mod negotiate;
 mod operations;
 mod origin;
+mod rate_limit;
 mod response;
 pub(super) mod sse;
-mod throttle;
 pub(super) mod websocket;

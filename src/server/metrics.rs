@@ -178,14 +178,15 @@ impl Metrics {
     }
 
     /// An operation begins.
-    pub(super) fn begin(self: &Arc<Self>, kind: OperationType) -> Underway {
-        let subscription = (kind == OperationType::Subscription).then(|| Counted::new(&self.subscriptions));
+    pub(super) fn begin(self: &Arc<Self>, kind: OperationType) -> RunningOperation {
+        let subscription =
+            (kind == OperationType::Subscription).then(|| GaugeGuard::new(&self.subscriptions));
         let kind = match kind {
             OperationType::Query => "query",
             OperationType::Mutation => "mutation",
             OperationType::Subscription => "subscription",
         };
-        Underway { metrics: self.clone(), kind, begun: Instant::now(), subscription, code: None }
+        RunningOperation { metrics: self.clone(), kind, begun: Instant::now(), subscription, code: None }
     }
 
     /// Everything in the text format of OpenMetrics, which Prometheus reads.
@@ -235,31 +236,31 @@ fn extension(response: &Response, name: &str) -> Option<String> {
 }
 
 /// One of what a gauge counts.
-pub(super) struct Counted(Gauge);
+pub(super) struct GaugeGuard(Gauge);
 
-impl Counted {
+impl GaugeGuard {
     pub(super) fn new(gauge: &Gauge) -> Self {
         gauge.inc();
         Self(gauge.clone())
     }
 }
 
-impl Drop for Counted {
+impl Drop for GaugeGuard {
     fn drop(&mut self) {
         self.0.dec();
     }
 }
 
 /// An operation that has begun. It is counted however it ends.
-pub(super) struct Underway {
+pub(super) struct RunningOperation {
     metrics: Arc<Metrics>,
     kind: &'static str,
     begun: Instant,
-    subscription: Option<Counted>,
+    subscription: Option<GaugeGuard>,
     code: Option<String>,
 }
 
-impl Underway {
+impl RunningOperation {
     /// It answers this, and nothing after it.
     pub(super) fn says(&mut self, response: &Response) {
         self.metrics.count_too_complex(response);
@@ -272,7 +273,7 @@ impl Underway {
     }
 }
 
-impl Drop for Underway {
+impl Drop for RunningOperation {
     fn drop(&mut self) {
         let gone = if std::thread::panicking() { "INTERNAL_SERVER_ERROR" } else { "CANCELLED" };
         let code = self.code.take().unwrap_or_else(|| gone.to_owned());

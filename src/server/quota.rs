@@ -11,7 +11,7 @@ pub(super) struct Quota<Holder: Hash + Eq> {
 }
 
 /// One of what a holder has.
-pub(super) struct Share<Holder: Hash + Eq> {
+pub(super) struct QuotaPermit<Holder: Hash + Eq> {
     quota: Arc<Quota<Holder>>,
     holder: Holder,
 }
@@ -23,14 +23,14 @@ impl<Holder: Hash + Eq + Clone> Quota<Holder> {
     }
 
     /// One more for this holder; `None` when there would be too many.
-    pub(super) fn take(self: &Arc<Self>, holder: &Holder) -> Option<Share<Holder>> {
+    pub(super) fn take(self: &Arc<Self>, holder: &Holder) -> Option<QuotaPermit<Holder>> {
         let mut taken = self.taken();
         let count = taken.entry(holder.clone()).or_default();
         if *count >= self.most {
             return None;
         }
         *count += 1;
-        Some(Share { quota: self.clone(), holder: holder.clone() })
+        Some(QuotaPermit { quota: self.clone(), holder: holder.clone() })
     }
 }
 
@@ -40,7 +40,7 @@ impl<Holder: Hash + Eq> Quota<Holder> {
     }
 }
 
-impl<Holder: Hash + Eq> Drop for Share<Holder> {
+impl<Holder: Hash + Eq> Drop for QuotaPermit<Holder> {
     fn drop(&mut self) {
         let mut taken = self.quota.taken();
         if let Some(count) = taken.get_mut(&self.holder) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::rate::Rate;
+use crate::rate_limit::RateLimiter;
 
 /// How requests are taken: the settings under `[server]`, which are told there.
 #[derive(Clone)]
@@ -52,5 +52,5 @@ pub struct Settings {
     /// Whether GraphiQL is served.
     pub graphiql: bool,
     /// How many operations an owner may begin; any number without one.
-    pub rate: Option<Rate>,
+    pub rate: Option<RateLimiter>,
 }

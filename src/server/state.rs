@@ -14,19 +14,19 @@ use crate::auth::Authenticator;
 use crate::clock::Clock;
 use crate::graphql::{Api, RequestId};
 use crate::model::{OwnerId, Viewer};
-use crate::rate::Rate;
+use crate::rate_limit::RateLimiter;
 use crate::store::Store;
 
 /// What every handler is given.
 #[derive(Clone)]
-pub(super) struct State(pub(super) Arc<Shared>);
+pub(super) struct HandlerState(pub(super) Arc<ServerState>);
 
-pub(super) struct Shared {
+pub(super) struct ServerState {
     pub(super) api: Api,
     pub(super) store: Store,
     pub(super) authenticator: Authenticator,
     pub(super) clock: Clock,
-    pub(super) rate: Option<Rate>,
+    pub(super) rate: Option<RateLimiter>,
     pub(super) settings: Settings,
     pub(super) metrics: Arc<Metrics>,
     /// Cancelled when the shutdown begins.
@@ -35,9 +35,9 @@ pub(super) struct Shared {
     pub(super) cut: CancellationToken,
     pub(super) drain: Arc<Drain>,
     /// Sockets that owners have open.
-    pub(super) seats: Arc<Quota<OwnerId>>,
+    pub(super) socket_quota: Arc<Quota<OwnerId>>,
     /// Streams that owners have open.
-    pub(super) streams: Arc<Quota<OwnerId>>,
+    pub(super) stream_quota: Arc<Quota<OwnerId>>,
     /// The sockets: they outlive the request that opened them.
     pub(super) sockets: TaskTracker,
 }
@@ -45,7 +45,7 @@ pub(super) struct Shared {
 /// The credentials of sockets and streams that never end: near enough to be added to an instant.
 const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
-impl Shared {
+impl ServerState {
     /// How long the viewer's credentials still hold.
     pub(super) fn time_left(&self, viewer: &Viewer) -> Duration {
         viewer.expires_at.map_or(NEVER, |at| {
@@ -56,10 +56,10 @@ impl Shared {
 
     /// Resolves when the viewer's credentials end, or the server shuts down and it is time to go.
     pub(super) fn ended(&self, viewer: &Viewer) -> impl Future<Output = ()> + Send + use<> {
-        let (guest, left) = (self.drain.enter(), self.time_left(viewer));
+        let (guard, left) = (self.drain.enter(), self.time_left(viewer));
         async move {
             tokio::select! {
-                () = guest.dismissed() => {}
+                () = guard.dismissed() => {}
                 () = tokio::time::sleep(left) => {}
             }
         }

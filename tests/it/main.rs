@@ -38,7 +38,7 @@ mod paths;
 mod permissions;
 mod poolers;
 mod process;
-mod rate;
+mod rate_limit;
 mod reads;
 mod refusals;
 mod replicas;

@@ -7,18 +7,18 @@ use axum::extract;
 use axum::http::StatusCode;
 use axum::routing::get;
 
-use crate::server::state::State;
+use crate::server::state::HandlerState;
 
 /// How long the database may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// `/livez`: the process answers. `/readyz`: so does the database, there are keys to verify tokens with,
 /// and no shutdown has begun.
-pub(in crate::server) fn router() -> Router<State> {
+pub(in crate::server) fn router() -> Router<HandlerState> {
     Router::new().route("/livez", get(async || "ok\n")).route("/readyz", get(ready))
 }
 
-async fn ready(extract::State(state): extract::State<State>) -> (StatusCode, &'static str) {
+async fn ready(extract::State(state): extract::State<HandlerState>) -> (StatusCode, &'static str) {
     if state.0.closing.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n");
     }

@@ -8,16 +8,16 @@ use axum::response::{IntoResponse, Response as HttpResponse};
 use axum::routing::get;
 
 use crate::server::metrics::Snapshot;
-use crate::server::state::State;
+use crate::server::state::HandlerState;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// `/metrics`, for the listener of who looks after the server.
-pub(in crate::server) fn router() -> Router<State> {
+pub(in crate::server) fn router() -> Router<HandlerState> {
     Router::new().route("/metrics", get(show))
 }
 
-async fn show(extract::State(state): extract::State<State>) -> HttpResponse {
+async fn show(extract::State(state): extract::State<HandlerState>) -> HttpResponse {
     let shared = &state.0;
     let (used, idle) = shared.store.connections();
     let (readers, (reserved, requests)) = (shared.api.readers(), shared.api.held());

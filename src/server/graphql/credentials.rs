@@ -12,7 +12,7 @@ use super::websocket::Close;
 use crate::auth::{ACT_AS, Credentials, Refused};
 use crate::graphql::{Code, error_response};
 use crate::model::{Invalid, JsonObject, JsonValue, Viewer};
-use crate::server::state::Shared;
+use crate::server::state::ServerState;
 
 /// The header that names the owner a back end acts for.
 pub(in crate::server) const ACT_AS_HEADER: HeaderName = HeaderName::from_static("scrollback-act-as");
@@ -22,12 +22,12 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 /// What a request or a socket says about who asks.
 #[derive(Debug, Clone, Default)]
-pub(in crate::server) struct Introduction {
+pub(in crate::server) struct RequestCredentials {
     authorization: Option<String>,
     act_as: Option<String>,
 }
 
-impl Introduction {
+impl RequestCredentials {
     /// What the headers say.
     pub(in crate::server) fn of_headers(headers: &HeaderMap) -> Result<Self, Refused> {
         let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -63,7 +63,7 @@ impl Introduction {
     }
 
     /// Who that is.
-    pub(in crate::server) async fn viewer(&self, shared: &Shared) -> Result<Viewer, Refused> {
+    pub(in crate::server) async fn viewer(&self, shared: &ServerState) -> Result<Viewer, Refused> {
         let credentials =
             Credentials { authorization: self.authorization.as_deref(), act_as: self.act_as.as_deref() };
         shared.authenticator.viewer(credentials).await

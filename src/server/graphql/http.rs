@@ -18,17 +18,17 @@ use futures_util::FutureExt;
 
 use super::body;
 use super::credentials;
-use super::credentials::Introduction;
+use super::credentials::RequestCredentials;
 use super::negotiate::MediaType;
+use super::rate_limit;
 use super::response::{respond, write};
 use super::sse;
-use super::throttle;
 use super::websocket;
 use crate::auth::Refused;
 use crate::graphql::{RenderedResponse, RequestId, error_response, panicked};
 use crate::model::Viewer;
-use crate::server::state::Shared;
-use crate::server::state::State;
+use crate::server::state::HandlerState;
+use crate::server::state::ServerState;
 pub(in crate::server) use request::{Fault, from_parameters};
 use request::{from_body, from_query};
 
@@ -37,7 +37,7 @@ pub(in crate::server) const REQUEST_ID: HeaderName = HeaderName::from_static("x-
 
 /// `/graphql`: an upgrade goes to the socket, everything else is answered here.
 pub(in crate::server) async fn graphql(
-    extract::State(State(shared)): extract::State<State>,
+    extract::State(HandlerState(shared)): extract::State<HandlerState>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     request: Request,
 ) -> HttpResponse {
@@ -54,7 +54,7 @@ pub(in crate::server) async fn graphql(
     response
 }
 
-async fn answer(shared: &Arc<Shared>, request: Request, id: RequestId) -> HttpResponse {
+async fn answer(shared: &Arc<ServerState>, request: Request, id: RequestId) -> HttpResponse {
     if ![Method::GET, Method::POST].contains(request.method()) {
         let fault = Fault::new(StatusCode::METHOD_NOT_ALLOWED, "only GET and POST are allowed");
         return with_allow(fault.into_response(MediaType::Json), "GET, POST");
@@ -69,7 +69,7 @@ async fn answer(shared: &Arc<Shared>, request: Request, id: RequestId) -> HttpRe
         Err(refused) => return credentials::refuse(media_type, &refused),
     };
     if let Err(wait) = shared.count(&viewer) {
-        return throttle::refuse(media_type, wait);
+        return rate_limit::refuse(media_type, wait);
     }
     let is_get = request.method() == Method::GET;
     let is_stream = media_type == MediaType::EventStream;
@@ -100,7 +100,7 @@ async fn answer(shared: &Arc<Shared>, request: Request, id: RequestId) -> HttpRe
             let fault = Fault::new(StatusCode::METHOD_NOT_ALLOWED, "a mutation must be sent with POST");
             with_allow(fault.into_response(media_type), "POST")
         }
-        _ if is_stream => match shared.streams.take(&viewer.owner) {
+        _ if is_stream => match shared.stream_quota.take(&viewer.owner) {
             Some(share) => sse::stream(shared, &viewer, operation, id, resume, share).await,
             None => {
                 let most = shared.settings.streams_per_owner;
@@ -117,8 +117,8 @@ async fn answer(shared: &Arc<Shared>, request: Request, id: RequestId) -> HttpRe
     }
 }
 
-async fn viewer(shared: &Shared, headers: &HeaderMap) -> Result<Viewer, Refused> {
-    Introduction::of_headers(headers)?.viewer(shared).await
+async fn viewer(shared: &ServerState, headers: &HeaderMap) -> Result<Viewer, Refused> {
+    RequestCredentials::of_headers(headers)?.viewer(shared).await
 }
 
 fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<&str> {

@@ -11,9 +11,9 @@ use crate::graphql::{
 };
 use crate::memory::Held;
 use crate::model::Viewer;
-use crate::server::state::Shared;
+use crate::server::state::ServerState;
 
-impl Shared {
+impl ServerState {
     /// Reads a request's document and finds the operation to run.
     ///
     /// # Errors

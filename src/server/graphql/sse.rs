@@ -23,8 +23,8 @@ use super::http::Fault;
 use crate::graphql::{Code, Operation, RequestId, SubscriptionStarted, panicked};
 use crate::memory::Held;
 use crate::model::{OwnerId, Viewer};
-use crate::server::quota::Share;
-use crate::server::state::Shared;
+use crate::server::quota::QuotaPermit;
+use crate::server::state::ServerState;
 
 /// Where a client that reconnects stands.
 pub(in crate::server) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -53,12 +53,12 @@ pub(in crate::server) fn resume(headers: &HeaderMap) -> Result<Option<String>, F
 /// Streams an operation: its events, then `complete`. Answers when it has started, so that a client who has the
 /// answer's head is told of whatever happens from then on.
 pub(in crate::server) async fn stream(
-    shared: &Arc<Shared>,
+    shared: &Arc<ServerState>,
     viewer: &Viewer,
     operation: Operation,
     id: RequestId,
     resume: Option<String>,
-    share: Share<OwnerId>,
+    share: QuotaPermit<OwnerId>,
 ) -> HttpResponse {
     let ended = shared.ended(viewer);
     let started = SubscriptionStarted::default();
@@ -86,7 +86,7 @@ pub(in crate::server) async fn stream(
 }
 
 /// Tells why an operation cannot be run, as an event: a browser shows nothing of any other answer.
-pub(in crate::server) fn refuse(shared: &Shared, response: Response) -> HttpResponse {
+pub(in crate::server) fn refuse(shared: &ServerState, response: Response) -> HttpResponse {
     write(stream::iter([data(&shared.refusal(response).bytes), complete()]), shared.settings.ping_interval)
 }
 

@@ -19,12 +19,12 @@ use axum::response::{IntoResponse, Response};
 use tokio_util::sync::CancellationToken;
 
 use self::connection::Connection;
-use super::credentials::{self, Introduction};
+use super::credentials::{self, RequestCredentials};
 use super::negotiate::MediaType;
 use super::origin;
-use crate::server::listener::connection::{Stay, UpgradedConnection};
-use crate::server::metrics::Counted;
-use crate::server::state::Shared;
+use crate::server::listener::connection::{ConnectionGuard, UpgradedConnection};
+use crate::server::metrics::GaugeGuard;
+use crate::server::state::ServerState;
 pub(in crate::server) use protocol::Close;
 use protocol::{ClientMessage, SUBPROTOCOL};
 
@@ -38,7 +38,7 @@ const WRITTEN: usize = 16 * 1024;
 /// Takes the upgrade, unless it is for a web page that may not call. Credentials may come in its headers;
 /// those of `connection_init` win.
 pub(in crate::server) fn upgrade(
-    shared: Arc<Shared>,
+    shared: Arc<ServerState>,
     upgrade: WebSocketUpgrade,
     request: &Request,
 ) -> Response {
@@ -47,11 +47,11 @@ pub(in crate::server) fn upgrade(
         let message = "this origin may not open a socket: it is not in `server.cors_origins`\n";
         return (StatusCode::FORBIDDEN, message).into_response();
     }
-    let introduction = match Introduction::of_headers(headers) {
-        Ok(introduction) => introduction,
+    let credentials_given = match RequestCredentials::of_headers(headers) {
+        Ok(credentials_given) => credentials_given,
         Err(refused) => return credentials::refuse(MediaType::Json, &refused),
     };
-    let stay = request.extensions().get::<Stay>().cloned();
+    let stay = request.extensions().get::<ConnectionGuard>().cloned();
     let upgraded = request.extensions().get::<UpgradedConnection>().cloned();
     // What is a little too large is read, so that its sender is not still sending when it is told.
     let limit = shared.settings.message_limit.saturating_mul(2);
@@ -63,10 +63,10 @@ pub(in crate::server) fn upgrade(
         .max_frame_size(limit)
         .on_upgrade(move |socket| {
             let (tracker, cut) = (shared.sockets.clone(), shared.cut.clone());
-            let counted = Counted::new(&shared.metrics.sockets);
+            let counted = GaugeGuard::new(&shared.metrics.sockets);
             let spoken = socket.protocol().is_some_and(|protocol| protocol == SUBPROTOCOL);
             // In a box at once: each future that it is handed through would have room for it.
-            let connection = Box::new(Connection::new(shared, socket, introduction));
+            let connection = Box::new(Connection::new(shared, socket, credentials_given));
             tracker.track_future(async move {
                 run(connection, spoken, upgraded, &cut).await;
                 drop((stay, counted));
@@ -100,8 +100,8 @@ pub(in crate::server) fn read(text: &str) -> Result<Option<async_graphql::Reques
     match ClientMessage::parse(text)? {
         ClientMessage::Subscribe { payload, .. } => protocol::request(payload).map(Some),
         ClientMessage::ConnectionInit { payload } => {
-            let introduction = Introduction::default().with_payload(&payload.unwrap_or_default());
-            introduction.map(|_| None).map_err(|refused| credentials::close(&refused))
+            let credentials_given = RequestCredentials::default().with_payload(&payload.unwrap_or_default());
+            credentials_given.map(|_| None).map_err(|refused| credentials::close(&refused))
         }
         _ => Ok(None),
     }

@@ -19,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection::{self, Connections, Protocol};
-use super::connection_slot::Place;
-use crate::server::metrics::{Counted, Metrics};
+use super::connection_slot::ConnectionSlot;
+use crate::server::metrics::{GaugeGuard, Metrics};
 use crate::server::quota::Quota;
 
 /// How long to wait for open files, or whatever else is lacking.
@@ -45,7 +45,7 @@ pub(in crate::server) struct Bounds {
 pub(in crate::server) struct Acceptor {
     protocol: Protocol,
     router: Router,
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     addresses: Option<Arc<Quota<IpAddr>>>,
     metrics: Arc<Metrics>,
     inside: Arc<Connections>,
@@ -64,7 +64,7 @@ impl Acceptor {
         Self {
             protocol,
             router,
-            places: Arc::new(Semaphore::new(bounds.all.min(Semaphore::MAX_PERMITS))),
+            slots: Arc::new(Semaphore::new(bounds.all.min(Semaphore::MAX_PERMITS))),
             addresses: bounds.of_address.map(Quota::new),
             metrics: metrics.clone(),
             inside: Arc::default(),
@@ -111,7 +111,7 @@ impl Acceptor {
         closing: CancellationToken,
         cut: CancellationToken,
     ) {
-        let Some(place) = self.place(from).await else {
+        let Some(slot) = self.slot(from).await else {
             tracing::debug!(%from, "all places are taken");
             self.metrics.connections_refused.inc();
             self.refuse(stream, closing);
@@ -119,7 +119,7 @@ impl Acceptor {
         };
         let (protocol, inside, router) = (self.protocol.clone(), self.inside.clone(), self.router.clone());
         self.connections.spawn(async move {
-            protocol.serve(stream, place, &inside, router, &closing, &cut).await;
+            protocol.serve(stream, slot, &inside, router, &closing, &cut).await;
         });
     }
 
@@ -139,17 +139,21 @@ impl Acceptor {
     }
 
     /// A place for one more, if need be of somebody who does not use it.
-    async fn place(&self, from: IpAddr) -> Option<Place> {
+    async fn slot(&self, from: IpAddr) -> Option<ConnectionSlot> {
         let share = match &self.addresses {
             Some(addresses) => Some(addresses.take(&network(from))?),
             None => None,
         };
-        let permit = match self.places.clone().try_acquire_owned() {
+        let permit = match self.slots.clone().try_acquire_owned() {
             Ok(permit) => permit,
             Err(_) if !self.inside.make_room() => return None,
-            Err(_) => tokio::time::timeout(LEAVING, self.places.clone().acquire_owned()).await.ok()?.ok()?,
+            Err(_) => tokio::time::timeout(LEAVING, self.slots.clone().acquire_owned()).await.ok()?.ok()?,
         };
-        Some(Place { _permit: permit, _share: share, _counted: Counted::new(&self.metrics.connections) })
+        Some(ConnectionSlot {
+            _permit: permit,
+            _share: share,
+            _counted: GaugeGuard::new(&self.metrics.connections),
+        })
     }
 
     /// Waits until all connections have ended, but for those that have become WebSockets.

@@ -33,7 +33,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::connection_slot::Place;
+use super::connection_slot::ConnectionSlot;
 use crate::server::settings::Settings;
 use activity::{Activity, Exchange, Overdue, Patience};
 use answer::Answer;
@@ -57,7 +57,7 @@ const SMALL_BODY: u64 = 16 * 1024;
 /// Keeps the connection of a request from being idle: found in the extensions of requests that came over
 /// HTTP/2, where a socket is one of many things on its connection.
 #[derive(Clone)]
-pub(in crate::server) struct Stay {
+pub(in crate::server) struct ConnectionGuard {
     _exchange: Arc<Exchange>,
 }
 
@@ -116,7 +116,7 @@ impl Protocol {
     pub(in crate::server) async fn serve(
         &self,
         stream: TcpStream,
-        place: Place,
+        slot: ConnectionSlot,
         among: &Connections,
         router: Router,
         closing: &CancellationToken,
@@ -128,13 +128,13 @@ impl Protocol {
         }
         let activity = Activity::new(self.patience);
         among.add(&activity);
-        let transport = TokioIo::new(Transport::new(stream, activity.clone(), self.linger, place));
+        let transport = TokioIo::new(Transport::new(stream, activity.clone(), self.linger, slot));
         let requests = activity.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             let multiplexed = request.version() == Version::HTTP_2;
             let exchange = Arc::new(requests.begin(multiplexed));
             if multiplexed {
-                request.extensions_mut().insert(Stay { _exchange: exchange.clone() });
+                request.extensions_mut().insert(ConnectionGuard { _exchange: exchange.clone() });
             } else if request.headers().contains_key(header::UPGRADE) {
                 request.extensions_mut().insert(UpgradedConnection(requests.clone()));
             }

@@ -14,9 +14,9 @@ use super::operation::{self, Outbox, Outgoing, Running, Serial};
 use super::protocol::{self, ClientMessage, Close};
 use crate::graphql::{Code, error_response, rate_limited};
 use crate::model::{OwnerId, Viewer};
-use crate::server::graphql::credentials::{self, Introduction};
-use crate::server::quota::Share;
-use crate::server::state::Shared;
+use crate::server::graphql::credentials::{self, RequestCredentials};
+use crate::server::quota::QuotaPermit;
+use crate::server::state::ServerState;
 
 /// Messages that wait for the socket: few, they may be large. The operations wait when it is full, in
 /// the order they came, so that a busy one holds up no other for longer than its turn.
@@ -30,12 +30,12 @@ const FAREWELL: Duration = Duration::from_secs(1);
 type End = Option<Close>;
 
 pub(super) struct Connection {
-    shared: Arc<Shared>,
+    shared: Arc<ServerState>,
     socket: WebSocket,
     /// From the upgrade's headers.
-    introduction: Introduction,
+    credentials_given: RequestCredentials,
     /// Who it is, once it has introduced itself.
-    viewer: Option<(Viewer, Share<OwnerId>)>,
+    viewer: Option<(Viewer, QuotaPermit<OwnerId>)>,
     operations: HashMap<Arc<str>, Running>,
     next_serial: Serial,
     /// In boxes, because a queue sets room for 32 aside from its beginning.
@@ -48,7 +48,11 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(shared: Arc<Shared>, socket: WebSocket, introduction: Introduction) -> Self {
+    pub(super) fn new(
+        shared: Arc<ServerState>,
+        socket: WebSocket,
+        credentials_given: RequestCredentials,
+    ) -> Self {
         let (queue, outgoing) = mpsc::channel(QUEUE);
         let now = Instant::now();
         Self {
@@ -57,7 +61,7 @@ impl Connection {
             next_ping: now + shared.settings.ping_interval,
             shared,
             socket,
-            introduction,
+            credentials_given,
             viewer: None,
             operations: HashMap::new(),
             next_serial: 0,
@@ -68,8 +72,8 @@ impl Connection {
 
     /// Serves the socket until it ends. Gives the close frame to send, if the other side is there.
     pub(super) async fn run(&mut self) -> End {
-        let guest = self.shared.drain.enter();
-        let mut dismissed = pin!(guest.dismissed());
+        let guard = self.shared.drain.enter();
+        let mut dismissed = pin!(guard.dismissed());
         let mut leaving = false;
         let mut alarm = pin!(sleep_until(self.next_alarm()));
         loop {
@@ -170,15 +174,16 @@ impl Connection {
                     return Err(Some(Close::too_many_inits()));
                 }
                 let payload = payload.unwrap_or_default();
-                let introduction = self.introduction.clone().with_payload(&payload);
-                let introduction = introduction.map_err(|refused| Some(credentials::close(&refused)))?;
-                let viewer = introduction.viewer(&self.shared).await;
+                let credentials_given = self.credentials_given.clone().with_payload(&payload);
+                let credentials_given =
+                    credentials_given.map_err(|refused| Some(credentials::close(&refused)))?;
+                let viewer = credentials_given.viewer(&self.shared).await;
                 let viewer = viewer.map_err(|refused| Some(credentials::close(&refused)))?;
-                let Some(seat) = self.shared.seats.take(&viewer.owner) else {
+                let Some(permit) = self.shared.socket_quota.take(&viewer.owner) else {
                     return Err(Some(Close::too_many_sockets(self.shared.settings.sockets_per_owner)));
                 };
                 self.deadline = Instant::now() + self.shared.time_left(&viewer);
-                self.viewer = Some((viewer, seat));
+                self.viewer = Some((viewer, permit));
                 self.send(protocol::connection_ack()).await
             }
             ClientMessage::Ping { payload } => self.send(protocol::pong(payload)).await,

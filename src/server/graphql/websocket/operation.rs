@@ -14,7 +14,7 @@ use super::protocol;
 use crate::graphql::{RenderedResponse, RequestId, SubscriptionStarted, panicked};
 use crate::memory::Held;
 use crate::model::Viewer;
-use crate::server::state::Shared;
+use crate::server::state::ServerState;
 
 /// Tells an operation from an earlier one that had the same id.
 pub(super) type Serial = u64;
@@ -87,7 +87,7 @@ impl Drop for Running {
 }
 
 /// Runs an operation in a task of its own.
-pub(super) fn start(shared: Arc<Shared>, viewer: Viewer, request: Request, outbox: Outbox) -> Running {
+pub(super) fn start(shared: Arc<ServerState>, viewer: Viewer, request: Request, outbox: Outbox) -> Running {
     let id = shared.new_request();
     let (serial, follows) = (outbox.serial, Arc::new(AtomicBool::new(false)));
     let told = follows.clone();
@@ -105,7 +105,7 @@ pub(super) fn start(shared: Arc<Shared>, viewer: Viewer, request: Request, outbo
 
 /// What it holds while it waits is small: a box, not what is in it.
 async fn run(
-    shared: &Shared,
+    shared: &ServerState,
     viewer: &Viewer,
     request: Box<Request>,
     outbox: &Outbox,

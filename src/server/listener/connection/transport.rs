@@ -11,13 +11,13 @@ use tokio::runtime::Handle;
 
 use super::activity::Activity;
 use super::linger::{self, Linger, LingerLimits};
-use crate::server::listener::connection_slot::Place;
+use crate::server::listener::connection_slot::ConnectionSlot;
 
 /// A TCP connection that tells what it does. It keeps its place among the connections as long as it
 /// lives, also once it has become a WebSocket.
 pub(super) struct Transport {
     /// Taken when the transport is dropped.
-    connected: Option<(TcpStream, Place)>,
+    connected: Option<(TcpStream, ConnectionSlot)>,
     activity: Arc<Activity>,
     limits: LingerLimits,
     closing: Closing,
@@ -36,9 +36,9 @@ impl Transport {
         stream: TcpStream,
         activity: Arc<Activity>,
         limits: LingerLimits,
-        place: Place,
+        slot: ConnectionSlot,
     ) -> Self {
-        Self { connected: Some((stream, place)), activity, limits, closing: Closing::Open }
+        Self { connected: Some((stream, slot)), activity, limits, closing: Closing::Open }
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
@@ -117,13 +117,13 @@ impl AsyncWrite for Transport {
 impl Drop for Transport {
     fn drop(&mut self) {
         if self.activity.lingers_when_dropped()
-            && let Some((stream, place)) = self.connected.take()
+            && let Some((stream, slot)) = self.connected.take()
             && let Ok(runtime) = Handle::try_current()
         {
             let closing = linger::close(stream, self.limits);
             runtime.spawn(async move {
                 closing.await;
-                drop(place);
+                drop(slot);
             });
         }
     }

@@ -9,9 +9,9 @@ use super::negotiate::MediaType;
 use super::response::write;
 use crate::graphql::rate_limited;
 use crate::model::Viewer;
-use crate::server::state::Shared;
+use crate::server::state::ServerState;
 
-impl Shared {
+impl ServerState {
     /// Counts an operation.
     ///
     /// # Errors

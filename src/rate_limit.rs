@@ -21,7 +21,7 @@ const FORGET: Duration = Duration::from_secs(60);
 
 /// Counts operations by owner. Clones count together.
 #[derive(Clone)]
-pub struct Rate<C: Clock = DefaultClock> {
+pub struct RateLimiter<C: Clock = DefaultClock> {
     buckets: Arc<Buckets<C>>,
     clock: C,
 }
@@ -33,7 +33,7 @@ type Buckets<C> = governor::RateLimiter<
     governor::middleware::NoOpMiddleware<<C as Clock>::Instant>,
 >;
 
-impl Rate {
+impl RateLimiter {
     /// So many operations a minute, evenly, and `burst` at once after a pause.
     pub fn new(per_minute: NonZeroU32, burst: NonZeroU32) -> Self {
         let buckets: DefaultKeyedRateLimiter<OwnerId> =
@@ -50,7 +50,7 @@ impl Rate {
     }
 }
 
-impl<C: Clock> Rate<C> {
+impl<C: Clock> RateLimiter<C> {
     /// Takes one operation out of an owner's bucket.
     ///
     /// # Errors
@@ -79,12 +79,12 @@ mod tests {
 
     use super::*;
 
-    fn rate(per_minute: u32, burst: u32) -> (Rate<FakeRelativeClock>, FakeRelativeClock) {
+    fn rate(per_minute: u32, burst: u32) -> (RateLimiter<FakeRelativeClock>, FakeRelativeClock) {
         let clock = FakeRelativeClock::default();
         let quota = quota(per_minute.try_into().unwrap(), burst.try_into().unwrap());
         let store = governor::state::keyed::DashMapStateStore::default();
         let buckets = Arc::new(governor::RateLimiter::new(quota, store, clock.clone()));
-        (Rate { buckets, clock: clock.clone() }, clock)
+        (RateLimiter { buckets, clock: clock.clone() }, clock)
     }
 
     #[test]
