@@ -1,8 +1,8 @@
 //! The tables, private to the store: a row never leaves it.
 
-pub(super) mod branch;
-pub(super) mod change;
-pub(super) mod conversation;
-pub(super) mod message;
-pub(super) mod message_text;
-pub(super) mod stream;
+pub(in crate::store) mod branch;
+pub(in crate::store) mod change;
+pub(in crate::store) mod conversation;
+pub(in crate::store) mod message;
+pub(in crate::store) mod message_text;
+pub(in crate::store) mod stream;

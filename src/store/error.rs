@@ -3,9 +3,9 @@
 use sea_orm::sqlx;
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 
-use super::connect::NO_SESSIONS;
 use crate::memory::Refused;
 use crate::model::{Invalid, MessageId};
+use crate::store::engine::connect::NO_SESSIONS;
 
 /// Why a read or a write did not happen. After any of them nothing was written.
 #[derive(Debug, Clone, thiserror::Error)]

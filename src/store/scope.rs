@@ -2,25 +2,33 @@
 
 use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter, Select};
 
-use super::entity::{conversation, message};
-use super::fence::Reader;
-use super::{Result, Store};
 use crate::memory::Allowance;
 use crate::model::{OwnerId, Viewer};
+use crate::store::database::Store;
+use crate::store::engine::row_level_security::Reader;
+use crate::store::entity::{conversation, message};
+use crate::store::hot::reads::Reads;
 
 /// The store as one owner sees it. Whatever is not that owner's does not exist here.
 #[derive(Clone)]
 pub struct Scoped {
-    pub(super) store: Store,
-    pub(super) owner: OwnerId,
+    pub(in crate::store) store: Store,
+    pub(in crate::store) owner: OwnerId,
     /// Who writes for the owner, where that is somebody else. It widens nothing.
-    pub(super) actor: Option<OwnerId>,
+    pub(in crate::store) actor: Option<OwnerId>,
     /// What is read is taken from it.
-    pub(super) allowance: Allowance,
+    pub(in crate::store) allowance: Allowance,
+}
+
+impl Store {
+    /// What this viewer owns, and nothing else.
+    pub fn viewed_by(&self, viewer: &Viewer) -> Scoped {
+        Scoped::new(self.clone(), viewer)
+    }
 }
 
 impl Scoped {
-    pub(super) fn new(store: Store, viewer: &Viewer) -> Self {
+    pub(in crate::store) fn new(store: Store, viewer: &Viewer) -> Self {
         let allowance = Allowance::default();
         Self { store, owner: viewer.owner.clone(), actor: viewer.actor.clone(), allowance }
     }
@@ -45,27 +53,23 @@ impl Scoped {
         &self.store
     }
 
-    pub(super) fn reader(&self) -> Reader<'_> {
+    pub(in crate::store) fn reader(&self) -> Reader<'_> {
         self.store.reader_of(std::iter::once(&self.owner))
     }
 
-    pub(super) fn backend(&self) -> DbBackend {
+    pub(in crate::store) fn backend(&self) -> DbBackend {
         self.store.backend()
     }
 
-    pub(super) fn reads(&self) -> &super::reads::Reads {
+    pub(in crate::store) fn reads(&self) -> &Reads {
         &self.store.0.reads
     }
 
-    pub(super) fn own_conversations(&self) -> Select<conversation::Entity> {
+    pub(in crate::store) fn own_conversations(&self) -> Select<conversation::Entity> {
         conversation::Entity::find().filter(conversation::Column::OwnerId.eq(self.owner.clone()))
     }
 
-    pub(super) fn own_messages(&self) -> Select<message::Entity> {
+    pub(in crate::store) fn own_messages(&self) -> Select<message::Entity> {
         message::Entity::find().filter(message::Column::OwnerId.eq(self.owner.clone()))
-    }
-
-    pub(super) async fn begin(&self, changes: usize) -> Result<super::tx::Tx> {
-        super::tx::Tx::begin(self, changes).await
     }
 }

@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use crate::model::{
     ConversationId, Json, Message, MessageId, MessageStatus, OwnerId, Parts, Role, Timestamp, TokenUsage,
 };
-use crate::store::Error;
+use crate::store::error::Error;
 
 /// A row of `message`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

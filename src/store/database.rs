@@ -1,0 +1,134 @@
+//! The handle of the database that everything else shares.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::Context;
+use sea_orm::sqlx::sqlite::SqliteConnectOptions;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
+
+use super::engine::connect::{self, ServerLock, Settings};
+use super::engine::row_level_security::{Fence, Reader};
+use super::engine::write_lock::Turns;
+use super::error::Result;
+use super::hot::reads::Reads;
+use super::hot::writer::Writer;
+use super::hot::writer::request::Desk;
+use crate::clock::Clock;
+use crate::model::OwnerId;
+use crate::signals::Signals;
+
+/// The database, ready for use. Clones share it.
+#[derive(Clone)]
+pub struct Store(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) read: DatabaseConnection,
+    pub(super) write: DatabaseConnection,
+    pub(super) fence: Fence,
+    pub(super) turns: Turns,
+    pub(super) writer: Writer,
+    pub(super) reads: Reads,
+    /// Of a server on SQLite.
+    pub(super) lock: Option<ServerLock>,
+    pub(super) clock: Clock,
+    pub(super) signals: Signals,
+    pub(super) statements: Arc<AtomicU64>,
+}
+
+impl Store {
+    /// Opens the database and applies or checks its migrations, as `settings` say.
+    ///
+    /// # Errors
+    /// The database cannot be reached or opened, its schema is not this version's, or another server uses it
+    /// and it is SQLite.
+    pub async fn connect(settings: &Settings, clock: Clock, signals: Signals) -> anyhow::Result<Self> {
+        let statements = Arc::new(AtomicU64::new(0));
+        let connect::Connections { read, write, appends, turns, lock } =
+            connect::connect(settings, &statements).await?;
+        let reads = reads(settings, &read, &statements)?;
+        let fence = settings.fence;
+        let desk =
+            Desk { clock: clock.clone(), signals: signals.clone(), statements: statements.clone(), fence };
+        let writer = Writer::start(appends, settings.writes, desk)?;
+        Ok(Self(Arc::new(Inner {
+            read,
+            write,
+            fence,
+            turns,
+            writer,
+            reads,
+            lock,
+            clock,
+            signals,
+            statements,
+        })))
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// It does not.
+    pub async fn ping(&self) -> Result<()> {
+        self.0.read.execute_unprepared("SELECT 1").await?;
+        Ok(())
+    }
+
+    /// How many SQL statements were run since the start.
+    pub fn statements(&self) -> u64 {
+        self.0.statements.load(Ordering::Relaxed)
+    }
+
+    /// Connections to the database: those in use and those that wait for work.
+    pub fn connections(&self) -> (usize, usize) {
+        connect::in_use_and_idle(&self.0.read, &self.0.write)
+    }
+
+    pub(super) fn backend(&self) -> DbBackend {
+        self.0.read.get_database_backend()
+    }
+
+    /// Where to read what belongs to these owners.
+    pub(super) fn reader_of<'o>(&self, owners: impl Iterator<Item = &'o OwnerId>) -> Reader<'_> {
+        Reader::of(self.0.fence, &self.0.read, owners)
+    }
+
+    /// Where upkeep reads.
+    pub(super) fn reader_of_everybody(&self) -> Reader<'_> {
+        Reader::of_everybody(self.0.fence, &self.0.read)
+    }
+
+    /// Where commits are signalled.
+    pub fn signals(&self) -> &Signals {
+        &self.0.signals
+    }
+
+    /// Lets go of the database once what was handed in is answered and running statements have ended.
+    pub async fn close(&self) {
+        self.0.writer.close().await;
+        self.0.reads.close().await;
+        for connection in [&self.0.write, &self.0.read] {
+            if let Err(error) = connection.close_by_ref().await {
+                tracing::warn!(%error, "cannot close the database");
+            }
+        }
+        if let Some(lock) = &self.0.lock {
+            lock.release();
+        }
+    }
+}
+
+/// What answers the hot reads.
+fn reads(
+    settings: &Settings,
+    read: &DatabaseConnection,
+    statements: &Arc<AtomicU64>,
+) -> anyhow::Result<Reads> {
+    let statements = statements.clone();
+    if read.get_database_backend() == DbBackend::Sqlite {
+        let target: SqliteConnectOptions = settings.url.parse().context("cannot read the database URL")?;
+        Reads::on_sqlite(target.get_filename(), settings.statement_timeout, statements)
+    } else {
+        Ok(Reads::on_postgres(read.get_postgres_connection_pool(), settings.fence, statements))
+    }
+}

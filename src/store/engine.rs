@@ -1,0 +1,6 @@
+//! What differs between SQLite and PostgreSQL: opening the database, locks, row-level security.
+
+pub(super) mod connect;
+pub(super) mod row_level_security;
+pub(super) mod slot;
+pub(super) mod write_lock;

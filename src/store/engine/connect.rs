@@ -1,0 +1,238 @@
+//! Opening the database: the engine's options, and the schema it must have.
+
+mod database_file;
+mod file_error;
+mod first_connection;
+mod server_lock;
+mod settings;
+mod sqlite;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use migration::{MigrationStatus, Migrator, MigratorTrait};
+use sea_orm::sqlx;
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use sqlx::PgPool;
+
+use crate::store::engine::row_level_security as fence;
+use crate::store::engine::write_lock::Turns;
+use crate::store::hot::writer::{self, Target};
+use settings::{Pools, common_options};
+pub use settings::{Process, Settings};
+
+pub(in crate::store) use first_connection::NO_SESSIONS;
+pub(in crate::store) use server_lock::ServerLock;
+pub(in crate::store) use sqlite::MAPPED;
+
+/// A connection to PostgreSQL that was used so recently is not tried before it is used again.
+const STALE: Duration = Duration::from_secs(1);
+
+pub(in crate::store) struct Connections {
+    pub(in crate::store) read: DatabaseConnection,
+    pub(in crate::store) write: DatabaseConnection,
+    pub(in crate::store) appends: Target,
+    pub(in crate::store) turns: Turns,
+    /// Of a server on SQLite.
+    pub(in crate::store) lock: Option<ServerLock>,
+}
+
+pub(in crate::store) async fn connect(
+    settings: &Settings,
+    statements: &Arc<AtomicU64>,
+) -> anyhow::Result<Connections> {
+    let lock = match settings.process {
+        Process::Server => lock(settings)?,
+        Process::Command => None,
+    };
+    let Pools { mut read, mut write } = open(settings).await?;
+    fence::check_role(&write, settings.fence).await?;
+    let pending = Migrator::get_pending_migrations_read_only(&write)
+        .await
+        .context("cannot read the version of the database's schema")?;
+    match pending.first() {
+        None => {}
+        Some(_) if settings.migrate => {
+            let _lock = if lock.is_none() { self::lock(settings)? } else { None };
+            migrate(&write, async |tx| Migrator::up(tx, None).await).await?;
+        }
+        Some(first) => bail!(
+            "the database lacks {} migrations, from {}: run `scrollback migrate up`",
+            pending.len(),
+            first.name()
+        ),
+    }
+    fence::settle(&write, settings.fence).await?;
+    for connection in [&mut read, &mut write] {
+        let statements = statements.clone();
+        connection.set_metric_callback(move |_| {
+            statements.fetch_add(1, Ordering::Relaxed);
+        });
+    }
+    let (appends, turns) = match settings.sqlite_file()? {
+        Some(file) => {
+            let turns = Turns::one_by_one(settings.acquire_timeout);
+            let (writer, checkpoints) = (sqlite::open_beside(&file)?, sqlite::open_beside(&file)?);
+            let [writer, checkpoints] = [writer, checkpoints].map(Box::new);
+            (Target::Sqlite { writer, checkpoints, turns: turns.clone() }, turns)
+        }
+        None => {
+            let waiting = write.get_postgres_connection_pool().clone();
+            (Target::Postgres { lanes: open_lanes(settings).await?, waiting }, Turns::free())
+        }
+    };
+    Ok(Connections { read, write, appends, turns, lock })
+}
+
+/// The migrations and whether each is applied.
+///
+/// # Errors
+/// The database cannot be reached, or has migrations that this version does not know.
+pub async fn migrations(settings: &Settings) -> anyhow::Result<Vec<(String, bool)>> {
+    let Pools { write, .. } = open(settings).await?;
+    let migrations = Migrator::get_migration_with_status_read_only(&write).await?;
+    let rows =
+        migrations.iter().map(|m| (m.name().to_owned(), m.status() == MigrationStatus::Applied)).collect();
+    write.close().await?;
+    Ok(rows)
+}
+
+/// Takes back the newest `steps` migrations, with the data that only they have room for.
+///
+/// # Errors
+/// The database cannot be reached, or has migrations that this version does not know.
+pub async fn undo_migrations(settings: &Settings, steps: u32) -> anyhow::Result<()> {
+    let _lock = lock(settings)?;
+    let Pools { write, .. } = open(settings).await?;
+    migrate(&write, async |tx| Migrator::down(tx, Some(steps)).await).await?;
+    write.close().await?;
+    Ok(())
+}
+
+/// Migrates as one who sees every row.
+async fn migrate(
+    connection: &DatabaseConnection,
+    work: impl AsyncFnOnce(&DatabaseTransaction) -> Result<(), DbErr>,
+) -> anyhow::Result<()> {
+    let migrated = alone(connection, async |tx| {
+        let lifted = fence::lift(tx).await?;
+        work(tx).await?;
+        fence::force(tx, &lifted).await
+    });
+    migrated.await.context("cannot migrate the database")
+}
+
+/// Changes the schema in one transaction that no other process can be in at the same time.
+#[expect(clippy::disallowed_methods, reason = "the schema is not an owner's")]
+pub(in crate::store) async fn alone(
+    connection: &DatabaseConnection,
+    work: impl AsyncFnOnce(&DatabaseTransaction) -> Result<(), DbErr>,
+) -> Result<(), DbErr> {
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    let tx = connection.begin_with_options(options).await?;
+    if tx.get_database_backend() == DbBackend::Postgres {
+        tx.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
+        tx.execute_unprepared("SELECT pg_advisory_xact_lock(hashtext('scrollback migrations'))").await?;
+    }
+    work(&tx).await?;
+    tx.commit().await
+}
+
+/// Keeps other servers, and changes of the schema, away from an SQLite database.
+fn lock(settings: &Settings) -> anyhow::Result<Option<ServerLock>> {
+    let Some(file) = settings.sqlite_file()? else { return Ok(None) };
+    database_file::prepare(&file)?;
+    ServerLock::acquire(&file).map(Some)
+}
+
+/// The files of an SQLite database, the database itself first; none of PostgreSQL.
+pub fn sqlite_files(settings: &Settings) -> Vec<PathBuf> {
+    let Ok(Some(file)) = settings.sqlite_file() else { return Vec::new() };
+    // What is beside the database is where a symbolic link leads to.
+    database_file::with_companions(&file.canonicalize().unwrap_or(file))
+}
+
+async fn open(settings: &Settings) -> anyhow::Result<Pools> {
+    if let Some(file) = settings.sqlite_file()? {
+        database_file::prepare(&file)?;
+        sqlite::open(settings, &file).await
+    } else {
+        first_connection::check(&settings.url, settings.acquire_timeout).await?;
+        let connection = Database::connect(postgres_options(settings, "0"))
+            .await
+            .context("cannot connect to PostgreSQL")?;
+        Ok(Pools { read: connection.clone(), write: connection })
+    }
+}
+
+/// PostgreSQL ends what takes too long by itself: a statement that is no longer waited for would go on,
+/// and a replica that froze or vanished would keep its locks. Nobody needs its notices.
+///
+/// Statements are planned once: their texts are such that one plan is right for all values, and for what is
+/// given as an array PostgreSQL would plan again and again, which costs more than most reads. Nor is any of
+/// them worth compiling.
+///
+/// Poolers refuse these at the start of a session, so they are set in it.
+const SET_UP_SESSION: &str = "SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $2, false), \
+     set_config('idle_in_transaction_session_timeout', $1, false), \
+     set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '5', false), \
+     set_config('tcp_keepalives_count', '3', false), set_config('client_min_messages', 'warning', false), \
+     set_config('plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false)";
+
+/// `lock_timeout` in milliseconds, 0 for none of its own.
+fn postgres_options(settings: &Settings, lock_timeout: &'static str) -> ConnectOptions {
+    let timeout = settings.statement_timeout.as_millis().to_string();
+    let mut options = common_options(settings);
+    options
+        .max_connections(settings.max_connections)
+        .connect_timeout(settings.acquire_timeout)
+        // A ping before every use would be a round trip before every other one.
+        .test_before_acquire_if_idle_for(STALE)
+        .set_application_name(settings.fence.session())
+        .map_sqlx_postgres_pool_opts(move |pool| {
+            let timeout = timeout.clone();
+            pool.after_connect(move |connection, _| {
+                let set_up = sqlx::query(SET_UP_SESSION).bind(timeout.clone()).bind(lock_timeout);
+                Box::pin(async move { set_up.execute(connection).await.map(drop) })
+            })
+        });
+    options
+}
+
+/// The connections of the writer's lanes: one each, and one for what they have to wait for.
+async fn open_lanes(settings: &Settings) -> anyhow::Result<PgPool> {
+    let mut options = postgres_options(settings, writer::LOCK_TIMEOUT);
+    options.max_connections(settings.writes.lanes + 1);
+    let pool = Database::connect(options).await.context("cannot connect to PostgreSQL")?;
+    Ok(pool.get_postgres_connection_pool().clone())
+}
+
+/// How many connections the pools have in use, and how many wait for work.
+pub(in crate::store) fn in_use_and_idle(
+    read: &DatabaseConnection,
+    write: &DatabaseConnection,
+) -> (usize, usize) {
+    let pools = match read.get_database_backend() {
+        DbBackend::Sqlite => {
+            let [read, write] = [read, write].map(DatabaseConnection::get_sqlite_connection_pool);
+            vec![(read.size(), read.num_idle()), (write.size(), write.num_idle())]
+        }
+        // One pool for both.
+        _ => {
+            let pool = read.get_postgres_connection_pool();
+            vec![(pool.size(), pool.num_idle())]
+        }
+    };
+    let idle: usize = pools.iter().map(|(_, idle)| idle).sum();
+    let all: usize = pools.iter().map(|(size, _)| *size as usize).sum();
+    (all.saturating_sub(idle), idle)
+}

@@ -1,0 +1,130 @@
+//! The hot reads: a conversation with a page of its messages, a range of positions, the conversations
+//! that were active last.
+//!
+//! They are most of what a server is asked for, so they have statements of their own whose text never
+//! changes, are decoded by position, and do not wait in line with everything else. Both engines have the
+//! same three, [`Opening`], [`Stretches`] and [`Listing`], and nothing else reads what they read:
+//!
+//! - on PostgreSQL ([`postgres`]) a few lanes, each with a connection, answer many askers with one
+//!   statement: whatever waits when a lane is free shares its round trip, so a batch forms by itself under
+//!   load and a lone read is alone. What may be large shares with nobody, who would have to wait for it: it
+//!   goes to a connection of its own;
+//! - on SQLite ([`sqlite`]) a few threads, each with a connection, answer one asker after the other
+//!   without a hop for every row.
+//!
+//! Every ask carries the allowance of its operation, which its rows are taken from one by one: an ask for too
+//! much is refused while it is read, holds no more than it may, and costs those that it is read with nothing.
+//!
+//! Every ask carries its own owner, and the owner stands in the condition of every row it gets: what is
+//! read together is not owned together.
+
+mod lanes;
+mod postgres;
+pub(in crate::store) mod request;
+mod sqlite;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use async_channel::TrySendError;
+use tokio::sync::oneshot;
+
+use crate::memory::Allowance;
+use crate::model::Message;
+use crate::store::engine::row_level_security::Fence;
+use crate::store::error::{Error, Result};
+use request::{Ask, Listed, Listing, Opened, Opening, Stretches, Waiting, Work};
+
+/// Asks that may wait; more are refused at once.
+const QUEUE: usize = 4096;
+
+/// Where to ask. Asks are answered until it is closed.
+pub(in crate::store) struct Reads {
+    queue: async_channel::Sender<Ask>,
+    workers: Workers,
+}
+
+enum Workers {
+    Lanes(lanes::Lanes),
+    Threads(sqlite::Threads),
+}
+
+impl Reads {
+    /// Reads over a PostgreSQL's pool of connections.
+    pub(in crate::store) fn on_postgres(
+        pool: &sqlx::PgPool,
+        fence: Fence,
+        statements: Arc<AtomicU64>,
+    ) -> Self {
+        let (queue, receiver) = async_channel::bounded(QUEUE);
+        let work = Arc::new(Work { queue: receiver, fence, statements });
+        Self { queue, workers: Workers::Lanes(lanes::Lanes::open(pool, &work)) }
+    }
+
+    /// Reads of a SQLite file, each for no longer than `patience`.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub(in crate::store) fn on_sqlite(
+        file: &std::path::Path,
+        patience: Duration,
+        statements: Arc<AtomicU64>,
+    ) -> anyhow::Result<Self> {
+        let (queue, receiver) = async_channel::bounded(QUEUE);
+        let work = Arc::new(Work { queue: receiver, fence: Fence::Off, statements });
+        Ok(Self { queue, workers: Workers::Threads(sqlite::Threads::start(file, patience, &work)?) })
+    }
+
+    /// Opens a conversation; none that is not the asker's.
+    pub(in crate::store) async fn open(&self, opening: Opening) -> Result<Option<Opened>> {
+        match self.beside(&opening.allowance) {
+            Some(lanes) => Box::pin(lanes.read_beside(opening)).await,
+            None => self.ask(opening, Ask::Open).await,
+        }
+    }
+
+    /// Reads stretches, each for itself, in the order they are asked for.
+    pub(in crate::store) async fn stretches(&self, stretches: Stretches) -> Result<Vec<Vec<Message>>> {
+        match self.beside(&stretches.allowance) {
+            Some(lanes) => Box::pin(lanes.read_beside(stretches)).await,
+            None => self.ask(stretches, Ask::Stretches).await,
+        }
+    }
+
+    /// Lists conversations.
+    pub(in crate::store) async fn list(&self, listing: Listing) -> Result<Vec<Listed>> {
+        match self.beside(&listing.allowance) {
+            Some(lanes) => Box::pin(lanes.read_beside(listing)).await,
+            None => self.ask(listing, Ask::List).await,
+        }
+    }
+
+    /// Lets the workers go once they have answered what was asked.
+    pub(in crate::store) async fn close(&self) {
+        self.queue.close();
+        match &self.workers {
+            Workers::Lanes(lanes) => lanes.closed().await,
+            Workers::Threads(threads) => threads.join().await,
+        }
+    }
+
+    /// Where to read what is not to be waited for by others. That is rare: it is awaited in a box, which all
+    /// other reads then need no room for.
+    fn beside(&self, allowance: &Allowance) -> Option<&lanes::Lanes> {
+        match &self.workers {
+            Workers::Lanes(lanes) if allowance.is_large() => Some(lanes),
+            _ => None,
+        }
+    }
+
+    async fn ask<Q, A>(&self, ask: Q, kind: impl FnOnce(Waiting<Q, A>) -> Ask) -> Result<A> {
+        let (reply, answer) = oneshot::channel();
+        match self.queue.try_send(kind(Waiting { ask, reply })) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => return Err(Error::unavailable("too many reads wait")),
+            Err(TrySendError::Closed(_)) => return Err(Error::unavailable("the database is closed")),
+        }
+        answer.await.map_err(|_| Error::unavailable("a read was given up"))?
+    }
+}

@@ -1,0 +1,136 @@
+//! What can be read, and how it is asked for.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::oneshot;
+
+use crate::memory::Allowance;
+use crate::model::{Conversation, ConversationId, End, Message, OwnerId, Page, Range};
+use crate::store::engine::row_level_security::Fence;
+use crate::store::error::{Error, Result};
+
+/// A conversation, with the messages at one end of it unless it has ever forked.
+pub(in crate::store) struct Opening {
+    pub(in crate::store) owner: OwnerId,
+    pub(in crate::store) id: ConversationId,
+    pub(in crate::store) page: Option<Page>,
+    pub(in crate::store) allowance: Allowance,
+}
+
+/// What an [`Opening`] finds.
+#[derive(Debug, Clone)]
+pub(in crate::store) struct Opened {
+    pub(in crate::store) conversation: Conversation,
+    /// From the page's end inwards, one more than the page holds to tell whether there are more. None
+    /// where no page was asked for, or where the active branch is not simply all messages.
+    pub(in crate::store) messages: Option<Vec<Message>>,
+}
+
+/// The messages between two positions, both excluded, from one end inwards, so many at most.
+#[derive(Debug, Clone)]
+pub(in crate::store) struct Stretch {
+    pub(in crate::store) owner: OwnerId,
+    pub(in crate::store) conversation: ConversationId,
+    pub(in crate::store) after: i64,
+    pub(in crate::store) before: i64,
+    pub(in crate::store) end: End,
+    pub(in crate::store) rows: u32,
+    /// Leaves out what was appended after the conversation first forked.
+    pub(in crate::store) trunk: bool,
+}
+
+impl Stretch {
+    /// The part of it that is within a range.
+    pub(in crate::store) fn within(self, range: &Range<i64>) -> Self {
+        let after = range.after.map_or(self.after, |after| after.max(self.after));
+        let before = range.before.map_or(self.before, |before| before.min(self.before));
+        Self { after, before, ..self }
+    }
+}
+
+/// Several stretches.
+pub(in crate::store) struct Stretches {
+    pub(in crate::store) each: Vec<Stretch>,
+    pub(in crate::store) allowance: Allowance,
+}
+
+/// The owner's conversations, most recently active first, each with its head; one more than `most`.
+pub(in crate::store) struct Listing {
+    pub(in crate::store) owner: OwnerId,
+    pub(in crate::store) most: u32,
+    pub(in crate::store) allowance: Allowance,
+}
+
+/// What a [`Listing`] finds: a conversation and the message that its active branch ends in.
+pub(in crate::store) type Listed = (Conversation, Option<Message>);
+
+/// An ask and whoever waits for the answer.
+pub(super) struct Waiting<Q, A> {
+    pub(super) ask: Q,
+    pub(super) reply: oneshot::Sender<Result<A>>,
+}
+
+/// An ask of one of the three kinds.
+pub(super) enum Ask {
+    Open(Waiting<Opening, Option<Opened>>),
+    Stretches(Waiting<Stretches, Vec<Vec<Message>>>),
+    List(Waiting<Listing, Vec<Listed>>),
+}
+
+impl Stretches {
+    /// Rows that it may have to read.
+    pub(in crate::store) fn rows(&self) -> usize {
+        self.each.iter().map(|stretch| stretch.rows as usize).sum()
+    }
+}
+
+impl Ask {
+    /// Rows that it may have to read.
+    pub(super) fn rows(&self) -> usize {
+        match self {
+            Self::Open(waiting) => 1 + waiting.ask.page.map_or(0, |page| page.size as usize + 1),
+            Self::Stretches(waiting) => waiting.ask.rows(),
+            Self::List(waiting) => waiting.ask.most as usize + 1,
+        }
+    }
+
+    /// Answers with an error.
+    pub(super) fn refuse(self, error: &Error) {
+        // Whoever asked may be gone.
+        let _ = match self {
+            Self::Open(waiting) => waiting.reply.send(Err(error.clone())).is_ok(),
+            Self::Stretches(waiting) => waiting.reply.send(Err(error.clone())).is_ok(),
+            Self::List(waiting) => waiting.reply.send(Err(error.clone())).is_ok(),
+        };
+    }
+
+    /// Whether whoever asked still waits.
+    pub(super) fn is_awaited(&self) -> bool {
+        match self {
+            Self::Open(waiting) => !waiting.reply.is_closed(),
+            Self::Stretches(waiting) => !waiting.reply.is_closed(),
+            Self::List(waiting) => !waiting.reply.is_closed(),
+        }
+    }
+}
+
+/// A text from its bytes, which are looked at in wide steps: what is read is mostly texts, and few of them
+/// are ASCII from end to end.
+pub(super) fn text_of(bytes: &[u8]) -> Result<String> {
+    let text = simdutf8::basic::from_utf8(bytes).map_err(|_| Error::broken("a text is not UTF-8".into()))?;
+    Ok(text.to_owned())
+}
+
+/// What the workers of either engine are given.
+pub(super) struct Work {
+    pub(super) queue: async_channel::Receiver<Ask>,
+    pub(super) fence: Fence,
+    pub(super) statements: Arc<AtomicU64>,
+}
+
+impl Work {
+    pub(super) fn count_statement(&self) {
+        self.statements.fetch_add(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,158 @@
+//! The writer: what is appended at the same time shares one commit.
+//!
+//! An append is answered once it is durable, so at load many wait at the same time. A lane takes
+//! whatever waits ([`plan`]), without waiting for more, writes it in one go, and answers each: the
+//! busier the server, the more share a commit, and one append alone is written at once. SQLite has one
+//! lane, a thread with a connection of its own ([`sqlite`]). PostgreSQL has a few ([`postgres`]): an
+//! owner is always in the same one, so that appends of one owner wait for each other in a batch and not
+//! for a row lock; the pieces of streaming messages have one more, because those may wait for a lock.
+//!
+//! A lane knows only the ordinary case: messages after the head of a conversation that never forked, and
+//! text at the end of a stream. Whatever turns out to be anything else **falls out** of its batch, with no
+//! effect, and is left to the operation that handed it in. So the rules for the rare cases stand once, in
+//! `append` and `streams`, and one append's fault is nobody else's.
+//!
+//! - What cannot be committed fails all of its batch as unavailable; ids make trying again safe.
+//! - What the database refuses is tried again each on its own, and falls out if it is refused again.
+//! - What waits is bounded ([`room`]), in all and for each owner; more is refused at once.
+//! - Whoever stops waiting for the answer changes nothing: the write goes on.
+
+mod checkpoint;
+mod plan;
+mod postgres;
+pub mod probe;
+pub(in crate::store) mod request;
+mod room;
+mod sqlite;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use sqlx::PgPool;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::TaskTracker;
+
+use crate::store::engine::write_lock::Turns;
+use crate::store::error::{Error, Result};
+use checkpoint::{Checkpoints, Erasures};
+use plan::Intake;
+use postgres::Waiting;
+use request::{Desk, Draft, Grown, Job, NewPiece, Order, Outcome};
+use room::Room;
+
+pub(in crate::store) use postgres::LOCK_TIMEOUT;
+pub use room::Bounds;
+pub(in crate::store) use sqlite::STATEMENTS;
+
+/// Where appends are written.
+pub(in crate::store) enum Target {
+    /// With a connection more, for checkpoints.
+    Sqlite { writer: Box<rusqlite::Connection>, checkpoints: Box<rusqlite::Connection>, turns: Turns },
+    /// The lanes' connections, and those of whoever has to wait for a lock.
+    Postgres { lanes: PgPool, waiting: PgPool },
+}
+
+/// Takes what is to be appended to the lanes.
+pub(in crate::store) struct Writer {
+    /// None once it is closed.
+    lanes: RwLock<Vec<mpsc::UnboundedSender<Job>>>,
+    room: Arc<Room>,
+    running: TaskTracker,
+    /// On SQLite, until it is closed.
+    erasures: Mutex<Option<Erasures>>,
+}
+
+impl Writer {
+    /// Starts the lanes.
+    pub(in crate::store) fn start(target: Target, bounds: Bounds, desk: Desk) -> std::io::Result<Self> {
+        let running = TaskTracker::new();
+        let (mut lanes, mut erasures) = (Vec::new(), None);
+        match target {
+            Target::Sqlite { writer, checkpoints, turns } => {
+                let (lane, intake) = Intake::new();
+                lanes.push(lane);
+                let (committed, erased, requests) = Checkpoints::of(&writer);
+                erasures = Some(erased);
+                let shared = turns.clone();
+                thread(&running, "sqlite-log", move || checkpoint::serve(&requests, &checkpoints, &shared))?;
+                thread(&running, "sqlite-writer", move || {
+                    sqlite::serve(intake, &writer, &turns, &committed, &desk);
+                })?;
+            }
+            Target::Postgres { lanes: pool, waiting: others } => {
+                for _ in 0..=bounds.lanes {
+                    let (lane, intake) = Intake::new();
+                    lanes.push(lane);
+                    let waiting = Waiting::new(others.clone(), desk.clone(), running.clone());
+                    running.spawn(postgres::serve(intake, pool.clone(), waiting, desk.clone()));
+                }
+            }
+        }
+        let room = Arc::new(Room::new(bounds));
+        Ok(Self { lanes: RwLock::new(lanes), room, running, erasures: Mutex::new(erasures) })
+    }
+
+    /// To be called after every commit that overwrote or removed content: SQLite's log still holds it.
+    pub(in crate::store) fn erased(&self) {
+        if let Some(erasures) = &*self.erasures.lock().unwrap_or_else(PoisonError::into_inner) {
+            erasures.committed();
+        }
+    }
+
+    /// Appends messages, unless they are not the ordinary case.
+    ///
+    /// # Errors
+    /// - `Busy`: too much waits already.
+    /// - `Unavailable`: it could not be committed, or nobody knows whether it was.
+    pub(in crate::store) async fn append(&self, draft: Draft) -> Result<(Draft, Outcome)> {
+        let ticket = self.room.enter(&draft.owner, draft.bytes())?;
+        let mut hash = DefaultHasher::new();
+        draft.owner.hash(&mut hash);
+        let (answer, answered) = oneshot::channel();
+        self.hand_in(Some(hash.finish()), Job::Append(Order { work: draft, ticket, answer }))?;
+        let (draft, outcome) = answered.await.map_err(|_| closed())?;
+        Ok((draft, outcome?))
+    }
+
+    /// Adds text to a stream, if that ends where the piece begins.
+    ///
+    /// # Errors
+    /// As for [`Writer::append`].
+    pub(in crate::store) async fn grow(&self, piece: NewPiece) -> Result<(NewPiece, Grown)> {
+        let ticket = self.room.enter(&piece.owner, piece.text.len())?;
+        let (answer, answered) = oneshot::channel();
+        self.hand_in(None, Job::Grow(Order { work: piece, ticket, answer }))?;
+        let (piece, grown) = answered.await.map_err(|_| closed())?;
+        Ok((piece, grown?))
+    }
+
+    /// The last lane is for pieces, the others are each for some owners; SQLite's is both.
+    fn hand_in(&self, owner: Option<u64>, job: Job) -> Result<()> {
+        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
+        let last = lanes.len().checked_sub(1).ok_or_else(closed)?;
+        let lane = owner.map_or(last, |owner| (owner % last.max(1) as u64) as usize);
+        lanes[lane].send(job).map_err(|_| closed())
+    }
+
+    /// Refuses what comes from now on, and waits until what came before is answered.
+    pub(in crate::store) async fn close(&self) {
+        self.lanes.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.erasures.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.running.close();
+        self.running.wait().await;
+    }
+}
+
+/// A thread that closing waits for.
+fn thread(running: &TaskTracker, name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    let token = running.token();
+    let work = move || {
+        work();
+        drop(token);
+    };
+    std::thread::Builder::new().name(name.into()).spawn(work).map(drop)
+}
+
+fn closed() -> Error {
+    Error::Unavailable(sea_orm::DbErr::Custom("the writer is closed".into()))
+}

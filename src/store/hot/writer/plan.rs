@@ -1,0 +1,124 @@
+//! What goes into a batch: all that waits, in the order it came, up to a bound.
+//!
+//! Within a batch no id stands twice, and whoever cares which message is the head comes first in its
+//! conversation. So what is in a batch can be written in any order, and seeing only what was there before
+//! the batch is enough to decide about each. What does not fit comes first in the next batch.
+
+use std::collections::{HashSet, VecDeque};
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::request::{Batch, Draft, Job, NewPiece};
+use crate::model::{ConversationId, MessageId, OwnerId};
+
+/// Most messages and pieces of a batch, and most bytes, unless one append alone has more.
+const ROWS: usize = 256;
+const BYTES: usize = 4 << 20;
+
+/// Where a lane takes its batches from. Unbounded because the room in front of it is bounded.
+pub(super) struct Intake {
+    queue: UnboundedReceiver<Job>,
+    later: VecDeque<Job>,
+}
+
+impl Intake {
+    pub(super) fn new() -> (UnboundedSender<Job>, Self) {
+        let (sender, queue) = unbounded_channel();
+        (sender, Self { queue, later: VecDeque::new() })
+    }
+
+    /// The next batch, as soon as anything waits; `None` when nothing will come any more.
+    pub(super) async fn next(&mut self) -> Option<Batch> {
+        if self.later.is_empty() {
+            let first = self.queue.recv().await?;
+            self.later.push_back(first);
+        }
+        Some(self.fill())
+    }
+
+    /// The same for a thread.
+    pub(super) fn blocking_next(&mut self) -> Option<Batch> {
+        if self.later.is_empty() {
+            let first = self.queue.blocking_recv()?;
+            self.later.push_back(first);
+        }
+        Some(self.fill())
+    }
+
+    /// The next batch if anything waits; if not, nothing can come any more.
+    pub(super) fn next_at_once(&mut self) -> Option<Batch> {
+        if self.later.is_empty() {
+            let first = self.queue.try_recv().or_else(|_| {
+                self.queue.close();
+                self.queue.try_recv()
+            });
+            self.later.push_back(first.ok()?);
+        }
+        Some(self.fill())
+    }
+
+    /// The first that waits fits always, so that every batch has something.
+    fn fill(&mut self) -> Batch {
+        let mut batch = Batch::default();
+        let mut plan = Plan::default();
+        let mut postponed = VecDeque::new();
+        while let Some(job) = self.later.pop_front().or_else(|| self.queue.try_recv().ok()) {
+            let (rows, bytes) = weight(&job);
+            if plan.rows > 0 && (plan.rows + rows > ROWS || plan.bytes + bytes > BYTES) {
+                self.later.push_front(job);
+                break;
+            }
+            match job {
+                Job::Append(order) if plan.takes_append(&order.work) => batch.appends.push(order),
+                Job::Grow(order) if plan.takes_piece(&order.work) => batch.pieces.push(order),
+                job => {
+                    postponed.push_back(job);
+                    continue;
+                }
+            }
+            plan.rows += rows;
+            plan.bytes += bytes;
+        }
+        postponed.append(&mut self.later);
+        self.later = postponed;
+        batch
+    }
+}
+
+fn weight(job: &Job) -> (usize, usize) {
+    match job {
+        Job::Append(order) => (order.work.rows.len(), order.work.bytes()),
+        Job::Grow(order) => (1, order.work.text.len()),
+    }
+}
+
+/// What stands in a batch so far.
+#[derive(Default)]
+struct Plan {
+    rows: usize,
+    bytes: usize,
+    ids: HashSet<MessageId>,
+    conversations: HashSet<ConversationId>,
+    streams: HashSet<(MessageId, OwnerId)>,
+}
+
+impl Plan {
+    fn takes_append(&mut self, draft: &Draft) -> bool {
+        let mut chosen = draft.rows.iter().filter(|row| row.fingerprint.is_some()).map(|row| row.id);
+        let clashes = chosen.clone().any(|id| self.ids.contains(&id))
+            || (draft.head.is_some() && self.conversations.contains(&draft.conversation));
+        if !clashes {
+            self.conversations.insert(draft.conversation);
+            self.ids.extend(&mut chosen);
+        }
+        !clashes
+    }
+
+    /// A stranger's piece for the same message is in nobody's way.
+    fn takes_piece(&mut self, piece: &NewPiece) -> bool {
+        self.streams.insert((piece.message, piece.owner.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::*;
+use crate::model::{Json, MessageStatus, Role, Timestamp};
+use crate::store::entity::message;
+use crate::store::hot::writer::request::{NewPiece, Order};
+use crate::store::hot::writer::room::{Bounds, Room};
+
+fn owner(name: &str) -> OwnerId {
+    OwnerId::new(name).unwrap()
+}
+
+fn row(id: u128, chosen: bool, bytes: usize) -> message::Model {
+    let metadata = Json::empty_object();
+    message::Model {
+        conversation_id: ConversationId(Uuid::nil()),
+        position: 0,
+        id: MessageId(Uuid::from_u128(id)),
+        owner_id: owner("ada"),
+        role: Role::User.code(),
+        content: "x".repeat(bytes.saturating_sub(metadata.as_str().len())),
+        metadata,
+        created_at: Timestamp(0),
+        fingerprint: chosen.then(Vec::new),
+        branch: None,
+        parent_position: None,
+        parts: None,
+        status: MessageStatus::Complete.code(),
+        model: None,
+        usage: None,
+        edited_at: None,
+        deleted_at: None,
+    }
+}
+
+struct Lane {
+    sender: UnboundedSender<Job>,
+    intake: Intake,
+    room: Arc<Room>,
+}
+
+impl Lane {
+    fn new() -> Self {
+        let (sender, intake) = Intake::new();
+        let bounds = Bounds { lanes: 1, waiting: usize::MAX, bytes: usize::MAX };
+        Self { sender, intake, room: Arc::new(Room::new(bounds)) }
+    }
+
+    fn append(&self, conversation: u128, head: Option<u128>, rows: Vec<message::Model>) {
+        let conversation = ConversationId(Uuid::from_u128(conversation));
+        let head = head.map(|id| MessageId(Uuid::from_u128(id)));
+        let work = Draft { owner: owner("ada"), actor: None, conversation, head, rows };
+        let ticket = self.room.enter(&work.owner, 0).unwrap();
+        assert!(self.sender.send(Job::Append(Order { work, ticket, answer: oneshot::channel().0 })).is_ok());
+    }
+
+    fn grow(&self, message: u128, name: &str) {
+        let message = MessageId(Uuid::from_u128(message));
+        let work = NewPiece { owner: owner(name), message, start: 0, text: "x".into(), code_points: 1 };
+        let ticket = self.room.enter(&work.owner, 0).unwrap();
+        assert!(self.sender.send(Job::Grow(Order { work, ticket, answer: oneshot::channel().0 })).is_ok());
+    }
+
+    /// The ids of all messages and pieces, batch by batch.
+    fn batches(mut self) -> Vec<Vec<u128>> {
+        drop(self.sender);
+        let mut batches = Vec::new();
+        while let Some(batch) = self.intake.blocking_next() {
+            let rows = batch.appends.iter().flat_map(|order| &order.work.rows).map(|row| row.id);
+            let pieces = batch.pieces.iter().map(|order| order.work.message);
+            batches.push(rows.chain(pieces).map(|id| id.0.as_u128()).collect());
+        }
+        batches
+    }
+}
+
+#[test]
+fn all_that_waits_is_one_batch_in_order() {
+    let lane = Lane::new();
+    lane.append(1, None, vec![row(1, true, 1), row(2, true, 1)]);
+    lane.append(2, None, vec![row(3, false, 1)]);
+    lane.append(1, None, vec![row(4, true, 1)]);
+    assert_eq!(lane.batches(), [[1, 2, 3, 4]]);
+}
+
+#[test]
+fn an_id_stands_once_in_a_batch() {
+    let lane = Lane::new();
+    for id in [1, 1, 2, 1] {
+        lane.append(1, None, vec![row(id, true, 1)]);
+    }
+    for (message, name) in [(8, "ada"), (8, "bob"), (8, "ada"), (9, "ada")] {
+        lane.grow(message, name);
+    }
+    assert_eq!(lane.batches(), [vec![1, 2, 8, 8, 9], vec![1, 8], vec![1]]);
+}
+
+#[test]
+fn who_expects_a_head_comes_first_in_the_conversation() {
+    let lane = Lane::new();
+    lane.append(1, None, vec![row(1, false, 1)]);
+    lane.append(1, Some(1), vec![row(2, false, 1)]);
+    lane.append(2, Some(1), vec![row(3, false, 1)]);
+    lane.append(2, None, vec![row(4, false, 1)]);
+    assert_eq!(lane.batches(), [vec![1, 3, 4], vec![2]]);
+}
+
+#[test]
+fn a_batch_is_bounded_and_what_exceeds_it_alone_is_taken_alone() {
+    let lane = Lane::new();
+    for id in 0..600 {
+        lane.append(1, None, vec![row(id, false, 1)]);
+    }
+    assert_eq!(lane.batches().iter().map(Vec::len).collect::<Vec<_>>(), [256, 256, 88]);
+    let lane = Lane::new();
+    for (id, bytes) in [(1, 1), (2, BYTES + 1), (3, BYTES / 2), (4, BYTES / 2), (5, 1)] {
+        lane.append(1, None, vec![row(id, false, bytes)]);
+    }
+    assert_eq!(lane.batches(), [vec![1], vec![2], vec![3, 4], vec![5]]);
+}

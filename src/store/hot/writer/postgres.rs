@@ -1,0 +1,263 @@
+//! A lane on PostgreSQL: a batch is one statement, and so one round trip and one commit.
+//!
+//! The statement finds out what can be appended, locks, counts, inserts and answers. It sees the database
+//! as it was when it began, but what it locks as it is by then; everything it decided before it had the
+//! locks is decided again by the `UPDATE` that gives positions, and where that finds it wrong, a message
+//! without a position is inserted, which the table refuses: the whole statement is undone.
+//!
+//! Whoever has an owner's row of `account` has all of the owner's conversations, because every write
+//! takes it first. A lane never waits for one: an owner whose row somebody else has (a conversation is being
+//! deleted, another replica writes) goes over to a lane that does, its own for as long as it must
+//! ([`waiting`]). So lanes of several replicas cannot deadlock, and nobody's long write holds up the others.
+//!
+//! Rows are joined back on the id **and** the owner: the id alone would let a stranger's append in beside
+//! the owner's.
+//!
+//! One append alone has a statement of its own, which costs a third of the other.
+//!
+//! Where row-level security is asked for, the statement is not alone: before it the transaction says which
+//! owners it is for.
+
+mod statements;
+mod waiting;
+
+use std::collections::HashMap;
+
+use sqlx::error::DatabaseError;
+use sqlx::postgres::{PgArguments, PgPool, PgRow};
+use sqlx::query::Query;
+use sqlx::{Connection, PgConnection, Postgres, Row};
+use uuid::Uuid;
+
+use super::plan::Intake;
+use super::request::{Batch, Desk, Draft, Grown, NewPiece, Order, Outcome, Written};
+use crate::model::{ChangeKind, OwnerId, Progress, Timestamp};
+use crate::store::engine::row_level_security;
+use crate::store::entity::message;
+use crate::store::error::Error;
+use crate::store::error::Result;
+use statements::{Appends, GROW, SKIPPING};
+pub(super) use waiting::Waiting;
+
+/// An id that is being inserted elsewhere is waited for, because it may not be committed; and so is the row
+/// of a stream. So long at most, in milliseconds: others of the lane wait with it.
+pub(in crate::store) const LOCK_TIMEOUT: &str = "250";
+
+/// Writes what comes until nothing can come any more.
+pub(super) async fn serve(mut intake: Intake, pool: PgPool, mut waiting: Waiting, desk: Desk) {
+    while let Some(batch) = intake.next().await {
+        for order in write(batch, &pool, &SKIPPING, &desk).await {
+            waiting.take_in(order);
+        }
+    }
+}
+
+/// Writes a batch and answers it. Gives back those whose owners are busy.
+async fn write(batch: Batch, pool: &PgPool, appends: &Appends, desk: &Desk) -> Vec<Order<Draft, Outcome>> {
+    let written = match pool.acquire().await {
+        Ok(mut connection) => Lane { connection: &mut connection, appends, desk }.write(&batch).await,
+        Err(error) => Written::failed(&batch, &error.into()),
+    };
+    batch.settle(written, &desk.signals)
+}
+
+struct Lane<'a> {
+    connection: &'a mut PgConnection,
+    appends: &'a Appends,
+    desk: &'a Desk,
+}
+
+impl Lane<'_> {
+    async fn write(&mut self, batch: &Batch) -> Written {
+        let drafts: Vec<&Draft> = batch.appends.iter().map(|order| &order.work).collect();
+        let pieces: Vec<&NewPiece> = batch.pieces.iter().map(|order| &order.work).collect();
+        Written { appends: self.append(&drafts).await, pieces: self.grow(&pieces).await }
+    }
+
+    async fn append(&mut self, drafts: &[&Draft]) -> Vec<Result<Outcome>> {
+        let together = match drafts {
+            [] => return Vec::new(),
+            [_] => None,
+            drafts => match self.append_many(drafts).await {
+                Ok(outcomes) => return outcomes.into_iter().map(Ok).collect(),
+                Err(error) => Some(error),
+            },
+        };
+        if let Some(error) = together
+            && !is_refused(&error)
+        {
+            let error = Error::from(error);
+            return drafts.iter().map(|_| Err(error.clone())).collect();
+        }
+        let mut results = Vec::with_capacity(drafts.len());
+        let mut is_locked = false;
+        for draft in drafts {
+            // Whoever comes next would wait for as long; by themselves they can all wait at the same time.
+            if is_locked {
+                results.push(Ok(Outcome::Apart));
+                continue;
+            }
+            let alone = match &draft.rows[..] {
+                [row] => self.append_one(draft, row).await,
+                _ => self.append_many(&[draft]).await.map(|outcomes| outcomes[0]),
+            };
+            is_locked = alone.as_ref().is_err_and(took_too_long);
+            results.push(fall_out(alone, Outcome::Apart));
+        }
+        results
+    }
+
+    async fn append_one(&mut self, draft: &Draft, row: &message::Model) -> sqlx::Result<Outcome> {
+        let append = sqlx::query(self.appends.one)
+            .bind(draft.conversation.0)
+            .bind(draft.owner.as_str())
+            .bind(row.id.0)
+            .bind(self.now())
+            .bind(row.role)
+            .bind(&row.content)
+            .bind(row.metadata.as_str())
+            .bind(row.fingerprint.as_deref())
+            .bind(row.parts.as_deref())
+            .bind(row.status)
+            .bind(row.model.as_deref())
+            .bind(row.usage.as_deref())
+            .bind(ChangeKind::MessageAdded.code())
+            .bind(draft.head.map(|head| head.0))
+            .bind(draft.actor.as_ref().map(OwnerId::as_str));
+        let found = self.run(append, &[&draft.owner]).await?;
+        found.first().map_or(Ok(Outcome::NotFound), |found| outcome(found, 0))
+    }
+
+    async fn append_many(&mut self, drafts: &[&Draft]) -> sqlx::Result<Vec<Outcome>> {
+        let rows = || {
+            let numbered = (0_i64..).zip(drafts);
+            numbered.flat_map(|(append, draft)| draft.rows.iter().map(move |row| (append, draft, row)))
+        };
+        let append = sqlx::query(self.appends.many)
+            .bind(rows().map(|(append, ..)| append).collect::<Vec<_>>())
+            .bind(rows().map(|(_, draft, _)| draft.conversation.0).collect::<Vec<_>>())
+            .bind(rows().map(|(_, draft, _)| draft.owner.as_str()).collect::<Vec<_>>())
+            .bind(rows().map(|(_, draft, _)| draft.head.map(|head| head.0)).collect::<Vec<_>>())
+            .bind(rows().map(|(.., row)| row.id.0).collect::<Vec<_>>())
+            .bind(rows().map(|(.., row)| row.role).collect::<Vec<_>>())
+            .bind(rows().map(|(.., row)| row.content.as_str()).collect::<Vec<_>>())
+            .bind(rows().map(|(.., row)| row.metadata.as_str()).collect::<Vec<_>>())
+            .bind(rows().map(|(.., row)| row.fingerprint.as_deref()).collect::<Vec<_>>())
+            .bind(rows().map(|(.., row)| row.parts.as_deref()).collect::<Vec<_>>())
+            .bind(rows().map(|(.., row)| row.status).collect::<Vec<_>>())
+            .bind(rows().map(|(.., row)| row.model.as_deref()).collect::<Vec<_>>())
+            .bind(rows().map(|(.., row)| row.usage.as_deref()).collect::<Vec<_>>())
+            .bind(self.now())
+            .bind(ChangeKind::MessageAdded.code())
+            .bind(rows().map(|(_, draft, _)| draft.actor.as_ref().map(OwnerId::as_str)).collect::<Vec<_>>());
+        let owners: Vec<&OwnerId> = drafts.iter().map(|draft| &draft.owner).collect();
+        let found = self.run(append, &owners).await?;
+        let mut outcomes = vec![Outcome::NotFound; drafts.len()];
+        // The first message of an append tells where it begins, so it is the last to be looked at.
+        for row in found.iter().rev() {
+            let append: i64 = row.try_get(0)?;
+            outcomes[append as usize] = outcome(row, 1)?;
+        }
+        Ok(outcomes)
+    }
+
+    async fn grow(&mut self, pieces: &[&NewPiece]) -> Vec<Result<Grown>> {
+        if pieces.is_empty() {
+            return Vec::new();
+        }
+        let together = match self.grow_many(pieces).await {
+            Ok(grown) => return grown.into_iter().map(Ok).collect(),
+            Err(error) => error,
+        };
+        if !is_refused(&together) {
+            let error = Error::from(together);
+            return pieces.iter().map(|_| Err(error.clone())).collect();
+        }
+        let mut results = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            let alone = self.grow_many(&[piece]).await;
+            results.push(alone.map(|grown| grown[0]).map_err(Error::from));
+        }
+        results
+    }
+
+    async fn grow_many(&mut self, pieces: &[&NewPiece]) -> sqlx::Result<Vec<Grown>> {
+        let grow = sqlx::query(GROW)
+            .bind(pieces.iter().map(|piece| piece.message.0).collect::<Vec<_>>())
+            .bind(pieces.iter().map(|piece| piece.owner.as_str()).collect::<Vec<_>>())
+            .bind(pieces.iter().map(|piece| piece.start).collect::<Vec<_>>())
+            .bind(pieces.iter().map(|piece| piece.text.as_str()).collect::<Vec<_>>())
+            .bind(pieces.iter().map(|piece| piece.code_points).collect::<Vec<_>>())
+            .bind(self.now());
+        let owners: Vec<&OwnerId> = pieces.iter().map(|piece| &piece.owner).collect();
+        let found = self.run(grow, &owners).await?;
+        let mut grown = vec![None; pieces.len()];
+        let nth: HashMap<_, _> =
+            (0..).zip(pieces).map(|(nth, piece)| ((piece.message.0, piece.owner.as_str()), nth)).collect();
+        for row in found {
+            let key: (Uuid, &str) = (row.try_get(0)?, row.try_get(1)?);
+            if let Some(nth) = nth.get(&key) {
+                grown[*nth] = Some(Progress { length: row.try_get(2)?, stop_requested: row.try_get(3)? });
+            }
+        }
+        Ok(grown)
+    }
+
+    /// Runs a batch, for these owners and nobody else where the fence is up.
+    async fn run(
+        &mut self,
+        batch: Query<'_, Postgres, PgArguments>,
+        owners: &[&OwnerId],
+    ) -> sqlx::Result<Vec<PgRow>> {
+        if !self.desk.fence.is_told() {
+            return batch.fetch_all(&mut *self.connection).await;
+        }
+        let mut owners: Vec<&str> = owners.iter().map(|owner| owner.as_str()).collect();
+        owners.sort_unstable();
+        owners.dedup();
+        self.desk.count(1);
+        let mut tx = self.connection.begin().await?;
+        row_level_security::tell(&mut tx, &owners).await?;
+        let found = batch.fetch_all(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(found)
+    }
+
+    fn now(&self) -> i64 {
+        self.desk.count(1);
+        self.desk.clock.now().0
+    }
+}
+
+/// From four columns: whether an id was known; whether it is an ordinary append; where the message is and
+/// since when, if it is.
+fn outcome(row: &PgRow, column: usize) -> sqlx::Result<Outcome> {
+    let place = (row.try_get(column + 2)?, row.try_get(column + 3)?);
+    Ok(match (row.try_get(column)?, row.try_get(column + 1)?, place) {
+        (_, _, (Some(first), Some(created_at))) => {
+            Outcome::Appended { first, created_at: Timestamp(created_at) }
+        }
+        (true, ..) => Outcome::Known,
+        (false, true, _) => Outcome::Busy,
+        (false, false, _) => Outcome::Apart,
+    })
+}
+
+/// Whether the database refused the statement for what is in it or for who else is at it: values (22),
+/// constraints (23), deadlocks (40), limits (54), locks that take too long (55).
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+fn is_refused(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    code.is_some_and(|code| ["22", "23", "40", "54", "55"].iter().any(|class| code.starts_with(class)))
+}
+
+/// Whether a lock was waited for in vain.
+fn took_too_long(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    code.is_some_and(|code| code == "55P03")
+}
+
+/// What is refused even alone is left to the operation that asked for it.
+fn fall_out<T>(alone: sqlx::Result<T>, apart: T) -> Result<T> {
+    alone.or_else(|error| if is_refused(&error) { Ok(apart) } else { Err(error.into()) })
+}

@@ -1,0 +1,61 @@
+//! What waits at a lane, for `benches/hot.rs` to plan by itself. Not for anything else.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::plan::Intake;
+use super::request::{Draft, Job, Order};
+use super::room::{Bounds, Room};
+use crate::model::{ConversationId, Json, MessageId, MessageStatus, OwnerId, Role, Timestamp};
+use crate::store::entity::message;
+
+/// Appends that wait at a lane.
+pub struct Waiting(Intake);
+
+impl Waiting {
+    /// So many appends of one message each, in as many conversations as there are; all with ids of the
+    /// caller's choice, and every other one expecting a head.
+    pub fn appends(count: u128, conversations: u128, owner: &OwnerId) -> Self {
+        let (sender, intake) = Intake::new();
+        let room = Arc::new(Room::new(Bounds { lanes: 1, waiting: usize::MAX, bytes: usize::MAX }));
+        for number in 0..count {
+            let head = (number % 2 == 0).then(|| MessageId(Uuid::nil()));
+            let conversation = ConversationId(Uuid::from_u128(number % conversations));
+            let rows = vec![row(number + 1, conversation, owner)];
+            let work = Draft { owner: owner.clone(), actor: None, conversation, head, rows };
+            if let Ok(ticket) = room.enter(owner, 0) {
+                let _ = sender.send(Job::Append(Order { work, ticket, answer: oneshot::channel().0 }));
+            }
+        }
+        Self(intake)
+    }
+
+    /// Plans batches until nothing waits: how many appends each has.
+    pub fn batches(mut self) -> Vec<usize> {
+        std::iter::from_fn(|| self.0.next_at_once()).map(|batch| batch.appends.len()).collect()
+    }
+}
+
+fn row(id: u128, conversation_id: ConversationId, owner: &OwnerId) -> message::Model {
+    message::Model {
+        conversation_id,
+        position: 0,
+        id: MessageId(Uuid::from_u128(id)),
+        owner_id: owner.clone(),
+        role: Role::User.code(),
+        content: "x".repeat(300),
+        metadata: Json::empty_object(),
+        created_at: Timestamp(0),
+        fingerprint: Some(Vec::new()),
+        branch: None,
+        parent_position: None,
+        parts: None,
+        status: MessageStatus::Complete.code(),
+        model: None,
+        usage: None,
+        edited_at: None,
+        deleted_at: None,
+    }
+}

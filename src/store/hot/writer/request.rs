@@ -1,0 +1,147 @@
+//! What can be written together, and how it is handed in and answered.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::oneshot;
+
+use super::room::Ticket;
+use crate::clock::Clock;
+use crate::model::{ConversationId, MessageId, OwnerId, Progress, Timestamp};
+use crate::signals::{Signals, Topic};
+use crate::store::engine::row_level_security::Fence;
+use crate::store::entity::message;
+use crate::store::error::{Error, Result};
+
+/// Messages to put at the end of a conversation: all of each row but its place.
+pub(in crate::store) struct Draft {
+    pub(in crate::store) owner: OwnerId,
+    /// Who appends them for the owner, where that is somebody else.
+    pub(in crate::store) actor: Option<OwnerId>,
+    pub(in crate::store) conversation: ConversationId,
+    /// Which message must be the head, if it matters.
+    pub(in crate::store) head: Option<MessageId>,
+    pub(in crate::store) rows: Vec<message::Model>,
+}
+
+/// Text to put at the end of a stream.
+pub(in crate::store) struct NewPiece {
+    pub(in crate::store) owner: OwnerId,
+    pub(in crate::store) message: MessageId,
+    /// Where the stream must end, in code points.
+    pub(in crate::store) start: i64,
+    pub(in crate::store) text: String,
+    /// Of the text.
+    pub(in crate::store) code_points: i64,
+}
+
+/// What became of a draft.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Outcome {
+    /// It is durable: the first message stands here, the others after it.
+    Appended { first: i64, created_at: Timestamp },
+    /// There is no such conversation for this owner.
+    NotFound,
+    /// An id that the caller chose is taken, perhaps by the same call.
+    Known,
+    /// It is not the ordinary case, or cannot be written together with others.
+    Apart,
+    /// It is ordinary, but has to wait for the owner's row.
+    Busy,
+}
+
+/// What became of a piece; `None` where the stream does not end where the piece begins.
+pub(super) type Grown = Option<Progress>;
+
+/// What is handed in, and where the answer goes.
+pub(super) struct Order<Work, Answer> {
+    pub(super) work: Work,
+    pub(super) ticket: Ticket,
+    pub(super) answer: oneshot::Sender<(Work, Result<Answer>)>,
+}
+
+pub(super) enum Job {
+    Append(Order<Draft, Outcome>),
+    Grow(Order<NewPiece, Grown>),
+}
+
+/// What is written in one go.
+#[derive(Default)]
+pub(super) struct Batch {
+    pub(super) appends: Vec<Order<Draft, Outcome>>,
+    pub(super) pieces: Vec<Order<NewPiece, Grown>>,
+}
+
+/// What became of a batch, in its order.
+pub(super) struct Written {
+    pub(super) appends: Vec<Result<Outcome>>,
+    pub(super) pieces: Vec<Result<Grown>>,
+}
+
+/// What a lane needs besides its connection.
+#[derive(Clone)]
+pub(in crate::store) struct Desk {
+    pub(in crate::store) clock: Clock,
+    pub(in crate::store) signals: Signals,
+    pub(in crate::store) statements: Arc<AtomicU64>,
+    pub(in crate::store) fence: Fence,
+}
+
+impl Draft {
+    pub(super) fn bytes(&self) -> usize {
+        let row = |row: &message::Model| {
+            let optional = [&row.parts, &row.usage].map(|text| text.as_ref().map_or(0, String::len));
+            row.content.len() + row.metadata.as_str().len() + optional[0] + optional[1]
+        };
+        self.rows.iter().map(row).sum()
+    }
+}
+
+impl Batch {
+    /// Wakes who waits for news of what was committed, then answers everybody but those who have to wait.
+    pub(super) fn settle(self, written: Written, signals: &Signals) -> Vec<Order<Draft, Outcome>> {
+        let mut busy = Vec::new();
+        for (order, result) in self.appends.into_iter().zip(written.appends) {
+            if matches!(result, Ok(Outcome::Appended { .. })) {
+                signals.signal(&Topic::Conversation(order.work.conversation));
+                signals.signal(&Topic::Account(order.work.owner.clone()));
+            }
+            match result {
+                Ok(Outcome::Busy) => busy.push(order),
+                result => order.settle(result),
+            }
+        }
+        for (order, result) in self.pieces.into_iter().zip(written.pieces) {
+            if matches!(result, Ok(Some(_))) {
+                signals.signal(&Topic::Message(order.work.message));
+            }
+            order.settle(result);
+        }
+        busy
+    }
+}
+
+impl<Work, Answer> Order<Work, Answer> {
+    /// Whoever asked may be gone; then nobody needs the answer.
+    pub(super) fn settle(self, result: Result<Answer>) {
+        drop(self.ticket);
+        let _ = self.answer.send((self.work, result));
+    }
+}
+
+impl Written {
+    /// The same for all of a batch.
+    pub(super) fn failed(batch: &Batch, error: &Error) -> Self {
+        Self {
+            appends: batch.appends.iter().map(|_| Err(error.clone())).collect(),
+            pieces: batch.pieces.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+}
+
+impl Desk {
+    /// Counts statements that were run.
+    pub(super) fn count(&self, statements: u64) {
+        self.statements.fetch_add(statements, Ordering::Relaxed);
+    }
+}

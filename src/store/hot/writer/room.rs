@@ -1,0 +1,138 @@
+//! How much may wait to be written: so many at once, so many bytes, and of one owner not nearly all.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::model::OwnerId;
+use crate::store::error::Error;
+use crate::store::error::Result;
+
+/// How appends are written and how many may wait. Of one owner's, a quarter may, or one.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// How many batches may be written at once on PostgreSQL.
+    pub lanes: u32,
+    /// Most appends that wait.
+    pub waiting: usize,
+    /// Most bytes of text that wait.
+    pub bytes: usize,
+}
+
+/// The part that one owner may take.
+const SHARE: usize = 4;
+
+pub(super) struct Room {
+    bounds: Bounds,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Default)]
+struct Taken {
+    all: Load,
+    owners: HashMap<OwnerId, Load>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Load {
+    waiting: usize,
+    bytes: usize,
+}
+
+impl Load {
+    /// One always fits where nothing waits, however large it is.
+    fn fits(self, bytes: usize, most: Self) -> bool {
+        self.waiting == 0 || (self.waiting < most.waiting && self.bytes.saturating_add(bytes) <= most.bytes)
+    }
+
+    fn add(&mut self, bytes: usize) {
+        self.waiting += 1;
+        self.bytes += bytes;
+    }
+
+    fn remove(&mut self, bytes: usize) {
+        self.waiting -= 1;
+        self.bytes -= bytes;
+    }
+}
+
+/// A place in the room, given back when it is dropped.
+pub(super) struct Ticket {
+    room: Arc<Room>,
+    owner: OwnerId,
+    bytes: usize,
+}
+
+impl Room {
+    pub(super) fn new(bounds: Bounds) -> Self {
+        Self { bounds, taken: Mutex::default() }
+    }
+
+    /// Takes a place, or tells that there is none. Never waits: the caller knows best for how long it
+    /// makes sense to try.
+    pub(super) fn enter(self: &Arc<Self>, owner: &OwnerId, bytes: usize) -> Result<Ticket> {
+        let Bounds { waiting, bytes: most, .. } = self.bounds;
+        let mut taken = self.taken();
+        let of_owner = taken.owners.get(owner).copied().unwrap_or_default();
+        let fits = taken.all.fits(bytes, Load { waiting, bytes: most })
+            && of_owner.fits(bytes, Load { waiting: waiting / SHARE, bytes: most / SHARE });
+        if !fits {
+            return Err(Error::Busy);
+        }
+        taken.all.add(bytes);
+        taken.owners.entry(owner.clone()).or_default().add(bytes);
+        Ok(Ticket { room: self.clone(), owner: owner.clone(), bytes })
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let mut taken = self.room.taken();
+        taken.all.remove(self.bytes);
+        if let Some(of_owner) = taken.owners.get_mut(&self.owner) {
+            of_owner.remove(self.bytes);
+            if of_owner.waiting == 0 {
+                taken.owners.remove(&self.owner);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owner(name: &str) -> OwnerId {
+        OwnerId::new(name).unwrap()
+    }
+
+    #[test]
+    fn a_place_is_given_back_and_one_owner_cannot_have_them_all() {
+        let room = Arc::new(Room::new(Bounds { lanes: 1, waiting: 8, bytes: 100 }));
+        let busy = |name: &str, bytes| matches!(room.enter(&owner(name), bytes), Err(Error::Busy));
+        let first = room.enter(&owner("ada"), 10).unwrap();
+        assert!(busy("ada", 16), "a quarter of 100 bytes is 25");
+        let second = room.enter(&owner("ada"), 15).unwrap();
+        assert!(busy("ada", 0), "a quarter of 8 is 2");
+        let large = room.enter(&owner("bob"), 75).unwrap();
+        assert!(busy("eve", 1), "100 bytes are taken");
+        let others = (0..8).map(|n| room.enter(&owner(&format!("user-{n}")), 0));
+        let others: Vec<Ticket> = others.filter_map(Result::ok).collect();
+        assert_eq!(others.len(), 5, "8 are taken");
+        drop((first, second, large, others));
+        assert_eq!(room.taken().all, Load::default());
+        assert!(room.taken().owners.is_empty());
+    }
+
+    #[test]
+    fn what_is_larger_than_the_room_is_taken_alone() {
+        let room = Arc::new(Room::new(Bounds { lanes: 1, waiting: 8, bytes: 100 }));
+        let huge = room.enter(&owner("ada"), 1000).unwrap();
+        assert!(room.enter(&owner("bob"), 1).is_err());
+        drop(huge);
+        assert!(room.enter(&owner("bob"), 1).is_ok());
+    }
+}

@@ -1,0 +1,216 @@
+//! The lane on SQLite: a thread with a connection of its own, and its statements prepared.
+//!
+//! A batch is one transaction, `BEGIN IMMEDIATE` to a commit that is synced to disk, and within it one
+//! append after the other: what comes first is seen by what comes next. There are no savepoints: what
+//! can be wrong with an append is found before anything of it is written, and if the database refuses
+//! one nevertheless, the whole batch is taken back and each is written in a transaction of its own.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::checkpoint::Checkpoints;
+use super::plan::Intake;
+use super::request::{Batch, Desk, Draft, Grown, NewPiece, Outcome, Written};
+use crate::model::{ChangeKind, OwnerId, Progress, Timestamp};
+use crate::store::engine::write_lock::Turns;
+use crate::store::error::Error;
+use crate::store::error::Result;
+
+const CONVERSATION: &str = "SELECT number << 32, last_position, updated_at, \
+     branches = 0 AND head_position = last_position FROM conversation WHERE id = ?1 AND owner_id = ?2";
+const IS_KNOWN: &str = "SELECT EXISTS (SELECT 1 FROM message WHERE id = ?1)";
+const IS_AT: &str = "SELECT EXISTS (SELECT 1 FROM message \
+     WHERE slot = ?1 AND conversation_id = ?2 AND position = ?3 AND id = ?4)";
+const TAKE_REVISIONS: &str =
+    "UPDATE account SET revision = revision + ?2 WHERE id = ?1 RETURNING revision - ?2";
+const TAKE_POSITIONS: &str = "UPDATE conversation SET last_position = ?3, head_position = ?3, \
+     message_count = message_count + ?4, updated_at = ?5 WHERE id = ?1 AND owner_id = ?2";
+const ADD_MESSAGE: &str = "INSERT INTO message (slot, conversation_id, position, id, owner_id, role, content, \
+     metadata, created_at, fingerprint, parts, status, model, usage) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+const ADD_CHANGE: &str = "INSERT INTO change (owner_id, revision, kind, conversation_id, message_id, changed_at, actor) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const GROW: &str = "UPDATE stream SET length = length + ?4, written_at = ?5 \
+     WHERE message_id = ?1 AND owner_id = ?2 AND length = ?3 RETURNING length, stop_requested";
+const ADD_PIECE: &str = "INSERT INTO message_text (message_id, start, text) VALUES (?1, ?2, ?3)";
+
+/// As many as there are above, and those of transactions.
+pub(in crate::store) const STATEMENTS: usize = 16;
+
+type Found<T> = std::result::Result<T, rusqlite::Error>;
+
+/// Writes what comes until nothing can come any more.
+pub(super) fn serve(
+    mut intake: Intake,
+    connection: &Connection,
+    turns: &Turns,
+    checkpoints: &Checkpoints,
+    desk: &Desk,
+) {
+    let lane = Lane { connection, desk };
+    while let Some(batch) = intake.blocking_next() {
+        let turn = turns.blocking_take();
+        let written = lane.write(&batch);
+        drop(turn);
+        // Nobody has to wait here once it is the writer's turn.
+        drop(batch.settle(written, &desk.signals));
+        checkpoints.committed();
+    }
+}
+
+struct Lane<'a> {
+    connection: &'a Connection,
+    desk: &'a Desk,
+}
+
+impl Lane<'_> {
+    fn write(&self, batch: &Batch) -> Written {
+        let everything = self.transaction(|| {
+            let appends = batch.appends.iter().map(|order| self.append(&order.work));
+            let appends = appends.collect::<Found<Vec<_>>>()?;
+            let pieces = batch.pieces.iter().map(|order| self.grow(&order.work));
+            Ok((appends, pieces.collect::<Found<Vec<_>>>()?))
+        });
+        match everything {
+            Ok((appends, pieces)) => Written {
+                appends: appends.into_iter().map(Ok).collect(),
+                pieces: pieces.into_iter().map(Ok).collect(),
+            },
+            Err(error @ Error::Unavailable(_)) => Written::failed(batch, &error),
+            Err(error) => {
+                tracing::warn!(%error, "a batch is written one by one");
+                let append =
+                    |draft| self.transaction(|| self.append(draft)).or_else(fall_out(Outcome::Apart));
+                let grow = |piece| self.transaction(|| self.grow(piece)).or_else(fall_out(None));
+                Written {
+                    appends: batch.appends.iter().map(|order| append(&order.work)).collect(),
+                    pieces: batch.pieces.iter().map(|order| grow(&order.work)).collect(),
+                }
+            }
+        }
+    }
+
+    /// Runs `work` and commits. After an error nothing of it is written; if that is not known, the
+    /// database is unavailable.
+    fn transaction<T>(&self, work: impl FnOnce() -> Found<T>) -> Result<T> {
+        self.run("BEGIN IMMEDIATE")?;
+        let worked = work();
+        if let Ok(done) = worked {
+            match self.run("COMMIT") {
+                Ok(()) => return Ok(done),
+                Err(error) => {
+                    self.roll_back();
+                    return Err(Error::Unavailable(sea_orm::DbErr::Custom(error.to_string())));
+                }
+            }
+        }
+        self.roll_back();
+        Ok(worked?)
+    }
+
+    fn run(&self, sql: &str) -> Found<()> {
+        self.count();
+        self.connection.prepare_cached(sql)?.execute([]).map(drop)
+    }
+
+    /// Some errors have rolled back already.
+    fn roll_back(&self) {
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.run("ROLLBACK")
+        {
+            tracing::error!(%error, "cannot roll back");
+        }
+    }
+
+    fn append(&self, draft: &Draft) -> Found<Outcome> {
+        let (owner, conversation) = (draft.owner.as_str(), draft.conversation.0);
+        let actor = draft.actor.as_ref().map(OwnerId::as_str);
+        let found: Option<(i64, i64, i64, bool)> =
+            self.one(CONVERSATION, params![conversation, owner], |row| row.try_into())?;
+        let Some((slots, last, updated_at, is_plain)) = found else { return Ok(Outcome::NotFound) };
+        for row in draft.rows.iter().filter(|row| row.fingerprint.is_some()) {
+            if self.is(IS_KNOWN, params![row.id.0])? {
+                return Ok(Outcome::Known);
+            }
+        }
+        let follows = match draft.head {
+            Some(head) => self.is(IS_AT, params![slots + last, conversation, last, head.0])?,
+            None => true,
+        };
+        if !is_plain || !follows {
+            return Ok(Outcome::Apart);
+        }
+        let count = draft.rows.len() as i64;
+        let now = self.desk.clock.now();
+        let revision: Option<i64> = self.one(TAKE_REVISIONS, params![owner, count], |row| row.get(0))?;
+        let Some(revision) = revision else { return Ok(Outcome::Apart) };
+        let created_at = now.max(Timestamp(updated_at + 1));
+        self.execute(TAKE_POSITIONS, params![conversation, owner, last + count, count, created_at.0])?;
+        for (nth, row) in (1..).zip(&draft.rows) {
+            self.execute(
+                ADD_MESSAGE,
+                params![
+                    slots + last + nth,
+                    conversation,
+                    last + nth,
+                    row.id.0,
+                    owner,
+                    row.role,
+                    row.content,
+                    row.metadata.as_str(),
+                    created_at.0,
+                    row.fingerprint,
+                    row.parts,
+                    row.status,
+                    row.model,
+                    row.usage,
+                ],
+            )?;
+            let kind = ChangeKind::MessageAdded.code();
+            self.execute(
+                ADD_CHANGE,
+                params![owner, revision + nth, kind, conversation, row.id.0, now.0, actor],
+            )?;
+        }
+        Ok(Outcome::Appended { first: last + 1, created_at })
+    }
+
+    fn grow(&self, piece: &NewPiece) -> Found<Grown> {
+        let message = piece.message.0;
+        let values =
+            params![message, piece.owner.as_str(), piece.start, piece.code_points, self.desk.clock.now().0];
+        let progress = |row: &Row<'_>| Ok(Progress { length: row.get(0)?, stop_requested: row.get(1)? });
+        let grown = self.one(GROW, values, progress)?;
+        if grown.is_some() && !piece.text.is_empty() {
+            self.execute(ADD_PIECE, params![message, piece.start, piece.text])?;
+        }
+        Ok(grown)
+    }
+
+    fn one<T>(
+        &self,
+        sql: &str,
+        values: &[&dyn rusqlite::ToSql],
+        read: impl FnOnce(&Row<'_>) -> Found<T>,
+    ) -> Found<Option<T>> {
+        self.count();
+        self.connection.prepare_cached(sql)?.query_row(values, read).optional()
+    }
+
+    fn is(&self, sql: &str, values: &[&dyn rusqlite::ToSql]) -> Found<bool> {
+        Ok(self.one(sql, values, |row| row.get(0))?.unwrap_or(false))
+    }
+
+    fn execute(&self, sql: &str, values: &[&dyn rusqlite::ToSql]) -> Found<()> {
+        self.count();
+        self.connection.prepare_cached(sql)?.execute(values).map(drop)
+    }
+
+    fn count(&self) {
+        self.desk.count(1);
+    }
+}
+
+/// What is refused even alone is left to the operation that asked for it, unless nothing can be written.
+fn fall_out<T>(apart: T) -> impl FnOnce(Error) -> Result<T> {
+    |error| if matches!(error, Error::Unavailable(_)) { Err(error) } else { Ok(apart) }
+}

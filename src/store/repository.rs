@@ -1,0 +1,11 @@
+//! Ordinary statements, by the tables they are about, through SeaORM's entities.
+
+pub(super) mod append;
+mod bounded;
+mod branches;
+mod catch_up;
+mod changes;
+mod conversations;
+mod edits;
+mod messages;
+mod streams;

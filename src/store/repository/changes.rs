@@ -1,0 +1,147 @@
+//! The feed of an owner's changes: reading it, and trimming what is old.
+//!
+//! Revisions have no holes. So a page that does not begin right after the place it was asked for
+//! shows that what stood between has been trimmed, and no other bookkeeping is needed.
+
+use sea_orm::{
+    ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Statement,
+};
+
+use crate::model::{Change, ChangeKind, Committed, Invalid, OwnerId, Timestamp};
+use crate::store::database::Store;
+use crate::store::entity::change;
+use crate::store::error::Error;
+use crate::store::error::Result;
+use crate::store::scope::Scoped;
+use crate::store::transaction;
+
+/// Accounts looked at, and changes removed, in one step of trimming.
+const TRIM_ACCOUNTS: u64 = 500;
+const TRIM_CHANGES: u64 = 1000;
+
+const REVISION: &str = "SELECT revision FROM account WHERE id = $1";
+
+/// The accounts after one, each with the time of its oldest change.
+const OLDEST: &str = "SELECT id, (SELECT changed_at FROM change WHERE owner_id = account.id \
+     ORDER BY revision LIMIT 1) AS oldest FROM account WHERE id > $1 ORDER BY id LIMIT $2";
+
+#[derive(FromQueryResult)]
+struct Revision {
+    revision: i64,
+}
+
+#[derive(FromQueryResult)]
+struct Oldest {
+    id: OwnerId,
+    oldest: Option<Timestamp>,
+}
+
+impl Scoped {
+    /// The revision of the owner's newest change; 0 before the first.
+    pub async fn revision(&self) -> Result<i64> {
+        let backend = self.backend();
+        let statement = Statement::from_sql_and_values(backend, REVISION, [self.owner.clone().into()]);
+        let row = Revision::find_by_statement(statement).one(&self.reader()).await?;
+        Ok(row.map_or(0, |row| row.revision))
+    }
+
+    /// The revision before the oldest change that is kept: where reading all of them begins.
+    pub async fn oldest_kept(&self) -> Result<i64> {
+        let oldest = change::Entity::find()
+            .filter(change::Column::OwnerId.eq(self.owner.clone()))
+            .order_by_asc(change::Column::Revision)
+            .one(&self.reader())
+            .await?;
+        match oldest {
+            Some(row) => Ok(row.revision - 1),
+            None => self.revision().await,
+        }
+    }
+
+    /// The owner's changes after a revision, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// - `Expired`: what came after it is no longer kept.
+    /// - `Invalid`: it is ahead of the feed, so it was never given out.
+    pub async fn changes(&self, after: i64, limit: u32) -> Result<Vec<Committed>> {
+        // The second look is for changes that were committed between the page and the revision.
+        for _ in 0..2 {
+            let rows = change::Entity::find()
+                .filter(change::Column::OwnerId.eq(self.owner.clone()))
+                .filter(change::Column::Revision.gt(after))
+                .order_by_asc(change::Column::Revision)
+                .limit(u64::from(limit))
+                .all(&self.reader())
+                .await?;
+            match rows.first() {
+                Some(first) if first.revision == after + 1 => {
+                    return rows.into_iter().map(Committed::try_from).collect();
+                }
+                Some(_) => return Err(Error::Expired),
+                None => {}
+            }
+            let newest = self.revision().await?;
+            if newest == after {
+                return Ok(Vec::new());
+            }
+            if newest < after {
+                return Err(Invalid::new("after", "must be a cursor of this feed").into());
+            }
+        }
+        Err(Error::Expired)
+    }
+}
+
+impl Store {
+    /// Removes changes from before a time, in small steps, so that no write waits for long. Safe to
+    /// run from several replicas at once. Gives how many it removed.
+    pub async fn trim_changes(&self, before: Timestamp) -> Result<u64> {
+        let mut removed = 0;
+        let mut after = String::new();
+        loop {
+            let values = [after.into(), TRIM_ACCOUNTS.into()];
+            let statement = Statement::from_sql_and_values(self.backend(), OLDEST, values);
+            let accounts = Oldest::find_by_statement(statement).all(&self.reader_of_everybody()).await?;
+            let Some(last) = accounts.last() else { return Ok(removed) };
+            after = last.id.as_str().to_owned();
+            for account in accounts {
+                if account.oldest.is_some_and(|oldest| oldest < before) {
+                    removed += self.trim_account(&account.id, before).await?;
+                }
+            }
+        }
+    }
+
+    /// From the oldest on, up to the first that is kept, so that no hole comes to be.
+    async fn trim_account(&self, owner: &OwnerId, before: Timestamp) -> Result<u64> {
+        let mut removed = 0;
+        loop {
+            let oldest = change::Entity::find()
+                .filter(change::Column::OwnerId.eq(owner.clone()))
+                .order_by_asc(change::Column::Revision)
+                .limit(TRIM_CHANGES)
+                .all(&self.reader_of(std::iter::once(owner)))
+                .await?;
+            let Some(last) = oldest.iter().take_while(|row| row.changed_at < before).last() else {
+                return Ok(removed);
+            };
+            let trim = change::Entity::delete_many()
+                .filter(change::Column::OwnerId.eq(owner.clone()))
+                .filter(change::Column::Revision.lte(last.revision));
+            removed += transaction::run_untold(self, owner, trim.build(self.backend())).await?;
+            self.0.writer.erased();
+        }
+    }
+}
+
+/// A row of an unknown kind is a fault in the database, not in the request.
+impl TryFrom<change::Model> for Committed {
+    type Error = Error;
+
+    fn try_from(row: change::Model) -> Result<Self> {
+        let kind = ChangeKind::from_code(row.kind)
+            .ok_or_else(|| Error::broken(format!("a change has the unknown kind {}", row.kind)))?;
+        let change = Change { kind, conversation: row.conversation_id, message: row.message_id };
+        Ok(Self { revision: row.revision, change, changed_at: row.changed_at, actor: row.actor })
+    }
+}

@@ -1,0 +1,129 @@
+//! Messages: reading them by id, by place, and in order of position.
+//!
+//! [`Scoped::messages`] gives all messages of a conversation, whatever their branch: what followers
+//! are told. What a reader of one branch sees is in `branches`.
+
+use std::collections::HashMap;
+
+use sea_orm::{ColumnTrait, DbBackend, QueryFilter};
+
+use crate::model::{ConversationId, Message, MessageId, Page, Range, Slice};
+use crate::store::engine::slot::slot;
+use crate::store::entity::message;
+use crate::store::error::Error;
+use crate::store::error::Result;
+use crate::store::hot::reads::request::Stretch;
+use crate::store::parameters;
+use crate::store::row_budget::size;
+use crate::store::scope::Scoped;
+
+/// Messages by their places.
+const AT_SQLITE: &str = concat!(
+    "SELECT m.id, ",
+    size!(),
+    " AS size FROM json_each($1) AS wanted \
+     JOIN message AS m ON m.slot = ",
+    slot!("unhex(wanted.value ->> 0)", "(wanted.value ->> 1)"),
+    " AND m.conversation_id = unhex(wanted.value ->> 0) AND m.position = wanted.value ->> 1 AND m.owner_id = $2"
+);
+const AT_POSTGRES: &str = concat!(
+    "SELECT m.id, ",
+    size!(),
+    " AS size FROM jsonb_array_elements($1::text::jsonb) AS wanted \
+     JOIN message AS m ON m.conversation_id = (wanted ->> 0)::uuid AND m.position = (wanted ->> 1)::bigint \
+     AND m.owner_id = $2"
+);
+
+/// Messages by their ids.
+const BY_ID_SQLITE: &str = concat!(
+    "SELECT m.id, ",
+    size!(),
+    " AS size FROM json_each($1) AS wanted JOIN message AS m ON m.id = unhex(wanted.value) AND m.owner_id = $2"
+);
+const BY_ID_POSTGRES: &str = concat!(
+    "SELECT m.id, ",
+    size!(),
+    " AS size FROM jsonb_array_elements_text($1::text::jsonb) AS wanted \
+     JOIN message AS m ON m.id = wanted::uuid AND m.owner_id = $2"
+);
+
+impl Scoped {
+    /// A message by its id.
+    pub async fn message(&self, id: MessageId) -> Result<Option<Message>> {
+        let row = self.own_messages().filter(message::Column::Id.eq(id)).one(&self.reader()).await?;
+        row.map(Message::try_from).transpose()
+    }
+
+    /// Messages by id, in no order; what is unknown or foreign is left out.
+    pub async fn messages_by_id(&self, ids: &[MessageId]) -> Result<HashMap<MessageId, Message>> {
+        let some = if self.backend() == DbBackend::Sqlite { BY_ID_SQLITE } else { BY_ID_POSTGRES };
+        let rows =
+            self.messages_named(some, vec![parameters::ids(ids).into(), self.owner.clone().into()]).await?;
+        rows.into_iter().map(|row| Ok((row.id, row.try_into()?))).collect()
+    }
+
+    /// A page of a conversation's messages, by position. A conversation that is not the owner's
+    /// has none.
+    pub async fn messages(
+        &self,
+        conversation: ConversationId,
+        range: Range<i64>,
+        page: Page,
+    ) -> Result<Slice<Message>> {
+        let rows = self.stretch(self.all_of(conversation, page).within(&range)).await?;
+        Ok(Slice::from_rows(rows, page, &range))
+    }
+
+    /// The first or last messages of many conversations that never forked, in one statement. Where
+    /// one has forked meanwhile, the page ends before the fork.
+    pub async fn messages_of_many(
+        &self,
+        conversations: &[ConversationId],
+        page: Page,
+    ) -> Result<HashMap<ConversationId, Slice<Message>>> {
+        let trunk = |id: &ConversationId| Stretch { trunk: true, ..self.all_of(*id, page) };
+        let found = self.stretches(conversations.iter().map(trunk).collect()).await?;
+        let slices = found.into_iter().map(|rows| Slice::from_rows(rows, page, &Range::<i64>::all()));
+        Ok(conversations.iter().copied().zip(slices).collect())
+    }
+
+    /// All of a conversation's messages, read from a page's end, one more than it holds to tell whether
+    /// there are more.
+    pub(in crate::store) fn all_of(&self, conversation: ConversationId, page: Page) -> Stretch {
+        let owner = self.owner.clone();
+        Stretch {
+            owner,
+            conversation,
+            after: 0,
+            before: i64::MAX,
+            end: page.end,
+            rows: page.size + 1,
+            trunk: false,
+        }
+    }
+
+    pub(in crate::store) async fn stretch(&self, stretch: Stretch) -> Result<Vec<Message>> {
+        let found = self.stretches(vec![stretch]).await?.pop();
+        found.ok_or_else(|| Error::broken("a stretch was not read".into()))
+    }
+
+    /// Messages by their places, in no order; what is unknown or foreign is left out.
+    pub async fn messages_at(
+        &self,
+        places: &[(ConversationId, i64)],
+    ) -> Result<HashMap<(ConversationId, i64), Message>> {
+        let some = if self.backend() == DbBackend::Sqlite { AT_SQLITE } else { AT_POSTGRES };
+        let values = vec![parameters::places(places).into(), self.owner.clone().into()];
+        let rows = self.messages_named(some, values).await?;
+        rows.into_iter().map(|row| Ok(((row.conversation_id, row.position), row.try_into()?))).collect()
+    }
+
+    /// The position of a conversation's newest message; 0 when it has none.
+    ///
+    /// # Errors
+    /// - `NotFound`: no such conversation for this owner.
+    pub async fn last_position(&self, conversation: ConversationId) -> Result<i64> {
+        let found = self.conversation(conversation).await?;
+        found.map(|conversation| conversation.last_position).ok_or(Error::NotFound("conversation"))
+    }
+}

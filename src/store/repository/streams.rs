@@ -1,0 +1,320 @@
+//! Messages whose text grows while it is written.
+//!
+//! A piece is a row of its own, so that no growing row is written again and again; when the message
+//! ends they are folded into it. Offsets count Unicode code points: a repeat of what is there changes
+//! nothing, a hole is refused. The row of `stream` exists exactly as long as the message is being
+//! written; whoever deletes it ends the message, so two that end it at once do not both.
+
+use std::collections::HashMap;
+
+use sea_orm::{
+    ActiveModelTrait, ActiveValue, ColumnTrait, DbBackend, EntityTrait, FromQueryResult, IntoActiveModel,
+    QueryFilter, QueryOrder, QuerySelect, Statement,
+};
+
+use crate::model::{
+    Change, ChangeKind, ConversationId, Invalid, Message, MessageId, MessageStatus, OwnerId, Parts, Piece,
+    Progress, StreamEnd, Timestamp, Viewer,
+};
+use crate::signals::Topic;
+use crate::store::database::Store;
+use crate::store::entity::{message, message_text, stream};
+use crate::store::error::Error;
+use crate::store::error::Result;
+use crate::store::hot::writer::request::NewPiece;
+use crate::store::parameters;
+use crate::store::row_budget::Weighed;
+use crate::store::scope::Scoped;
+use crate::store::transaction::{self, Tx};
+
+const STOP: &str = "UPDATE stream SET stop_requested = $3 WHERE message_id = $1 AND owner_id = $2";
+
+/// A message with the pieces of its text, in one snapshot: it may end at any moment.
+const TEXT_SQLITE: &str = "SELECT m.id, m.status, m.content, t.start, t.text FROM json_each($1) AS wanted \
+     JOIN message AS m ON m.id = unhex(wanted.value) AND m.owner_id = $2 \
+     LEFT JOIN message_text AS t ON t.message_id = m.id ORDER BY m.id, t.start";
+const TEXT_POSTGRES: &str = "SELECT m.id, m.status, m.content, t.start, t.text \
+     FROM jsonb_array_elements_text($1::text::jsonb) AS wanted \
+     JOIN message AS m ON m.id = wanted::uuid AND m.owner_id = $2 \
+     LEFT JOIN message_text AS t ON t.message_id = m.id ORDER BY m.id, t.start";
+
+/// The same for one message, from the piece on that holds a place: so the end of a text costs as much to
+/// read as it has that is new, however long the text is.
+const TAIL: &str = "SELECT m.id, m.status, m.content, t.start, t.text FROM message AS m \
+     LEFT JOIN message_text AS t ON t.message_id = m.id AND t.start >= COALESCE( \
+       (SELECT max(p.start) FROM message_text AS p WHERE p.message_id = $1 AND p.start <= $3), 0) \
+     WHERE m.id = $1 AND m.owner_id = $2 ORDER BY t.start";
+
+/// Longest text that may be streamed, in code points.
+const MAX_TEXT: i64 = 256 * 1024;
+
+/// Texts that are read in one statement: few, they may be long.
+const TEXTS: usize = 4;
+
+/// Streams whose writers are looked after in one step.
+const SWEEP: u64 = 100;
+
+#[derive(FromQueryResult)]
+struct TextRow {
+    id: MessageId,
+    status: i16,
+    content: String,
+    start: Option<i64>,
+    text: Option<String>,
+}
+
+impl Weighed for TextRow {
+    fn weight(&self) -> usize {
+        self.content.len() + self.text.as_ref().map_or(0, String::len)
+    }
+}
+
+/// Begins the stream of a message with the text it may start with.
+pub(in crate::store) async fn begin(tx: &Tx, message: &message::Model, text: String) -> Result<()> {
+    let row = stream::Model {
+        message_id: message.id,
+        conversation_id: message.conversation_id,
+        owner_id: message.owner_id.clone(),
+        length: code_points(&text),
+        stop_requested: false,
+        written_at: tx.now(),
+    };
+    stream::Entity::insert(row.into_active_model()).exec_without_returning(tx.connection()).await?;
+    if !text.is_empty() {
+        let row = message_text::Model { message_id: message.id, start: 0, text };
+        message_text::Entity::insert(row.into_active_model()).exec_without_returning(tx.connection()).await?;
+    }
+    Ok(())
+}
+
+/// Removes a stream and its pieces.
+pub(in crate::store) async fn forget(tx: &Tx, id: MessageId) -> Result<()> {
+    stream::Entity::delete_by_id(id).exec(tx.connection()).await?;
+    message_text::Entity::delete_many()
+        .filter(message_text::Column::MessageId.eq(id))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Removes the streams of a conversation, with their pieces.
+pub(in crate::store) async fn forget_conversation(tx: &Tx, conversation: ConversationId) -> Result<()> {
+    let streams = stream::Entity::find()
+        .filter(stream::Column::ConversationId.eq(conversation))
+        .all(tx.connection())
+        .await?;
+    for stream in streams {
+        forget(tx, stream.message_id).await?;
+    }
+    Ok(())
+}
+
+impl Scoped {
+    /// Adds text to a streaming message at an offset.
+    ///
+    /// # Errors
+    /// - `NotFound`: no such message for this owner.
+    /// - `State`: it has ended.
+    /// - `Hole`: the offset is beyond the text.
+    /// - `Invalid`: the text would become too long.
+    pub async fn append_text(&self, id: MessageId, offset: i64, text: &str) -> Result<Progress> {
+        if offset.saturating_add(code_points(text)) > MAX_TEXT {
+            return Err(Invalid::new("input.text", format!("must end within {MAX_TEXT} code points")).into());
+        }
+        if let Some(progress) = self.grow(id, offset, text).await? {
+            return Ok(progress);
+        }
+        let row = stream::Entity::find_by_id(id)
+            .filter(stream::Column::OwnerId.eq(self.owner.clone()))
+            .one(&self.reader())
+            .await?;
+        let Some(row) = row else { return Err(self.not_streaming(id).await) };
+        if offset > row.length {
+            return Err(Error::Hole(row.length));
+        }
+        let added = beyond(text, row.length - offset);
+        if added.is_empty() {
+            return Ok(Progress { length: row.length, stop_requested: row.stop_requested });
+        }
+        // Another write of the same text came between: the caller tries again and sees how far it is.
+        let grown = self.grow(id, row.length, added).await?;
+        grown.ok_or(Error::State("being written by another writer"))
+    }
+
+    /// Adds text where the stream ends there.
+    async fn grow(&self, message: MessageId, start: i64, text: &str) -> Result<Option<Progress>> {
+        let (owner, text, code_points) = (self.owner.clone(), text.to_owned(), code_points(text));
+        let piece = NewPiece { owner, message, start, text, code_points };
+        Ok(self.store.0.writer.grow(piece).await?.1)
+    }
+
+    /// Why there is no stream.
+    async fn not_streaming(&self, id: MessageId) -> Error {
+        match self.message(id).await {
+            Ok(Some(_)) => Error::State("not being written any more"),
+            Ok(None) => Error::NotFound("message"),
+            Err(error) => error,
+        }
+    }
+
+    /// Ends a stream: its pieces become the message's content. A repeat changes nothing.
+    ///
+    /// # Errors
+    /// - `NotFound`: no such message for this owner.
+    /// - `State`: it has ended otherwise.
+    /// - `Invalid`: the parts do not say what was streamed.
+    pub async fn finish_message(&self, end: StreamEnd) -> Result<Message> {
+        self.end(end, None).await?.ok_or(Error::NotFound("message"))
+    }
+
+    /// Ends a stream, or only one that was written last before a time. None: there is none such.
+    async fn end(&self, end: StreamEnd, written_before: Option<Timestamp>) -> Result<Option<Message>> {
+        let mut tx = Tx::begin(self, 1).await?;
+        let row = self.lock_message(&tx, end.message).await?;
+        let mut delete = stream::Entity::delete_many().filter(stream::Column::MessageId.eq(end.message));
+        if let Some(before) = written_before {
+            delete = delete.filter(stream::Column::WrittenAt.lt(before));
+        }
+        if delete.exec(tx.connection()).await?.rows_affected == 0 {
+            return match written_before {
+                Some(_) => Ok(None),
+                None if row.status == end.status.code() => row.try_into().map(Some),
+                None => Err(Error::State("not being written any more")),
+            };
+        }
+        let pieces = message_text::Entity::find()
+            .filter(message_text::Column::MessageId.eq(end.message))
+            .order_by_asc(message_text::Column::Start)
+            .all(tx.connection())
+            .await?;
+        message_text::Entity::delete_many()
+            .filter(message_text::Column::MessageId.eq(end.message))
+            .exec(tx.connection())
+            .await?;
+        let conversation = row.conversation_id;
+        let mut row = row.into_active_model();
+        let streamed: String = pieces.into_iter().map(|piece| piece.text).collect();
+        let (content, parts) = match end.parts {
+            Some(parts) => (continuing(&streamed, &parts)?, Some(parts.to_json())),
+            None => (streamed, None),
+        };
+        row.content = ActiveValue::Set(content);
+        row.parts = ActiveValue::Set(parts);
+        if let Some(usage) = end.usage {
+            row.usage = ActiveValue::Set(Some(usage.to_json()));
+        }
+        row.status = ActiveValue::Set(end.status.code());
+        if let Some(metadata) = end.metadata {
+            row.metadata = ActiveValue::Set(metadata);
+        }
+        let row = row.update(tx.connection()).await?;
+        tx.record(Change { kind: ChangeKind::MessageUpdated, conversation, message: Some(end.message) });
+        tx.commit().await?;
+        self.store.0.signals.signal(&Topic::Message(end.message));
+        row.try_into().map(Some)
+    }
+
+    /// Asks whoever writes a message to stop. Where nobody writes it, nothing changes.
+    ///
+    /// # Errors
+    /// - `NotFound`: no such message for this owner.
+    pub async fn stop_message(&self, id: MessageId) -> Result<Message> {
+        let values = [id.into(), self.owner.clone().into(), true.into()];
+        let statement = Statement::from_sql_and_values(self.backend(), STOP, values);
+        transaction::run_untold(&self.store, &self.owner, statement).await?;
+        self.message(id).await?.ok_or(Error::NotFound("message"))
+    }
+
+    /// The text so far of messages that are being written, or their content where they have ended.
+    pub async fn texts(&self, ids: &[MessageId]) -> Result<HashMap<MessageId, String>> {
+        let mut texts: HashMap<MessageId, String> = HashMap::new();
+        for some in ids.chunks(TEXTS) {
+            let read = || async { self.take(self.text_rows(some).await?) };
+            for row in self.with_room(read).await? {
+                let text = texts.entry(row.id).or_insert(row.content);
+                text.push_str(row.text.as_deref().unwrap_or_default());
+            }
+        }
+        Ok(texts)
+    }
+
+    /// The pieces of a message's text from an offset on, and how far the message is. None: there is no
+    /// such message for this owner.
+    pub async fn pieces(&self, id: MessageId, offset: i64) -> Result<Option<(Vec<Piece>, MessageStatus)>> {
+        let backend = self.backend();
+        let values = [id.into(), self.owner.clone().into(), offset.into()];
+        let tail = Statement::from_sql_and_values(backend, TAIL, values);
+        let rows = TextRow::find_by_statement(tail).all(&self.reader()).await?;
+        let Some(first) = rows.first() else { return Ok(None) };
+        let status = MessageStatus::from_code(first.status)
+            .ok_or_else(|| Error::broken(format!("a message has the unknown status {}", first.status)))?;
+        let piece = |start: i64, text: &str| {
+            let skipped = (offset - start).max(0);
+            Piece { offset: start + skipped, text: beyond(text, skipped).to_owned(), status }
+        };
+        let pieces = if status == MessageStatus::Streaming {
+            let rows = rows.iter().filter_map(|row| Some((row.start?, row.text.as_deref()?)));
+            rows.map(|(start, text)| piece(start, text)).filter(|piece| !piece.text.is_empty()).collect()
+        } else {
+            vec![piece(0, &first.content)]
+        };
+        Ok(Some((pieces, status)))
+    }
+
+    async fn text_rows(&self, ids: &[MessageId]) -> Result<Vec<TextRow>> {
+        let backend = self.backend();
+        let sql = if backend == DbBackend::Sqlite { TEXT_SQLITE } else { TEXT_POSTGRES };
+        let values = [parameters::ids(ids).into(), self.owner.clone().into()];
+        let statement = Statement::from_sql_and_values(backend, sql, values);
+        Ok(TextRow::find_by_statement(statement).all(&self.reader()).await?)
+    }
+}
+
+impl Store {
+    /// Interrupts messages whose writers have been silent since before a time; their text so far is
+    /// kept. Safe to run from several replicas at once. Gives how many it interrupted.
+    pub async fn interrupt_silent(&self, before: Timestamp) -> Result<usize> {
+        let silent = stream::Entity::find()
+            .filter(stream::Column::WrittenAt.lt(before))
+            .limit(SWEEP)
+            .all(&self.reader_of_everybody())
+            .await?;
+        let mut interrupted = 0;
+        for stream in silent {
+            let owner: OwnerId = stream.owner_id;
+            let end = StreamEnd {
+                message: stream.message_id,
+                status: MessageStatus::Interrupted,
+                parts: None,
+                usage: None,
+                metadata: None,
+            };
+            match self.viewed_by(&Viewer::new(owner)).end(end, Some(before)).await {
+                Ok(ended) => interrupted += usize::from(ended.is_some()),
+                Err(Error::NotFound(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(interrupted)
+    }
+}
+
+/// What parts say, where that goes on from what was streamed: who followed the text is told only the rest.
+fn continuing(streamed: &str, parts: &Parts) -> Result<String> {
+    let content = parts.content();
+    if content.starts_with(streamed) {
+        return Ok(content);
+    }
+    let rule = "must have texts that, joined by blank lines, begin with the text that was streamed";
+    Err(Invalid::new("input.parts", rule).into())
+}
+
+fn code_points(text: &str) -> i64 {
+    i64::try_from(text.chars().count()).unwrap_or(i64::MAX)
+}
+
+/// What is left of a text without its first code points.
+fn beyond(text: &str, code_points: i64) -> &str {
+    let skipped = usize::try_from(code_points).unwrap_or(0);
+    text.char_indices().nth(skipped).map_or("", |(at, _)| &text[at..])
+}

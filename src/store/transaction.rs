@@ -1,0 +1,225 @@
+//! Transactions: begun here, recorded here, committed here.
+//!
+//! A transaction first takes the owner's row in `account`, which gives it the revisions of the
+//! changes it will make and makes the owner's writes wait for each other, so that the feed has no
+//! holes and commits in order. Only then does it touch conversations: locks are taken in one order
+//! everywhere. A transaction that is dropped is rolled back. The only way to finish one is
+//! [`Tx::commit`], which writes the feed and, after the commit, signals. What is ordinary and often, the
+//! writer does in batches, by the same rules.
+
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, FromQueryResult,
+    IntoActiveModel, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+};
+
+use tokio::runtime::Handle;
+
+use crate::model::{Change, ChangeKind, OwnerId, Timestamp};
+use crate::signals::Topic;
+use crate::store::database::Store;
+use crate::store::engine::row_level_security;
+use crate::store::engine::write_lock::Turn;
+use crate::store::entity::change;
+use crate::store::error::Error;
+use crate::store::error::Result;
+use crate::store::scope::Scoped;
+
+/// A write in progress for one owner.
+pub(in crate::store) struct Tx {
+    tx: DatabaseTransaction,
+    held: Held,
+    owner: OwnerId,
+    actor: Option<OwnerId>,
+    now: Timestamp,
+    next_revision: i64,
+    last_revision: i64,
+    changes: Vec<Change>,
+}
+
+#[derive(FromQueryResult)]
+struct Revision {
+    revision: i64,
+}
+
+/// Makes the account on its owner's first write; else moves its clock on.
+const TAKE_REVISIONS: &str = "INSERT INTO account (id, revision, created_at) VALUES ($1, $2, $3) \
+     ON CONFLICT (id) DO UPDATE SET revision = account.revision + $2 RETURNING revision";
+
+/// The same, saying whose rows the transaction is about before there is a row to be put in.
+const TAKE_REVISIONS_FENCED: &str = "INSERT INTO account (id, revision, created_at) SELECT $1, $2, $3 \
+     FROM (SELECT set_config('scrollback.owners', ARRAY[$1::text]::text, true) AS told OFFSET 0) AS fence \
+     WHERE fence.told IS NOT NULL \
+     ON CONFLICT (id) DO UPDATE SET revision = account.revision + $2 RETURNING revision";
+
+impl Tx {
+    /// Begins a write of exactly `changes` changes.
+    pub(in crate::store) async fn begin(scope: &Scoped, changes: usize) -> Result<Self> {
+        let Scoped { store, owner, actor, .. } = scope;
+        let held = Held { turn: Some(store.0.turns.take().await?), store: store.clone(), erases: false };
+        let mut tx = Self {
+            tx: begin(&store.0.write).await?,
+            held,
+            owner: owner.clone(),
+            actor: actor.clone(),
+            now: store.0.clock.now(),
+            next_revision: 0,
+            last_revision: 0,
+            changes: Vec::with_capacity(changes),
+        };
+        let count = i64::try_from(changes).unwrap_or(i64::MAX);
+        let values = [owner.clone().into(), count.into(), tx.now.into()];
+        let take = if store.0.fence.is_told() { TAKE_REVISIONS_FENCED } else { TAKE_REVISIONS };
+        let taken: Option<Revision> = tx.one(take, values).await?;
+        let taken = taken.ok_or_else(|| Error::broken("an account gave no revision".into()))?;
+        tx.next_revision = taken.revision - count + 1;
+        tx.last_revision = taken.revision;
+        Ok(tx)
+    }
+
+    /// The time of this write.
+    pub(in crate::store) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Where to run statements.
+    pub(in crate::store) fn backend(&self) -> DbBackend {
+        self.tx.get_database_backend()
+    }
+
+    pub(in crate::store) fn connection(&self) -> &DatabaseTransaction {
+        &self.tx
+    }
+
+    /// Runs a statement whose text is constant and gives the one row it returns, if any.
+    pub(in crate::store) async fn one<T: FromQueryResult>(
+        &self,
+        sql: &str,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Result<Option<T>> {
+        let statement = Statement::from_sql_and_values(self.tx.get_database_backend(), sql, values);
+        Ok(T::find_by_statement(statement).one(&self.tx).await?)
+    }
+
+    /// Notes a change, to be written to the feed with the commit.
+    pub(in crate::store) fn record(&mut self, change: Change) {
+        self.held.erases |= erases(change.kind);
+        self.changes.push(change);
+    }
+
+    /// Writes the feed, commits, and then wakes who waits for news.
+    pub(in crate::store) async fn commit(mut self) -> Result<()> {
+        let mut rows = Vec::with_capacity(self.changes.len());
+        for change in &self.changes {
+            rows.push(
+                change::Model {
+                    owner_id: self.owner.clone(),
+                    revision: self.next_revision,
+                    kind: change.kind.code(),
+                    conversation_id: change.conversation,
+                    message_id: change.message,
+                    changed_at: self.now,
+                    actor: self.actor.clone(),
+                }
+                .into_active_model(),
+            );
+            self.next_revision += 1;
+        }
+        if self.next_revision != self.last_revision + 1 {
+            return Err(Error::broken("a write recorded another number of changes than it announced".into()));
+        }
+        change::Entity::insert_many(rows).exec_without_returning(&self.tx).await?;
+        self.tx.commit().await?;
+        drop(self.held.turn.take());
+        let Held { store, erases, .. } = &self.held;
+        if *erases {
+            store.0.writer.erased();
+        }
+        for change in self.changes {
+            store.0.signals.signal(&Topic::Conversation(change.conversation));
+        }
+        store.0.signals.signal(&Topic::Account(self.owner));
+        Ok(())
+    }
+}
+
+/// Whether a change can overwrite or remove content.
+fn erases(kind: ChangeKind) -> bool {
+    match kind {
+        ChangeKind::ConversationCreated | ChangeKind::MessageAdded => false,
+        ChangeKind::ConversationUpdated
+        | ChangeKind::ConversationDeleted
+        | ChangeKind::MessageUpdated
+        | ChangeKind::MessageDeleted => true,
+    }
+}
+
+/// Runs a statement that writes what is no change of anything the owner has. Gives how many rows it wrote.
+pub(in crate::store) async fn run_untold(
+    store: &Store,
+    owner: &OwnerId,
+    statement: Statement,
+) -> Result<u64> {
+    let _turn = store.0.turns.take().await?;
+    let write = &store.0.write;
+    if !store.0.fence.is_told() {
+        return Ok(write.execute_raw(statement).await?.rows_affected());
+    }
+    let tx = begin(write).await?;
+    row_level_security::tell_one(&tx, owner).await?;
+    let written = tx.execute_raw(statement).await?.rows_affected();
+    tx.commit().await?;
+    Ok(written)
+}
+
+/// The turn of a transaction. After a rollback, which SQLx does some time later on the connection it
+/// gives back, the turn ends when the connection can be had again.
+struct Held {
+    turn: Option<Turn>,
+    store: Store,
+    /// Whether the transaction overwrites or removes content.
+    erases: bool,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(turn) = self.turn.take().filter(Turn::is_exclusive)
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let (store, erases) = (self.store.clone(), self.erases);
+            runtime.spawn(async move {
+                if let Err(error) = store.0.write.ping().await {
+                    tracing::warn!(%error, "a transaction may not have been taken back yet");
+                }
+                drop(turn);
+                // It was committed if only its caller has gone.
+                if erases {
+                    store.0.writer.erased();
+                }
+            });
+        }
+    }
+}
+
+/// SQLite takes its write lock at once: a transaction that reads first and locks later would fail.
+///
+/// On PostgreSQL a task of its own begins it, which nobody cancels. An operation is dropped when its client goes.
+/// If sqlx 0.9.0 is dropped while it waits for the answer to `BEGIN`, it forgets that it has sent it: the pool gets
+/// back a connection inside a transaction, and whatever is done on it from then on is acknowledged and never
+/// committed. <https://github.com/transact-rs/sqlx/issues/4393>
+async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction> {
+    if connection.get_database_backend() == DbBackend::Sqlite {
+        return begin_uninterrupted(connection).await;
+    }
+    let connection = connection.clone();
+    let begun = tokio::spawn(async move { begin_uninterrupted(&connection).await });
+    begun.await.unwrap_or_else(|error| Err(Error::broken(format!("cannot begin a transaction: {error}"))))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that begins transactions")]
+async fn begin_uninterrupted(connection: &DatabaseConnection) -> Result<DatabaseTransaction> {
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    Ok(connection.begin_with_options(options).await?)
+}
