@@ -5,6 +5,7 @@ mod harness;
 
 mod acting;
 mod appends;
+mod architecture;
 mod branches;
 mod cancellation;
 mod changes;
@@ -48,7 +49,7 @@ mod sockets;
 mod sse;
 mod startup;
 mod streams;
-mod tidy;
+
 mod titles;
 mod variables;
 mod websocket;

@@ -1,8 +1,12 @@
-//! Which way the arrows point, and how long a file may be.
+//! What may use what, and how long a file may be.
+
+mod imports;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
+
+use imports::Imports;
 
 /// What each module of the crate may use of the others. `model`, `clock`, `config` and `permissions` are leaves.
 const ARROWS: &[(&str, &[&str])] = &[
@@ -34,21 +38,21 @@ const ARROWS: &[(&str, &[&str])] = &[
             "memory",
             "model",
             "permissions",
-            "rate",
+            "rate_limit",
             "server",
             "signals",
             "store",
         ],
     ),
     ("import", &["model", "store"]),
-    ("server", &["auth", "clock", "graphql", "memory", "model", "rate", "store"]),
+    ("server", &["auth", "clock", "graphql", "memory", "model", "rate_limit", "store"]),
     ("graphql", &["feed", "memory", "model", "store"]),
     ("feed", &["memory", "model", "signals", "store"]),
     ("store", &["clock", "memory", "model", "permissions", "signals"]),
     ("signals", &["model"]),
     ("auth", &["model", "permissions"]),
     ("memory", &["model"]),
-    ("rate", &["model"]),
+    ("rate_limit", &["model"]),
     ("telemetry", &["config"]),
     ("config", &[]),
     ("clock", &["model"]),
@@ -69,7 +73,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rusqlite", &["store"]),
     ("jsonwebtoken", &["auth"]),
     ("rustls", &["auth"]),
-    ("governor", &["rate"]),
+    ("governor", &["rate_limit"]),
     ("clap", &["cli", "main"]),
 ];
 
@@ -142,7 +146,7 @@ fn the_arrows_point_one_way() {
 }
 
 #[test]
-fn the_arrows_form_no_circle() {
+fn modules_use_each_other_in_one_direction() {
     let order: Vec<&str> = ARROWS.iter().map(|(module, _)| *module).collect();
     let place = |module: &str| order.iter().position(|other| *other == module).unwrap();
     let leaves = ["config", "clock", "model", "permissions", "auth", "telemetry"];
@@ -150,6 +154,44 @@ fn the_arrows_form_no_circle() {
         for other in allowed.iter().filter(|other| !leaves.contains(other)) {
             assert!(place(other) > place(module), "{module} -> {other}");
         }
+    }
+}
+
+#[test]
+fn no_files_use_each_other_in_a_circle() {
+    let circle = Imports::of(Path::new("src")).circle();
+    assert_eq!(circle, None, "these files use each other");
+}
+
+#[test]
+fn a_circle_is_found_however_it_is_put_in() {
+    let imports = |files: &[(&str, &str)]| {
+        let module = |path: &str| path.split('/').map(str::to_owned).collect();
+        Imports::of_texts(files.iter().map(|(path, text)| (module(path), (*text).to_owned())).collect())
+    };
+    let (one, two) = (("a", "mod b; mod c; pub use b::B;"), ("a/b", "pub struct B;"));
+    for (fine, third) in [
+        (true, ("a/c", "use super::B; pub(in crate::a) struct C(B);")),
+        (true, ("a/c", "#[cfg(test)] mod tests { use super::super::d::D; }")),
+        (false, ("a/c", "use super::d::D;")),
+        (false, ("a/c", "use crate::a::d::D as Other;")),
+        (false, ("a/c", "fn f() -> u8 { super::d::f() }")),
+        (false, ("a/c", "use super::{B, d::{D, E}};")),
+    ] {
+        let fourth = ("a/d", "use super::c::C; pub struct D; pub struct E;");
+        assert_eq!(imports(&[one, two, third, fourth]).circle().is_none(), fine, "{third:?}");
+    }
+    // A file and its own parts.
+    let parent = ("a", "mod b; use b::B; pub struct A;");
+    assert!(imports(&[parent, ("a/b", "use super::A; pub struct B;")]).circle().is_some());
+    assert!(imports(&[parent, two]).circle().is_none());
+}
+
+#[test]
+fn execution_names_no_noun_of_the_schema() {
+    for (path, code) in &modules()["graphql"] {
+        let is_execution = path.starts_with("src/graphql/execution");
+        assert!(!is_execution || !names(code, "schema::"), "{} uses the schema", path.display());
     }
 }
 
