@@ -129,9 +129,9 @@ pub fn database(config: &Config, process: Process) -> store::Settings {
         statement_timeout: config.database.statement_timeout,
         migrate: config.database.migrate,
         fence: match config.database.row_level_security {
-            config::RowLevelSecurity::Off => store::Fence::Off,
-            config::RowLevelSecurity::Ready => store::Fence::Ready,
-            config::RowLevelSecurity::On => store::Fence::On,
+            config::RowLevelSecurity::Off => store::RowLevelSecurity::Off,
+            config::RowLevelSecurity::Ready => store::RowLevelSecurity::Ready,
+            config::RowLevelSecurity::On => store::RowLevelSecurity::On,
         },
         writes: store::Bounds {
             lanes: config.database.write_lanes,

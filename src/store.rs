@@ -27,7 +27,7 @@ mod transaction;
 
 pub use database::Store;
 pub use engine::connect::{Process, Settings, migrations, sqlite_files, undo_migrations};
-pub use engine::row_level_security::Fence;
+pub use engine::row_level_security::RowLevelSecurity;
 pub use error::{Error, Result};
 pub use hot::writer::Bounds;
 #[doc(hidden)]

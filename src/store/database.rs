@@ -8,12 +8,12 @@ use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
 
 use super::engine::connect::{self, ServerLock, Settings};
-use super::engine::row_level_security::{Fence, Reader};
-use super::engine::write_lock::Turns;
+use super::engine::row_level_security::{Reader, RowLevelSecurity};
+use super::engine::write_lock::WriteLock;
 use super::error::Result;
 use super::hot::reads::Reads;
 use super::hot::writer::Writer;
-use super::hot::writer::request::Desk;
+use super::hot::writer::request::WorkerContext;
 use crate::clock::Clock;
 use crate::model::OwnerId;
 use crate::signals::Signals;
@@ -25,8 +25,8 @@ pub struct Store(pub(super) Arc<Inner>);
 pub(super) struct Inner {
     pub(super) read: DatabaseConnection,
     pub(super) write: DatabaseConnection,
-    pub(super) fence: Fence,
-    pub(super) turns: Turns,
+    pub(super) fence: RowLevelSecurity,
+    pub(super) write_lock: WriteLock,
     pub(super) writer: Writer,
     pub(super) reads: Reads,
     /// Of a server on SQLite.
@@ -44,18 +44,22 @@ impl Store {
     /// and it is SQLite.
     pub async fn connect(settings: &Settings, clock: Clock, signals: Signals) -> anyhow::Result<Self> {
         let statements = Arc::new(AtomicU64::new(0));
-        let connect::Connections { read, write, appends, turns, lock } =
+        let connect::Connections { read, write, appends, write_lock, lock } =
             connect::connect(settings, &statements).await?;
         let reads = reads(settings, &read, &statements)?;
         let fence = settings.fence;
-        let desk =
-            Desk { clock: clock.clone(), signals: signals.clone(), statements: statements.clone(), fence };
-        let writer = Writer::start(appends, settings.writes, desk)?;
+        let context = WorkerContext {
+            clock: clock.clone(),
+            signals: signals.clone(),
+            statements: statements.clone(),
+            fence,
+        };
+        let writer = Writer::start(appends, settings.writes, context)?;
         Ok(Self(Arc::new(Inner {
             read,
             write,
             fence,
-            turns,
+            write_lock,
             writer,
             reads,
             lock,

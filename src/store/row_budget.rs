@@ -14,12 +14,12 @@ use crate::store::error::Result;
 pub(in crate::store) const ROW: usize = 256;
 
 /// What one read has taken of an allowance: given back unless it is kept.
-pub(in crate::store) struct Draw {
+pub(in crate::store) struct RowBudget {
     allowance: Allowance,
     taken: usize,
 }
 
-impl Draw {
+impl RowBudget {
     pub(in crate::store) fn of(allowance: &Allowance) -> Self {
         Self { allowance: allowance.clone(), taken: 0 }
     }
@@ -48,31 +48,31 @@ impl Draw {
     }
 }
 
-impl Drop for Draw {
+impl Drop for RowBudget {
     fn drop(&mut self) {
         self.give_back();
     }
 }
 
 /// A row that is read.
-pub(in crate::store) trait Weighed {
+pub(in crate::store) trait RowSize {
     /// What it takes, in bytes.
-    fn weight(&self) -> usize;
+    fn size(&self) -> usize;
 }
 
-impl Weighed for message::Model {
-    fn weight(&self) -> usize {
+impl RowSize for message::Model {
+    fn size(&self) -> usize {
         ROW + self.content.len() + self.metadata.as_str().len() + self.parts.as_ref().map_or(0, String::len)
     }
 }
 
-impl Weighed for Conversation {
-    fn weight(&self) -> usize {
+impl RowSize for Conversation {
+    fn size(&self) -> usize {
         ROW + self.title.as_ref().map_or(0, String::len) + self.metadata.as_str().len()
     }
 }
 
-/// What a message takes, as [`Weighed`] has it.
+/// What a message takes, as [`RowSize`] has it.
 macro_rules! size {
     () => {
         "256 + octet_length(m.content) + octet_length(m.metadata) + COALESCE(octet_length(m.parts), 0)"

@@ -18,7 +18,7 @@ use crate::model::{Change, ChangeKind, OwnerId, Timestamp};
 use crate::signals::Topic;
 use crate::store::database::Store;
 use crate::store::engine::row_level_security;
-use crate::store::engine::write_lock::Turn;
+use crate::store::engine::write_lock::WriteLockGuard;
 use crate::store::entity::change;
 use crate::store::error::Error;
 use crate::store::error::Result;
@@ -55,7 +55,8 @@ impl Tx {
     /// Begins a write of exactly `changes` changes.
     pub(in crate::store) async fn begin(scope: &Scoped, changes: usize) -> Result<Self> {
         let Scoped { store, owner, actor, .. } = scope;
-        let held = Held { turn: Some(store.0.turns.take().await?), store: store.clone(), erases: false };
+        let held =
+            Held { guard: Some(store.0.write_lock.take().await?), store: store.clone(), erases: false };
         let mut tx = Self {
             tx: begin(&store.0.write).await?,
             held,
@@ -129,7 +130,7 @@ impl Tx {
         }
         change::Entity::insert_many(rows).exec_without_returning(&self.tx).await?;
         self.tx.commit().await?;
-        drop(self.held.turn.take());
+        drop(self.held.guard.take());
         let Held { store, erases, .. } = &self.held;
         if *erases {
             store.0.writer.erased();
@@ -159,7 +160,7 @@ pub(in crate::store) async fn run_untold(
     owner: &OwnerId,
     statement: Statement,
 ) -> Result<u64> {
-    let _turn = store.0.turns.take().await?;
+    let _turn = store.0.write_lock.take().await?;
     let write = &store.0.write;
     if !store.0.fence.is_told() {
         return Ok(write.execute_raw(statement).await?.rows_affected());
@@ -174,7 +175,7 @@ pub(in crate::store) async fn run_untold(
 /// The turn of a transaction. After a rollback, which SQLx does some time later on the connection it
 /// gives back, the turn ends when the connection can be had again.
 struct Held {
-    turn: Option<Turn>,
+    guard: Option<WriteLockGuard>,
     store: Store,
     /// Whether the transaction overwrites or removes content.
     erases: bool,
@@ -182,7 +183,7 @@ struct Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(turn) = self.turn.take().filter(Turn::is_exclusive)
+        if let Some(guard) = self.guard.take().filter(WriteLockGuard::is_exclusive)
             && let Ok(runtime) = Handle::try_current()
         {
             let (store, erases) = (self.store.clone(), self.erases);
@@ -190,7 +191,7 @@ impl Drop for Held {
                 if let Err(error) = store.0.write.ping().await {
                     tracing::warn!(%error, "a transaction may not have been taken back yet");
                 }
-                drop(turn);
+                drop(guard);
                 // It was committed if only its caller has gone.
                 if erases {
                     store.0.writer.erased();

@@ -9,7 +9,7 @@ use scrollback::model::{
     NewConversation, NewMessage, OwnerId, Page, Range, Role, StreamEnd, Viewer,
 };
 use scrollback::signals::Signals;
-use scrollback::store::{Bounds, Error, Fence, Process, Scoped, Settings, Store};
+use scrollback::store::{Bounds, Error, Process, RowLevelSecurity, Scoped, Settings, Store};
 use sqlx::{Connection, Executor, PgConnection};
 use uuid::Uuid;
 
@@ -40,7 +40,7 @@ impl Database {
             statement_timeout: PATIENCE,
             migrate: true,
             writes,
-            fence: if engine == Engine::Fenced { Fence::On } else { Fence::Off },
+            fence: if engine == Engine::Fenced { RowLevelSecurity::On } else { RowLevelSecurity::Off },
         };
         Self { store: open(&settings).await, settings, folder }
     }

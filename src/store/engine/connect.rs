@@ -22,7 +22,7 @@ use sea_orm::{
 use sqlx::PgPool;
 
 use crate::store::engine::row_level_security as fence;
-use crate::store::engine::write_lock::Turns;
+use crate::store::engine::write_lock::WriteLock;
 use crate::store::hot::writer::{self, Target};
 use settings::{Pools, common_options};
 pub use settings::{Process, Settings};
@@ -38,7 +38,7 @@ pub(in crate::store) struct Connections {
     pub(in crate::store) read: DatabaseConnection,
     pub(in crate::store) write: DatabaseConnection,
     pub(in crate::store) appends: Target,
-    pub(in crate::store) turns: Turns,
+    pub(in crate::store) write_lock: WriteLock,
     /// Of a server on SQLite.
     pub(in crate::store) lock: Option<ServerLock>,
 }
@@ -75,19 +75,19 @@ pub(in crate::store) async fn connect(
             statements.fetch_add(1, Ordering::Relaxed);
         });
     }
-    let (appends, turns) = match settings.sqlite_file()? {
+    let (appends, write_lock) = match settings.sqlite_file()? {
         Some(file) => {
-            let turns = Turns::one_by_one(settings.acquire_timeout);
+            let write_lock = WriteLock::one_by_one(settings.acquire_timeout);
             let (writer, checkpoints) = (sqlite::open_beside(&file)?, sqlite::open_beside(&file)?);
             let [writer, checkpoints] = [writer, checkpoints].map(Box::new);
-            (Target::Sqlite { writer, checkpoints, turns: turns.clone() }, turns)
+            (Target::Sqlite { writer, checkpoints, write_lock: write_lock.clone() }, write_lock)
         }
         None => {
             let waiting = write.get_postgres_connection_pool().clone();
-            (Target::Postgres { lanes: open_lanes(settings).await?, waiting }, Turns::free())
+            (Target::Postgres { lanes: open_lanes(settings).await?, waiting }, WriteLock::free())
         }
     };
-    Ok(Connections { read, write, appends, turns, lock })
+    Ok(Connections { read, write, appends, write_lock, lock })
 }
 
 /// The migrations and whether each is applied.

@@ -31,7 +31,7 @@ use crate::model::OwnerId;
 
 /// What is done about row-level security.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Fence {
+pub enum RowLevelSecurity {
     /// Nothing. Refuses a database where it is up.
     #[default]
     Off,
@@ -41,7 +41,7 @@ pub enum Fence {
     On,
 }
 
-impl Fence {
+impl RowLevelSecurity {
     /// Whether statements say whose rows they are about.
     pub(in crate::store) fn is_told(self) -> bool {
         self != Self::Off
@@ -100,7 +100,7 @@ pub(in crate::store) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// For what belongs to these owners.
     pub(in crate::store) fn of<'o>(
-        fence: Fence,
+        fence: RowLevelSecurity,
         connection: &'a DatabaseConnection,
         owners: impl Iterator<Item = &'o OwnerId>,
     ) -> Self {
@@ -109,7 +109,10 @@ impl<'a> Reader<'a> {
     }
 
     /// For upkeep: for accounts, changes and streams, whoever owns them.
-    pub(in crate::store) fn of_everybody(fence: Fence, connection: &'a DatabaseConnection) -> Self {
+    pub(in crate::store) fn of_everybody(
+        fence: RowLevelSecurity,
+        connection: &'a DatabaseConnection,
+    ) -> Self {
         Self { connection, whose: fence.is_told().then_some(Whose::Everybody) }
     }
 

@@ -15,16 +15,16 @@ use crate::store::error::Result;
 
 /// Gives the turns.
 #[derive(Clone)]
-pub(in crate::store) struct Turns {
+pub(in crate::store) struct WriteLock {
     queue: Option<Arc<Mutex<()>>>,
     patience: Duration,
 }
 
 /// Held while writing.
 #[must_use]
-pub(in crate::store) struct Turn(Option<OwnedMutexGuard<()>>);
+pub(in crate::store) struct WriteLockGuard(Option<OwnedMutexGuard<()>>);
 
-impl Turns {
+impl WriteLock {
     /// One at a time, each waiting for at most `patience`.
     pub(in crate::store) fn one_by_one(patience: Duration) -> Self {
         Self { queue: Some(Arc::default()), patience }
@@ -39,20 +39,20 @@ impl Turns {
     ///
     /// # Errors
     /// `Unavailable` when it takes too long.
-    pub(in crate::store) async fn take(&self) -> Result<Turn> {
-        let Some(queue) = &self.queue else { return Ok(Turn(None)) };
-        let turn = tokio::time::timeout(self.patience, queue.clone().lock_owned()).await;
+    pub(in crate::store) async fn take(&self) -> Result<WriteLockGuard> {
+        let Some(queue) = &self.queue else { return Ok(WriteLockGuard(None)) };
+        let guard = tokio::time::timeout(self.patience, queue.clone().lock_owned()).await;
         let too_long = |_| Error::Unavailable(DbErr::Custom("other writes take too long".into()));
-        turn.map(|turn| Turn(Some(turn))).map_err(too_long)
+        guard.map(|guard| WriteLockGuard(Some(guard))).map_err(too_long)
     }
 
     /// The same for a thread, however long it takes.
-    pub(in crate::store) fn blocking_take(&self) -> Turn {
-        Turn(self.queue.clone().map(Mutex::blocking_lock_owned))
+    pub(in crate::store) fn blocking_take(&self) -> WriteLockGuard {
+        WriteLockGuard(self.queue.clone().map(Mutex::blocking_lock_owned))
     }
 }
 
-impl Turn {
+impl WriteLockGuard {
     /// Whether anybody else must wait meanwhile.
     pub(in crate::store) fn is_exclusive(&self) -> bool {
         self.0.is_some()

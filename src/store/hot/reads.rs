@@ -3,7 +3,7 @@
 //!
 //! They are most of what a server is asked for, so they have statements of their own whose text never
 //! changes, are decoded by position, and do not wait in line with everything else. Both engines have the
-//! same three, [`Opening`], [`Stretches`] and [`Listing`], and nothing else reads what they read:
+//! same three, [`ReadConversation`], [`MessageRanges`] and [`ListConversations`], and nothing else reads what they read:
 //!
 //! - on PostgreSQL ([`postgres`]) a few lanes, each with a connection, answer many askers with one
 //!   statement: whatever waits when a lane is free shares its round trip, so a batch forms by itself under
@@ -32,16 +32,19 @@ use tokio::sync::oneshot;
 
 use crate::memory::Allowance;
 use crate::model::Message;
-use crate::store::engine::row_level_security::Fence;
+use crate::store::engine::row_level_security::RowLevelSecurity;
 use crate::store::error::{Error, Result};
-use request::{Ask, Listed, Listing, Opened, Opening, Stretches, Waiting, Work};
+use request::{
+    ConversationPage, ListConversations, ListedConversation, MessageRanges, PendingRead, ReadConversation,
+    ReadRequest, Work,
+};
 
 /// Asks that may wait; more are refused at once.
 const QUEUE: usize = 4096;
 
 /// Where to ask. Asks are answered until it is closed.
 pub(in crate::store) struct Reads {
-    queue: async_channel::Sender<Ask>,
+    queue: async_channel::Sender<ReadRequest>,
     workers: Workers,
 }
 
@@ -54,7 +57,7 @@ impl Reads {
     /// Reads over a PostgreSQL's pool of connections.
     pub(in crate::store) fn on_postgres(
         pool: &sqlx::PgPool,
-        fence: Fence,
+        fence: RowLevelSecurity,
         statements: Arc<AtomicU64>,
     ) -> Self {
         let (queue, receiver) = async_channel::bounded(QUEUE);
@@ -72,31 +75,31 @@ impl Reads {
         statements: Arc<AtomicU64>,
     ) -> anyhow::Result<Self> {
         let (queue, receiver) = async_channel::bounded(QUEUE);
-        let work = Arc::new(Work { queue: receiver, fence: Fence::Off, statements });
+        let work = Arc::new(Work { queue: receiver, fence: RowLevelSecurity::Off, statements });
         Ok(Self { queue, workers: Workers::Threads(sqlite::Threads::start(file, patience, &work)?) })
     }
 
     /// Opens a conversation; none that is not the asker's.
-    pub(in crate::store) async fn open(&self, opening: Opening) -> Result<Option<Opened>> {
+    pub(in crate::store) async fn open(&self, opening: ReadConversation) -> Result<Option<ConversationPage>> {
         match self.beside(&opening.allowance) {
             Some(lanes) => Box::pin(lanes.read_beside(opening)).await,
-            None => self.ask(opening, Ask::Open).await,
+            None => self.ask(opening, ReadRequest::Open).await,
         }
     }
 
     /// Reads stretches, each for itself, in the order they are asked for.
-    pub(in crate::store) async fn stretches(&self, stretches: Stretches) -> Result<Vec<Vec<Message>>> {
-        match self.beside(&stretches.allowance) {
-            Some(lanes) => Box::pin(lanes.read_beside(stretches)).await,
-            None => self.ask(stretches, Ask::Stretches).await,
+    pub(in crate::store) async fn message_ranges(&self, ranges: MessageRanges) -> Result<Vec<Vec<Message>>> {
+        match self.beside(&ranges.allowance) {
+            Some(lanes) => Box::pin(lanes.read_beside(ranges)).await,
+            None => self.ask(ranges, ReadRequest::MessageRanges).await,
         }
     }
 
     /// Lists conversations.
-    pub(in crate::store) async fn list(&self, listing: Listing) -> Result<Vec<Listed>> {
+    pub(in crate::store) async fn list(&self, listing: ListConversations) -> Result<Vec<ListedConversation>> {
         match self.beside(&listing.allowance) {
             Some(lanes) => Box::pin(lanes.read_beside(listing)).await,
-            None => self.ask(listing, Ask::List).await,
+            None => self.ask(listing, ReadRequest::List).await,
         }
     }
 
@@ -118,9 +121,9 @@ impl Reads {
         }
     }
 
-    async fn ask<Q, A>(&self, ask: Q, kind: impl FnOnce(Waiting<Q, A>) -> Ask) -> Result<A> {
+    async fn ask<Q, A>(&self, ask: Q, kind: impl FnOnce(PendingRead<Q, A>) -> ReadRequest) -> Result<A> {
         let (reply, answer) = oneshot::channel();
-        match self.queue.try_send(kind(Waiting { ask, reply })) {
+        match self.queue.try_send(kind(PendingRead { ask, reply })) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => return Err(Error::unavailable("too many reads wait")),
             Err(TrySendError::Closed(_)) => return Err(Error::unavailable("the database is closed")),

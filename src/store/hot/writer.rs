@@ -17,13 +17,13 @@
 //! - What waits is bounded ([`room`]), in all and for each owner; more is refused at once.
 //! - Whoever stops waiting for the answer changes nothing: the write goes on.
 
+mod batch;
 mod checkpoint;
-mod plan;
 mod postgres;
 pub mod probe;
 pub(in crate::store) mod request;
-mod room;
 mod sqlite;
+mod write_queue;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -32,22 +32,26 @@ use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
-use crate::store::engine::write_lock::Turns;
+use crate::store::engine::write_lock::WriteLock;
 use crate::store::error::{Error, Result};
+use batch::BatchReceiver;
 use checkpoint::{Checkpoints, Erasures};
-use plan::Intake;
 use postgres::Waiting;
-use request::{Desk, Draft, Grown, Job, NewPiece, Order, Outcome};
-use room::Room;
+use request::{GrowResult, Job, NewMessages, NewTextChunk, Outcome, WorkerContext, WriteRequest};
+use write_queue::WriteQueue;
 
 pub(in crate::store) use postgres::LOCK_TIMEOUT;
-pub use room::Bounds;
 pub(in crate::store) use sqlite::STATEMENTS;
+pub use write_queue::Bounds;
 
 /// Where appends are written.
 pub(in crate::store) enum Target {
     /// With a connection more, for checkpoints.
-    Sqlite { writer: Box<rusqlite::Connection>, checkpoints: Box<rusqlite::Connection>, turns: Turns },
+    Sqlite {
+        writer: Box<rusqlite::Connection>,
+        checkpoints: Box<rusqlite::Connection>,
+        write_lock: WriteLock,
+    },
     /// The lanes' connections, and those of whoever has to wait for a lock.
     Postgres { lanes: PgPool, waiting: PgPool },
 }
@@ -56,7 +60,7 @@ pub(in crate::store) enum Target {
 pub(in crate::store) struct Writer {
     /// None once it is closed.
     lanes: RwLock<Vec<mpsc::UnboundedSender<Job>>>,
-    room: Arc<Room>,
+    queue: Arc<WriteQueue>,
     running: TaskTracker,
     /// On SQLite, until it is closed.
     erasures: Mutex<Option<Erasures>>,
@@ -64,32 +68,36 @@ pub(in crate::store) struct Writer {
 
 impl Writer {
     /// Starts the lanes.
-    pub(in crate::store) fn start(target: Target, bounds: Bounds, desk: Desk) -> std::io::Result<Self> {
+    pub(in crate::store) fn start(
+        target: Target,
+        bounds: Bounds,
+        context: WorkerContext,
+    ) -> std::io::Result<Self> {
         let running = TaskTracker::new();
         let (mut lanes, mut erasures) = (Vec::new(), None);
         match target {
-            Target::Sqlite { writer, checkpoints, turns } => {
-                let (lane, intake) = Intake::new();
+            Target::Sqlite { writer, checkpoints, write_lock } => {
+                let (lane, batches) = BatchReceiver::new();
                 lanes.push(lane);
                 let (committed, erased, requests) = Checkpoints::of(&writer);
                 erasures = Some(erased);
-                let shared = turns.clone();
+                let shared = write_lock.clone();
                 thread(&running, "sqlite-log", move || checkpoint::serve(&requests, &checkpoints, &shared))?;
                 thread(&running, "sqlite-writer", move || {
-                    sqlite::serve(intake, &writer, &turns, &committed, &desk);
+                    sqlite::serve(batches, &writer, &write_lock, &committed, &context);
                 })?;
             }
             Target::Postgres { lanes: pool, waiting: others } => {
                 for _ in 0..=bounds.lanes {
-                    let (lane, intake) = Intake::new();
+                    let (lane, batches) = BatchReceiver::new();
                     lanes.push(lane);
-                    let waiting = Waiting::new(others.clone(), desk.clone(), running.clone());
-                    running.spawn(postgres::serve(intake, pool.clone(), waiting, desk.clone()));
+                    let waiting = Waiting::new(others.clone(), context.clone(), running.clone());
+                    running.spawn(postgres::serve(batches, pool.clone(), waiting, context.clone()));
                 }
             }
         }
-        let room = Arc::new(Room::new(bounds));
-        Ok(Self { lanes: RwLock::new(lanes), room, running, erasures: Mutex::new(erasures) })
+        let queue = Arc::new(WriteQueue::new(bounds));
+        Ok(Self { lanes: RwLock::new(lanes), queue, running, erasures: Mutex::new(erasures) })
     }
 
     /// To be called after every commit that overwrote or removed content: SQLite's log still holds it.
@@ -104,24 +112,24 @@ impl Writer {
     /// # Errors
     /// - `Busy`: too much waits already.
     /// - `Unavailable`: it could not be committed, or nobody knows whether it was.
-    pub(in crate::store) async fn append(&self, draft: Draft) -> Result<(Draft, Outcome)> {
-        let ticket = self.room.enter(&draft.owner, draft.bytes())?;
+    pub(in crate::store) async fn append(&self, messages: NewMessages) -> Result<(NewMessages, Outcome)> {
+        let permit = self.queue.enter(&messages.owner, messages.bytes())?;
         let mut hash = DefaultHasher::new();
-        draft.owner.hash(&mut hash);
+        messages.owner.hash(&mut hash);
         let (answer, answered) = oneshot::channel();
-        self.hand_in(Some(hash.finish()), Job::Append(Order { work: draft, ticket, answer }))?;
-        let (draft, outcome) = answered.await.map_err(|_| closed())?;
-        Ok((draft, outcome?))
+        self.hand_in(Some(hash.finish()), Job::Append(WriteRequest { work: messages, permit, answer }))?;
+        let (messages, outcome) = answered.await.map_err(|_| closed())?;
+        Ok((messages, outcome?))
     }
 
     /// Adds text to a stream, if that ends where the piece begins.
     ///
     /// # Errors
     /// As for [`Writer::append`].
-    pub(in crate::store) async fn grow(&self, piece: NewPiece) -> Result<(NewPiece, Grown)> {
-        let ticket = self.room.enter(&piece.owner, piece.text.len())?;
+    pub(in crate::store) async fn grow(&self, piece: NewTextChunk) -> Result<(NewTextChunk, GrowResult)> {
+        let permit = self.queue.enter(&piece.owner, piece.text.len())?;
         let (answer, answered) = oneshot::channel();
-        self.hand_in(None, Job::Grow(Order { work: piece, ticket, answer }))?;
+        self.hand_in(None, Job::Grow(WriteRequest { work: piece, permit, answer }))?;
         let (piece, grown) = answered.await.map_err(|_| closed())?;
         Ok((piece, grown?))
     }

@@ -24,7 +24,7 @@ use crate::store::engine::slot;
 use crate::store::entity::{branch, message};
 use crate::store::error::Error;
 use crate::store::error::Result;
-use crate::store::hot::writer::request::{Draft, Outcome};
+use crate::store::hot::writer::request::{NewMessages, Outcome};
 use crate::store::scope::Scoped;
 use crate::store::transaction::Tx;
 
@@ -78,35 +78,38 @@ impl Scoped {
     pub async fn append(&self, append: Append) -> Result<Vec<Message>> {
         let Append { conversation, after, expected_head, messages } = append;
         let rows = messages.into_iter().map(|new| self.row(conversation, new)).collect();
-        let mut draft = Draft {
+        let mut messages = NewMessages {
             owner: self.owner.clone(),
             actor: self.actor.clone(),
             conversation,
             head: expected_head,
             rows,
         };
-        if after == After::Head && is_ordinary(&draft.rows) {
+        if after == After::Head && is_ordinary(&messages.rows) {
             let outcome;
-            (draft, outcome) = self.store.0.writer.append(draft).await?;
+            (messages, outcome) = self.store.0.writer.append(messages).await?;
             match outcome {
                 Outcome::Appended { first, created_at } => {
-                    return (first..).zip(draft.rows).map(|(at, row)| placed(row, at, created_at)).collect();
+                    return (first..)
+                        .zip(messages.rows)
+                        .map(|(at, row)| placed(row, at, created_at))
+                        .collect();
                 }
                 Outcome::NotFound => return Err(Error::NotFound("conversation")),
                 Outcome::Known => {
-                    if let Some(repeated) = self.repeated(&self.reader(), &draft.rows).await? {
+                    if let Some(repeated) = self.repeated(&self.reader(), &messages.rows).await? {
                         return Ok(repeated);
                     }
                 }
-                Outcome::Apart | Outcome::Busy => {}
+                Outcome::NotBatchable | Outcome::Busy => {}
             }
         }
-        self.append_apart(draft, after).await
+        self.append_apart(messages, after).await
     }
 
     /// Appends in a transaction of its own, whatever the case.
-    async fn append_apart(&self, draft: Draft, after: After) -> Result<Vec<Message>> {
-        let Draft { conversation, head: expected_head, rows, .. } = draft;
+    async fn append_apart(&self, messages: NewMessages, after: After) -> Result<Vec<Message>> {
+        let NewMessages { conversation, head: expected_head, rows, .. } = messages;
         let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
         let mut tx = Tx::begin(self, rows.len()).await?;
         let values = [

@@ -6,8 +6,8 @@ use crate::memory::Refused;
 use crate::model::Message;
 use crate::store::entity::message;
 use crate::store::error::{Error, Result};
-use crate::store::hot::reads::request::{Stretch, Stretches};
-use crate::store::row_budget::Weighed;
+use crate::store::hot::reads::request::{MessageRange, MessageRanges};
+use crate::store::row_budget::RowSize;
 use crate::store::scope::Scoped;
 
 /// Rows that are read in one go where the rows may be large.
@@ -38,8 +38,8 @@ impl Scoped {
     }
 
     /// Takes rows from the allowance, all or none.
-    pub(in crate::store) fn take<T: Weighed>(&self, rows: Vec<T>) -> Result<Vec<T>> {
-        self.allowance.take(rows.iter().map(Weighed::weight).sum())?;
+    pub(in crate::store) fn take<T: RowSize>(&self, rows: Vec<T>) -> Result<Vec<T>> {
+        self.allowance.take(rows.iter().map(RowSize::size).sum())?;
         Ok(rows)
     }
 
@@ -58,7 +58,7 @@ impl Scoped {
             let statement = Statement::from_sql_and_values(self.backend(), &sql, values);
             let rows = message::Entity::find().from_raw_sql(statement).all(&self.reader()).await?;
             // There may be more than what was read, even if there is room for more by now.
-            if rows.iter().map(Weighed::weight).sum::<usize>() > left {
+            if rows.iter().map(RowSize::size).sum::<usize>() > left {
                 return Err(if reserved { self.allowance.refusal() } else { Refused::Unreserved }.into());
             }
             self.take(rows)
@@ -66,12 +66,15 @@ impl Scoped {
         self.with_room(read).await
     }
 
-    /// Stretches, in the order they are asked for: in one statement where they are small, else a few at
+    /// MessageRanges, in the order they are asked for: in one statement where they are small, else a few at
     /// a time.
-    pub(in crate::store) async fn stretches(&self, mut each: Vec<Stretch>) -> Result<Vec<Vec<Message>>> {
-        let ask = |each| Stretches { each, allowance: self.allowance.clone() };
+    pub(in crate::store) async fn message_ranges(
+        &self,
+        mut each: Vec<MessageRange>,
+    ) -> Result<Vec<Vec<Message>>> {
+        let ask = |each| MessageRanges { each, allowance: self.allowance.clone() };
         if !self.allowance.is_reserved() {
-            match self.reads().stretches(ask(each.clone())).await {
+            match self.reads().message_ranges(ask(each.clone())).await {
                 Err(Error::Memory(Refused::Unreserved)) => self.allowance.reserve().await?,
                 read => return read,
             }
@@ -85,7 +88,7 @@ impl Scoped {
                 first || rows <= ROWS_AT_ONCE
             });
             let rest = each.split_off(some.count());
-            found.extend(self.reads().stretches(ask(std::mem::replace(&mut each, rest))).await?);
+            found.extend(self.reads().message_ranges(ask(std::mem::replace(&mut each, rest))).await?);
         }
         Ok(found)
     }

@@ -21,7 +21,7 @@ use crate::store::engine::slot::slot;
 use crate::store::entity::message;
 use crate::store::error::Error;
 use crate::store::error::Result;
-use crate::store::hot::reads::request::Stretch;
+use crate::store::hot::reads::request::MessageRange;
 use crate::store::parameters;
 use crate::store::row_budget::size;
 use crate::store::scope::Scoped;
@@ -191,7 +191,8 @@ impl Scoped {
         let Some(branch) = segment.branch else {
             // The trunk is dense: nothing else stands in its range.
             let page = Page { end, size: limit };
-            let stretch = Stretch { after, before: upto + 1, rows: limit, ..self.all_of(conversation, page) };
+            let stretch =
+                MessageRange { after, before: upto + 1, rows: limit, ..self.all_of(conversation, page) };
             return self.stretch(stretch).await;
         };
         let some = match (self.backend(), end) {

@@ -20,7 +20,7 @@ use crate::store::engine::slot;
 use crate::store::entity::{branch, conversation, message};
 use crate::store::error::Error;
 use crate::store::error::Result;
-use crate::store::hot::reads::request::{Listing, Opened, Opening};
+use crate::store::hot::reads::request::{ConversationPage, ListConversations, ReadConversation};
 use crate::store::repository::append::{Place, insert_message};
 use crate::store::scope::Scoped;
 use crate::store::transaction::Tx;
@@ -49,9 +49,10 @@ impl Scoped {
         id: ConversationId,
         page: Option<Page>,
     ) -> Result<Option<(Conversation, Option<Slice<Message>>)>> {
-        let opening = || Opening { owner: self.owner.clone(), id, page, allowance: self.allowance.clone() };
+        let opening =
+            || ReadConversation { owner: self.owner.clone(), id, page, allowance: self.allowance.clone() };
         let opened = self.with_room(|| self.reads().open(opening())).await?;
-        Ok(opened.map(|Opened { conversation, messages }| {
+        Ok(opened.map(|ConversationPage { conversation, messages }| {
             let slice = |(rows, page)| Slice::from_rows(rows, page, &Range::<i64>::all());
             (conversation, messages.zip(page).map(slice))
         }))
@@ -60,7 +61,7 @@ impl Scoped {
     /// The owner's conversations that were active last, each with its head, in one statement.
     pub async fn recent(&self, size: u32) -> Result<Slice<(Conversation, Option<Message>)>> {
         let (owner, allowance) = (&self.owner, &self.allowance);
-        let listing = || Listing { owner: owner.clone(), most: size, allowance: allowance.clone() };
+        let listing = || ListConversations { owner: owner.clone(), most: size, allowance: allowance.clone() };
         let listed = self.with_room(|| self.reads().list(listing())).await?;
         let page = Page { end: End::First, size };
         Ok(Slice::from_rows(listed, page, &Range::<i64>::all()))

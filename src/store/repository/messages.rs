@@ -12,7 +12,7 @@ use crate::store::engine::slot::slot;
 use crate::store::entity::message;
 use crate::store::error::Error;
 use crate::store::error::Result;
-use crate::store::hot::reads::request::Stretch;
+use crate::store::hot::reads::request::MessageRange;
 use crate::store::parameters;
 use crate::store::row_budget::size;
 use crate::store::scope::Scoped;
@@ -81,17 +81,17 @@ impl Scoped {
         conversations: &[ConversationId],
         page: Page,
     ) -> Result<HashMap<ConversationId, Slice<Message>>> {
-        let trunk = |id: &ConversationId| Stretch { trunk: true, ..self.all_of(*id, page) };
-        let found = self.stretches(conversations.iter().map(trunk).collect()).await?;
+        let trunk = |id: &ConversationId| MessageRange { trunk: true, ..self.all_of(*id, page) };
+        let found = self.message_ranges(conversations.iter().map(trunk).collect()).await?;
         let slices = found.into_iter().map(|rows| Slice::from_rows(rows, page, &Range::<i64>::all()));
         Ok(conversations.iter().copied().zip(slices).collect())
     }
 
     /// All of a conversation's messages, read from a page's end, one more than it holds to tell whether
     /// there are more.
-    pub(in crate::store) fn all_of(&self, conversation: ConversationId, page: Page) -> Stretch {
+    pub(in crate::store) fn all_of(&self, conversation: ConversationId, page: Page) -> MessageRange {
         let owner = self.owner.clone();
-        Stretch {
+        MessageRange {
             owner,
             conversation,
             after: 0,
@@ -102,8 +102,8 @@ impl Scoped {
         }
     }
 
-    pub(in crate::store) async fn stretch(&self, stretch: Stretch) -> Result<Vec<Message>> {
-        let found = self.stretches(vec![stretch]).await?.pop();
+    pub(in crate::store) async fn stretch(&self, stretch: MessageRange) -> Result<Vec<Message>> {
+        let found = self.message_ranges(vec![stretch]).await?.pop();
         found.ok_or_else(|| Error::broken("a stretch was not read".into()))
     }
 

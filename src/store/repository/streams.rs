@@ -21,9 +21,9 @@ use crate::store::database::Store;
 use crate::store::entity::{message, message_text, stream};
 use crate::store::error::Error;
 use crate::store::error::Result;
-use crate::store::hot::writer::request::NewPiece;
+use crate::store::hot::writer::request::NewTextChunk;
 use crate::store::parameters;
-use crate::store::row_budget::Weighed;
+use crate::store::row_budget::RowSize;
 use crate::store::scope::Scoped;
 use crate::store::transaction::{self, Tx};
 
@@ -63,8 +63,8 @@ struct TextRow {
     text: Option<String>,
 }
 
-impl Weighed for TextRow {
-    fn weight(&self) -> usize {
+impl RowSize for TextRow {
+    fn size(&self) -> usize {
         self.content.len() + self.text.as_ref().map_or(0, String::len)
     }
 }
@@ -144,7 +144,7 @@ impl Scoped {
     /// Adds text where the stream ends there.
     async fn grow(&self, message: MessageId, start: i64, text: &str) -> Result<Option<Progress>> {
         let (owner, text, code_points) = (self.owner.clone(), text.to_owned(), code_points(text));
-        let piece = NewPiece { owner, message, start, text, code_points };
+        let piece = NewTextChunk { owner, message, start, text, code_points };
         Ok(self.store.0.writer.grow(piece).await?.1)
     }
 

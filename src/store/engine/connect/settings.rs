@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::{ConnectOptions, DatabaseConnection};
 
-use crate::store::engine::row_level_security::Fence;
+use crate::store::engine::row_level_security::RowLevelSecurity;
 use crate::store::hot::writer::Bounds;
 
 /// What a process opens the database for.
@@ -37,7 +37,7 @@ pub struct Settings {
     /// How messages are appended.
     pub writes: Bounds,
     /// What is done about row-level security in PostgreSQL.
-    pub fence: Fence,
+    pub fence: RowLevelSecurity,
 }
 
 impl Settings {

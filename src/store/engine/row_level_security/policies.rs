@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr};
 use sea_orm::{FromQueryResult, Statement};
 
-use super::Fence;
+use super::RowLevelSecurity;
 use crate::store::engine::connect::alone;
 
 /// Where statements find the setting that is about this.
@@ -81,7 +81,10 @@ struct Role {
 ///
 /// # Errors
 /// The role may not change it, it is up where nobody asks for it, or others do not ask for it.
-pub(in crate::store) async fn settle(connection: &DatabaseConnection, fence: Fence) -> anyhow::Result<()> {
+pub(in crate::store) async fn settle(
+    connection: &DatabaseConnection,
+    fence: RowLevelSecurity,
+) -> anyhow::Result<()> {
     if connection.get_database_backend() != DbBackend::Postgres {
         return Ok(());
     }
@@ -89,13 +92,13 @@ pub(in crate::store) async fn settle(connection: &DatabaseConnection, fence: Fen
         let state = state(connection, table).await?;
         let is_up = state.is_up(table);
         let step = match fence {
-            Fence::Off if state.enabled && state.own => bail!(
+            RowLevelSecurity::Off if state.enabled && state.own => bail!(
                 "row-level security is up on the table `{}`, and a server that is not told so would find \
                  nothing there: set {SETTING} to \"on\", or to \"ready\" to take it down",
                 table.name
             ),
-            Fence::Ready if state.is_anything() => Step::Down,
-            Fence::On if !is_up => Step::Up,
+            RowLevelSecurity::Ready if state.is_anything() => Step::Down,
+            RowLevelSecurity::On if !is_up => Step::Up,
             _ => continue,
         };
         if step == Step::Up {
@@ -117,9 +120,9 @@ pub(in crate::store) async fn settle(connection: &DatabaseConnection, fence: Fen
 /// The database has no such thing, or the role is not bound by it.
 pub(in crate::store) async fn check_role(
     connection: &DatabaseConnection,
-    fence: Fence,
+    fence: RowLevelSecurity,
 ) -> anyhow::Result<()> {
-    if fence == Fence::Off {
+    if fence == RowLevelSecurity::Off {
         return Ok(());
     }
     if connection.get_database_backend() != DbBackend::Postgres {
@@ -146,7 +149,7 @@ pub(in crate::store) async fn check_role(
 async fn refuse_blind(connection: &DatabaseConnection) -> anyhow::Result<()> {
     let query = "SELECT count(*) AS sessions FROM pg_stat_activity \
                  WHERE datname = current_database() AND application_name = $1";
-    let values = [Fence::Off.session().into()];
+    let values = [RowLevelSecurity::Off.session().into()];
     let statement = Statement::from_sql_and_values(DbBackend::Postgres, query, values);
     match Blind::find_by_statement(statement).one(connection).await? {
         Some(Blind { sessions }) if sessions > 0 => bail!(

@@ -17,8 +17,11 @@ use sqlx::pool::PoolConnection;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use super::postgres::Together;
-use super::request::{Ask, Listed, Listing, Opened, Opening, Stretches, Waiting, Work};
+use super::postgres::BatchRead;
+use super::request::{
+    ConversationPage, ListConversations, ListedConversation, MessageRanges, PendingRead, ReadConversation,
+    ReadRequest, Work,
+};
 use crate::model::Message;
 use crate::store::error::{Error, Result};
 
@@ -51,7 +54,7 @@ impl Lanes {
     }
 
     /// Answers one ask over a connection from the pool, as every other statement is.
-    pub(super) async fn read_beside<Q: Together>(&self, ask: Q) -> Result<Q::Answer> {
+    pub(super) async fn read_beside<Q: BatchRead>(&self, ask: Q) -> Result<Q::Answer> {
         let mut connection = self.pool.acquire().await?;
         self.work.count_statement();
         let asks = std::slice::from_ref(&ask);
@@ -77,9 +80,9 @@ struct Lane {
 /// What one batch asks for, by kind.
 #[derive(Default)]
 struct Batch {
-    openings: Vec<Waiting<Opening, Option<Opened>>>,
-    stretches: Vec<Waiting<Stretches, Vec<Vec<Message>>>>,
-    listings: Vec<Waiting<Listing, Vec<Listed>>>,
+    openings: Vec<PendingRead<ReadConversation, Option<ConversationPage>>>,
+    ranges: Vec<PendingRead<MessageRanges, Vec<Vec<Message>>>>,
+    listings: Vec<PendingRead<ListConversations, Vec<ListedConversation>>>,
 }
 
 impl Lane {
@@ -93,7 +96,7 @@ impl Lane {
         }
     }
 
-    async fn next(&mut self) -> Option<Ask> {
+    async fn next(&mut self) -> Option<ReadRequest> {
         if self.kept.is_some() {
             if let Ok(next) = timeout(KEEP, self.work.queue.recv()).await {
                 return next.ok();
@@ -104,7 +107,7 @@ impl Lane {
     }
 
     /// With what else waits, up to the bound.
-    fn take(&self, first: Ask) -> Batch {
+    fn take(&self, first: ReadRequest) -> Batch {
         let mut batch = Batch::default();
         let mut rows = first.rows();
         batch.add(first);
@@ -118,18 +121,18 @@ impl Lane {
     }
 
     async fn answer(&mut self, batch: Batch) {
-        let Batch { openings, stretches, listings } = batch;
+        let Batch { openings, ranges, listings } = batch;
         self.answer_kind(openings).await;
-        self.answer_kind(stretches).await;
+        self.answer_kind(ranges).await;
         self.answer_kind(listings).await;
     }
 
-    async fn answer_kind<Q: Together>(&mut self, waiting: Vec<Waiting<Q, Q::Answer>>) {
+    async fn answer_kind<Q: BatchRead>(&mut self, waiting: Vec<PendingRead<Q, Q::Answer>>) {
         if waiting.is_empty() {
             return;
         }
         let (asks, replies): (Vec<_>, Vec<_>) =
-            waiting.into_iter().map(|Waiting { ask, reply }| (ask, reply)).unzip();
+            waiting.into_iter().map(|PendingRead { ask, reply }| (ask, reply)).unzip();
         match self.read(&asks).await {
             Ok(answers) => {
                 for (reply, answer) in replies.into_iter().zip(answers) {
@@ -154,7 +157,7 @@ impl Lane {
     }
 
     /// Runs a statement, over a fresh connection if the kept one turns out to be lost.
-    async fn read<Q: Together>(&mut self, asks: &[Q]) -> Result<Vec<Result<Q::Answer>>> {
+    async fn read<Q: BatchRead>(&mut self, asks: &[Q]) -> Result<Vec<Result<Q::Answer>>> {
         if let Some(mut connection) = self.kept.take() {
             self.work.count_statement();
             match Q::read(&mut connection, self.work.fence, asks).await {
@@ -186,14 +189,14 @@ impl Lane {
 }
 
 impl Batch {
-    fn add(&mut self, ask: Ask) {
+    fn add(&mut self, ask: ReadRequest) {
         if !ask.is_awaited() {
             return;
         }
         match ask {
-            Ask::Open(waiting) => self.openings.push(waiting),
-            Ask::Stretches(waiting) => self.stretches.push(waiting),
-            Ask::List(waiting) => self.listings.push(waiting),
+            ReadRequest::Open(waiting) => self.openings.push(waiting),
+            ReadRequest::MessageRanges(waiting) => self.ranges.push(waiting),
+            ReadRequest::List(waiting) => self.listings.push(waiting),
         }
     }
 }

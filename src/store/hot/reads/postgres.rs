@@ -12,56 +12,59 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row, ValueRef};
 use uuid::Uuid;
 
-use super::request::{Listed, Listing, Opened, Opening, Stretch, Stretches, text_of};
+use super::request::{
+    ConversationPage, ListConversations, ListedConversation, MessageRange, MessageRanges, ReadConversation,
+    text_of,
+};
 use crate::memory::{Allowance, FREE, Refused};
 use crate::model::{
     Conversation, ConversationId, End, Json, Message, MessageId, MessageStatus, OwnerId, Timestamp,
 };
-use crate::store::engine::row_level_security::Fence;
+use crate::store::engine::row_level_security::RowLevelSecurity;
 use crate::store::entity::message;
 use crate::store::error::Error;
 use crate::store::error::Result;
-use crate::store::row_budget::{Draw, Weighed};
+use crate::store::row_budget::{RowBudget, RowSize};
 use statements::{FIRST, LAST, LIST, OPEN};
 
 /// Bytes that may be sent of each kind of text for an ask that may turn out to be too large.
 const PROBED: usize = 2 * FREE;
 
 /// An answer for each ask, or why all failed together.
-pub(super) type Asked<Q> = Result<Vec<Result<<Q as Together>::Answer>>>;
+pub(super) type Asked<Q> = Result<Vec<Result<<Q as BatchRead>::Answer>>>;
 
 /// Asks that one statement answers.
-pub(super) trait Together: Send + Sync + Sized {
+pub(super) trait BatchRead: Send + Sync + Sized {
     type Answer: Send;
 
     /// An answer for each ask, in their order.
     fn read(
         connection: &mut PgConnection,
-        fence: Fence,
+        fence: RowLevelSecurity,
         asks: &[Self],
     ) -> impl Future<Output = Asked<Self>> + Send;
 }
 
-impl Together for Opening {
-    type Answer = Option<Opened>;
+impl BatchRead for ReadConversation {
+    type Answer = Option<ConversationPage>;
 
-    async fn read(connection: &mut PgConnection, fence: Fence, asks: &[Self]) -> Asked<Self> {
+    async fn read(connection: &mut PgConnection, fence: RowLevelSecurity, asks: &[Self]) -> Asked<Self> {
         open(connection, fence, asks).await
     }
 }
 
-impl Together for Stretches {
+impl BatchRead for MessageRanges {
     type Answer = Vec<Vec<Message>>;
 
-    async fn read(connection: &mut PgConnection, fence: Fence, asks: &[Self]) -> Asked<Self> {
-        stretches(connection, fence, asks).await
+    async fn read(connection: &mut PgConnection, fence: RowLevelSecurity, asks: &[Self]) -> Asked<Self> {
+        message_ranges(connection, fence, asks).await
     }
 }
 
-impl Together for Listing {
-    type Answer = Vec<Listed>;
+impl BatchRead for ListConversations {
+    type Answer = Vec<ListedConversation>;
 
-    async fn read(connection: &mut PgConnection, fence: Fence, asks: &[Self]) -> Asked<Self> {
+    async fn read(connection: &mut PgConnection, fence: RowLevelSecurity, asks: &[Self]) -> Asked<Self> {
         list(connection, fence, asks).await
     }
 }
@@ -69,7 +72,11 @@ impl Together for Listing {
 /// What was found of a conversation so far.
 type Found = (Option<Conversation>, Vec<Message>);
 
-async fn open(connection: &mut PgConnection, fence: Fence, asks: &[Opening]) -> Asked<Opening> {
+async fn open(
+    connection: &mut PgConnection,
+    fence: RowLevelSecurity,
+    asks: &[ReadConversation],
+) -> Asked<ReadConversation> {
     let mut ids = Vec::with_capacity(asks.len());
     let mut owners = Vec::with_capacity(asks.len());
     let mut most = Vec::with_capacity(asks.len());
@@ -103,22 +110,26 @@ async fn open(connection: &mut PgConnection, fence: Fence, asks: &[Opening]) -> 
                 created_at: Timestamp(row.try_get_unchecked(6)?),
                 ..conversation_of(ask.id, &ask.owner, &numbers)?
             };
-            draw.take(conversation.weight())?;
+            draw.take(conversation.size())?;
             *opened = Some(conversation);
             Ok(())
         })?;
     }
-    let opened = |(found, ask): (Taking<Found>, &Opening)| {
+    let opened = |(found, ask): (Taking<Found>, &ReadConversation)| {
         let (conversation, messages) = found.done()?;
         Ok(conversation.map(|conversation| {
             let page = ask.page.filter(|_| conversation.is_linear());
-            Opened { conversation, messages: page.map(|page| from_end(messages, page.end)) }
+            ConversationPage { conversation, messages: page.map(|page| from_end(messages, page.end)) }
         }))
     };
     Ok(found.into_iter().zip(asks).map(opened).collect())
 }
 
-async fn stretches(connection: &mut PgConnection, fence: Fence, asks: &[Stretches]) -> Asked<Stretches> {
+async fn message_ranges(
+    connection: &mut PgConnection,
+    fence: RowLevelSecurity,
+    asks: &[MessageRanges],
+) -> Asked<MessageRanges> {
     let mut found: Vec<Taking<Vec<Vec<Message>>>> = Vec::with_capacity(asks.len());
     let mut longest_each = Vec::with_capacity(asks.len());
     for ask in asks {
@@ -134,7 +145,7 @@ async fn stretches(connection: &mut PgConnection, fence: Fence, asks: &[Stretche
         let wanted: Vec<(usize, usize)> = asks
             .iter()
             .enumerate()
-            .flat_map(|(ask, stretches)| (0..stretches.each.len()).map(move |at| (ask, at)))
+            .flat_map(|(ask, ranges)| (0..ranges.each.len()).map(move |at| (ask, at)))
             .filter(|(ask, at)| asks[*ask].each[*at].end == end)
             .collect();
         if wanted.is_empty() {
@@ -142,17 +153,17 @@ async fn stretches(connection: &mut PgConnection, fence: Fence, asks: &[Stretche
         }
         let each = || wanted.iter().map(|(ask, at)| &asks[*ask].each[*at]);
         let mut rows = sqlx::query(fence.text(sql))
-            .bind(each().map(|stretch| stretch.conversation.0).collect::<Vec<_>>())
-            .bind(each().map(|stretch| stretch.owner.as_str()).collect::<Vec<_>>())
-            .bind(each().map(|stretch| stretch.after).collect::<Vec<_>>())
-            .bind(each().map(|stretch| stretch.before).collect::<Vec<_>>())
-            .bind(each().map(|stretch| i64::from(stretch.rows)).collect::<Vec<_>>())
-            .bind(each().map(|stretch| stretch.trunk).collect::<Vec<_>>())
+            .bind(each().map(|range| range.conversation.0).collect::<Vec<_>>())
+            .bind(each().map(|range| range.owner.as_str()).collect::<Vec<_>>())
+            .bind(each().map(|range| range.after).collect::<Vec<_>>())
+            .bind(each().map(|range| range.before).collect::<Vec<_>>())
+            .bind(each().map(|range| i64::from(range.rows)).collect::<Vec<_>>())
+            .bind(each().map(|range| range.trunk).collect::<Vec<_>>())
             .bind(wanted.iter().map(|(ask, _)| longest_each[*ask]).collect::<Vec<_>>())
             .fetch(&mut *connection);
         while let Some(row) = rows.try_next().await? {
             let (ask, at) = wanted[whose(&row)?];
-            let Stretch { conversation, owner, .. } = &asks[ask].each[at];
+            let MessageRange { conversation, owner, .. } = &asks[ask].each[at];
             found[ask].add(|found, draw| {
                 found[at].push(message_of(&row, 1, *conversation, owner, draw)?);
                 Ok(())
@@ -169,12 +180,17 @@ async fn stretches(connection: &mut PgConnection, fence: Fence, asks: &[Stretche
     Ok(found.into_iter().map(Taking::done).collect())
 }
 
-async fn list(connection: &mut PgConnection, fence: Fence, asks: &[Listing]) -> Asked<Listing> {
+async fn list(
+    connection: &mut PgConnection,
+    fence: RowLevelSecurity,
+    asks: &[ListConversations],
+) -> Asked<ListConversations> {
     let owners: Vec<&str> = asks.iter().map(|ask| ask.owner.as_str()).collect();
     let most: Vec<i64> = asks.iter().map(|ask| i64::from(ask.most) + 1).collect();
     let each: Vec<i32> = asks.iter().map(|ask| longest(&ask.allowance, ask.most as usize + 1)).collect();
     let mut rows = sqlx::query(fence.text(&LIST)).bind(owners).bind(most).bind(each).fetch(connection);
-    let mut found: Vec<Taking<Vec<Listed>>> = asks.iter().map(|ask| Taking::of(&ask.allowance)).collect();
+    let mut found: Vec<Taking<Vec<ListedConversation>>> =
+        asks.iter().map(|ask| Taking::of(&ask.allowance)).collect();
     while let Some(row) = rows.try_next().await? {
         let at = whose(&row)?;
         let owner = &asks[at].owner;
@@ -187,15 +203,17 @@ async fn list(connection: &mut PgConnection, fence: Fence, asks: &[Listing]) -> 
                 created_at: Timestamp(row.try_get_unchecked(4)?),
                 ..conversation_of(id, owner, &numbers)?
             };
-            draw.take(conversation.weight())?;
+            draw.take(conversation.size())?;
             let has_head = row.try_get_unchecked::<Option<i64>, _>(7)?.is_some();
             let head = has_head.then(|| message_of(&row, 6, id, owner, draw)).transpose()?;
             found.push((conversation, head));
             Ok(())
         })?;
     }
-    let latest = |(conversation, _): &Listed| std::cmp::Reverse((conversation.updated_at, conversation.id));
-    let listed = |found: Taking<Vec<Listed>>| {
+    let latest = |(conversation, _): &ListedConversation| {
+        std::cmp::Reverse((conversation.updated_at, conversation.id))
+    };
+    let listed = |found: Taking<Vec<ListedConversation>>| {
         let mut found = found.done()?;
         found.sort_by_key(latest);
         Ok(found)
@@ -205,17 +223,17 @@ async fn list(connection: &mut PgConnection, fence: Fence, asks: &[Listing]) -> 
 
 /// What was found for an ask so far, unless that is more than it may have.
 struct Taking<A> {
-    draw: Draw,
+    draw: RowBudget,
     found: std::result::Result<A, Refused>,
 }
 
 impl<A: Default> Taking<A> {
     fn of(allowance: &Allowance) -> Self {
-        Self { draw: Draw::of(allowance), found: Ok(A::default()) }
+        Self { draw: RowBudget::of(allowance), found: Ok(A::default()) }
     }
 
     /// Adds a row. An ask that is refused for it costs the others nothing.
-    fn add(&mut self, add: impl FnOnce(&mut A, &mut Draw) -> Result<()>) -> Result<()> {
+    fn add(&mut self, add: impl FnOnce(&mut A, &mut RowBudget) -> Result<()>) -> Result<()> {
         let Ok(found) = &mut self.found else { return Ok(()) };
         match add(found, &mut self.draw) {
             Err(Error::Memory(refused)) => {
@@ -280,7 +298,7 @@ fn message_of(
     at: usize,
     conversation: ConversationId,
     owner: &OwnerId,
-    draw: &mut Draw,
+    draw: &mut RowBudget,
 ) -> Result<Message> {
     let id: Uuid = row.try_get_unchecked(at + 2)?;
     let numbers: Option<[Option<i64>; 5]> = row.try_get_unchecked(at)?;
@@ -312,7 +330,7 @@ fn message_of(
         edited_at: edited_at.map(Timestamp),
         deleted_at: deleted_at.map(Timestamp),
     };
-    draw.take(row.weight())?;
+    draw.take(row.size())?;
     row.try_into()
 }
 

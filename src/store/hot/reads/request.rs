@@ -7,20 +7,20 @@ use tokio::sync::oneshot;
 
 use crate::memory::Allowance;
 use crate::model::{Conversation, ConversationId, End, Message, OwnerId, Page, Range};
-use crate::store::engine::row_level_security::Fence;
+use crate::store::engine::row_level_security::RowLevelSecurity;
 use crate::store::error::{Error, Result};
 
 /// A conversation, with the messages at one end of it unless it has ever forked.
-pub(in crate::store) struct Opening {
+pub(in crate::store) struct ReadConversation {
     pub(in crate::store) owner: OwnerId,
     pub(in crate::store) id: ConversationId,
     pub(in crate::store) page: Option<Page>,
     pub(in crate::store) allowance: Allowance,
 }
 
-/// What an [`Opening`] finds.
+/// What an [`ReadConversation`] finds.
 #[derive(Debug, Clone)]
-pub(in crate::store) struct Opened {
+pub(in crate::store) struct ConversationPage {
     pub(in crate::store) conversation: Conversation,
     /// From the page's end inwards, one more than the page holds to tell whether there are more. None
     /// where no page was asked for, or where the active branch is not simply all messages.
@@ -29,7 +29,7 @@ pub(in crate::store) struct Opened {
 
 /// The messages between two positions, both excluded, from one end inwards, so many at most.
 #[derive(Debug, Clone)]
-pub(in crate::store) struct Stretch {
+pub(in crate::store) struct MessageRange {
     pub(in crate::store) owner: OwnerId,
     pub(in crate::store) conversation: ConversationId,
     pub(in crate::store) after: i64,
@@ -40,7 +40,7 @@ pub(in crate::store) struct Stretch {
     pub(in crate::store) trunk: bool,
 }
 
-impl Stretch {
+impl MessageRange {
     /// The part of it that is within a range.
     pub(in crate::store) fn within(self, range: &Range<i64>) -> Self {
         let after = range.after.map_or(self.after, |after| after.max(self.after));
@@ -50,47 +50,47 @@ impl Stretch {
 }
 
 /// Several stretches.
-pub(in crate::store) struct Stretches {
-    pub(in crate::store) each: Vec<Stretch>,
+pub(in crate::store) struct MessageRanges {
+    pub(in crate::store) each: Vec<MessageRange>,
     pub(in crate::store) allowance: Allowance,
 }
 
 /// The owner's conversations, most recently active first, each with its head; one more than `most`.
-pub(in crate::store) struct Listing {
+pub(in crate::store) struct ListConversations {
     pub(in crate::store) owner: OwnerId,
     pub(in crate::store) most: u32,
     pub(in crate::store) allowance: Allowance,
 }
 
-/// What a [`Listing`] finds: a conversation and the message that its active branch ends in.
-pub(in crate::store) type Listed = (Conversation, Option<Message>);
+/// What a [`ListConversations`] finds: a conversation and the message that its active branch ends in.
+pub(in crate::store) type ListedConversation = (Conversation, Option<Message>);
 
 /// An ask and whoever waits for the answer.
-pub(super) struct Waiting<Q, A> {
+pub(super) struct PendingRead<Q, A> {
     pub(super) ask: Q,
     pub(super) reply: oneshot::Sender<Result<A>>,
 }
 
 /// An ask of one of the three kinds.
-pub(super) enum Ask {
-    Open(Waiting<Opening, Option<Opened>>),
-    Stretches(Waiting<Stretches, Vec<Vec<Message>>>),
-    List(Waiting<Listing, Vec<Listed>>),
+pub(super) enum ReadRequest {
+    Open(PendingRead<ReadConversation, Option<ConversationPage>>),
+    MessageRanges(PendingRead<MessageRanges, Vec<Vec<Message>>>),
+    List(PendingRead<ListConversations, Vec<ListedConversation>>),
 }
 
-impl Stretches {
+impl MessageRanges {
     /// Rows that it may have to read.
     pub(in crate::store) fn rows(&self) -> usize {
-        self.each.iter().map(|stretch| stretch.rows as usize).sum()
+        self.each.iter().map(|range| range.rows as usize).sum()
     }
 }
 
-impl Ask {
+impl ReadRequest {
     /// Rows that it may have to read.
     pub(super) fn rows(&self) -> usize {
         match self {
             Self::Open(waiting) => 1 + waiting.ask.page.map_or(0, |page| page.size as usize + 1),
-            Self::Stretches(waiting) => waiting.ask.rows(),
+            Self::MessageRanges(waiting) => waiting.ask.rows(),
             Self::List(waiting) => waiting.ask.most as usize + 1,
         }
     }
@@ -100,7 +100,7 @@ impl Ask {
         // Whoever asked may be gone.
         let _ = match self {
             Self::Open(waiting) => waiting.reply.send(Err(error.clone())).is_ok(),
-            Self::Stretches(waiting) => waiting.reply.send(Err(error.clone())).is_ok(),
+            Self::MessageRanges(waiting) => waiting.reply.send(Err(error.clone())).is_ok(),
             Self::List(waiting) => waiting.reply.send(Err(error.clone())).is_ok(),
         };
     }
@@ -109,7 +109,7 @@ impl Ask {
     pub(super) fn is_awaited(&self) -> bool {
         match self {
             Self::Open(waiting) => !waiting.reply.is_closed(),
-            Self::Stretches(waiting) => !waiting.reply.is_closed(),
+            Self::MessageRanges(waiting) => !waiting.reply.is_closed(),
             Self::List(waiting) => !waiting.reply.is_closed(),
         }
     }
@@ -124,8 +124,8 @@ pub(super) fn text_of(bytes: &[u8]) -> Result<String> {
 
 /// What the workers of either engine are given.
 pub(super) struct Work {
-    pub(super) queue: async_channel::Receiver<Ask>,
-    pub(super) fence: Fence,
+    pub(super) queue: async_channel::Receiver<ReadRequest>,
+    pub(super) fence: RowLevelSecurity,
     pub(super) statements: Arc<AtomicU64>,
 }
 

@@ -15,13 +15,16 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Row, ToSql};
 use uuid::Uuid;
 
-use super::request::{Ask, Listed, Listing, Opened, Opening, Stretch, Stretches, Waiting, Work, text_of};
+use super::request::{
+    ConversationPage, ListConversations, ListedConversation, MessageRange, MessageRanges, PendingRead,
+    ReadConversation, ReadRequest, Work, text_of,
+};
 use crate::model::{Conversation, ConversationId, End, Json, Message, MessageId, OwnerId, Timestamp};
 use crate::store::engine::connect::MAPPED;
 use crate::store::engine::slot::slot;
 use crate::store::entity::message;
 use crate::store::error::Result;
-use crate::store::row_budget::{Draw, ROW};
+use crate::store::row_budget::{ROW, RowBudget};
 
 /// Pages that a thread keeps besides, in KiB and negative: it hardly needs any.
 const CACHE_SIZE: i64 = -2048;
@@ -143,16 +146,18 @@ fn run(connection: &Connection, patience: Duration, work: &Work) {
         work.count_statement();
         *deadline.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + patience;
         match ask {
-            Ask::Open(waiting) => answer(waiting, |ask| snapshot(connection, || open(connection, ask))),
-            Ask::Stretches(waiting) => {
-                answer(waiting, |asks| snapshot(connection, || stretches(connection, asks)));
+            ReadRequest::Open(waiting) => {
+                answer(waiting, |ask| snapshot(connection, || open(connection, ask)))
             }
-            Ask::List(waiting) => answer(waiting, |ask| list(connection, ask)),
+            ReadRequest::MessageRanges(waiting) => {
+                answer(waiting, |asks| snapshot(connection, || message_ranges(connection, asks)));
+            }
+            ReadRequest::List(waiting) => answer(waiting, |ask| list(connection, ask)),
         }
     }
 }
 
-fn answer<Q, A>(waiting: Waiting<Q, A>, read: impl FnOnce(&Q) -> Result<A>) {
+fn answer<Q, A>(waiting: PendingRead<Q, A>, read: impl FnOnce(&Q) -> Result<A>) {
     let answered = read(&waiting.ask);
     let _ = waiting.reply.send(answered);
 }
@@ -177,17 +182,17 @@ fn run_cached(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([]).map(drop)
 }
 
-fn open(connection: &Connection, ask: &Opening) -> Result<Option<Opened>> {
+fn open(connection: &Connection, ask: &ReadConversation) -> Result<Option<ConversationPage>> {
     let mut statement = connection.prepare_cached(OPEN)?;
     let mut rows = statement.query((ask.id.0.as_bytes(), ask.owner.as_str()))?;
     let Some(row) = rows.next()? else { return Ok(None) };
-    let mut draw = Draw::of(&ask.allowance);
+    let mut draw = RowBudget::of(&ask.allowance);
     draw.take(texts(row, 1..3)?)?;
     let conversation = conversation_of(row, &ask.owner)?;
     let messages = match ask.page {
         Some(page) if conversation.is_linear() => {
             let before = conversation.last_position + 1;
-            let stretch = Stretch {
+            let range = MessageRange {
                 owner: ask.owner.clone(),
                 conversation: ask.id,
                 after: 0,
@@ -196,21 +201,21 @@ fn open(connection: &Connection, ask: &Opening) -> Result<Option<Opened>> {
                 rows: page.size + 1,
                 trunk: false,
             };
-            Some(stretch_of(connection, &stretch, &mut draw)?)
+            Some(stretch_of(connection, &range, &mut draw)?)
         }
         _ => None,
     };
     draw.keep();
-    Ok(Some(Opened { conversation, messages }))
+    Ok(Some(ConversationPage { conversation, messages }))
 }
 
-fn stretches(connection: &Connection, asks: &Stretches) -> Result<Vec<Vec<Message>>> {
-    let mut draw = Draw::of(&asks.allowance);
-    let found = asks.each.iter().map(|stretch| stretch_of(connection, stretch, &mut draw)).collect();
+fn message_ranges(connection: &Connection, asks: &MessageRanges) -> Result<Vec<Vec<Message>>> {
+    let mut draw = RowBudget::of(&asks.allowance);
+    let found = asks.each.iter().map(|range| stretch_of(connection, range, &mut draw)).collect();
     draw.keep_if_ok(found)
 }
 
-fn stretch_of(connection: &Connection, ask: &Stretch, draw: &mut Draw) -> Result<Vec<Message>> {
+fn stretch_of(connection: &Connection, ask: &MessageRange, draw: &mut RowBudget) -> Result<Vec<Message>> {
     let sql = if ask.end == End::First { FIRST } else { LAST };
     let mut statement = connection.prepare_cached(sql)?;
     let values: [&dyn ToSql; 6] =
@@ -224,11 +229,11 @@ fn stretch_of(connection: &Connection, ask: &Stretch, draw: &mut Draw) -> Result
     Ok(messages)
 }
 
-fn list(connection: &Connection, ask: &Listing) -> Result<Vec<Listed>> {
+fn list(connection: &Connection, ask: &ListConversations) -> Result<Vec<ListedConversation>> {
     let mut statement = connection.prepare_cached(LIST)?;
     let mut rows = statement.query((ask.owner.as_str(), i64::from(ask.most) + 1))?;
     let mut listed = Vec::with_capacity(ask.most as usize + 1);
-    let mut draw = Draw::of(&ask.allowance);
+    let mut draw = RowBudget::of(&ask.allowance);
     while let Some(row) = rows.next()? {
         draw.take(texts(row, 1..3)?)?;
         let conversation = conversation_of(row, &ask.owner)?;

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use crate::store::engine::write_lock::Turns;
+use crate::store::engine::write_lock::WriteLock;
 
 /// How much the log may grow before it is carried over, in pages of 4 KiB.
 const PAGES: i32 = 4000;
@@ -120,7 +120,7 @@ impl Checkpoints {
 }
 
 /// Shortens the log whenever it is time, until nothing can be committed any more.
-pub(super) fn serve(requests: &Requests, connection: &Connection, turns: &Turns) {
+pub(super) fn serve(requests: &Requests, connection: &Connection, write_lock: &WriteLock) {
     let Requests { due, pending } = requests;
     if let Err(error) = connection.busy_timeout(PATIENCE) {
         tracing::warn!(%error, "checkpoints may take long");
@@ -132,7 +132,7 @@ pub(super) fn serve(requests: &Requests, connection: &Connection, turns: &Turns)
             if is_pending { not_before.saturating_duration_since(Instant::now()) } else { Duration::MAX };
         match due.recv_timeout(wait) {
             Ok(Due::Length) => {
-                if let Err(error) = checkpoint(connection, turns) {
+                if let Err(error) = checkpoint(connection, write_lock) {
                     tracing::warn!(%error, "cannot shorten the database's log");
                 }
                 // The log is to grow again first: looked at without a pause, it would cost the writer its disk.
@@ -142,7 +142,7 @@ pub(super) fn serve(requests: &Requests, connection: &Connection, turns: &Turns)
             Err(RecvTimeoutError::Disconnected) => break,
         }
         if Instant::now() >= not_before && pending.load(Ordering::Acquire) {
-            patience = match erase(requests, connection, turns, patience) {
+            patience = match erase(requests, connection, write_lock, patience) {
                 true => PATIENCE,
                 false => MOST_PATIENCE.min(patience * 2),
             };
@@ -150,15 +150,15 @@ pub(super) fn serve(requests: &Requests, connection: &Connection, turns: &Turns)
         }
     }
     if pending.load(Ordering::Acquire) {
-        erase(requests, connection, turns, MOST_PATIENCE);
+        erase(requests, connection, write_lock, MOST_PATIENCE);
     }
 }
 
 /// Truncates the log. False: it still holds what was erased.
-fn erase(requests: &Requests, connection: &Connection, turns: &Turns, patience: Duration) -> bool {
+fn erase(requests: &Requests, connection: &Connection, write_lock: &WriteLock, patience: Duration) -> bool {
     // What is erased from here on needs another truncation.
     requests.pending.store(false, Ordering::Release);
-    let truncated = truncate(connection, turns, patience);
+    let truncated = truncate(connection, write_lock, patience);
     let is_done = matches!(truncated, Ok(true));
     if !is_done {
         requests.pending.store(true, Ordering::Release);
@@ -172,13 +172,13 @@ fn erase(requests: &Requests, connection: &Connection, turns: &Turns, patience: 
 }
 
 /// Carries all of the log over and truncates it, unless somebody reads it for longer than `patience`.
-fn truncate(connection: &Connection, turns: &Turns, patience: Duration) -> rusqlite::Result<bool> {
+fn truncate(connection: &Connection, write_lock: &WriteLock, patience: Duration) -> rusqlite::Result<bool> {
     // Beside the writer, so that there is less left to wait for.
     run(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
-    let turn = turns.blocking_take();
+    let guard = write_lock.blocking_take();
     connection.busy_timeout(patience)?;
     let truncated = run(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
-    drop(turn);
+    drop(guard);
     connection.busy_timeout(PATIENCE)?;
     truncated.map(|(in_the_way, _)| !in_the_way)
 }
@@ -188,7 +188,7 @@ fn run(connection: &Connection, sql: &str) -> rusqlite::Result<(bool, i32)> {
     connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
-fn checkpoint(connection: &Connection, turns: &Turns) -> rusqlite::Result<()> {
+fn checkpoint(connection: &Connection, write_lock: &WriteLock) -> rusqlite::Result<()> {
     let passive = || run(connection, "PRAGMA wal_checkpoint(PASSIVE)");
     let (_, length) = passive()?;
     if length < LONG {
@@ -196,12 +196,12 @@ fn checkpoint(connection: &Connection, turns: &Turns) -> rusqlite::Result<()> {
     }
     // Once more, so that there is less left to wait for.
     passive()?;
-    let turn = turns.blocking_take();
+    let guard = write_lock.blocking_take();
     let (mut in_the_way, length) = passive()?;
     if length >= 2 * LONG {
         (in_the_way, _) = run(connection, "PRAGMA wal_checkpoint(RESTART)")?;
     }
-    drop(turn);
+    drop(guard);
     if in_the_way {
         tracing::debug!("the database's log is still read, and goes on");
     }

@@ -29,8 +29,10 @@ use sqlx::query::Query;
 use sqlx::{Connection, PgConnection, Postgres, Row};
 use uuid::Uuid;
 
-use super::plan::Intake;
-use super::request::{Batch, Desk, Draft, Grown, NewPiece, Order, Outcome, Written};
+use super::batch::BatchReceiver;
+use super::request::{
+    Batch, BatchResults, GrowResult, NewMessages, NewTextChunk, Outcome, WorkerContext, WriteRequest,
+};
 use crate::model::{ChangeKind, OwnerId, Progress, Timestamp};
 use crate::store::engine::row_level_security;
 use crate::store::entity::message;
@@ -44,41 +46,53 @@ pub(super) use waiting::Waiting;
 pub(in crate::store) const LOCK_TIMEOUT: &str = "250";
 
 /// Writes what comes until nothing can come any more.
-pub(super) async fn serve(mut intake: Intake, pool: PgPool, mut waiting: Waiting, desk: Desk) {
-    while let Some(batch) = intake.next().await {
-        for order in write(batch, &pool, &SKIPPING, &desk).await {
-            waiting.take_in(order);
+pub(super) async fn serve(
+    mut batches: BatchReceiver,
+    pool: PgPool,
+    mut waiting: Waiting,
+    context: WorkerContext,
+) {
+    while let Some(batch) = batches.next().await {
+        for request in write(batch, &pool, &SKIPPING, &context).await {
+            waiting.take_in(request);
         }
     }
 }
 
 /// Writes a batch and answers it. Gives back those whose owners are busy.
-async fn write(batch: Batch, pool: &PgPool, appends: &Appends, desk: &Desk) -> Vec<Order<Draft, Outcome>> {
+async fn write(
+    batch: Batch,
+    pool: &PgPool,
+    appends: &Appends,
+    context: &WorkerContext,
+) -> Vec<WriteRequest<NewMessages, Outcome>> {
     let written = match pool.acquire().await {
-        Ok(mut connection) => Lane { connection: &mut connection, appends, desk }.write(&batch).await,
-        Err(error) => Written::failed(&batch, &error.into()),
+        Ok(mut connection) => {
+            WriteWorker { connection: &mut connection, appends, context }.write(&batch).await
+        }
+        Err(error) => BatchResults::failed(&batch, &error.into()),
     };
-    batch.settle(written, &desk.signals)
+    batch.settle(written, &context.signals)
 }
 
-struct Lane<'a> {
+struct WriteWorker<'a> {
     connection: &'a mut PgConnection,
     appends: &'a Appends,
-    desk: &'a Desk,
+    context: &'a WorkerContext,
 }
 
-impl Lane<'_> {
-    async fn write(&mut self, batch: &Batch) -> Written {
-        let drafts: Vec<&Draft> = batch.appends.iter().map(|order| &order.work).collect();
-        let pieces: Vec<&NewPiece> = batch.pieces.iter().map(|order| &order.work).collect();
-        Written { appends: self.append(&drafts).await, pieces: self.grow(&pieces).await }
+impl WriteWorker<'_> {
+    async fn write(&mut self, batch: &Batch) -> BatchResults {
+        let appends: Vec<&NewMessages> = batch.appends.iter().map(|request| &request.work).collect();
+        let pieces: Vec<&NewTextChunk> = batch.pieces.iter().map(|request| &request.work).collect();
+        BatchResults { appends: self.append(&appends).await, pieces: self.grow(&pieces).await }
     }
 
-    async fn append(&mut self, drafts: &[&Draft]) -> Vec<Result<Outcome>> {
-        let together = match drafts {
+    async fn append(&mut self, appends: &[&NewMessages]) -> Vec<Result<Outcome>> {
+        let together = match appends {
             [] => return Vec::new(),
             [_] => None,
-            drafts => match self.append_many(drafts).await {
+            appends => match self.append_many(appends).await {
                 Ok(outcomes) => return outcomes.into_iter().map(Ok).collect(),
                 Err(error) => Some(error),
             },
@@ -87,30 +101,30 @@ impl Lane<'_> {
             && !is_refused(&error)
         {
             let error = Error::from(error);
-            return drafts.iter().map(|_| Err(error.clone())).collect();
+            return appends.iter().map(|_| Err(error.clone())).collect();
         }
-        let mut results = Vec::with_capacity(drafts.len());
+        let mut results = Vec::with_capacity(appends.len());
         let mut is_locked = false;
-        for draft in drafts {
+        for messages in appends {
             // Whoever comes next would wait for as long; by themselves they can all wait at the same time.
             if is_locked {
-                results.push(Ok(Outcome::Apart));
+                results.push(Ok(Outcome::NotBatchable));
                 continue;
             }
-            let alone = match &draft.rows[..] {
-                [row] => self.append_one(draft, row).await,
-                _ => self.append_many(&[draft]).await.map(|outcomes| outcomes[0]),
+            let alone = match &messages.rows[..] {
+                [row] => self.append_one(messages, row).await,
+                _ => self.append_many(&[messages]).await.map(|outcomes| outcomes[0]),
             };
             is_locked = alone.as_ref().is_err_and(took_too_long);
-            results.push(fall_out(alone, Outcome::Apart));
+            results.push(fall_out(alone, Outcome::NotBatchable));
         }
         results
     }
 
-    async fn append_one(&mut self, draft: &Draft, row: &message::Model) -> sqlx::Result<Outcome> {
+    async fn append_one(&mut self, messages: &NewMessages, row: &message::Model) -> sqlx::Result<Outcome> {
         let append = sqlx::query(self.appends.one)
-            .bind(draft.conversation.0)
-            .bind(draft.owner.as_str())
+            .bind(messages.conversation.0)
+            .bind(messages.owner.as_str())
             .bind(row.id.0)
             .bind(self.now())
             .bind(row.role)
@@ -122,22 +136,23 @@ impl Lane<'_> {
             .bind(row.model.as_deref())
             .bind(row.usage.as_deref())
             .bind(ChangeKind::MessageAdded.code())
-            .bind(draft.head.map(|head| head.0))
-            .bind(draft.actor.as_ref().map(OwnerId::as_str));
-        let found = self.run(append, &[&draft.owner]).await?;
+            .bind(messages.head.map(|head| head.0))
+            .bind(messages.actor.as_ref().map(OwnerId::as_str));
+        let found = self.run(append, &[&messages.owner]).await?;
         found.first().map_or(Ok(Outcome::NotFound), |found| outcome(found, 0))
     }
 
-    async fn append_many(&mut self, drafts: &[&Draft]) -> sqlx::Result<Vec<Outcome>> {
+    async fn append_many(&mut self, appends: &[&NewMessages]) -> sqlx::Result<Vec<Outcome>> {
         let rows = || {
-            let numbered = (0_i64..).zip(drafts);
-            numbered.flat_map(|(append, draft)| draft.rows.iter().map(move |row| (append, draft, row)))
+            let numbered = (0_i64..).zip(appends);
+            numbered
+                .flat_map(|(append, messages)| messages.rows.iter().map(move |row| (append, messages, row)))
         };
         let append = sqlx::query(self.appends.many)
             .bind(rows().map(|(append, ..)| append).collect::<Vec<_>>())
-            .bind(rows().map(|(_, draft, _)| draft.conversation.0).collect::<Vec<_>>())
-            .bind(rows().map(|(_, draft, _)| draft.owner.as_str()).collect::<Vec<_>>())
-            .bind(rows().map(|(_, draft, _)| draft.head.map(|head| head.0)).collect::<Vec<_>>())
+            .bind(rows().map(|(_, messages, _)| messages.conversation.0).collect::<Vec<_>>())
+            .bind(rows().map(|(_, messages, _)| messages.owner.as_str()).collect::<Vec<_>>())
+            .bind(rows().map(|(_, messages, _)| messages.head.map(|head| head.0)).collect::<Vec<_>>())
             .bind(rows().map(|(.., row)| row.id.0).collect::<Vec<_>>())
             .bind(rows().map(|(.., row)| row.role).collect::<Vec<_>>())
             .bind(rows().map(|(.., row)| row.content.as_str()).collect::<Vec<_>>())
@@ -149,10 +164,14 @@ impl Lane<'_> {
             .bind(rows().map(|(.., row)| row.usage.as_deref()).collect::<Vec<_>>())
             .bind(self.now())
             .bind(ChangeKind::MessageAdded.code())
-            .bind(rows().map(|(_, draft, _)| draft.actor.as_ref().map(OwnerId::as_str)).collect::<Vec<_>>());
-        let owners: Vec<&OwnerId> = drafts.iter().map(|draft| &draft.owner).collect();
+            .bind(
+                rows()
+                    .map(|(_, messages, _)| messages.actor.as_ref().map(OwnerId::as_str))
+                    .collect::<Vec<_>>(),
+            );
+        let owners: Vec<&OwnerId> = appends.iter().map(|messages| &messages.owner).collect();
         let found = self.run(append, &owners).await?;
-        let mut outcomes = vec![Outcome::NotFound; drafts.len()];
+        let mut outcomes = vec![Outcome::NotFound; appends.len()];
         // The first message of an append tells where it begins, so it is the last to be looked at.
         for row in found.iter().rev() {
             let append: i64 = row.try_get(0)?;
@@ -161,7 +180,7 @@ impl Lane<'_> {
         Ok(outcomes)
     }
 
-    async fn grow(&mut self, pieces: &[&NewPiece]) -> Vec<Result<Grown>> {
+    async fn grow(&mut self, pieces: &[&NewTextChunk]) -> Vec<Result<GrowResult>> {
         if pieces.is_empty() {
             return Vec::new();
         }
@@ -181,7 +200,7 @@ impl Lane<'_> {
         results
     }
 
-    async fn grow_many(&mut self, pieces: &[&NewPiece]) -> sqlx::Result<Vec<Grown>> {
+    async fn grow_many(&mut self, pieces: &[&NewTextChunk]) -> sqlx::Result<Vec<GrowResult>> {
         let grow = sqlx::query(GROW)
             .bind(pieces.iter().map(|piece| piece.message.0).collect::<Vec<_>>())
             .bind(pieces.iter().map(|piece| piece.owner.as_str()).collect::<Vec<_>>())
@@ -209,13 +228,13 @@ impl Lane<'_> {
         batch: Query<'_, Postgres, PgArguments>,
         owners: &[&OwnerId],
     ) -> sqlx::Result<Vec<PgRow>> {
-        if !self.desk.fence.is_told() {
+        if !self.context.fence.is_told() {
             return batch.fetch_all(&mut *self.connection).await;
         }
         let mut owners: Vec<&str> = owners.iter().map(|owner| owner.as_str()).collect();
         owners.sort_unstable();
         owners.dedup();
-        self.desk.count(1);
+        self.context.count(1);
         let mut tx = self.connection.begin().await?;
         row_level_security::tell(&mut tx, &owners).await?;
         let found = batch.fetch_all(&mut *tx).await?;
@@ -224,8 +243,8 @@ impl Lane<'_> {
     }
 
     fn now(&self) -> i64 {
-        self.desk.count(1);
-        self.desk.clock.now().0
+        self.context.count(1);
+        self.context.clock.now().0
     }
 }
 
@@ -239,7 +258,7 @@ fn outcome(row: &PgRow, column: usize) -> sqlx::Result<Outcome> {
         }
         (true, ..) => Outcome::Known,
         (false, true, _) => Outcome::Busy,
-        (false, false, _) => Outcome::Apart,
+        (false, false, _) => Outcome::NotBatchable,
     })
 }
 

@@ -5,31 +5,31 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::plan::Intake;
-use super::request::{Draft, Job, Order};
-use super::room::{Bounds, Room};
+use super::batch::BatchReceiver;
+use super::request::{Job, NewMessages, WriteRequest};
+use super::write_queue::{Bounds, WriteQueue};
 use crate::model::{ConversationId, Json, MessageId, MessageStatus, OwnerId, Role, Timestamp};
 use crate::store::entity::message;
 
 /// Appends that wait at a lane.
-pub struct Waiting(Intake);
+pub struct Waiting(BatchReceiver);
 
 impl Waiting {
     /// So many appends of one message each, in as many conversations as there are; all with ids of the
     /// caller's choice, and every other one expecting a head.
     pub fn appends(count: u128, conversations: u128, owner: &OwnerId) -> Self {
-        let (sender, intake) = Intake::new();
-        let room = Arc::new(Room::new(Bounds { lanes: 1, waiting: usize::MAX, bytes: usize::MAX }));
+        let (sender, batches) = BatchReceiver::new();
+        let queue = Arc::new(WriteQueue::new(Bounds { lanes: 1, waiting: usize::MAX, bytes: usize::MAX }));
         for number in 0..count {
             let head = (number % 2 == 0).then(|| MessageId(Uuid::nil()));
             let conversation = ConversationId(Uuid::from_u128(number % conversations));
             let rows = vec![row(number + 1, conversation, owner)];
-            let work = Draft { owner: owner.clone(), actor: None, conversation, head, rows };
-            if let Ok(ticket) = room.enter(owner, 0) {
-                let _ = sender.send(Job::Append(Order { work, ticket, answer: oneshot::channel().0 }));
+            let work = NewMessages { owner: owner.clone(), actor: None, conversation, head, rows };
+            if let Ok(permit) = queue.enter(owner, 0) {
+                let _ = sender.send(Job::Append(WriteRequest { work, permit, answer: oneshot::channel().0 }));
             }
         }
-        Self(intake)
+        Self(batches)
     }
 
     /// Plans batches until nothing waits: how many appends each has.

@@ -5,16 +5,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::oneshot;
 
-use super::room::Ticket;
+use super::write_queue::QueuePermit;
 use crate::clock::Clock;
 use crate::model::{ConversationId, MessageId, OwnerId, Progress, Timestamp};
 use crate::signals::{Signals, Topic};
-use crate::store::engine::row_level_security::Fence;
+use crate::store::engine::row_level_security::RowLevelSecurity;
 use crate::store::entity::message;
 use crate::store::error::{Error, Result};
 
 /// Messages to put at the end of a conversation: all of each row but its place.
-pub(in crate::store) struct Draft {
+pub(in crate::store) struct NewMessages {
     pub(in crate::store) owner: OwnerId,
     /// Who appends them for the owner, where that is somebody else.
     pub(in crate::store) actor: Option<OwnerId>,
@@ -25,7 +25,7 @@ pub(in crate::store) struct Draft {
 }
 
 /// Text to put at the end of a stream.
-pub(in crate::store) struct NewPiece {
+pub(in crate::store) struct NewTextChunk {
     pub(in crate::store) owner: OwnerId,
     pub(in crate::store) message: MessageId,
     /// Where the stream must end, in code points.
@@ -45,49 +45,49 @@ pub(in crate::store) enum Outcome {
     /// An id that the caller chose is taken, perhaps by the same call.
     Known,
     /// It is not the ordinary case, or cannot be written together with others.
-    Apart,
+    NotBatchable,
     /// It is ordinary, but has to wait for the owner's row.
     Busy,
 }
 
 /// What became of a piece; `None` where the stream does not end where the piece begins.
-pub(super) type Grown = Option<Progress>;
+pub(super) type GrowResult = Option<Progress>;
 
 /// What is handed in, and where the answer goes.
-pub(super) struct Order<Work, Answer> {
+pub(super) struct WriteRequest<Work, Answer> {
     pub(super) work: Work,
-    pub(super) ticket: Ticket,
+    pub(super) permit: QueuePermit,
     pub(super) answer: oneshot::Sender<(Work, Result<Answer>)>,
 }
 
 pub(super) enum Job {
-    Append(Order<Draft, Outcome>),
-    Grow(Order<NewPiece, Grown>),
+    Append(WriteRequest<NewMessages, Outcome>),
+    Grow(WriteRequest<NewTextChunk, GrowResult>),
 }
 
 /// What is written in one go.
 #[derive(Default)]
 pub(super) struct Batch {
-    pub(super) appends: Vec<Order<Draft, Outcome>>,
-    pub(super) pieces: Vec<Order<NewPiece, Grown>>,
+    pub(super) appends: Vec<WriteRequest<NewMessages, Outcome>>,
+    pub(super) pieces: Vec<WriteRequest<NewTextChunk, GrowResult>>,
 }
 
 /// What became of a batch, in its order.
-pub(super) struct Written {
+pub(super) struct BatchResults {
     pub(super) appends: Vec<Result<Outcome>>,
-    pub(super) pieces: Vec<Result<Grown>>,
+    pub(super) pieces: Vec<Result<GrowResult>>,
 }
 
 /// What a lane needs besides its connection.
 #[derive(Clone)]
-pub(in crate::store) struct Desk {
+pub(in crate::store) struct WorkerContext {
     pub(in crate::store) clock: Clock,
     pub(in crate::store) signals: Signals,
     pub(in crate::store) statements: Arc<AtomicU64>,
-    pub(in crate::store) fence: Fence,
+    pub(in crate::store) fence: RowLevelSecurity,
 }
 
-impl Draft {
+impl NewMessages {
     pub(super) fn bytes(&self) -> usize {
         let row = |row: &message::Model| {
             let optional = [&row.parts, &row.usage].map(|text| text.as_ref().map_or(0, String::len));
@@ -99,37 +99,41 @@ impl Draft {
 
 impl Batch {
     /// Wakes who waits for news of what was committed, then answers everybody but those who have to wait.
-    pub(super) fn settle(self, written: Written, signals: &Signals) -> Vec<Order<Draft, Outcome>> {
+    pub(super) fn settle(
+        self,
+        written: BatchResults,
+        signals: &Signals,
+    ) -> Vec<WriteRequest<NewMessages, Outcome>> {
         let mut busy = Vec::new();
-        for (order, result) in self.appends.into_iter().zip(written.appends) {
+        for (request, result) in self.appends.into_iter().zip(written.appends) {
             if matches!(result, Ok(Outcome::Appended { .. })) {
-                signals.signal(&Topic::Conversation(order.work.conversation));
-                signals.signal(&Topic::Account(order.work.owner.clone()));
+                signals.signal(&Topic::Conversation(request.work.conversation));
+                signals.signal(&Topic::Account(request.work.owner.clone()));
             }
             match result {
-                Ok(Outcome::Busy) => busy.push(order),
-                result => order.settle(result),
+                Ok(Outcome::Busy) => busy.push(request),
+                result => request.settle(result),
             }
         }
-        for (order, result) in self.pieces.into_iter().zip(written.pieces) {
+        for (request, result) in self.pieces.into_iter().zip(written.pieces) {
             if matches!(result, Ok(Some(_))) {
-                signals.signal(&Topic::Message(order.work.message));
+                signals.signal(&Topic::Message(request.work.message));
             }
-            order.settle(result);
+            request.settle(result);
         }
         busy
     }
 }
 
-impl<Work, Answer> Order<Work, Answer> {
+impl<Work, Answer> WriteRequest<Work, Answer> {
     /// Whoever asked may be gone; then nobody needs the answer.
     pub(super) fn settle(self, result: Result<Answer>) {
-        drop(self.ticket);
+        drop(self.permit);
         let _ = self.answer.send((self.work, result));
     }
 }
 
-impl Written {
+impl BatchResults {
     /// The same for all of a batch.
     pub(super) fn failed(batch: &Batch, error: &Error) -> Self {
         Self {
@@ -139,7 +143,7 @@ impl Written {
     }
 }
 
-impl Desk {
+impl WorkerContext {
     /// Counts statements that were run.
     pub(super) fn count(&self, statements: u64) {
         self.statements.fetch_add(statements, Ordering::Relaxed);

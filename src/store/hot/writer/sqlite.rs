@@ -7,11 +7,11 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::batch::BatchReceiver;
 use super::checkpoint::Checkpoints;
-use super::plan::Intake;
-use super::request::{Batch, Desk, Draft, Grown, NewPiece, Outcome, Written};
+use super::request::{Batch, BatchResults, GrowResult, NewMessages, NewTextChunk, Outcome, WorkerContext};
 use crate::model::{ChangeKind, OwnerId, Progress, Timestamp};
-use crate::store::engine::write_lock::Turns;
+use crate::store::engine::write_lock::WriteLock;
 use crate::store::error::Error;
 use crate::store::error::Result;
 
@@ -40,50 +40,51 @@ type Found<T> = std::result::Result<T, rusqlite::Error>;
 
 /// Writes what comes until nothing can come any more.
 pub(super) fn serve(
-    mut intake: Intake,
+    mut batches: BatchReceiver,
     connection: &Connection,
-    turns: &Turns,
+    write_lock: &WriteLock,
     checkpoints: &Checkpoints,
-    desk: &Desk,
+    context: &WorkerContext,
 ) {
-    let lane = Lane { connection, desk };
-    while let Some(batch) = intake.blocking_next() {
-        let turn = turns.blocking_take();
+    let lane = WriteWorker { connection, context };
+    while let Some(batch) = batches.blocking_next() {
+        let guard = write_lock.blocking_take();
         let written = lane.write(&batch);
-        drop(turn);
+        drop(guard);
         // Nobody has to wait here once it is the writer's turn.
-        drop(batch.settle(written, &desk.signals));
+        drop(batch.settle(written, &context.signals));
         checkpoints.committed();
     }
 }
 
-struct Lane<'a> {
+struct WriteWorker<'a> {
     connection: &'a Connection,
-    desk: &'a Desk,
+    context: &'a WorkerContext,
 }
 
-impl Lane<'_> {
-    fn write(&self, batch: &Batch) -> Written {
+impl WriteWorker<'_> {
+    fn write(&self, batch: &Batch) -> BatchResults {
         let everything = self.transaction(|| {
-            let appends = batch.appends.iter().map(|order| self.append(&order.work));
+            let appends = batch.appends.iter().map(|request| self.append(&request.work));
             let appends = appends.collect::<Found<Vec<_>>>()?;
-            let pieces = batch.pieces.iter().map(|order| self.grow(&order.work));
+            let pieces = batch.pieces.iter().map(|request| self.grow(&request.work));
             Ok((appends, pieces.collect::<Found<Vec<_>>>()?))
         });
         match everything {
-            Ok((appends, pieces)) => Written {
+            Ok((appends, pieces)) => BatchResults {
                 appends: appends.into_iter().map(Ok).collect(),
                 pieces: pieces.into_iter().map(Ok).collect(),
             },
-            Err(error @ Error::Unavailable(_)) => Written::failed(batch, &error),
+            Err(error @ Error::Unavailable(_)) => BatchResults::failed(batch, &error),
             Err(error) => {
                 tracing::warn!(%error, "a batch is written one by one");
-                let append =
-                    |draft| self.transaction(|| self.append(draft)).or_else(fall_out(Outcome::Apart));
+                let append = |messages| {
+                    self.transaction(|| self.append(messages)).or_else(fall_out(Outcome::NotBatchable))
+                };
                 let grow = |piece| self.transaction(|| self.grow(piece)).or_else(fall_out(None));
-                Written {
-                    appends: batch.appends.iter().map(|order| append(&order.work)).collect(),
-                    pieces: batch.pieces.iter().map(|order| grow(&order.work)).collect(),
+                BatchResults {
+                    appends: batch.appends.iter().map(|request| append(&request.work)).collect(),
+                    pieces: batch.pieces.iter().map(|request| grow(&request.work)).collect(),
                 }
             }
         }
@@ -121,31 +122,31 @@ impl Lane<'_> {
         }
     }
 
-    fn append(&self, draft: &Draft) -> Found<Outcome> {
-        let (owner, conversation) = (draft.owner.as_str(), draft.conversation.0);
-        let actor = draft.actor.as_ref().map(OwnerId::as_str);
+    fn append(&self, messages: &NewMessages) -> Found<Outcome> {
+        let (owner, conversation) = (messages.owner.as_str(), messages.conversation.0);
+        let actor = messages.actor.as_ref().map(OwnerId::as_str);
         let found: Option<(i64, i64, i64, bool)> =
             self.one(CONVERSATION, params![conversation, owner], |row| row.try_into())?;
         let Some((slots, last, updated_at, is_plain)) = found else { return Ok(Outcome::NotFound) };
-        for row in draft.rows.iter().filter(|row| row.fingerprint.is_some()) {
+        for row in messages.rows.iter().filter(|row| row.fingerprint.is_some()) {
             if self.is(IS_KNOWN, params![row.id.0])? {
                 return Ok(Outcome::Known);
             }
         }
-        let follows = match draft.head {
+        let follows = match messages.head {
             Some(head) => self.is(IS_AT, params![slots + last, conversation, last, head.0])?,
             None => true,
         };
         if !is_plain || !follows {
-            return Ok(Outcome::Apart);
+            return Ok(Outcome::NotBatchable);
         }
-        let count = draft.rows.len() as i64;
-        let now = self.desk.clock.now();
+        let count = messages.rows.len() as i64;
+        let now = self.context.clock.now();
         let revision: Option<i64> = self.one(TAKE_REVISIONS, params![owner, count], |row| row.get(0))?;
-        let Some(revision) = revision else { return Ok(Outcome::Apart) };
+        let Some(revision) = revision else { return Ok(Outcome::NotBatchable) };
         let created_at = now.max(Timestamp(updated_at + 1));
         self.execute(TAKE_POSITIONS, params![conversation, owner, last + count, count, created_at.0])?;
-        for (nth, row) in (1..).zip(&draft.rows) {
+        for (nth, row) in (1..).zip(&messages.rows) {
             self.execute(
                 ADD_MESSAGE,
                 params![
@@ -174,10 +175,15 @@ impl Lane<'_> {
         Ok(Outcome::Appended { first: last + 1, created_at })
     }
 
-    fn grow(&self, piece: &NewPiece) -> Found<Grown> {
+    fn grow(&self, piece: &NewTextChunk) -> Found<GrowResult> {
         let message = piece.message.0;
-        let values =
-            params![message, piece.owner.as_str(), piece.start, piece.code_points, self.desk.clock.now().0];
+        let values = params![
+            message,
+            piece.owner.as_str(),
+            piece.start,
+            piece.code_points,
+            self.context.clock.now().0
+        ];
         let progress = |row: &Row<'_>| Ok(Progress { length: row.get(0)?, stop_requested: row.get(1)? });
         let grown = self.one(GROW, values, progress)?;
         if grown.is_some() && !piece.text.is_empty() {
@@ -206,7 +212,7 @@ impl Lane<'_> {
     }
 
     fn count(&self) {
-        self.desk.count(1);
+        self.context.count(1);
     }
 }
 

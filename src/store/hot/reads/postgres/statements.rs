@@ -49,7 +49,7 @@ pub(super) const OPEN: Text = fenced!(
 );
 
 /// The messages of a range from one end of it.
-macro_rules! stretch {
+macro_rules! range {
     ($order:literal) => {
         fenced!(
             "$2";
@@ -66,8 +66,8 @@ macro_rules! stretch {
     };
 }
 
-pub(super) const FIRST: Text = stretch!("ASC");
-pub(super) const LAST: Text = stretch!("DESC");
+pub(super) const FIRST: Text = range!("ASC");
+pub(super) const LAST: Text = range!("DESC");
 
 pub(super) const LIST: Text = fenced!(
     "$1";

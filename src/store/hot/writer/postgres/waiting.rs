@@ -9,8 +9,8 @@ use sqlx::PgPool;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::task::TaskTracker;
 
-use super::super::plan::Intake;
-use super::super::request::{Desk, Draft, Job, Order, Outcome};
+use super::super::batch::BatchReceiver;
+use super::super::request::{Job, NewMessages, Outcome, WorkerContext, WriteRequest};
 use super::statements::WAITING;
 use crate::model::OwnerId;
 
@@ -18,19 +18,23 @@ use crate::model::OwnerId;
 pub(in crate::store::hot::writer) struct Waiting {
     lanes: HashMap<OwnerId, UnboundedSender<Job>>,
     pool: PgPool,
-    desk: Desk,
+    context: WorkerContext,
     running: TaskTracker,
 }
 
 impl Waiting {
     /// Those who wait use connections of `pool`, as all do who wait for locks.
-    pub(in crate::store::hot::writer) fn new(pool: PgPool, desk: Desk, running: TaskTracker) -> Self {
-        Self { lanes: HashMap::new(), pool, desk, running }
+    pub(in crate::store::hot::writer) fn new(
+        pool: PgPool,
+        context: WorkerContext,
+        running: TaskTracker,
+    ) -> Self {
+        Self { lanes: HashMap::new(), pool, context, running }
     }
 
-    pub(super) fn take_in(&mut self, order: Order<Draft, Outcome>) {
-        let owner = order.work.owner.clone();
-        let mut job = Job::Append(order);
+    pub(super) fn take_in(&mut self, request: WriteRequest<NewMessages, Outcome>) {
+        let owner = request.work.owner.clone();
+        let mut job = Job::Append(request);
         if let Some(lane) = self.lanes.get(&owner) {
             match lane.send(job) {
                 Ok(()) => return,
@@ -38,19 +42,19 @@ impl Waiting {
             }
         }
         self.lanes.retain(|_, lane| !lane.is_closed());
-        let (lane, intake) = Intake::new();
+        let (lane, batches) = BatchReceiver::new();
         // The receiver is there.
         let _ = lane.send(job);
         self.lanes.insert(owner, lane);
-        self.running.spawn(serve(intake, self.pool.clone(), self.desk.clone()));
+        self.running.spawn(serve(batches, self.pool.clone(), self.context.clone()));
     }
 }
 
-async fn serve(mut intake: Intake, pool: PgPool, desk: Desk) {
-    while let Some(batch) = intake.next_at_once() {
-        for order in super::write(batch, &pool, &WAITING, &desk).await {
+async fn serve(mut batches: BatchReceiver, pool: PgPool, context: WorkerContext) {
+    while let Some(batch) = batches.next_at_once() {
+        for request in super::write(batch, &pool, &WAITING, &context).await {
             // There is no row to wait for.
-            order.settle(Ok(Outcome::Apart));
+            request.settle(Ok(Outcome::NotBatchable));
         }
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{HashSet, VecDeque};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::request::{Batch, Draft, Job, NewPiece};
+use super::request::{Batch, Job, NewMessages, NewTextChunk};
 use crate::model::{ConversationId, MessageId, OwnerId};
 
 /// Most messages and pieces of a batch, and most bytes, unless one append alone has more.
@@ -16,12 +16,12 @@ const ROWS: usize = 256;
 const BYTES: usize = 4 << 20;
 
 /// Where a lane takes its batches from. Unbounded because the room in front of it is bounded.
-pub(super) struct Intake {
+pub(super) struct BatchReceiver {
     queue: UnboundedReceiver<Job>,
     later: VecDeque<Job>,
 }
 
-impl Intake {
+impl BatchReceiver {
     pub(super) fn new() -> (UnboundedSender<Job>, Self) {
         let (sender, queue) = unbounded_channel();
         (sender, Self { queue, later: VecDeque::new() })
@@ -69,8 +69,8 @@ impl Intake {
                 break;
             }
             match job {
-                Job::Append(order) if plan.takes_append(&order.work) => batch.appends.push(order),
-                Job::Grow(order) if plan.takes_piece(&order.work) => batch.pieces.push(order),
+                Job::Append(request) if plan.takes_append(&request.work) => batch.appends.push(request),
+                Job::Grow(request) if plan.takes_piece(&request.work) => batch.pieces.push(request),
                 job => {
                     postponed.push_back(job);
                     continue;
@@ -87,8 +87,8 @@ impl Intake {
 
 fn weight(job: &Job) -> (usize, usize) {
     match job {
-        Job::Append(order) => (order.work.rows.len(), order.work.bytes()),
-        Job::Grow(order) => (1, order.work.text.len()),
+        Job::Append(request) => (request.work.rows.len(), request.work.bytes()),
+        Job::Grow(request) => (1, request.work.text.len()),
     }
 }
 
@@ -103,19 +103,19 @@ struct Plan {
 }
 
 impl Plan {
-    fn takes_append(&mut self, draft: &Draft) -> bool {
-        let mut chosen = draft.rows.iter().filter(|row| row.fingerprint.is_some()).map(|row| row.id);
+    fn takes_append(&mut self, messages: &NewMessages) -> bool {
+        let mut chosen = messages.rows.iter().filter(|row| row.fingerprint.is_some()).map(|row| row.id);
         let clashes = chosen.clone().any(|id| self.ids.contains(&id))
-            || (draft.head.is_some() && self.conversations.contains(&draft.conversation));
+            || (messages.head.is_some() && self.conversations.contains(&messages.conversation));
         if !clashes {
-            self.conversations.insert(draft.conversation);
+            self.conversations.insert(messages.conversation);
             self.ids.extend(&mut chosen);
         }
         !clashes
     }
 
     /// A stranger's piece for the same message is in nobody's way.
-    fn takes_piece(&mut self, piece: &NewPiece) -> bool {
+    fn takes_piece(&mut self, piece: &NewTextChunk) -> bool {
         self.streams.insert((piece.message, piece.owner.clone()))
     }
 }

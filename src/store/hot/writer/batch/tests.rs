@@ -6,8 +6,8 @@ use uuid::Uuid;
 use super::*;
 use crate::model::{Json, MessageStatus, Role, Timestamp};
 use crate::store::entity::message;
-use crate::store::hot::writer::request::{NewPiece, Order};
-use crate::store::hot::writer::room::{Bounds, Room};
+use crate::store::hot::writer::request::{NewTextChunk, WriteRequest};
+use crate::store::hot::writer::write_queue::{Bounds, WriteQueue};
 
 fn owner(name: &str) -> OwnerId {
     OwnerId::new(name).unwrap()
@@ -36,41 +36,47 @@ fn row(id: u128, chosen: bool, bytes: usize) -> message::Model {
     }
 }
 
-struct Lane {
+struct WriteWorker {
     sender: UnboundedSender<Job>,
-    intake: Intake,
-    room: Arc<Room>,
+    batches: BatchReceiver,
+    queue: Arc<WriteQueue>,
 }
 
-impl Lane {
+impl WriteWorker {
     fn new() -> Self {
-        let (sender, intake) = Intake::new();
+        let (sender, batches) = BatchReceiver::new();
         let bounds = Bounds { lanes: 1, waiting: usize::MAX, bytes: usize::MAX };
-        Self { sender, intake, room: Arc::new(Room::new(bounds)) }
+        Self { sender, batches, queue: Arc::new(WriteQueue::new(bounds)) }
     }
 
     fn append(&self, conversation: u128, head: Option<u128>, rows: Vec<message::Model>) {
         let conversation = ConversationId(Uuid::from_u128(conversation));
         let head = head.map(|id| MessageId(Uuid::from_u128(id)));
-        let work = Draft { owner: owner("ada"), actor: None, conversation, head, rows };
-        let ticket = self.room.enter(&work.owner, 0).unwrap();
-        assert!(self.sender.send(Job::Append(Order { work, ticket, answer: oneshot::channel().0 })).is_ok());
+        let work = NewMessages { owner: owner("ada"), actor: None, conversation, head, rows };
+        let permit = self.queue.enter(&work.owner, 0).unwrap();
+        assert!(
+            self.sender
+                .send(Job::Append(WriteRequest { work, permit, answer: oneshot::channel().0 }))
+                .is_ok()
+        );
     }
 
     fn grow(&self, message: u128, name: &str) {
         let message = MessageId(Uuid::from_u128(message));
-        let work = NewPiece { owner: owner(name), message, start: 0, text: "x".into(), code_points: 1 };
-        let ticket = self.room.enter(&work.owner, 0).unwrap();
-        assert!(self.sender.send(Job::Grow(Order { work, ticket, answer: oneshot::channel().0 })).is_ok());
+        let work = NewTextChunk { owner: owner(name), message, start: 0, text: "x".into(), code_points: 1 };
+        let permit = self.queue.enter(&work.owner, 0).unwrap();
+        assert!(
+            self.sender.send(Job::Grow(WriteRequest { work, permit, answer: oneshot::channel().0 })).is_ok()
+        );
     }
 
     /// The ids of all messages and pieces, batch by batch.
     fn batches(mut self) -> Vec<Vec<u128>> {
         drop(self.sender);
         let mut batches = Vec::new();
-        while let Some(batch) = self.intake.blocking_next() {
-            let rows = batch.appends.iter().flat_map(|order| &order.work.rows).map(|row| row.id);
-            let pieces = batch.pieces.iter().map(|order| order.work.message);
+        while let Some(batch) = self.batches.blocking_next() {
+            let rows = batch.appends.iter().flat_map(|request| &request.work.rows).map(|row| row.id);
+            let pieces = batch.pieces.iter().map(|request| request.work.message);
             batches.push(rows.chain(pieces).map(|id| id.0.as_u128()).collect());
         }
         batches
@@ -79,7 +85,7 @@ impl Lane {
 
 #[test]
 fn all_that_waits_is_one_batch_in_order() {
-    let lane = Lane::new();
+    let lane = WriteWorker::new();
     lane.append(1, None, vec![row(1, true, 1), row(2, true, 1)]);
     lane.append(2, None, vec![row(3, false, 1)]);
     lane.append(1, None, vec![row(4, true, 1)]);
@@ -88,7 +94,7 @@ fn all_that_waits_is_one_batch_in_order() {
 
 #[test]
 fn an_id_stands_once_in_a_batch() {
-    let lane = Lane::new();
+    let lane = WriteWorker::new();
     for id in [1, 1, 2, 1] {
         lane.append(1, None, vec![row(id, true, 1)]);
     }
@@ -100,7 +106,7 @@ fn an_id_stands_once_in_a_batch() {
 
 #[test]
 fn who_expects_a_head_comes_first_in_the_conversation() {
-    let lane = Lane::new();
+    let lane = WriteWorker::new();
     lane.append(1, None, vec![row(1, false, 1)]);
     lane.append(1, Some(1), vec![row(2, false, 1)]);
     lane.append(2, Some(1), vec![row(3, false, 1)]);
@@ -110,12 +116,12 @@ fn who_expects_a_head_comes_first_in_the_conversation() {
 
 #[test]
 fn a_batch_is_bounded_and_what_exceeds_it_alone_is_taken_alone() {
-    let lane = Lane::new();
+    let lane = WriteWorker::new();
     for id in 0..600 {
         lane.append(1, None, vec![row(id, false, 1)]);
     }
     assert_eq!(lane.batches().iter().map(Vec::len).collect::<Vec<_>>(), [256, 256, 88]);
-    let lane = Lane::new();
+    let lane = WriteWorker::new();
     for (id, bytes) in [(1, 1), (2, BYTES + 1), (3, BYTES / 2), (4, BYTES / 2), (5, 1)] {
         lane.append(1, None, vec![row(id, false, bytes)]);
     }

@@ -21,7 +21,7 @@ pub struct Bounds {
 /// The part that one owner may take.
 const SHARE: usize = 4;
 
-pub(super) struct Room {
+pub(super) struct WriteQueue {
     bounds: Bounds,
     taken: Mutex<Taken>,
 }
@@ -56,20 +56,20 @@ impl Load {
 }
 
 /// A place in the room, given back when it is dropped.
-pub(super) struct Ticket {
-    room: Arc<Room>,
+pub(super) struct QueuePermit {
+    queue: Arc<WriteQueue>,
     owner: OwnerId,
     bytes: usize,
 }
 
-impl Room {
+impl WriteQueue {
     pub(super) fn new(bounds: Bounds) -> Self {
         Self { bounds, taken: Mutex::default() }
     }
 
     /// Takes a place, or tells that there is none. Never waits: the caller knows best for how long it
     /// makes sense to try.
-    pub(super) fn enter(self: &Arc<Self>, owner: &OwnerId, bytes: usize) -> Result<Ticket> {
+    pub(super) fn enter(self: &Arc<Self>, owner: &OwnerId, bytes: usize) -> Result<QueuePermit> {
         let Bounds { waiting, bytes: most, .. } = self.bounds;
         let mut taken = self.taken();
         let of_owner = taken.owners.get(owner).copied().unwrap_or_default();
@@ -80,7 +80,7 @@ impl Room {
         }
         taken.all.add(bytes);
         taken.owners.entry(owner.clone()).or_default().add(bytes);
-        Ok(Ticket { room: self.clone(), owner: owner.clone(), bytes })
+        Ok(QueuePermit { queue: self.clone(), owner: owner.clone(), bytes })
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
@@ -88,9 +88,9 @@ impl Room {
     }
 }
 
-impl Drop for Ticket {
+impl Drop for QueuePermit {
     fn drop(&mut self) {
-        let mut taken = self.room.taken();
+        let mut taken = self.queue.taken();
         taken.all.remove(self.bytes);
         if let Some(of_owner) = taken.owners.get_mut(&self.owner) {
             of_owner.remove(self.bytes);
@@ -111,28 +111,28 @@ mod tests {
 
     #[test]
     fn a_place_is_given_back_and_one_owner_cannot_have_them_all() {
-        let room = Arc::new(Room::new(Bounds { lanes: 1, waiting: 8, bytes: 100 }));
-        let busy = |name: &str, bytes| matches!(room.enter(&owner(name), bytes), Err(Error::Busy));
-        let first = room.enter(&owner("ada"), 10).unwrap();
+        let queue = Arc::new(WriteQueue::new(Bounds { lanes: 1, waiting: 8, bytes: 100 }));
+        let busy = |name: &str, bytes| matches!(queue.enter(&owner(name), bytes), Err(Error::Busy));
+        let first = queue.enter(&owner("ada"), 10).unwrap();
         assert!(busy("ada", 16), "a quarter of 100 bytes is 25");
-        let second = room.enter(&owner("ada"), 15).unwrap();
+        let second = queue.enter(&owner("ada"), 15).unwrap();
         assert!(busy("ada", 0), "a quarter of 8 is 2");
-        let large = room.enter(&owner("bob"), 75).unwrap();
+        let large = queue.enter(&owner("bob"), 75).unwrap();
         assert!(busy("eve", 1), "100 bytes are taken");
-        let others = (0..8).map(|n| room.enter(&owner(&format!("user-{n}")), 0));
-        let others: Vec<Ticket> = others.filter_map(Result::ok).collect();
+        let others = (0..8).map(|n| queue.enter(&owner(&format!("user-{n}")), 0));
+        let others: Vec<QueuePermit> = others.filter_map(Result::ok).collect();
         assert_eq!(others.len(), 5, "8 are taken");
         drop((first, second, large, others));
-        assert_eq!(room.taken().all, Load::default());
-        assert!(room.taken().owners.is_empty());
+        assert_eq!(queue.taken().all, Load::default());
+        assert!(queue.taken().owners.is_empty());
     }
 
     #[test]
     fn what_is_larger_than_the_room_is_taken_alone() {
-        let room = Arc::new(Room::new(Bounds { lanes: 1, waiting: 8, bytes: 100 }));
-        let huge = room.enter(&owner("ada"), 1000).unwrap();
-        assert!(room.enter(&owner("bob"), 1).is_err());
+        let queue = Arc::new(WriteQueue::new(Bounds { lanes: 1, waiting: 8, bytes: 100 }));
+        let huge = queue.enter(&owner("ada"), 1000).unwrap();
+        assert!(queue.enter(&owner("bob"), 1).is_err());
         drop(huge);
-        assert!(room.enter(&owner("bob"), 1).is_ok());
+        assert!(queue.enter(&owner("bob"), 1).is_ok());
     }
 }
