@@ -51,7 +51,7 @@ impl Api {
         let limits = &settings.limits;
         // No more than what the guard lets through: the library's own limit is lower.
         let builder = schema::builder().limit_recursive_depth(limits.nesting as usize);
-        // PersistedDocuments are validated when they are read: see `validation`.
+        // Documents are validated when they are read: see `validation`.
         let builder = builder.validation_mode(ValidationMode::Fast);
         let builder = if limits.introspection {
             builder

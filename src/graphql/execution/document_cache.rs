@@ -1,4 +1,4 @@
-//! PersistedDocuments that were read before.
+//! A cache of documents that were parsed and validated.
 //!
 //! Clients send the same few documents again and again. What a document says and whether it is valid depends on
 //! its text alone, so it is parsed and validated once: a copy costs a fraction. Whether an operation may run depends on its variables
@@ -18,12 +18,12 @@ use quick_cache::sync::Cache;
 use super::limits::{FieldSizes, Limits};
 use super::validation::Validator;
 
-/// Longest text that is kept, and of all kept together, in bytes. DocumentCache, a text takes some ten times as
+/// Longest text that is kept, and of all kept together, in bytes. Parsed, a text takes some ten times as
 /// much.
 const LONGEST: usize = 4 * 1024;
 const ALL: u64 = 512 * 1024;
 
-/// PersistedDocuments that were read. Clones share them.
+/// Documents that were parsed and validated. Clones share them.
 #[derive(Clone)]
 pub(in crate::graphql) struct DocumentCache(Arc<Inner>);
 

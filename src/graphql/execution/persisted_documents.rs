@@ -1,4 +1,4 @@
-//! PersistedDocuments that clients name instead of sending.
+//! Documents that clients name instead of sending.
 //!
 //! Trusted documents come from a manifest that a front end's build writes, by whatever ids it gave them.
 //! They may be the only ones that are run. Automatic ones (Apollo's protocol,
@@ -29,13 +29,13 @@ pub const DOCUMENT_ID: &str = "documentId";
 /// How many automatic documents are kept.
 #[derive(Debug, Clone, Copy)]
 pub struct PersistedDocumentLimits {
-    /// PersistedDocuments.
+    /// Documents.
     pub entries: usize,
     /// Bytes of them all together.
     pub bytes: usize,
 }
 
-/// PersistedDocuments by their ids. Clones share them.
+/// Persisted documents by their ids. Clones share them.
 #[derive(Clone, Default)]
 pub struct PersistedDocuments(Arc<Inner>);
 

@@ -3,7 +3,7 @@
 //! async-graphql begins a subscription: it reads the arguments and finds what is wrong with them. From then
 //! on the same fields are told of one item after the other. Where they are plain ([`super::selection_plan`]) they are
 //! written in one walk, once for all followers in this process who asked for the same. async-graphql's part
-//! is over then, and [`super::event_stream::Events`] lets go of it: a follower that waits keeps neither a document nor variables.
+//! is over then, and [`super::event_stream::ResponseStream`] lets go of it: a follower that waits keeps neither a document nor variables.
 
 use std::sync::Arc;
 

@@ -95,7 +95,7 @@ pub(in crate::graphql) struct SourceUrlPart {
 pub(in crate::graphql) struct SourceDocumentPart {
     /// Identifies the source.
     source_id: String,
-    /// The media type of the document, for example application/pdf. PersistedDocuments stored before this field
+    /// The media type of the document, for example application/pdf. Documents stored before this field
     /// existed have application/octet-stream.
     media_type: String,
     /// The title of the document.

@@ -1,6 +1,6 @@
 //! What is told as it happens.
 //!
-//! What subscription begins with is looked up in a box: a subscription that waits takes no room for it.
+//! What a subscription begins with is looked up in a box: a subscription that waits takes no room for it.
 
 use async_graphql::{Context, ID};
 use futures_util::{Stream, StreamExt};
@@ -16,10 +16,10 @@ use crate::graphql::execution::error::FollowError;
 use crate::graphql::execution::prerender::subscribe;
 use crate::store;
 
-/// Where subscription begins.
+/// Where following begins.
 pub(in crate::graphql) struct Subscription;
 
-/// Where subscription begins.
+/// Where following begins.
 #[async_graphql::Subscription]
 impl Subscription {
     /// New messages in a conversation: first those after `after` from the database, then live, each

@@ -9,7 +9,7 @@ use crate::model::{self, Invalid};
 pub(in crate::graphql) struct TokenUsage {
     /// Given to the model.
     input_tokens: Option<i32>,
-    /// RenderedResponse by the model.
+    /// Written by the model.
     output_tokens: Option<i32>,
     /// Both, as the provider added them up.
     total_tokens: Option<i32>,
@@ -37,7 +37,7 @@ impl From<model::TokenUsage> for TokenUsage {
 pub(in crate::graphql) struct TokenUsageInput {
     /// Given to the model.
     input_tokens: Option<i32>,
-    /// RenderedResponse by the model.
+    /// Written by the model.
     output_tokens: Option<i32>,
     /// Both, as the provider added them up.
     total_tokens: Option<i32>,

@@ -66,7 +66,7 @@ impl Scoped {
         self.with_room(read).await
     }
 
-    /// MessageRanges, in the order they are asked for: in one statement where they are small, else a few at
+    /// Ranges of messages, in the order they are asked for: in one statement where they are small, else a few at
     /// a time.
     pub(in crate::store) async fn message_ranges(
         &self,

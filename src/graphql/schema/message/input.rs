@@ -96,7 +96,7 @@ pub(in crate::graphql) struct AppendMessageInput {
     /// Append after this message. Absent: after the head. Null: as a first message, beside the first
     /// there is.
     parent_id: MaybeUndefined<ID>,
-    /// Refuse with CONFLICT, `extensions.headId` prerendered the head, when another message is the head: a
+    /// Refuse with CONFLICT, `extensions.headId` telling the head, when another message is the head: a
     /// stale tab overwrites nothing.
     expected_head_id: Option<ID>,
 }

@@ -31,7 +31,7 @@ pub(super) enum Overdue {
     Reading,
 }
 
-/// ServerState by a connection, its transport and the requests it carries.
+/// Shared by a connection, its transport and the requests it carries.
 pub(super) struct Activity {
     patience: Patience,
     state: Mutex<State>,

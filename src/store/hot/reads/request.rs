@@ -18,7 +18,7 @@ pub(in crate::store) struct ReadConversation {
     pub(in crate::store) allowance: Allowance,
 }
 
-/// What an [`ReadConversation`] finds.
+/// What a [`ReadConversation`] finds.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct ConversationPage {
     pub(in crate::store) conversation: Conversation,
