@@ -1,107 +1,133 @@
 //! Scrollback: a GraphQL server that stores conversations.
 //!
-//! It keeps conversations and their messages, each strictly its owner's, in SQLite or PostgreSQL, and
-//! serves them over GraphQL: queries and mutations over HTTP, subscriptions over WebSocket and SSE.
-//! It calls no model and interprets no content. What it promises:
+//! It stores conversations and messages in SQLite or PostgreSQL and serves them over GraphQL: queries and mutations over
+//! HTTP, subscriptions over WebSocket and server-sent events. It calls no model and does not interpret content. It
+//! makes four promises:
 //!
-//! 1. What was acknowledged is durable, once, in order.
-//! 2. A reader who follows with a cursor misses nothing and sees nothing twice: over reconnects,
-//!    restarts and replicas.
-//! 3. Nobody reads or writes what they don't own, and cannot tell it from what doesn't exist.
-//! 4. No request takes the server down or slows the others noticeably.
+//! 1. An acknowledged message is durable, stored once, and in order.
+//! 2. A subscriber that resumes from its cursor gets every event exactly once, across reconnects, restarts and
+//!    replicas.
+//! 3. A user cannot read or write what belongs to another user, and cannot find out whether it exists.
+//! 4. No request can stop the server or slow other requests noticeably.
 //!
-//! # The way through the code
+//! # Modules
 //!
 //! ```text
 //! main -> cli -> app -> server -> graphql -> feed -> store -> store::entity (private)
 //!          |      |        |                   |        |
 //!          |      |        +-> auth            +--------+-> signals
 //!          |      +-> config, telemetry
-//!          +-> import -> store              model, clock, permissions: leaves that everybody may use
+//!          +-> import -> store              model, clock, permissions: used by every module
 //! ```
 //!
-//! | module | owns |
+//! | module | responsibility |
 //! |---|---|
-//! | [`model`] | the vocabulary: plain types and their rules |
-//! | [`store`] | everything that touches the database; rows never leave it |
-//! | [`signals`] | "look, something was committed", within the process and between replicas |
+//! | [`model`] | types of the domain and the rules of their values |
+//! | [`store`] | the database: `entity` (SeaORM), `repository` (ordinary statements), `hot` (fast paths), `engine` (SQLite and PostgreSQL) |
+//! | [`signals`] | notifications that something was committed, within the process and between replicas |
 //! | [`feed`] | the readers behind subscriptions |
-//! | [`graphql`] | the schema, one file per noun; the one place that turns errors into codes |
-//! | [`auth`] | credentials to [`model::Viewer`] |
-//! | [`memory`] | what operations may hold while they are worked on and answered |
-//! | [`rate`] | how many operations an owner may begin |
-//! | [`server`] | connections, HTTP, WebSocket, SSE, GraphiQL, health, metrics, shutdown: the only part that sees HTTP |
+//! | [`graphql`] | `schema` (one file a noun) and `execution` (documents, limits, validation, responses) |
+//! | [`auth`] | verifies tokens and gives the [`model::Viewer`] |
+//! | [`memory`] | limits of the memory that operations hold |
+//! | [`rate_limit`] | limits of the operations that an owner may start |
+//! | [`server`] | `listener` (connections), `graphql` (HTTP, SSE, WebSocket), `admin` (health, metrics), `pages` (GraphiQL) |
 //! | [`import`] | conversations from files of other systems |
-//! | [`app`] | puts the pieces together; nothing else chooses a backend |
+//! | [`app`] | builds the server from the configuration |
 //! | [`permissions`] | files and folders that only the server's user may use |
-//! | [`config`], [`cli`], [`telemetry`], [`clock`] | settings, commands, logs, time and fresh ids |
+//! | [`config`], [`cli`], [`telemetry`], [`clock`] | settings, commands, logs, time and new ids |
 //!
-//! A test (`tests/it/tidy.rs`) keeps the arrows. The same noun has a file at every level:
-//! `store/messages.rs`, `graphql/message.rs`, `tests/it/messages.rs`.
+//! A test (`tests/it/architecture.rs`) checks which module may use which, and that no two files use each other. A noun
+//! has a file at every level: `store/repository/messages.rs`, `graphql/schema/message.rs`, `tests/it/messages.rs`.
+//!
+//! # Five journeys
+//!
+//! Each step calls the next one; results return the same way.
+//!
+//! A message is appended on SQLite:
+//!
+//! 1. `server/graphql/http.rs: graphql` checks the credentials and reads the body.
+//! 2. `server/graphql/operations.rs: prepare` and `execute` bound the time of the operation and count it.
+//! 3. `graphql/api.rs: Api::prepare` finds a persisted document;
+//! 4. `graphql/execution/operation.rs: Operation::prepare` parses, validates and limits the document and its variables.
+//! 5. `graphql/schema/message/mutations.rs: append_message` reads the input into [`model`] types.
+//! 6. `store/repository/append.rs: Scoped::append` decides whether the fast path applies.
+//! 7. `store/hot/writer.rs: Writer::append` queues the messages.
+//! 8. `store/hot/writer/sqlite.rs: serve` writes everything that waits in one transaction, commits, signals and answers.
+//!
+//! The same on PostgreSQL differs in the last step: `store/hot/writer/postgres.rs: serve` writes what waits in one
+//! statement. If another session holds the owner's row, `store/hot/writer/postgres/waiting.rs` writes it.
+//!
+//! A page of history is read:
+//!
+//! 1. to 4. as above.
+//! 5. `graphql/schema/conversation/queries.rs: conversation` looks ahead for the page that is selected.
+//! 6. `store/repository/conversations.rs: Scoped::open` asks for the conversation and the page.
+//! 7. `store/hot/reads.rs: Reads::open` queues the read.
+//! 8. `store/hot/reads/postgres.rs` or `store/hot/reads/sqlite.rs` reads both, with the owner in the condition.
+//! 9. `graphql/execution/rendered_list.rs: RenderedList` writes the messages as JSON.
+//!
+//! An event reaches a subscriber:
+//!
+//! 1. `signals.rs: Signals::signal` wakes the readers of the topic after a commit, here and on other replicas.
+//! 2. `feed/hub.rs: read_on` reads what is new from the database, once for all subscribers of the topic.
+//! 3. `feed/hub.rs: hand_on` puts it into the queue of each subscriber.
+//! 4. `feed/follow.rs: follow` takes it from the queue.
+//! 5. `graphql/execution/prerender.rs: EventWriter` renders it, once for all subscribers with the same selection.
+//! 6. `graphql/execution/event_stream.rs: ResponseStream` gives it to the transport.
+//! 7. `server/graphql/websocket/operation.rs` or `server/graphql/sse.rs` sends it.
+//!
+//! A request is refused:
+//!
+//! 1. `server/graphql/http.rs: answer` refuses it for its method, media type or credentials, before its body is read.
+//! 2. `server/graphql/http/request.rs: from_body` refuses a body that is too large, too slow or not JSON.
+//! 3. `graphql/execution/operation.rs: Operation::prepare` refuses the document or the variables.
+//! 4. `graphql/execution/error.rs` makes the error response; a [`store::Error`] gets its code there too.
+//! 5. `server/graphql/response.rs: write` sends it.
 //!
 //! # State
 //!
-//! Requests on their way to a commit, and signals, are all that lives in memory. Any replica answers
-//! any request, and a restart loses nothing but open sockets.
+//! All state is in the database. A process holds requests on their way to a commit, signals and readers. Any replica can
+//! answer any request, and a restart loses open connections only.
 //!
-//! # Two counters, both given under a row lock
+//! # Two counters under row locks
 //!
-//! `message.position` counts 1, 2, 3, … in a conversation. The UPDATE that gives it is also the
-//! ownership check and the lock, so positions have no holes and commit in order. `change.revision`
-//! counts the same way for an owner, on the owner's row in `account`: every committed change of
-//! anything the owner has is one row of `change`, written in the same transaction.
+//! `message.position` counts 1, 2, 3, … in a conversation. The UPDATE that increments it also checks the owner and takes
+//! the row lock, so positions have no gaps and are committed in order. `change.revision` counts in the same way for an
+//! owner, in the owner's row of `account`: every committed change is one row of `change`, written in the same
+//! transaction.
 //!
-//! Why it matters: a reader that asks for "greater than the last one I saw" over a sequence or a
-//! timestamp loses rows that commit late. With a counter under a row lock there are none. Because
-//! there are no holes, a missing revision also shows that old changes have been trimmed, with no
-//! other bookkeeping.
+//! A reader that asks for "greater than the last one" over a sequence or a timestamp loses rows that commit late. With a
+//! counter under a row lock it does not. There are no gaps, so a missing revision shows that old changes were trimmed.
 //!
 //! Locks are taken in one order everywhere: accounts, then conversations.
 //!
-//! # Life of a write
+//! # Transactions
 //!
-//! `server` settles who asks, from the credentials alone. A resolver of [`graphql`] reads its input
-//! into [`model`] types, which hold the rules, and makes one call to the [`store`]. `store::tx` begins
-//! the transaction by taking the owner's row, the statements follow, the changes are recorded, it
-//! commits, and only then signals: whoever follows looks into the database. An error on the way rolls
-//! everything back.
+//! `store::transaction` starts a transaction by taking the owner's row. The statements follow, the changes are recorded,
+//! and the transaction commits. Only then does it signal. An error rolls everything back.
 //!
-//! # Life of a read
+//! # Memory
 //!
-//! Most reads are of three kinds: a conversation with a page of its messages, a range of positions, the
-//! conversations that were active last. `store`'s `reads` answers those, many askers at once, each by its
-//! own owner; whatever else is read goes through SeaORM. Nested fields are loaded for all their siblings
-//! in one statement. Lists whose selection is plain are written straight into bytes. [`performance`] says
-//! what that is good for. Whatever is read and made of it is taken from the operation's allowance on the way,
-//! and a large answer has its room reserved until it is sent: see [`memory`].
-//!
-//! # Life of a subscription
-//!
-//! A follower reads from its cursor to the end by itself, at its own speed, then joins the reader
-//! that all followers of the same thing share in this process. The reader registers for signals
-//! before it reads, so nothing falls in between; a lost signal costs at most the poll that stands
-//! behind, one for all readers. A follower that does not keep up is let go with the cursor to resume
-//! from. See [`feed`].
+//! An operation counts the rows that it reads and the values that it makes against its allowance. A large response
+//! reserves memory until it is sent. See [`memory`] and [`performance`].
 //!
 //! # Branches are ranges
 //!
-//! A message after the tip of its branch stays on that branch; one after any other message opens a new
-//! branch, a row that says *it continues this branch up to that position*. So the path to a message is a
-//! handful of ranges of positions, and a page of it is read from the end that is asked for: no walk over
-//! parents, however long the conversation. What was appended before the first fork, the trunk, has no
-//! branch and no gap, and is in none of the indexes that branches need.
+//! A message after the last message of a branch stays on that branch. A message after any other message opens a new
+//! branch: a row that says *it continues this branch up to that position*. So the path to a message is a small number of
+//! ranges of positions, and a page of it is read from the end that is asked for. The messages before the first fork
+//! have no branch and are in none of the indexes that branches need.
 //!
 //! # Streams
 //!
-//! A streaming message is a message; its text is pieces in rows of their own until it ends, when they are
-//! folded into it. The row in `stream` exists exactly as long as the message is being written, and whoever
-//! deletes it has ended the message: the writer, a deletion, or the sweep that gives up silent writers.
+//! A streaming message is a message. Its text is stored as chunks in rows of their own until it ends, and is then
+//! merged into the message. The row in `stream` exists exactly as long as the message is being written. Whoever deletes
+//! it ends the message: the writer, a deletion, or the task that ends abandoned messages.
 //!
-//! # Repeating
+//! # Retries
 //!
-//! Every mutation may be repeated safely. Creations by the caller's id: the row keeps a fingerprint of
-//! what was asked for, so a retry is recognised even after the conversation was renamed. Everything
-//! else sets a state.
+//! Every mutation can be retried safely. A creation with an id that the client chose stores a fingerprint of the input, so
+//! a retry is recognised even after the conversation was renamed. Every other mutation sets a state.
 
 // They panic when nobody reads any more: `cli::output` does not.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
