@@ -3,6 +3,7 @@
 mod chores;
 mod credentials;
 mod documents;
+mod executor;
 mod permissions;
 
 use anyhow::{Context, bail};
@@ -20,6 +21,7 @@ use crate::signals::{self, Relay, Signals};
 use crate::store::{self, Process, Store};
 
 pub use credentials::issuers;
+pub use executor::Executor;
 
 /// Scrollback, ready to serve or to be used from the command line.
 pub struct App {
@@ -82,23 +84,61 @@ impl App {
         listeners: impl Into<Listeners>,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> anyhow::Result<()> {
-        let config::Rate { operations_per_minute, burst } = self.config.rate;
-        let rate = operations_per_minute.map(|per_minute| RateLimiter::new(per_minute, burst));
+        let rate = self.rate_limiter();
         let server = self.server(rate.clone())?;
-        let (feed, patience) = (self.config.feed, self.config.server.shutdown_timeout);
+        let tasks = self.background_tasks(rate);
+        let served = server.serve(listeners.into(), shutdown).await;
+        drop(tasks);
+        self.close().await;
+        served
+    }
+
+    /// Runs operations in another application, which has its own HTTP server. Starts the tasks that look after the feed
+    /// and streaming messages: they run until the [`Embedded`] is closed or dropped.
+    pub fn embed(self) -> Embedded {
+        let rate = self.rate_limiter();
+        let executor = Executor {
+            api: self.api(),
+            clock: self.clock.clone(),
+            rate: rate.clone(),
+            patience: self.config.server.execution_timeout,
+            viewer: None,
+        };
+        let tasks = self.background_tasks(rate);
+        Embedded { executor, tasks, app: self }
+    }
+
+    fn rate_limiter(&self) -> Option<RateLimiter> {
+        let config::Rate { operations_per_minute, burst } = self.config.rate;
+        operations_per_minute.map(|per_minute| RateLimiter::new(per_minute, burst))
+    }
+
+    fn background_tasks(&self, rate: Option<RateLimiter>) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
         if let Some(rate) = rate {
             tasks.spawn(rate.forget_idle());
         }
-        tasks.spawn(chores::trim(self.store.clone(), self.clock.clone(), &feed));
-        tasks.spawn(chores::sweep(self.store.clone(), self.clock, &feed));
-        let served = server.serve(listeners.into(), shutdown).await;
-        drop(tasks);
+        tasks.spawn(chores::trim(self.store.clone(), self.clock.clone(), &self.config.feed));
+        tasks.spawn(chores::sweep(self.store.clone(), self.clock.clone(), &self.config.feed));
+        tasks
+    }
+
+    /// Waits until what was handed in is written, and closes the database.
+    async fn close(self) {
+        let patience = self.config.server.shutdown_timeout;
         if tokio::time::timeout(patience, self.store.close()).await.is_err() {
             tracing::warn!("what was to be written may not be: the database did not answer in time");
         }
         drop(self.relay);
-        served
+    }
+
+    fn api(&self) -> Api {
+        let settings = graphql::Settings {
+            limits: limits(&self.config),
+            documents: self.documents.clone(),
+            memory: memory(&self.config),
+        };
+        Api::new(self.store.clone(), self.feed.clone(), settings)
     }
 
     fn server(&self, rate: Option<RateLimiter>) -> anyhow::Result<Server> {
@@ -108,14 +148,28 @@ impl App {
             keep: self.config.auth.jwks_keep,
         };
         let authenticator = Authenticator::new(issuers(&self.config)?, timing)?;
-        let limits = limits(&self.config);
-        let api = Api::new(
-            self.store.clone(),
-            self.feed.clone(),
-            graphql::Settings { limits, documents: self.documents.clone(), memory: memory(&self.config) },
-        );
         let settings = server_settings(&self.config, rate)?;
-        Server::new(api, self.store.clone(), authenticator, self.clock.clone(), settings)
+        Server::new(self.api(), self.store.clone(), authenticator, self.clock.clone(), settings)
+    }
+}
+
+/// Scrollback inside another application.
+pub struct Embedded {
+    executor: Executor,
+    tasks: JoinSet<()>,
+    app: App,
+}
+
+impl Embedded {
+    /// Runs operations. Mount it with async-graphql-axum.
+    pub fn executor(&self) -> &Executor {
+        &self.executor
+    }
+
+    /// Waits until what was handed in is written, and closes the database.
+    pub async fn close(self) {
+        drop(self.tasks);
+        self.app.close().await;
     }
 }
 

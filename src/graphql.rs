@@ -1,7 +1,7 @@
 //! The API: what clients may ask, and how it is answered.
 //!
-//! [`schema`] is what they may ask: the objects, inputs, queries, mutations and subscriptions. [`execution`] is how
-//! it is answered, whatever the schema. [`api`] puts the two together.
+//! `schema` is what they may ask: the objects, inputs, queries, mutations and subscriptions. `execution` is how
+//! it is answered, whatever the schema. `api` puts the two together.
 
 mod api;
 mod execution;

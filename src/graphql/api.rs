@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Request, Response, Schema, ValidationMode};
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt};
 
 use super::execution::context::OperationContext;
 use super::execution::document_cache::DocumentCache;
@@ -122,6 +122,25 @@ impl Api {
         let (request, held) = self.request(viewer, operation, subscription.clone(), &allowance);
         let source = ResponseSource::Library { responses: self.schema.execute_stream(request), _held: held };
         ResponseStream { source, subscription, allowance, most, request: id }
+    }
+
+    /// Runs a query or a mutation for another transport than the server's own: with values of async-graphql, nothing
+    /// written ahead.
+    pub async fn respond(&self, viewer: &Viewer, mut operation: Operation, id: RequestId) -> Response {
+        operation.merges = true;
+        self.execute(viewer, operation, id).await.into_response().await
+    }
+
+    /// The same for any operation as a stream.
+    pub fn respond_with_stream(
+        &self,
+        viewer: &Viewer,
+        mut operation: Operation,
+        id: RequestId,
+    ) -> impl Stream<Item = Response> + Send + use<> {
+        operation.merges = true;
+        let events = self.stream(viewer, operation, id, None, SubscriptionStarted::default());
+        events.then(|event| event.answer.into_response())
     }
 
     /// How many things are followed by subscriptions.

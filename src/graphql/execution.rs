@@ -1,7 +1,7 @@
 //! How operations are executed, whatever the schema: documents, limits, validation, variables, the plan of a
 //! selection, and the bytes of a response.
 //!
-//! Nothing here names a type or a field of the API. The schema hands in what it knows ([`FieldSizes`], its SDL, the
+//! Nothing here names a type or a field of the API. The schema hands in what it knows ([`limits::FieldSizes`], its SDL, the
 //! writers of its objects), and its resolvers call what they need from here.
 
 pub(in crate::graphql) mod context;

@@ -3,7 +3,7 @@
 //! Rows are taken from the operation's allowance as they are read. Where they are more than it may just have,
 //! what was read is let go of, a reservation is waited for, and it is read again: nobody who waits holds
 //! what they wait for. Statements that would give any number of rows, or large ones, stop by themselves where
-//! the allowance ends ([`within`]), so that the database does not read what nobody could take either.
+//! the allowance ends (`repository::bounded`), so that the database does not read what nobody could take either.
 
 use crate::memory::Allowance;
 use crate::model::Conversation;

@@ -66,7 +66,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tower_http", &["server"]),
     ("hyper", &["auth", "server"]),
     ("prometheus_client", &["server"]),
-    ("async_graphql", &["graphql", "server"]),
+    ("async_graphql", &["app", "graphql", "server"]),
     ("async_graphql_value", &["graphql"]),
     ("sea_orm", &["store", "model"]),
     ("sqlx", &["store", "signals"]),

@@ -18,6 +18,7 @@ use markdown::{anchors, blocks, inline_code, links};
 /// The first line of each block that is marked `no-run`, and where it is. Such a block needs another machine, a
 /// tool that the tests do not have, or the whole of cargo.
 const NOT_RUN: &[(&str, &str)] = &[
+    ("docs/embedding.md", "cargo run --example embed"),
     ("CONTRIBUTING.md", "cargo install cargo-fuzz"),
     ("CONTRIBUTING.md", "cargo run                    # a development server on http://127.0.0.1:8000"),
     ("README.md", "tests/run"),

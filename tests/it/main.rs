@@ -18,6 +18,7 @@ mod documentation;
 mod documents;
 mod durability;
 mod edges;
+mod embed;
 mod erasure;
 mod fence;
 mod history;

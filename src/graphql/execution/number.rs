@@ -31,6 +31,26 @@ pub fn value_of(json: JsonValue) -> Value {
     }
 }
 
+/// The same with numbers as near as 64 bits come, for who cannot be given their texts. A number that no 64 bits come near
+/// is a string.
+pub(super) fn nearest_value_of(json: JsonValue) -> Value {
+    match json {
+        JsonValue::Array(items) => Value::List(items.into_iter().map(nearest_value_of).collect()),
+        JsonValue::Object(fields) => {
+            let near = |(name, value)| (Name::new(name), nearest_value_of(value));
+            Value::Object(fields.into_iter().map(near).collect())
+        }
+        JsonValue::Number(number) => match of_text(number.as_str()) {
+            Value::Binary(text) => match float(&Value::Binary(text)).and_then(Number::from_f64) {
+                Some(near) => Value::Number(near),
+                None => Value::String(number.as_str().to_owned()),
+            },
+            exact => exact,
+        },
+        other => value_of(other),
+    }
+}
+
 /// A number, from the text of one in JSON or GraphQL.
 pub(in crate::graphql) fn of_text(text: &str) -> Value {
     // Whole numbers have one text each, but for zero.

@@ -1,11 +1,13 @@
 //! Answers on their way to whoever asked.
 
-use async_graphql::Response;
+use async_graphql::{Response, Value};
 use bytes::Bytes;
 
 use super::error::refuse;
 use super::json_writer::written_size;
+use super::number::nearest_value_of;
 use crate::memory::{Allowance, FREE, Held, Refused};
+use crate::model::JsonValue;
 
 /// An answer that was made.
 pub struct PendingResponse(Kind);
@@ -59,6 +61,38 @@ impl PendingResponse {
                 RenderedResponse { bytes, response, is_request_error: false, has_failed: false, held }
             }
         }
+    }
+}
+
+impl PendingResponse {
+    /// The response as async-graphql's own transports send it, refused as a whole if it has more bytes than it may. What
+    /// it held is given back.
+    pub(in crate::graphql) async fn into_response(self) -> Response {
+        let (mut response, most) = match self.0 {
+            Kind::Response(UnrenderedResponse { response, most, .. }) => (response, most),
+            Kind::RenderedResponse(bytes, _) => {
+                let data = match JsonValue::read(&bytes) {
+                    Ok(JsonValue::Object(mut fields)) => fields.swap_remove("data"),
+                    _ => None,
+                };
+                (Response::new(data.map_or(Value::Null, nearest_value_of)), u32::MAX)
+            }
+        };
+        if written_size(&response.data) > most as usize {
+            refuse(&mut response, Refused::Answer(most));
+        }
+        make_plain(&mut response.data);
+        response
+    }
+}
+
+/// Makes values of JSON that was written already.
+fn make_plain(value: &mut Value) {
+    match value {
+        Value::Binary(text) => *value = JsonValue::read(text).map_or(Value::Null, nearest_value_of),
+        Value::List(items) => items.iter_mut().for_each(make_plain),
+        Value::Object(fields) => fields.values_mut().for_each(make_plain),
+        _ => {}
     }
 }
 

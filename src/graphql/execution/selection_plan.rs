@@ -6,7 +6,7 @@
 //! `@include`, a field that has to be loaded, an object that is selected twice.
 //!
 //! What was written cannot be merged with anything, so an operation in which selections are merged at all
-//! ([`merges`]) has nothing written.
+//! ([`merges_selections`]) has nothing written.
 
 use std::collections::{HashMap, HashSet};
 

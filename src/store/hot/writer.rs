@@ -1,21 +1,22 @@
-//! The writer: what is appended at the same time shares one commit.
+//! The writer: appends that arrive at the same time share one commit.
 //!
-//! An append is answered once it is durable, so at load many wait at the same time. A lane takes
-//! whatever waits ([`plan`]), without waiting for more, writes it in one go, and answers each: the
-//! busier the server, the more share a commit, and one append alone is written at once. SQLite has one
-//! lane, a thread with a connection of its own ([`sqlite`]). PostgreSQL has a few ([`postgres`]): an
-//! owner is always in the same one, so that appends of one owner wait for each other in a batch and not
-//! for a row lock; the pieces of streaming messages have one more, because those may wait for a lock.
+//! An append is answered once it is durable, so under load many wait at the same time. A worker takes everything that
+//! waits ([`batch`]), writes it in one transaction and answers each append. It does not wait for more: one append alone is
+//! written at once. SQLite has one worker, a thread with its own connection ([`sqlite`]). PostgreSQL has several
+//! ([`postgres`]). Each owner belongs to one worker, so that appends of one owner share a batch instead of waiting for a
+//! row lock. Text of streaming messages has a worker of its own, because it may wait for a lock.
 //!
-//! A lane knows only the ordinary case: messages after the head of a conversation that never forked, and
-//! text at the end of a stream. Whatever turns out to be anything else **falls out** of its batch, with no
-//! effect, and is left to the operation that handed it in. So the rules for the rare cases stand once, in
-//! `append` and `streams`, and one append's fault is nobody else's.
+//! A worker handles the common case only: messages after the head of a conversation that never forked, and text at
+//! the end of a stream. Everything else is [`Outcome::NotBatchable`]: the batch does not write it, and the operation that
+//! asked for it writes it in a transaction of its own. So the rules of the rare cases stand once, in
+//! `repository::append` and `repository::streams`, and a faulty append cannot fail the others of its batch.
 //!
-//! - What cannot be committed fails all of its batch as unavailable; ids make trying again safe.
-//! - What the database refuses is tried again each on its own, and falls out if it is refused again.
-//! - What waits is bounded ([`room`]), in all and for each owner; more is refused at once.
-//! - Whoever stops waiting for the answer changes nothing: the write goes on.
+//! - If a batch cannot be committed, all of it fails as unavailable. Ids make a retry safe.
+//! - If the database refuses a batch, each part is tried again alone, and is not batchable if it is refused again.
+//! - The queue is bounded ([`write_queue`]), in total and for each owner. Beyond that, appends are refused at once.
+//! - A client that stops waiting changes nothing: the write goes on.
+//!
+//! `cargo bench --bench load -- append` measures what this is good for.
 
 mod batch;
 mod checkpoint;

@@ -147,7 +147,7 @@ fn run(connection: &Connection, patience: Duration, work: &Work) {
         *deadline.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + patience;
         match ask {
             ReadRequest::Open(waiting) => {
-                answer(waiting, |ask| snapshot(connection, || open(connection, ask)))
+                answer(waiting, |ask| snapshot(connection, || open(connection, ask)));
             }
             ReadRequest::MessageRanges(waiting) => {
                 answer(waiting, |asks| snapshot(connection, || message_ranges(connection, asks)));
