@@ -182,7 +182,7 @@ pub fn database(config: &Config, process: Process) -> store::Settings {
         acquire_timeout: config.database.acquire_timeout,
         statement_timeout: config.database.statement_timeout,
         migrate: config.database.migrate,
-        fence: match config.database.row_level_security {
+        row_level_security: match config.database.row_level_security {
             config::RowLevelSecurity::Off => store::RowLevelSecurity::Off,
             config::RowLevelSecurity::Ready => store::RowLevelSecurity::Ready,
             config::RowLevelSecurity::On => store::RowLevelSecurity::On,

@@ -6,7 +6,7 @@
 //! - Rows never leave: what comes out is [`crate::model`].
 //! - Texts may be large, so whatever reads any number of them takes their bytes from the operation's
 //!   allowance as it reads (`measured`).
-//! - On PostgreSQL a second fence can stand behind the first (`fence`): row-level security.
+//! - On PostgreSQL, row-level security can check ownership a second time (`engine::row_level_security`).
 //!
 //! - Messages at the end of a conversation, and of a stream's text, go through the `writer`, many in one
 //!   commit; all other writes are transactions of their own.

@@ -107,8 +107,8 @@ fn contradiction(config: &Config) -> Option<(&'static str, &'static str)> {
     if memory < memory_per_owner {
         return Some(("server.memory", "must be at least `server.memory_per_owner`"));
     }
-    let fence = config.database.row_level_security;
-    if fence != RowLevelSecurity::Off && !config.database_url().starts_with("postgres") {
+    let row_level_security = config.database.row_level_security;
+    if row_level_security != RowLevelSecurity::Off && !config.database_url().starts_with("postgres") {
         return Some(("database.row_level_security", "is for PostgreSQL: with SQLite it must be \"off\""));
     }
     let uses_folder = config.database.url.is_none() || config.mode == Mode::Development;

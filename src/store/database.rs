@@ -25,7 +25,7 @@ pub struct Store(pub(super) Arc<Inner>);
 pub(super) struct Inner {
     pub(super) read: DatabaseConnection,
     pub(super) write: DatabaseConnection,
-    pub(super) fence: RowLevelSecurity,
+    pub(super) row_level_security: RowLevelSecurity,
     pub(super) write_lock: WriteLock,
     pub(super) writer: Writer,
     pub(super) reads: Reads,
@@ -47,18 +47,18 @@ impl Store {
         let connect::Connections { read, write, appends, write_lock, lock } =
             connect::connect(settings, &statements).await?;
         let reads = reads(settings, &read, &statements)?;
-        let fence = settings.fence;
+        let row_level_security = settings.row_level_security;
         let context = WorkerContext {
             clock: clock.clone(),
             signals: signals.clone(),
             statements: statements.clone(),
-            fence,
+            row_level_security,
         };
         let writer = Writer::start(appends, settings.writes, context)?;
         Ok(Self(Arc::new(Inner {
             read,
             write,
-            fence,
+            row_level_security,
             write_lock,
             writer,
             reads,
@@ -94,12 +94,12 @@ impl Store {
 
     /// Where to read what belongs to these owners.
     pub(super) fn reader_of<'o>(&self, owners: impl Iterator<Item = &'o OwnerId>) -> Reader<'_> {
-        Reader::of(self.0.fence, &self.0.read, owners)
+        Reader::of(self.0.row_level_security, &self.0.read, owners)
     }
 
     /// Where upkeep reads.
     pub(super) fn reader_of_everybody(&self) -> Reader<'_> {
-        Reader::of_everybody(self.0.fence, &self.0.read)
+        Reader::of_everybody(self.0.row_level_security, &self.0.read)
     }
 
     /// Where commits are signalled.
@@ -133,6 +133,6 @@ fn reads(
         let target: SqliteConnectOptions = settings.url.parse().context("cannot read the database URL")?;
         Reads::on_sqlite(target.get_filename(), settings.statement_timeout, statements)
     } else {
-        Ok(Reads::on_postgres(read.get_postgres_connection_pool(), settings.fence, statements))
+        Ok(Reads::on_postgres(read.get_postgres_connection_pool(), settings.row_level_security, statements))
     }
 }

@@ -46,7 +46,7 @@ const TAKE_REVISIONS: &str = "INSERT INTO account (id, revision, created_at) VAL
      ON CONFLICT (id) DO UPDATE SET revision = account.revision + $2 RETURNING revision";
 
 /// The same, saying whose rows the transaction is about before there is a row to be put in.
-const TAKE_REVISIONS_FENCED: &str = "INSERT INTO account (id, revision, created_at) SELECT $1, $2, $3 \
+const TAKE_REVISIONS_WITH_ROW_LEVEL_SECURITY: &str = "INSERT INTO account (id, revision, created_at) SELECT $1, $2, $3 \
      FROM (SELECT set_config('scrollback.owners', ARRAY[$1::text]::text, true) AS told OFFSET 0) AS fence \
      WHERE fence.told IS NOT NULL \
      ON CONFLICT (id) DO UPDATE SET revision = account.revision + $2 RETURNING revision";
@@ -69,7 +69,11 @@ impl Tx {
         };
         let count = i64::try_from(changes).unwrap_or(i64::MAX);
         let values = [owner.clone().into(), count.into(), tx.now.into()];
-        let take = if store.0.fence.is_told() { TAKE_REVISIONS_FENCED } else { TAKE_REVISIONS };
+        let take = if store.0.row_level_security.is_active() {
+            TAKE_REVISIONS_WITH_ROW_LEVEL_SECURITY
+        } else {
+            TAKE_REVISIONS
+        };
         let taken: Option<Revision> = tx.one(take, values).await?;
         let taken = taken.ok_or_else(|| Error::broken("an account gave no revision".into()))?;
         tx.next_revision = taken.revision - count + 1;
@@ -162,7 +166,7 @@ pub(in crate::store) async fn run_untold(
 ) -> Result<u64> {
     let _turn = store.0.write_lock.take().await?;
     let write = &store.0.write;
-    if !store.0.fence.is_told() {
+    if !store.0.row_level_security.is_active() {
         return Ok(write.execute_raw(statement).await?.rows_affected());
     }
     let tx = begin(write).await?;

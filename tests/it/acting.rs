@@ -13,9 +13,9 @@ use crate::harness::{
 
 on_each_database!(
     every_change_keeps_who_made_it,
-    acting_for_a_user_widens_nothing,
+    acting_for_a_user_gives_no_other_access,
     sockets_and_streams_act_too,
-    what_was_there_before_has_no_actor,
+    existing_rows_have_no_actor,
 );
 
 const CHANGES: &str = "{ changes(first: 100) { nodes { __typename conversationId actor } } }";
@@ -94,7 +94,7 @@ async fn every_change_keeps_who_made_it(app: TestApp) {
     assert_eq!(changes(&back_end).await, []);
 }
 
-async fn acting_for_a_user_widens_nothing(app: TestApp) {
+async fn acting_for_a_user_gives_no_other_access(app: TestApp) {
     let (ada, bob, back_end) = (app.client("ada"), app.client("bob"), app.back_end());
     let own = back_end.new_conversation().await;
     let bobs = bob.new_conversation().await;
@@ -176,7 +176,7 @@ async fn sockets_and_streams_act_too(app: TestApp) {
     maker.abort();
 }
 
-async fn what_was_there_before_has_no_actor(app: TestApp) {
+async fn existing_rows_have_no_actor(app: TestApp) {
     app.client("ada").new_conversation().await;
     let app = app.restart().await;
     assert_eq!(changes(&app.client("ada")).await, [("ConversationCreated".into(), Value::Null)]);
@@ -242,7 +242,7 @@ async fn only_the_scope_allows_it() {
 }
 
 #[tokio::test]
-async fn whom_it_is_for_must_be_said_well() {
+async fn invalid_act_as_headers_are_refused() {
     let app = TestApp::start(Engine::Sqlite).await;
     let long = "x".repeat(256);
     for (named, rule) in [("", "must not be empty"), (long.as_str(), "must be at most 255 bytes")] {
@@ -288,7 +288,7 @@ async fn whom_it_is_for_must_be_said_well() {
 }
 
 #[tokio::test]
-async fn acting_ends_with_the_back_ends_token() {
+async fn acting_ends_when_the_back_ends_token_expires() {
     let app = TestApp::start_with(Engine::Sqlite, &[("auth.leeway", "0s")]).await;
     let mut socket = Socket::open(&app.url).await;
     let short = back_end_token(Duration::from_secs(2));

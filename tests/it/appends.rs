@@ -14,7 +14,7 @@ use sqlx::{Connection, Executor, PgConnection};
 use uuid::Uuid;
 
 use crate::harness::{Engine, PATIENCE, shared_cluster};
-use alone::each_is_answered_as_if_it_had_come_alone;
+use alone::batched_reads_equal_single_reads;
 
 const WIDE: Bounds = Bounds { lanes: 2, waiting: 4096, bytes: 64 << 20 };
 
@@ -30,7 +30,7 @@ impl Database {
         let url = match engine {
             Engine::Sqlite => format!("sqlite://{}/test.db", folder.path().display()),
             Engine::Postgres => shared_cluster().create_database().await,
-            Engine::Fenced => shared_cluster().create_database_of_a_plain_role().await,
+            Engine::PostgresWithRowLevelSecurity => shared_cluster().create_database_of_a_plain_role().await,
         };
         let settings = Settings {
             process: Process::Server,
@@ -40,7 +40,11 @@ impl Database {
             statement_timeout: PATIENCE,
             migrate: true,
             writes,
-            fence: if engine == Engine::Fenced { RowLevelSecurity::On } else { RowLevelSecurity::Off },
+            row_level_security: if engine == Engine::PostgresWithRowLevelSecurity {
+                RowLevelSecurity::On
+            } else {
+                RowLevelSecurity::Off
+            },
         };
         Self { store: open(&settings).await, settings, folder }
     }
@@ -108,20 +112,20 @@ macro_rules! on_each_engine {
             }
 
             #[tokio::test]
-            async fn behind_the_fence() {
-                super::$name(Engine::Fenced).await;
+            async fn with_row_level_security() {
+                super::$name(Engine::PostgresWithRowLevelSecurity).await;
             }
         }
     )+};
 }
 
 on_each_engine!(
-    each_is_answered_as_if_it_had_come_alone,
+    batched_reads_equal_single_reads,
     one_of_many_with_the_same_id_wins,
     one_of_many_that_expect_the_same_head_wins,
-    pieces_of_many_streams_are_added_together,
-    more_than_may_wait_is_refused_at_once,
-    what_was_handed_in_is_written_before_the_end,
+    text_of_many_streams_is_written_in_one_batch,
+    a_full_write_queue_refuses_at_once,
+    queued_writes_are_written_before_shutdown,
 );
 
 /// Conversations 1 and 2 are ada's, 3 is bob's, 4 is ada's and has forked, 5 is nobody's.
@@ -198,7 +202,7 @@ async fn many_share_a_statement_on_postgresql() {
     assert_eq!(database.store.statements() - before, 2, "one for each lane");
 }
 
-async fn more_than_may_wait_is_refused_at_once(engine: Engine) {
+async fn a_full_write_queue_refuses_at_once(engine: Engine) {
     let database = Database::new(engine, Bounds { lanes: 1, waiting: 8, bytes: 1 << 20 }).await;
     for n in 0..200 {
         database.conversation(&format!("user-{n}"), n, Vec::new()).await;
@@ -218,7 +222,7 @@ async fn more_than_may_wait_is_refused_at_once(engine: Engine) {
     assert!(answers.iter().all(Result::is_ok), "there is room again");
 }
 
-async fn what_was_handed_in_is_written_before_the_end(engine: Engine) {
+async fn queued_writes_are_written_before_shutdown(engine: Engine) {
     let database = prepared(engine).await;
     let append = |_| (database.of("ada"), at_head(1, vec![says(None, "at last")]));
     let ending =
@@ -232,7 +236,7 @@ async fn what_was_handed_in_is_written_before_the_end(engine: Engine) {
 }
 
 #[tokio::test]
-async fn nobody_waits_for_an_owner_who_is_busy() {
+async fn a_busy_owner_does_not_delay_other_owners() {
     let database = Database::new(Engine::Postgres, Bounds { lanes: 1, ..WIDE }).await;
     for n in 0..10 {
         database.conversation(&format!("user-{n}"), n, Vec::new()).await;
@@ -275,7 +279,7 @@ async fn replicas_append_to_the_same_conversation() {
 }
 
 #[tokio::test]
-async fn the_log_of_sqlite_does_not_grow_for_as_long_as_there_is_load() {
+async fn the_wal_stays_bounded_under_load() {
     let database = prepared(Engine::Sqlite).await;
     let text = "x".repeat(250 << 10);
     for _ in 0..60 {
@@ -290,7 +294,7 @@ async fn the_log_of_sqlite_does_not_grow_for_as_long_as_there_is_load() {
     assert!(length("-wal") <= 160 << 20, "{}", length("-wal"));
 }
 
-async fn pieces_of_many_streams_are_added_together(engine: Engine) {
+async fn text_of_many_streams_is_written_in_one_batch(engine: Engine) {
     let database = prepared(engine).await;
     let mut streams = Vec::new();
     for (number, owner) in OWNED {

@@ -125,7 +125,7 @@ fn names(code: &str, prefix: &str) -> bool {
 }
 
 #[test]
-fn the_arrows_point_one_way() {
+fn modules_use_only_allowed_modules() {
     let modules = modules();
     let known: Vec<&str> = ARROWS.iter().map(|(module, _)| *module).collect();
     assert_eq!(modules.keys().map(String::as_str).collect::<Vec<_>>(), {
@@ -196,7 +196,7 @@ fn execution_names_no_noun_of_the_schema() {
 }
 
 #[test]
-fn crates_are_known_where_they_belong() {
+fn crates_are_used_only_by_their_modules() {
     for (module, files) in modules() {
         for (path, code) in files {
             for (name, allowed) in CRATES {
@@ -208,7 +208,7 @@ fn crates_are_known_where_they_belong() {
 }
 
 #[test]
-fn resolvers_know_no_entity_and_one_file_looks_into_the_context() {
+fn only_context_rs_reads_the_context() {
     for (path, code) in &modules()["graphql"] {
         let is_door = path.ends_with("context.rs");
         assert!(is_door || !names(code, ".data::<"), "{} looks into the context", path.display());
@@ -216,7 +216,7 @@ fn resolvers_know_no_entity_and_one_file_looks_into_the_context() {
 }
 
 #[test]
-fn files_fit_in_the_head() {
+fn files_have_at_most_400_lines() {
     let files = sources(Path::new("src"))
         .into_iter()
         .chain(sources(Path::new("tests")))

@@ -4,17 +4,17 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-use crate::harness::{APPEND, Client, Engine, TestApp, behind_the_fence, on_each_database};
+use crate::harness::{APPEND, Client, Engine, TestApp, on_each_database, with_row_level_security};
 
 on_each_database!(
     a_message_after_another_than_the_tip_opens_a_branch,
-    a_stale_tab_destroys_nothing,
+    an_append_with_a_stale_head_changes_nothing,
     a_turn_is_appended_whole_and_once,
     edits_and_deletions_are_told_and_leave_the_place,
     pages_of_a_path_run_both_ways,
 );
 
-behind_the_fence!(
+with_row_level_security!(
     a_message_after_another_than_the_tip_opens_a_branch,
     edits_and_deletions_are_told_and_leave_the_place,
     pages_of_a_path_run_both_ways,
@@ -88,7 +88,7 @@ async fn a_message_after_another_than_the_tip_opens_a_branch(app: TestApp) {
     assert_eq!(ada.fault(TREE, json!({ "id": id, "leafId": foreign })).await.0, "NOT_FOUND");
 }
 
-async fn a_stale_tab_destroys_nothing(app: TestApp) {
+async fn an_append_with_a_stale_head_changes_nothing(app: TestApp) {
     let ada = app.client("ada");
     let id = &ada.new_conversation().await;
     let first = append_after(&ada, id, None, "first").await;

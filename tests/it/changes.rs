@@ -3,18 +3,18 @@
 use scrollback::model::Timestamp;
 use serde_json::{Value, json};
 
-use crate::harness::{TestApp, behind_the_fence, on_each_database};
+use crate::harness::{TestApp, on_each_database, with_row_level_security};
 
 on_each_database!(
     changes_come_in_the_order_of_their_commits,
-    a_page_and_the_feed_from_its_cursor_have_no_hole_between_them,
+    a_page_and_the_feed_from_its_cursor_have_no_gap,
     subscribers_resume_and_each_change_comes_once,
-    what_is_gone_is_null_and_never_told_otherwise,
+    deleted_objects_are_null_in_changes,
     trimmed_forged_and_foreign_cursors_are_refused,
     the_subscription_begins_where_the_query_ended,
 );
 
-behind_the_fence!(
+with_row_level_security!(
     subscribers_resume_and_each_change_comes_once,
     trimmed_forged_and_foreign_cursors_are_refused,
 );
@@ -76,7 +76,7 @@ async fn changes_come_in_the_order_of_their_commits(app: TestApp) {
     assert_eq!(ada.fault(CHANGES, json!({ "first": 101 })).await.1, "`first` must be from 1 to 100: 101");
 }
 
-async fn a_page_and_the_feed_from_its_cursor_have_no_hole_between_them(app: TestApp) {
+async fn a_page_and_the_feed_from_its_cursor_have_no_gap(app: TestApp) {
     let ada = app.client("ada");
     // While conversations are made, every page and the changes after its cursor hold all of them.
     let maker = tokio::spawn({
@@ -137,7 +137,7 @@ async fn subscribers_resume_and_each_change_comes_once(app: TestApp) {
     assert_eq!(received, expected);
 }
 
-async fn what_is_gone_is_null_and_never_told_otherwise(app: TestApp) {
+async fn deleted_objects_are_null_in_changes(app: TestApp) {
     let ada = app.client("ada");
     let id = ada.new_conversation().await;
     ada.append(&id, "Forget me").await;

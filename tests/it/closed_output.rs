@@ -50,7 +50,7 @@ async fn every_command_ends_quietly_when_nobody_reads() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_written_is_told() {
+async fn output_errors_are_reported() {
     let program = Program::new();
     for arguments in [&["config"][..], &["schema"], &["token", "--user", "ada"], &["migrate", "up"]] {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();

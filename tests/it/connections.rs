@@ -49,7 +49,7 @@ fn body() -> String {
 }
 
 #[tokio::test]
-async fn slow_heads_are_cut_and_quick_ones_are_not() {
+async fn slow_headers_time_out() {
     let app = TestApp::start_with(Engine::Sqlite, &[("server.header_timeout", "2s")]).await;
     let whole = head(&app, body().len()) + &body();
     for beginning in ["", "P", "PRI * HTTP/2.0\r\n", "POST /graphql HTTP/1.1\r\nHost: x\r\n"] {
@@ -96,7 +96,7 @@ async fn idle_connections_are_closed() {
 }
 
 #[tokio::test]
-async fn large_heads_are_refused() {
+async fn large_headers_are_refused() {
     let app = TestApp::start(Engine::Sqlite).await;
     for size in [16 * 1024, 100 * 1024] {
         let mut large = connect(&app).await;
@@ -111,7 +111,7 @@ async fn large_heads_are_refused() {
 }
 
 #[tokio::test]
-async fn slow_bodies_are_told_and_cut() {
+async fn slow_bodies_time_out() {
     let app = TestApp::start_with(Engine::Sqlite, &[("server.body_timeout", "500ms")]).await;
     let mut slow = connect(&app).await;
     slow.write_all((head(&app, 1000) + "{").as_bytes()).await.unwrap();
@@ -122,7 +122,7 @@ async fn slow_bodies_are_told_and_cut() {
 }
 
 #[tokio::test]
-async fn endless_bodies_are_refused_and_cut() {
+async fn endless_bodies_are_refused_and_disconnected() {
     let app = TestApp::start_with(Engine::Sqlite, &[("server.lingering_bytes", "4194304")]).await;
     let (mut read, mut write) = connect(&app).await.into_split();
     let head = head(&app, 0).replace("Content-Length: 0", "Transfer-Encoding: chunked");
@@ -144,7 +144,7 @@ async fn endless_bodies_are_refused_and_cut() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_an_answer_is_cut() {
+async fn a_client_that_does_not_read_a_response_is_disconnected() {
     let app = TestApp::start_with(Engine::Sqlite, &[("server.write_timeout", "1s")]).await;
     let ada = app.client("ada");
     let id = ada.new_conversation().await;
@@ -180,7 +180,7 @@ async fn who_does_not_read_an_answer_is_cut() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_one_answer_of_a_connection_loses_only_that() {
+async fn an_unread_http2_stream_does_not_end_the_connection() {
     let app = TestApp::start_with(Engine::Sqlite, &[("server.write_timeout", "1s")]).await;
     let ada = app.client("ada");
     let id = ada.new_conversation().await;
@@ -214,7 +214,7 @@ async fn who_does_not_read_one_answer_of_a_connection_loses_only_that() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_a_stream_is_cut() {
+async fn a_client_that_does_not_read_a_stream_is_disconnected() {
     let app = TestApp::start_with(Engine::Sqlite, &[("server.write_timeout", "1s")]).await;
     let ada = app.client("ada");
     let id = ada.new_conversation().await;
@@ -233,7 +233,7 @@ async fn who_does_not_read_a_stream_is_cut() {
 }
 
 #[tokio::test]
-async fn there_are_only_so_many_connections() {
+async fn connections_are_limited() {
     let app = TestApp::start_with(Engine::Sqlite, &[("server.max_connections", "3")]).await;
     let whole = head(&app, body().len()) + &body();
     let enter = async || {
@@ -273,7 +273,7 @@ async fn there_are_only_so_many_connections() {
 }
 
 #[tokio::test]
-async fn an_address_has_only_so_many_connections() {
+async fn connections_are_limited_for_each_address() {
     let app = TestApp::start_with(Engine::Sqlite, &[("server.connections_per_address", "2")]).await;
     let whole = head(&app, body().len()) + &body();
     let to = app.url.strip_prefix("http://").unwrap().parse().unwrap();
@@ -302,7 +302,7 @@ async fn an_address_has_only_so_many_connections() {
 }
 
 #[tokio::test]
-async fn want_of_open_files_passes() {
+async fn running_out_of_file_descriptors_is_survived() {
     let server = Program::over(Engine::Sqlite).await.serve(&[]).await;
     let ada = server.client("ada");
     ada.data(QUERY, json!({})).await;
@@ -357,7 +357,7 @@ async fn http_2_is_spoken_without_tls() {
 }
 
 #[tokio::test]
-async fn a_shutdown_lets_what_runs_finish() {
+async fn a_shutdown_lets_running_operations_finish() {
     let mut app = TestApp::start_with(Engine::Sqlite, &[("server.shutdown_timeout", "20s")]).await;
     let body = body();
     let mut idle = connect(&app).await;
@@ -381,7 +381,7 @@ async fn a_shutdown_lets_what_runs_finish() {
 }
 
 #[tokio::test]
-async fn a_shutdown_waits_only_so_long() {
+async fn a_shutdown_has_a_time_limit() {
     let mut app =
         TestApp::start_with(Engine::Sqlite, &[("server.shutdown_timeout", "1s"), ("server.drain", "0s")])
             .await;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{TestApp, behind_the_fence, on_each_database};
+use crate::harness::{TestApp, on_each_database, with_row_level_security};
 
 on_each_database!(
     a_conversation_is_made_with_times_and_ids_of_the_servers,
@@ -18,7 +18,7 @@ on_each_database!(
     nothing_runs_when_a_variable_is_missing,
 );
 
-behind_the_fence!(creating_is_repeatable_by_id, a_deleted_conversation_is_gone_with_its_messages);
+with_row_level_security!(creating_is_repeatable_by_id, a_deleted_conversation_is_gone_with_its_messages);
 
 const CREATE: &str = "mutation Create($input: CreateConversationInput!) {
   createConversation(input: $input) {

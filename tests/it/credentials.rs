@@ -99,7 +99,7 @@ async fn each_key_of_a_set_is_used_as_it_says() {
 }
 
 #[tokio::test]
-async fn the_only_key_need_not_be_named() {
+async fn a_single_key_needs_no_kid() {
     let (keys, key) = (KeyServer::start().await, SigningKey::new("only", Algorithm::EdDSA));
     keys.tell(&[key.jwk(&json!({ "kid": null }))]);
     let app = app(&keys, &[]).await;
@@ -107,7 +107,7 @@ async fn the_only_key_need_not_be_named() {
 }
 
 #[tokio::test]
-async fn rsa_keys_of_another_size_are_left_out_and_told_once() {
+async fn unsupported_rsa_keys_are_ignored_and_logged_once() {
     let (keys, small) = (KeyServer::start().await, SigningKey::too_small("small"));
     let good = SigningKey::new("good", Algorithm::EdDSA);
     keys.tell(&[small.jwk(&json!({})), good.jwk(&json!({}))]);
@@ -127,7 +127,7 @@ async fn rsa_keys_of_another_size_are_left_out_and_told_once() {
 }
 
 #[tokio::test]
-async fn a_flood_of_unknown_keys_asks_the_issuer_once() {
+async fn many_unknown_keys_cause_one_request_to_the_issuer() {
     let (keys, key) = (KeyServer::start().await, SigningKey::new("known", Algorithm::EdDSA));
     keys.tell(&[key.jwk(&json!({}))]);
     // None is due for an hour.
@@ -163,7 +163,7 @@ async fn unknown_keys_that_come_together_ask_the_issuer_together() {
 }
 
 #[tokio::test]
-async fn a_new_key_is_believed_at_once_and_an_old_one_no_longer() {
+async fn rotated_keys_take_effect_immediately() {
     let keys = KeyServer::start().await;
     let (old, new) = (SigningKey::new("old", Algorithm::ES256), SigningKey::new("new", Algorithm::ES256));
     keys.tell(&[old.jwk(&json!({}))]);
@@ -233,7 +233,7 @@ async fn keys_are_kept_while_the_issuer_is_away_but_not_for_ever() {
 }
 
 #[tokio::test]
-async fn what_is_no_set_of_keys_is_not_believed() {
+async fn an_invalid_key_set_is_ignored() {
     let key = SigningKey::new("key", Algorithm::EdDSA);
     let good = json!({ "keys": [key.jwk(&json!({}))] });
     let mut large = good.clone();
@@ -257,7 +257,7 @@ async fn what_is_no_set_of_keys_is_not_believed() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_never_answers_is_not_waited_for_long() {
+async fn an_issuer_that_never_answers_has_a_timeout() {
     let (keys, key) = (KeyServer::start().await, SigningKey::new("key", Algorithm::EdDSA));
     let never = keys.url.replace("/keys", "/never");
     let settings = [("auth.jwt_secret", ""), ("auth.jwks_url", never.as_str())];
@@ -268,7 +268,7 @@ async fn an_issuer_that_never_answers_is_not_waited_for_long() {
 }
 
 #[tokio::test]
-async fn a_token_cannot_say_where_its_key_is() {
+async fn a_token_cannot_choose_its_key() {
     let (keys, key) = (KeyServer::start().await, SigningKey::new("key", Algorithm::EdDSA));
     keys.tell(&[key.jwk(&json!({}))]);
     let (evil, forger) = (KeyServer::start().await, SigningKey::new("key", Algorithm::EdDSA));
@@ -288,7 +288,7 @@ async fn a_token_cannot_say_where_its_key_is() {
 }
 
 #[tokio::test]
-async fn several_issuers_are_told_apart_by_their_name() {
+async fn several_issuers_are_distinguished_by_name() {
     let (keys, key) = (KeyServer::start().await, SigningKey::new("key", Algorithm::ES256));
     keys.tell(&[key.jwk(&json!({}))]);
     let file = format!(
@@ -314,7 +314,7 @@ async fn several_issuers_are_told_apart_by_their_name() {
 }
 
 #[tokio::test]
-async fn a_refusal_says_what_to_do_and_nothing_of_the_token() {
+async fn authentication_errors_do_not_quote_the_token() {
     let app = TestApp::start(Engine::Sqlite).await;
     for (token, challenge) in [
         (None, "Bearer"),
@@ -334,7 +334,7 @@ async fn a_refusal_says_what_to_do_and_nothing_of_the_token() {
 }
 
 #[tokio::test]
-async fn issuers_that_make_no_sense_are_refused_by_the_settings_name() {
+async fn invalid_issuer_settings_are_refused_by_name() {
     let program = Program::new();
     let listed = |more: &str| format!("[[auth.issuers]]\nissuer = \"us\"\n{more}\n");
     let secret = "jwt_secret = \"a secret of thirty-two bytes....\"";

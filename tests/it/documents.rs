@@ -142,7 +142,7 @@ async fn every_transport_takes_a_name(app: TestApp) {
 }
 
 #[tokio::test]
-async fn names_that_are_none_are_refused_with_the_rule() {
+async fn invalid_names_are_refused_with_the_rule() {
     let app = TestApp::start(Engine::Sqlite).await;
     let client = app.client("ada");
     let good = hash(WHO);
@@ -234,7 +234,7 @@ async fn automatic_documents_make_room_for_others() {
 }
 
 #[tokio::test]
-async fn manifests_that_make_no_sense_are_refused_at_the_start() {
+async fn invalid_manifests_are_refused_at_start() {
     let program = Program::believing();
     std::fs::create_dir(program.folder().join("empty")).unwrap();
     std::fs::write(program.folder().join("broken.json"), json!({ "a": "{ viewer" }).to_string()).unwrap();

@@ -50,7 +50,7 @@ pub(crate) enum Engine {
     Sqlite,
     Postgres,
     /// The same behind its row-level security, for some tests.
-    Fenced,
+    PostgresWithRowLevelSecurity,
 }
 
 /// A server on a port of its own, over a database of its own.
@@ -80,7 +80,7 @@ impl TestApp {
         let url = match engine {
             Engine::Sqlite => format!("sqlite://{}/test.db", folder.path().display()),
             Engine::Postgres => shared_cluster().create_database().await,
-            Engine::Fenced => shared_cluster().create_database_of_a_plain_role().await,
+            Engine::PostgresWithRowLevelSecurity => shared_cluster().create_database_of_a_plain_role().await,
         };
         let mut flags = vec![
             ("data_dir", folder.path().display().to_string()),
@@ -90,7 +90,7 @@ impl TestApp {
             // Of a machine that builds something else meanwhile, too.
             ("database.acquire_timeout", "20s".to_owned()),
         ];
-        if engine == Engine::Fenced {
+        if engine == Engine::PostgresWithRowLevelSecurity {
             flags.push(("database.row_level_security", "on".to_owned()));
         }
         flags.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
@@ -189,16 +189,16 @@ macro_rules! on_each_database {
 pub(crate) use on_each_database;
 
 /// Makes of each function a third test: behind PostgreSQL's row-level security.
-macro_rules! behind_the_fence {
+macro_rules! with_row_level_security {
     ($($name:ident),+ $(,)?) => {
-        mod behind_the_fence {
+        mod with_row_level_security {
             use crate::harness::{Engine, TestApp};
 
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
-                super::$name(TestApp::start(Engine::Fenced).await).await;
+                super::$name(TestApp::start(Engine::PostgresWithRowLevelSecurity).await).await;
             })+
         }
     };
 }
-pub(crate) use behind_the_fence;
+pub(crate) use with_row_level_security;

@@ -102,8 +102,8 @@ async fn on_two_replicas_nothing_is_lost_when_postgresql_crashes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn behind_the_fence_nothing_is_lost_when_replicas_are_killed_in_turn() {
-    let deployment = Deployment::start(Engine::Fenced, 2, &[]).await;
+async fn with_row_level_security_nothing_is_lost_when_replicas_are_killed_in_turn() {
+    let deployment = Deployment::start(Engine::PostgresWithRowLevelSecurity, 2, &[]).await;
     check(deployment, async |number, deployment| deployment.kill(number % 2).await).await;
 }
 

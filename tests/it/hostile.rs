@@ -19,7 +19,7 @@ use documents::{Hostile, all, body, bomb, deep_body};
 on_each_database!(
     documents_are_refused_over_http,
     documents_are_refused_over_a_socket,
-    any_last_event_id_is_refused_that_was_not_given_out,
+    forged_last_event_ids_are_refused,
 );
 
 const QUERY: &str = "{ viewer { id } conversations { nodes { id } } }";
@@ -61,7 +61,7 @@ async fn documents_are_refused_over_http(app: TestApp) {
     }
 }
 
-async fn any_last_event_id_is_refused_that_was_not_given_out(app: TestApp) {
+async fn forged_last_event_ids_are_refused(app: TestApp) {
     let ada = app.client("ada");
     let mut rng = rand::rng();
     let id = ada.new_conversation().await;
@@ -100,7 +100,7 @@ async fn documents_are_refused_over_a_socket(app: TestApp) {
 }
 
 #[tokio::test]
-async fn get_and_event_streams_are_no_way_around() {
+async fn get_and_event_streams_have_the_same_limits() {
     let app = TestApp::start(Engine::Sqlite).await;
     let ada = app.client("ada");
     let parameters = form_urlencoded::Serializer::new(String::new()).append_pair("query", &bomb(30)).finish();
@@ -149,7 +149,7 @@ async fn json_that_nests_without_end_is_refused() {
 }
 
 #[tokio::test]
-async fn bodies_over_the_limit_are_not_taken() {
+async fn bodies_over_the_limit_are_not_read() {
     let app = TestApp::start(Engine::Sqlite).await;
     let ada = app.client("ada");
     let refused = (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE".to_owned());

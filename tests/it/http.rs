@@ -14,17 +14,17 @@ use tokio::net::TcpStream;
 use crate::harness::{Client, Engine, SECRET, TestApp, on_each_database, run_script, token};
 
 on_each_database!(
-    the_audits_of_graphql_http_are_all_ok,
+    all_graphql_http_audits_pass,
     requests_without_valid_credentials_are_refused,
     get_runs_queries_and_nothing_else,
     other_methods_are_refused,
-    what_a_form_can_send_is_refused,
-    an_answer_that_nobody_accepts_is_not_worked_for,
-    a_body_over_the_limit_is_refused,
+    form_content_types_are_refused,
+    unacceptable_media_types_are_rejected_before_execution,
+    a_body_over_the_limit_is_rejected_with_413,
     batches_are_refused,
     a_refused_document_has_a_code_and_no_data,
     results_have_the_shape_of_their_document,
-    a_null_goes_up_to_the_next_nullable_field,
+    a_null_propagates_to_the_next_nullable_field,
 );
 
 const CREATE: &str = "mutation { createConversation(input: {}) { conversation { id } } }";
@@ -75,7 +75,7 @@ async fn assert_nothing_written(app: &TestApp) {
     assert_eq!(data, json!({ "conversations": { "nodes": [] } }));
 }
 
-async fn the_audits_of_graphql_http_are_all_ok(app: TestApp) {
+async fn all_graphql_http_audits_pass(app: TestApp) {
     run_script(&app, "audit.mjs").await;
 }
 
@@ -157,7 +157,7 @@ async fn other_methods_are_refused(app: TestApp) {
     assert_nothing_written(&app).await;
 }
 
-async fn what_a_form_can_send_is_refused(app: TestApp) {
+async fn form_content_types_are_refused(app: TestApp) {
     let ada = app.client("ada");
     let body = json!({ "query": CREATE }).to_string();
     for kind in [
@@ -179,7 +179,7 @@ async fn what_a_form_can_send_is_refused(app: TestApp) {
     assert_nothing_written(&app).await;
 }
 
-async fn an_answer_that_nobody_accepts_is_not_worked_for(app: TestApp) {
+async fn unacceptable_media_types_are_rejected_before_execution(app: TestApp) {
     let reply =
         Reply::to(post(&app.client("ada"), CREATE).header(ACCEPT, "text/html, application/xml")).await;
     assert_eq!(reply.status, StatusCode::NOT_ACCEPTABLE);
@@ -187,7 +187,7 @@ async fn an_answer_that_nobody_accepts_is_not_worked_for(app: TestApp) {
     assert_nothing_written(&app).await;
 }
 
-async fn a_body_over_the_limit_is_refused(app: TestApp) {
+async fn a_body_over_the_limit_is_rejected_with_413(app: TestApp) {
     const LIMIT: usize = 1024 * 1024;
     let ada = app.client("ada");
     let sized = |size: usize| {
@@ -297,7 +297,7 @@ async fn results_have_the_shape_of_their_document(app: TestApp) {
     assert_eq!(reply.text, r#"{"data":{"viewer":{"a":"ada","__typename":"Viewer","b":"ada"}}}"#);
 }
 
-async fn a_null_goes_up_to_the_next_nullable_field(app: TestApp) {
+async fn a_null_propagates_to_the_next_nullable_field(app: TestApp) {
     let ada = app.client("ada");
     let nobody = uuid::Uuid::nil();
     let query = format!("{{ viewer {{ id }} lost: conversation(id: \"{nobody}\") {{ id }} }}");
@@ -363,7 +363,7 @@ async fn every_answer_names_its_request() {
 }
 
 #[tokio::test]
-async fn health_needs_no_credentials() {
+async fn health_checks_need_no_credentials() {
     let app = TestApp::start(Engine::Sqlite).await;
     for path in ["/livez", "/readyz"] {
         let reply = Reply::to(app.anonymous().request(Method::GET, path)).await;

@@ -48,7 +48,7 @@ async fn receive(stream: &mut RecvStream, unread: &mut Vec<u8>) -> Value {
 }
 
 #[tokio::test]
-async fn a_socket_is_one_of_many_things_on_its_connection() {
+async fn websockets_share_an_http2_connection() {
     let app = TestApp::start_with(Engine::Sqlite, &[("server.keep_alive", "300ms")]).await;
     let (mut sender, ended) = connect(&app).await;
     let get = || {
@@ -88,7 +88,7 @@ async fn a_socket_is_one_of_many_things_on_its_connection() {
 }
 
 #[tokio::test]
-async fn who_resets_streams_faster_than_they_are_looked_at_is_cut() {
+async fn rapid_stream_resets_end_the_connection() {
     let app = TestApp::start(Engine::Sqlite).await;
     let (mut sender, ended) = connect(&app).await;
     let mut sent = 0;

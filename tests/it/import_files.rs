@@ -130,7 +130,7 @@ async fn published_samples_of_another_format_are_recognised() {
 }
 
 #[tokio::test]
-async fn a_file_of_the_right_format_of_which_nothing_can_be_read_is_refused_with_the_reasons() {
+async fn a_file_without_readable_conversations_is_refused_with_reasons() {
     let shared = fs::read(sample("sharegpt.json")).unwrap();
     let errors = refused("sharegpt", &shared[..shared.len() / 2]).await;
     let [first, second] = errors.lines().collect::<Vec<_>>()[..] else { panic!("{errors}") };
@@ -146,7 +146,7 @@ async fn a_file_of_the_right_format_of_which_nothing_can_be_read_is_refused_with
 }
 
 #[tokio::test]
-async fn twenty_refused_conversations_are_named_and_the_others_counted() {
+async fn the_first_twenty_refused_conversations_are_listed() {
     let program = Program::believing();
     let good = json!({ "id": "good", "conversations": [{ "from": "human", "value": "Hi" }] });
     let bad = |at: usize| match at {

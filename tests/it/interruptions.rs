@@ -110,12 +110,12 @@ async fn not_a_letter_is_lost(engine: Engine) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_sqlite_not_a_letter_is_lost_when_the_server_is_killed() {
+async fn on_sqlite_no_streamed_text_is_lost_when_the_server_is_killed() {
     not_a_letter_is_lost(Engine::Sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_postgres_not_a_letter_is_lost_when_the_server_is_killed() {
+async fn on_postgres_no_streamed_text_is_lost_when_the_server_is_killed() {
     not_a_letter_is_lost(Engine::Postgres).await;
 }
 

@@ -57,7 +57,7 @@ async fn assert_told(app: &TestApp, told: bool) {
 }
 
 #[tokio::test]
-async fn production_tells_nothing_of_the_schema() {
+async fn production_does_not_expose_the_schema() {
     let app = TestApp::start_with(Engine::Sqlite, &[("mode", "production")]).await;
     let ada = app.client("ada");
     assert_told(&app, false).await;
@@ -80,7 +80,7 @@ async fn production_tells_nothing_of_the_schema() {
 }
 
 #[tokio::test]
-async fn one_setting_decides_whatever_the_mode() {
+async fn the_introspection_setting_applies_in_every_mode() {
     assert_told(&TestApp::start(Engine::Sqlite).await, true).await;
     let off = [("server.introspection", "off")];
     assert_told(&TestApp::start_with(Engine::Sqlite, &off).await, false).await;

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::harness::{APPEND, APPEND_TEXT, Client, Socket, TestApp, behind_the_fence, on_each_database};
+use crate::harness::{
+    APPEND, APPEND_TEXT, Client, Socket, TestApp, on_each_database, with_row_level_security,
+};
 
 on_each_database!(an_assistant_loses_no_word);
 
-behind_the_fence!(an_assistant_loses_no_word);
+with_row_level_security!(an_assistant_loses_no_word);
 
 const CHANGES: &str = "subscription($after: String) {
   changes(after: $after) {

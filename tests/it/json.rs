@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::harness::{Client, EventStream, TestApp, behind_the_fence, on_each_database};
+use crate::harness::{Client, EventStream, TestApp, on_each_database, with_row_level_security};
 
 on_each_database!(
     metadata_comes_back_as_it_was_given,
@@ -19,10 +19,10 @@ on_each_database!(
     any_json_comes_back,
     equal_json_in_another_form_is_a_repeat,
     whole_numbers_are_taken_however_they_are_written,
-    json_that_is_not_taken_is_told,
+    invalid_json_is_refused_with_the_rule,
 );
 
-behind_the_fence!(metadata_comes_back_as_it_was_given);
+with_row_level_security!(metadata_comes_back_as_it_was_given);
 
 const GIVEN: &str =
     r#"{"z":1,"a":1e2,"c":12345678901234567890123,"d":1.10,"é":[-0,1E+400,{"y":0.0,"x":-1e-7}]}"#;
@@ -327,7 +327,7 @@ async fn whole_numbers_are_taken_however_they_are_written(app: TestApp) {
     }
 }
 
-async fn json_that_is_not_taken_is_told(app: TestApp) {
+async fn invalid_json_is_refused_with_the_rule(app: TestApp) {
     let ada = app.client("ada");
     for (metadata, code, message) in [
         (

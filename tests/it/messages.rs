@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use crate::harness::{APPEND, TestApp, on_each_database};
 
 on_each_database!(
-    history_is_the_last_fifty_oldest_first,
+    history_defaults_to_the_last_fifty_oldest_first,
     pages_run_both_ways,
     appending_is_repeatable_by_id,
     text_is_kept_byte_for_byte,
     contents_have_limits,
-    concurrent_appends_number_without_holes,
+    concurrent_appends_have_positions_without_gaps,
     acknowledged_messages_outlive_a_restart,
-    subscribers_are_told_as_it_happens,
+    subscribers_get_messages_live,
     subscribers_resume_from_a_cursor,
     a_deleted_conversation_ends_its_subscriptions,
     an_id_given_to_both_finds_the_conversation,
@@ -43,7 +43,7 @@ fn append(conversation: &str, id: &str, content: &str) -> Value {
     json!({ "input": { "conversationId": conversation, "id": id, "role": "USER", "content": content } })
 }
 
-async fn history_is_the_last_fifty_oldest_first(app: TestApp) {
+async fn history_defaults_to_the_last_fifty_oldest_first(app: TestApp) {
     let ada = app.client("ada");
     let id = ada.new_conversation().await;
     for number in 1..=60 {
@@ -188,7 +188,7 @@ async fn contents_have_limits(app: TestApp) {
     assert_eq!(data["conversation"]["messageCount"], 1);
 }
 
-async fn concurrent_appends_number_without_holes(app: TestApp) {
+async fn concurrent_appends_have_positions_without_gaps(app: TestApp) {
     let ada = app.client("ada");
     let id = ada.new_conversation().await;
     let writers = (0..20).map(|writer| {
@@ -230,7 +230,7 @@ async fn acknowledged_messages_outlive_a_restart(app: TestApp) {
     assert_eq!(data["conversation"]["messages"]["nodes"][0]["content"], "Remember me");
 }
 
-async fn subscribers_are_told_as_it_happens(app: TestApp) {
+async fn subscribers_get_messages_live(app: TestApp) {
     let ada = app.client("ada");
     let (id, other) = (ada.new_conversation().await, ada.new_conversation().await);
     ada.append(&id, "before").await;

@@ -123,7 +123,7 @@ async fn metrics_and_health_are_told_apart_from_everything_else() {
 }
 
 #[tokio::test]
-async fn every_answer_says_how_it_may_be_shown() {
+async fn every_response_has_security_headers() {
     let (_program, server, admin) = serve(Engine::Sqlite).await;
     for (url, path) in [
         (&server.url, "/graphql"),

@@ -110,7 +110,7 @@ async fn commands_run_beside_a_server_on_postgres() {
 }
 
 #[tokio::test]
-async fn the_schema_does_not_change_under_a_server() {
+async fn the_schema_is_not_migrated_while_a_server_runs() {
     let program = Program::over(Engine::Sqlite).await;
     let server = program.serve(&[]).await;
     let database = program.folder().join("data/scrollback.db");

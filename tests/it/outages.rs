@@ -52,7 +52,7 @@ async fn ready(server: &Running) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_the_database_is_away_callers_are_told_and_sockets_stay_open() {
+async fn database_outages_are_reported_and_sockets_stay_open() {
     let cluster = Cluster::start(&[]);
     let program = Program::believing().with("SCROLLBACK_DATABASE_URL", cluster.create_database().await);
     let server = program.serve(&[]).await;
@@ -105,7 +105,7 @@ async fn a_statement_that_takes_too_long_is_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_acknowledged_that_the_disk_did_not_take() {
+async fn nothing_is_acknowledged_when_the_disk_fails() {
     for fault in [DiskFault::Full, DiskFault::Failing] {
         let disk = Disk::new();
         let program = disk

@@ -8,23 +8,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::harness::{APPEND, Client, TestApp, behind_the_fence, on_each_database};
+use crate::harness::{APPEND, Client, TestApp, on_each_database, with_row_level_security};
 
 on_each_database!(
-    a_stranger_is_told_what_they_would_be_told_of_nothing,
-    a_stranger_reaches_no_field_of_an_object,
-    a_strangers_lists_hold_only_their_own,
-    a_strangers_feed_holds_only_their_own,
-    ids_in_use_are_conflicts_that_tell_nothing,
-    no_argument_header_or_claim_chooses_the_owner,
+    foreign_ids_are_indistinguishable_from_missing_ones,
+    foreign_objects_are_unreachable_through_every_field,
+    lists_contain_only_objects_of_their_owner,
+    a_feed_contains_only_changes_of_its_owner,
+    ids_in_use_are_conflicts_without_details,
+    the_owner_comes_from_the_credentials_only,
 );
 
-behind_the_fence!(
-    a_stranger_is_told_what_they_would_be_told_of_nothing,
-    a_stranger_reaches_no_field_of_an_object,
-    a_strangers_lists_hold_only_their_own,
-    a_strangers_feed_holds_only_their_own,
-    ids_in_use_are_conflicts_that_tell_nothing,
+with_row_level_security!(
+    foreign_ids_are_indistinguishable_from_missing_ones,
+    foreign_objects_are_unreachable_through_every_field,
+    lists_contain_only_objects_of_their_owner,
+    a_feed_contains_only_changes_of_its_owner,
+    ids_in_use_are_conflicts_without_details,
 );
 
 /// What a stranger reaches for.
@@ -151,7 +151,7 @@ const OWN: &[&str] = &[
 /// Objects that have an owner, which are reached by id.
 const OWNED: &[&str] = &["Conversation", "Message"];
 
-async fn a_stranger_is_told_what_they_would_be_told_of_nothing(app: TestApp) {
+async fn foreign_ids_are_indistinguishable_from_missing_ones(app: TestApp) {
     let (ada, bob) = (app.client("ada"), app.client("bob"));
     let target = adas(&ada).await;
     let before = everything(&ada).await;
@@ -181,7 +181,7 @@ async fn a_stranger_is_told_what_they_would_be_told_of_nothing(app: TestApp) {
     assert_eq!(everything(&ada).await, before, "and nothing has changed");
 }
 
-async fn a_stranger_reaches_no_field_of_an_object(app: TestApp) {
+async fn foreign_objects_are_unreachable_through_every_field(app: TestApp) {
     let (ada, bob) = (app.client("ada"), app.client("bob"));
     let target = adas(&ada).await;
     for (field, is_object) in fields(&ada, OWNED).await {
@@ -196,7 +196,7 @@ async fn a_stranger_reaches_no_field_of_an_object(app: TestApp) {
     }
 }
 
-async fn a_strangers_lists_hold_only_their_own(app: TestApp) {
+async fn lists_contain_only_objects_of_their_owner(app: TestApp) {
     let (ada, bob) = (app.client("ada"), app.client("bob"));
     let target = adas(&ada).await;
     assert_eq!(bob.data("{ viewer { id } }", json!({})).await["viewer"]["id"], "bob");
@@ -220,7 +220,7 @@ async fn a_strangers_lists_hold_only_their_own(app: TestApp) {
     }
 }
 
-async fn a_strangers_feed_holds_only_their_own(app: TestApp) {
+async fn a_feed_contains_only_changes_of_its_owner(app: TestApp) {
     let (ada, bob) = (app.client("ada"), app.client("bob"));
     let target = adas(&ada).await;
     let changes = "query($after: String) { changes(after: $after) { nodes { conversationId } endCursor } }";
@@ -240,7 +240,7 @@ async fn a_strangers_feed_holds_only_their_own(app: TestApp) {
     assert_eq!(socket.receive().await["payload"]["data"]["changes"]["conversationId"], own.as_str());
 }
 
-async fn ids_in_use_are_conflicts_that_tell_nothing(app: TestApp) {
+async fn ids_in_use_are_conflicts_without_details(app: TestApp) {
     let (ada, bob) = (app.client("ada"), app.client("bob"));
     let target = adas(&ada).await;
     let before = everything(&ada).await;
@@ -255,7 +255,7 @@ async fn ids_in_use_are_conflicts_that_tell_nothing(app: TestApp) {
     assert_eq!(everything(&ada).await, before);
 }
 
-async fn no_argument_header_or_claim_chooses_the_owner(app: TestApp) {
+async fn the_owner_comes_from_the_credentials_only(app: TestApp) {
     let (ada, bob) = (app.client("ada"), app.client("bob"));
     let target = adas(&ada).await;
     let body = json!({

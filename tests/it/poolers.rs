@@ -66,7 +66,7 @@ async fn a_pooler_that_keeps_sessions_is_used() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_changed_under_a_server_is_told_in_the_same_line() {
+async fn a_pooler_that_switches_sessions_later_is_reported_in_one_line() {
     let database = shared_cluster().create_database().await;
     let pooler = PgBouncer::start(shared_cluster(), "transaction", &["default_pool_size = 1"]);
     let mut clients = Vec::new();
@@ -82,7 +82,7 @@ async fn a_session_that_is_changed_under_a_server_is_told_in_the_same_line() {
 }
 
 #[tokio::test]
-async fn what_pgbouncer_must_let_pass_is_named() {
+async fn startup_parameters_pgbouncer_rejects_are_named() {
     let database = shared_cluster().create_database().await;
     let pooler = PgBouncer::start(shared_cluster(), "session", &["ignore_startup_parameters ="]);
     let program = Program::believing().with("SCROLLBACK_DATABASE_URL", pooler.url(&database));

@@ -38,7 +38,7 @@ async fn it_starts_without_configuration() {
 }
 
 #[tokio::test]
-async fn a_token_for_a_first_try_is_printed_at_the_start() {
+async fn a_development_token_is_printed_at_start() {
     let program = Program::new();
     let mut server = program.serve(&["--token-for", "ada"]).await;
     assert_eq!(server.line().await, "A token for ada, valid for a day:");

@@ -25,7 +25,7 @@ fn wait(errors: &Value) -> u64 {
 }
 
 #[tokio::test]
-async fn who_asks_too_often_is_told_when_to_come_again() {
+async fn rate_limited_requests_say_when_to_retry() {
     let app = app().await;
     let (ada, bob) = (app.client("ada"), app.client("bob"));
     for _ in 0..3 {
@@ -70,7 +70,7 @@ async fn a_socket_counts_every_operation_and_stays_open() {
 }
 
 #[tokio::test]
-async fn what_a_back_end_does_counts_for_the_user() {
+async fn rate_limits_count_the_user_not_the_back_end() {
     let app = app().await;
     let back_end = app.back_end();
     for _ in 0..3 {
@@ -83,7 +83,7 @@ async fn what_a_back_end_does_counts_for_the_user() {
 }
 
 #[tokio::test]
-async fn credentials_come_first_and_cost_nothing() {
+async fn credentials_are_checked_before_rate_limits() {
     let app = app().await;
     for _ in 0..10 {
         assert_eq!(app.anonymous().run(WHO, json!({})).await.status, 401);

@@ -10,20 +10,20 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::harness::{Client, Socket, TestApp, behind_the_fence, on_each_database};
+use crate::harness::{Client, Socket, TestApp, on_each_database, with_row_level_security};
 
 on_each_database!(
-    a_plain_selection_is_answered_as_any_other,
-    followers_are_told_the_same_whichever_way_and_whoever_else_is_told,
-    what_is_read_together_is_answered_to_each_its_own,
+    prerendered_selections_have_the_same_result,
+    subscribers_get_the_same_events_with_and_without_prerendering,
+    batched_reads_do_not_mix_owners,
     a_page_read_with_its_conversation_is_the_page_asked_for,
-    the_list_of_recent_conversations_is_the_list,
+    the_fast_list_equals_the_ordinary_list,
 );
 
-behind_the_fence!(
-    what_is_read_together_is_answered_to_each_its_own,
+with_row_level_security!(
+    batched_reads_do_not_mix_owners,
     a_page_read_with_its_conversation_is_the_page_asked_for,
-    the_list_of_recent_conversations_is_the_list,
+    the_fast_list_equals_the_ordinary_list,
 );
 
 /// The body as it came, letter for letter.
@@ -78,7 +78,7 @@ const CONVERSATION: &[&str] = &[
     "messages(first: 1) { edges { cursor node { position } } }",
 ];
 
-async fn a_plain_selection_is_answered_as_any_other(app: TestApp) {
+async fn prerendered_selections_have_the_same_result(app: TestApp) {
     let ada = app.client("ada");
     let conversation = furnished(&ada).await;
     let plain = ada.new_conversation().await;
@@ -121,7 +121,7 @@ async fn a_plain_selection_is_answered_as_any_other(app: TestApp) {
     assert!(answered >= 30, "only {answered} of the documents were valid");
 }
 
-async fn followers_are_told_the_same_whichever_way_and_whoever_else_is_told(app: TestApp) {
+async fn subscribers_get_the_same_events_with_and_without_prerendering(app: TestApp) {
     let ada = app.client("ada");
     let id = furnished(&ada).await;
     let first = "query($id: ID!) { conversation(id: $id) { head { position } messages(first: 1) { pageInfo { endCursor } } } }";
@@ -222,7 +222,7 @@ async fn furnished(client: &Client) -> String {
     id
 }
 
-async fn what_is_read_together_is_answered_to_each_its_own(app: TestApp) {
+async fn batched_reads_do_not_mix_owners(app: TestApp) {
     const USERS: usize = 6;
     let clients: Vec<Client> = (0..USERS).map(|user| app.client(&format!("user{user}"))).collect();
     let mut owned = Vec::new();
@@ -310,7 +310,7 @@ async fn a_page_read_with_its_conversation_is_the_page_asked_for(app: TestApp) {
     assert_eq!(ada.fault(wrong, json!({ "id": id })).await.0, "BAD_USER_INPUT");
 }
 
-async fn the_list_of_recent_conversations_is_the_list(app: TestApp) {
+async fn the_fast_list_equals_the_ordinary_list(app: TestApp) {
     let ada = app.client("ada");
     let mut ids = Vec::new();
     for _ in 0..5 {

@@ -55,14 +55,14 @@ async fn refused(app: &TestApp, cases: &[Value]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_read_why_a_body_is_too_large() {
+async fn clients_can_read_why_a_body_is_too_large() {
     let app = TestApp::start(Engine::Sqlite).await;
     let sizes = [MIB + MIB / 10, 5 * MIB, 32 * MIB];
     refused(&app, &sizes.map(|bytes| case(bytes, 413, "PAYLOAD_TOO_LARGE", &json!({})))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_read_every_other_early_answer() {
+async fn clients_can_read_every_other_early_response() {
     let app = TestApp::start(Engine::Sqlite).await;
     let mut put = case(5 * MIB, 405, "BAD_REQUEST", &json!({}));
     put["method"] = json!("PUT");
@@ -87,7 +87,7 @@ async fn clients_read_every_other_early_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_read_that_they_ask_too_often() {
+async fn clients_can_read_a_rate_limit_error() {
     let settings = [("rate.operations_per_minute", "1"), ("rate.burst", "1")];
     let app = TestApp::start_with(Engine::Sqlite, &settings).await;
     app.client("ada").data("{ viewer { id } }", json!({})).await;
@@ -95,14 +95,14 @@ async fn clients_read_that_they_ask_too_often() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_read_that_there_is_no_place_for_their_connection() {
+async fn clients_can_read_the_refusal_of_a_connection() {
     let app = TestApp::start_with(Engine::Sqlite, &[("server.max_connections", "1")]).await;
     let _busy = app.socket("ada").await;
     refused(&app, &[case(5 * MIB, 503, "UNAVAILABLE", &json!({}))]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_read_that_their_tokens_cannot_be_verified_yet() {
+async fn clients_can_read_that_keys_are_unavailable() {
     // Nothing listens there.
     let settings = [("auth.jwt_secret", ""), ("auth.jwks_url", "http://127.0.0.1:9/keys")];
     let app = TestApp::start_with(Engine::Sqlite, &settings).await;
@@ -192,7 +192,7 @@ async fn a_refused_client_holds_its_connection_no_longer_than_the_limit() {
 }
 
 #[tokio::test]
-async fn a_refused_client_gives_its_place_to_others() {
+async fn a_refused_client_frees_its_connection_slot() {
     let settings = [("server.lingering_time", "10m"), ("server.max_connections", "1")];
     let app = TestApp::start_with(Engine::Sqlite, &settings).await;
     let ended = trickle(&app);

@@ -94,7 +94,7 @@ async fn replicas_tell_each_other_through_nats() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_any_signal_a_look_now_and_then_finds_everything() {
+async fn polling_finds_changes_without_signals() {
     // The two hear nothing of each other: one talks through a NATS that is not there.
     let settings = [("feed.poll", "50ms"), ("feed.signals", "nats://127.0.0.1:1")];
     let one = TestApp::start_with(Engine::Postgres, &settings).await;

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use crate::harness::{Client, Engine, EventStream, PATIENCE, Program, Socket, TestApp, on_each_database};
 
 on_each_database!(
-    a_slow_socket_is_told_where_to_resume_and_holds_up_nobody,
-    a_slow_stream_is_told_where_to_resume_and_holds_up_nobody,
+    a_slow_socket_gets_a_cursor_and_does_not_block_others,
+    a_slow_stream_gets_a_cursor_and_does_not_block_others,
 );
 
 /// Together more than what the operating system and the server keep for who does not read.
@@ -60,7 +60,7 @@ async fn append_all(app: &TestApp, id: &str, after: &Value) {
     }
 }
 
-async fn a_slow_socket_is_told_where_to_resume_and_holds_up_nobody(app: TestApp) {
+async fn a_slow_socket_gets_a_cursor_and_does_not_block_others(app: TestApp) {
     let app = TestApp::start_with(app.engine, &[PATIENT]).await;
     let (id, mut cursor) = conversation(&app.client("ada")).await;
     let mut slow = app.socket("ada").await;
@@ -89,7 +89,7 @@ async fn a_slow_socket_is_told_where_to_resume_and_holds_up_nobody(app: TestApp)
     slow.settle().await;
 }
 
-async fn a_slow_stream_is_told_where_to_resume_and_holds_up_nobody(app: TestApp) {
+async fn a_slow_stream_gets_a_cursor_and_does_not_block_others(app: TestApp) {
     let ada = app.client("ada");
     let (id, mut cursor) = conversation(&ada).await;
     let variables = json!({ "id": id, "after": cursor });
@@ -139,7 +139,7 @@ async fn a_socket_that_does_not_read_at_all_is_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_waits_for_subscribers_that_do_not_read_is_bounded() {
+async fn queues_of_slow_subscribers_are_bounded() {
     const SUBSCRIPTIONS: u64 = 50;
     const MOST_EACH: u64 = 3 * 1024 * 1024;
     let server = Program::over(Engine::Sqlite).await.with("SCROLLBACK_SERVER_WRITE_TIMEOUT", "1m");

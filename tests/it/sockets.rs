@@ -49,7 +49,7 @@ async fn only_pages_that_may_call_open_sockets() {
 }
 
 #[tokio::test]
-async fn an_owner_has_only_so_many_sockets() {
+async fn sockets_are_limited_for_each_owner() {
     let app = with_socket_settings(&[("server.sockets_per_owner", "2")]).await;
     let (mut first, mut second) = (app.socket("ada").await, app.socket("ada").await);
     let third = async || {
@@ -71,7 +71,7 @@ async fn an_owner_has_only_so_many_sockets() {
 }
 
 #[tokio::test]
-async fn a_socket_runs_only_so_many_operations() {
+async fn a_socket_has_a_limit_of_operations() {
     let app = with_socket_settings(&[("server.operations_per_socket", "1")]).await;
     let id = app.client("ada").new_conversation().await;
     let mut socket = app.socket("ada").await;
@@ -106,7 +106,7 @@ async fn a_message_over_the_limit_closes_the_socket() {
 }
 
 #[tokio::test]
-async fn what_is_no_message_closes_the_socket_too() {
+async fn binary_and_invalid_frames_close_the_socket() {
     let app = TestApp::start(Engine::Sqlite).await;
     let mut socket = app.socket("ada").await;
     let text = tokio_tungstenite::tungstenite::protocol::frame::Frame::message(
@@ -128,7 +128,7 @@ async fn what_is_no_message_closes_the_socket_too() {
 }
 
 #[tokio::test]
-async fn a_silent_client_is_asked_and_then_given_up() {
+async fn a_silent_client_is_pinged_and_then_disconnected() {
     let settings = [("server.ping_interval", "300ms"), ("server.dead_after", "3s")];
     let app = with_socket_settings(&settings).await;
     let (mut alive, mut dead) = (app.socket("ada").await, app.socket("ada").await);
@@ -191,7 +191,7 @@ async fn a_busy_operation_does_not_hold_up_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_shutdown_lets_sockets_go_one_after_another() {
+async fn a_shutdown_closes_sockets_one_after_another() {
     const SOCKETS: usize = 60;
     let mut app = with_socket_settings(&[("server.sockets_per_owner", "100")]).await;
     let id = app.client("ada").new_conversation().await;

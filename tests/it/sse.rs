@@ -8,11 +8,11 @@ use tokio::time::timeout;
 use crate::harness::{Client, Engine, EventStream, PATIENCE, TestApp, on_each_database, token};
 
 on_each_database!(
-    what_happens_after_the_answers_head_is_told,
+    events_after_the_response_headers_are_delivered,
     a_subscription_is_streamed_and_resumed_by_the_last_event_id,
     changes_are_streamed_with_their_cursors,
     queries_and_refusals_are_events_too,
-    a_stream_ends_with_its_credentials_and_with_the_server,
+    a_stream_ends_when_credentials_expire_or_the_server_stops,
 );
 
 const FOLLOW: &str = "subscription Follow($id: ID!, $after: String) {
@@ -112,7 +112,7 @@ async fn queries_and_refusals_are_events_too(app: TestApp) {
     assert_eq!(get.send().await.unwrap().status(), StatusCode::METHOD_NOT_ALLOWED);
 }
 
-async fn a_stream_ends_with_its_credentials_and_with_the_server(app: TestApp) {
+async fn a_stream_ends_when_credentials_expire_or_the_server_stops(app: TestApp) {
     let mut app = TestApp::start_with(app.engine, &[("auth.leeway", "0s")]).await;
     let ada = app.client("ada");
     let id = ada.new_conversation().await;
@@ -125,7 +125,7 @@ async fn a_stream_ends_with_its_credentials_and_with_the_server(app: TestApp) {
 }
 
 #[tokio::test]
-async fn a_last_event_id_that_cannot_be_one_is_refused() {
+async fn an_invalid_last_event_id_is_refused() {
     let app = TestApp::start(Engine::Sqlite).await;
     let ada = app.client("ada");
     let id = ada.new_conversation().await;
@@ -155,7 +155,7 @@ async fn a_last_event_id_that_cannot_be_one_is_refused() {
 }
 
 #[tokio::test]
-async fn a_quiet_stream_is_kept_open_and_never_compressed() {
+async fn an_idle_stream_is_kept_open_and_never_compressed() {
     let app = TestApp::start_with(Engine::Sqlite, &[("server.ping_interval", "200ms")]).await;
     let ada = app.client("ada");
     let id = ada.new_conversation().await;
@@ -178,7 +178,7 @@ async fn a_quiet_stream_is_kept_open_and_never_compressed() {
 }
 
 #[tokio::test]
-async fn an_owner_has_only_so_many_streams() {
+async fn streams_are_limited_for_each_owner() {
     let app = TestApp::start_with(Engine::Sqlite, &[("server.streams_per_owner", "2")]).await;
     let (ada, bob) = (app.client("ada"), app.client("bob"));
     let id = ada.new_conversation().await;
@@ -206,7 +206,7 @@ async fn an_owner_has_only_so_many_streams() {
 }
 
 /// Without a cursor: "from now on" begins no later than a client can tell that the server has answered.
-async fn what_happens_after_the_answers_head_is_told(app: TestApp) {
+async fn events_after_the_response_headers_are_delivered(app: TestApp) {
     let ada = app.client("ada");
     let message = "subscription($id: ID!) { messageAdded(conversationId: $id) { node { content } } }";
     let change = "subscription { changes { ... on MessageAdded { messageEdge { node { content } } } } }";

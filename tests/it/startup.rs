@@ -70,7 +70,7 @@ async fn mistyped_flags_commands_and_formats_are_refused_with_the_nearest_one() 
 }
 
 #[tokio::test]
-async fn a_postgresql_that_refuses_is_told_at_once_with_what_it_said() {
+async fn a_postgresql_connection_error_is_reported_at_once() {
     let port = shared_cluster().port();
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     // One that hangs up, and one that says nothing.
@@ -174,7 +174,7 @@ async fn a_malformed_url_is_refused_without_its_password() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_database_is_told_in_one_sentence() {
+async fn a_file_that_is_not_a_database_is_reported_in_one_sentence() {
     let program = || with_sample(Program::believing());
     for (content, name) in [(&b"a text that is longer than a header"[..], "text.db"), (b"short", "short.db")]
     {
@@ -227,7 +227,7 @@ fn without_privileges(folder: &std::path::Path) -> std::path::PathBuf {
 }
 
 #[tokio::test]
-async fn a_file_that_may_not_be_used_is_told_in_one_sentence() {
+async fn an_inaccessible_file_is_reported_in_one_sentence() {
     let scripts = tempfile::tempdir().unwrap();
     let script = without_privileges(scripts.path());
     let program = |name: &'static str| {

@@ -8,22 +8,26 @@ use scrollback::model::{MessageId, MessageStatus, OwnerId, Timestamp, Viewer};
 use serde_json::{Value, json};
 
 use crate::harness::{
-    APPEND, APPEND_TEXT, Client, EventStream, FINISH, Socket, TestApp, behind_the_fence, on_each_database,
+    APPEND, APPEND_TEXT, Client, EventStream, FINISH, Socket, TestApp, on_each_database,
+    with_row_level_security,
 };
 
 on_each_database!(
-    an_answer_grows_and_every_read_shows_it,
-    repeats_change_nothing_and_holes_are_refused,
-    followers_get_what_they_lack_and_then_what_is_added,
-    over_server_sent_events_the_last_id_is_where_to_go_on,
-    a_text_is_read_from_any_place,
+    reads_show_the_current_text_of_a_streaming_message,
+    repeated_text_changes_nothing_and_gaps_are_refused,
+    text_subscribers_get_the_rest_and_then_new_text,
+    server_sent_events_resume_from_the_last_id,
+    a_text_can_be_read_from_any_offset,
     any_device_may_stop_the_writer,
-    what_has_ended_takes_no_more_text,
+    an_ended_message_refuses_more_text,
     a_silent_writer_is_interrupted_and_its_text_kept,
-    a_deleted_stream_leaves_nothing,
+    deleting_a_streaming_message_removes_its_chunks,
 );
 
-behind_the_fence!(a_silent_writer_is_interrupted_and_its_text_kept, a_deleted_stream_leaves_nothing);
+with_row_level_security!(
+    a_silent_writer_is_interrupted_and_its_text_kept,
+    deleting_a_streaming_message_removes_its_chunks
+);
 
 const READ: &str = "query($id: ID!) { node(id: $id) { ... on Message { status content } } }";
 
@@ -51,7 +55,7 @@ async fn chunk(socket: &mut Socket) -> Value {
     message["payload"]["data"]["messageText"].clone()
 }
 
-async fn an_answer_grows_and_every_read_shows_it(app: TestApp) {
+async fn reads_show_the_current_text_of_a_streaming_message(app: TestApp) {
     let ada = app.client("ada");
     let conversation = ada.new_conversation().await;
     let id = begin(&ada, &conversation, None).await;
@@ -78,7 +82,7 @@ async fn an_answer_grows_and_every_read_shows_it(app: TestApp) {
     assert_eq!(read(&ada, &id).await["content"], "So far");
 }
 
-async fn repeats_change_nothing_and_holes_are_refused(app: TestApp) {
+async fn repeated_text_changes_nothing_and_gaps_are_refused(app: TestApp) {
     let ada = app.client("ada");
     let id = begin(&ada, &ada.new_conversation().await, None).await;
     add(&ada, &id, 0, "abc").await;
@@ -115,7 +119,7 @@ async fn repeats_change_nothing_and_holes_are_refused(app: TestApp) {
     assert_eq!(read(&ada, &id).await["content"], format!("abcdef{}", "z".repeat(20)));
 }
 
-async fn followers_get_what_they_lack_and_then_what_is_added(app: TestApp) {
+async fn text_subscribers_get_the_rest_and_then_new_text(app: TestApp) {
     let ada = app.client("ada");
     let id = begin(&ada, &ada.new_conversation().await, None).await;
     add(&ada, &id, 0, "Hé👍").await;
@@ -161,7 +165,7 @@ async fn followers_get_what_they_lack_and_then_what_is_added(app: TestApp) {
     assert_eq!(socket.receive().await["payload"][0]["extensions"]["code"], "BAD_USER_INPUT");
 }
 
-async fn over_server_sent_events_the_last_id_is_where_to_go_on(app: TestApp) {
+async fn server_sent_events_resume_from_the_last_id(app: TestApp) {
     let ada = app.client("ada");
     let id = begin(&ada, &ada.new_conversation().await, None).await;
     // A browser repeats its request unchanged.
@@ -204,7 +208,7 @@ async fn over_server_sent_events_the_last_id_is_where_to_go_on(app: TestApp) {
     }
 }
 
-async fn a_text_is_read_from_any_place(app: TestApp) {
+async fn a_text_can_be_read_from_any_offset(app: TestApp) {
     let ada = app.client("ada");
     let id = begin(&ada, &ada.new_conversation().await, None).await;
     add(&ada, &id, 0, "Hé👍").await;
@@ -240,7 +244,7 @@ async fn any_device_may_stop_the_writer(app: TestApp) {
     assert_eq!(ada.data(stop, variables).await["stopMessage"]["message"]["status"], "INTERRUPTED");
 }
 
-async fn what_has_ended_takes_no_more_text(app: TestApp) {
+async fn an_ended_message_refuses_more_text(app: TestApp) {
     let ada = app.client("ada");
     let id = begin(&ada, &ada.new_conversation().await, Some("x")).await;
     let update =
@@ -292,7 +296,7 @@ async fn a_silent_writer_is_interrupted_and_its_text_kept(app: TestApp) {
     assert_eq!(chunk(&mut socket).await["status"], "INTERRUPTED");
 }
 
-async fn a_deleted_stream_leaves_nothing(app: TestApp) {
+async fn deleting_a_streaming_message_removes_its_chunks(app: TestApp) {
     let ada = app.client("ada");
     let conversation = ada.new_conversation().await;
     let id = begin(&ada, &conversation, Some("secret")).await;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
 
-use crate::harness::{Client, Engine, Program, TestApp, behind_the_fence, on_each_database};
+use crate::harness::{Client, Engine, Program, TestApp, on_each_database, with_row_level_security};
 
 on_each_database!(
     a_search_ignores_case_accents_and_width,
@@ -15,7 +15,7 @@ on_each_database!(
     old_titles_are_found_after_the_migration,
 );
 
-behind_the_fence!(
+with_row_level_security!(
     a_search_ignores_case_accents_and_width,
     a_search_follows_every_change_of_a_title,
     a_search_finds_own_titles_only,
@@ -189,7 +189,7 @@ async fn old_titles_are_found_after_the_migration(app: TestApp) {
             let file = format!("sqlite://{}/data/scrollback.db", program.folder().display());
             SqliteConnection::connect(&file).await.unwrap().execute(SQLITE).await.unwrap();
         }
-        Engine::Postgres | Engine::Fenced => {
+        Engine::Postgres | Engine::PostgresWithRowLevelSecurity => {
             let url = program.variable("SCROLLBACK_DATABASE_URL");
             PgConnection::connect(url).await.unwrap().execute(POSTGRES).await.unwrap();
         }

@@ -8,7 +8,7 @@ use crate::harness::{Client, EventStream, TestApp, on_each_database};
 on_each_database!(
     nothing_is_stored_where_a_later_field_has_the_bad_variable,
     every_transport_tells_the_same,
-    a_condition_without_a_value_goes_by_its_default,
+    a_condition_without_a_value_uses_its_default,
     a_condition_that_is_null_is_refused,
     an_object_whose_fields_are_all_skipped_is_empty,
 );
@@ -85,7 +85,7 @@ async fn every_transport_tells_the_same(app: TestApp) {
     assert_eq!(sent(&ada, query, &extra, "application/json").await.1["errors"], Value::Null);
 }
 
-async fn a_condition_without_a_value_goes_by_its_default(app: TestApp) {
+async fn a_condition_without_a_value_uses_its_default(app: TestApp) {
     let ada = app.client("ada");
     let id = ada.new_conversation().await;
     ada.append(&id, "a").await;

@@ -18,16 +18,16 @@ use crate::harness::{APPEND, Closed, Engine, SECRET, Socket, TestApp, on_each_da
 
 on_each_database!(
     a_client_is_acknowledged_and_its_pings_are_answered,
-    a_message_that_is_none_closes_the_socket,
-    credentials_are_taken_once_and_first,
+    an_invalid_message_closes_the_socket,
+    credentials_are_accepted_once_and_first,
     credentials_may_come_with_the_upgrade,
     no_other_subprotocol_is_spoken,
     queries_and_mutations_answer_once_and_complete,
-    a_refused_operation_is_told_and_leaves_the_socket_open,
+    a_refused_operation_leaves_the_socket_open,
     an_id_in_use_closes_the_socket,
     operations_run_side_by_side,
-    a_completed_operation_says_no_more_and_frees_its_id,
-    the_fifty_first_operation_is_refused_and_the_others_go_on,
+    completing_an_operation_stops_it_and_frees_its_id,
+    the_fifty_first_operation_on_a_socket_is_refused,
     a_shutdown_closes_every_socket,
 );
 
@@ -77,7 +77,7 @@ async fn a_client_is_acknowledged_and_its_pings_are_answered(app: TestApp) {
     socket.settle().await;
 }
 
-async fn a_message_that_is_none_closes_the_socket(app: TestApp) {
+async fn an_invalid_message_closes_the_socket(app: TestApp) {
     let invalid = "Invalid message received";
     for (message, reason) in [
         (Message::text("{"), invalid),
@@ -105,7 +105,7 @@ async fn a_message_that_is_none_closes_the_socket(app: TestApp) {
     }
 }
 
-async fn credentials_are_taken_once_and_first(app: TestApp) {
+async fn credentials_are_accepted_once_and_first(app: TestApp) {
     let subscribe = json!({ "type": "subscribe", "id": "1", "payload": { "query": "{ viewer { id } }" } });
     let mut socket = Socket::open(&app.url).await;
     socket.send(subscribe).await;
@@ -200,7 +200,7 @@ async fn queries_and_mutations_answer_once_and_complete(app: TestApp) {
     assert_eq!(socket.receive().await, json!({ "type": "complete", "id": "q" }));
 }
 
-async fn a_refused_operation_is_told_and_leaves_the_socket_open(app: TestApp) {
+async fn a_refused_operation_leaves_the_socket_open(app: TestApp) {
     let mut socket = app.socket("ada").await;
     let follow =
         format!("subscription {{ messageAdded(conversationId: \"{}\") {{ cursor }} }}", uuid::Uuid::nil());
@@ -245,7 +245,7 @@ async fn operations_run_side_by_side(app: TestApp) {
     }
 }
 
-async fn a_completed_operation_says_no_more_and_frees_its_id(app: TestApp) {
+async fn completing_an_operation_stops_it_and_frees_its_id(app: TestApp) {
     let (id, after) = conversation(&app).await;
     let (ada, mut socket) = (app.client("ada"), app.socket("ada").await);
     socket.subscribe("s", FOLLOW, json!({ "id": id, "after": after })).await;
@@ -264,7 +264,7 @@ async fn a_completed_operation_says_no_more_and_frees_its_id(app: TestApp) {
     socket.settle().await;
 }
 
-async fn the_fifty_first_operation_is_refused_and_the_others_go_on(app: TestApp) {
+async fn the_fifty_first_operation_on_a_socket_is_refused(app: TestApp) {
     let (id, after) = conversation(&app).await;
     let (ada, mut socket) = (app.client("ada"), app.socket("ada").await);
     let all_are_told = async |socket: &mut Socket, content: &str| {
@@ -317,7 +317,7 @@ async fn a_client_that_does_not_introduce_itself_is_cut() {
 }
 
 #[tokio::test]
-async fn a_socket_ends_with_its_credentials() {
+async fn a_socket_closes_when_its_credentials_expire() {
     let app = TestApp::start_with(Engine::Sqlite, &[("auth.leeway", "0s")]).await;
     let (id, _) = conversation(&app).await;
     let mut socket = Socket::open(&app.url).await;

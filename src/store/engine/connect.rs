@@ -21,7 +21,7 @@ use sea_orm::{
 };
 use sqlx::PgPool;
 
-use crate::store::engine::row_level_security as fence;
+use crate::store::engine::row_level_security;
 use crate::store::engine::write_lock::WriteLock;
 use crate::store::hot::writer::{self, Target};
 use settings::{Pools, common_options};
@@ -52,7 +52,7 @@ pub(in crate::store) async fn connect(
         Process::Command => None,
     };
     let Pools { mut read, mut write } = open(settings).await?;
-    fence::check_role(&write, settings.fence).await?;
+    row_level_security::check_role(&write, settings.row_level_security).await?;
     let pending = Migrator::get_pending_migrations_read_only(&write)
         .await
         .context("cannot read the version of the database's schema")?;
@@ -68,7 +68,7 @@ pub(in crate::store) async fn connect(
             first.name()
         ),
     }
-    fence::settle(&write, settings.fence).await?;
+    row_level_security::settle(&write, settings.row_level_security).await?;
     for connection in [&mut read, &mut write] {
         let statements = statements.clone();
         connection.set_metric_callback(move |_| {
@@ -121,9 +121,9 @@ async fn migrate(
     work: impl AsyncFnOnce(&DatabaseTransaction) -> Result<(), DbErr>,
 ) -> anyhow::Result<()> {
     let migrated = alone(connection, async |tx| {
-        let lifted = fence::lift(tx).await?;
+        let lifted = row_level_security::lift(tx).await?;
         work(tx).await?;
-        fence::force(tx, &lifted).await
+        row_level_security::force(tx, &lifted).await
     });
     migrated.await.context("cannot migrate the database")
 }
@@ -197,7 +197,7 @@ fn postgres_options(settings: &Settings, lock_timeout: &'static str) -> ConnectO
         .connect_timeout(settings.acquire_timeout)
         // A ping before every use would be a round trip before every other one.
         .test_before_acquire_if_idle_for(STALE)
-        .set_application_name(settings.fence.session())
+        .set_application_name(settings.row_level_security.session())
         .map_sqlx_postgres_pool_opts(move |pool| {
             let timeout = timeout.clone();
             pool.after_connect(move |connection, _| {

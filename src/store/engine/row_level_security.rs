@@ -1,22 +1,20 @@
-//! The second fence: PostgreSQL's own row-level security, where it is asked for.
+//! PostgreSQL's row-level security: a second check of ownership.
 //!
-//! The first fence is that the owner stands in the condition of every statement. This one is for the
-//! statement that forgets it. The [`policies`] show and take rows only of the owners that the session says
-//! it is at work for; a statement that does not say it sees nothing and writes nothing. It is no fence
-//! against somebody who can run statements of their own: they would say what they like.
+//! The first check is the owner in the condition of every statement. This one protects against a statement that forgets
+//! it. The [`policies`] show and accept only rows of the owners that the transaction names; a transaction that names
+//! none sees nothing and writes nothing. It does not protect against somebody who can run their own statements.
 //!
-//! - Whose rows a statement is about is said for its own transaction only, so that nothing of it is left on
-//!   the connection for the next one.
-//! - Owners travel as parameters and are quoted by PostgreSQL itself (`text[]` to text and back). Never is
-//!   a statement put together out of one: subjects are whatever an issuer likes.
-//! - **Reads** say it within their own statement, without a round trip more ([`fenced!`], [`Reader`]): what
-//!   is read is a LATERAL subquery of the row that says it. That one needs a value of the row, and `OFFSET 0`
-//!   keeps it from being pulled up, so it can only be run for the row, after it. The policies' own
-//!   subqueries are evaluated when the first row is looked at, later still.
-//! - **Writes** say it in the transaction's first statement (`tx`), a batch in one of its own ([`tell`]):
-//!   within a statement that writes there is no order to rely on.
-//! - Upkeep, which looks for old changes and silent writers of all owners, says so instead, and sees
-//!   accounts, changes and streams, but no conversation and no message. It then acts as each owner.
+//! - A transaction names its owners for itself only (`set_config(…, true)`), so nothing is left on the connection.
+//! - Owners are parameters, and PostgreSQL quotes them (`text[]` to text and back). No statement is built from an owner,
+//!   because an issuer of tokens may choose any subject.
+//! - **Reads** name the owners within the statement, without another round trip ([`scoped_sql!`], [`Reader`]): the query
+//!   is a LATERAL subquery of the row that calls `set_config`. It uses a value of that row, and `OFFSET 0` prevents that
+//!   PostgreSQL pulls it up, so it runs after that row. PostgreSQL evaluates the policies at the first row of the
+//!   query, which is later.
+//! - **Writes** name the owners in the first statement of the transaction (`store::transaction`), and a batch in a
+//!   statement of its own ([`tell`]): a statement that writes has no order of evaluation to rely on.
+//! - Background tasks look for old changes and silent writers of all owners. They name themselves instead of owners, and
+//!   see accounts, changes and streams, but no conversation and no message. They then act as each owner.
 
 mod policies;
 
@@ -32,45 +30,45 @@ use crate::model::OwnerId;
 /// What is done about row-level security.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RowLevelSecurity {
-    /// Nothing. Refuses a database where it is up.
+    /// Not used. A database with policies is refused.
     #[default]
     Off,
-    /// Statements say whose rows they are about, and the fence is taken down: the step between the others.
+    /// Transactions name their owners, and policies are removed: the step between the others.
     Ready,
-    /// The same, and the fence is put up.
+    /// Transactions name their owners, and policies are created.
     On,
 }
 
 impl RowLevelSecurity {
-    /// Whether statements say whose rows they are about.
-    pub(in crate::store) fn is_told(self) -> bool {
+    /// Whether transactions name their owners.
+    pub(in crate::store) fn is_active(self) -> bool {
         self != Self::Off
     }
 
     /// What sessions are called, by which others know whether they say it.
     pub(in crate::store) fn session(self) -> &'static str {
-        if self.is_told() { "scrollback fenced" } else { "scrollback" }
+        if self.is_active() { "scrollback fenced" } else { "scrollback" }
     }
 
     /// The text of a statement as it is run.
-    pub(in crate::store) fn text(self, text: &Text) -> &'static str {
-        if self.is_told() { text.fenced } else { text.plain }
+    pub(in crate::store) fn text(self, text: &SqlText) -> &'static str {
+        if self.is_active() { text.scoped } else { text.plain }
     }
 }
 
-/// A statement whose text is constant, without and with the fence.
-pub(in crate::store) struct Text {
+/// A statement with a constant text, without and with the owners that row-level security needs.
+pub(in crate::store) struct SqlText {
     pub(in crate::store) plain: &'static str,
-    pub(in crate::store) fenced: &'static str,
+    pub(in crate::store) scoped: &'static str,
 }
 
-/// Makes a [`Text`] of a query, given in pieces, that has the owners among its parameters: the first piece
+/// Makes a [`SqlText`] of a query, given in pieces, that has the owners among its parameters: the first piece
 /// names that one, an array.
-macro_rules! fenced {
+macro_rules! scoped_sql {
     ($owners:literal; $($sql:expr),+ $(,)?) => {
-        $crate::store::engine::row_level_security::Text {
+        $crate::store::engine::row_level_security::SqlText {
             plain: concat!($($sql),+),
-            fenced: concat!(
+            scoped: concat!(
                 "SELECT found.* FROM (SELECT set_config('scrollback.owners', (",
                 $owners,
                 "::text[])::text, true) AS told OFFSET 0) AS fence \
@@ -81,7 +79,7 @@ macro_rules! fenced {
         }
     };
 }
-pub(in crate::store) use fenced;
+pub(in crate::store) use scoped_sql;
 
 /// Whose rows are read.
 enum Whose {
@@ -100,20 +98,20 @@ pub(in crate::store) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// For what belongs to these owners.
     pub(in crate::store) fn of<'o>(
-        fence: RowLevelSecurity,
+        row_level_security: RowLevelSecurity,
         connection: &'a DatabaseConnection,
         owners: impl Iterator<Item = &'o OwnerId>,
     ) -> Self {
         let json = || serde_json::Value::from_iter(owners.map(OwnerId::as_str)).to_string();
-        Self { connection, whose: fence.is_told().then(|| Whose::Owners(json())) }
+        Self { connection, whose: row_level_security.is_active().then(|| Whose::Owners(json())) }
     }
 
     /// For upkeep: for accounts, changes and streams, whoever owns them.
     pub(in crate::store) fn of_everybody(
-        fence: RowLevelSecurity,
+        row_level_security: RowLevelSecurity,
         connection: &'a DatabaseConnection,
     ) -> Self {
-        Self { connection, whose: fence.is_told().then_some(Whose::Everybody) }
+        Self { connection, whose: row_level_security.is_active().then_some(Whose::Everybody) }
     }
 
     /// A query that first says whose rows it is about.

@@ -57,11 +57,11 @@ impl Reads {
     /// Reads over a PostgreSQL's pool of connections.
     pub(in crate::store) fn on_postgres(
         pool: &sqlx::PgPool,
-        fence: RowLevelSecurity,
+        row_level_security: RowLevelSecurity,
         statements: Arc<AtomicU64>,
     ) -> Self {
         let (queue, receiver) = async_channel::bounded(QUEUE);
-        let work = Arc::new(Work { queue: receiver, fence, statements });
+        let work = Arc::new(Work { queue: receiver, row_level_security, statements });
         Self { queue, workers: Workers::Lanes(lanes::Lanes::open(pool, &work)) }
     }
 
@@ -75,7 +75,7 @@ impl Reads {
         statements: Arc<AtomicU64>,
     ) -> anyhow::Result<Self> {
         let (queue, receiver) = async_channel::bounded(QUEUE);
-        let work = Arc::new(Work { queue: receiver, fence: RowLevelSecurity::Off, statements });
+        let work = Arc::new(Work { queue: receiver, row_level_security: RowLevelSecurity::Off, statements });
         Ok(Self { queue, workers: Workers::Threads(sqlite::Threads::start(file, patience, &work)?) })
     }
 

@@ -114,7 +114,7 @@ async fn explain(database: &Database, requests: &[Request], answers: &[Result<Ve
     }
 }
 
-pub(super) async fn each_is_answered_as_if_it_had_come_alone(engine: Engine) {
+pub(super) async fn batched_reads_equal_single_reads(engine: Engine) {
     for seed in 0..6 {
         let requests = requests(seed);
         let alone = prepared(engine).await;

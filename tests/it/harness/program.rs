@@ -53,7 +53,7 @@ impl Program {
             Engine::Postgres => {
                 program.with("SCROLLBACK_DATABASE_URL", shared_cluster().create_database().await)
             }
-            Engine::Fenced => {
+            Engine::PostgresWithRowLevelSecurity => {
                 let database = shared_cluster().create_database_of_a_plain_role().await;
                 let program = program.with("SCROLLBACK_DATABASE_URL", database);
                 program.with("SCROLLBACK_DATABASE_ROW_LEVEL_SECURITY", "on")

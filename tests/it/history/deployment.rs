@@ -31,10 +31,10 @@ impl Deployment {
             Engine::Postgres => {
                 Self::over(shared_cluster().create_database().await, replicas, settings).await
             }
-            Engine::Fenced => {
+            Engine::PostgresWithRowLevelSecurity => {
                 let database = shared_cluster().create_database_of_a_plain_role().await;
-                let fence = ("SCROLLBACK_DATABASE_ROW_LEVEL_SECURITY", "on");
-                Self::over(database, replicas, &[settings, &[fence]].concat()).await
+                let setting = ("SCROLLBACK_DATABASE_ROW_LEVEL_SECURITY", "on");
+                Self::over(database, replicas, &[settings, &[setting]].concat()).await
             }
         }
     }

@@ -24,7 +24,7 @@ async fn a_search_that_takes_too_long_is_given_up(app: TestApp) {
         Engine::Sqlite => {
             SqliteConnection::connect(&url).await.unwrap().execute(SQLITE).await.unwrap();
         }
-        Engine::Postgres | Engine::Fenced => {
+        Engine::Postgres | Engine::PostgresWithRowLevelSecurity => {
             PgConnection::connect(&url).await.unwrap().execute(POSTGRES).await.unwrap();
         }
     }

@@ -162,7 +162,7 @@ async fn sources_stored_by_earlier_versions_are_read(app: TestApp) {
     let url = &app.config.database_url();
     match app.engine {
         Engine::Sqlite => SqliteConnection::connect(url).await.unwrap().execute(STORED).await.map(|_| ()),
-        Engine::Postgres | Engine::Fenced => {
+        Engine::Postgres | Engine::PostgresWithRowLevelSecurity => {
             PgConnection::connect(url).await.unwrap().execute(STORED).await.map(|_| ())
         }
     }

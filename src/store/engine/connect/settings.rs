@@ -37,7 +37,7 @@ pub struct Settings {
     /// How messages are appended.
     pub writes: Bounds,
     /// What is done about row-level security in PostgreSQL.
-    pub fence: RowLevelSecurity,
+    pub row_level_security: RowLevelSecurity,
 }
 
 impl Settings {

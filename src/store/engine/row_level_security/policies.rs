@@ -77,13 +77,13 @@ struct Role {
     bypasses: bool,
 }
 
-/// Puts the fence up or takes it down, as it is asked for, or checks that there is none.
+/// Creates or removes the policies, as the setting says, or checks that there are none.
 ///
 /// # Errors
 /// The role may not change it, it is up where nobody asks for it, or others do not ask for it.
 pub(in crate::store) async fn settle(
     connection: &DatabaseConnection,
-    fence: RowLevelSecurity,
+    row_level_security: RowLevelSecurity,
 ) -> anyhow::Result<()> {
     if connection.get_database_backend() != DbBackend::Postgres {
         return Ok(());
@@ -91,7 +91,7 @@ pub(in crate::store) async fn settle(
     for table in TABLES {
         let state = state(connection, table).await?;
         let is_up = state.is_up(table);
-        let step = match fence {
+        let step = match row_level_security {
             RowLevelSecurity::Off if state.enabled && state.own => bail!(
                 "row-level security is up on the table `{}`, and a server that is not told so would find \
                  nothing there: set {SETTING} to \"on\", or to \"ready\" to take it down",
@@ -114,15 +114,15 @@ pub(in crate::store) async fn settle(
     Ok(())
 }
 
-/// Refuses a fence that would keep nobody out, before anything is changed.
+/// Refuses a role that policies would not bind, before anything is changed.
 ///
 /// # Errors
 /// The database has no such thing, or the role is not bound by it.
 pub(in crate::store) async fn check_role(
     connection: &DatabaseConnection,
-    fence: RowLevelSecurity,
+    row_level_security: RowLevelSecurity,
 ) -> anyhow::Result<()> {
-    if fence == RowLevelSecurity::Off {
+    if row_level_security == RowLevelSecurity::Off {
         return Ok(());
     }
     if connection.get_database_backend() != DbBackend::Postgres {

@@ -58,7 +58,7 @@ impl Lanes {
         let mut connection = self.pool.acquire().await?;
         self.work.count_statement();
         let asks = std::slice::from_ref(&ask);
-        let answered = Q::read(&mut connection, self.work.fence, asks).await?.pop();
+        let answered = Q::read(&mut connection, self.work.row_level_security, asks).await?.pop();
         answered.unwrap_or_else(|| Err(Error::broken("an ask was not answered".into())))
     }
 
@@ -160,7 +160,7 @@ impl Lane {
     async fn read<Q: BatchRead>(&mut self, asks: &[Q]) -> Result<Vec<Result<Q::Answer>>> {
         if let Some(mut connection) = self.kept.take() {
             self.work.count_statement();
-            match Q::read(&mut connection, self.work.fence, asks).await {
+            match Q::read(&mut connection, self.work.row_level_security, asks).await {
                 Err(Error::Unavailable(error)) => {
                     tracing::debug!(%error, "a lane's connection was lost");
                     drop(connection.detach());
@@ -180,7 +180,7 @@ impl Lane {
             }
         };
         self.work.count_statement();
-        let answered = Q::read(&mut connection, self.work.fence, asks).await;
+        let answered = Q::read(&mut connection, self.work.row_level_security, asks).await;
         if !matches!(answered, Err(Error::Unavailable(_))) {
             self.kept = Some(connection);
         }

@@ -40,7 +40,7 @@ pub(super) trait BatchRead: Send + Sync + Sized {
     /// An answer for each ask, in their order.
     fn read(
         connection: &mut PgConnection,
-        fence: RowLevelSecurity,
+        row_level_security: RowLevelSecurity,
         asks: &[Self],
     ) -> impl Future<Output = Asked<Self>> + Send;
 }
@@ -48,24 +48,36 @@ pub(super) trait BatchRead: Send + Sync + Sized {
 impl BatchRead for ReadConversation {
     type Answer = Option<ConversationPage>;
 
-    async fn read(connection: &mut PgConnection, fence: RowLevelSecurity, asks: &[Self]) -> Asked<Self> {
-        open(connection, fence, asks).await
+    async fn read(
+        connection: &mut PgConnection,
+        row_level_security: RowLevelSecurity,
+        asks: &[Self],
+    ) -> Asked<Self> {
+        open(connection, row_level_security, asks).await
     }
 }
 
 impl BatchRead for MessageRanges {
     type Answer = Vec<Vec<Message>>;
 
-    async fn read(connection: &mut PgConnection, fence: RowLevelSecurity, asks: &[Self]) -> Asked<Self> {
-        message_ranges(connection, fence, asks).await
+    async fn read(
+        connection: &mut PgConnection,
+        row_level_security: RowLevelSecurity,
+        asks: &[Self],
+    ) -> Asked<Self> {
+        message_ranges(connection, row_level_security, asks).await
     }
 }
 
 impl BatchRead for ListConversations {
     type Answer = Vec<ListedConversation>;
 
-    async fn read(connection: &mut PgConnection, fence: RowLevelSecurity, asks: &[Self]) -> Asked<Self> {
-        list(connection, fence, asks).await
+    async fn read(
+        connection: &mut PgConnection,
+        row_level_security: RowLevelSecurity,
+        asks: &[Self],
+    ) -> Asked<Self> {
+        list(connection, row_level_security, asks).await
     }
 }
 
@@ -74,7 +86,7 @@ type Found = (Option<Conversation>, Vec<Message>);
 
 async fn open(
     connection: &mut PgConnection,
-    fence: RowLevelSecurity,
+    row_level_security: RowLevelSecurity,
     asks: &[ReadConversation],
 ) -> Asked<ReadConversation> {
     let mut ids = Vec::with_capacity(asks.len());
@@ -90,7 +102,8 @@ async fn open(
         first.push(ask.page.is_some_and(|page| page.end == End::First));
         each.push(longest(&ask.allowance, rows as usize));
     }
-    let statement = sqlx::query(fence.text(&OPEN)).bind(ids).bind(owners).bind(most).bind(first).bind(each);
+    let statement =
+        sqlx::query(row_level_security.text(&OPEN)).bind(ids).bind(owners).bind(most).bind(first).bind(each);
     let mut rows = statement.fetch(connection);
     // In no order: a conversation may come after its messages.
     let mut found: Vec<Taking<Found>> = asks.iter().map(|ask| Taking::of(&ask.allowance)).collect();
@@ -127,7 +140,7 @@ async fn open(
 
 async fn message_ranges(
     connection: &mut PgConnection,
-    fence: RowLevelSecurity,
+    row_level_security: RowLevelSecurity,
     asks: &[MessageRanges],
 ) -> Asked<MessageRanges> {
     let mut found: Vec<Taking<Vec<Vec<Message>>>> = Vec::with_capacity(asks.len());
@@ -152,7 +165,7 @@ async fn message_ranges(
             continue;
         }
         let each = || wanted.iter().map(|(ask, at)| &asks[*ask].each[*at]);
-        let mut rows = sqlx::query(fence.text(sql))
+        let mut rows = sqlx::query(row_level_security.text(sql))
             .bind(each().map(|range| range.conversation.0).collect::<Vec<_>>())
             .bind(each().map(|range| range.owner.as_str()).collect::<Vec<_>>())
             .bind(each().map(|range| range.after).collect::<Vec<_>>())
@@ -182,13 +195,14 @@ async fn message_ranges(
 
 async fn list(
     connection: &mut PgConnection,
-    fence: RowLevelSecurity,
+    row_level_security: RowLevelSecurity,
     asks: &[ListConversations],
 ) -> Asked<ListConversations> {
     let owners: Vec<&str> = asks.iter().map(|ask| ask.owner.as_str()).collect();
     let most: Vec<i64> = asks.iter().map(|ask| i64::from(ask.most) + 1).collect();
     let each: Vec<i32> = asks.iter().map(|ask| longest(&ask.allowance, ask.most as usize + 1)).collect();
-    let mut rows = sqlx::query(fence.text(&LIST)).bind(owners).bind(most).bind(each).fetch(connection);
+    let mut rows =
+        sqlx::query(row_level_security.text(&LIST)).bind(owners).bind(most).bind(each).fetch(connection);
     let mut found: Vec<Taking<Vec<ListedConversation>>> =
         asks.iter().map(|ask| Taking::of(&ask.allowance)).collect();
     while let Some(row) = rows.try_next().await? {

@@ -125,7 +125,7 @@ pub(super) fn text_of(bytes: &[u8]) -> Result<String> {
 /// What the workers of either engine are given.
 pub(super) struct Work {
     pub(super) queue: async_channel::Receiver<ReadRequest>,
-    pub(super) fence: RowLevelSecurity,
+    pub(super) row_level_security: RowLevelSecurity,
     pub(super) statements: Arc<AtomicU64>,
 }
 

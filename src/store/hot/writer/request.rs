@@ -84,7 +84,7 @@ pub(in crate::store) struct WorkerContext {
     pub(in crate::store) clock: Clock,
     pub(in crate::store) signals: Signals,
     pub(in crate::store) statements: Arc<AtomicU64>,
-    pub(in crate::store) fence: RowLevelSecurity,
+    pub(in crate::store) row_level_security: RowLevelSecurity,
 }
 
 impl NewMessages {

@@ -5,7 +5,7 @@
 //! guesses how many rows there are. `ord` says whose a row is. For an ask of which only so much may be sent,
 //! texts that are longer than `each` are left out.
 
-use crate::store::engine::row_level_security::{Text, fenced};
+use crate::store::engine::row_level_security::{SqlText, scoped_sql};
 
 /// What [`super::message_of`] reads, from a first column on. What few messages have travels as two arrays, of
 /// numbers and of texts, that the others leave out: each column of each row costs on either side. Of the
@@ -31,7 +31,7 @@ macro_rules! conversation_numbers {
 
 /// The conversation comes as a row in the messages' columns, so that it is looked up once and sent once;
 /// it is the one without a position. A trunk has no holes, so both ends of it are ranges.
-pub(super) const OPEN: Text = fenced!(
+pub(super) const OPEN: SqlText = scoped_sql!(
     "$2";
     "SELECT w.ord, r.* FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::boolean[], $5::int[]) \
      WITH ORDINALITY AS w(id, owner, most, first, each, ord) \
@@ -51,7 +51,7 @@ pub(super) const OPEN: Text = fenced!(
 /// The messages of a range from one end of it.
 macro_rules! range {
     ($order:literal) => {
-        fenced!(
+        scoped_sql!(
             "$2";
             "SELECT w.ord, ",
             message_columns!(),
@@ -66,10 +66,10 @@ macro_rules! range {
     };
 }
 
-pub(super) const FIRST: Text = range!("ASC");
-pub(super) const LAST: Text = range!("DESC");
+pub(super) const FIRST: SqlText = range!("ASC");
+pub(super) const LAST: SqlText = range!("DESC");
 
-pub(super) const LIST: Text = fenced!(
+pub(super) const LIST: SqlText = scoped_sql!(
     "$1";
     "SELECT w.ord, c.id, c.title, c.metadata, c.created_at, ",
     conversation_numbers!(),

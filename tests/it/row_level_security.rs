@@ -1,7 +1,7 @@
-//! PostgreSQL's row-level security as a second fence between owners.
+//! PostgreSQL's row-level security: a second check of ownership.
 //!
-//! Many other tests run behind it too (`behind_the_fence`). Here is what it does by itself: what a session
-//! sees that says nothing, or says another owner; how it is put up and taken down under servers that run.
+//! Many other tests run with it too (`with_row_level_security`). Here is what it does by itself: what a session sees
+//! that names no owner or another one, and how policies are created and removed while servers run.
 
 mod deployment;
 mod plans;
@@ -57,8 +57,8 @@ async fn everything(client: &Client) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_table_but_the_migrations_own_is_behind_it() {
-    let app = TestApp::start(Engine::Fenced).await;
+async fn every_table_of_users_has_a_policy() {
+    let app = TestApp::start(Engine::PostgresWithRowLevelSecurity).await;
     let (mut session, _) = connections(&app).await;
     let query = "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace \
                  AND relrowsecurity AND relforcerowsecurity ORDER BY 1";
@@ -73,8 +73,8 @@ async fn every_table_but_the_migrations_own_is_behind_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_says_nothing_or_another_owner_sees_and_writes_nothing() {
-    let app = TestApp::start(Engine::Fenced).await;
+async fn a_session_that_names_no_owner_sees_and_writes_nothing() {
+    let app = TestApp::start(Engine::PostgresWithRowLevelSecurity).await;
     let id = everything(&app.client("ada")).await;
     app.client("bob").new_conversation().await;
     let (mut session, mut admin) = connections(&app).await;
@@ -127,8 +127,8 @@ async fn who_says_nothing_or_another_owner_sees_and_writes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn upkeep_sees_no_conversation_and_no_message() {
-    let app = TestApp::start(Engine::Fenced).await;
+async fn background_tasks_see_no_conversation_and_no_message() {
+    let app = TestApp::start(Engine::PostgresWithRowLevelSecurity).await;
     let id = everything(&app.client("ada")).await;
     let (mut session, _) = connections(&app).await;
     say(&mut session, "scrollback.upkeep", "on").await;
@@ -148,10 +148,10 @@ const WITNESS: &str = "CREATE TABLE told (owners text, upkeep text);
     CREATE POLICY witness ON conversation AS RESTRICTIVE USING (witness())";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_statement_says_whose_rows_it_is_about_and_no_others() {
+async fn a_statement_sees_only_rows_of_the_named_owners() {
     // One connection for everything, so that whatever stays on it meets whoever comes next.
     let settings = [("database.max_connections", "1"), ("database.write_lanes", "1")];
-    let app = TestApp::start_with(Engine::Fenced, &settings).await;
+    let app = TestApp::start_with(Engine::PostgresWithRowLevelSecurity, &settings).await;
     let (mut session, _) = connections(&app).await;
     session.execute(WITNESS).await.unwrap();
     for owner in ["ada", "bob", "ada"] {
@@ -170,8 +170,8 @@ async fn a_statement_says_whose_rows_it_is_about_and_no_others() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_subject_can_be_written_so_that_it_is_another() {
-    let app = TestApp::start(Engine::Fenced).await;
+async fn no_subject_is_quoted_as_another_one() {
+    let app = TestApp::start(Engine::PostgresWithRowLevelSecurity).await;
     let odd = [
         "ada",
         "a\",\"ada",

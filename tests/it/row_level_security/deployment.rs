@@ -1,4 +1,4 @@
-//! Putting the fence up and taking it down, under servers that run.
+//! Creating and removing the policies while servers run.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -10,18 +10,18 @@ use crate::harness::{Client, Engine, PATIENCE, Program, TestApp, shared_cluster}
 const SETTING: &str = "database.row_level_security";
 
 /// A server over this database that does this about it.
-async fn server(url: &str, fence: &str) -> TestApp {
-    TestApp::start_with(Engine::Postgres, &[("database.url", url), (SETTING, fence)]).await
+async fn server(url: &str, mode: &str) -> TestApp {
+    TestApp::start_with(Engine::Postgres, &[("database.url", url), (SETTING, mode)]).await
 }
 
-fn program(url: &str, fence: &str) -> Program {
+fn program(url: &str, mode: &str) -> Program {
     Program::believing()
         .with("SCROLLBACK_DATABASE_URL", url)
-        .with("SCROLLBACK_DATABASE_ROW_LEVEL_SECURITY", fence)
+        .with("SCROLLBACK_DATABASE_ROW_LEVEL_SECURITY", mode)
 }
 
 /// How many tables are behind it.
-async fn fenced(url: &str) -> i64 {
+async fn protected_tables(url: &str) -> i64 {
     let mut session = PgConnection::connect(url).await.unwrap();
     let query = "SELECT count(*) FROM pg_class WHERE relrowsecurity AND relforcerowsecurity";
     sqlx::query_scalar(query).fetch_one(&mut session).await.unwrap()
@@ -59,7 +59,7 @@ async fn it_goes_up_and_down_step_by_step_while_servers_run() {
     for app in [&off, &ready] {
         works(&app.client("ada"), &id).await;
     }
-    assert_eq!(fenced(&url).await, 0);
+    assert_eq!(protected_tables(&url).await, 0);
     // One that says nothing would find nothing from then on, so it does not go up under it.
     let refused = program(&url, "on").refused(&[]).await;
     assert!(refused.contains(SETTING) && refused.contains("\"ready\" on all servers"), "{refused}");
@@ -67,7 +67,7 @@ async fn it_goes_up_and_down_step_by_step_while_servers_run() {
     off.stop().await;
     gone(&url).await;
     let on = server(&url, "on").await;
-    assert_eq!(fenced(&url).await, TABLES.len() as i64);
+    assert_eq!(protected_tables(&url).await, TABLES.len() as i64);
     for app in [&ready, &on] {
         works(&app.client("ada"), &id).await;
     }
@@ -76,7 +76,7 @@ async fn it_goes_up_and_down_step_by_step_while_servers_run() {
     assert!(refused.contains(SETTING) && refused.contains("\"ready\""), "{refused}");
     // And back.
     let ready = server(&url, "ready").await;
-    assert_eq!(fenced(&url).await, 0);
+    assert_eq!(protected_tables(&url).await, 0);
     let off = server(&url, "off").await;
     for app in [&on, &ready, &off] {
         works(&app.client("ada"), &id).await;
@@ -87,7 +87,7 @@ async fn it_goes_up_and_down_step_by_step_while_servers_run() {
 async fn many_replicas_put_it_up_at_once() {
     let url = shared_cluster().create_database_of_a_plain_role().await;
     let replicas = join_all((0..4).map(|_| server(&url, "on"))).await;
-    assert_eq!(fenced(&url).await, TABLES.len() as i64);
+    assert_eq!(protected_tables(&url).await, TABLES.len() as i64);
     let id = replicas[0].client("ada").new_conversation().await;
     for replica in &replicas {
         works(&replica.client("ada"), &id).await;
@@ -103,8 +103,8 @@ async fn a_role_that_is_not_bound_by_it_is_refused() {
     for (url, why) in
         [(own, "the role `scrollback` is a superuser"), (passing, "the role `passes` has BYPASSRLS")]
     {
-        for fence in ["ready", "on"] {
-            let refused = program(&url, fence).refused(&[]).await;
+        for mode in ["ready", "on"] {
+            let refused = program(&url, mode).refused(&[]).await;
             assert!(refused.contains(SETTING) && refused.contains(why), "{refused}");
         }
     }
@@ -130,7 +130,7 @@ async fn a_role_that_does_not_own_the_tables_serves_behind_what_their_owner_put_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn migrations_see_every_row_and_leave_it_up() {
-    let mut app = TestApp::start(Engine::Fenced).await;
+    let mut app = TestApp::start(Engine::PostgresWithRowLevelSecurity).await;
     let id = app.client("ada").new_conversation().await;
     for text in ["one", "two"] {
         app.client("ada").append(&id, text).await;
@@ -139,9 +139,9 @@ async fn migrations_see_every_row_and_leave_it_up() {
     let url = app.config.database_url();
     // The second migration fills a column in for the rows that are there.
     program(&url, "on").printed(&["migrate", "down", "--steps", "4"]).await;
-    assert_eq!(fenced(&url).await, 4, "the tables that are left");
+    assert_eq!(protected_tables(&url).await, 4, "the tables that are left");
     program(&url, "on").printed(&["migrate", "up"]).await;
-    assert_eq!(fenced(&url).await, TABLES.len() as i64);
+    assert_eq!(protected_tables(&url).await, TABLES.len() as i64);
     let (mut session, mut admin) = connections(&app).await;
     let wrong = "SELECT count(*) FROM conversation WHERE head_position <> 2";
     assert_eq!(sqlx::query_scalar::<_, i64>(wrong).fetch_one(&mut admin).await.unwrap(), 0);
