@@ -28,6 +28,8 @@ mod transaction;
 pub use database::Store;
 pub use engine::connect::{Process, Settings, migrations, sqlite_files, undo_migrations};
 pub use engine::row_level_security::RowLevelSecurity;
+#[doc(hidden)]
+pub use entity::probe as entities;
 pub use error::{Error, Result};
 pub use hot::writer::Bounds;
 #[doc(hidden)]

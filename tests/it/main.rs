@@ -19,6 +19,7 @@ mod documents;
 mod durability;
 mod edges;
 mod embed;
+mod entities;
 mod erasure;
 mod history;
 mod hostile;

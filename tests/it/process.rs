@@ -183,7 +183,7 @@ async fn sqlite_keeps_what_it_has_when_messages_get_slots() {
     }
     let before = (ada.data(TREE, json!({})).await, eve.data(TREE, json!({})).await);
     server.kill().await;
-    program.printed(&["migrate", "down", "--steps", "2"]).await;
+    program.undo_migrations_from("slots").await;
     program.printed(&["migrate", "up"]).await;
     let server = program.serve(&[]).await;
     let (ada, eve) = (server.client("ada"), server.client("eve"));

@@ -183,7 +183,7 @@ const POSTGRES: &str = "INSERT INTO conversation (id, owner_id, title, metadata,
 async fn old_titles_are_found_after_the_migration(app: TestApp) {
     let program = Program::over(app.engine).await;
     program.printed(&["migrate", "up"]).await;
-    program.printed(&["migrate", "down", "--steps", "1"]).await;
+    program.undo_migrations_from("folded_titles").await;
     match app.engine {
         Engine::Sqlite => {
             let file = format!("sqlite://{}/data/scrollback.db", program.folder().display());

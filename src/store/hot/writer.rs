@@ -53,14 +53,14 @@ pub(in crate::store) enum Target {
         checkpoints: Box<rusqlite::Connection>,
         write_lock: WriteLock,
     },
-    /// The lanes' connections, and those of whoever has to wait for a lock.
+    /// The workers' connections, and those of whoever has to wait for a lock.
     Postgres { lanes: PgPool, waiting: PgPool },
 }
 
-/// Takes what is to be appended to the lanes.
+/// Takes what is to be appended to the workers.
 pub(in crate::store) struct Writer {
     /// None once it is closed.
-    lanes: RwLock<Vec<mpsc::UnboundedSender<Job>>>,
+    workers: RwLock<Vec<mpsc::UnboundedSender<Job>>>,
     queue: Arc<WriteQueue>,
     running: TaskTracker,
     /// On SQLite, until it is closed.
@@ -68,18 +68,18 @@ pub(in crate::store) struct Writer {
 }
 
 impl Writer {
-    /// Starts the lanes.
+    /// Starts the workers.
     pub(in crate::store) fn start(
         target: Target,
         bounds: Bounds,
         context: WorkerContext,
     ) -> std::io::Result<Self> {
         let running = TaskTracker::new();
-        let (mut lanes, mut erasures) = (Vec::new(), None);
+        let (mut workers, mut erasures) = (Vec::new(), None);
         match target {
             Target::Sqlite { writer, checkpoints, write_lock } => {
-                let (lane, batches) = BatchReceiver::new();
-                lanes.push(lane);
+                let (worker, batches) = BatchReceiver::new();
+                workers.push(worker);
                 let (committed, erased, requests) = Checkpoints::of(&writer);
                 erasures = Some(erased);
                 let shared = write_lock.clone();
@@ -90,15 +90,15 @@ impl Writer {
             }
             Target::Postgres { lanes: pool, waiting: others } => {
                 for _ in 0..=bounds.lanes {
-                    let (lane, batches) = BatchReceiver::new();
-                    lanes.push(lane);
+                    let (worker, batches) = BatchReceiver::new();
+                    workers.push(worker);
                     let waiting = Waiting::new(others.clone(), context.clone(), running.clone());
                     running.spawn(postgres::serve(batches, pool.clone(), waiting, context.clone()));
                 }
             }
         }
         let queue = Arc::new(WriteQueue::new(bounds));
-        Ok(Self { lanes: RwLock::new(lanes), queue, running, erasures: Mutex::new(erasures) })
+        Ok(Self { workers: RwLock::new(workers), queue, running, erasures: Mutex::new(erasures) })
     }
 
     /// To be called after every commit that overwrote or removed content: SQLite's log still holds it.
@@ -135,17 +135,17 @@ impl Writer {
         Ok((piece, grown?))
     }
 
-    /// The last lane is for pieces, the others are each for some owners; SQLite's is both.
+    /// The last worker is for pieces, the others are each for some owners; SQLite's is both.
     fn hand_in(&self, owner: Option<u64>, job: Job) -> Result<()> {
-        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
-        let last = lanes.len().checked_sub(1).ok_or_else(closed)?;
-        let lane = owner.map_or(last, |owner| (owner % last.max(1) as u64) as usize);
-        lanes[lane].send(job).map_err(|_| closed())
+        let workers = self.workers.read().unwrap_or_else(PoisonError::into_inner);
+        let last = workers.len().checked_sub(1).ok_or_else(closed)?;
+        let worker = owner.map_or(last, |owner| (owner % last.max(1) as u64) as usize);
+        workers[worker].send(job).map_err(|_| closed())
     }
 
     /// Refuses what comes from now on, and waits until what came before is answered.
     pub(in crate::store) async fn close(&self) {
-        self.lanes.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.workers.write().unwrap_or_else(PoisonError::into_inner).clear();
         self.erasures.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.running.close();
         self.running.wait().await;

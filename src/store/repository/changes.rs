@@ -9,7 +9,7 @@ use sea_orm::{
 
 use crate::model::{Change, ChangeKind, Committed, Invalid, OwnerId, Timestamp};
 use crate::store::database::Store;
-use crate::store::entity::change;
+use crate::store::entity::{account, change};
 use crate::store::error::Error;
 use crate::store::error::Result;
 use crate::store::scope::Scoped;
@@ -19,16 +19,9 @@ use crate::store::transaction;
 const TRIM_ACCOUNTS: u64 = 500;
 const TRIM_CHANGES: u64 = 1000;
 
-const REVISION: &str = "SELECT revision FROM account WHERE id = $1";
-
 /// The accounts after one, each with the time of its oldest change.
 const OLDEST: &str = "SELECT id, (SELECT changed_at FROM change WHERE owner_id = account.id \
      ORDER BY revision LIMIT 1) AS oldest FROM account WHERE id > $1 ORDER BY id LIMIT $2";
-
-#[derive(FromQueryResult)]
-struct Revision {
-    revision: i64,
-}
 
 #[derive(FromQueryResult)]
 struct Oldest {
@@ -39,9 +32,7 @@ struct Oldest {
 impl Scoped {
     /// The revision of the owner's newest change; 0 before the first.
     pub async fn revision(&self) -> Result<i64> {
-        let backend = self.backend();
-        let statement = Statement::from_sql_and_values(backend, REVISION, [self.owner.clone().into()]);
-        let row = Revision::find_by_statement(statement).one(&self.reader()).await?;
+        let row = account::Entity::find_by_id(self.owner.clone()).one(&self.reader()).await?;
         Ok(row.map_or(0, |row| row.revision))
     }
 

@@ -107,6 +107,14 @@ impl Program {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Takes back a migration and all after it, whatever migrations were added since.
+    pub(crate) async fn undo_migrations_from(&self, name: &str) {
+        let status = self.printed(&["migrate", "status"]).await;
+        let from = status.lines().position(|line| line.contains(name)).unwrap_or_else(|| panic!("no {name}"));
+        let steps = status.lines().count() - from;
+        self.printed(&["migrate", "down", "--steps", &steps.to_string()]).await;
+    }
+
     /// What a command that must fail writes to its standard error.
     pub(crate) async fn refused(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments).await;

@@ -201,7 +201,7 @@ fn open(connection: &Connection, ask: &ReadConversation) -> Result<Option<Conver
                 rows: page.size + 1,
                 trunk: false,
             };
-            Some(stretch_of(connection, &range, &mut draw)?)
+            Some(messages_in(connection, &range, &mut draw)?)
         }
         _ => None,
     };
@@ -211,11 +211,11 @@ fn open(connection: &Connection, ask: &ReadConversation) -> Result<Option<Conver
 
 fn message_ranges(connection: &Connection, asks: &MessageRanges) -> Result<Vec<Vec<Message>>> {
     let mut draw = RowBudget::of(&asks.allowance);
-    let found = asks.each.iter().map(|range| stretch_of(connection, range, &mut draw)).collect();
+    let found = asks.each.iter().map(|range| messages_in(connection, range, &mut draw)).collect();
     draw.keep_if_ok(found)
 }
 
-fn stretch_of(connection: &Connection, ask: &MessageRange, draw: &mut RowBudget) -> Result<Vec<Message>> {
+fn messages_in(connection: &Connection, ask: &MessageRange, draw: &mut RowBudget) -> Result<Vec<Message>> {
     let sql = if ask.end == End::First { FIRST } else { LAST };
     let mut statement = connection.prepare_cached(sql)?;
     let values: [&dyn ToSql; 6] =

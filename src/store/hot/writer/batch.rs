@@ -15,7 +15,7 @@ use crate::model::{ConversationId, MessageId, OwnerId};
 const ROWS: usize = 256;
 const BYTES: usize = 4 << 20;
 
-/// Where a lane takes its batches from. Unbounded because the room in front of it is bounded.
+/// Where a worker takes its batches from. Unbounded because the room in front of it is bounded.
 pub(super) struct BatchReceiver {
     queue: UnboundedReceiver<Job>,
     later: VecDeque<Job>,

@@ -1,4 +1,4 @@
-//! A lane on PostgreSQL: a batch is one statement, and so one round trip and one commit.
+//! A worker on PostgreSQL: a batch is one statement, and so one round trip and one commit.
 //!
 //! The statement finds out what can be appended, locks, counts, inserts and answers. It sees the database
 //! as it was when it began, but what it locks as it is by then; everything it decided before it had the
@@ -6,9 +6,9 @@
 //! without a position is inserted, which the table refuses: the whole statement is undone.
 //!
 //! Whoever has an owner's row of `account` has all of the owner's conversations, because every write
-//! takes it first. A lane never waits for one: an owner whose row somebody else has (a conversation is being
-//! deleted, another replica writes) goes over to a lane that does, its own for as long as it must
-//! ([`waiting`]). So lanes of several replicas cannot deadlock, and nobody's long write holds up the others.
+//! takes it first. A worker never waits for one: an owner whose row somebody else has (a conversation is being
+//! deleted, another replica writes) goes over to a worker that does, its own for as long as it must
+//! ([`waiting`]). So workers of several replicas cannot deadlock, and nobody's long write holds up the others.
 //!
 //! Rows are joined back on the id **and** the owner: the id alone would let a stranger's append in beside
 //! the owner's.
@@ -42,7 +42,7 @@ use statements::{Appends, GROW, SKIPPING};
 pub(super) use waiting::Waiting;
 
 /// An id that is being inserted elsewhere is waited for, because it may not be committed; and so is the row
-/// of a stream. So long at most, in milliseconds: others of the lane wait with it.
+/// of a stream. So long at most, in milliseconds: others of the worker wait with it.
 pub(in crate::store) const LOCK_TIMEOUT: &str = "250";
 
 /// Writes what comes until nothing can come any more.

@@ -1,4 +1,4 @@
-//! What waits at a lane, for `benches/hot.rs` to plan by itself. Not for anything else.
+//! What waits at a worker, for `benches/hot.rs` to plan by itself. Not for anything else.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::write_queue::{Bounds, WriteQueue};
 use crate::model::{ConversationId, Json, MessageId, MessageStatus, OwnerId, Role, Timestamp};
 use crate::store::entity::message;
 
-/// Appends that wait at a lane.
+/// Appends that wait at a worker.
 pub struct Waiting(BatchReceiver);
 
 impl Waiting {

@@ -35,7 +35,7 @@ pub(in crate::store) struct NewTextChunk {
     pub(in crate::store) code_points: i64,
 }
 
-/// What became of a draft.
+/// What became of messages that were handed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum Outcome {
     /// It is durable: the first message stands here, the others after it.
@@ -78,7 +78,7 @@ pub(super) struct BatchResults {
     pub(super) pieces: Vec<Result<GrowResult>>,
 }
 
-/// What a lane needs besides its connection.
+/// What a worker needs besides its connection.
 #[derive(Clone)]
 pub(in crate::store) struct WorkerContext {
     pub(in crate::store) clock: Clock,

@@ -1,4 +1,4 @@
-//! The lane on SQLite: a thread with a connection of its own, and its statements prepared.
+//! The worker on SQLite: a thread with a connection of its own, and its statements prepared.
 //!
 //! A batch is one transaction, `BEGIN IMMEDIATE` to a commit that is synced to disk, and within it one
 //! append after the other: what comes first is seen by what comes next. There are no savepoints: what
@@ -46,10 +46,10 @@ pub(super) fn serve(
     checkpoints: &Checkpoints,
     context: &WorkerContext,
 ) {
-    let lane = WriteWorker { connection, context };
+    let worker = WriteWorker { connection, context };
     while let Some(batch) = batches.blocking_next() {
         let guard = write_lock.blocking_take();
-        let written = lane.write(&batch);
+        let written = worker.write(&batch);
         drop(guard);
         // Nobody has to wait here once it is the writer's turn.
         drop(batch.settle(written, &context.signals));

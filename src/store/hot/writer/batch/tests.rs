@@ -85,45 +85,45 @@ impl WriteWorker {
 
 #[test]
 fn all_that_waits_is_one_batch_in_order() {
-    let lane = WriteWorker::new();
-    lane.append(1, None, vec![row(1, true, 1), row(2, true, 1)]);
-    lane.append(2, None, vec![row(3, false, 1)]);
-    lane.append(1, None, vec![row(4, true, 1)]);
-    assert_eq!(lane.batches(), [[1, 2, 3, 4]]);
+    let worker = WriteWorker::new();
+    worker.append(1, None, vec![row(1, true, 1), row(2, true, 1)]);
+    worker.append(2, None, vec![row(3, false, 1)]);
+    worker.append(1, None, vec![row(4, true, 1)]);
+    assert_eq!(worker.batches(), [[1, 2, 3, 4]]);
 }
 
 #[test]
 fn an_id_stands_once_in_a_batch() {
-    let lane = WriteWorker::new();
+    let worker = WriteWorker::new();
     for id in [1, 1, 2, 1] {
-        lane.append(1, None, vec![row(id, true, 1)]);
+        worker.append(1, None, vec![row(id, true, 1)]);
     }
     for (message, name) in [(8, "ada"), (8, "bob"), (8, "ada"), (9, "ada")] {
-        lane.grow(message, name);
+        worker.grow(message, name);
     }
-    assert_eq!(lane.batches(), [vec![1, 2, 8, 8, 9], vec![1, 8], vec![1]]);
+    assert_eq!(worker.batches(), [vec![1, 2, 8, 8, 9], vec![1, 8], vec![1]]);
 }
 
 #[test]
 fn who_expects_a_head_comes_first_in_the_conversation() {
-    let lane = WriteWorker::new();
-    lane.append(1, None, vec![row(1, false, 1)]);
-    lane.append(1, Some(1), vec![row(2, false, 1)]);
-    lane.append(2, Some(1), vec![row(3, false, 1)]);
-    lane.append(2, None, vec![row(4, false, 1)]);
-    assert_eq!(lane.batches(), [vec![1, 3, 4], vec![2]]);
+    let worker = WriteWorker::new();
+    worker.append(1, None, vec![row(1, false, 1)]);
+    worker.append(1, Some(1), vec![row(2, false, 1)]);
+    worker.append(2, Some(1), vec![row(3, false, 1)]);
+    worker.append(2, None, vec![row(4, false, 1)]);
+    assert_eq!(worker.batches(), [vec![1, 3, 4], vec![2]]);
 }
 
 #[test]
 fn a_batch_is_bounded_and_what_exceeds_it_alone_is_taken_alone() {
-    let lane = WriteWorker::new();
+    let worker = WriteWorker::new();
     for id in 0..600 {
-        lane.append(1, None, vec![row(id, false, 1)]);
+        worker.append(1, None, vec![row(id, false, 1)]);
     }
-    assert_eq!(lane.batches().iter().map(Vec::len).collect::<Vec<_>>(), [256, 256, 88]);
-    let lane = WriteWorker::new();
+    assert_eq!(worker.batches().iter().map(Vec::len).collect::<Vec<_>>(), [256, 256, 88]);
+    let worker = WriteWorker::new();
     for (id, bytes) in [(1, 1), (2, BYTES + 1), (3, BYTES / 2), (4, BYTES / 2), (5, 1)] {
-        lane.append(1, None, vec![row(id, false, bytes)]);
+        worker.append(1, None, vec![row(id, false, bytes)]);
     }
-    assert_eq!(lane.batches(), [vec![1], vec![2], vec![3, 4], vec![5]]);
+    assert_eq!(worker.batches(), [vec![1], vec![2], vec![3, 4], vec![5]]);
 }

@@ -1,4 +1,4 @@
-//! The statements of a lane, each a batch in itself.
+//! The statements of a worker, each a batch in itself.
 
 /// Reads where the conversation is, tells what kind of append it is, and writes it if it is ordinary.
 macro_rules! append_one {

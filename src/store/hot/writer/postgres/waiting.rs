@@ -1,4 +1,4 @@
-//! Owners whose appends have to wait, each in a lane of its own until nothing of theirs is left.
+//! Owners whose appends have to wait, each in a worker of its own until nothing of theirs is left.
 //!
 //! Somebody else has such an owner's row: another replica, or a write that takes long. What comes for the
 //! owner meanwhile gathers here, and shares a commit when the row is free.
@@ -14,9 +14,9 @@ use super::super::request::{Job, NewMessages, Outcome, WorkerContext, WriteReque
 use super::statements::WAITING;
 use crate::model::OwnerId;
 
-/// The waiting owners of one lane.
+/// The waiting owners of one worker.
 pub(in crate::store::hot::writer) struct Waiting {
-    lanes: HashMap<OwnerId, UnboundedSender<Job>>,
+    workers: HashMap<OwnerId, UnboundedSender<Job>>,
     pool: PgPool,
     context: WorkerContext,
     running: TaskTracker,
@@ -29,23 +29,23 @@ impl Waiting {
         context: WorkerContext,
         running: TaskTracker,
     ) -> Self {
-        Self { lanes: HashMap::new(), pool, context, running }
+        Self { workers: HashMap::new(), pool, context, running }
     }
 
     pub(super) fn take_in(&mut self, request: WriteRequest<NewMessages, Outcome>) {
         let owner = request.work.owner.clone();
         let mut job = Job::Append(request);
-        if let Some(lane) = self.lanes.get(&owner) {
-            match lane.send(job) {
+        if let Some(worker) = self.workers.get(&owner) {
+            match worker.send(job) {
                 Ok(()) => return,
                 Err(ended) => job = ended.0,
             }
         }
-        self.lanes.retain(|_, lane| !lane.is_closed());
-        let (lane, batches) = BatchReceiver::new();
+        self.workers.retain(|_, worker| !worker.is_closed());
+        let (worker, batches) = BatchReceiver::new();
         // The receiver is there.
-        let _ = lane.send(job);
-        self.lanes.insert(owner, lane);
+        let _ = worker.send(job);
+        self.workers.insert(owner, worker);
         self.running.spawn(serve(batches, self.pool.clone(), self.context.clone()));
     }
 }

@@ -1,0 +1,57 @@
+//! What the entities say of the schema, for tests to compare with a database. Not for anything else.
+
+use sea_orm::{ColumnTrait, ColumnType, EntityTrait, IdenStatic, Iterable};
+
+use super::{account, branch, change, conversation, message, message_text, stream};
+
+/// A column of an entity.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Column {
+    /// Its table.
+    pub table: String,
+    /// Its name.
+    pub name: String,
+    /// Its type, as PostgreSQL calls it.
+    pub sql_type: &'static str,
+    /// Whether it may be null.
+    pub nullable: bool,
+}
+
+/// All columns of all entities.
+pub fn columns() -> Vec<Column> {
+    let tables = [
+        of::<account::Entity>(),
+        of::<branch::Entity>(),
+        of::<change::Entity>(),
+        of::<conversation::Entity>(),
+        of::<message::Entity>(),
+        of::<message_text::Entity>(),
+        of::<stream::Entity>(),
+    ];
+    tables.concat()
+}
+
+fn of<E: EntityTrait>() -> Vec<Column> {
+    let columns = E::Column::iter().map(|column| {
+        let definition = column.def();
+        Column {
+            table: E::default().table_name().to_owned(),
+            name: column.as_str().to_owned(),
+            sql_type: sql_type(definition.get_column_type()),
+            nullable: definition.is_null(),
+        }
+    });
+    columns.collect()
+}
+
+fn sql_type(of: &ColumnType) -> &'static str {
+    match of {
+        ColumnType::Uuid => "uuid",
+        ColumnType::BigInteger => "bigint",
+        ColumnType::SmallInteger => "smallint",
+        ColumnType::Boolean => "boolean",
+        ColumnType::Text | ColumnType::String(_) => "text",
+        ColumnType::Blob | ColumnType::Binary(_) | ColumnType::VarBinary(_) => "bytea",
+        _ => "another type",
+    }
+}
