@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{BatchRequest, BatchResponse, Data, Executor as GraphqlExecutor, Request, Response};
+use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
-use futures_util::{FutureExt, StreamExt};
 
 use crate::clock::Clock;
 use crate::graphql::{Api, Code, Operation, RequestId, error_response, rate_limited};
 use crate::model::Viewer;
 use crate::rate_limit::RateLimiter;
 
-/// Runs operations with all limits of the configuration, for whoever the application says. Clones share everything.
+/// Runs operations with all limits of the configuration, for the viewer that the application names. Clones share
+/// everything.
 ///
 /// The viewer is that of [`Executor::for_viewer`], or else a [`Viewer`] in the data of the request or of the WebSocket
 /// session. An operation without a viewer is refused with UNAUTHENTICATED: the application verifies credentials, not the
@@ -29,7 +30,7 @@ pub struct Executor {
 }
 
 impl Executor {
-    /// The same executor, for one viewer and nobody else.
+    /// The same executor, for this viewer only.
     #[must_use]
     pub fn for_viewer(&self, viewer: Viewer) -> Self {
         Self { viewer: Some(viewer), ..self.clone() }
@@ -64,6 +65,15 @@ impl Executor {
             .map_err(|refused| Box::new(error_response(Code::Unavailable, refused.to_string())))?;
         Ok((viewer, operation, RequestId(self.clock.new_id())))
     }
+
+    /// Runs a query or a mutation, for as long as one may take.
+    async fn run(self, viewer: Viewer, operation: Operation, id: RequestId) -> Response {
+        let executed = tokio::time::timeout(self.patience, self.api.respond(&viewer, operation, id)).await;
+        executed.unwrap_or_else(|_| {
+            tracing::warn!(request = %id, "an operation took too long");
+            error_response(Code::Unavailable, "the operation took too long")
+        })
+    }
 }
 
 impl GraphqlExecutor for Executor {
@@ -75,11 +85,7 @@ impl GraphqlExecutor for Executor {
         if operation.kind == OperationType::Subscription {
             return error_response(Code::BadRequest, "a subscription needs a WebSocket or multipart/mixed");
         }
-        let executed = tokio::time::timeout(self.patience, self.api.respond(&viewer, operation, id)).await;
-        executed.unwrap_or_else(|_| {
-            tracing::warn!(request = %id, "an operation took too long");
-            error_response(Code::Unavailable, "the operation took too long")
-        })
+        self.clone().run(viewer, operation, id).await
     }
 
     async fn execute_batch(&self, batch: BatchRequest) -> BatchResponse {
@@ -90,19 +96,12 @@ impl GraphqlExecutor for Executor {
     }
 
     fn execute_stream(&self, request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Response> {
-        let (viewer, operation, id) = match self.prepare(request, session.as_deref()) {
-            Ok(prepared) => prepared,
-            Err(refused) => return stream::once(async { *refused }).boxed(),
-        };
-        if operation.kind == OperationType::Subscription {
-            return self.api.respond_with_stream(&viewer, operation, id).boxed();
+        match self.prepare(request, session.as_deref()) {
+            Err(refused) => stream::iter([*refused]).boxed(),
+            Ok((viewer, operation, id)) if operation.kind == OperationType::Subscription => {
+                self.api.respond_with_stream(&viewer, operation, id).boxed()
+            }
+            Ok((viewer, operation, id)) => stream::once(self.clone().run(viewer, operation, id)).boxed(),
         }
-        let (api, patience) = (self.api.clone(), self.patience);
-        let responded =
-            async move { tokio::time::timeout(patience, api.respond(&viewer, operation, id)).await };
-        let responded = responded.map(|executed| {
-            executed.unwrap_or_else(|_| error_response(Code::Unavailable, "the operation took too long"))
-        });
-        responded.into_stream().boxed()
     }
 }

@@ -127,8 +127,8 @@ impl Api {
     /// Runs a query or a mutation for another transport than the server's own: with values of async-graphql, nothing
     /// written ahead.
     pub async fn respond(&self, viewer: &Viewer, mut operation: Operation, id: RequestId) -> Response {
-        operation.merges = true;
-        self.execute(viewer, operation, id).await.into_response().await
+        operation.may_prerender = false;
+        self.execute(viewer, operation, id).await.into_response()
     }
 
     /// The same for any operation as a stream.
@@ -138,9 +138,9 @@ impl Api {
         mut operation: Operation,
         id: RequestId,
     ) -> impl Stream<Item = Response> + Send + use<> {
-        operation.merges = true;
+        operation.may_prerender = false;
         let events = self.stream(viewer, operation, id, None, SubscriptionStarted::default());
-        events.then(|event| event.answer.into_response())
+        events.map(|event| event.answer.into_response())
     }
 
     /// How many things are followed by subscriptions.
@@ -165,7 +165,7 @@ impl Api {
         let loaders = Loaders::new(&store);
         let feed = self.feed.clone();
         let largest_answer = self.settings.memory.largest_answer();
-        let (viewer, Operation { request, merges, held, .. }) = (viewer.clone(), operation);
+        let (viewer, Operation { request, may_prerender, held, .. }) = (viewer.clone(), operation);
         let asked = OperationContext {
             viewer,
             store,
@@ -174,7 +174,7 @@ impl Api {
             subscription,
             allowance,
             largest_answer,
-            merges,
+            may_prerender,
         };
         (request.data(asked), held)
     }

@@ -120,7 +120,7 @@ impl Page {
             subscription: SubscriptionState::default(),
             allowance: Allowance::default(),
             largest_answer: u32::MAX,
-            merges: !in_one_walk,
+            may_prerender: in_one_walk,
         };
         let response = self.schema.execute(Request::new(query).data(asked)).await;
         let mut written = Vec::new();

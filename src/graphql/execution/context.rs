@@ -20,8 +20,8 @@ pub(in crate::graphql) struct OperationContext {
     pub(in crate::graphql) allowance: Allowance,
     /// Bytes that an answer may have.
     pub(in crate::graphql) largest_answer: u32,
-    /// Whether selections of the operation may have to be merged: see [`super::selection_plan`].
-    pub(in crate::graphql) merges: bool,
+    /// Whether lists and events may be written as JSON without async-graphql: see [`super::selection_plan`].
+    pub(in crate::graphql) may_prerender: bool,
 }
 
 /// Typed access to what an operation was given.

@@ -17,7 +17,8 @@ pub struct Operation {
     pub(in crate::graphql) request: Request,
     /// What it does; a transport may have to refuse it for that.
     pub kind: OperationType,
-    pub(in crate::graphql) merges: bool,
+    /// Whether lists and events may be written as JSON without async-graphql.
+    pub(in crate::graphql) may_prerender: bool,
     /// Bytes that the request takes, about.
     pub(in crate::graphql) weight: usize,
     /// For the request, as long as it is kept.
@@ -68,9 +69,9 @@ impl Operation {
         variables::check_conditions(&document, &operation.node, &request.variables)
             .map_err(|invalid| error::invalid(&invalid))?;
         let kind = operation.node.ty;
-        let merges = merges_selections(&operation.node.selection_set.node, &document.fragments);
+        let may_prerender = !merges_selections(&operation.node.selection_set.node, &document.fragments);
         request.set_parsed_query(document);
         let weight = DOCUMENT * request.query.len() + size.bytes();
-        Ok(Self { request, kind, merges, weight, held: Held::default() })
+        Ok(Self { request, kind, may_prerender, weight, held: Held::default() })
     }
 }

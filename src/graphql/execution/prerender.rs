@@ -106,7 +106,7 @@ impl<T: SubscriptionItem> EventWriter<T> {
     fn of(ctx: &Context<'_>) -> Option<Self> {
         let asked = ctx.operation_context().ok()?;
         let env = ctx.query_env;
-        if asked.merges || env.operation.node.selection_set.node.items.len() != 1 {
+        if !asked.may_prerender || env.operation.node.selection_set.node.items.len() != 1 {
             return None;
         }
         let selection = &ctx.item.node.selection_set.node;

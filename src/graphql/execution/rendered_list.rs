@@ -107,7 +107,7 @@ impl<T: ListItem<O>, O: OutputType> OutputType for RenderedList<'_, T, O> {
     async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
         let refused = |error: store::Error| async_graphql::Error::from(error).into_server_error(field.pos);
         let asked = ctx.operation_context().map_err(refused)?;
-        if !asked.merges {
+        if asked.may_prerender {
             let written = self.written(&ctx.item.node, &ctx.query_env.fragments, &asked.allowance).await;
             if let Some(written) = written.map_err(|error| refused(error.into()))? {
                 return Ok(Value::Binary(written.into()));

@@ -67,7 +67,7 @@ impl PendingResponse {
 impl PendingResponse {
     /// The response as async-graphql's own transports send it, refused as a whole if it has more bytes than it may. What
     /// it held is given back.
-    pub(in crate::graphql) async fn into_response(self) -> Response {
+    pub(in crate::graphql) fn into_response(self) -> Response {
         let (mut response, most) = match self.0 {
             Kind::Response(UnrenderedResponse { response, most, .. }) => (response, most),
             Kind::RenderedResponse(bytes, _) => {

@@ -149,11 +149,7 @@ impl Acceptor {
             Err(_) if !self.inside.make_room() => return None,
             Err(_) => tokio::time::timeout(LEAVING, self.slots.clone().acquire_owned()).await.ok()?.ok()?,
         };
-        Some(ConnectionSlot {
-            _permit: permit,
-            _share: share,
-            _counted: GaugeGuard::new(&self.metrics.connections),
-        })
+        Some(ConnectionSlot::new(permit, share, GaugeGuard::new(&self.metrics.connections)))
     }
 
     /// Waits until all connections have ended, but for those that have become WebSockets.

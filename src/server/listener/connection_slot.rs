@@ -7,9 +7,19 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::server::metrics::GaugeGuard;
 use crate::server::quota::QuotaPermit;
 
-/// A connection's place among those there may be, given up when it is dropped.
+/// Counts a connection against the limits, until it is dropped.
 pub(in crate::server) struct ConnectionSlot {
-    pub(super) _permit: OwnedSemaphorePermit,
-    pub(super) _share: Option<QuotaPermit<IpAddr>>,
-    pub(super) _counted: GaugeGuard,
+    _permit: OwnedSemaphorePermit,
+    _permit_of_address: Option<QuotaPermit<IpAddr>>,
+    _counted: GaugeGuard,
+}
+
+impl ConnectionSlot {
+    pub(super) fn new(
+        permit: OwnedSemaphorePermit,
+        permit_of_address: Option<QuotaPermit<IpAddr>>,
+        counted: GaugeGuard,
+    ) -> Self {
+        Self { _permit: permit, _permit_of_address: permit_of_address, _counted: counted }
+    }
 }
