@@ -80,7 +80,7 @@ fn bundle(folder: &Path) -> Result<(), String> {
     result
 }
 
-/// Runs a program to its end; a failure is told in one line.
+/// Runs a program to its end; a failure is reported in one line.
 fn run(folder: &Path, program: &str, arguments: &[&str]) -> Result<(), String> {
     let output = Command::new(program).args(arguments).current_dir(folder).output().map_err(|fault| {
         rerun_when_installed();

@@ -128,7 +128,7 @@ fn read(mut socket: Socket, count: usize) -> JoinHandle<Vec<(usize, Instant)>> {
             let message: Value = socket.receive().await;
             let at = Instant::now();
             if message["type"] == "ping" {
-                // Whoever is silent for long is cut.
+                // The server disconnects silent clients.
                 socket.send(json!({ "type": "pong" })).await;
                 continue;
             }

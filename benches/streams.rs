@@ -197,7 +197,7 @@ async fn read(mut socket: Socket) -> Vec<Instant> {
         let message = socket.receive().await;
         let at = Instant::now();
         if message["type"] == "ping" {
-            // Whoever is silent for long is cut.
+            // The server disconnects silent clients.
             socket.send(json!({ "type": "pong" })).await;
             continue;
         }

@@ -54,11 +54,11 @@ pub struct Issuer {
 
 /// What tokens are verified with.
 pub enum Key {
-    /// A secret shared with whoever signs: HS256.
+    /// A secret shared with the issuer: HS256.
     Secret(Vec<u8>),
     /// A public key: RS256, ES256 or EdDSA, as the key is.
     PublicKey(PublicKey),
-    /// Where a set of public keys is told (RFC 7517).
+    /// The URL of a JSON Web Key Set (RFC 7517).
     Url {
         /// `https://…` or `http://…`.
         url: String,
@@ -94,7 +94,7 @@ pub struct Credentials<'a> {
 }
 
 impl Authenticator {
-    /// Believes these issuers. Where keys are told at a URL, begins to fetch them: this needs Tokio's
+    /// Accepts tokens of these issuers. Starts to fetch key sets that have a URL: this needs Tokio's
     /// runtime, and does not wait.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use crate::config::{self, Config, Sources};
 use crate::telemetry;
 use arguments::Command;
 
-/// Runs what the command line asks for. Whatever goes wrong is told on standard error, in one line.
+/// Runs what the command line asks for. Errors are written to standard error, in one line.
 pub async fn run(arguments: Arguments) -> ExitCode {
     match start(arguments).await {
         Ok(code) => code,

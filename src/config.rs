@@ -78,7 +78,7 @@ pub struct Server {
     /// Origins of web front ends that may call from browsers.
     #[serde(deserialize_with = "value::origins")]
     pub cors_origins: Vec<String>,
-    /// Whether the schema is told, names are suggested and GraphiQL is served.
+    /// Whether introspection is answered, names are suggested and GraphiQL is served.
     pub introspection: Introspection,
     /// Most connections at once.
     #[serde(deserialize_with = "value::positive")]
@@ -148,7 +148,7 @@ pub struct Server {
     pub shutdown_timeout: Duration,
 }
 
-/// Whether the schema is told.
+/// Whether introspection is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Introspection {
@@ -367,7 +367,7 @@ pub enum LogFormat {
 }
 
 impl Config {
-    /// Whether the schema is told, names are suggested and GraphiQL is served.
+    /// Whether introspection is answered, names are suggested and GraphiQL is served.
     pub fn introspection(&self) -> bool {
         match self.server.introspection {
             Introspection::Auto => self.mode == Mode::Development,

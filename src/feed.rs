@@ -11,7 +11,7 @@
 //! to resume from; the others notice nothing. What it read by itself and has not taken is bounded the
 //! same way. While the database is away, readers wait for it.
 //!
-//! Whoever is served first makes bytes of an item, and the others who want the same take them: see
+//! The first subscriber that is served renders an item, and others with the same selection share the bytes: see
 //! [`Arrival`].
 //!
 //! What a reader reads is its own and handed to many: it is taken from no operation's allowance, but read in

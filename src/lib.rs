@@ -121,8 +121,8 @@
 //! # Streams
 //!
 //! A streaming message is a message. Its text is stored as chunks in rows of their own until it ends, and is then
-//! merged into the message. The row in `stream` exists exactly as long as the message is being written. Whoever deletes
-//! it ends the message: the writer, a deletion, or the task that ends abandoned messages.
+//! merged into the message. The row in `stream` exists exactly as long as the message is being written. Deleting
+//! it ends the message: the writer does so, a deletion, or the task that ends abandoned messages.
 //!
 //! # Retries
 //!

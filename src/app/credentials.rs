@@ -21,7 +21,7 @@ struct Sources<'a> {
     url: Option<&'a str>,
 }
 
-/// Who may sign tokens: the configured issuers, or whoever has the development secret.
+/// Who may sign tokens: the configured issuers, or the holder of the development secret.
 ///
 /// # Errors
 /// None is configured in production, one has no key or several, or a key cannot be read.

@@ -34,7 +34,7 @@ pub fn development_secret(folder: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(secret)
 }
 
-/// Writes a new secret aside and gives it its name when it is whole: whoever starts at the same time
+/// Writes a new secret aside and renames it when it is complete: a server that starts at the same time
 /// finds all of it or nothing, and the first one's counts.
 fn make(folder: &Path, path: &Path) -> anyhow::Result<()> {
     let cannot = || format!("cannot make {}", path.display());

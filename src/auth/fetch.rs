@@ -1,6 +1,6 @@
 //! Fetching a document from the one address that the operator configured.
 //!
-//! Redirects are not followed: where keys come from is nobody else's to say. Over TLS a server is believed
+//! Redirects are not followed: only the configuration decides where keys come from. Over TLS a server is believed
 //! whose certificate comes from an authority that the machine trusts, or from one that the operator names.
 
 use std::sync::Arc;

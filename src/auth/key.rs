@@ -88,7 +88,7 @@ fn algorithm(jwk: &Jwk) -> Option<Algorithm> {
         AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
             told.or(Some(EdDSA)).filter(|told| *told == EdDSA)
         }
-        // A secret that is told in public is none.
+        // A key set is public, so a secret in it is not secret.
         _ => None,
     };
     told.and_then(|told| told.try_into().ok())

@@ -1,8 +1,8 @@
-//! Keys that are told at a URL: fetched, kept, and fetched again.
+//! Key sets at a URL: fetched, cached, and fetched again.
 //!
 //! One task fetches, so no two requests to the endpoint are ever under way. It does so when the keys
 //! have reached their age, and when a token names a key that is not among them, but at most once in a
-//! cooldown: whoever invents names cannot make the server ask. While the endpoint is away the keys are
+//! cooldown: invented key ids cannot make the server send requests. While the endpoint is away the keys are
 //! kept, for a day unless configured otherwise, and the endpoint is tried once in a cooldown; while there
 //! are no keys at all, more often at first.
 

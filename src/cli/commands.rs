@@ -87,7 +87,7 @@ fn sign(config: &Config, user: &str, expires_in: Duration, scope: Option<&str>) 
         bail!("tokens come from several issuers: they must sign them");
     };
     let Key::Secret(secret) = key else {
-        bail!("tokens are verified with a public key: whoever holds the private key must sign them");
+        bail!("tokens are verified with a public key: only the holder of the private key can sign them");
     };
     let micros = i64::try_from(expires_in.as_micros()).unwrap_or(i64::MAX);
     let expires_at = Timestamp(Clock::system().now().0.saturating_add(micros));

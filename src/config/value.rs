@@ -60,7 +60,7 @@ pub(super) fn named<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String
     if text.is_empty() { Err(D::Error::custom("must not be empty")) } else { Ok(text) }
 }
 
-/// An address of HTTP or HTTPS, or none. It is told in logs, so it may hold no credentials.
+/// An address of HTTP or HTTPS, or none. It is written to logs, so it must not contain credentials.
 pub(super) fn optional_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let Some(url) = optional::<D, String>(deserializer)? else { return Ok(None) };
     let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else {

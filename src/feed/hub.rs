@@ -1,4 +1,4 @@
-//! The shared readers: one per followed thing and process, whoever follows it.
+//! The shared readers: one for each followed object and process, shared by all subscribers.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,13 +31,13 @@ pub(super) struct Hub<S: Source> {
     signals: Signals,
     poll: Duration,
     readers: Mutex<Readers<S>>,
-    /// Where it is told that there are new readers.
+    /// Notified when there are new readers.
     begun: Notify,
 }
 
 struct Readers<S: Source> {
     by_key: HashMap<S::Key, Arc<Reader<S>>>,
-    /// Those that nobody has looked after yet: what was committed before they listened is for them too.
+    /// Readers that were not polled yet: changes committed before they listened are for them too.
     new: Vec<Arc<Reader<S>>>,
     /// Whether a task looks after them: as long as there are any.
     looked_after: bool,
@@ -48,7 +48,7 @@ struct Reader<S: Source> {
     source: S,
     state: Mutex<State<S::Item>>,
     task: OnceLock<AbortHandle>,
-    /// Where it is told that there is something to read although no signal came.
+    /// Notified when the poll found changes although no signal came.
     missed: Notify,
 }
 

@@ -7,7 +7,7 @@ use super::{Body, ConversationId, MessageStatus, NewConversation, NewMessage, Ti
 /// What a caller asked to create under an id of its own choice, as 16 bytes of SHA-256. JSON values count by what
 /// they are: the order of their keys and the way their numbers are written make no difference.
 ///
-/// It is kept in the row, so that a retry is told from another use of the same id even after the
+/// It is kept in the row, so that a retry is distinguished from another use of the same id even after the
 /// conversation was renamed or the message edited.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fingerprint(pub Vec<u8>);

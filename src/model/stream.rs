@@ -2,7 +2,7 @@
 
 use super::{Json, MessageId, MessageStatus, Parts, TokenUsage};
 
-/// What a writer is told after a piece.
+/// The result of adding text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     /// Code points so far: the next offset.

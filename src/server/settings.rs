@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::rate_limit::RateLimiter;
 
-/// How requests are taken: the settings under `[server]`, which are told there.
+/// How requests are taken: the settings under `[server]`, described in the default configuration.
 #[derive(Clone)]
 pub struct Settings {
     /// Most connections at once.

@@ -31,7 +31,7 @@ pub(super) struct ServerState {
     pub(super) metrics: Arc<Metrics>,
     /// Cancelled when the shutdown begins.
     pub(super) closing: CancellationToken,
-    /// Cancelled when whoever is left has had their time.
+    /// Cancelled when the time for running operations is over.
     pub(super) cut: CancellationToken,
     pub(super) drain: Arc<Drain>,
     /// Sockets that owners have open.

@@ -70,7 +70,7 @@ async fn serve() -> (TempDir, String, String) {
     (folder, address, token)
 }
 
-/// What a client is told of a panic: a code, and what to look for in the log.
+/// The error of an operation that panicked: a code, and the id to look for in the log.
 fn assert_told(error: &serde_json::Value) {
     assert_eq!(error["message"], "internal server error");
     assert_eq!(error["extensions"]["code"], "INTERNAL_SERVER_ERROR");
@@ -127,7 +127,7 @@ async fn a_panic_is_told_with_its_request_and_ends_nothing_else() {
     let follow = |field: &str| {
         format!("subscription {{ messageAdded(conversationId: {id}, after: {after}) {{ {field} }} }}")
     };
-    // What a message follows is told field by field.
+    // Events with a message's parent are rendered field by field.
     let brittle = follow("boom: cursor node { parent { id } }");
     socket.subscribe("sound", follow("cursor")).await;
     socket.subscribe("brittle", brittle.clone()).await;

@@ -33,7 +33,7 @@ struct Pending {
 }
 
 impl Outbox {
-    /// Adds a topic; one that waits already is told once.
+    /// Adds a topic; one that waits already is sent once.
     pub(super) fn push(&self, key: Key) {
         {
             let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);

@@ -55,7 +55,7 @@ export function toScrollback(uiMessage) {
   return input;
 }
 
-/** The UIMessage that a message holds, whoever wrote it. */
+/** The UIMessage that a message holds, whichever client wrote it. */
 export function fromScrollback({ id, role, metadata, parts }) {
   const given = parts.map(asInput);
   const rest = given.at(-1)?.data?.name === REST ? given.pop().data.data : {};

@@ -62,7 +62,7 @@ export async function append(id, content) {
 export const remove = (id) =>
   post("mutation ($id: ID!) { deleteConversation(input: { id: $id }) { deletedConversationId } }", { id });
 
-/** What is appended to a conversation, all of which whoever follows it is to receive. */
+/** What is appended to a conversation; its subscriber must receive all of it. */
 export function sending(id, inbox) {
   const sent = [];
   const send = async (content) => sent.push(await append(id, content));

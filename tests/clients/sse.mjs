@@ -30,7 +30,7 @@ await run("sse", async () => {
   step("a query is one result");
   assert.deepEqual(await all(direct, "{ viewer { id } }"), [{ data: { viewer: { id: "ada" } } }]);
 
-  step("what cannot be run is told");
+  step("refused operations are reported");
   for (const [query, code] of [["{", "GRAPHQL_PARSE_FAILED"], ["{ nothing }", "GRAPHQL_VALIDATION_FAILED"]]) {
     const [{ data, errors }] = await all(direct, query);
     assert.equal(data, undefined);

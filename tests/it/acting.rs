@@ -20,7 +20,7 @@ on_each_database!(
 
 const CHANGES: &str = "{ changes(first: 100) { nodes { __typename conversationId actor } } }";
 
-/// The changes a viewer is told, each with who made it.
+/// The changes of a viewer, each with its actor.
 async fn changes(client: &Client) -> Vec<(String, Value)> {
     let data = client.data(CHANGES, json!({})).await;
     let nodes = data["changes"]["nodes"].as_array().unwrap().iter();

@@ -35,7 +35,7 @@ async fn apollo_clients_persisted_queries_work(app: TestApp) {
 }
 
 async fn the_client_of_the_documentation_misses_nothing(app: TestApp) {
-    // It is told SLOW_CONSUMER, and not cut off, however long the test takes not to read.
+    // It gets SLOW_CONSUMER and is not disconnected, however long the test takes not to read.
     let app = TestApp::start_with(app.engine, &[("server.write_timeout", "1m")]).await;
     run_script(&app, "resume.mjs").await;
 }

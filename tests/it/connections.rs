@@ -159,7 +159,7 @@ async fn a_client_that_does_not_read_a_response_is_disconnected() {
     let start = Instant::now();
     loop {
         stuck.writable().await.unwrap();
-        // Who writes to a connection that the other side has closed is told so.
+        // Writing to a connection that the other side has closed fails.
         if stuck.try_write(b"x").is_err_and(|error| error.kind() != std::io::ErrorKind::WouldBlock) {
             break;
         }
@@ -244,7 +244,7 @@ async fn connections_are_limited() {
     };
     let (mut first, second) = (enter().await, enter().await);
     let mut third = app.socket("ada").await;
-    // Whoever has been idle for longest makes room; a socket is not idle.
+    // The connection that has been idle for longest is closed; a socket is not idle.
     let fourth = enter().await;
     assert_eq!(read_to_end(&mut first).await, "");
     third.settle().await;
@@ -255,7 +255,7 @@ async fn connections_are_limited() {
     outside.write_all(whole.as_bytes()).await.unwrap();
     let told = read_to_end(&mut outside).await;
     assert!(told.starts_with("HTTP/1.1 503") && told.contains("retry-after: 1"), "{told}");
-    // They go on, and whoever leaves makes room.
+    // They go on, and a closed connection frees its slot.
     busy[0].settle().await;
     third.settle().await;
     drop(busy.pop());

@@ -83,7 +83,7 @@ async fn each_key_of_a_set_is_used_as_it_says() {
     let oct = Header { kid: Some("oct".into()), ..Header::new(Algorithm::HS256) };
     let claims = json!({ "sub": "ada", "exp": 9_999_999_999_u64 });
     let by_secret = encode(&oct, &claims, &EncodingKey::from_secret(secret)).unwrap();
-    assert_eq!(asked(&app, &by_secret).await, refused(), "a secret that is told in public is none");
+    assert_eq!(asked(&app, &by_secret).await, refused(), "a secret in a public key set is not accepted");
     // One of several keys must be named, by its own name, and is used with its own algorithm.
     let nameless = rsa.token_with(&Header::new(Algorithm::RS256), &json!({}));
     assert_eq!(asked(&app, &nameless).await, refused());

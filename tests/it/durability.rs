@@ -99,7 +99,7 @@ async fn nothing_acknowledged_is_lost(engine: Engine, end: End) {
         }
         server = program.serve(&[]).await;
     }
-    // Whoever was not answered finds out by asking for the same again.
+    // A client without an answer finds out by a retry.
     let ada = server.client("ada");
     for id in unanswered {
         acknowledged.insert(try_append(&ada, &conversation, &id).await.unwrap(), id);

@@ -28,7 +28,7 @@ impl Embedding {
     async fn start(engine: Engine) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let program = std::path::Path::new(env!("CARGO_BIN_EXE_scrollback")).with_file_name("examples/embed");
-        // `cargo test` builds examples, unless it is told which tests to build.
+        // `cargo test` builds examples, unless targets are selected.
         assert!(program.exists(), "run `cargo build --example embed` first");
         let mut command = Command::new(program);
         command.arg("127.0.0.1:0").current_dir(folder.path()).stdout(Stdio::piped()).kill_on_drop(true);
@@ -113,7 +113,7 @@ async fn an_application_serves_chats_of_its_own_users(engine: Engine) {
     assert_eq!(conversation["metadata"], metadata);
     assert_eq!(conversation["messages"]["nodes"], json!([{ "content": "first" }, { "content": "second" }]));
     assert_eq!(conversation["messages"]["edges"][1]["node"]["position"], 2);
-    // Strangers are told what they would be told of nothing, and limits hold.
+    // Foreign ids look like missing ones, and limits apply.
     let code = async |user: &str, query: &str| {
         let answer = app.run(user, query, json!({ "id": id })).await;
         answer["errors"][0]["extensions"]["code"].clone()
@@ -127,7 +127,7 @@ async fn an_application_serves_chats_of_its_own_users(engine: Engine) {
     );
     assert_eq!(code("ada", "query($id: ID!) { conversation(id: $id) {").await, "GRAPHQL_PARSE_FAILED");
 
-    // It ends when it is told to, with everything written.
+    // It shuts down on SIGTERM.
     let signal = Command::new("kill").arg(app.child.id().unwrap().to_string()).status().await.unwrap();
     assert!(signal.success());
     drop(socket);

@@ -1,4 +1,4 @@
-//! What is told of the schema, and to whom.
+//! Who can read the schema.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ async fn page(client: &Client, path: &str) -> StatusCode {
     client.request(Method::GET, path).send().await.unwrap().status()
 }
 
-/// Whether the schema is told, names are suggested and the page is there: all or nothing.
+/// Whether introspection is answered, names are suggested and the page is there: all or nothing.
 async fn assert_told(app: &TestApp, told: bool) {
     let ada = app.client("ada");
     for path in ["/", "/graphiql"] {

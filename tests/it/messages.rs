@@ -134,7 +134,7 @@ async fn appending_is_repeatable_by_id(app: TestApp) {
     let (code, message) = bob.fault(APPEND, append(&bobs, id, "Hello")).await;
     assert_eq!((code.as_str(), message.as_str()), ("CONFLICT", "the id has been used for something else"));
     assert_eq!(bob.fault(APPEND, append(&one, id, "Hello")).await.0, "NOT_FOUND", "whatever the id");
-    // Twenty clients send the same append at once: it is there once, and all are told the same.
+    // Twenty clients send the same append at once: it is stored once, and all get the same answer.
     let id = "0197a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2c";
     let sends = (0..20).map(|_| {
         let (ada, two) = (ada.clone(), two.clone());
@@ -314,7 +314,7 @@ async fn an_id_given_to_both_finds_the_conversation(app: TestApp) {
     assert_eq!(ada.data(query, json!({ "id": id })).await, json!({ "node": found, "nodes": [found] }));
     let data = ada.data(HISTORY, json!({ "id": id })).await;
     assert_eq!(data["conversation"]["messages"]["nodes"][0]["content"], "Hello");
-    // Whoever else has used it is nobody's business.
+    // It is not said who has used it.
     let bob = app.client("bob");
     let his = bob.append(&bob.new_conversation().await, "Hi").await["id"].clone();
     let make = "mutation($id: ID!) { createConversation(input: { id: $id }) { conversation { id } } }";

@@ -70,7 +70,7 @@ async fn the_lock_ends_with_its_server() {
     assert_eq!(data["conversations"]["nodes"].as_array().unwrap().len(), 2);
 }
 
-/// Tokens, the state of migrations and imports, beside a server whose subscribers are told what is imported.
+/// Tokens, the state of migrations and imports, beside a server whose subscribers get what is imported.
 async fn commands_run_beside_a_server(engine: Engine, poll: &str) {
     let program = Program::over(engine).await.with("SCROLLBACK_FEED_POLL", poll);
     let server = program.serve(&[]).await;

@@ -1,4 +1,4 @@
-//! A database that is away, that hangs, and a disk that fails: what callers are told meanwhile, and
+//! A database that is away, that hangs, and a disk that fails: what clients get meanwhile, and
 //! that all goes on by itself.
 
 use std::time::Duration;
@@ -20,7 +20,7 @@ async fn status(client: &Client, path: &str) -> u16 {
     timeout(PROMPTLY, answer).await.expect("an answer in time").unwrap().status().as_u16()
 }
 
-/// What is told of a database that does not answer.
+/// Checks the error for a database that does not answer.
 async fn is_refused(client: &Client, query: &str, variables: Value) {
     let answer = timeout(PROMPTLY, client.run(query, variables)).await.expect("an answer in time");
     let error = &answer.body["errors"][0];

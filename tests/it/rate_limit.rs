@@ -1,4 +1,4 @@
-//! Owners that ask too often: told so, on every transport, and nobody else notices.
+//! Rate limits of owners, on every transport; other owners are not affected.
 
 use reqwest::{Method, Response};
 use serde_json::{Value, json};

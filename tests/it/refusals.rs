@@ -173,7 +173,7 @@ async fn trickle(app: &TestApp) -> Duration {
     timeout(PATIENCE, stream.read_to_string(&mut answer)).await.expect("the server's end in time").unwrap();
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
     let start = Instant::now();
-    // Whoever writes to a connection that the other side has closed for good is told so.
+    // Writing to a connection that the other side has closed for good fails.
     while stream.write_all(b" ").await.is_ok() {
         assert!(start.elapsed() < PATIENCE, "still open");
         tokio::time::sleep(Duration::from_millis(10)).await;

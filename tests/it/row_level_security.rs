@@ -149,7 +149,7 @@ const WITNESS: &str = "CREATE TABLE told (owners text, upkeep text);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_statement_sees_only_rows_of_the_named_owners() {
-    // One connection for everything, so that whatever stays on it meets whoever comes next.
+    // One connection for everything, so that a setting that stays on it would affect the next statement.
     let settings = [("database.max_connections", "1"), ("database.write_lanes", "1")];
     let app = TestApp::start_with(Engine::PostgresWithRowLevelSecurity, &settings).await;
     let (mut session, _) = connections(&app).await;

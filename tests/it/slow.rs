@@ -1,4 +1,4 @@
-//! Subscribers that do not keep up: they are let go with a cursor, and cost nobody else anything.
+//! Subscribers that do not keep up: they are disconnected with a cursor, and do not affect others.
 
 use std::time::Instant;
 
@@ -49,7 +49,7 @@ fn take(payload: &Value, position: usize) -> Value {
     edge["cursor"].clone()
 }
 
-/// Appends everything while one who reads is told each message as it comes.
+/// Appends everything while another subscriber reads each message.
 async fn append_all(app: &TestApp, id: &str, after: &Value) {
     let (ada, content) = (app.client("ada"), "x".repeat(BYTES));
     let mut quick = app.socket("ada").await;
@@ -125,7 +125,7 @@ async fn a_socket_that_does_not_read_at_all_is_closed() {
     let mut stuck = app.socket("ada").await;
     stuck.subscribe("s", FOLLOW, json!({ "id": id, "after": cursor })).await;
     append_all(&app, &id, &cursor).await;
-    // Who writes to a socket that the other side has closed is told so.
+    // Writing to a socket that the other side has closed fails.
     let start = Instant::now();
     while stuck.try_send(json!({ "type": "ping" })).await.is_some() {
         assert!(start.elapsed() < PATIENCE, "the socket is still open");

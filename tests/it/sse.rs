@@ -49,7 +49,7 @@ async fn a_subscription_is_streamed_and_resumed_by_the_last_event_id(app: TestAp
         let event = stream.next().await.unwrap();
         assert_eq!(event.data["data"]["messageAdded"]["node"]["position"], position);
     }
-    // Its end is told when the conversation is deleted.
+    // The stream completes when the conversation is deleted.
     ada.data(
         "mutation($id: ID!) { deleteConversation(input: { id: $id }) { deletedConversationId } }",
         json!({ "id": id }),
@@ -71,7 +71,7 @@ async fn changes_are_streamed_with_their_cursors(app: TestApp) {
     let event = stream.next().await.unwrap();
     assert_eq!(event.data["data"]["changes"]["conversationId"], second.as_str(), "not {first}");
     let third = ada.new_conversation().await;
-    // The cursor is told although the client did not ask for it.
+    // The cursor is the event's id although the client did not select it.
     let mut resumed = EventStream::open(&ada, query, json!({ "after": start }), event.id.as_deref()).await;
     for stream in [&mut stream, &mut resumed] {
         let event = stream.next().await.unwrap();

@@ -57,7 +57,7 @@ async fn conversation(app: &TestApp) -> (String, Value) {
     (id, data["conversation"]["messages"]["pageInfo"]["endCursor"].clone())
 }
 
-/// What a subscriber is told of an appended message.
+/// The event of an appended message.
 fn told(id: &str, content: &str) -> Value {
     let data = json!({ "messageAdded": { "node": { "content": content } } });
     json!({ "type": "next", "id": id, "payload": { "data": data } })

@@ -1,4 +1,4 @@
-//! Followers against a model: a list, and whoever follows it has exactly a slice of it.
+//! Followers against a model: a list, and every follower gets exactly a slice of it.
 
 use std::sync::atomic::{AtomicI64, AtomicUsize};
 
@@ -248,7 +248,7 @@ async fn who_does_not_keep_up_is_told_where_to_resume_and_the_others_notice_noth
     let mut quick = setting.follow(0);
     setting.append(1);
     assert_eq!((take(&mut slow, 1).await, take(&mut quick, 1).await), (vec![1], vec![1]));
-    // Both join the reader, where they are told the second item; only one reads on.
+    // Both join the reader, where they get the second item; only one reads on.
     let total = i64::try_from(QUEUE_ITEMS).unwrap() + 100;
     let (one, two) = tokio::join!(take(&mut slow, 1), async {
         while setting.hub.readers().by_key.is_empty() {

@@ -108,7 +108,7 @@ pub fn panicked(request: RequestId) -> Response {
     Response::from_errors(vec![error])
 }
 
-/// What is told of a fault of the server.
+/// The message of an internal error.
 const FAULT: &str = "internal server error";
 
 /// A response to a request that came too soon.
@@ -144,7 +144,7 @@ pub(in crate::graphql) fn document_errors(code: Code, mut errors: Vec<ServerErro
     Response::from_errors(errors)
 }
 
-/// What an operation is told whose answer may not be held: nothing else of it is.
+/// The response of an operation that may not hold its answer: one error, no data.
 pub(in crate::graphql) fn refuse(response: &mut Response, refused: Refused) {
     let mut error = ServerError::new(refused.to_string(), None);
     set_refused(&mut error, refused);

@@ -23,7 +23,7 @@ pub struct StreamedResponse {
     pub cursor: Option<Arc<str>>,
 }
 
-/// The responses of an operation: from async-graphql, until what it follows is told without it.
+/// The responses of an operation: from async-graphql, until its events are rendered without it.
 pub(in crate::graphql) struct ResponseStream {
     pub(in crate::graphql) source: ResponseSource,
     pub(in crate::graphql) subscription: SubscriptionState,

@@ -164,7 +164,7 @@ fn escapes_in(bytes: &[u8]) -> u64 {
     let mut padded = [b' '; WORD];
     padded[..bytes.len()].copy_from_slice(bytes);
     let word = u64::from_le_bytes(padded);
-    // No byte borrows from the next or carries into it, so each is told exactly.
+    // No byte borrows from the next or carries into it, so each is detected exactly.
     let is = |byte: u8| !((((word ^ each(byte)) & LOW) + LOW) | (word ^ each(byte)));
     let is_control = !((word | HIGH) - each(0x20)) & !word;
     (is(b'"') | is(b'\\') | is_control) & HIGH

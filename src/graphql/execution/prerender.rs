@@ -1,7 +1,7 @@
-//! What followers are told, written as it is sent.
+//! Events of subscriptions, rendered as they are sent.
 //!
 //! async-graphql begins a subscription: it reads the arguments and finds what is wrong with them. From then
-//! on the same fields are told of one item after the other. Where they are plain ([`super::selection_plan`]) they are
+//! on every item has the same fields. Where these are plain ([`super::selection_plan`]) they are
 //! written in one walk, once for all followers in this process who asked for the same. async-graphql's part
 //! is over then, and [`super::event_stream::ResponseStream`] lets go of it: a follower that waits keeps neither a document nor variables.
 
@@ -23,7 +23,7 @@ use crate::memory::{Allowance, FREE, Held, Refused};
 use crate::model::MessageId;
 use crate::store::{self, Scoped};
 
-/// What is told of a followed list.
+/// An item of a followed list.
 pub(in crate::graphql) trait SubscriptionItem: Send + Sync + Sized + 'static {
     /// How an item is written.
     const WRITER: ObjectWriter<Self>;
@@ -50,7 +50,7 @@ struct EventWriter<T: 'static> {
 /// What stands after an item.
 const TAIL: &[u8] = b"}}";
 
-/// What a subscription gives async-graphql to tell: `object`s, or nothing, where it is told without it.
+/// What a subscription gives async-graphql to tell: `object`s, or nothing, where events are rendered without it.
 pub(in crate::graphql) fn subscribe<T: SubscriptionItem, S, O>(
     ctx: &Context<'_>,
     subscription: SubscriptionState,

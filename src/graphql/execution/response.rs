@@ -1,4 +1,4 @@
-//! Answers on their way to whoever asked.
+//! Responses on their way to the client.
 
 use async_graphql::{Response, Value};
 use bytes::Bytes;

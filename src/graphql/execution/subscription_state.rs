@@ -15,7 +15,7 @@ pub(in crate::graphql) struct SubscriptionState {
     state: Arc<Mutex<State>>,
 }
 
-/// Whether a subscription has started: whatever is committed from then on is told.
+/// Whether a subscription has started: everything that is committed from then on is delivered.
 #[derive(Clone, Default)]
 pub struct SubscriptionStarted(Arc<AtomicBool>);
 
@@ -30,7 +30,7 @@ impl SubscriptionStarted {
 struct State {
     /// The cursor of the event that is being answered.
     cursor: Option<String>,
-    /// What is told from now on, without async-graphql.
+    /// The events from now on, rendered without async-graphql.
     prerendered: Option<PrerenderedStream>,
 }
 
@@ -39,7 +39,7 @@ impl SubscriptionState {
         Self { resume, started, state: Arc::default() }
     }
 
-    /// To be called when it is known from where on everything is told.
+    /// Call it once the first event to deliver is known.
     pub(in crate::graphql) fn begin(&self) {
         self.started.0.store(true, Ordering::Release);
     }

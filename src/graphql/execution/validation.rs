@@ -88,7 +88,7 @@ impl Validator {
         Ok(document)
     }
 
-    /// Whoever may not read the schema gets no names of it suggested.
+    /// Names are suggested only where introspection is allowed.
     fn validate(
         &self,
         parsed: &ast::Document,

@@ -3,7 +3,7 @@
 //! async-graphql looks at most values when a resolver first asks for them; by then, fields before that
 //! one have run. The specification wants the whole request refused
 //! (<https://spec.graphql.org/draft/#sec-Coercing-Variable-Values>), so every value is compared with its
-//! type here, by the schema as it is published. What is told names the place and the rule, never the value.
+//! type here, by the schema as it is published. Errors name the place and the rule, never the value.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,7 +18,7 @@ use async_graphql_value::Value as Argument;
 use super::number;
 use crate::model::{Invalid, Timestamp};
 
-/// Most of a name that is told back, in characters.
+/// Most characters of a name in an error.
 const MAX_TOLD: usize = 40;
 
 /// The types that a variable may have besides the scalars.

@@ -85,8 +85,8 @@ struct FinishMessageInput {
     /// COMPLETE, INTERRUPTED or FAILED.
     status: MessageStatus,
     /// What the whole message is made of, where it is more than the text that was streamed: its content
-    /// is then the text parts, joined by blank lines. It must begin with the streamed text, for whoever
-    /// follows that is told only the rest. To say something else, update the message afterwards.
+    /// is then the text parts, joined by blank lines. It must begin with the streamed text, because
+    /// subscribers to the text get only the rest. To say something else, update the message afterwards.
     parts: Option<Vec<MessagePartInput>>,
     /// What it cost.
     usage: Option<TokenUsageInput>,
@@ -172,7 +172,7 @@ impl StreamMutation {
         Ok(FinishMessagePayload { message: ctx.store()?.finish_message(end).await?.into() })
     }
 
-    /// Asks whoever writes the message to stop; from any device. The writer learns it from its next
+    /// Asks the writer of the message to stop; from any device. The writer learns it from its next
     /// `appendMessageText`. Where nobody writes it, nothing changes.
     async fn stop_message(
         &self,

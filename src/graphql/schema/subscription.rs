@@ -1,4 +1,4 @@
-//! What is told as it happens.
+//! Subscriptions.
 //!
 //! What a subscription begins with is looked up in a box: a subscription that waits takes no room for it.
 

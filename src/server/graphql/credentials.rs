@@ -1,4 +1,4 @@
-//! Who is asking, on every transport alike, and how a refusal is told.
+//! Who is asking, on every transport, and how a refusal is reported.
 //!
 //! A back end says whom it acts for in `Scrollback-Act-As`. What it says wrongly is refused, never passed
 //! over: it would else write to its own account what is a user's.

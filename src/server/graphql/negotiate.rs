@@ -16,7 +16,7 @@ impl MediaType {
     pub(in crate::server) fn content_type(self) -> &'static str {
         match self {
             Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
-            // What cannot be streamed is told in JSON.
+            // Responses that cannot be streamed are JSON.
             Self::Json | Self::EventStream => "application/json; charset=utf-8",
         }
     }

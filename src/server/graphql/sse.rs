@@ -50,8 +50,8 @@ pub(in crate::server) fn resume(headers: &HeaderMap) -> Result<Option<String>, F
     }
 }
 
-/// Streams an operation: its events, then `complete`. Answers when it has started, so that a client who has the
-/// answer's head is told of whatever happens from then on.
+/// Streams an operation: its events, then `complete`. Answers when it has started, so that a client that has the
+/// response headers gets every event from then on.
 pub(in crate::server) async fn stream(
     shared: &Arc<ServerState>,
     viewer: &Viewer,

@@ -53,7 +53,7 @@ pub(in crate::server) fn upgrade(
     };
     let stay = request.extensions().get::<ConnectionGuard>().cloned();
     let upgraded = request.extensions().get::<UpgradedConnection>().cloned();
-    // What is a little too large is read, so that its sender is not still sending when it is told.
+    // What is a little too large is read, so that the client has sent it all before the socket is closed.
     let limit = shared.settings.message_limit.saturating_mul(2);
     upgrade
         .protocols([SUBPROTOCOL])

@@ -1,11 +1,10 @@
-//! Taking connections.
+//! Accepts connections.
 //!
-//! There are only so many at once, and from one address only so many of them where that is set: who has all
-//! of those is told 503, and takes nobody else's place. When all places are taken, whoever has been without a request for
-//! longest is sent away, so that holding connections keeps nobody out. Where nobody is, who comes is told
-//! 503 at once, rather than left to wait: a load balancer then asks another replica, and a client comes again
-//! by itself. What it sends meanwhile is dropped, so that it can read the answer. Nothing that goes wrong with one connection ends the loop, and want of open files
-//! neither ends it nor makes it spin.
+//! The number of connections is limited, in total and, if configured, for each address. An address beyond its limit
+//! gets 503. If all slots are taken, the connection that has been without a request for longest is closed, so idle
+//! connections keep nobody out. If none is idle, the new connection gets 503 at once: a load balancer then asks another
+//! replica, and a client retries. The server reads and drops what such a client sends, so that it can read the
+//! response. No fault of one connection ends the loop. Running out of file descriptors makes it wait, not spin.
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};

@@ -1,7 +1,7 @@
 //! One connection: HTTP/1.1, or HTTP/2 for who begins with its preface.
 //!
 //! The server waits for a client only so long: for the head of a request, for another request, and for
-//! the client to read. Whoever takes longer is cut; of HTTP/2, only the answer that is not read. What a handler waits for (a body, the database, news
+//! the client to read. Slower clients are disconnected; of HTTP/2, only the answer that is not read. What a handler waits for (a body, the database, news
 //! for a stream) is the handler's to bound. A connection that becomes a WebSocket leaves
 //! all this behind.
 

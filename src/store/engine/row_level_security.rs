@@ -106,7 +106,7 @@ impl<'a> Reader<'a> {
         Self { connection, whose: row_level_security.is_active().then(|| Whose::Owners(json())) }
     }
 
-    /// For upkeep: for accounts, changes and streams, whoever owns them.
+    /// For background tasks: accounts, changes and streams of all owners.
     pub(in crate::store) fn of_everybody(
         row_level_security: RowLevelSecurity,
         connection: &'a DatabaseConnection,

@@ -1,7 +1,7 @@
 //! Where SQLite keeps a message: its conversation's number, and its position in the low 32 bits.
 //!
 //! A slot is how a message is found there and nothing more. What it belongs to and whose it is its other
-//! columns say, and whoever looks for it asks them too: a statement that names a slot names the
+//! columns say, and every statement checks them too: a statement that names a slot names the
 //! conversation, the position and the owner besides.
 
 use sea_orm::sea_query::{Alias, Expr, InsertStatement, IntoIden, Query};

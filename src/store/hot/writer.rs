@@ -53,7 +53,7 @@ pub(in crate::store) enum Target {
         checkpoints: Box<rusqlite::Connection>,
         write_lock: WriteLock,
     },
-    /// The workers' connections, and those of whoever has to wait for a lock.
+    /// The workers' connections, and those for appends that wait for a lock.
     Postgres { lanes: PgPool, waiting: PgPool },
 }
 

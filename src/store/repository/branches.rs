@@ -41,7 +41,7 @@ macro_rules! named {
     };
 }
 
-/// The messages that follow some places: on the trunk the next one, elsewhere whoever names the place.
+/// The messages that follow some places: on the trunk the next one, elsewhere every message that names the place.
 const FOLLOWING_SQLITE: &str = concat!(
     named!(),
     "json_each($1) AS wanted JOIN message AS m ON m.slot = ",

@@ -1,6 +1,6 @@
 //! Who has missed something: one statement for all that are followed.
 //!
-//! Signals may be lost, so whoever follows is looked after by asking whether the database has gone beyond
+//! Signals may be lost, so a poll asks for all followers whether the database has gone beyond
 //! where they stand. The owner stands in every place that is asked for; what is not theirs counts as
 //! ended, and their own read tells them so.
 

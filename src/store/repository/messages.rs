@@ -1,7 +1,7 @@
 //! Messages: reading them by id, by place, and in order of position.
 //!
-//! [`Scoped::messages`] gives all messages of a conversation, whatever their branch: what followers
-//! are told. What a reader of one branch sees is in `branches`.
+//! [`Scoped::messages`] gives all messages of a conversation on every branch, as subscribers get them. Reading one
+//! branch is in `branches`.
 
 use std::collections::HashMap;
 

@@ -3,7 +3,7 @@
 //! A piece is a row of its own, so that no growing row is written again and again; when the message
 //! ends they are folded into it. Offsets count Unicode code points: a repeat of what is there changes
 //! nothing, a hole is refused. The row of `stream` exists exactly as long as the message is being
-//! written; whoever deletes it ends the message, so two that end it at once do not both.
+//! written; deleting it ends the message, so two that end it at once do not both.
 
 use std::collections::HashMap;
 
@@ -51,7 +51,7 @@ const MAX_TEXT: i64 = 256 * 1024;
 /// Texts that are read in one statement: few, they may be long.
 const TEXTS: usize = 4;
 
-/// Streams whose writers are looked after in one step.
+/// Streams that are checked in one step.
 const SWEEP: u64 = 100;
 
 #[derive(FromQueryResult)]
@@ -214,7 +214,7 @@ impl Scoped {
         row.try_into().map(Some)
     }
 
-    /// Asks whoever writes a message to stop. Where nobody writes it, nothing changes.
+    /// Asks the writer of a message to stop. Without a writer, nothing changes.
     ///
     /// # Errors
     /// - `NotFound`: no such message for this owner.
@@ -299,7 +299,7 @@ impl Store {
     }
 }
 
-/// What parts say, where that goes on from what was streamed: who followed the text is told only the rest.
+/// What parts say, where that goes on from what was streamed: subscribers to the text get only the rest.
 fn continuing(streamed: &str, parts: &Parts) -> Result<String> {
     let content = parts.content();
     if content.starts_with(streamed) {

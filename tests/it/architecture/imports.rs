@@ -53,7 +53,7 @@ impl Imports {
         imports
     }
 
-    /// The file in which a path ends, whoever hands it on.
+    /// The file in which a path ends, through any `pub use`.
     fn defines(&self, path: &Module) -> Option<Module> {
         let file =
             (1..=path.len()).rev().map(|end| &path[..end]).find(|file| self.used.contains_key(*file))?;

@@ -54,7 +54,7 @@ impl SigningKey {
         Self { id, algorithm, key: key.unwrap() }
     }
 
-    /// The public half as it is told, with other members or without some.
+    /// The public half as the server sends it, with other members or without some.
     pub(crate) fn jwk(&self, changes: &Value) -> Value {
         let mut jwk =
             serde_json::to_value(Jwk::from_encoding_key(&self.key, self.algorithm).unwrap()).unwrap();

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::{Client, Engine, PATIENCE, SECRET, shared_cluster, token};
 
-/// A working folder, and what the program is told each time it runs there.
+/// A working folder, and the environment of the program when it runs there.
 pub(crate) struct Program {
     folder: TempDir,
     environment: Vec<(&'static str, String)>,

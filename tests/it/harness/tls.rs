@@ -105,7 +105,7 @@ impl Listener for TlsListener {
         loop {
             let (stream, from) = self.listener.accept().await.unwrap();
             let config = self.shown.0.borrow().clone();
-            // Whoever does not believe the certificate goes.
+            // A client that does not trust the certificate disconnects.
             if let Ok(stream) = TlsAcceptor::from(config).accept(stream).await {
                 return (stream, from);
             }

@@ -20,7 +20,7 @@ pub(super) struct Deployment {
     database: Option<String>,
     /// Of the replicas themselves.
     pub(super) replicas: Addresses,
-    /// What clients are told.
+    /// The addresses that clients use.
     pub(super) front: Addresses,
 }
 
@@ -61,7 +61,7 @@ impl Deployment {
         Self { programs, running, database, front: replicas.clone(), replicas }
     }
 
-    /// From now on clients are told the proxy's address.
+    /// From now on clients use the proxy's address.
     pub(super) fn reach_through(&mut self, proxy: &Proxy) {
         self.front = Arc::new(RwLock::new(vec![proxy.url.clone()]));
     }

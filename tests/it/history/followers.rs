@@ -83,7 +83,7 @@ impl Stream {
     }
 }
 
-/// What a follower keeps of what it is told.
+/// What a follower keeps of its events.
 trait Kept {
     const QUERY: &'static str;
     /// Events after which it drops at the latest.

@@ -159,15 +159,11 @@ mod tests {
             ("its end is lost", |case| case.answer.ended = Some("COMPLETE"), "should be COMPLETE"),
             ("a follower misses a piece", |case| drop(case.heard.pieces.remove(1)), "a hole or a repeat"),
             (
-                "a follower is told twice",
+                "a follower gets text twice",
                 |case| case.heard.pieces.insert(1, (0, "é".into())),
                 "a hole or a repeat",
             ),
-            (
-                "a follower is told another text",
-                |case| case.heard.pieces[1].1 = "👍?".into(),
-                "not a beginning",
-            ),
+            ("a follower gets another text", |case| case.heard.pieces[1].1 = "👍?".into(), "not a beginning"),
             (
                 "a follower is not told the last piece",
                 |case| drop(case.heard.pieces.pop()),

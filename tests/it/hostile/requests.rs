@@ -100,7 +100,7 @@ async fn what_is_followed_has_room_for_some_of_an_owner(app: TestApp) {
     let id = eve.new_conversation().await;
     // What is read from a document takes more than its text.
     let padded = |text: &str| format!("{text}{}", " ".repeat(16_000 - text.len()));
-    // What is told field by field needs its document as long as it is followed.
+    // Events that are not prerendered need their document as long as the subscription runs.
     let follow =
         padded("subscription($id: ID!) { messageAdded(conversationId: $id) { node { parent { id } } } }");
     let mut socket = Socket::open(eve.url()).await;

@@ -29,7 +29,7 @@ fn prepare(query: &str, operation: Option<&str>, variables: Json, limits: &Limit
     limits.check_operation(&document, &chosen.node, &variables, &size, FIELD_SIZES).map_err(refused)
 }
 
-/// What a document that is refused for its size is told: the limit's name and the figure.
+/// The error of a document that is refused for its size: the limit's name and the figure.
 fn refused(query: &str) -> (String, u64) {
     let error = prepare(query, None, json!({}), &limits()).unwrap_err();
     let extensions = &error["extensions"];

@@ -82,7 +82,7 @@ impl ListItem<MessageEdge> for model::Message {
     }
 }
 
-/// A message that was added is told as its edge.
+/// The event of an added message is its edge.
 impl SubscriptionItem for model::Message {
     const WRITER: ObjectWriter<Self> = <Self as ListItem<MessageEdge>>::WRITER;
 

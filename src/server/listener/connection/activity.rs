@@ -205,7 +205,7 @@ impl Activity {
         Instant::now() + self.patience.unread
     }
 
-    /// Whoever waits for [`Activity::overdue`] is woken when it may come earlier than it was.
+    /// Wakes the task that waits for [`Activity::overdue`] when the deadline may be earlier than before.
     pub(super) fn register(&self, waker: &Waker) {
         self.waker.register(waker);
     }

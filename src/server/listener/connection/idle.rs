@@ -59,7 +59,7 @@ mod tests {
         let busy = activity();
         connections.add(&busy);
         let exchange = busy.begin(false);
-        assert!(!connections.make_room(), "whoever is busy stays");
+        assert!(!connections.make_room(), "busy connections stay");
         let idle: Vec<_> = (0..299).map(|_| activity()).collect();
         idle.iter().for_each(|activity| connections.add(activity));
         let left = || idle.iter().map(|activity| activity.idle_since().is_some()).collect::<Vec<_>>();

@@ -31,7 +31,7 @@ fn weights_come_before_size() {
 }
 
 #[test]
-fn whoever_accepts_nothing_gets_the_file_as_it_is() {
+fn clients_without_accept_encoding_get_the_plain_file() {
     for accept_encoding in ["", "zstd", "br;q=0", "gzip;q=nonsense", "identity;q=0", "identity;q=0, *;q=0"] {
         assert_eq!(chosen(accept_encoding), "identity", "{accept_encoding:?}");
     }

@@ -1,4 +1,4 @@
-//! The policies: made, taken down, and looked after.
+//! Creates, removes and checks the policies.
 //!
 //! They are put up and taken down at the start, table by table, each in a transaction of its own that locks
 //! nothing else: servers are at work meanwhile, and a lock on several tables would meet theirs half way.
@@ -58,7 +58,7 @@ const TABLES: &[Table] = &[
 const OWN: &str = "scrollback_own";
 const UPKEEP: &str = "scrollback_upkeep";
 
-/// How long the lock on a table may be waited for: whoever comes later waits behind.
+/// How long the lock on a table may be waited for: later statements wait behind it.
 const PATIENCE: &str = "SET LOCAL lock_timeout = '2s'";
 
 /// What is up on a table.

@@ -65,7 +65,7 @@ pub(in crate::store) struct ListConversations {
 /// What a [`ListConversations`] finds: a conversation and the message that its active branch ends in.
 pub(in crate::store) type ListedConversation = (Conversation, Option<Message>);
 
-/// An ask and whoever waits for the answer.
+/// A read and where its result goes.
 pub(super) struct PendingRead<Q, A> {
     pub(super) ask: Q,
     pub(super) reply: oneshot::Sender<Result<A>>,
@@ -97,7 +97,7 @@ impl ReadRequest {
 
     /// Answers with an error.
     pub(super) fn refuse(self, error: &Error) {
-        // Whoever asked may be gone.
+        // The caller may be gone.
         let _ = match self {
             Self::Open(waiting) => waiting.reply.send(Err(error.clone())).is_ok(),
             Self::MessageRanges(waiting) => waiting.reply.send(Err(error.clone())).is_ok(),
@@ -105,7 +105,7 @@ impl ReadRequest {
         };
     }
 
-    /// Whether whoever asked still waits.
+    /// Whether the caller still waits.
     pub(super) fn is_awaited(&self) -> bool {
         match self {
             Self::Open(waiting) => !waiting.reply.is_closed(),

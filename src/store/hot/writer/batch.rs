@@ -1,6 +1,6 @@
 //! What goes into a batch: all that waits, in the order it came, up to a bound.
 //!
-//! Within a batch no id stands twice, and whoever cares which message is the head comes first in its
+//! Within a batch no id stands twice, and an append that expects a head comes first in its
 //! conversation. So what is in a batch can be written in any order, and seeing only what was there before
 //! the batch is enough to decide about each. What does not fit comes first in the next batch.
 

@@ -5,7 +5,7 @@
 //! locks is decided again by the `UPDATE` that gives positions, and where that finds it wrong, a message
 //! without a position is inserted, which the table refuses: the whole statement is undone.
 //!
-//! Whoever has an owner's row of `account` has all of the owner's conversations, because every write
+//! The lock of an owner's row of `account` covers all of the owner's conversations, because every write
 //! takes it first. A worker never waits for one: an owner whose row somebody else has (a conversation is being
 //! deleted, another replica writes) goes over to a worker that does, its own for as long as it must
 //! ([`waiting`]). So workers of several replicas cannot deadlock, and nobody's long write holds up the others.
@@ -106,7 +106,7 @@ impl WriteWorker<'_> {
         let mut results = Vec::with_capacity(appends.len());
         let mut is_locked = false;
         for messages in appends {
-            // Whoever comes next would wait for as long; by themselves they can all wait at the same time.
+            // The next would wait for as long; in batches of their own they can all wait at the same time.
             if is_locked {
                 results.push(Ok(Outcome::NotBatchable));
                 continue;

@@ -126,7 +126,7 @@ impl Batch {
 }
 
 impl<Work, Answer> WriteRequest<Work, Answer> {
-    /// Whoever asked may be gone; then nobody needs the answer.
+    /// The caller may be gone; then nobody needs the result.
     pub(super) fn settle(self, result: Result<Answer>) {
         drop(self.permit);
         let _ = self.answer.send((self.work, result));
