@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use documents::{Hostile, all, body, deep_body};
 use scrollback::app::App;
-use scrollback::auth::{Rules, sign};
+use scrollback::auth::{TokenRequirements, sign};
 use scrollback::clock::Clock;
 use scrollback::config::{self, Sources};
 use scrollback::model::{OwnerId, Timestamp};
@@ -71,7 +71,8 @@ async fn main() {
 async fn send(url: &str, body: &str) -> (Duration, String) {
     let expires_at = Timestamp(Clock::system().now().0 + 600_000_000);
     let token =
-        sign(SECRET.as_bytes(), &OwnerId::new("ada").unwrap(), expires_at, &Rules::default()).unwrap();
+        sign(SECRET.as_bytes(), &OwnerId::new("ada").unwrap(), expires_at, &TokenRequirements::default())
+            .unwrap();
     let request =
         reqwest::Client::new().post(url).bearer_auth(token).header("content-type", "application/json");
     let request = request.body(body.to_owned());

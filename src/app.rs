@@ -1,6 +1,6 @@
 //! Puts the pieces together. Nothing else chooses a backend or sees the whole configuration.
 
-mod chores;
+mod background_jobs;
 mod credentials;
 mod documents;
 mod executor;
@@ -14,10 +14,10 @@ use crate::clock::Clock;
 use crate::config::{self, Config, Secret};
 use crate::feed::Feed;
 use crate::graphql::{self, Api, PersistedDocuments};
-use crate::memory::{self, Memory};
+use crate::memory::{self, MemoryPool};
 use crate::rate_limit::RateLimiter;
 use crate::server::{self, Listeners, Server};
-use crate::signals::{self, Relay, Signals};
+use crate::signals::{self, ReplicaLink, Signals};
 use crate::store::{self, Process, Store};
 
 pub use credentials::issuers;
@@ -32,7 +32,7 @@ pub struct App {
     feed: Feed,
     documents: PersistedDocuments,
     /// Between replicas, where there can be several.
-    relay: Option<Relay>,
+    replica_link: Option<ReplicaLink>,
 }
 
 impl App {
@@ -55,23 +55,25 @@ impl App {
 
     async fn open_as(process: Process, config: Config, clock: Clock) -> anyhow::Result<Self> {
         // What is refused is refused before anything is made.
-        let documents = documents::documents(&config.documents, &limits(&config))?;
+        let documents = documents::load(&config.documents, &limits(&config))?;
         let nats = config.feed.signals.as_ref().map(Secret::expose);
         let url = config.database_url();
-        let alone = nats.is_none() && !url.starts_with("postgres");
-        let signals = if alone { Signals::default() } else { Signals::between_replicas() };
+        let single_process = nats.is_none() && !url.starts_with("postgres");
+        let signals = if single_process { Signals::default() } else { Signals::between_replicas() };
         let database = database(&config, process);
         let store = Store::connect(&database, clock.clone(), signals.clone()).await?;
         if process == Process::Server {
             permissions::warn(&config, &database);
         }
-        let relay = match nats {
-            Some(url) => Some(signals::nats::relay(&signals, url).await.context("`feed.signals` is wrong")?),
-            None if alone => None,
-            None => Some(signals::postgres::relay(&signals, &url)?),
+        let replica_link = match nats {
+            Some(url) => {
+                Some(signals::nats::connect(&signals, url).await.context("`feed.signals` is wrong")?)
+            }
+            None if single_process => None,
+            None => Some(signals::postgres::connect(&signals, &url)?),
         };
         let feed = Feed::new(&signals, config.feed.poll);
-        Ok(Self { store, config, clock, feed, documents, relay })
+        Ok(Self { store, config, clock, feed, documents, replica_link })
     }
 
     /// Serves until `shutdown` resolves, and looks after the feed meanwhile. What was handed in to be
@@ -101,7 +103,7 @@ impl App {
             api: self.api(),
             clock: self.clock.clone(),
             rate: rate.clone(),
-            patience: self.config.server.execution_timeout,
+            execution_timeout: self.config.server.execution_timeout,
             viewer: None,
         };
         let tasks = self.background_tasks(rate);
@@ -116,20 +118,28 @@ impl App {
     fn background_tasks(&self, rate: Option<RateLimiter>) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
         if let Some(rate) = rate {
-            tasks.spawn(rate.forget_idle());
+            tasks.spawn(rate.evict_full_buckets());
         }
-        tasks.spawn(chores::trim(self.store.clone(), self.clock.clone(), &self.config.feed));
-        tasks.spawn(chores::sweep(self.store.clone(), self.clock.clone(), &self.config.feed));
+        tasks.spawn(background_jobs::delete_old_changes(
+            self.store.clone(),
+            self.clock.clone(),
+            &self.config.feed,
+        ));
+        tasks.spawn(background_jobs::interrupt_abandoned_messages(
+            self.store.clone(),
+            self.clock.clone(),
+            &self.config.feed,
+        ));
         tasks
     }
 
     /// Waits until what was handed in is written, and closes the database.
     async fn close(self) {
-        let patience = self.config.server.shutdown_timeout;
-        if tokio::time::timeout(patience, self.store.close()).await.is_err() {
+        let timeout = self.config.server.shutdown_timeout;
+        if tokio::time::timeout(timeout, self.store.close()).await.is_err() {
             tracing::warn!("what was to be written may not be: the database did not answer in time");
         }
-        drop(self.relay);
+        drop(self.replica_link);
     }
 
     fn api(&self) -> Api {
@@ -142,7 +152,7 @@ impl App {
     }
 
     fn server(&self, rate: Option<RateLimiter>) -> anyhow::Result<Server> {
-        let timing = auth::Timing {
+        let timing = auth::KeySetTiming {
             refresh: self.config.auth.jwks_refresh,
             cooldown: self.config.auth.jwks_cooldown,
             keep: self.config.auth.jwks_keep,
@@ -234,10 +244,10 @@ pub fn limits(config: &Config) -> graphql::Limits {
 }
 
 /// What operations may hold.
-pub(crate) fn memory(config: &Config) -> Memory {
+pub(crate) fn memory(config: &Config) -> MemoryPool {
     let config::Server { memory, memory_per_owner, body_limit, .. } = config.server;
     let requests_of_owner = (memory_per_owner / 2).max(body_limit.saturating_mul(8));
-    Memory::new(memory::Bounds {
+    MemoryPool::new(memory::MemoryLimits {
         answer: config.limits.answer_bytes,
         owner: memory_per_owner,
         all: memory,

@@ -5,18 +5,18 @@
 //!   and one that says `crit` is refused: no extension is understood (RFC 7515, 4.1.11).
 //! - `exp` and `sub` are required; `nbf` is checked; `iss` and `aud` where they are configured.
 //! - Where several issuers are configured, a token's `iss` says which one's key and rules hold for it.
-//! - Keys come from the configuration or from a URL (`key_set`), never from the token.
+//! - VerificationKeys come from the configuration or from a URL (`key_set`), never from the token.
 //! - A back end whose token has the scope `scrollback:act-as` may name the owner it acts for, and then
 //!   has what that owner has, no more; it is known as the actor.
 //! - Nothing of a token is ever logged.
 
 mod claims;
 mod development;
-mod fetch;
+mod error;
+mod fetcher;
 mod key;
 mod key_set;
-mod refused;
-mod rules;
+mod requirements;
 mod sign;
 
 use std::sync::Arc;
@@ -28,17 +28,17 @@ use jsonwebtoken::{Header, Validation, decode, decode_header};
 
 use crate::model::{Invalid, OwnerId, Timestamp, Viewer};
 use claims::Claims;
-use fetch::Fetcher;
-use key::{Choice, TrustedKey};
+use error::MAX_TOKEN_BYTES;
+use fetcher::Fetcher;
+use key::{KeyLookup, VerificationKey};
 use key_set::KeySet;
-use refused::MAX_TOKEN_BYTES;
 
 pub use development::{development_secret, development_secret_file};
-pub use fetch::Authorities;
+pub use error::AuthError;
+pub use fetcher::CertificateAuthorities;
 pub use key::PublicKey;
-pub use key_set::Timing;
-pub use refused::Refused;
-pub use rules::Rules;
+pub use key_set::KeySetTiming;
+pub use requirements::TokenRequirements;
 pub use sign::{sign, sign_with_scope};
 
 /// The header, and the key in the payload of `connection_init`, that names the owner a back end acts for.
@@ -49,7 +49,7 @@ pub struct Issuer {
     /// What its tokens are verified with.
     pub key: Key,
     /// What else must hold.
-    pub rules: Rules,
+    pub requirements: TokenRequirements,
 }
 
 /// What tokens are verified with.
@@ -63,7 +63,7 @@ pub enum Key {
         /// `https://…` or `http://…`.
         url: String,
         /// Who may vouch for its server besides those that the machine trusts.
-        authorities: Authorities,
+        authorities: CertificateAuthorities,
     },
 }
 
@@ -74,13 +74,13 @@ pub struct Authenticator {
 
 /// What one issuer's tokens are verified with, and how.
 struct Verifier {
-    source: Source,
+    source: KeySource,
     validation: Validation,
-    rules: Rules,
+    requirements: TokenRequirements,
 }
 
-enum Source {
-    Fixed(Arc<TrustedKey>),
+enum KeySource {
+    Fixed(Arc<VerificationKey>),
     Set(KeySet),
 }
 
@@ -99,24 +99,24 @@ impl Authenticator {
     ///
     /// # Errors
     /// A URL cannot be fetched from, or several issuers cannot be told apart.
-    pub fn new(issuers: Vec<Issuer>, timing: Timing) -> anyhow::Result<Self> {
+    pub fn new(issuers: Vec<Issuer>, timing: KeySetTiming) -> anyhow::Result<Self> {
         let several = issuers.len() > 1;
         let mut verifiers: Vec<Verifier> = Vec::with_capacity(issuers.len());
-        for Issuer { key, rules } in issuers {
-            let known = |other: &Verifier| other.rules.issuer == rules.issuer;
-            if several && (rules.issuer.is_none() || verifiers.iter().any(known)) {
+        for Issuer { key, requirements } in issuers {
+            let known = |other: &Verifier| other.requirements.issuer == requirements.issuer;
+            if several && (requirements.issuer.is_none() || verifiers.iter().any(known)) {
                 anyhow::bail!("where there are several issuers, each needs a name of its own");
             }
             let source = match key {
-                Key::Secret(secret) => Source::Fixed(Arc::new(TrustedKey::secret(&secret))),
-                Key::PublicKey(PublicKey(key)) => Source::Fixed(key),
+                Key::Secret(secret) => KeySource::Fixed(Arc::new(VerificationKey::secret(&secret))),
+                Key::PublicKey(PublicKey(key)) => KeySource::Fixed(key),
                 Key::Url { url, authorities } => {
                     let fetcher = Fetcher::new(&url, &authorities)
                         .with_context(|| format!("cannot fetch keys from {url}"))?;
-                    Source::Set(KeySet::follow(fetcher, timing))
+                    KeySource::Set(KeySet::start(fetcher, timing))
                 }
             };
-            verifiers.push(Verifier { source, validation: claims::validation(&rules), rules });
+            verifiers.push(Verifier { source, validation: claims::validation(&requirements), requirements });
         }
         Ok(Self { issuers: verifiers })
     }
@@ -124,8 +124,8 @@ impl Authenticator {
     /// Whether there are keys to verify any token with.
     pub fn is_ready(&self) -> bool {
         self.issuers.iter().any(|issuer| match &issuer.source {
-            Source::Fixed(_) => true,
-            Source::Set(keys) => keys.is_ready(),
+            KeySource::Fixed(_) => true,
+            KeySource::Set(keys) => keys.is_ready(),
         })
     }
 
@@ -133,19 +133,19 @@ impl Authenticator {
     ///
     /// # Errors
     /// The token is absent or not one to trust, or it may not be used to act for somebody else.
-    pub async fn viewer(&self, credentials: Credentials<'_>) -> Result<Viewer, Refused> {
+    pub async fn viewer(&self, credentials: Credentials<'_>) -> Result<Viewer, AuthError> {
         let Credentials { authorization, act_as } = credentials;
         let (scheme, token) =
-            authorization.and_then(|value| value.split_once(' ')).ok_or(Refused::Missing)?;
+            authorization.and_then(|value| value.split_once(' ')).ok_or(AuthError::Missing)?;
         if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(Refused::Missing);
+            return Err(AuthError::Missing);
         }
         let (claims, leeway) = self.verify(token.trim()).await?;
-        let may_act = claims.may_act();
-        let subject = OwnerId::new(claims.sub).map_err(|_| Refused::Invalid)?;
+        let may_act = claims.has_act_as_scope();
+        let subject = OwnerId::new(claims.sub).map_err(|_| AuthError::Invalid)?;
         let (owner, actor) = match act_as {
             None => (subject, None),
-            Some(_) if !may_act => return Err(Refused::MayNotAct),
+            Some(_) if !may_act => return Err(AuthError::ActAsForbidden),
             Some(name) => {
                 let owner = OwnerId::new(name).map_err(|invalid| Invalid::new(ACT_AS, invalid.rule))?;
                 (owner, Some(subject))
@@ -156,42 +156,42 @@ impl Authenticator {
         Ok(Viewer { owner, actor, expires_at: Some(micros(end)) })
     }
 
-    async fn verify(&self, token: &str) -> Result<(Claims, Duration), Refused> {
+    async fn verify(&self, token: &str) -> Result<(Claims, Duration), AuthError> {
         if token.len() > MAX_TOKEN_BYTES {
-            return Err(Refused::TooLong);
+            return Err(AuthError::TooLong);
         }
-        let header = decode_header(token).map_err(|_| Refused::Invalid)?;
+        let header = decode_header(token).map_err(|_| AuthError::Invalid)?;
         if header.crit.is_some() || !claims::is_access_token(header.typ.as_deref()) {
-            return Err(Refused::Invalid);
+            return Err(AuthError::Invalid);
         }
         let issuer = match &self.issuers[..] {
             [only] => only,
             several => {
-                let name = claims::claimed_issuer(token).ok_or(Refused::Invalid)?;
-                let is_named = |issuer: &&Verifier| issuer.rules.issuer.as_deref() == Some(&name);
-                several.iter().find(is_named).ok_or(Refused::Invalid)?
+                let name = claims::claimed_issuer(token).ok_or(AuthError::Invalid)?;
+                let is_named = |issuer: &&Verifier| issuer.requirements.issuer.as_deref() == Some(&name);
+                several.iter().find(is_named).ok_or(AuthError::Invalid)?
             }
         };
         let claims = issuer.verify(token, &header).await?;
-        Ok((claims, issuer.rules.leeway))
+        Ok((claims, issuer.requirements.leeway))
     }
 }
 
 impl Verifier {
-    async fn verify(&self, token: &str, header: &Header) -> Result<Claims, Refused> {
+    async fn verify(&self, token: &str, header: &Header) -> Result<Claims, AuthError> {
         let key = match &self.source {
-            Source::Fixed(key) => key.clone(),
-            Source::Set(keys) => match keys.choose(header).await? {
-                Choice::Key(key) => key,
-                Choice::None | Choice::Unknown => return Err(Refused::Invalid),
+            KeySource::Fixed(key) => key.clone(),
+            KeySource::Set(keys) => match keys.choose(header).await? {
+                KeyLookup::Key(key) => key,
+                KeyLookup::None | KeyLookup::Unknown => return Err(AuthError::Invalid),
             },
         };
         let mut validation = self.validation.clone();
         validation.algorithms = vec![key.algorithm];
         let verified = decode::<Claims>(token, &key.key, &validation);
         verified.map(|token| token.claims).map_err(|error| match error.kind() {
-            ErrorKind::ExpiredSignature => Refused::Expired,
-            _ => Refused::Invalid,
+            ErrorKind::ExpiredSignature => AuthError::Expired,
+            _ => AuthError::Invalid,
         })
     }
 }

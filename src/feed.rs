@@ -1,59 +1,59 @@
-//! Following: what was committed, from a place on, each thing once and in order.
+//! Following: what was committed, from a position on, each thing once and in order.
 //!
-//! The database is the truth. A follower first reads from its place to the end, in pages and at its
+//! The database is the truth. A follower first reads from its position to the end, in pages and at its
 //! own speed; then it joins the reader that all followers of the same thing share in this process.
 //! The reader registers for signals, reads from where it stands to the end, waits for a signal, reads
 //! on. So nothing falls between the reading and the waiting. A lost signal costs at most the poll that
 //! stands behind it: one statement, every so often, asks for all readers of a kind which of them have
 //! missed something.
 //!
-//! A follower that does not keep up has a bounded queue. Past it, its following ends with the place
+//! A follower that does not keep up has a bounded queue. Past it, its following ends with the position
 //! to resume from; the others notice nothing. What it read by itself and has not taken is bounded the
 //! same way. While the database is away, readers wait for it.
 //!
 //! The first subscriber that is served renders an item, and others with the same selection share the bytes: see
-//! [`Arrival`].
+//! [`SharedItem`].
 //!
 //! What a reader reads is its own and handed to many: it is taken from no operation's allowance, but read in
 //! pages that are bounded in bytes.
 //!
 //! Ownership is part of every read, so following ends when ownership does.
 
-mod arrival;
 mod error;
-mod follow;
-mod hub;
+mod registry;
+mod shared_item;
 mod source;
+mod subscriber;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::Stream;
 
-use crate::model::{Committed, ConversationId, Invalid, Message, MessageId, Piece};
+use crate::model::{CommittedChange, ConversationId, Invalid, Message, MessageId, TextChunk};
 use crate::signals::Signals;
 use crate::store::{self, Scoped};
-pub use arrival::{Arrival, Rendering};
 pub use error::{Error, Result};
-use follow::follow;
-use hub::Hub;
+use registry::ReaderRegistry;
+pub use shared_item::{Rendering, SharedItem};
 use source::{Changes, Messages, Texts};
+use subscriber::subscribe;
 
 /// The readers behind subscriptions.
 #[derive(Clone)]
 pub struct Feed {
-    messages: Arc<Hub<Messages>>,
-    changes: Arc<Hub<Changes>>,
-    texts: Arc<Hub<Texts>>,
+    messages: Arc<ReaderRegistry<Messages>>,
+    changes: Arc<ReaderRegistry<Changes>>,
+    texts: Arc<ReaderRegistry<Texts>>,
 }
 
 impl Feed {
     /// A feed that is woken by `signals`, and looks every `poll` without having been woken.
     pub fn new(signals: &Signals, poll: Duration) -> Self {
         Self {
-            messages: Arc::new(Hub::new(signals.clone(), poll)),
-            changes: Arc::new(Hub::new(signals.clone(), poll)),
-            texts: Arc::new(Hub::new(signals.clone(), poll)),
+            messages: Arc::new(ReaderRegistry::new(signals.clone(), poll)),
+            changes: Arc::new(ReaderRegistry::new(signals.clone(), poll)),
+            texts: Arc::new(ReaderRegistry::new(signals.clone(), poll)),
         }
     }
 
@@ -73,15 +73,15 @@ impl Feed {
         scope: &Scoped,
         conversation: ConversationId,
         after: Option<i64>,
-    ) -> Result<impl Stream<Item = Result<Arc<Arrival<Message>>>> + Send + use<>> {
+    ) -> Result<impl Stream<Item = Result<Arc<SharedItem<Message>>>> + Send + use<>> {
         let scope = &scope.apart();
         let last = scope.last_position(conversation).await?;
         if after.is_some_and(|after| after > last) {
             return Err(store::Error::from(Invalid::new("after", "must be a cursor of this list")).into());
         }
         let source = Messages::new(scope.clone(), conversation);
-        let place = after.unwrap_or(last);
-        Ok(follow(self.messages.clone(), source, place, place == last))
+        let position = after.unwrap_or(last);
+        Ok(subscribe(self.messages.clone(), source, position, position == last))
     }
 
     /// The changes of everything the owner has after a revision (without one: from now on), then new
@@ -94,16 +94,16 @@ impl Feed {
         &self,
         scope: &Scoped,
         after: Option<i64>,
-    ) -> Result<impl Stream<Item = Result<Committed>> + Send + use<>> {
+    ) -> Result<impl Stream<Item = Result<CommittedChange>> + Send + use<>> {
         let scope = &scope.apart();
-        let place = match after {
+        let position = match after {
             Some(after) => {
                 scope.changes(after, 1).await?;
                 after
             }
             None => scope.revision().await?,
         };
-        Ok(follow(self.changes.clone(), Changes::new(scope.clone()), place, after.is_none()))
+        Ok(subscribe(self.changes.clone(), Changes::new(scope.clone()), position, after.is_none()))
     }
 
     /// A message's text after an offset, then what is added, until the message ends; the last piece
@@ -117,7 +117,7 @@ impl Feed {
         scope: &Scoped,
         id: MessageId,
         offset: i64,
-    ) -> Result<impl Stream<Item = Result<Arc<Arrival<Piece>>>> + Send + use<>> {
+    ) -> Result<impl Stream<Item = Result<Arc<SharedItem<TextChunk>>>> + Send + use<>> {
         let scope = &scope.apart();
         let text = scope.texts(&[id]).await?.remove(&id).ok_or(store::Error::NotFound("message"))?;
         let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
@@ -125,6 +125,6 @@ impl Feed {
             let rule = format!("must be from 0 to {length}, the text's length: {offset}");
             return Err(store::Error::from(Invalid::new("offset", rule)).into());
         }
-        Ok(follow(self.texts.clone(), Texts::new(scope.clone(), id), offset, false))
+        Ok(subscribe(self.texts.clone(), Texts::new(scope.clone(), id), offset, false))
     }
 }

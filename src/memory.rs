@@ -1,15 +1,15 @@
-//! Memory that operations hold: the rows they read, what is made of them, and answers until they are sent
-//! (below); before that, what they were asked with ([`Memory::take_in`]).
+//! MemoryPool that operations hold: the rows they read, what is made of them, and answers until they are sent
+//! (below); before that, what they were asked with ([`MemoryPool::reserve_request`]).
 //!
-//! Every operation has an [`Allowance`]. Of it, [`FREE`] bytes are its own: most operations take less, and
+//! Every operation has an [`MemoryBudget`]. Of it, [`UNRESERVED_BYTES`] bytes are its own: most operations take less, and
 //! share nothing with any other. One that needs more reserves, once, as much as an operation may ever hold:
 //! out of its owner's share first, then out of what there is for all, in the order of asking and for no
-//! longer than `PATIENCE`. So however many large answers are asked for at once, those that are worked on
+//! longer than `RESERVE_TIMEOUT`. So however many large answers are asked for at once, those that are worked on
 //! fit in memory and the others wait, those of one owner behind each other. Nobody holds a reservation
 //! while waiting for one.
 //!
 //! What is taken is counted before it is held, or no more than a row later. Once an answer is written, what
-//! is left of the reservation is the answer's bytes, until they are sent or given up ([`Held`]).
+//! is left of the reservation is the answer's bytes, until they are sent or given up ([`MemoryReservation`]).
 
 mod request;
 
@@ -22,26 +22,26 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::model::OwnerId;
-pub use request::FREE as FREE_OF_REQUEST;
+pub use request::UNRESERVED_REQUEST_BYTES;
 
 /// Bytes that an operation may hold without a reservation.
-pub const FREE: usize = 512 * 1024;
+pub const UNRESERVED_BYTES: usize = 512 * 1024;
 
 /// How long an operation waits for a reservation.
-const PATIENCE: Duration = Duration::from_secs(5);
+const RESERVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What an operation may read, and make of it, in answers of the largest size.
-const WORK: u32 = 3;
+const WORKING_SET_FACTOR: u32 = 3;
 
 /// What it reserves: the answer itself comes to that.
-pub const RESERVED: u32 = WORK + 1;
+pub const RESERVATION_FACTOR: u32 = WORKING_SET_FACTOR + 1;
 
 /// How much operations may hold, in bytes.
 #[derive(Debug, Clone, Copy)]
-pub struct Bounds {
+pub struct MemoryLimits {
     /// The largest answer.
     pub answer: u32,
-    /// Together, those of one owner: at least [`RESERVED`] answers.
+    /// Together, those of one owner: at least [`RESERVATION_FACTOR`] answers.
     pub owner: u32,
     /// All together: at least as much as of one owner.
     pub all: u32,
@@ -53,104 +53,108 @@ pub struct Bounds {
 
 /// Why an operation may not hold more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum MemoryError {
     /// It has no reservation.
     #[error("more is held than is free")]
-    Unreserved,
+    ReservationRequired,
     /// Nobody may hold so much. The largest answer has so many bytes.
     #[error(
-        "answering this takes more than {} bytes of memory, {WORK} times the largest answer: ask for less at once",
-        u64::from(WORK) * u64::from(*.0)
+        "answering this takes more than {} bytes of memory, {WORKING_SET_FACTOR} times the largest answer: ask for less at once",
+        u64::from(WORKING_SET_FACTOR) * u64::from(*.0)
     )]
-    Work(u32),
+    OperationTooLarge(u32),
     /// The answer has more than so many bytes.
     #[error("the answer has more than {0} bytes: ask for less at once")]
-    Answer(u32),
+    ResponseTooLarge(u32),
     /// Others hold all there is.
     #[error("too many large answers are being prepared: try again")]
-    Busy,
+    Exhausted,
     /// Others hold all there is for requests.
     #[error("too many large requests are being answered: try again")]
-    Crowded,
+    RequestsExhausted,
 }
 
 /// What there is. Clones share it.
 #[derive(Clone)]
-pub struct Memory(Arc<Inner>);
+pub struct MemoryPool(Arc<Inner>);
 
 struct Inner {
-    bounds: Bounds,
+    limits: MemoryLimits,
     all: Arc<Semaphore>,
     requests: Arc<Semaphore>,
-    owners: Mutex<HashMap<OwnerId, Share>>,
+    owners: Mutex<HashMap<OwnerId, OwnerPool>>,
 }
 
 /// What one owner may hold, kept as long as somebody holds or waits for some of it.
-struct Share {
+struct OwnerPool {
     answers: Arc<Semaphore>,
     requests: Arc<Semaphore>,
-    seats: usize,
+    guards: usize,
 }
 
 /// Keeps an owner's share.
-struct Seat {
-    memory: Memory,
+struct OwnerPoolGuard {
+    memory: MemoryPool,
     owner: OwnerId,
 }
 
 /// So many bytes of an owner's share and of all.
-struct Reservation {
+struct PoolPermits {
     own: OwnedSemaphorePermit,
     all: OwnedSemaphorePermit,
-    _seat: Seat,
+    _guard: OwnerPoolGuard,
 }
 
-impl Memory {
-    /// As much as the bounds say.
-    pub fn new(bounds: Bounds) -> Self {
-        let [all, requests] = [bounds.all, bounds.requests].map(semaphore);
-        Self(Arc::new(Inner { bounds, all, requests, owners: Mutex::default() }))
+impl MemoryPool {
+    /// As much as the limits say.
+    pub fn new(limits: MemoryLimits) -> Self {
+        let [all, requests] = [limits.all, limits.requests].map(semaphore);
+        Self(Arc::new(Inner { limits, all, requests, owners: Mutex::default() }))
     }
 
     /// The allowance of an operation.
-    pub fn allow(&self, owner: &OwnerId) -> Allowance {
-        Allowance(Some(Arc::new(State::new(FREE, Some((self.clone(), owner.clone()))))))
+    pub fn budget(&self, owner: &OwnerId) -> MemoryBudget {
+        MemoryBudget(Some(Arc::new(BudgetState::new(UNRESERVED_BYTES, Some((self.clone(), owner.clone()))))))
     }
 
     /// Bytes of the largest answer.
-    pub fn largest_answer(&self) -> u32 {
-        self.0.bounds.answer
+    pub fn max_response_bytes(&self) -> u32 {
+        self.0.limits.answer
     }
 
     /// Bytes that are reserved just now.
     pub fn reserved(&self) -> usize {
-        (self.0.bounds.all as usize).saturating_sub(self.0.all.available_permits())
+        (self.0.limits.all as usize).saturating_sub(self.0.all.available_permits())
     }
 
-    async fn reserve(&self, owner: &OwnerId) -> Result<Reservation, Refused> {
-        let (seat, answers) = self.sit(owner, |share| &share.answers);
-        let bytes = self.0.bounds.answer.saturating_mul(RESERVED);
+    async fn reserve(&self, owner: &OwnerId) -> Result<PoolPermits, MemoryError> {
+        let (guard, answers) = self.owner_pool(owner, |share| &share.answers);
+        let bytes = self.0.limits.answer.saturating_mul(RESERVATION_FACTOR);
         let both = async {
             let own = answers.acquire_many_owned(bytes).await.ok()?;
             let all = self.0.all.clone().acquire_many_owned(bytes).await.ok()?;
-            Some(Reservation { own, all, _seat: seat })
+            Some(PoolPermits { own, all, _guard: guard })
         };
-        timeout(PATIENCE, both).await.ok().flatten().ok_or(Refused::Busy)
+        timeout(RESERVE_TIMEOUT, both).await.ok().flatten().ok_or(MemoryError::Exhausted)
     }
 
-    fn sit(&self, owner: &OwnerId, of: impl Fn(&Share) -> &Arc<Semaphore>) -> (Seat, Arc<Semaphore>) {
-        let Bounds { owner: answers, requests_of_owner: requests, .. } = self.0.bounds;
+    fn owner_pool(
+        &self,
+        owner: &OwnerId,
+        of: impl Fn(&OwnerPool) -> &Arc<Semaphore>,
+    ) -> (OwnerPoolGuard, Arc<Semaphore>) {
+        let MemoryLimits { owner: answers, requests_of_owner: requests, .. } = self.0.limits;
         let mut owners = self.owners();
-        let share = owners.entry(owner.clone()).or_insert_with(|| Share {
+        let share = owners.entry(owner.clone()).or_insert_with(|| OwnerPool {
             answers: semaphore(answers),
             requests: semaphore(requests),
-            seats: 0,
+            guards: 0,
         });
-        share.seats += 1;
-        (Seat { memory: self.clone(), owner: owner.clone() }, of(share).clone())
+        share.guards += 1;
+        (OwnerPoolGuard { memory: self.clone(), owner: owner.clone() }, of(share).clone())
     }
 
-    fn owners(&self) -> MutexGuard<'_, HashMap<OwnerId, Share>> {
+    fn owners(&self) -> MutexGuard<'_, HashMap<OwnerId, OwnerPool>> {
         self.0.owners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -159,19 +163,19 @@ fn semaphore(bytes: u32) -> Arc<Semaphore> {
     Arc::new(Semaphore::new(bytes as usize))
 }
 
-impl Drop for Seat {
+impl Drop for OwnerPoolGuard {
     fn drop(&mut self) {
         let mut owners = self.memory.owners();
         if let Some(share) = owners.get_mut(&self.owner) {
-            share.seats -= 1;
-            if share.seats == 0 {
+            share.guards -= 1;
+            if share.guards == 0 {
                 owners.remove(&self.owner);
             }
         }
     }
 }
 
-impl Reservation {
+impl PoolPermits {
     /// Lets go of all but so many bytes.
     fn shrink(mut self, bytes: usize) -> Self {
         if let (Some(own), Some(all)) = (self.own.split(bytes), self.all.split(bytes)) {
@@ -184,53 +188,55 @@ impl Reservation {
 /// What one operation may hold. Clones count together. The default is without any bound, for what the
 /// server does by itself.
 #[derive(Clone, Default)]
-pub struct Allowance(Option<Arc<State>>);
+pub struct MemoryBudget(Option<Arc<BudgetState>>);
 
-struct State {
+struct BudgetState {
     /// What may be held without a reservation, and where that comes from.
-    free: usize,
-    from: Option<(Memory, OwnerId)>,
-    taken: AtomicUsize,
+    unreserved: usize,
+    from: Option<(MemoryPool, OwnerId)>,
+    used: AtomicUsize,
     reserved: AtomicBool,
-    reservation: tokio::sync::Mutex<Option<Reservation>>,
+    reservation: tokio::sync::Mutex<Option<PoolPermits>>,
 }
 
-impl State {
-    fn new(free: usize, from: Option<(Memory, OwnerId)>) -> Self {
-        let (taken, reserved) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Self { free, from, taken, reserved, reservation: tokio::sync::Mutex::new(None) }
+impl BudgetState {
+    fn new(unreserved: usize, from: Option<(MemoryPool, OwnerId)>) -> Self {
+        let (used, reserved) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Self { unreserved, from, used, reserved, reservation: tokio::sync::Mutex::new(None) }
     }
 
     /// Bytes of the largest answer, where it has a reservation.
-    fn reserved_for(&self) -> Option<u32> {
+    fn reserved_response_size(&self) -> Option<u32> {
         let (memory, _) = self.from.as_ref()?;
-        self.reserved.load(Ordering::Relaxed).then(|| memory.largest_answer())
+        self.reserved.load(Ordering::Relaxed).then(|| memory.max_response_bytes())
     }
 
-    fn most(&self) -> usize {
-        self.reserved_for().map_or(self.free, |answer| answer.saturating_mul(WORK) as usize)
+    fn limit(&self) -> usize {
+        self.reserved_response_size()
+            .map_or(self.unreserved, |answer| answer.saturating_mul(WORKING_SET_FACTOR) as usize)
     }
 }
 
-impl Allowance {
+impl MemoryBudget {
     /// So many bytes, and no reservation.
-    pub fn up_to(bytes: usize) -> Self {
-        Self(Some(Arc::new(State::new(bytes, None))))
+    pub fn with_limit(bytes: usize) -> Self {
+        Self(Some(Arc::new(BudgetState::new(bytes, None))))
     }
 
     /// Whether it has a reservation, or needs none.
-    pub fn is_reserved(&self) -> bool {
+    pub fn needs_no_reservation(&self) -> bool {
         self.0.as_ref().is_none_or(|state| state.reserved.load(Ordering::Relaxed))
     }
 
     /// Whether it has taken a reservation: what is read for it may be large.
-    pub fn is_large(&self) -> bool {
-        self.0.is_some() && self.is_reserved()
+    pub fn has_reservation(&self) -> bool {
+        self.0.is_some() && self.needs_no_reservation()
     }
 
     /// Bytes that may still be taken as it is.
-    pub fn left(&self) -> usize {
-        let left = |state: &Arc<State>| state.most().saturating_sub(state.taken.load(Ordering::Relaxed));
+    pub fn remaining(&self) -> usize {
+        let left =
+            |state: &Arc<BudgetState>| state.limit().saturating_sub(state.used.load(Ordering::Relaxed));
         self.0.as_ref().map_or(usize::MAX, left)
     }
 
@@ -239,28 +245,28 @@ impl Allowance {
     /// # Errors
     /// `Unreserved`: there is no reservation, and it needs one. `Work`: no operation may hold so much.
     /// Nothing is taken then.
-    pub fn take(&self, bytes: usize) -> Result<(), Refused> {
+    pub fn try_grow(&self, bytes: usize) -> Result<(), MemoryError> {
         let Some(state) = &self.0 else { return Ok(()) };
-        let before = state.taken.fetch_add(bytes, Ordering::Relaxed);
-        if before.saturating_add(bytes) <= state.most() {
+        let before = state.used.fetch_add(bytes, Ordering::Relaxed);
+        if before.saturating_add(bytes) <= state.limit() {
             return Ok(());
         }
-        state.taken.fetch_sub(bytes, Ordering::Relaxed);
-        Err(self.refusal())
+        state.used.fetch_sub(bytes, Ordering::Relaxed);
+        Err(self.limit_error())
     }
 
     /// Why it may not take more than is left.
-    pub fn refusal(&self) -> Refused {
-        let reserved_for = self.0.as_ref().and_then(|state| state.reserved_for());
-        reserved_for.map_or(Refused::Unreserved, Refused::Work)
+    pub fn limit_error(&self) -> MemoryError {
+        let reserved_response_size = self.0.as_ref().and_then(|state| state.reserved_response_size());
+        reserved_response_size.map_or(MemoryError::ReservationRequired, MemoryError::OperationTooLarge)
     }
 
     /// Gives back what was taken.
-    pub fn give_back(&self, bytes: usize) {
+    pub fn shrink(&self, bytes: usize) {
         if let Some(state) = &self.0 {
             // A read that was given up may end when its operation has settled already.
             let less = |taken: usize| Some(taken.saturating_sub(bytes));
-            let _ = state.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+            let _ = state.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         }
     }
 
@@ -268,11 +274,11 @@ impl Allowance {
     ///
     /// # Errors
     /// `Work`: no operation may hold so much. `Busy`: there was no reservation in time.
-    pub async fn hold(&self, bytes: usize) -> Result<(), Refused> {
-        match self.take(bytes) {
-            Err(Refused::Unreserved) => {
+    pub async fn grow(&self, bytes: usize) -> Result<(), MemoryError> {
+        match self.try_grow(bytes) {
+            Err(MemoryError::ReservationRequired) => {
                 self.reserve().await?;
-                self.take(bytes)
+                self.try_grow(bytes)
             }
             taken => taken,
         }
@@ -282,9 +288,9 @@ impl Allowance {
     ///
     /// # Errors
     /// `Busy`: there was none in time. `Unreserved`: there is none to be had.
-    pub async fn reserve(&self) -> Result<(), Refused> {
+    pub async fn reserve(&self) -> Result<(), MemoryError> {
         let Some(state) = &self.0 else { return Ok(()) };
-        let (memory, owner) = state.from.as_ref().ok_or(Refused::Unreserved)?;
+        let (memory, owner) = state.from.as_ref().ok_or(MemoryError::ReservationRequired)?;
         // Fields that are worked on at the same time wait for one and the same.
         let mut reservation = state.reservation.lock().await;
         if reservation.is_none() {
@@ -299,26 +305,29 @@ impl Allowance {
     ///
     /// # Errors
     /// `Busy`: it needs a reservation, and there was none in time.
-    pub async fn settle(&self, bytes: usize) -> Result<Held, Refused> {
-        let Some(state) = &self.0 else { return Ok(Held(None)) };
-        if bytes > FREE {
+    pub async fn keep_response(&self, bytes: usize) -> Result<MemoryReservation, MemoryError> {
+        let Some(state) = &self.0 else { return Ok(MemoryReservation(None)) };
+        if bytes > UNRESERVED_BYTES {
             self.reserve().await?;
         }
-        let reservation = if self.is_reserved() { state.reservation.lock().await.take() } else { None };
+        let reservation =
+            if self.needs_no_reservation() { state.reservation.lock().await.take() } else { None };
         state.reserved.store(false, Ordering::Relaxed);
-        state.taken.store(0, Ordering::Relaxed);
-        Ok(Held(reservation.filter(|_| bytes > FREE).map(|reservation| reservation.shrink(bytes))))
+        state.used.store(0, Ordering::Relaxed);
+        Ok(MemoryReservation(
+            reservation.filter(|_| bytes > UNRESERVED_BYTES).map(|reservation| reservation.shrink(bytes)),
+        ))
     }
 }
 
 /// Bytes of an answer or of a request, held until this is dropped. Small ones are not counted.
 #[derive(Default)]
-pub struct Held(Option<Reservation>);
+pub struct MemoryReservation(Option<PoolPermits>);
 
-impl Held {
-    /// Whether it is counted.
-    pub fn is_counted(&self) -> bool {
-        self.0.is_some()
+impl MemoryReservation {
+    /// Whether it holds no bytes of the pool.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
     }
 }
 

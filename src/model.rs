@@ -19,8 +19,8 @@ mod time;
 mod usage;
 mod viewer;
 
-pub use change::{Change, ChangeKind, Committed};
-pub use content::{Content, MAX_CONTENT_BYTES, MAX_TITLE_BYTES, ModelName, Title, check_piece};
+pub use change::{Change, ChangeKind, CommittedChange};
+pub use content::{Content, MAX_CONTENT_BYTES, MAX_TITLE_BYTES, ModelName, Title, check_text_chunk};
 pub use conversation::{
     Conversation, ConversationFilter, ConversationOrder, ConversationPatch, NewConversation,
 };
@@ -29,10 +29,12 @@ pub use fold::fold;
 pub use id::{ConversationId, MessageId, OwnerId};
 pub use invalid::Invalid;
 pub use json::{Json, JsonFault, JsonNumber, JsonObject, JsonValue, MAX_JSON_BYTES};
-pub use message::{After, Append, Body, Message, MessagePatch, MessageStatus, NewMessage, Role};
+pub use message::{
+    Append, AppendParent, Message, MessageBody, MessagePatch, MessageStatus, NewMessage, Role,
+};
 pub use page::{End, MAX_PAGE, Page, Range, Slice};
 pub use part::{MAX_PARTS, MAX_PARTS_BYTES, Part, Parts, Source, ToolState};
-pub use stream::{Piece, Progress, StreamEnd};
+pub use stream::{StreamEnd, StreamProgress, TextChunk};
 pub use time::Timestamp;
 pub use usage::TokenUsage;
 pub use viewer::Viewer;

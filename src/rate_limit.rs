@@ -17,7 +17,7 @@ use crate::model::OwnerId;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// How long a bucket that is full may be remembered.
-const FORGET: Duration = Duration::from_secs(60);
+const EVICTION_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Counts operations by owner. Clones count together.
 #[derive(Clone)]
@@ -42,10 +42,10 @@ impl RateLimiter {
     }
 
     /// Forgets full buckets, again and again.
-    pub async fn forget_idle(self) {
+    pub async fn evict_full_buckets(self) {
         loop {
-            tokio::time::sleep(FORGET).await;
-            self.forget();
+            tokio::time::sleep(EVICTION_INTERVAL).await;
+            self.evict();
         }
     }
 }
@@ -55,12 +55,12 @@ impl<C: Clock> RateLimiter<C> {
     ///
     /// # Errors
     /// The bucket is empty: how long until there is one again.
-    pub fn take(&self, owner: &OwnerId) -> Result<(), Duration> {
-        let taken = self.buckets.check_key(owner);
-        taken.map_err(|not_until| not_until.wait_time_from(self.clock.now()))
+    pub fn check(&self, owner: &OwnerId) -> Result<(), Duration> {
+        let checked = self.buckets.check_key(owner);
+        checked.map_err(|not_until| not_until.wait_time_from(self.clock.now()))
     }
 
-    fn forget(&self) {
+    fn evict(&self) {
         self.buckets.retain_recent();
         self.buckets.shrink_to_fit();
     }
@@ -92,30 +92,30 @@ mod tests {
         let (rate, clock) = rate(60, 3);
         let (ada, bob) = (OwnerId::new("ada").unwrap(), OwnerId::new("bob").unwrap());
         for _ in 0..3 {
-            assert_eq!(rate.take(&ada), Ok(()));
+            assert_eq!(rate.check(&ada), Ok(()));
         }
-        assert_eq!(rate.take(&ada), Err(Duration::from_secs(1)));
-        assert_eq!(rate.take(&bob), Ok(()), "others have buckets of their own");
+        assert_eq!(rate.check(&ada), Err(Duration::from_secs(1)));
+        assert_eq!(rate.check(&bob), Ok(()), "others have buckets of their own");
         clock.advance(Duration::from_millis(400));
-        assert_eq!(rate.take(&ada), Err(Duration::from_millis(600)), "what was refused took nothing");
+        assert_eq!(rate.check(&ada), Err(Duration::from_millis(600)), "what was refused took nothing");
         clock.advance(Duration::from_millis(600));
-        assert_eq!(rate.take(&ada), Ok(()));
-        assert!(rate.take(&ada).is_err());
+        assert_eq!(rate.check(&ada), Ok(()));
+        assert!(rate.check(&ada).is_err());
         clock.advance(Duration::from_secs(3600));
-        assert_eq!((0..10).filter(|_| rate.take(&ada).is_ok()).count(), 3, "no more than it holds");
+        assert_eq!((0..10).filter(|_| rate.check(&ada).is_ok()).count(), 3, "no more than it holds");
     }
 
     #[test]
     fn full_buckets_are_forgotten() {
         let (rate, clock) = rate(60, 3);
         for number in 0..10_000 {
-            rate.take(&OwnerId::new(format!("user {number}")).unwrap()).unwrap();
+            rate.check(&OwnerId::new(format!("user {number}")).unwrap()).unwrap();
         }
         let busy = OwnerId::new("busy").unwrap();
         clock.advance(Duration::from_secs(2));
-        while rate.take(&busy).is_ok() {}
-        rate.forget();
+        while rate.check(&busy).is_ok() {}
+        rate.evict();
         assert_eq!(rate.buckets.len(), 1);
-        assert!(rate.take(&busy).is_err(), "what was forgotten changes nothing");
+        assert!(rate.check(&busy).is_err(), "what was forgotten changes nothing");
     }
 }

@@ -46,8 +46,8 @@ pub use shutdown::terminated;
 use admin::health;
 use drain::Drain;
 use graphql::{credentials, http, sse};
-use listener::accept::{Acceptor, Bounds};
-use listener::connection::Protocol;
+use listener::accept::{Acceptor, ConnectionLimits};
+use listener::connection::ConnectionServer;
 use listener::open_files;
 use metrics::Metrics;
 use pages::graphiql;
@@ -101,7 +101,7 @@ impl Server {
             settings,
             metrics: Arc::new(Metrics::new()),
             closing,
-            cut: CancellationToken::new(),
+            abort: CancellationToken::new(),
             drain,
             socket_quota,
             stream_quota,
@@ -113,7 +113,7 @@ impl Server {
             router = router.merge(graphiql::router());
         }
         let router = router.layer(CompressionLayer::new().gzip(true)).layer(cors);
-        let router = finished(router, &state);
+        let router = with_common_layers(router, &state);
         Ok(Self { state, router })
     }
 
@@ -129,38 +129,42 @@ impl Server {
         let Self { state, router } = self;
         let shared = state.0.clone();
         let settings = &shared.settings;
-        open_files::make_room(settings.max_connections);
+        open_files::raise_limit(settings.max_connections);
         let Listeners { public, admin } = listeners;
-        let health = finished(health::router(), &state);
+        let health = with_common_layers(health::router(), &state);
         let router = if admin.is_some() { router } else { router.merge(health.clone()) };
-        let bounds = Bounds { all: settings.max_connections, of_address: settings.connections_per_address };
-        let acceptor = Acceptor::new(Protocol::new(settings), router, bounds, &shared.metrics);
-        let taking = acceptor.run(public, &shared.closing, &shared.cut);
+        let limits = ConnectionLimits {
+            total: settings.max_connections,
+            per_address: settings.connections_per_address,
+        };
+        let acceptor = Acceptor::new(ConnectionServer::new(settings), router, limits, &shared.metrics);
+        let accepting = acceptor.run(public, &shared.closing, &shared.abort);
         let stopping = async {
             shutdown.await;
             tracing::info!("shutting down");
             shared.closing.cancel();
         };
         let serving = async {
-            tokio::join!(taking, stopping);
+            tokio::join!(accepting, stopping);
             shared.sockets.close();
-            let finished = async { tokio::join!(acceptor.finished(), shared.sockets.wait()) };
+            let finished = async { tokio::join!(acceptor.wait(), shared.sockets.wait()) };
             if tokio::time::timeout(settings.shutdown_timeout, finished).await.is_err() {
                 tracing::warn!("some operations were still running");
             }
-            shared.cut.cancel();
+            shared.abort.cancel();
         };
         match admin {
             None => serving.await,
             Some(admin) => {
-                let router = health.merge(finished(admin::metrics::router(), &state));
-                let bounds = Bounds { all: ADMINS, of_address: None };
-                let acceptor = Acceptor::new(Protocol::new(settings), router, bounds, &shared.metrics);
+                let router = health.merge(with_common_layers(admin::metrics::router(), &state));
+                let limits = ConnectionLimits { total: MAX_ADMIN_CONNECTIONS, per_address: None };
+                let acceptor =
+                    Acceptor::new(ConnectionServer::new(settings), router, limits, &shared.metrics);
                 // To the very end, so that the end can be watched.
                 let open = CancellationToken::new();
                 tokio::select! {
                     () = serving => {}
-                    () = acceptor.run(admin, &open, &shared.cut) => {}
+                    () = acceptor.run(admin, &open, &shared.abort) => {}
                 }
             }
         }
@@ -169,21 +173,21 @@ impl Server {
 }
 
 /// Connections that the listener for health and metrics takes at once.
-const ADMINS: usize = 100;
+const MAX_ADMIN_CONNECTIONS: usize = 100;
 
 /// Routes with what holds for all of them.
-fn finished(router: Router<HandlerState>, state: &HandlerState) -> Router {
+fn with_common_layers(router: Router<HandlerState>, state: &HandlerState) -> Router {
     router
         .layer(CatchPanicLayer::new())
         .layer(SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, value("nosniff")))
         .layer(SetResponseHeaderLayer::if_not_present(REFERRER_POLICY, value("no-referrer")))
-        .layer(SetResponseHeaderLayer::if_not_present(CONTENT_SECURITY_POLICY, value(POLICY)))
+        .layer(SetResponseHeaderLayer::if_not_present(CONTENT_SECURITY_POLICY, value(NO_CONTENT_POLICY)))
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, value("no-store")))
         .with_state(state.clone())
 }
 
 /// What is no page does nothing where it is shown as one.
-const POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
+const NO_CONTENT_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
 fn value(text: &'static str) -> HeaderValue {
     HeaderValue::from_static(text)

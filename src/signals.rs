@@ -1,6 +1,6 @@
 //! Signals: "look, something was committed". Never the thing itself.
 //!
-//! The database is the truth; a signal only wakes those who wait for news of a topic. Signals are
+//! The database is the truth; a signal only wakes those who wait for signals of a topic. Signals are
 //! coalesced, may come late, twice or for nothing, and are sent after the commit, outside its
 //! transaction (inside, PostgreSQL's NOTIFY takes a lock that all commits share). Who is woken reads
 //! the database from where it stands, so a lost signal costs time and never a message.
@@ -13,8 +13,8 @@ pub mod nats;
 pub mod postgres;
 
 mod outbox;
+mod payload;
 mod topic;
-mod wire;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,8 +23,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use outbox::Outbox;
-use topic::Key;
 pub use topic::Topic;
+use topic::TopicKey;
 
 /// Wakes who waits, here and on other replicas. Clones share the waiting.
 #[derive(Clone, Default)]
@@ -32,13 +32,13 @@ pub struct Signals(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    topics: Mutex<HashMap<Key, watch::Sender<()>>>,
+    topics: Mutex<HashMap<TopicKey, watch::Sender<()>>>,
     /// What other replicas shall hear; `None` when there are none.
     outbox: Option<Outbox>,
 }
 
 /// Keeps the connections to other replicas; they end when it is dropped.
-pub struct Relay {
+pub struct ReplicaLink {
     _tasks: JoinSet<()>,
 }
 
@@ -58,41 +58,41 @@ impl Signals {
     /// Wakes who listens to `topic`, here and on other replicas.
     pub fn signal(&self, topic: &Topic) {
         let key = topic.key();
-        self.deliver(key);
+        self.wake(key);
         if let Some(outbox) = &self.0.outbox {
             outbox.push(key);
         }
     }
 
     /// Wakes who listens here.
-    fn deliver(&self, key: Key) {
+    fn wake(&self, key: TopicKey) {
         if let Some(sender) = self.topics().get(&key) {
             sender.send_replace(());
         }
     }
 
     /// Wakes everybody here: signals may have been lost.
-    fn deliver_all(&self) {
+    fn wake_all(&self) {
         for sender in self.topics().values() {
             sender.send_replace(());
         }
     }
 
-    fn topics(&self) -> MutexGuard<'_, HashMap<Key, watch::Sender<()>>> {
+    fn topics(&self) -> MutexGuard<'_, HashMap<TopicKey, watch::Sender<()>>> {
         self.0.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Waits for news of one topic.
+/// Waits for signals of one topic.
 pub struct Listener {
     signals: Signals,
-    key: Key,
+    key: TopicKey,
     receiver: watch::Receiver<()>,
 }
 
 impl Listener {
     /// Returns once there was a signal since the last call.
-    pub async fn signalled(&mut self) {
+    pub async fn notified(&mut self) {
         if self.receiver.changed().await.is_err() {
             // The sender stays in the map while there are listeners; without one nothing can come.
             std::future::pending::<()>().await;
@@ -122,11 +122,11 @@ mod tests {
         let mut two = signals.listen(&topic);
         signals.signal(&topic);
         signals.signal(&topic);
-        one.signalled().await;
-        two.signalled().await;
+        one.notified().await;
+        two.notified().await;
         drop(one);
-        signals.deliver_all();
-        two.signalled().await;
+        signals.wake_all();
+        two.notified().await;
         drop(two);
         assert!(signals.topics().is_empty());
         signals.signal(&topic);

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use scrollback::auth::{Rules, sign};
+use scrollback::auth::{TokenRequirements, sign};
 use scrollback::clock::Clock;
 use scrollback::model::{OwnerId, Timestamp};
 
@@ -141,7 +141,7 @@ impl Credentials {
                 let day = i64::try_from(Duration::from_secs(86_400).as_micros()).unwrap();
                 let until = Timestamp(Clock::system().now().0 + day);
                 let owner = OwnerId::new(user).unwrap();
-                sign(secret.as_bytes(), &owner, until, &Rules::default()).unwrap()
+                sign(secret.as_bytes(), &owner, until, &TokenRequirements::default()).unwrap()
             }
         }
     }

@@ -9,17 +9,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use libfuzzer_sys::fuzz_target;
-use scrollback::auth::{Authenticator, Credentials, Issuer, Key, Rules, Timing};
+use scrollback::auth::{Authenticator, Credentials, Issuer, Key, TokenRequirements, KeySetTiming};
 use scrollback::clock::Clock;
 use tokio::runtime::{Builder, Runtime};
 
 const SECRET: &[u8] = b"a secret of thirty-two bytes....";
 
 static ALL: LazyLock<(Runtime, Authenticator)> = LazyLock::new(|| {
-    let rules = Rules { issuer: Some("us".into()), audience: Some("chat".into()), leeway: Duration::ZERO };
-    let issuer = Issuer { key: Key::Secret(SECRET.into()), rules };
+    let requirements = TokenRequirements { issuer: Some("us".into()), audience: Some("chat".into()), leeway: Duration::ZERO };
+    let issuer = Issuer { key: Key::Secret(SECRET.into()), requirements };
     let runtime = Builder::new_current_thread().build().expect("a runtime");
-    (runtime, Authenticator::new(vec![issuer], Timing::default()).expect("one issuer"))
+    (runtime, Authenticator::new(vec![issuer], KeySetTiming::default()).expect("one issuer"))
 });
 
 fuzz_target!(|bytes: &[u8]| {

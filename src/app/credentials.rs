@@ -5,16 +5,16 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-use crate::auth::{Authorities, Issuer, Key, PublicKey, Rules, development_secret};
+use crate::auth::{CertificateAuthorities, Issuer, Key, PublicKey, TokenRequirements, development_secret};
 use crate::config::{self, Config, Mode, Secret};
 
 /// Shortest secret that tokens may be signed with, in bytes (RFC 7518, 3.2).
 const MIN_SECRET_BYTES: usize = 32;
 
 /// The four settings that a key may come from, the path they stand under, and who may vouch for a URL.
-struct Sources<'a> {
+struct KeySettings<'a> {
     at: String,
-    authorities: &'a Authorities,
+    authorities: &'a CertificateAuthorities,
     secret: Option<&'a Secret>,
     secret_file: Option<&'a Path>,
     public_key_file: Option<&'a Path>,
@@ -28,7 +28,7 @@ struct Sources<'a> {
 pub fn issuers(config: &Config) -> anyhow::Result<Vec<Issuer>> {
     let auth = &config.auth;
     let authorities = authorities(auth.jwks_ca_file.as_deref())?;
-    let sources = Sources {
+    let sources = KeySettings {
         at: "auth".into(),
         authorities: &authorities,
         secret: auth.jwt_secret.as_ref(),
@@ -36,7 +36,7 @@ pub fn issuers(config: &Config) -> anyhow::Result<Vec<Issuer>> {
         public_key_file: auth.jwt_public_key_file.as_deref(),
         url: auth.jwks_url.as_deref(),
     };
-    let rules = |issuer: &Option<String>, audience: &Option<String>| Rules {
+    let requirements = |issuer: &Option<String>, audience: &Option<String>| TokenRequirements {
         issuer: issuer.clone(),
         audience: audience.clone(),
         leeway: auth.leeway,
@@ -51,7 +51,7 @@ pub fn issuers(config: &Config) -> anyhow::Result<Vec<Issuer>> {
                  `auth.jwt_public_key_file` or `auth.jwks_url`, or list `auth.issuers`"
             ),
         };
-        return Ok(vec![Issuer { key, rules: rules(&auth.issuer, &auth.audience) }]);
+        return Ok(vec![Issuer { key, requirements: requirements(&auth.issuer, &auth.audience) }]);
     }
     if single.is_some() || auth.issuer.is_some() || auth.audience.is_some() {
         bail!(
@@ -62,19 +62,19 @@ pub fn issuers(config: &Config) -> anyhow::Result<Vec<Issuer>> {
     for (at, listed) in auth.issuers.iter().enumerate() {
         let at = format!("auth.issuers[{at}]");
         let name = Some(listed.issuer.clone());
-        if issuers.iter().any(|other| other.rules.issuer == name) {
+        if issuers.iter().any(|other| other.requirements.issuer == name) {
             bail!("`{at}.issuer` is listed before: {}", listed.issuer);
         }
-        let Some(key) = Sources::of(listed, at.clone(), &authorities).key()? else {
+        let Some(key) = KeySettings::of(listed, at.clone(), &authorities).key()? else {
             bail!("`{at}` needs one of jwt_secret, jwt_secret_file, jwt_public_key_file and jwks_url");
         };
-        issuers.push(Issuer { key, rules: rules(&name, &listed.audience) });
+        issuers.push(Issuer { key, requirements: requirements(&name, &listed.audience) });
     }
     Ok(issuers)
 }
 
-impl<'a> Sources<'a> {
-    fn of(issuer: &'a config::Issuer, at: String, authorities: &'a Authorities) -> Self {
+impl<'a> KeySettings<'a> {
+    fn of(issuer: &'a config::Issuer, at: String, authorities: &'a CertificateAuthorities) -> Self {
         Self {
             at,
             authorities,
@@ -94,16 +94,16 @@ impl<'a> Sources<'a> {
         Ok(Some(match (self.secret, self.secret_file, self.public_key_file, self.url) {
             (None, None, None, None) => return Ok(None),
             (Some(secret), None, None, None) => {
-                Key::Secret(long_enough(&setting("jwt_secret"), secret.expose().into())?)
+                Key::Secret(check_secret_length(&setting("jwt_secret"), secret.expose().into())?)
             }
             (None, Some(path), None, None) => {
                 let secret = read("jwt_secret_file", path)?.trim_ascii_end().to_vec();
-                Key::Secret(long_enough(&setting("jwt_secret_file"), secret)?)
+                Key::Secret(check_secret_length(&setting("jwt_secret_file"), secret)?)
             }
             (None, None, Some(path), None) => {
                 let pem = read("jwt_public_key_file", path)?;
-                let told = || format!("cannot use {}, {}", setting("jwt_public_key_file"), path.display());
-                Key::PublicKey(PublicKey::from_pem(&pem).with_context(told)?)
+                let context = || format!("cannot use {}, {}", setting("jwt_public_key_file"), path.display());
+                Key::PublicKey(PublicKey::from_pem(&pem).with_context(context)?)
             }
             (None, None, None, Some(url)) => {
                 Key::Url { url: url.to_owned(), authorities: self.authorities.clone() }
@@ -120,14 +120,14 @@ impl<'a> Sources<'a> {
 }
 
 /// Who may vouch for the servers that keys are fetched from.
-fn authorities(file: Option<&Path>) -> anyhow::Result<Authorities> {
-    let Some(path) = file else { return Ok(Authorities::none()) };
-    let told = |fault: &str| format!("{fault} `auth.jwks_ca_file`, {}", path.display());
-    let pem = fs::read(path).with_context(|| told("cannot read"))?;
-    Authorities::from_pem(&pem).with_context(|| told("cannot use"))
+fn authorities(file: Option<&Path>) -> anyhow::Result<CertificateAuthorities> {
+    let Some(path) = file else { return Ok(CertificateAuthorities::none()) };
+    let context = |fault: &str| format!("{fault} `auth.jwks_ca_file`, {}", path.display());
+    let pem = fs::read(path).with_context(|| context("cannot read"))?;
+    CertificateAuthorities::from_pem(&pem).with_context(|| context("cannot use"))
 }
 
-fn long_enough(setting: &str, secret: Vec<u8>) -> anyhow::Result<Vec<u8>> {
+fn check_secret_length(setting: &str, secret: Vec<u8>) -> anyhow::Result<Vec<u8>> {
     if secret.len() < MIN_SECRET_BYTES {
         bail!("{setting} must be at least {MIN_SECRET_BYTES} bytes, has {}", secret.len());
     }

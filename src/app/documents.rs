@@ -12,7 +12,7 @@ use crate::graphql::{self, Limits, PersistedDocumentLimits, PersistedDocuments};
 ///
 /// # Errors
 /// A manifest cannot be read, or the settings contradict each other.
-pub(super) fn documents(config: &config::Documents, limits: &Limits) -> anyhow::Result<PersistedDocuments> {
+pub(super) fn load(config: &config::Documents, limits: &Limits) -> anyhow::Result<PersistedDocuments> {
     let manifests = match &config.manifest {
         Some(path) => {
             read(path).with_context(|| format!("cannot read `documents.manifest`, {}", path.display()))?

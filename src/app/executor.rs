@@ -25,7 +25,7 @@ pub struct Executor {
     pub(super) api: Api,
     pub(super) clock: Clock,
     pub(super) rate: Option<RateLimiter>,
-    pub(super) patience: Duration,
+    pub(super) execution_timeout: Duration,
     pub(super) viewer: Option<Viewer>,
 }
 
@@ -57,18 +57,19 @@ impl Executor {
             return Err(Box::new(error_response(Code::Unauthenticated, message)));
         };
         if let Some(rate) = &self.rate {
-            rate.take(&viewer.owner).map_err(|wait| Box::new(rate_limited(wait)))?;
+            rate.check(&viewer.owner).map_err(|wait| Box::new(rate_limited(wait)))?;
         }
         let mut operation = self.api.prepare(request)?;
         self.api
-            .take_in(&viewer, &mut operation)
+            .reserve_request(&viewer, &mut operation)
             .map_err(|refused| Box::new(error_response(Code::Unavailable, refused.to_string())))?;
         Ok((viewer, operation, RequestId(self.clock.new_id())))
     }
 
     /// Runs a query or a mutation, for as long as one may take.
     async fn run(self, viewer: Viewer, operation: Operation, id: RequestId) -> Response {
-        let executed = tokio::time::timeout(self.patience, self.api.respond(&viewer, operation, id)).await;
+        let executed =
+            tokio::time::timeout(self.execution_timeout, self.api.respond(&viewer, operation, id)).await;
         executed.unwrap_or_else(|_| {
             tracing::warn!(request = %id, "an operation took too long");
             error_response(Code::Unavailable, "the operation took too long")

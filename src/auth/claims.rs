@@ -7,7 +7,7 @@ use jsonwebtoken::{Algorithm, Validation};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::rules::Rules;
+use super::requirements::TokenRequirements;
 
 /// Allows a back end to act for any owner.
 pub(super) const ACT_AS_SCOPE: &str = "scrollback:act-as";
@@ -31,7 +31,7 @@ pub(super) struct Claims {
 
 impl Claims {
     /// Whether the token is one for acting for others.
-    pub(super) fn may_act(&self) -> bool {
+    pub(super) fn has_act_as_scope(&self) -> bool {
         [&self.scope, &self.scp].into_iter().any(|claim| match claim {
             Value::String(words) => words.split(' ').any(|word| word == ACT_AS_SCOPE),
             Value::Array(words) => words.iter().any(|word| word == ACT_AS_SCOPE),
@@ -41,17 +41,17 @@ impl Claims {
 }
 
 /// How tokens are checked under these rules; the algorithm comes with the key.
-pub(super) fn validation(rules: &Rules) -> Validation {
+pub(super) fn validation(requirements: &TokenRequirements) -> Validation {
     let mut validation = Validation::new(Algorithm::HS256);
     let mut required = HashSet::from(["exp".to_owned(), "sub".to_owned()]);
-    validation.leeway = rules.leeway.as_secs();
+    validation.leeway = requirements.leeway.as_secs();
     validation.validate_nbf = true;
-    validation.validate_aud = rules.audience.is_some();
-    if let Some(issuer) = &rules.issuer {
+    validation.validate_aud = requirements.audience.is_some();
+    if let Some(issuer) = &requirements.issuer {
         validation.set_issuer(&[issuer]);
         required.insert("iss".into());
     }
-    if let Some(audience) = &rules.audience {
+    if let Some(audience) = &requirements.audience {
         validation.set_audience(&[audience]);
         required.insert("aud".into());
     }

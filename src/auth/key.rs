@@ -1,4 +1,4 @@
-//! Keys, each with the one algorithm it is used with.
+//! VerificationKeys, each with the one algorithm it is used with.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use serde_json::Value;
 const RSA_BITS: RangeInclusive<usize> = 2048..=4096;
 
 /// A public key that the operator has given.
-pub struct PublicKey(pub(super) Arc<TrustedKey>);
+pub struct PublicKey(pub(super) Arc<VerificationKey>);
 
 impl PublicKey {
     /// Reads it from PEM: RSA, P-256 or Ed25519.
@@ -24,19 +24,19 @@ impl PublicKey {
     /// # Errors
     /// It is something else, or RSA of another size than 2,048 to 4,096 bits.
     pub fn from_pem(pem: &[u8]) -> anyhow::Result<Self> {
-        TrustedKey::pem(pem).map(|key| Self(Arc::new(key)))
+        VerificationKey::pem(pem).map(|key| Self(Arc::new(key)))
     }
 }
 
 /// A key and the algorithm it is used with.
-pub(super) struct TrustedKey {
+pub(super) struct VerificationKey {
     /// What tokens name it by.
     id: Option<String>,
     pub(super) algorithm: Algorithm,
     pub(super) key: DecodingKey,
 }
 
-impl TrustedKey {
+impl VerificationKey {
     pub(super) fn secret(secret: &[u8]) -> Self {
         Self { id: None, algorithm: Algorithm::HS256, key: DecodingKey::from_secret(secret) }
     }
@@ -75,23 +75,23 @@ impl TrustedKey {
 /// What a key is used with: what it says itself, if that goes with its type, else its type's.
 fn algorithm(jwk: &Jwk) -> Option<Algorithm> {
     use KeyAlgorithm::{ES256, ES384, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
-    let told = jwk.common.key_algorithm;
-    let told = match &jwk.algorithm {
-        AlgorithmParameters::RSA(_) => {
-            told.or(Some(RS256)).filter(|told| [RS256, RS384, RS512, PS256, PS384, PS512].contains(told))
-        }
+    let declared = jwk.common.key_algorithm;
+    let declared = match &jwk.algorithm {
+        AlgorithmParameters::RSA(_) => declared
+            .or(Some(RS256))
+            .filter(|declared| [RS256, RS384, RS512, PS256, PS384, PS512].contains(declared)),
         AlgorithmParameters::EllipticCurve(key) => match key.curve {
-            EllipticCurve::P256 => told.or(Some(ES256)).filter(|told| *told == ES256),
-            EllipticCurve::P384 => told.or(Some(ES384)).filter(|told| *told == ES384),
+            EllipticCurve::P256 => declared.or(Some(ES256)).filter(|declared| *declared == ES256),
+            EllipticCurve::P384 => declared.or(Some(ES384)).filter(|declared| *declared == ES384),
             _ => None,
         },
         AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
-            told.or(Some(EdDSA)).filter(|told| *told == EdDSA)
+            declared.or(Some(EdDSA)).filter(|declared| *declared == EdDSA)
         }
         // A key set is public, so a secret in it is not secret.
         _ => None,
     };
-    told.and_then(|told| told.try_into().ok())
+    declared.and_then(|declared| declared.try_into().ok())
 }
 
 /// Whether a key is RSA of a size that is not used.
@@ -107,26 +107,26 @@ fn bits(number: &[u8]) -> usize {
     8 * (number.len() - zeros) - first
 }
 
-/// Keys that were told together.
+/// VerificationKeys that were declared together.
 #[derive(Default)]
-pub(super) struct Keys {
-    usable: Vec<Arc<TrustedKey>>,
+pub(super) struct VerificationKeys {
+    usable: Vec<Arc<VerificationKey>>,
     /// The names of those that are RSA of a size that is not used.
-    pub(super) missized: Vec<String>,
+    pub(super) wrong_size: Vec<String>,
 }
 
 /// What a set has for a token.
-pub(super) enum Choice {
+pub(super) enum KeyLookup {
     /// This key.
-    Key(Arc<TrustedKey>),
+    Key(Arc<VerificationKey>),
     /// None, and no newer set can help: the token does not say which, or its algorithm is another.
     None,
     /// None of that id.
     Unknown,
 }
 
-impl Keys {
-    /// Reads a JWK Set. Keys that cannot be used are left out (RFC 7517, 5).
+impl VerificationKeys {
+    /// Reads a JWK Set. VerificationKeys that cannot be used are left out (RFC 7517, 5).
     pub(super) fn parse(text: &[u8]) -> anyhow::Result<Self> {
         #[derive(Deserialize)]
         struct Set {
@@ -134,17 +134,17 @@ impl Keys {
         }
         let set: Set = serde_json::from_slice(text).map_err(|_| anyhow!("not a JWK Set"))?;
         let jwks = set.keys.into_iter().filter_map(|key| serde_json::from_value::<Jwk>(key).ok());
-        let (missized, fitting): (Vec<_>, Vec<_>) = jwks.partition(is_missized);
-        let usable: Vec<_> = fitting.iter().filter_map(TrustedKey::of_set).map(Arc::new).collect();
-        let missized: Vec<_> =
-            missized.into_iter().map(|jwk| jwk.common.key_id.unwrap_or_default()).collect();
-        if usable.is_empty() && missized.is_empty() {
+        let (wrong_size, fitting): (Vec<_>, Vec<_>) = jwks.partition(is_missized);
+        let usable: Vec<_> = fitting.iter().filter_map(VerificationKey::of_set).map(Arc::new).collect();
+        let wrong_size: Vec<_> =
+            wrong_size.into_iter().map(|jwk| jwk.common.key_id.unwrap_or_default()).collect();
+        if usable.is_empty() && wrong_size.is_empty() {
             bail!("no key in it can be used to verify tokens");
         }
         if usable.is_empty() {
             bail!("no key in it can be used: RSA needs {} to {} bits", RSA_BITS.start(), RSA_BITS.end());
         }
-        Ok(Self { usable, missized })
+        Ok(Self { usable, wrong_size })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -152,17 +152,19 @@ impl Keys {
     }
 
     /// The key that a token names. Only where there is but one need it name none.
-    pub(super) fn choose(&self, header: &Header) -> Choice {
+    pub(super) fn choose(&self, header: &Header) -> KeyLookup {
         let Some(id) = &header.kid else {
             return match &self.usable[..] {
-                [only] => Choice::Key(only.clone()),
-                _ => Choice::None,
+                [only] => KeyLookup::Key(only.clone()),
+                _ => KeyLookup::None,
             };
         };
         let mut named = self.usable.iter().filter(|key| key.id.as_ref() == Some(id)).peekable();
         if named.peek().is_none() {
-            return Choice::Unknown;
+            return KeyLookup::Unknown;
         }
-        named.find(|key| key.algorithm == header.alg).map_or(Choice::None, |key| Choice::Key(key.clone()))
+        named
+            .find(|key| key.algorithm == header.alg)
+            .map_or(KeyLookup::None, |key| KeyLookup::Key(key.clone()))
     }
 }

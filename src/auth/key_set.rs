@@ -14,13 +14,13 @@ use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::fetch::{Fetcher, TIMEOUT};
-use super::key::{Choice, Keys};
-use super::refused::Refused;
+use super::error::AuthError;
+use super::fetcher::{Fetcher, TIMEOUT};
+use super::key::{KeyLookup, VerificationKeys};
 
 /// When keys are fetched.
 #[derive(Debug, Clone, Copy)]
-pub struct Timing {
+pub struct KeySetTiming {
     /// How old keys become before they are fetched again.
     pub refresh: Duration,
     /// How long after a fetch the next one may begin at the earliest.
@@ -29,7 +29,7 @@ pub struct Timing {
     pub keep: Duration,
 }
 
-impl Default for Timing {
+impl Default for KeySetTiming {
     fn default() -> Self {
         Self {
             refresh: Duration::from_secs(600),
@@ -44,16 +44,16 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 
 /// The keys of one issuer. The task that fetches ends with it.
 pub(super) struct KeySet {
-    state: watch::Receiver<State>,
-    wanted: Arc<Notify>,
-    timing: Timing,
+    state: watch::Receiver<KeySetState>,
+    fetch_requested: Arc<Notify>,
+    timing: KeySetTiming,
     task: AbortHandle,
 }
 
 /// What is known.
 #[derive(Clone, Default)]
-struct State {
-    keys: Arc<Keys>,
+struct KeySetState {
+    keys: Arc<VerificationKeys>,
     /// When `keys` were fetched.
     fetched_at: Option<Instant>,
     /// When the last attempt ended; `None` before the first.
@@ -67,11 +67,11 @@ struct State {
 
 impl KeySet {
     /// Begins to fetch.
-    pub(super) fn follow(fetcher: Fetcher, timing: Timing) -> Self {
-        let (sender, state) = watch::channel(State { fetching: true, ..State::default() });
-        let wanted = Arc::new(Notify::new());
-        let task = tokio::spawn(keep_fresh(fetcher, timing, sender, wanted.clone())).abort_handle();
-        Self { state, wanted, timing, task }
+    pub(super) fn start(fetcher: Fetcher, timing: KeySetTiming) -> Self {
+        let (sender, state) = watch::channel(KeySetState { fetching: true, ..KeySetState::default() });
+        let fetch_requested = Arc::new(Notify::new());
+        let task = tokio::spawn(run_fetcher(fetcher, timing, sender, fetch_requested.clone())).abort_handle();
+        Self { state, fetch_requested, timing, task }
     }
 
     /// Whether there are keys that are not too old.
@@ -79,7 +79,7 @@ impl KeySet {
         self.usable(&self.state.borrow())
     }
 
-    fn usable(&self, state: &State) -> bool {
+    fn usable(&self, state: &KeySetState) -> bool {
         state.fetched_at.is_some_and(|at| at.elapsed() <= self.timing.keep)
     }
 
@@ -87,19 +87,19 @@ impl KeySet {
     /// the last fetch is long enough ago.
     ///
     /// # Errors
-    /// `Unavailable`: whether the token is good cannot be told now.
-    pub(super) async fn choose(&self, header: &Header) -> Result<Choice, Refused> {
+    /// `Unavailable`: whether the token is good cannot be was_failing now.
+    pub(super) async fn choose(&self, header: &Header) -> Result<KeyLookup, AuthError> {
         let before = self.state.borrow().clone();
         if self.usable(&before) {
             match before.keys.choose(header) {
-                Choice::Unknown => {}
+                KeyLookup::Unknown => {}
                 choice => return Ok(choice),
             }
         }
         let is_due = before.attempted_at.is_none_or(|at| at.elapsed() >= self.timing.cooldown);
         if before.fetching || is_due {
             if !before.fetching {
-                self.wanted.notify_one();
+                self.fetch_requested.notify_one();
             }
             let mut state = self.state.clone();
             let done = state.wait_for(|state| state.attempts > before.attempts);
@@ -107,11 +107,11 @@ impl KeySet {
         }
         let after = self.state.borrow().clone();
         if !self.usable(&after) {
-            return Err(Refused::Unavailable);
+            return Err(AuthError::KeysUnavailable);
         }
         match after.keys.choose(header) {
             // The key may be one that could not be fetched.
-            Choice::Unknown if after.failed => Err(Refused::Unavailable),
+            KeyLookup::Unknown if after.failed => Err(AuthError::KeysUnavailable),
             choice => Ok(choice),
         }
     }
@@ -123,29 +123,34 @@ impl Drop for KeySet {
     }
 }
 
-async fn keep_fresh(fetcher: Fetcher, timing: Timing, state: watch::Sender<State>, wanted: Arc<Notify>) {
+async fn run_fetcher(
+    fetcher: Fetcher,
+    timing: KeySetTiming,
+    state: watch::Sender<KeySetState>,
+    fetch_requested: Arc<Notify>,
+) {
     let uri = fetcher.uri().clone();
     let mut wait = FIRST_WAIT;
     loop {
         state.send_modify(|state| state.fetching = true);
         let fetched = match fetcher.fetch().await {
-            Ok(text) => Keys::parse(&text),
+            Ok(text) => VerificationKeys::parse(&text),
             Err(error) => Err(error),
         };
-        let told = state.borrow().failed;
+        let was_failing = state.borrow().failed;
         match &fetched {
             Ok(keys) => {
                 tracing::debug!(keys = keys.len(), "fetched the keys of {uri}");
                 // Not with every fetch.
-                if !keys.missized.is_empty() && keys.missized != state.borrow().keys.missized {
-                    let left_out = &keys.missized;
+                if !keys.wrong_size.is_empty() && keys.wrong_size != state.borrow().keys.wrong_size {
+                    let left_out = &keys.wrong_size;
                     tracing::warn!(?left_out, "not all keys of {uri} are used: RSA needs 2048 to 4096 bits");
                 }
             }
-            Err(_) if told => {}
+            Err(_) if was_failing => {}
             Err(error) => tracing::warn!(error = format!("{error:#}"), "cannot fetch the keys of {uri}"),
         }
-        if fetched.is_ok() && told {
+        if fetched.is_ok() && was_failing {
             tracing::info!("fetched the keys of {uri} again");
         }
         let now = Instant::now();
@@ -157,7 +162,7 @@ async fn keep_fresh(fetcher: Fetcher, timing: Timing, state: watch::Sender<State
             (state.attempted_at, state.fetching) = (Some(now), false);
             state.attempts = state.attempts.wrapping_add(1);
         });
-        let State { failed, fetched_at, .. } = state.borrow().clone();
+        let KeySetState { failed, fetched_at, .. } = state.borrow().clone();
         let pause = match fetched_at {
             Some(_) if !failed => timing.refresh.max(timing.cooldown),
             Some(_) => timing.cooldown,
@@ -167,13 +172,13 @@ async fn keep_fresh(fetcher: Fetcher, timing: Timing, state: watch::Sender<State
                 pause
             }
         };
-        let asked = async {
+        let requested = async {
             sleep_until(now + timing.cooldown).await;
-            wanted.notified().await;
+            fetch_requested.notified().await;
         };
         tokio::select! {
             () = sleep_until(now + pause) => {}
-            () = asked => {}
+            () = requested => {}
         }
     }
 }

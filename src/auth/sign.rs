@@ -4,11 +4,11 @@ use anyhow::Context;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde::Serialize;
 
-use super::rules::Rules;
+use super::requirements::TokenRequirements;
 use crate::model::{OwnerId, Timestamp};
 
 #[derive(Serialize)]
-struct Signed<'a> {
+struct SignedClaims<'a> {
     sub: &'a str,
     exp: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -19,12 +19,17 @@ struct Signed<'a> {
     scope: Option<&'a str>,
 }
 
-/// Signs a token with a shared secret, so that it keeps these rules.
+/// Signs a token with a shared secret, so that it keeps these requirements.
 ///
 /// # Errors
 /// The signature cannot be made.
-pub fn sign(secret: &[u8], owner: &OwnerId, expires_at: Timestamp, rules: &Rules) -> anyhow::Result<String> {
-    sign_with_scope(secret, owner, expires_at, rules, None)
+pub fn sign(
+    secret: &[u8],
+    owner: &OwnerId,
+    expires_at: Timestamp,
+    requirements: &TokenRequirements,
+) -> anyhow::Result<String> {
+    sign_with_scope(secret, owner, expires_at, requirements, None)
 }
 
 /// The same with scopes, separated by spaces.
@@ -35,14 +40,14 @@ pub fn sign_with_scope(
     secret: &[u8],
     owner: &OwnerId,
     expires_at: Timestamp,
-    rules: &Rules,
+    requirements: &TokenRequirements,
     scope: Option<&str>,
 ) -> anyhow::Result<String> {
-    let claims = Signed {
+    let claims = SignedClaims {
         sub: owner.as_str(),
         exp: expires_at.0 / 1_000_000,
-        iss: rules.issuer.as_deref(),
-        aud: rules.audience.as_deref(),
+        iss: requirements.issuer.as_deref(),
+        aud: requirements.audience.as_deref(),
         scope,
     };
     encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(secret))

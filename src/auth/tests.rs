@@ -38,39 +38,49 @@ fn signed_raw(header: &str, claims: &str) -> String {
     format!("{message}.{signature}")
 }
 
-fn believing(key: Key, rules: Rules) -> Authenticator {
-    Authenticator::new(vec![Issuer { key, rules }], Timing::default()).unwrap()
+fn trusting(key: Key, requirements: TokenRequirements) -> Authenticator {
+    Authenticator::new(vec![Issuer { key, requirements }], KeySetTiming::default()).unwrap()
 }
 
-fn authenticator(rules: &Rules) -> Authenticator {
-    believing(Key::Secret(SECRET.into()), rules.clone())
+fn authenticator(requirements: &TokenRequirements) -> Authenticator {
+    trusting(Key::Secret(SECRET.into()), requirements.clone())
 }
 
-fn plain() -> Authenticator {
-    authenticator(&Rules::default())
+fn default_authenticator() -> Authenticator {
+    authenticator(&TokenRequirements::default())
 }
 
-async fn asked(authenticator: &Authenticator, token: &str) -> Result<Viewer, Refused> {
-    headed(authenticator, Some(&format!("Bearer {token}"))).await
+async fn verify(authenticator: &Authenticator, token: &str) -> Result<Viewer, AuthError> {
+    verify_header(authenticator, Some(&format!("Bearer {token}"))).await
 }
 
-async fn headed(authenticator: &Authenticator, authorization: Option<&str>) -> Result<Viewer, Refused> {
+async fn verify_header(
+    authenticator: &Authenticator,
+    authorization: Option<&str>,
+) -> Result<Viewer, AuthError> {
     authenticator.viewer(Credentials { authorization, act_as: None }).await
 }
 
 #[tokio::test]
 async fn a_valid_token_names_its_viewer() {
     let token = signed(&claims(&json!({})));
-    let viewer = asked(&plain(), &token).await.unwrap();
+    let viewer = verify(&default_authenticator(), &token).await.unwrap();
     assert_eq!(viewer.owner.as_str(), "ada");
     assert!(viewer.expires_at.unwrap() > Clock::system().now());
-    assert!(headed(&plain(), Some(&format!("bearer {token}"))).await.is_ok(), "schemes have no case");
+    assert!(
+        verify_header(&default_authenticator(), Some(&format!("bearer {token}"))).await.is_ok(),
+        "schemes have no case"
+    );
 }
 
 #[tokio::test]
 async fn what_is_not_a_bearer_token_is_missing() {
     for header in [None, Some(""), Some("Bearer"), Some("Basic YWRhOmFkYQ==")] {
-        assert_eq!(headed(&plain(), header).await, Err(Refused::Missing), "{header:?}");
+        assert_eq!(
+            verify_header(&default_authenticator(), header).await,
+            Err(AuthError::Missing),
+            "{header:?}"
+        );
     }
 }
 
@@ -78,33 +88,38 @@ async fn what_is_not_a_bearer_token_is_missing() {
 async fn claims_that_break_a_rule_are_refused() {
     let now = Clock::system().now().0 / 1_000_000;
     let cases = [
-        (json!({ "exp": now - 60 }), Refused::Expired),
-        (json!({ "exp": 0 }), Refused::Expired),
-        (json!({ "exp": 1.5 }), Refused::Expired),
-        (json!({ "exp": null }), Refused::Invalid),
-        (json!({ "exp": "tomorrow" }), Refused::Invalid),
-        (json!({ "exp": (now + 600).to_string() }), Refused::Invalid),
-        (json!({ "exp": -1 }), Refused::Invalid),
-        (json!({ "exp": -1.5 }), Refused::Invalid),
-        (json!({ "exp": 1e300 }), Refused::Invalid),
-        (json!({ "exp": true }), Refused::Invalid),
-        (json!({ "exp": [now + 600] }), Refused::Invalid),
-        (json!({ "sub": null }), Refused::Invalid),
-        (json!({ "sub": "" }), Refused::Invalid),
-        (json!({ "sub": 7 }), Refused::Invalid),
-        (json!({ "sub": "a\0b" }), Refused::Invalid),
-        (json!({ "sub": "x".repeat(256) }), Refused::Invalid),
-        (json!({ "nbf": now + 600 }), Refused::Invalid),
-        (json!({ "nbf": "now" }), Refused::Invalid),
-        (json!({ "iss": ["us", "them"] }), Refused::Invalid),
+        (json!({ "exp": now - 60 }), AuthError::Expired),
+        (json!({ "exp": 0 }), AuthError::Expired),
+        (json!({ "exp": 1.5 }), AuthError::Expired),
+        (json!({ "exp": null }), AuthError::Invalid),
+        (json!({ "exp": "tomorrow" }), AuthError::Invalid),
+        (json!({ "exp": (now + 600).to_string() }), AuthError::Invalid),
+        (json!({ "exp": -1 }), AuthError::Invalid),
+        (json!({ "exp": -1.5 }), AuthError::Invalid),
+        (json!({ "exp": 1e300 }), AuthError::Invalid),
+        (json!({ "exp": true }), AuthError::Invalid),
+        (json!({ "exp": [now + 600] }), AuthError::Invalid),
+        (json!({ "sub": null }), AuthError::Invalid),
+        (json!({ "sub": "" }), AuthError::Invalid),
+        (json!({ "sub": 7 }), AuthError::Invalid),
+        (json!({ "sub": "a\0b" }), AuthError::Invalid),
+        (json!({ "sub": "x".repeat(256) }), AuthError::Invalid),
+        (json!({ "nbf": now + 600 }), AuthError::Invalid),
+        (json!({ "nbf": "now" }), AuthError::Invalid),
+        (json!({ "iss": ["us", "them"] }), AuthError::Invalid),
     ];
     for (changes, expected) in cases {
-        assert_eq!(asked(&plain(), &signed(&claims(&changes))).await, Err(expected), "{changes}");
+        assert_eq!(
+            verify(&default_authenticator(), &signed(&claims(&changes))).await,
+            Err(expected),
+            "{changes}"
+        );
     }
     for changes in [json!({ "exp": u64::MAX }), json!({ "nbf": now - 5 }), json!({ "exp": now as f64 + 0.5 })]
     {
-        let rules = Rules { leeway: Duration::from_secs(30), ..Rules::default() };
-        let viewer = asked(&authenticator(&rules), &signed(&claims(&changes))).await;
+        let requirements =
+            TokenRequirements { leeway: Duration::from_secs(30), ..TokenRequirements::default() };
+        let viewer = verify(&authenticator(&requirements), &signed(&claims(&changes))).await;
         assert!(viewer.unwrap().expires_at.unwrap() > Clock::system().now(), "{changes}");
     }
     let (good, later) = (r#"{"alg":"HS256"}"#, now + 600);
@@ -120,14 +135,18 @@ async fn claims_that_break_a_rule_are_refused() {
         "null",
         "7",
     ] {
-        assert_eq!(asked(&plain(), &signed_raw(good, payload)).await, Err(Refused::Invalid), "{payload}");
+        assert_eq!(
+            verify(&default_authenticator(), &signed_raw(good, payload)).await,
+            Err(AuthError::Invalid),
+            "{payload}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_header_can_neither_bring_a_key_nor_ask_for_more() {
     let payload = claims(&json!({})).to_string();
-    let told = |header: &str| signed_raw(header, &payload);
+    let token_with = |header: &str| signed_raw(header, &payload);
     for good in [
         r#"{"alg":"HS256"}"#,
         r#"{"alg":"HS256","typ":"at+jwt","kid":"any"}"#,
@@ -135,7 +154,7 @@ async fn a_header_can_neither_bring_a_key_nor_ask_for_more() {
         r#"{"alg":"HS256","jku":"https://evil.example/jwks","x5u":"https://evil.example/x5u"}"#,
         r#"{"alg":"HS256","x5c":["MIIB"],"zip":"DEF"}"#,
     ] {
-        assert!(asked(&plain(), &told(good)).await.is_ok(), "{good}");
+        assert!(verify(&default_authenticator(), &token_with(good)).await.is_ok(), "{good}");
     }
     for bad in [
         r#"{"alg":"HS256","crit":["exp"]}"#,
@@ -149,30 +168,37 @@ async fn a_header_can_neither_bring_a_key_nor_ask_for_more() {
         "[]",
         "",
     ] {
-        assert_eq!(asked(&plain(), &told(bad)).await, Err(Refused::Invalid), "{bad}");
+        assert_eq!(
+            verify(&default_authenticator(), &token_with(bad)).await,
+            Err(AuthError::Invalid),
+            "{bad}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_token_has_a_bounded_length() {
     let fitting = signed(&claims(&json!({ "more": "x".repeat(5_000) })));
-    assert!(asked(&plain(), &fitting).await.is_ok());
+    assert!(verify(&default_authenticator(), &fitting).await.is_ok());
     for long in [signed(&claims(&json!({ "more": "x".repeat(9_000) }))), ".".repeat(9_000)] {
-        assert_eq!(asked(&plain(), &long).await, Err(Refused::TooLong));
+        assert_eq!(verify(&default_authenticator(), &long).await, Err(AuthError::TooLong));
     }
     for garbage in ["", ".", "..", "...", "a.b", "é.é.é", &".".repeat(8_000), &"a.".repeat(2_000)] {
-        let refused = asked(&plain(), garbage).await;
-        assert!(matches!(refused, Err(Refused::Invalid)), "{garbage}");
+        let refused = verify(&default_authenticator(), garbage).await;
+        assert!(matches!(refused, Err(AuthError::Invalid)), "{garbage}");
     }
 }
 
 #[tokio::test]
 async fn issuer_and_audience_are_checked_where_configured() {
-    let rules =
-        Rules { issuer: Some("us".into()), audience: Some("chat".into()), leeway: Duration::from_secs(30) };
-    let strict = authenticator(&rules);
+    let requirements = TokenRequirements {
+        issuer: Some("us".into()),
+        audience: Some("chat".into()),
+        leeway: Duration::from_secs(30),
+    };
+    let strict = authenticator(&requirements);
     let good = json!({ "iss": "us", "aud": ["chat", "other"] });
-    assert!(asked(&strict, &signed(&claims(&good))).await.is_ok());
+    assert!(verify(&strict, &signed(&claims(&good))).await.is_ok());
     for bad in [
         json!({}),
         json!({ "iss": "us" }),
@@ -183,16 +209,19 @@ async fn issuer_and_audience_are_checked_where_configured() {
         json!({ "iss": "them", "aud": "chat" }),
         json!({ "iss": ["us"], "aud": "chat" }),
     ] {
-        assert_eq!(asked(&strict, &signed(&claims(&bad))).await, Err(Refused::Invalid), "{bad}");
+        assert_eq!(verify(&strict, &signed(&claims(&bad))).await, Err(AuthError::Invalid), "{bad}");
     }
-    let token = sign(SECRET, &OwnerId::new("ada").unwrap(), Timestamp(i64::MAX), &rules).unwrap();
-    assert!(asked(&strict, &token).await.is_ok());
-    assert!(asked(&plain(), &token).await.is_ok(), "an audience nobody asked for does no harm");
+    let token = sign(SECRET, &OwnerId::new("ada").unwrap(), Timestamp(i64::MAX), &requirements).unwrap();
+    assert!(verify(&strict, &token).await.is_ok());
+    assert!(
+        verify(&default_authenticator(), &token).await.is_ok(),
+        "an audience nobody asked for does no harm"
+    );
 }
 
 #[tokio::test]
 async fn each_of_several_issuers_has_a_key_and_rules_of_its_own() {
-    let rules = |issuer: &str, audience: Option<&str>| Rules {
+    let requirements = |issuer: &str, audience: Option<&str>| TokenRequirements {
         issuer: Some(issuer.into()),
         audience: audience.map(str::to_owned),
         leeway: Duration::ZERO,
@@ -200,14 +229,14 @@ async fn each_of_several_issuers_has_a_key_and_rules_of_its_own() {
     let (us, them) = (b"the secret of us, 32 bytes long.", b"the secret of them, of 32 bytes.");
     let issuers = || {
         vec![
-            Issuer { key: Key::Secret(us.to_vec()), rules: rules("us", None) },
-            Issuer { key: Key::Secret(them.to_vec()), rules: rules("them", Some("chat")) },
+            Issuer { key: Key::Secret(us.to_vec()), requirements: requirements("us", None) },
+            Issuer { key: Key::Secret(them.to_vec()), requirements: requirements("them", Some("chat")) },
         ]
     };
-    let both = Authenticator::new(issuers(), Timing::default()).unwrap();
-    let told = |secret: &[u8], more| signed_by(secret, &Header::default(), &claims(&more));
-    assert!(asked(&both, &told(us, json!({ "iss": "us" }))).await.is_ok());
-    assert!(asked(&both, &told(them, json!({ "iss": "them", "aud": "chat" }))).await.is_ok());
+    let both = Authenticator::new(issuers(), KeySetTiming::default()).unwrap();
+    let token_with = |secret: &[u8], more| signed_by(secret, &Header::default(), &claims(&more));
+    assert!(verify(&both, &token_with(us, json!({ "iss": "us" }))).await.is_ok());
+    assert!(verify(&both, &token_with(them, json!({ "iss": "them", "aud": "chat" }))).await.is_ok());
     for (secret, more) in [
         (us, json!({})),
         (us, json!({ "iss": "them", "aud": "chat" })),
@@ -216,11 +245,11 @@ async fn each_of_several_issuers_has_a_key_and_rules_of_its_own() {
         (us, json!({ "iss": "others" })),
         (us, json!({ "iss": ["us"] })),
     ] {
-        assert_eq!(asked(&both, &told(secret, more.clone())).await, Err(Refused::Invalid), "{more}");
+        assert_eq!(verify(&both, &token_with(secret, more.clone())).await, Err(AuthError::Invalid), "{more}");
     }
     let mut twice = issuers();
     twice.extend(issuers());
-    assert!(Authenticator::new(twice, Timing::default()).is_err());
+    assert!(Authenticator::new(twice, KeySetTiming::default()).is_err());
 }
 
 #[tokio::test]
@@ -241,7 +270,7 @@ async fn signature_and_algorithm_cannot_be_chosen_by_the_token() {
         String::new(),
         "a.b.c".into(),
     ] {
-        assert_eq!(asked(&plain(), &token).await, Err(Refused::Invalid), "{token}");
+        assert_eq!(verify(&default_authenticator(), &token).await, Err(AuthError::Invalid), "{token}");
     }
 }
 
@@ -271,12 +300,12 @@ async fn a_public_key_brings_its_algorithm() {
         };
         let token = encode(&Header::new(algorithm), &claims(&json!({})), &key.unwrap()).unwrap();
         let authenticator =
-            believing(Key::PublicKey(PublicKey::from_pem(&public).unwrap()), Rules::default());
-        assert_eq!(asked(&authenticator, &token).await.unwrap().owner.as_str(), "ada", "{algorithm:?}");
+            trusting(Key::PublicKey(PublicKey::from_pem(&public).unwrap()), TokenRequirements::default());
+        assert_eq!(verify(&authenticator, &token).await.unwrap().owner.as_str(), "ada", "{algorithm:?}");
         let confused = encode(&Header::default(), &claims(&json!({})), &EncodingKey::from_secret(&public));
         assert_eq!(
-            asked(&authenticator, &confused.unwrap()).await,
-            Err(Refused::Invalid),
+            verify(&authenticator, &confused.unwrap()).await,
+            Err(AuthError::Invalid),
             "the public key as an HMAC secret"
         );
     }
@@ -294,11 +323,11 @@ fn an_rsa_key_has_a_size_that_protects_and_is_public() {
         for form in ["pkey -pubout", "rsa -RSAPublicKey_out"] {
             let form: Vec<&str> = form.split(' ').chain(["-in", file.to_str().unwrap()]).collect();
             let read = PublicKey::from_pem(&openssl(&form)).map(drop).map_err(|error| error.to_string());
-            let told = format!("RSA needs 2048 to 4096 bits, this key has {bits}");
-            assert_eq!(read, if fits { Ok(()) } else { Err(told) });
+            let token_with = format!("RSA needs 2048 to 4096 bits, this key has {bits}");
+            assert_eq!(read, if fits { Ok(()) } else { Err(token_with) });
         }
-        let told = PublicKey::from_pem(&private).err().unwrap().to_string();
-        assert!(told.starts_with("not a public key"), "{told}");
+        let token_with = PublicKey::from_pem(&private).err().unwrap().to_string();
+        assert!(token_with.starts_with("not a public key"), "{token_with}");
     }
 }
 

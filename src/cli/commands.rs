@@ -83,7 +83,7 @@ pub(super) fn token(config: &Config, arguments: &TokenArguments) -> anyhow::Resu
 fn sign(config: &Config, user: &str, expires_in: Duration, scope: Option<&str>) -> anyhow::Result<String> {
     let owner = OwnerId::new(user).context("--user cannot own anything")?;
     let issuers = app::issuers(config)?;
-    let [Issuer { key, rules }] = &issuers[..] else {
+    let [Issuer { key, requirements }] = &issuers[..] else {
         bail!("tokens come from several issuers: they must sign them");
     };
     let Key::Secret(secret) = key else {
@@ -91,7 +91,7 @@ fn sign(config: &Config, user: &str, expires_in: Duration, scope: Option<&str>) 
     };
     let micros = i64::try_from(expires_in.as_micros()).unwrap_or(i64::MAX);
     let expires_at = Timestamp(Clock::system().now().0.saturating_add(micros));
-    auth::sign_with_scope(secret, &owner, expires_at, rules, scope)
+    auth::sign_with_scope(secret, &owner, expires_at, requirements, scope)
 }
 
 /// The exit codes of an import: nothing could be read, and not everything came in.

@@ -99,7 +99,7 @@ fn contradiction(config: &Config) -> Option<(&'static str, &'static str)> {
             "must be shorter than `server.execution_timeout`, and not 0",
         ));
     }
-    // What an operation reserves of its owner's: `memory::RESERVED`.
+    // What an operation reserves of its owner's: `memory::RESERVATION_FACTOR`.
     let (memory, memory_per_owner) = (config.server.memory, config.server.memory_per_owner);
     if u64::from(memory_per_owner) < 4 * u64::from(config.limits.answer_bytes) {
         return Some(("server.memory_per_owner", "must be at least 4 times `limits.answer_bytes`"));

@@ -8,9 +8,9 @@ pub enum Error {
     /// The store failed, or refused.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// The follower did not keep up. It has everything up to this place.
+    /// The follower did not keep up. It has everything up to this position.
     #[error("the subscriber did not keep up: resume from the cursor")]
-    Behind(i64),
+    Lagged(i64),
 }
 
 /// What following gives.

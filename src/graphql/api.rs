@@ -19,7 +19,7 @@ use super::execution::subscription_state::{SubscriptionStarted, SubscriptionStat
 use super::execution::variables::InputTypes;
 use super::schema::{self, Mutation, Query, Subscription};
 use crate::feed::Feed;
-use crate::memory::{self, Allowance, Held, Memory};
+use crate::memory::{self, MemoryBudget, MemoryPool, MemoryReservation};
 use crate::model::Viewer;
 use crate::store::Store;
 
@@ -42,7 +42,7 @@ pub struct Settings {
     /// The documents that have names.
     pub documents: PersistedDocuments,
     /// What operations may hold.
-    pub memory: Memory,
+    pub memory: MemoryPool,
 }
 
 impl Api {
@@ -82,8 +82,12 @@ impl Api {
     ///
     /// # Errors
     /// There is no room for it.
-    pub fn take_in(&self, viewer: &Viewer, operation: &mut Operation) -> Result<(), memory::Refused> {
-        operation.held = self.settings.memory.take_in(&viewer.owner, operation.weight)?;
+    pub fn reserve_request(
+        &self,
+        viewer: &Viewer,
+        operation: &mut Operation,
+    ) -> Result<(), memory::MemoryError> {
+        operation.held = self.settings.memory.reserve_request(&viewer.owner, operation.weight)?;
         Ok(())
     }
 
@@ -91,18 +95,22 @@ impl Api {
     ///
     /// # Errors
     /// There is no room for them.
-    pub fn take_in_bytes(&self, viewer: &Viewer, bytes: usize) -> Result<Held, memory::Refused> {
-        self.settings.memory.take_in(&viewer.owner, bytes)
+    pub fn reserve_request_bytes(
+        &self,
+        viewer: &Viewer,
+        bytes: usize,
+    ) -> Result<MemoryReservation, memory::MemoryError> {
+        self.settings.memory.reserve_request(&viewer.owner, bytes)
     }
 
     /// Runs a query or a mutation.
     pub async fn execute(&self, viewer: &Viewer, operation: Operation, id: RequestId) -> PendingResponse {
-        let allowance = self.settings.memory.allow(&viewer.owner);
-        let (request, held) = self.request(viewer, operation, SubscriptionState::default(), &allowance);
+        let memory_budget = self.settings.memory.budget(&viewer.owner);
+        let (request, held) = self.request(viewer, operation, SubscriptionState::default(), &memory_budget);
         let mut response = self.schema.execute(request).await;
         drop(held);
         complete(&mut response, id);
-        PendingResponse::new(response, allowance, self.settings.memory.largest_answer())
+        PendingResponse::new(response, memory_budget, self.settings.memory.max_response_bytes())
     }
 
     /// Runs any operation as a stream: a subscription's events, or the one response of the others. A
@@ -117,11 +125,11 @@ impl Api {
         started: SubscriptionStarted,
     ) -> impl Stream<Item = StreamedResponse> + Send + use<> {
         let subscription = SubscriptionState::resuming(resume, started);
-        let allowance = self.settings.memory.allow(&viewer.owner);
-        let most = self.settings.memory.largest_answer();
-        let (request, held) = self.request(viewer, operation, subscription.clone(), &allowance);
+        let memory_budget = self.settings.memory.budget(&viewer.owner);
+        let most = self.settings.memory.max_response_bytes();
+        let (request, held) = self.request(viewer, operation, subscription.clone(), &memory_budget);
         let source = ResponseSource::Library { responses: self.schema.execute_stream(request), _held: held };
-        ResponseStream { source, subscription, allowance, most, request: id }
+        ResponseStream { source, subscription, memory_budget, most, request: id }
     }
 
     /// Runs a query or a mutation for another transport than the server's own: with values of async-graphql, nothing
@@ -149,8 +157,8 @@ impl Api {
     }
 
     /// Bytes that operations have reserved just now, and that large requests take.
-    pub fn held(&self) -> (usize, usize) {
-        (self.settings.memory.reserved(), self.settings.memory.taken_in())
+    pub fn memory_in_use(&self) -> (usize, usize) {
+        (self.settings.memory.reserved(), self.settings.memory.reserved_for_requests())
     }
 
     fn request(
@@ -158,13 +166,13 @@ impl Api {
         viewer: &Viewer,
         operation: Operation,
         subscription: SubscriptionState,
-        allowance: &Allowance,
-    ) -> (Request, Held) {
-        let allowance = allowance.clone();
-        let store = self.store.viewed_by(viewer).within(allowance.clone());
+        memory_budget: &MemoryBudget,
+    ) -> (Request, MemoryReservation) {
+        let memory_budget = memory_budget.clone();
+        let store = self.store.viewed_by(viewer).within(memory_budget.clone());
         let loaders = Loaders::new(&store);
         let feed = self.feed.clone();
-        let largest_answer = self.settings.memory.largest_answer();
+        let largest_answer = self.settings.memory.max_response_bytes();
         let (viewer, Operation { request, may_prerender, held, .. }) = (viewer.clone(), operation);
         let asked = OperationContext {
             viewer,
@@ -172,7 +180,7 @@ impl Api {
             loaders,
             feed,
             subscription,
-            allowance,
+            memory_budget,
             largest_answer,
             may_prerender,
         };

@@ -14,7 +14,7 @@ use super::execution::variables::InputTypes;
 use super::schema::message::connection::MessageConnection;
 use super::schema::{self, Mutation, Query, Subscription, cursor};
 use crate::feed::Feed;
-use crate::memory::Allowance;
+use crate::memory::MemoryBudget;
 use crate::model::{ConversationId, ConversationOrder, Message, OwnerId, Slice, Viewer};
 use crate::store::Store;
 
@@ -118,7 +118,7 @@ impl Page {
             store: scoped,
             feed: self.feed.clone(),
             subscription: SubscriptionState::default(),
-            allowance: Allowance::default(),
+            memory_budget: MemoryBudget::default(),
             largest_answer: u32::MAX,
             may_prerender: in_one_walk,
         };

@@ -7,8 +7,8 @@ use super::format::Format;
 use super::parsed::{Found, Said, Turn};
 use super::report::Report;
 use crate::model::{
-    After, Append, Body, Content, ConversationId, Invalid, Json, JsonValue, MessageId, MessageStatus,
-    ModelName, NewConversation, NewMessage, OwnerId, Parts, Title,
+    Append, AppendParent, Content, ConversationId, Invalid, Json, JsonValue, MessageBody, MessageId,
+    MessageStatus, ModelName, NewConversation, NewMessage, OwnerId, Parts, Title,
 };
 use crate::store::{Error, Scoped};
 
@@ -21,7 +21,7 @@ pub(super) struct Prepared {
     conversation: NewConversation,
     id: ConversationId,
     /// The other messages, each with the one it follows.
-    branches: Vec<(After, NewMessage)>,
+    branches: Vec<(AppendParent, NewMessage)>,
     head: Option<MessageId>,
 }
 
@@ -49,7 +49,7 @@ pub(super) fn prepare(owner: &OwnerId, format: Format, found: Found) -> Result<P
             path.push(message);
             continue;
         }
-        let after = parent.and_then(|parent| ids[parent]).map_or(After::Nothing, After::Message);
+        let after = parent.and_then(|parent| ids[parent]).map_or(AppendParent::Root, AppendParent::Message);
         branches.push((after, message));
     }
     let id = ConversationId(uuid(&found.origin));
@@ -65,8 +65,8 @@ pub(super) fn prepare(owner: &OwnerId, format: Format, found: Found) -> Result<P
 
 fn message(argument: &str, id: Option<MessageId>, turn: Turn) -> Result<NewMessage, Invalid> {
     let body = match turn.said {
-        Said::Text(text) => Body::Text(Content::new(argument, text)?),
-        Said::Parts(parts) => Body::Parts(Parts::new(argument, parts)?),
+        Said::Text(text) => MessageBody::Text(Content::new(argument, text)?),
+        Said::Parts(parts) => MessageBody::Parts(Parts::new(argument, parts)?),
     };
     Ok(NewMessage {
         id,

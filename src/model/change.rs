@@ -60,7 +60,7 @@ pub struct Change {
 
 /// A change that was committed, and its place among the owner's changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Committed {
+pub struct CommittedChange {
     /// 1, 2, 3, … for an owner, without holes, in order of commit.
     pub revision: i64,
     /// What happened.

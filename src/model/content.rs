@@ -88,7 +88,7 @@ impl std::fmt::Debug for Title {
 ///
 /// # Errors
 /// Over 256 KiB, or with a NUL; names `argument`.
-pub fn check_piece(argument: &str, text: &str) -> Result<(), Invalid> {
+pub fn check_text_chunk(argument: &str, text: &str) -> Result<(), Invalid> {
     bounded(argument, text, MAX_CONTENT_BYTES)
 }
 

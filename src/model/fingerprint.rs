@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Body, ConversationId, MessageStatus, NewConversation, NewMessage, Title};
+use super::{ConversationId, MessageBody, MessageStatus, NewConversation, NewMessage, Title};
 
 /// What a caller asked to create under an id of its own choice, as 16 bytes of SHA-256. JSON values count by what
 /// they are: the order of their keys and the way their numbers are written make no difference.
@@ -38,8 +38,8 @@ fn hash_message(hash: &mut Sha256, message: &NewMessage) {
     hash.update([message.role.code() as u8]);
     match &message.body {
         None => hash_text(hash, None),
-        Some(Body::Text(content)) => hash_text(hash, Some(content.as_str())),
-        Some(Body::Parts(parts)) => {
+        Some(MessageBody::Text(content)) => hash_text(hash, Some(content.as_str())),
+        Some(MessageBody::Parts(parts)) => {
             hash.update([2]);
             hash_text(hash, Some(&parts.canonical().to_json()));
         }

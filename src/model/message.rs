@@ -109,7 +109,7 @@ pub struct NewMessage {
     /// Who speaks.
     pub role: Role,
     /// What is said; nothing yet, perhaps, where it will be streamed.
-    pub body: Option<Body>,
+    pub body: Option<MessageBody>,
     /// Whole, or to be streamed.
     pub status: MessageStatus,
     /// The model that wrote it.
@@ -122,14 +122,14 @@ pub struct NewMessage {
 
 /// What a message says: a text, or parts of several kinds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Body {
+pub enum MessageBody {
     /// A text.
     Text(Content),
     /// Parts; those that are texts, joined by blank lines, are its content.
     Parts(Parts),
 }
 
-impl Body {
+impl MessageBody {
     /// The text, and the parts as JSON where there are some.
     pub fn into_columns(self) -> (String, Option<String>) {
         match self {
@@ -141,11 +141,11 @@ impl Body {
 
 /// What an appended message follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum After {
+pub enum AppendParent {
     /// The newest message on the active branch.
     Head,
     /// Nothing: it is a first message.
-    Nothing,
+    Root,
     /// This message.
     Message(MessageId),
 }
@@ -156,7 +156,7 @@ pub struct Append {
     /// Where.
     pub conversation: ConversationId,
     /// After what.
-    pub after: After,
+    pub after: AppendParent,
     /// Which message must be the head, if it matters.
     pub expected_head: Option<MessageId>,
     /// What.
@@ -167,7 +167,7 @@ pub struct Append {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MessagePatch {
     /// What it says now.
-    pub body: Option<Body>,
+    pub body: Option<MessageBody>,
     /// What it cost; `Some(None)` clears it.
     pub usage: Option<Option<TokenUsage>>,
     /// The new data.

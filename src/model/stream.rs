@@ -4,7 +4,7 @@ use super::{Json, MessageId, MessageStatus, Parts, TokenUsage};
 
 /// The result of adding text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
+pub struct StreamProgress {
     /// Code points so far: the next offset.
     pub length: i64,
     /// Somebody asked the writer to stop.
@@ -13,7 +13,7 @@ pub struct Progress {
 
 /// A piece of a streaming message's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Piece {
+pub struct TextChunk {
     /// Code points before it.
     pub offset: i64,
     /// What was added.
@@ -22,14 +22,14 @@ pub struct Piece {
     pub status: MessageStatus,
 }
 
-impl Piece {
+impl TextChunk {
     /// Where the next piece begins.
     pub fn end(&self) -> i64 {
         self.offset.saturating_add(i64::try_from(self.text.chars().count()).unwrap_or(i64::MAX))
     }
 
     /// What of it stands after an offset.
-    pub fn beyond(mut self, offset: i64) -> Self {
+    pub fn skip_to(mut self, offset: i64) -> Self {
         let skipped = usize::try_from(offset.saturating_sub(self.offset)).unwrap_or(0);
         if skipped > 0 {
             let (at, left) = match self.text.char_indices().nth(skipped) {
@@ -64,7 +64,8 @@ mod tests {
 
     #[test]
     fn what_was_heard_is_cut_off() {
-        let piece = |offset, text: &str| Piece { offset, text: text.into(), status: MessageStatus::Complete };
+        let piece =
+            |offset, text: &str| TextChunk { offset, text: text.into(), status: MessageStatus::Complete };
         for (place, expected) in [
             (0, piece(3, "é👍 a")),
             (3, piece(3, "é👍 a")),
@@ -74,7 +75,7 @@ mod tests {
             (9, piece(7, "")),
             (i64::MAX, piece(7, "")),
         ] {
-            assert_eq!(piece(3, "é👍 a").beyond(place), expected, "{place}");
+            assert_eq!(piece(3, "é👍 a").skip_to(place), expected, "{place}");
         }
     }
 }

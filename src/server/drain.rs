@@ -10,12 +10,12 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Room for one of them in the window.
-const EACH: Duration = Duration::from_millis(5);
+const TIME_PER_CONNECTION: Duration = Duration::from_millis(5);
 
 /// The sockets and streams that are open.
 pub(super) struct Drain {
     closing: CancellationToken,
-    longest: Duration,
+    max_window: Duration,
     open: AtomicUsize,
 }
 
@@ -23,9 +23,9 @@ pub(super) struct Drain {
 pub(super) struct DrainGuard(Arc<Drain>);
 
 impl Drain {
-    /// They end within `longest` once the `closing` has begun.
-    pub(super) fn new(closing: CancellationToken, longest: Duration) -> Arc<Self> {
-        Arc::new(Self { closing, longest, open: AtomicUsize::new(0) })
+    /// They end within `max_window` once the `closing` has begun.
+    pub(super) fn new(closing: CancellationToken, max_window: Duration) -> Arc<Self> {
+        Arc::new(Self { closing, max_window, open: AtomicUsize::new(0) })
     }
 
     /// Counts one more.
@@ -37,13 +37,13 @@ impl Drain {
     /// How long it takes to let go of all there are.
     fn window(&self) -> Duration {
         let others = self.open.load(Ordering::Relaxed).saturating_sub(1);
-        EACH.saturating_mul(u32::try_from(others).unwrap_or(u32::MAX)).min(self.longest)
+        TIME_PER_CONNECTION.saturating_mul(u32::try_from(others).unwrap_or(u32::MAX)).min(self.max_window)
     }
 }
 
 impl DrainGuard {
     /// Resolves when the shutdown has begun and it is this one's turn to go.
-    pub(super) async fn dismissed(&self) {
+    pub(super) async fn must_close(&self) {
         self.0.closing.cancelled().await;
         tokio::time::sleep(self.0.window().mul_f64(rand::random())).await;
     }

@@ -5,10 +5,10 @@
 mod body;
 pub(super) mod credentials;
 pub(super) mod http;
-mod negotiate;
+mod media_type;
 mod operations;
 mod origin;
-mod rate_limit;
 mod response;
 pub(super) mod sse;
+mod too_many_requests;
 pub(super) mod websocket;

@@ -18,46 +18,47 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 /// Upper bounds of the buckets of durations, in seconds.
-const DURATIONS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+const DURATION_BUCKETS: [f64; 13] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Ended {
+struct OperationLabels {
     kind: &'static str,
     code: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Kind {
+struct KindLabel {
     kind: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Status {
+struct StatusLabel {
     status: u16,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Limit {
+struct LimitLabel {
     limit: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct State {
+struct StateLabel {
     state: &'static str,
 }
 
 /// Everything that is counted.
 pub(super) struct Metrics {
     registry: Registry,
-    operations: Family<Ended, Counter>,
-    durations: Family<Kind, Histogram>,
-    too_complex: Family<Limit, Counter>,
-    answers: Family<Status, Counter>,
+    operations: Family<OperationLabels, Counter>,
+    durations: Family<KindLabel, Histogram>,
+    too_complex: Family<LimitLabel, Counter>,
+    answers: Family<StatusLabel, Counter>,
     pub(super) connections: Gauge,
     pub(super) connections_refused: Counter,
     pub(super) sockets: Gauge,
     subscriptions: Gauge,
-    database: Family<State, Gauge>,
+    database: Family<StateLabel, Gauge>,
     readers: Gauge,
     reserved: Gauge,
     requests: Gauge,
@@ -84,7 +85,7 @@ impl Metrics {
         let mut metrics = Self {
             registry: Registry::default(),
             operations: Family::default(),
-            durations: Family::new_with_constructor(|| Histogram::new(DURATIONS)),
+            durations: Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS)),
             too_complex: Family::default(),
             answers: Family::default(),
             connections: Gauge::default(),
@@ -161,19 +162,19 @@ impl Metrics {
     }
 
     /// A request was answered over HTTP.
-    pub(super) fn answered(&self, status: u16) {
-        self.answers.get_or_create(&Status { status }).inc();
+    pub(super) fn http_response(&self, status: u16) {
+        self.answers.get_or_create(&StatusLabel { status }).inc();
     }
 
     /// A request was refused before anything ran for it.
-    pub(super) fn refused(&self, response: &Response) {
+    pub(super) fn operation_rejected(&self, response: &Response) {
         self.count_too_complex(response);
-        self.operations.get_or_create(&Ended { kind: "unknown", code: code(response) }).inc();
+        self.operations.get_or_create(&OperationLabels { kind: "unknown", code: code(response) }).inc();
     }
 
     fn count_too_complex(&self, response: &Response) {
         if let Some(limit) = extension(response, "limit") {
-            self.too_complex.get_or_create(&Limit { limit }).inc();
+            self.too_complex.get_or_create(&LimitLabel { limit }).inc();
         }
     }
 
@@ -186,7 +187,7 @@ impl Metrics {
             OperationType::Mutation => "mutation",
             OperationType::Subscription => "subscription",
         };
-        RunningOperation { metrics: self.clone(), kind, begun: Instant::now(), subscription, code: None }
+        RunningOperation { metrics: self.clone(), kind, started: Instant::now(), subscription, code: None }
     }
 
     /// Everything in the text format of OpenMetrics, which Prometheus reads.
@@ -195,8 +196,8 @@ impl Metrics {
     /// None that are known: the text is written to memory.
     pub(super) fn text(&self, snapshot: &Snapshot) -> Result<String, std::fmt::Error> {
         let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        self.database.get_or_create(&State { state: "used" }).set(gauge(snapshot.used));
-        self.database.get_or_create(&State { state: "idle" }).set(gauge(snapshot.idle));
+        self.database.get_or_create(&StateLabel { state: "used" }).set(gauge(snapshot.used));
+        self.database.get_or_create(&StateLabel { state: "idle" }).set(gauge(snapshot.idle));
         self.readers.set(gauge(snapshot.readers));
         self.reserved.set(gauge(snapshot.reserved));
         self.requests.set(gauge(snapshot.requests));
@@ -251,24 +252,24 @@ impl Drop for GaugeGuard {
     }
 }
 
-/// An operation that has begun. It is counted however it ends.
+/// An operation that has started. It is counted however it ends.
 pub(super) struct RunningOperation {
     metrics: Arc<Metrics>,
     kind: &'static str,
-    begun: Instant,
+    started: Instant,
     subscription: Option<GaugeGuard>,
     code: Option<String>,
 }
 
 impl RunningOperation {
     /// It answers this, and nothing after it.
-    pub(super) fn says(&mut self, response: &Response) {
+    pub(super) fn set_result(&mut self, response: &Response) {
         self.metrics.count_too_complex(response);
         self.code = Some(code(response));
     }
 
     /// It has nothing more to say.
-    pub(super) fn ends(&mut self) {
+    pub(super) fn set_complete(&mut self) {
         self.code.get_or_insert_with(|| "OK".to_owned());
     }
 }
@@ -278,9 +279,9 @@ impl Drop for RunningOperation {
         let gone = if std::thread::panicking() { "INTERNAL_SERVER_ERROR" } else { "CANCELLED" };
         let code = self.code.take().unwrap_or_else(|| gone.to_owned());
         if self.subscription.is_none() {
-            let kind = Kind { kind: self.kind };
-            self.metrics.durations.get_or_create(&kind).observe(self.begun.elapsed().as_secs_f64());
+            let kind = KindLabel { kind: self.kind };
+            self.metrics.durations.get_or_create(&kind).observe(self.started.elapsed().as_secs_f64());
         }
-        self.metrics.operations.get_or_create(&Ended { kind: self.kind, code }).inc();
+        self.metrics.operations.get_or_create(&OperationLabels { kind: self.kind, code }).inc();
     }
 }

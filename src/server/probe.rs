@@ -9,5 +9,5 @@ use super::graphql::websocket;
 /// # Errors
 /// The reason that the close frame gives, of at most 123 bytes.
 pub fn socket_message(text: &str) -> Result<Option<Request>, String> {
-    websocket::read(text).map_err(|close| close.reason().to_owned())
+    websocket::parse_message(text).map_err(|close| close.reason().to_owned())
 }

@@ -1,52 +1,52 @@
-//! How much of one thing each holder, an owner or an address, may have at once, on this server.
+//! How much of one thing each key, an owner or an address, may have at once, on this server.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Counts what each holder has.
-pub(super) struct Quota<Holder: Hash + Eq> {
-    most: usize,
-    taken: Mutex<HashMap<Holder, usize>>,
+/// Counts what each key has.
+pub(super) struct Quota<Key: Hash + Eq> {
+    limit: usize,
+    permits: Mutex<HashMap<Key, usize>>,
 }
 
-/// One of what a holder has.
-pub(super) struct QuotaPermit<Holder: Hash + Eq> {
-    quota: Arc<Quota<Holder>>,
-    holder: Holder,
+/// One of what a key has.
+pub(super) struct QuotaPermit<Key: Hash + Eq> {
+    quota: Arc<Quota<Key>>,
+    key: Key,
 }
 
-impl<Holder: Hash + Eq + Clone> Quota<Holder> {
-    /// At most so many for each holder.
-    pub(super) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, taken: Mutex::default() })
+impl<Key: Hash + Eq + Clone> Quota<Key> {
+    /// At limit so many for each key.
+    pub(super) fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self { limit, permits: Mutex::default() })
     }
 
-    /// One more for this holder; `None` when there would be too many.
-    pub(super) fn take(self: &Arc<Self>, holder: &Holder) -> Option<QuotaPermit<Holder>> {
-        let mut taken = self.taken();
-        let count = taken.entry(holder.clone()).or_default();
-        if *count >= self.most {
+    /// One more for this key; `None` when there would be too many.
+    pub(super) fn try_acquire(self: &Arc<Self>, key: &Key) -> Option<QuotaPermit<Key>> {
+        let mut permits = self.permits();
+        let count = permits.entry(key.clone()).or_default();
+        if *count >= self.limit {
             return None;
         }
         *count += 1;
-        Some(QuotaPermit { quota: self.clone(), holder: holder.clone() })
+        Some(QuotaPermit { quota: self.clone(), key: key.clone() })
     }
 }
 
-impl<Holder: Hash + Eq> Quota<Holder> {
-    fn taken(&self) -> MutexGuard<'_, HashMap<Holder, usize>> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+impl<Key: Hash + Eq> Quota<Key> {
+    fn permits(&self) -> MutexGuard<'_, HashMap<Key, usize>> {
+        self.permits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<Holder: Hash + Eq> Drop for QuotaPermit<Holder> {
+impl<Key: Hash + Eq> Drop for QuotaPermit<Key> {
     fn drop(&mut self) {
-        let mut taken = self.quota.taken();
-        if let Some(count) = taken.get_mut(&self.holder) {
+        let mut permits = self.quota.permits();
+        if let Some(count) = permits.get_mut(&self.key) {
             *count -= 1;
             if *count == 0 {
-                taken.remove(&self.holder);
+                permits.remove(&self.key);
             }
         }
     }
@@ -60,14 +60,14 @@ mod tests {
     fn each_holder_has_a_quota_and_leaves_nothing_behind() {
         let (ada, bob) = ("ada", "bob");
         let quota = Quota::new(2);
-        let first = quota.take(&ada).unwrap();
-        let second = quota.take(&ada).unwrap();
-        assert!(quota.take(&ada).is_none());
-        let others = quota.take(&bob).unwrap();
+        let first = quota.try_acquire(&ada).unwrap();
+        let second = quota.try_acquire(&ada).unwrap();
+        assert!(quota.try_acquire(&ada).is_none());
+        let others = quota.try_acquire(&bob).unwrap();
         drop(first);
-        let third = quota.take(&ada).unwrap();
-        assert!(quota.take(&ada).is_none());
+        let third = quota.try_acquire(&ada).unwrap();
+        assert!(quota.try_acquire(&ada).is_none());
         drop((second, third, others));
-        assert!(quota.taken().is_empty());
+        assert!(quota.permits().is_empty());
     }
 }

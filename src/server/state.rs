@@ -32,7 +32,7 @@ pub(super) struct ServerState {
     /// Cancelled when the shutdown begins.
     pub(super) closing: CancellationToken,
     /// Cancelled when the time for running operations is over.
-    pub(super) cut: CancellationToken,
+    pub(super) abort: CancellationToken,
     pub(super) drain: Arc<Drain>,
     /// Sockets that owners have open.
     pub(super) socket_quota: Arc<Quota<OwnerId>>,
@@ -47,7 +47,7 @@ const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 impl ServerState {
     /// How long the viewer's credentials still hold.
-    pub(super) fn time_left(&self, viewer: &Viewer) -> Duration {
+    pub(super) fn credential_lifetime(&self, viewer: &Viewer) -> Duration {
         viewer.expires_at.map_or(NEVER, |at| {
             let micros = at.0.saturating_sub(self.clock.now().0);
             Duration::from_micros(u64::try_from(micros).unwrap_or_default()).min(NEVER)
@@ -56,10 +56,10 @@ impl ServerState {
 
     /// Resolves when the viewer's credentials end, or the server shuts down and it is time to go.
     pub(super) fn ended(&self, viewer: &Viewer) -> impl Future<Output = ()> + Send + use<> {
-        let (guard, left) = (self.drain.enter(), self.time_left(viewer));
+        let (guard, left) = (self.drain.enter(), self.credential_lifetime(viewer));
         async move {
             tokio::select! {
-                () = guard.dismissed() => {}
+                () = guard.must_close() => {}
                 () = tokio::time::sleep(left) => {}
             }
         }

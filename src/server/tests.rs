@@ -15,7 +15,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::*;
 use crate::app;
-use crate::auth::{self, Issuer, Key, Rules, Timing};
+use crate::auth::{self, Issuer, Key, KeySetTiming, TokenRequirements};
 use crate::config::Config;
 use crate::feed::Feed;
 use crate::graphql::{self, PersistedDocuments};
@@ -24,16 +24,16 @@ use crate::signals::Signals;
 use crate::store::Process;
 
 /// Whatever is asked for as `boom` panics.
-struct Booms;
+struct PanicExtension;
 
-impl ExtensionFactory for Booms {
+impl ExtensionFactory for PanicExtension {
     fn create(&self) -> Arc<dyn Extension> {
         Arc::new(Self)
     }
 }
 
 #[async_trait::async_trait]
-impl Extension for Booms {
+impl Extension for PanicExtension {
     async fn resolve(
         &self,
         ctx: &ExtensionContext<'_>,
@@ -56,12 +56,13 @@ async fn serve() -> (TempDir, String, String) {
     let feed = Feed::new(&signals, config.feed.poll);
     let (limits, memory) = (app::limits(&config), app::memory(&config));
     let may = graphql::Settings { limits, documents: PersistedDocuments::default(), memory };
-    let api = Api::new(store.clone(), feed, may).extended(Booms);
+    let api = Api::new(store.clone(), feed, may).extended(PanicExtension);
     let secret = b"a secret that only this test knows";
-    let issuer = Issuer { key: Key::Secret(secret.to_vec()), rules: Rules::default() };
-    let authenticator = Authenticator::new(vec![issuer], Timing::default()).unwrap();
+    let issuer = Issuer { key: Key::Secret(secret.to_vec()), requirements: TokenRequirements::default() };
+    let authenticator = Authenticator::new(vec![issuer], KeySetTiming::default()).unwrap();
     let expires_at = Timestamp(clock.now().0 + 600_000_000);
-    let token = auth::sign(secret, &OwnerId::new("ada").unwrap(), expires_at, &Rules::default()).unwrap();
+    let token =
+        auth::sign(secret, &OwnerId::new("ada").unwrap(), expires_at, &TokenRequirements::default()).unwrap();
     let settings = app::server_settings(&config, None).unwrap();
     let server = Server::new(api, store, authenticator, clock, settings).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -71,7 +72,7 @@ async fn serve() -> (TempDir, String, String) {
 }
 
 /// The error of an operation that panicked: a code, and the id to look for in the log.
-fn assert_told(error: &serde_json::Value) {
+fn assert_internal_error(error: &serde_json::Value) {
     assert_eq!(error["message"], "internal server error");
     assert_eq!(error["extensions"]["code"], "INTERNAL_SERVER_ERROR");
     let id = error["extensions"]["requestId"].as_str().unwrap();
@@ -97,7 +98,7 @@ impl Socket {
 }
 
 #[tokio::test]
-async fn a_panic_is_told_with_its_request_and_ends_nothing_else() {
+async fn a_panic_is_reported_with_its_request_id_and_affects_no_other_operation() {
     let (_folder, address, token) = serve().await;
     let http = reqwest::Client::builder().pool_max_idle_per_host(1).build().unwrap();
     let post = |query: &str, accept: &'static str| {
@@ -108,7 +109,7 @@ async fn a_panic_is_told_with_its_request_and_ends_nothing_else() {
     assert_eq!(broken.status(), 500);
     let id = broken.headers()["x-request-id"].to_str().unwrap().to_owned();
     let body: serde_json::Value = broken.json().await.unwrap();
-    assert_told(&body["errors"][0]);
+    assert_internal_error(&body["errors"][0]);
     assert_eq!(body["errors"][0]["extensions"]["requestId"], id.as_str());
     let create = "mutation { createConversation(input: { messages: [{ role: USER, content: \"first\" }] }) {
       conversation { id messages { pageInfo { endCursor } } }
@@ -132,22 +133,22 @@ async fn a_panic_is_told_with_its_request_and_ends_nothing_else() {
     socket.subscribe("sound", follow("cursor")).await;
     socket.subscribe("brittle", brittle.clone()).await;
     socket.subscribe("query", "{ boom: viewer { id } }".into()).await;
-    let told = socket.receive().await;
-    assert_eq!((&told["type"], &told["id"]), (&json!("error"), &json!("query")), "{told}");
-    assert_told(&told["payload"][0]);
+    let received = socket.receive().await;
+    assert_eq!((&received["type"], &received["id"]), (&json!("error"), &json!("query")), "{received}");
+    assert_internal_error(&received["payload"][0]);
     let stream = post(&brittle, "text/event-stream").await.unwrap();
 
     let input = format!("{{ conversationId: {id}, role: USER, content: \"second\" }}");
     let append = format!("mutation {{ appendMessage(input: {input}) {{ message {{ id }} }} }}");
     post(&append, "application/json").await.unwrap();
-    let mut told = [socket.receive().await, socket.receive().await];
-    told.sort_by_key(|message| message["id"].as_str().unwrap().to_owned());
-    assert_eq!((&told[0]["type"], &told[0]["id"]), (&json!("error"), &json!("brittle")));
-    assert_told(&told[0]["payload"][0]);
-    assert_eq!((&told[1]["type"], &told[1]["id"]), (&json!("next"), &json!("sound")));
+    let mut received = [socket.receive().await, socket.receive().await];
+    received.sort_by_key(|message| message["id"].as_str().unwrap().to_owned());
+    assert_eq!((&received[0]["type"], &received[0]["id"]), (&json!("error"), &json!("brittle")));
+    assert_internal_error(&received[0]["payload"][0]);
+    assert_eq!((&received[1]["type"], &received[1]["id"]), (&json!("next"), &json!("sound")));
     let text = stream.text().await.unwrap();
     let (event, rest) = text.split_once("\n\n").unwrap();
     let data = event.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
-    assert_told(&serde_json::from_str::<serde_json::Value>(data).unwrap()["errors"][0]);
+    assert_internal_error(&serde_json::from_str::<serde_json::Value>(data).unwrap()["errors"][0]);
     assert!(rest.starts_with("event: complete"), "{rest}");
 }

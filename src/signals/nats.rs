@@ -4,7 +4,7 @@ use async_nats::{Client, ConnectOptions, Event};
 use futures_util::StreamExt;
 use tokio::task::JoinSet;
 
-use super::{Relay, Signals, wire};
+use super::{ReplicaLink, Signals, payload};
 
 const SUBJECT: &str = "scrollback.signals";
 
@@ -13,15 +13,15 @@ const SUBJECT: &str = "scrollback.signals";
 ///
 /// # Errors
 /// The URL cannot be used.
-pub async fn relay(signals: &Signals, url: &str) -> anyhow::Result<Relay> {
+pub async fn connect(signals: &Signals, url: &str) -> anyhow::Result<ReplicaLink> {
     let wakes = signals.clone();
     let client = ConnectOptions::new()
         .name("scrollback")
         .retry_on_initial_connect()
         .event_callback(move |event| {
-            // Whatever was said while there was no connection is lost.
+            // Whatever was payloads while there was no connection is lost.
             if matches!(event, Event::Connected) {
-                wakes.deliver_all();
+                wakes.wake_all();
             }
             tracing::info!("NATS: {event}");
             std::future::ready(())
@@ -30,15 +30,15 @@ pub async fn relay(signals: &Signals, url: &str) -> anyhow::Result<Relay> {
         .await?;
     let replica = rand::random();
     let mut tasks = JoinSet::new();
-    tasks.spawn(speak(signals.clone(), client.clone(), replica));
-    tasks.spawn(listen(signals.clone(), client, replica));
-    Ok(Relay { _tasks: tasks })
+    tasks.spawn(send_signals(signals.clone(), client.clone(), replica));
+    tasks.spawn(receive_signals(signals.clone(), client, replica));
+    Ok(ReplicaLink { _tasks: tasks })
 }
 
-async fn speak(signals: Signals, client: Client, replica: wire::Replica) {
+async fn send_signals(signals: Signals, client: Client, replica: payload::ReplicaId) {
     let Some(outbox) = &signals.0.outbox else { return };
     loop {
-        for payload in wire::encode(replica, outbox.take().await) {
+        for payload in payload::encode(replica, outbox.take().await) {
             if let Err(error) = client.publish(SUBJECT, payload.into()).await {
                 tracing::warn!(%error, "cannot signal other replicas");
             }
@@ -46,11 +46,11 @@ async fn speak(signals: Signals, client: Client, replica: wire::Replica) {
     }
 }
 
-async fn listen(signals: Signals, client: Client, replica: wire::Replica) {
+async fn receive_signals(signals: Signals, client: Client, replica: payload::ReplicaId) {
     match client.subscribe(SUBJECT).await {
         Ok(mut messages) => {
             while let Some(message) = messages.next().await {
-                wire::hear(&signals, replica, &String::from_utf8_lossy(&message.payload));
+                payload::deliver(&signals, replica, &String::from_utf8_lossy(&message.payload));
             }
         }
         Err(error) => tracing::error!(%error, "cannot listen to other replicas"),

@@ -6,18 +6,18 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::topic::Key;
+use super::topic::TopicKey;
 
 /// Past this many, everybody is woken instead of each: the relay has been away for long.
-const MOST: usize = 10_000;
+const MAX_TOPICS: usize = 10_000;
 
 /// What is to be told.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum News {
+pub(super) enum PendingSignals {
     /// These topics.
-    Topics(Vec<Key>),
+    Topics(Vec<TopicKey>),
     /// There was too much to keep.
-    Everything,
+    AllTopics,
 }
 
 #[derive(Default)]
@@ -28,16 +28,16 @@ pub(super) struct Outbox {
 
 #[derive(Default)]
 struct Pending {
-    keys: HashSet<Key>,
+    keys: HashSet<TopicKey>,
     overflowed: bool,
 }
 
 impl Outbox {
     /// Adds a topic; one that waits already is sent once.
-    pub(super) fn push(&self, key: Key) {
+    pub(super) fn push(&self, key: TopicKey) {
         {
             let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-            if pending.keys.len() >= MOST {
+            if pending.keys.len() >= MAX_TOPICS {
                 pending.overflowed = true;
                 pending.keys.clear();
             }
@@ -49,16 +49,16 @@ impl Outbox {
     }
 
     /// Waits until there is something, and takes all of it.
-    pub(super) async fn take(&self) -> News {
+    pub(super) async fn take(&self) -> PendingSignals {
         loop {
             {
                 let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
                 let Pending { keys, overflowed } = mem::take(&mut *pending);
                 if overflowed {
-                    return News::Everything;
+                    return PendingSignals::AllTopics;
                 }
                 if !keys.is_empty() {
-                    return News::Topics(keys.into_iter().collect());
+                    return PendingSignals::Topics(keys.into_iter().collect());
                 }
             }
             self.filled.notified().await;
@@ -75,13 +75,13 @@ mod tests {
         let outbox = Outbox::default();
         outbox.push(7);
         outbox.push(7);
-        assert_eq!(outbox.take().await, News::Topics(vec![7]));
-        for key in 0..=MOST as Key {
+        assert_eq!(outbox.take().await, PendingSignals::Topics(vec![7]));
+        for key in 0..=MAX_TOPICS as TopicKey {
             outbox.push(key);
         }
         outbox.push(1);
-        assert_eq!(outbox.take().await, News::Everything);
+        assert_eq!(outbox.take().await, PendingSignals::AllTopics);
         outbox.push(2);
-        assert_eq!(outbox.take().await, News::Topics(vec![2]));
+        assert_eq!(outbox.take().await, PendingSignals::Topics(vec![2]));
     }
 }

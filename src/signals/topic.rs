@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::{ConversationId, MessageId, OwnerId};
 
-/// What there may be news of.
+/// What there may be signals of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Topic {
     /// A conversation's messages.
@@ -16,10 +16,10 @@ pub enum Topic {
 }
 
 /// A topic as it travels: short, and telling nothing. Two topics that share a key wake each other.
-pub(super) type Key = u64;
+pub(super) type TopicKey = u64;
 
 impl Topic {
-    pub(super) fn key(&self) -> Key {
+    pub(super) fn key(&self) -> TopicKey {
         let mut hash = Sha256::new();
         match self {
             Self::Conversation(id) => {
@@ -35,6 +35,6 @@ impl Topic {
                 hash.update(id.0);
             }
         }
-        hash.finalize()[..8].iter().fold(0, |key, byte| (key << 8) | Key::from(*byte))
+        hash.finalize()[..8].iter().fold(0, |key, byte| (key << 8) | TopicKey::from(*byte))
     }
 }

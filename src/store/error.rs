@@ -3,7 +3,7 @@
 use sea_orm::sqlx;
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 
-use crate::memory::Refused;
+use crate::memory::MemoryError;
 use crate::model::{Invalid, MessageId};
 use crate::store::engine::connect::NO_SESSIONS;
 
@@ -36,7 +36,7 @@ pub enum Error {
     Expired,
     /// What was asked for is more than may be held in memory.
     #[error(transparent)]
-    Memory(#[from] Refused),
+    Memory(#[from] MemoryError),
     /// The database cannot be reached or is too busy; trying again may help.
     #[error("the database is not available just now")]
     Unavailable(#[source] DbErr),

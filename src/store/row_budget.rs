@@ -5,7 +5,7 @@
 //! what they wait for. Statements that would give any number of rows, or large ones, stop by themselves where
 //! the allowance ends (`repository::bounded`), so that the database does not read what nobody could take either.
 
-use crate::memory::Allowance;
+use crate::memory::MemoryBudget;
 use crate::model::Conversation;
 use crate::store::entity::message;
 use crate::store::error::Result;
@@ -15,24 +15,24 @@ pub(in crate::store) const ROW: usize = 256;
 
 /// What one read has taken of an allowance: given back unless it is kept.
 pub(in crate::store) struct RowBudget {
-    allowance: Allowance,
+    allowance: MemoryBudget,
     taken: usize,
 }
 
 impl RowBudget {
-    pub(in crate::store) fn of(allowance: &Allowance) -> Self {
+    pub(in crate::store) fn of(allowance: &MemoryBudget) -> Self {
         Self { allowance: allowance.clone(), taken: 0 }
     }
 
     /// For a row of so many bytes.
     pub(in crate::store) fn take(&mut self, bytes: usize) -> Result<()> {
-        self.allowance.take(bytes)?;
+        self.allowance.try_grow(bytes)?;
         self.taken += bytes;
         Ok(())
     }
 
     pub(in crate::store) fn give_back(&mut self) {
-        self.allowance.give_back(std::mem::take(&mut self.taken));
+        self.allowance.shrink(std::mem::take(&mut self.taken));
     }
 
     /// What was read is answered.

@@ -2,7 +2,7 @@
 
 use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter, Select};
 
-use crate::memory::Allowance;
+use crate::memory::MemoryBudget;
 use crate::model::{OwnerId, Viewer};
 use crate::store::database::Store;
 use crate::store::engine::row_level_security::Reader;
@@ -17,7 +17,7 @@ pub struct Scoped {
     /// Who writes for the owner, where that is somebody else. It widens nothing.
     pub(in crate::store) actor: Option<OwnerId>,
     /// What is read is taken from it.
-    pub(in crate::store) allowance: Allowance,
+    pub(in crate::store) allowance: MemoryBudget,
 }
 
 impl Store {
@@ -29,18 +29,18 @@ impl Store {
 
 impl Scoped {
     pub(in crate::store) fn new(store: Store, viewer: &Viewer) -> Self {
-        let allowance = Allowance::default();
+        let allowance = MemoryBudget::default();
         Self { store, owner: viewer.owner.clone(), actor: viewer.actor.clone(), allowance }
     }
 
     /// The same view, where what is read is taken from an allowance.
-    pub fn within(self, allowance: Allowance) -> Self {
+    pub fn within(self, allowance: MemoryBudget) -> Self {
         Self { allowance, ..self }
     }
 
     /// The same view, for what is no operation's: nothing is taken from its allowance.
     pub fn apart(&self) -> Self {
-        self.clone().within(Allowance::default())
+        self.clone().within(MemoryBudget::default())
     }
 
     /// Whose view this is.

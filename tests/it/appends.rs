@@ -5,7 +5,7 @@ mod alone;
 use futures_util::future::join_all;
 use scrollback::clock::Clock;
 use scrollback::model::{
-    After, Append, Body, Content, ConversationId, End, Json, Message, MessageId, MessageStatus,
+    Append, AppendParent, Content, ConversationId, End, Json, Message, MessageBody, MessageId, MessageStatus,
     NewConversation, NewMessage, OwnerId, Page, Range, Role, StreamEnd, Viewer,
 };
 use scrollback::signals::Signals;
@@ -83,7 +83,7 @@ fn says(id: Option<u128>, content: &str) -> NewMessage {
     NewMessage {
         id: id.map(|id| MessageId(Uuid::from_u128(id))),
         role: Role::User,
-        body: Some(Body::Text(Content::new("content", content.into()).unwrap())),
+        body: Some(MessageBody::Text(Content::new("content", content.into()).unwrap())),
         status: MessageStatus::Complete,
         model: None,
         usage: None,
@@ -92,7 +92,7 @@ fn says(id: Option<u128>, content: &str) -> NewMessage {
 }
 
 fn at_head(number: u128, messages: Vec<NewMessage>) -> Append {
-    Append { conversation: conversation(number), after: After::Head, expected_head: None, messages }
+    Append { conversation: conversation(number), after: AppendParent::Head, expected_head: None, messages }
 }
 
 /// Runs a test on both databases, and behind row-level security; on one thread, so that what is begun together waits together.
@@ -137,7 +137,7 @@ async fn prepared(engine: Engine) -> Database {
         let first = vec![says(Some(1000 + number), "first"), says(Some(2000 + number), "second")];
         database.conversation(owner, number, first).await;
     }
-    let after = After::Message(MessageId(Uuid::from_u128(1004)));
+    let after = AppendParent::Message(MessageId(Uuid::from_u128(1004)));
     let fork = Append { after, ..at_head(4, vec![says(Some(3004), "another second")]) };
     database.of("ada").append(fork).await.unwrap();
     database

@@ -18,7 +18,7 @@ mod tls;
 use std::time::Duration;
 
 use scrollback::app::App;
-use scrollback::auth::{Rules, sign, sign_with_scope};
+use scrollback::auth::{TokenRequirements, sign, sign_with_scope};
 use scrollback::clock::Clock;
 use scrollback::config::{self, Config, Sources};
 use scrollback::model::{OwnerId, Timestamp};
@@ -157,7 +157,7 @@ impl TestApp {
 /// A token of the kind [`TestApp`] believes.
 pub(crate) fn token(user: &str, lifetime: Duration) -> String {
     let expires_at = Timestamp(Clock::system().now().0 + i64::try_from(lifetime.as_micros()).unwrap());
-    sign(SECRET.as_bytes(), &OwnerId::new(user).unwrap(), expires_at, &Rules::default()).unwrap()
+    sign(SECRET.as_bytes(), &OwnerId::new(user).unwrap(), expires_at, &TokenRequirements::default()).unwrap()
 }
 
 /// A token of a back end that may act for others.
@@ -165,7 +165,7 @@ pub(crate) fn back_end_token(lifetime: Duration) -> String {
     let expires_at = Timestamp(Clock::system().now().0 + i64::try_from(lifetime.as_micros()).unwrap());
     let subject = OwnerId::new("back end").unwrap();
     let scope = Some("chat scrollback:act-as");
-    sign_with_scope(SECRET.as_bytes(), &subject, expires_at, &Rules::default(), scope).unwrap()
+    sign_with_scope(SECRET.as_bytes(), &subject, expires_at, &TokenRequirements::default(), scope).unwrap()
 }
 
 /// Makes of each function two tests: one on SQLite, one on PostgreSQL.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderMap, WWW_AUTHENTICATE};
 use reqwest::{Body, Method, RequestBuilder, StatusCode};
-use scrollback::auth::{Rules, sign};
+use scrollback::auth::{TokenRequirements, sign};
 use scrollback::clock::Clock;
 use scrollback::model::{OwnerId, Timestamp};
 use serde_json::{Value, json};
@@ -82,7 +82,7 @@ async fn all_graphql_http_audits_pass(app: TestApp) {
 async fn requests_without_valid_credentials_are_refused(app: TestApp) {
     let forged = |secret: &[u8], seconds: i64| {
         let at = Timestamp(Clock::system().now().0 + seconds * 1_000_000);
-        sign(secret, &OwnerId::new("ada").unwrap(), at, &Rules::default()).unwrap()
+        sign(secret, &OwnerId::new("ada").unwrap(), at, &TokenRequirements::default()).unwrap()
     };
     let good = token("ada", Duration::from_secs(600));
     let payload = good.split('.').nth(1).unwrap();

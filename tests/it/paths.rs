@@ -1,8 +1,8 @@
 //! Paths through large trees: what reading one costs.
 
 use scrollback::model::{
-    After, Append, Body, Content, ConversationId, End, Json, MessageId, MessageStatus, NewConversation,
-    NewMessage, OwnerId, Page, Range, Role, Viewer,
+    Append, AppendParent, Content, ConversationId, End, Json, MessageBody, MessageId, MessageStatus,
+    NewConversation, NewMessage, OwnerId, Page, Range, Role, Viewer,
 };
 use scrollback::store::Scoped;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqliteConnection};
@@ -19,7 +19,7 @@ fn message(number: usize) -> NewMessage {
     NewMessage {
         id: None,
         role: Role::User,
-        body: Some(Body::Text(Content::new("content", format!("message {number}")).unwrap())),
+        body: Some(MessageBody::Text(Content::new("content", format!("message {number}")).unwrap())),
         status: MessageStatus::Complete,
         model: None,
         usage: None,
@@ -27,7 +27,12 @@ fn message(number: usize) -> NewMessage {
     }
 }
 
-async fn append(ada: &Scoped, conversation: ConversationId, after: After, count: usize) -> Vec<MessageId> {
+async fn append(
+    ada: &Scoped,
+    conversation: ConversationId,
+    after: AppendParent,
+    count: usize,
+) -> Vec<MessageId> {
     let messages = (0..count).map(message).collect();
     let append = Append { conversation, after, expected_head: None, messages };
     ada.append(append).await.unwrap().into_iter().map(|message| message.id).collect()
@@ -40,19 +45,19 @@ async fn tree(ada: &Scoped) -> (ConversationId, MessageId) {
     let id = ada.create_conversation(new).await.unwrap().id;
     let mut trunk = Vec::new();
     while trunk.len() < MESSAGES - 2 * FORKS {
-        trunk.extend(append(ada, id, After::Head, 100).await);
+        trunk.extend(append(ada, id, AppendParent::Head, 100).await);
     }
     for fork in 0..FORKS - NESTED {
-        append(ada, id, After::Message(trunk[fork * 7 % trunk.len()]), 2).await;
+        append(ada, id, AppendParent::Message(trunk[fork * 7 % trunk.len()]), 2).await;
     }
     let mut within = trunk[trunk.len() - 1];
-    append(ada, id, After::Message(within), 1).await;
+    append(ada, id, AppendParent::Message(within), 1).await;
     let mut leaf = within;
     for _ in 0..NESTED {
-        let branch = append(ada, id, After::Message(within), 2).await;
+        let branch = append(ada, id, AppendParent::Message(within), 2).await;
         (within, leaf) = (branch[0], branch[1]);
         // What goes on beside it makes the next append a fork.
-        append(ada, id, After::Message(within), 1).await;
+        append(ada, id, AppendParent::Message(within), 1).await;
     }
     (id, leaf)
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use scrollback::auth::{Rules, sign};
+use scrollback::auth::{TokenRequirements, sign};
 use scrollback::clock::Clock;
 use scrollback::model::{OwnerId, Timestamp};
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ fn closed(code: u16, reason: &str) -> Closed {
 /// A token that ends so many seconds from now.
 fn ending_in(seconds: i64) -> String {
     let at = Timestamp(Clock::system().now().0 + seconds * 1_000_000);
-    sign(SECRET.as_bytes(), &OwnerId::new("ada").unwrap(), at, &Rules::default()).unwrap()
+    sign(SECRET.as_bytes(), &OwnerId::new("ada").unwrap(), at, &TokenRequirements::default()).unwrap()
 }
 
 /// A conversation of ada's with a first message, and that message's cursor.

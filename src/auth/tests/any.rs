@@ -5,11 +5,14 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::super::*;
-use super::{SECRET, headed, plain, signed};
+use super::{SECRET, default_authenticator, signed, verify_header};
 use crate::clock::Clock;
 
 fn viewer_of(header: &str) -> Option<Viewer> {
-    headed(&plain(), Some(header)).now_or_never().expect("no key has to be fetched").ok()
+    verify_header(&default_authenticator(), Some(header))
+        .now_or_never()
+        .expect("no key has to be fetched")
+        .ok()
 }
 
 fn in_an_hour() -> Timestamp {
@@ -44,7 +47,7 @@ proptest! {
     #[test]
     fn a_signed_token_names_its_owner(owner in "\\PC{1,40}") {
         let Ok(owner) = OwnerId::new(owner) else { return Ok(()) };
-        let token = sign(SECRET, &owner, in_an_hour(), &Rules::default()).unwrap();
+        let token = sign(SECRET, &owner, in_an_hour(), &TokenRequirements::default()).unwrap();
         prop_assert_eq!(viewer_of(&format!("Bearer {token}")).map(|viewer| viewer.owner), Some(owner));
     }
 
@@ -52,7 +55,7 @@ proptest! {
     fn a_token_that_was_changed_is_refused(
         at: prop::sample::Index, length in 0..4_usize, other in "[A-Za-z0-9_=+/.-]{0,3}"
     ) {
-        let token = sign(SECRET, &OwnerId::new("ada").unwrap(), in_an_hour(), &Rules::default()).unwrap();
+        let token = sign(SECRET, &OwnerId::new("ada").unwrap(), in_an_hour(), &TokenRequirements::default()).unwrap();
         let start = at.index(token.len() + 1);
         let mut changed = token.clone();
         changed.replace_range(start..token.len().min(start + length), &other);

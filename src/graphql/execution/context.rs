@@ -5,7 +5,7 @@ use async_graphql::ContextBase;
 use super::loaders::Loaders;
 use super::subscription_state::SubscriptionState;
 use crate::feed::Feed;
-use crate::memory::Allowance;
+use crate::memory::MemoryBudget;
 use crate::model::Viewer;
 use crate::store::{Error, Result, Scoped};
 
@@ -17,7 +17,7 @@ pub(in crate::graphql) struct OperationContext {
     pub(in crate::graphql) feed: Feed,
     pub(in crate::graphql) subscription: SubscriptionState,
     /// What the operation may hold, what its store reads included.
-    pub(in crate::graphql) allowance: Allowance,
+    pub(in crate::graphql) memory_budget: MemoryBudget,
     /// Bytes that an answer may have.
     pub(in crate::graphql) largest_answer: u32,
     /// Whether lists and events may be written as JSON without async-graphql: see [`super::selection_plan`].
@@ -39,8 +39,8 @@ pub(in crate::graphql) trait ContextExt {
     }
 
     /// What the operation may hold.
-    fn allowance(&self) -> Result<&Allowance> {
-        Ok(&self.operation_context()?.allowance)
+    fn memory_budget(&self) -> Result<&MemoryBudget> {
+        Ok(&self.operation_context()?.memory_budget)
     }
 
     /// Batched reads of what the viewer owns.

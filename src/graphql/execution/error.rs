@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_graphql::{ErrorExtensionValues, PathSegment, Response, ServerError, Value};
 
 use super::request_id::RequestId;
-use crate::memory::Refused;
+use crate::memory::MemoryError;
 use crate::model::Invalid;
 use crate::store;
 
@@ -145,7 +145,7 @@ pub(in crate::graphql) fn document_errors(code: Code, mut errors: Vec<ServerErro
 }
 
 /// The response of an operation that may not hold its answer: one error, no data.
-pub(in crate::graphql) fn refuse(response: &mut Response, refused: Refused) {
+pub(in crate::graphql) fn refuse(response: &mut Response, refused: MemoryError) {
     let mut error = ServerError::new(refused.to_string(), None);
     set_refused(&mut error, refused);
     // It was executed, so the error belongs to a field.
@@ -181,21 +181,21 @@ pub(in crate::graphql) fn complete(response: &mut Response, request: RequestId) 
 
 /// Why a subscription ended.
 #[derive(Debug, Clone, thiserror::Error)]
-pub(in crate::graphql) enum FollowError {
+pub(in crate::graphql) enum SubscriptionError {
     #[error(transparent)]
     Store(#[from] store::Error),
     /// It has everything up to this cursor.
     #[error("the subscriber did not keep up: resume from the cursor")]
-    Behind { cursor: String },
+    Lagged { cursor: String },
 }
 
 fn complete_one(error: &mut ServerError, request: RequestId) {
     let source = error.source.take();
     let source = source.as_deref();
-    if let Some(failure) = source.and_then(|source| source.downcast_ref::<FollowError>()) {
+    if let Some(failure) = source.and_then(|source| source.downcast_ref::<SubscriptionError>()) {
         match failure {
-            FollowError::Store(failure) => complete_store(error, failure, request),
-            FollowError::Behind { cursor } => {
+            SubscriptionError::Store(failure) => complete_store(error, failure, request),
+            SubscriptionError::Lagged { cursor } => {
                 set_code(error, Code::SlowConsumer);
                 extend(error, "cursor", Value::from(cursor.as_str()));
             }
@@ -243,14 +243,16 @@ fn complete_store(error: &mut ServerError, failure: &store::Error, request: Requ
     }
 }
 
-fn set_refused(error: &mut ServerError, refused: Refused) {
+fn set_refused(error: &mut ServerError, refused: MemoryError) {
     match refused {
-        Refused::Work(most) | Refused::Answer(most) => {
+        MemoryError::OperationTooLarge(most) | MemoryError::ResponseTooLarge(most) => {
             set_code(error, Code::QueryTooComplex);
             extend(error, "limit", Value::from("answer_bytes"));
             extend(error, "maximum", Value::from(most));
         }
-        Refused::Busy | Refused::Crowded | Refused::Unreserved => set_code(error, Code::Unavailable),
+        MemoryError::Exhausted | MemoryError::RequestsExhausted | MemoryError::ReservationRequired => {
+            set_code(error, Code::Unavailable)
+        }
     }
 }
 
@@ -316,11 +318,11 @@ mod tests {
                 r#"["too many writes are waiting: try again",{"code":"UNAVAILABLE","retryable":true}]"#,
             ),
             (
-                store::Error::Memory(Refused::Answer(7)),
+                store::Error::Memory(MemoryError::ResponseTooLarge(7)),
                 r#"["the answer has more than 7 bytes: ask for less at once",{"code":"QUERY_TOO_COMPLEX","limit":"answer_bytes","maximum":7}]"#,
             ),
             (
-                store::Error::Memory(Refused::Busy),
+                store::Error::Memory(MemoryError::Exhausted),
                 r#"["too many large answers are being prepared: try again",{"code":"UNAVAILABLE","retryable":true}]"#,
             ),
             (

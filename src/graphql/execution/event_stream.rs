@@ -13,7 +13,7 @@ use super::prerendered::{PrerenderedStream, RenderedEvent};
 use super::request_id::RequestId;
 use super::response::PendingResponse;
 use super::subscription_state::SubscriptionState;
-use crate::memory::{Allowance, Held};
+use crate::memory::{MemoryBudget, MemoryReservation};
 
 /// One response of a stream.
 pub struct StreamedResponse {
@@ -27,7 +27,7 @@ pub struct StreamedResponse {
 pub(in crate::graphql) struct ResponseStream {
     pub(in crate::graphql) source: ResponseSource,
     pub(in crate::graphql) subscription: SubscriptionState,
-    pub(in crate::graphql) allowance: Allowance,
+    pub(in crate::graphql) memory_budget: MemoryBudget,
     pub(in crate::graphql) most: u32,
     pub(in crate::graphql) request: RequestId,
 }
@@ -36,7 +36,7 @@ pub(in crate::graphql) enum ResponseSource {
     /// With what is held for the request, as long as there may be another response.
     Library {
         responses: BoxStream<'static, Response>,
-        _held: Held,
+        _held: MemoryReservation,
     },
     Prerendered(PrerenderedStream),
 }
@@ -71,7 +71,7 @@ impl Stream for ResponseStream {
             };
             return Poll::Ready(response.map(|(mut response, cursor)| {
                 complete(&mut response, self.request);
-                let answer = PendingResponse::new(response, self.allowance.clone(), self.most);
+                let answer = PendingResponse::new(response, self.memory_budget.clone(), self.most);
                 StreamedResponse { answer, cursor }
             }));
         }

@@ -9,7 +9,7 @@ use super::limits::Limits;
 use super::selection_plan::merges_selections;
 use super::variables::{self, InputTypes};
 use super::variables_size::VariablesSize;
-use crate::memory::Held;
+use crate::memory::MemoryReservation;
 
 /// A request whose document was read, whose operation was found and that asks for no more than is
 /// allowed.
@@ -22,7 +22,7 @@ pub struct Operation {
     /// Bytes that the request takes, about.
     pub(in crate::graphql) weight: usize,
     /// For the request, as long as it is kept.
-    pub(in crate::graphql) held: Held,
+    pub(in crate::graphql) held: MemoryReservation,
 }
 
 /// Bytes that a document takes once it is read, for each of its text.
@@ -72,6 +72,6 @@ impl Operation {
         let may_prerender = !merges_selections(&operation.node.selection_set.node, &document.fragments);
         request.set_parsed_query(document);
         let weight = DOCUMENT * request.query.len() + size.bytes();
-        Ok(Self { request, kind, may_prerender, weight, held: Held::default() })
+        Ok(Self { request, kind, may_prerender, weight, held: MemoryReservation::default() })
     }
 }

@@ -13,13 +13,13 @@ use futures_util::future::{Either, ready};
 use futures_util::{Stream, StreamExt, stream};
 
 use super::context::ContextExt;
-use super::error::FollowError;
+use super::error::SubscriptionError;
 use super::json_writer::write_string;
 use super::prerendered::{PrerenderedStream, RenderedEvent};
 use super::selection_plan::{ObjectWriter, SelectionPlan, selection_key};
 use super::subscription_state::SubscriptionState;
-use crate::feed::{Arrival, Rendering};
-use crate::memory::{Allowance, FREE, Held, Refused};
+use crate::feed::{Rendering, SharedItem};
+use crate::memory::{MemoryBudget, MemoryError, MemoryReservation, UNRESERVED_BYTES};
 use crate::model::MessageId;
 use crate::store::{self, Scoped};
 
@@ -42,7 +42,7 @@ struct EventWriter<T: 'static> {
     plan: SelectionPlan<T>,
     shape: Arc<str>,
     store: Scoped,
-    allowance: Allowance,
+    memory_budget: MemoryBudget,
     /// Bytes that an answer may have.
     most: u32,
 }
@@ -54,44 +54,44 @@ const TAIL: &[u8] = b"}}";
 pub(in crate::graphql) fn subscribe<T: SubscriptionItem, S, O>(
     ctx: &Context<'_>,
     subscription: SubscriptionState,
-    arrivals: S,
+    items: S,
     object: fn(&Arc<T>) -> O,
-) -> impl Stream<Item = Result<O, FollowError>> + Send + use<T, S, O>
+) -> impl Stream<Item = Result<O, SubscriptionError>> + Send + use<T, S, O>
 where
-    S: Stream<Item = Result<Arc<Arrival<T>>, FollowError>> + Send + 'static,
+    S: Stream<Item = Result<Arc<SharedItem<T>>, SubscriptionError>> + Send + 'static,
     O: Send,
 {
-    match prerender(ctx, arrivals) {
+    match prerender(ctx, items) {
         Ok(prerendered) => {
             subscription.continue_prerendered(prerendered);
             Either::Left(stream::pending())
         }
-        Err(arrivals) => Either::Right(arrivals.map(move |arrival| {
-            let arrival = arrival?;
-            subscription.reached(&arrival.cursor());
-            Ok(object(arrival.item()))
+        Err(items) => Either::Right(items.map(move |item| {
+            let item = item?;
+            subscription.reached(&item.cursor());
+            Ok(object(item.item()))
         })),
     }
 }
 
-/// Gives the arrivals back where what is selected of them is not plain, or not all there is to tell.
-fn prerender<T: SubscriptionItem, S>(ctx: &Context<'_>, arrivals: S) -> Result<PrerenderedStream, S>
+/// Gives the items back where what is selected of them is not plain, or not all there is to tell.
+fn prerender<T: SubscriptionItem, S>(ctx: &Context<'_>, items: S) -> Result<PrerenderedStream, S>
 where
-    S: Stream<Item = Result<Arc<Arrival<T>>, FollowError>> + Send + 'static,
+    S: Stream<Item = Result<Arc<SharedItem<T>>, SubscriptionError>> + Send + 'static,
 {
-    let Some(writer) = EventWriter::of(ctx).map(Arc::new) else { return Err(arrivals) };
-    let events = arrivals.then(move |arrival| {
-        let arrival = match arrival {
-            Ok(arrival) => arrival,
+    let Some(writer) = EventWriter::of(ctx).map(Arc::new) else { return Err(items) };
+    let events = items.then(move |item| {
+        let item = match item {
+            Ok(item) => item,
             Err(error) => return Either::Left(ready(Err(error))),
         };
-        match arrival.rendering(&writer.shape) {
-            Some(Rendering { bytes, cursor, .. }) if bytes.len() <= FREE => {
-                Either::Left(ready(Ok(RenderedEvent { bytes, held: Held::default(), cursor })))
+        match item.rendering(&writer.shape) {
+            Some(Rendering { bytes, cursor, .. }) if bytes.len() <= UNRESERVED_BYTES => {
+                Either::Left(ready(Ok(RenderedEvent { bytes, held: MemoryReservation::default(), cursor })))
             }
             _ => {
                 let writer = writer.clone();
-                Either::Right(Box::pin(async move { writer.write(&arrival).await }))
+                Either::Right(Box::pin(async move { writer.write(&item).await }))
             }
         }
     });
@@ -122,28 +122,28 @@ impl<T: SubscriptionItem> EventWriter<T> {
             plan,
             shape: text.into(),
             store: asked.store.clone(),
-            allowance: asked.allowance.clone(),
+            memory_budget: asked.memory_budget.clone(),
             most: asked.largest_answer,
         })
     }
 
-    async fn write(&self, arrival: &Arrival<T>) -> Result<RenderedEvent, FollowError> {
-        let mut written = self.walk(arrival, None);
+    async fn write(&self, item: &SharedItem<T>) -> Result<RenderedEvent, SubscriptionError> {
+        let mut written = self.walk(item, None);
         if written.is_none()
-            && let Some(message) = arrival.unloaded()
+            && let Some(message) = item.unloaded()
         {
             let mut texts = self.store.texts(&[message]).await?;
             let text = texts.remove(&message).ok_or(store::Error::NotFound("message"))?;
-            written = self.walk(arrival, Some(&text));
+            written = self.walk(item, Some(&text));
         }
         let bytes: Bytes =
             written.ok_or_else(|| store::Error::broken("an item was not written".into()))?.into();
         if bytes.len() > self.most as usize {
-            return Err(store::Error::Memory(Refused::Answer(self.most)).into());
+            return Err(store::Error::Memory(MemoryError::ResponseTooLarge(self.most)).into());
         }
-        let held = self.allowance.settle(bytes.len()).await.map_err(store::Error::Memory)?;
-        let rendering = Rendering { shape: self.shape.clone(), bytes, cursor: arrival.cursor().into() };
-        arrival.keep(&rendering);
+        let held = self.memory_budget.keep_response(bytes.len()).await.map_err(store::Error::Memory)?;
+        let rendering = Rendering { shape: self.shape.clone(), bytes, cursor: item.cursor().into() };
+        item.add_rendering(&rendering);
         Ok(RenderedEvent { bytes: rendering.bytes, held, cursor: rendering.cursor })
     }
 

@@ -1,7 +1,7 @@
 //! Lists of messages and conversations, most of what is ever answered.
 //!
 //! A list whose selection is plain is written in one walk ([`super::selection_plan`]); any other is left to
-//! async-graphql. Either way what is made is taken from the operation's allowance: what is written with every
+//! async-graphql. Either way what is made is taken from the operation's memory_budget: what is written with every
 //! item, values before there are any, by their number.
 
 use std::borrow::Cow;
@@ -14,7 +14,7 @@ use async_graphql::{ContextSelectionSet, OutputType, Positioned, ServerResult, V
 use super::context::ContextExt;
 use super::selection_plan::{Fragments, ObjectWriter, SelectionPlan};
 use super::value_size::size_of_objects;
-use crate::memory::{Allowance, Refused};
+use crate::memory::{MemoryBudget, MemoryError};
 use crate::model::Slice;
 use crate::store;
 
@@ -46,8 +46,8 @@ impl<'a, T: ListItem<O>, O> RenderedList<'a, T, O> {
         &self,
         selection: &SelectionSet,
         fragments: &Fragments,
-        allowance: &Allowance,
-    ) -> Result<Option<Vec<u8>>, Refused> {
+        memory_budget: &MemoryBudget,
+    ) -> Result<Option<Vec<u8>>, MemoryError> {
         let Some(plan) = SelectionPlan::of(&T::WRITER, selection, fragments) else { return Ok(None) };
         let items = &self.page.items;
         let mut out = vec![b'['];
@@ -57,12 +57,12 @@ impl<'a, T: ListItem<O>, O> RenderedList<'a, T, O> {
                 out.push(b',');
             }
             let written = plan.write(&mut out, item, None);
-            let fits = allowance.take(out.len() - taken);
+            let fits = memory_budget.try_grow(out.len() - taken);
             if fits.is_ok() {
                 taken = out.len();
             }
             if !written || fits.is_err() {
-                allowance.give_back(taken);
+                memory_budget.shrink(taken);
                 return fits.map(|()| None);
             }
             if at == 0 {
@@ -79,12 +79,12 @@ impl<'a, T: ListItem<O>, O> RenderedList<'a, T, O> {
         &self,
         selection: &SelectionSet,
         fragments: &Fragments,
-        allowance: &Allowance,
-    ) -> Result<Option<Vec<u8>>, Refused> {
-        match self.write(selection, fragments, allowance) {
-            Err(Refused::Unreserved) => {
-                allowance.reserve().await?;
-                self.write(selection, fragments, allowance)
+        memory_budget: &MemoryBudget,
+    ) -> Result<Option<Vec<u8>>, MemoryError> {
+        match self.write(selection, fragments, memory_budget) {
+            Err(MemoryError::ReservationRequired) => {
+                memory_budget.reserve().await?;
+                self.write(selection, fragments, memory_budget)
             }
             written => written,
         }
@@ -108,13 +108,13 @@ impl<T: ListItem<O>, O: OutputType> OutputType for RenderedList<'_, T, O> {
         let refused = |error: store::Error| async_graphql::Error::from(error).into_server_error(field.pos);
         let asked = ctx.operation_context().map_err(refused)?;
         if asked.may_prerender {
-            let written = self.written(&ctx.item.node, &ctx.query_env.fragments, &asked.allowance).await;
+            let written = self.written(&ctx.item.node, &ctx.query_env.fragments, &asked.memory_budget).await;
             if let Some(written) = written.map_err(|error| refused(error.into()))? {
                 return Ok(Value::Binary(written.into()));
             }
         }
         let count = self.page.items.len();
-        let held = asked.allowance.hold(size_of_objects(ctx, count)).await;
+        let held = asked.memory_budget.grow(size_of_objects(ctx, count)).await;
         held.map_err(|error| refused(error.into()))?;
         let objects = (0..count).filter_map(|at| T::object(self.page, at));
         resolver_utils::resolve_list(ctx, field, objects, Some(count)).await

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use super::error::refuse;
 use super::json_writer::written_size;
 use super::number::nearest_value_of;
-use crate::memory::{Allowance, FREE, Held, Refused};
+use crate::memory::{MemoryBudget, MemoryError, MemoryReservation, UNRESERVED_BYTES};
 use crate::model::JsonValue;
 
 /// An answer that was made.
@@ -16,13 +16,13 @@ enum Kind {
     /// It is not written yet.
     Response(UnrenderedResponse),
     /// It was written when it was made, maybe for others too.
-    RenderedResponse(Bytes, Held),
+    RenderedResponse(Bytes, MemoryReservation),
 }
 
 /// A response that is not written yet, and what it may hold until then.
 struct UnrenderedResponse {
     response: Response,
-    allowance: Allowance,
+    memory_budget: MemoryBudget,
     most: u32,
 }
 
@@ -37,16 +37,16 @@ pub struct RenderedResponse {
     /// There are only errors: a subscription has ended with it.
     pub has_failed: bool,
     /// To be kept as long as the text.
-    pub held: Held,
+    pub held: MemoryReservation,
 }
 
 impl PendingResponse {
-    pub(in crate::graphql) fn new(response: Response, allowance: Allowance, most: u32) -> Self {
-        Self(Kind::Response(UnrenderedResponse { response, allowance, most }))
+    pub(in crate::graphql) fn new(response: Response, memory_budget: MemoryBudget, most: u32) -> Self {
+        Self(Kind::Response(UnrenderedResponse { response, memory_budget, most }))
     }
 
     /// Without errors, as it is sent, with what is held for it.
-    pub(in crate::graphql) fn written(bytes: Bytes, held: Held) -> Self {
+    pub(in crate::graphql) fn written(bytes: Bytes, held: MemoryReservation) -> Self {
         Self(Kind::RenderedResponse(bytes, held))
     }
 
@@ -79,7 +79,7 @@ impl PendingResponse {
             }
         };
         if written_size(&response.data) > most as usize {
-            refuse(&mut response, Refused::Answer(most));
+            refuse(&mut response, MemoryError::ResponseTooLarge(most));
         }
         make_plain(&mut response.data);
         response
@@ -105,17 +105,17 @@ impl UnrenderedResponse {
             Err(refused) => refuse(&mut self.response, refused),
         }
         if !write(&mut bytes, &self.response, most) {
-            refuse(&mut self.response, Refused::Answer(self.most));
+            refuse(&mut self.response, MemoryError::ResponseTooLarge(self.most));
             bytes = Vec::new();
             write(&mut bytes, &self.response, usize::MAX);
         }
-        let held = match self.allowance.settle(bytes.len()).await {
+        let held = match self.memory_budget.keep_response(bytes.len()).await {
             Ok(held) => held,
             Err(refused) => {
                 refuse(&mut self.response, refused);
                 bytes = Vec::new();
                 write(&mut bytes, &self.response, usize::MAX);
-                Held::default()
+                MemoryReservation::default()
             }
         };
         let (is_request_error, has_failed) = (is_request_error(&self.response), has_failed(&self.response));
@@ -124,10 +124,10 @@ impl UnrenderedResponse {
         RenderedResponse { bytes: bytes.into(), response, is_request_error, has_failed, held }
     }
 
-    async fn make_room(&self, size: usize, most: usize) -> Result<(), Refused> {
+    async fn make_room(&self, size: usize, most: usize) -> Result<(), MemoryError> {
         match size {
-            size if size > most => Err(Refused::Answer(self.most)),
-            size if size > FREE => self.allowance.reserve().await,
+            size if size > most => Err(MemoryError::ResponseTooLarge(self.most)),
+            size if size > UNRESERVED_BYTES => self.memory_budget.reserve().await,
             _ => Ok(()),
         }
     }

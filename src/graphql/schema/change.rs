@@ -11,7 +11,7 @@ use super::message::connection::MessageEdge;
 use super::scalar::DateTime;
 use crate::graphql::execution::context::ContextExt;
 use crate::graphql::execution::value_size::size_of_objects;
-use crate::model::{ChangeKind, Committed, End, MessageId, OwnerId, Page};
+use crate::model::{ChangeKind, CommittedChange, End, MessageId, OwnerId, Page};
 use crate::store::{Error, Result};
 
 /// Changes on a page when nothing else is asked for.
@@ -40,7 +40,7 @@ pub(in crate::graphql) enum Change {
 
 impl Change {
     /// A committed change of this owner's.
-    pub(in crate::graphql) fn new(owner: &OwnerId, committed: Committed) -> Result<Self> {
+    pub(in crate::graphql) fn new(owner: &OwnerId, committed: CommittedChange) -> Result<Self> {
         let cursor = cursor::of_change(owner, committed.revision);
         let kind = committed.change.kind;
         let fact = Fact { cursor, committed };
@@ -58,7 +58,7 @@ impl Change {
 /// What all changes tell.
 struct Fact {
     cursor: String,
-    committed: Committed,
+    committed: CommittedChange,
 }
 
 impl Fact {
@@ -225,7 +225,7 @@ impl ChangeQuery {
         let mut changes = store.changes(after, page.size + 1).await?;
         let has_next_page = changes.len() > page.size as usize;
         changes.truncate(page.size as usize);
-        ctx.allowance()?.hold(size_of_objects(ctx, changes.len())).await?;
+        ctx.memory_budget()?.grow(size_of_objects(ctx, changes.len())).await?;
         let end = changes.last().map_or(after, |change| change.revision);
         Ok(ChangePage {
             nodes: changes.into_iter().map(|change| Change::new(owner, change)).collect::<Result<_>>()?,

@@ -13,7 +13,7 @@ use crate::graphql::execution::context::ContextExt;
 use crate::graphql::execution::json_writer::{write_display, write_enum};
 use crate::graphql::execution::prerender::SubscriptionItem;
 use crate::graphql::execution::selection_plan::{FieldWriter, ObjectWriter};
-use crate::model::{self, Invalid, MessageId, Piece, StreamEnd, check_piece};
+use crate::model::{self, Invalid, MessageId, StreamEnd, TextChunk, check_text_chunk};
 use crate::store::Result;
 
 /// Text that was added to a message.
@@ -27,13 +27,13 @@ pub(in crate::graphql) struct MessageTextChunk {
     status: MessageStatus,
 }
 
-impl From<Piece> for MessageTextChunk {
-    fn from(piece: Piece) -> Self {
+impl From<TextChunk> for MessageTextChunk {
+    fn from(piece: TextChunk) -> Self {
         Self { offset: piece.offset, text: piece.text, status: piece.status.into() }
     }
 }
 
-impl SubscriptionItem for Piece {
+impl SubscriptionItem for TextChunk {
     const WRITER: ObjectWriter<Self> = ObjectWriter {
         name: "MessageTextChunk",
         field: |name| {
@@ -155,7 +155,7 @@ impl StreamMutation {
         if input.offset < 0 {
             return Err(Invalid::new("input.offset", "must not be negative").into());
         }
-        check_piece("input.text", &input.text)?;
+        check_text_chunk("input.text", &input.text)?;
         let progress = ctx.store()?.append_text(id, input.offset, &input.text).await?;
         Ok(AppendMessageTextPayload { length: progress.length, stop_requested: progress.stop_requested })
     }

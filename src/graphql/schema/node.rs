@@ -68,7 +68,7 @@ async fn find(ctx: &Context<'_>, ids: &[Uuid]) -> Result<Vec<Option<Node>>> {
     let conversations = ctx.store()?.conversations_by_id(&conversations).await?;
     let rest = ids.iter().copied().filter(|id| !conversations.contains_key(&ConversationId(*id)));
     let messages = ctx.store()?.messages_by_id(&rest.map(MessageId).collect::<Vec<_>>()).await?;
-    ctx.allowance()?.hold(size_of_objects(ctx, ids.len())).await?;
+    ctx.memory_budget()?.grow(size_of_objects(ctx, ids.len())).await?;
     // Shared, for an id may come more than once.
     let conversations: HashMap<_, _> =
         conversations.into_iter().map(|(id, found)| (id.0, Conversation::from(found))).collect();

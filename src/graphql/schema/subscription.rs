@@ -12,7 +12,7 @@ use super::message::connection::MessageEdge;
 use super::message_stream::MessageTextChunk;
 use crate::feed;
 use crate::graphql::execution::context::ContextExt;
-use crate::graphql::execution::error::FollowError;
+use crate::graphql::execution::error::SubscriptionError;
 use crate::graphql::execution::prerender::subscribe;
 use crate::store;
 
@@ -31,7 +31,7 @@ impl Subscription {
         ctx: &Context<'_>,
         #[graphql(desc = "Which conversation to follow.")] conversation_id: ID,
         #[graphql(desc = "A message cursor: an edge's, or a page's endCursor.")] after: Option<String>,
-    ) -> Result<impl Stream<Item = Result<MessageEdge, FollowError>> + use<>, FollowError> {
+    ) -> Result<impl Stream<Item = Result<MessageEdge, SubscriptionError>> + use<>, SubscriptionError> {
         let conversation =
             argument::conversation_id("conversationId", &conversation_id).map_err(store::Error::from)?;
         let subscription = ctx.subscription()?.clone();
@@ -53,7 +53,7 @@ impl Subscription {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The cursor of a change, or a connection's changeCursor.")] after: Option<String>,
-    ) -> Result<impl Stream<Item = Result<Change, FollowError>> + use<>, FollowError> {
+    ) -> Result<impl Stream<Item = Result<Change, SubscriptionError>> + use<>, SubscriptionError> {
         let owner = ctx.viewer()?.owner.clone();
         let subscription = ctx.subscription()?.clone();
         let revision = |text: String| cursor::change("after", &text, &owner);
@@ -79,7 +79,8 @@ impl Subscription {
         ctx: &Context<'_>,
         #[graphql(desc = "Which message to follow.")] message_id: ID,
         #[graphql(desc = "How many code points the caller has already. Default: 0.")] offset: Option<i64>,
-    ) -> Result<impl Stream<Item = Result<MessageTextChunk, FollowError>> + use<>, FollowError> {
+    ) -> Result<impl Stream<Item = Result<MessageTextChunk, SubscriptionError>> + use<>, SubscriptionError>
+    {
         let id = argument::message_id("messageId", &message_id).map_err(store::Error::from)?;
         let subscription = ctx.subscription()?.clone();
         let resume = subscription.resume.as_deref().map(|text| cursor::text("offset", text));
@@ -92,9 +93,9 @@ impl Subscription {
     }
 }
 
-fn failure(error: feed::Error, place: impl Fn(i64) -> String) -> FollowError {
+fn failure(error: feed::Error, place: impl Fn(i64) -> String) -> SubscriptionError {
     match error {
         feed::Error::Store(error) => error.into(),
-        feed::Error::Behind(at) => FollowError::Behind { cursor: place(at) },
+        feed::Error::Lagged(at) => SubscriptionError::Lagged { cursor: place(at) },
     }
 }

@@ -10,7 +10,7 @@ use axum::routing::get;
 use crate::server::state::HandlerState;
 
 /// How long the database may take to answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// `/livez`: the process answers. `/readyz`: so does the database, there are keys to verify tokens with,
 /// and no shutdown has begun.
@@ -25,7 +25,7 @@ async fn ready(extract::State(state): extract::State<HandlerState>) -> (StatusCo
     if !state.0.authenticator.is_ready() {
         return (StatusCode::SERVICE_UNAVAILABLE, "no keys to verify tokens with\n");
     }
-    match tokio::time::timeout(PATIENCE, state.0.store.ping()).await {
+    match tokio::time::timeout(DATABASE_TIMEOUT, state.0.store.ping()).await {
         Ok(Ok(())) => (StatusCode::OK, "ok\n"),
         _ => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
     }

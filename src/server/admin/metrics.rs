@@ -20,7 +20,7 @@ pub(in crate::server) fn router() -> Router<HandlerState> {
 async fn show(extract::State(state): extract::State<HandlerState>) -> HttpResponse {
     let shared = &state.0;
     let (used, idle) = shared.store.connections();
-    let (readers, (reserved, requests)) = (shared.api.readers(), shared.api.held());
+    let (readers, (reserved, requests)) = (shared.api.readers(), shared.api.memory_in_use());
     match shared.metrics.text(&Snapshot { used, idle, readers, reserved, requests }) {
         Ok(text) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(error) => {

@@ -4,7 +4,7 @@ use async_graphql::Response;
 use axum::body::{Body, Bytes};
 
 use crate::graphql::{is_request_error, write_value};
-use crate::memory::Held;
+use crate::memory::MemoryReservation;
 
 /// Writes what GraphQL calls a response, as JSON, unless that comes to more than `most` bytes. Whether it was
 /// written whole. A request error has no `data` at all.
@@ -38,23 +38,23 @@ fn write_json(out: &mut Vec<u8>, value: &impl serde::Serialize) -> bool {
 }
 
 /// The bytes of an answer, kept with what is held for them until the last of them is sent.
-struct Holding {
+struct ReservedBytes {
     bytes: Bytes,
-    _held: Held,
+    _held: MemoryReservation,
 }
 
-impl AsRef<[u8]> for Holding {
+impl AsRef<[u8]> for ReservedBytes {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
 /// A body of bytes that are held until they are sent.
-pub(in crate::server) fn holding(bytes: Bytes, held: Held) -> Body {
-    if held.is_counted() {
-        Body::from(Bytes::from_owner(Holding { bytes, _held: held }))
-    } else {
+pub(in crate::server) fn with_reservation(bytes: Bytes, held: MemoryReservation) -> Body {
+    if held.is_empty() {
         Body::from(bytes)
+    } else {
+        Body::from(Bytes::from_owner(ReservedBytes { bytes, _held: held }))
     }
 }
 

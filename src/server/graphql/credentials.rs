@@ -6,10 +6,10 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response as HttpResponse;
 
-use super::negotiate::MediaType;
+use super::media_type::MediaType;
 use super::response::write;
 use super::websocket::Close;
-use crate::auth::{ACT_AS, Credentials, Refused};
+use crate::auth::{ACT_AS, AuthError, Credentials};
 use crate::graphql::{Code, error_response};
 use crate::model::{Invalid, JsonObject, JsonValue, Viewer};
 use crate::server::state::ServerState;
@@ -29,7 +29,7 @@ pub(in crate::server) struct RequestCredentials {
 
 impl RequestCredentials {
     /// What the headers say.
-    pub(in crate::server) fn of_headers(headers: &HeaderMap) -> Result<Self, Refused> {
+    pub(in crate::server) fn of_headers(headers: &HeaderMap) -> Result<Self, AuthError> {
         let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let mut named = headers.get_all(ACT_AS_HEADER).iter();
         let act_as = match (named.next(), named.next()) {
@@ -45,7 +45,7 @@ impl RequestCredentials {
 
     /// What the payload of `connection_init` says, whatever the case of its keys; it wins over the headers
     /// of the upgrade.
-    pub(in crate::server) fn with_payload(mut self, payload: &JsonObject) -> Result<Self, Refused> {
+    pub(in crate::server) fn with_payload(mut self, payload: &JsonObject) -> Result<Self, AuthError> {
         let all = |name: &'static str| {
             payload.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
         };
@@ -63,47 +63,47 @@ impl RequestCredentials {
     }
 
     /// Who that is.
-    pub(in crate::server) async fn viewer(&self, shared: &ServerState) -> Result<Viewer, Refused> {
+    pub(in crate::server) async fn viewer(&self, shared: &ServerState) -> Result<Viewer, AuthError> {
         let credentials =
             Credentials { authorization: self.authorization.as_deref(), act_as: self.act_as.as_deref() };
         shared.authenticator.viewer(credentials).await
     }
 }
 
-fn wrong(rule: &str) -> Refused {
-    Refused::Owner(Invalid::new(ACT_AS, rule))
+fn wrong(rule: &str) -> AuthError {
+    AuthError::InvalidActAs(Invalid::new(ACT_AS, rule))
 }
 
 /// The answer to a request whose credentials were refused: before anything else of it is read, so the
 /// status says so whatever the media type.
-pub(in crate::server) fn refuse(media_type: MediaType, refused: &Refused) -> HttpResponse {
+pub(in crate::server) fn reject(media_type: MediaType, refused: &AuthError) -> HttpResponse {
     // RFC 6750, 3.1.
     let (status, code, challenge) = match refused {
-        Refused::Missing => (StatusCode::UNAUTHORIZED, Code::Unauthenticated, Some("Bearer")),
-        Refused::Expired | Refused::Invalid | Refused::TooLong => {
+        AuthError::Missing => (StatusCode::UNAUTHORIZED, Code::Unauthenticated, Some("Bearer")),
+        AuthError::Expired | AuthError::Invalid | AuthError::TooLong => {
             (StatusCode::UNAUTHORIZED, Code::Unauthenticated, Some("Bearer error=\"invalid_token\""))
         }
-        Refused::MayNotAct => {
+        AuthError::ActAsForbidden => {
             let challenge = "Bearer error=\"insufficient_scope\", scope=\"scrollback:act-as\"";
             (StatusCode::FORBIDDEN, Code::Forbidden, Some(challenge))
         }
-        Refused::Owner(_) => (StatusCode::BAD_REQUEST, Code::BadUserInput, None),
-        Refused::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, None),
+        AuthError::InvalidActAs(_) => (StatusCode::BAD_REQUEST, Code::BadUserInput, None),
+        AuthError::KeysUnavailable => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, None),
     };
     let mut response = write(status, media_type, &error_response(code, refused.to_string()));
     if let Some(challenge) = challenge {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
-    if *refused == Refused::Unavailable {
+    if *refused == AuthError::KeysUnavailable {
         response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
     }
     response
 }
 
 /// How a socket is closed whose credentials were refused.
-pub(in crate::server) fn close(refused: &Refused) -> Close {
+pub(in crate::server) fn close(refused: &AuthError) -> Close {
     match refused {
-        Refused::Unavailable => Close::try_again_later(&refused.to_string()),
+        AuthError::KeysUnavailable => Close::try_again_later(&refused.to_string()),
         _ => Close::forbidden(&refused.to_string()),
     }
 }

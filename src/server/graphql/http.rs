@@ -19,17 +19,17 @@ use futures_util::FutureExt;
 use super::body;
 use super::credentials;
 use super::credentials::RequestCredentials;
-use super::negotiate::MediaType;
-use super::rate_limit;
+use super::media_type::MediaType;
 use super::response::{respond, write};
 use super::sse;
+use super::too_many_requests;
 use super::websocket;
-use crate::auth::Refused;
+use crate::auth::AuthError;
 use crate::graphql::{RenderedResponse, RequestId, error_response, panicked};
 use crate::model::Viewer;
 use crate::server::state::HandlerState;
 use crate::server::state::ServerState;
-pub(in crate::server) use request::{Fault, from_parameters};
+pub(in crate::server) use request::{RequestError, from_parameters};
 use request::{from_body, from_query};
 
 /// Names the request in the log: `x-request-id`.
@@ -47,7 +47,7 @@ pub(in crate::server) async fn graphql(
     let id = shared.new_request();
     let answered = AssertUnwindSafe(answer(&shared, request, id)).catch_unwind().await;
     let mut response = answered.unwrap_or_else(|_| broken(id));
-    shared.metrics.answered(response.status().as_u16());
+    shared.metrics.http_response(response.status().as_u16());
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
@@ -56,20 +56,20 @@ pub(in crate::server) async fn graphql(
 
 async fn answer(shared: &Arc<ServerState>, request: Request, id: RequestId) -> HttpResponse {
     if ![Method::GET, Method::POST].contains(request.method()) {
-        let fault = Fault::new(StatusCode::METHOD_NOT_ALLOWED, "only GET and POST are allowed");
+        let fault = RequestError::new(StatusCode::METHOD_NOT_ALLOWED, "only GET and POST are allowed");
         return with_allow(fault.into_response(MediaType::Json), "GET, POST");
     }
     let Some(media_type) = MediaType::accepted(text_of(request.headers(), header::ACCEPT)) else {
         let message = "the answer can be application/graphql-response+json, application/json or \
                        text/event-stream";
-        return Fault::new(StatusCode::NOT_ACCEPTABLE, message).into_response(MediaType::Json);
+        return RequestError::new(StatusCode::NOT_ACCEPTABLE, message).into_response(MediaType::Json);
     };
     let viewer = match viewer(shared, request.headers()).await {
         Ok(viewer) => viewer,
-        Err(refused) => return credentials::refuse(media_type, &refused),
+        Err(refused) => return credentials::reject(media_type, &refused),
     };
-    if let Err(wait) = shared.count(&viewer) {
-        return rate_limit::refuse(media_type, wait);
+    if let Err(wait) = shared.check_rate(&viewer) {
+        return too_many_requests::reject(media_type, wait);
     }
     let is_get = request.method() == Method::GET;
     let is_stream = media_type == MediaType::EventStream;
@@ -80,8 +80,8 @@ async fn answer(shared: &Arc<ServerState>, request: Request, id: RequestId) -> H
     let read = if is_get {
         from_query(request.uri().query().unwrap_or_default())
     } else {
-        let take_in = |bytes| shared.api.take_in_bytes(&viewer, bytes);
-        from_body(request, &shared.settings, take_in).await
+        let reserve_request = |bytes| shared.api.reserve_request_bytes(&viewer, bytes);
+        from_body(request, &shared.settings, reserve_request).await
     };
     let request = match read {
         Ok(request) => request,
@@ -89,35 +89,36 @@ async fn answer(shared: &Arc<ServerState>, request: Request, id: RequestId) -> H
     };
     let mut operation = match shared.prepare(request) {
         Ok(operation) => operation,
-        Err(response) if is_stream => return sse::refuse(shared, *response),
-        Err(response) => return executed(media_type, shared.refusal(*response)),
+        Err(response) if is_stream => return sse::reject(shared, *response),
+        Err(response) => return executed(media_type, shared.render_error(*response)),
     };
-    if let Err(response) = shared.take_in(&viewer, &mut operation) {
+    if let Err(response) = shared.reserve_request(&viewer, &mut operation) {
         return write(StatusCode::SERVICE_UNAVAILABLE, media_type, &response);
     }
     match operation.kind {
         OperationType::Mutation if is_get => {
-            let fault = Fault::new(StatusCode::METHOD_NOT_ALLOWED, "a mutation must be sent with POST");
+            let fault =
+                RequestError::new(StatusCode::METHOD_NOT_ALLOWED, "a mutation must be sent with POST");
             with_allow(fault.into_response(media_type), "POST")
         }
-        _ if is_stream => match shared.stream_quota.take(&viewer.owner) {
+        _ if is_stream => match shared.stream_quota.try_acquire(&viewer.owner) {
             Some(share) => sse::stream(shared, &viewer, operation, id, resume, share).await,
             None => {
                 let most = shared.settings.streams_per_owner;
                 let message = format!("an owner may have at most {most} streams open");
-                Fault::new(StatusCode::TOO_MANY_REQUESTS, message).into_response(media_type)
+                RequestError::new(StatusCode::TOO_MANY_REQUESTS, message).into_response(media_type)
             }
         },
         OperationType::Subscription => {
             let message = "a subscription needs `accept: text/event-stream`, or a WebSocket with the \
                            subprotocol graphql-transport-ws";
-            Fault::new(StatusCode::NOT_ACCEPTABLE, message).into_response(media_type)
+            RequestError::new(StatusCode::NOT_ACCEPTABLE, message).into_response(media_type)
         }
         _ => executed(media_type, shared.execute(&viewer, operation, id).await),
     }
 }
 
-async fn viewer(shared: &ServerState, headers: &HeaderMap) -> Result<Viewer, Refused> {
+async fn viewer(shared: &ServerState, headers: &HeaderMap) -> Result<Viewer, AuthError> {
     RequestCredentials::of_headers(headers)?.viewer(shared).await
 }
 
@@ -129,10 +130,10 @@ fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 fn executed(media_type: MediaType, answer: RenderedResponse) -> HttpResponse {
     let refused = media_type == MediaType::GraphqlResponse && answer.is_request_error;
     let status = if refused { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    respond(status, media_type, body::holding(answer.bytes, answer.held))
+    respond(status, media_type, body::with_reservation(answer.bytes, answer.held))
 }
 
-impl Fault {
+impl RequestError {
     fn into_response(self, media_type: MediaType) -> HttpResponse {
         write(self.status, media_type, &error_response(self.code, self.message))
     }

@@ -9,7 +9,7 @@ use super::body;
 use crate::graphql::{
     Code, Operation, RenderedResponse, RequestId, StreamedResponse, SubscriptionStarted, error_response,
 };
-use crate::memory::Held;
+use crate::memory::MemoryReservation;
 use crate::model::Viewer;
 use crate::server::state::ServerState;
 
@@ -19,21 +19,21 @@ impl ServerState {
     /// # Errors
     /// A response to send instead.
     pub(in crate::server) fn prepare(&self, request: Request) -> Result<Operation, Box<Response>> {
-        self.api.prepare(request).inspect_err(|refusal| self.metrics.refused(refusal))
+        self.api.prepare(request).inspect_err(|refusal| self.metrics.operation_rejected(refusal))
     }
 
     /// Counts what a prepared operation takes until it has run.
     ///
     /// # Errors
     /// A response to send instead: there is no room for it.
-    pub(in crate::server) fn take_in(
+    pub(in crate::server) fn reserve_request(
         &self,
         viewer: &Viewer,
         operation: &mut Operation,
     ) -> Result<(), Box<Response>> {
-        let taken = self.api.take_in(viewer, operation);
+        let taken = self.api.reserve_request(viewer, operation);
         let taken = taken.map_err(|refused| Box::new(error_response(Code::Unavailable, refused.to_string())));
-        taken.inspect_err(|refusal| self.metrics.refused(refusal))
+        taken.inspect_err(|refusal| self.metrics.operation_rejected(refusal))
     }
 
     /// Runs a query or a mutation, for as long as one may take.
@@ -43,19 +43,19 @@ impl ServerState {
         operation: Operation,
         id: RequestId,
     ) -> RenderedResponse {
-        let mut underway = self.metrics.begin(operation.kind);
+        let mut running = self.metrics.begin(operation.kind);
         let execution = async { self.api.execute(viewer, operation, id).await.write(body::write).await };
         let executed = tokio::time::timeout(self.settings.execution_timeout, execution).await;
         let written = executed.unwrap_or_else(|_| {
             tracing::warn!(request = %id, "an operation took too long");
-            self.refusal(error_response(Code::Unavailable, "the operation took too long"))
+            self.render_error(error_response(Code::Unavailable, "the operation took too long"))
         });
-        underway.says(&written.response);
+        running.set_result(&written.response);
         written
     }
 
     /// A response that is no operation's, written.
-    pub(in crate::server) fn refusal(&self, response: Response) -> RenderedResponse {
+    pub(in crate::server) fn render_error(&self, response: Response) -> RenderedResponse {
         let mut bytes = Vec::new();
         body::write(&mut bytes, &response, usize::MAX);
         RenderedResponse {
@@ -63,7 +63,7 @@ impl ServerState {
             response,
             is_request_error: true,
             has_failed: true,
-            held: Held::default(),
+            held: MemoryReservation::default(),
         }
     }
 
@@ -77,20 +77,20 @@ impl ServerState {
         resume: Option<String>,
         started: SubscriptionStarted,
     ) -> impl Stream<Item = (RenderedResponse, Option<Arc<str>>)> + Send + use<> {
-        let underway = self.metrics.begin(operation.kind);
+        let running = self.metrics.begin(operation.kind);
         let events = Box::pin(self.api.stream(viewer, operation, id, resume, started));
-        stream::unfold((events, underway, false), |(mut events, mut underway, over)| async move {
+        stream::unfold((events, running, false), |(mut events, mut running, over)| async move {
             let event = if over { None } else { events.next().await };
             let Some(StreamedResponse { answer, cursor }) = event else {
-                underway.ends();
+                running.set_complete();
                 return None;
             };
             let written = answer.write(body::write).await;
             let failed = written.has_failed;
             if failed {
-                underway.says(&written.response);
+                running.set_result(&written.response);
             }
-            Some(((written, cursor), (events, underway, failed)))
+            Some(((written, cursor), (events, running, failed)))
         })
     }
 }

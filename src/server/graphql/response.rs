@@ -6,7 +6,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response as HttpResponse};
 
 use super::body;
-use super::negotiate::MediaType;
+use super::media_type::MediaType;
 
 /// Answers with what is no operation's.
 pub(in crate::server) fn write(

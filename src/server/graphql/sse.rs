@@ -19,9 +19,9 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response as HttpResponse};
 use futures_util::{Stream, StreamExt, stream};
 
-use super::http::Fault;
+use super::http::RequestError;
 use crate::graphql::{Code, Operation, RequestId, SubscriptionStarted, panicked};
-use crate::memory::Held;
+use crate::memory::MemoryReservation;
 use crate::model::{OwnerId, Viewer};
 use crate::server::quota::QuotaPermit;
 use crate::server::state::ServerState;
@@ -33,9 +33,9 @@ pub(in crate::server) const LAST_EVENT_ID: HeaderName = HeaderName::from_static(
 ///
 /// # Errors
 /// It cannot be an id that was sent.
-pub(in crate::server) fn resume(headers: &HeaderMap) -> Result<Option<String>, Fault> {
+pub(in crate::server) fn resume(headers: &HeaderMap) -> Result<Option<String>, RequestError> {
     let mut given = headers.get_all(LAST_EVENT_ID).iter();
-    let wrong = |rule| Fault {
+    let wrong = |rule| RequestError {
         status: StatusCode::BAD_REQUEST,
         code: Code::BadUserInput,
         message: format!("`Last-Event-ID` {rule}"),
@@ -64,13 +64,13 @@ pub(in crate::server) async fn stream(
     let started = SubscriptionStarted::default();
     let events =
         AssertUnwindSafe(shared.stream(viewer, operation, id, resume, started.clone())).catch_unwind();
-    let broken = shared.clone();
+    let panic_state = shared.clone();
     // Of an answer until the next is asked for: then it has been taken.
-    let mut held = Held::default();
+    let mut held = MemoryReservation::default();
     let events = events.map(move |event| {
         // Kept as long as there may be another event.
         let _ = &share;
-        let (answer, cursor) = event.unwrap_or_else(|_| (broken.refusal(panicked(id)), None));
+        let (answer, cursor) = event.unwrap_or_else(|_| (panic_state.render_error(panicked(id)), None));
         drop(std::mem::replace(&mut held, answer.held));
         let sent = data(&answer.bytes);
         cursor.into_iter().fold(sent, Event::id)
@@ -86,13 +86,16 @@ pub(in crate::server) async fn stream(
 }
 
 /// Tells why an operation cannot be run, as an event: a browser shows nothing of any other answer.
-pub(in crate::server) fn refuse(shared: &ServerState, response: Response) -> HttpResponse {
-    write(stream::iter([data(&shared.refusal(response).bytes), complete()]), shared.settings.ping_interval)
+pub(in crate::server) fn reject(shared: &ServerState, response: Response) -> HttpResponse {
+    write(
+        stream::iter([data(&shared.render_error(response).bytes), complete()]),
+        shared.settings.ping_interval,
+    )
 }
 
 /// Sends a comment when there was nothing for so long, so that proxies keep the connection.
-fn write(events: impl Stream<Item = Event> + Send + 'static, quiet: Duration) -> HttpResponse {
-    let keep_alive = KeepAlive::new().interval(quiet);
+fn write(events: impl Stream<Item = Event> + Send + 'static, interval: Duration) -> HttpResponse {
+    let keep_alive = KeepAlive::new().interval(interval);
     let mut response = Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(keep_alive).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // Nginx would otherwise hold events back until its buffer is full.

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::connection::Connection;
 use super::credentials::{self, RequestCredentials};
-use super::negotiate::MediaType;
+use super::media_type::MediaType;
 use super::origin;
 use crate::server::listener::connection::{ConnectionGuard, UpgradedConnection};
 use crate::server::metrics::GaugeGuard;
@@ -30,10 +30,10 @@ use protocol::{ClientMessage, SUBPROTOCOL};
 
 /// Buffers of a socket, what a client's message usually fits in. The library's defaults cost 128 KiB a
 /// socket, idle or not.
-const BUFFER: usize = 512;
+const READ_BUFFER_BYTES: usize = 512;
 
 /// What is gathered of messages before they are written: they are when nothing more waits.
-const WRITTEN: usize = 16 * 1024;
+const WRITE_BUFFER_BYTES: usize = 16 * 1024;
 
 /// Takes the upgrade, unless it is for a web page that may not call. Credentials may come in its headers;
 /// those of `connection_init` win.
@@ -47,41 +47,41 @@ pub(in crate::server) fn upgrade(
         let message = "this origin may not open a socket: it is not in `server.cors_origins`\n";
         return (StatusCode::FORBIDDEN, message).into_response();
     }
-    let credentials_given = match RequestCredentials::of_headers(headers) {
-        Ok(credentials_given) => credentials_given,
-        Err(refused) => return credentials::refuse(MediaType::Json, &refused),
+    let credentials = match RequestCredentials::of_headers(headers) {
+        Ok(credentials) => credentials,
+        Err(refused) => return credentials::reject(MediaType::Json, &refused),
     };
-    let stay = request.extensions().get::<ConnectionGuard>().cloned();
+    let connection_guard = request.extensions().get::<ConnectionGuard>().cloned();
     let upgraded = request.extensions().get::<UpgradedConnection>().cloned();
     // What is a little too large is read, so that the client has sent it all before the socket is closed.
     let limit = shared.settings.message_limit.saturating_mul(2);
     upgrade
         .protocols([SUBPROTOCOL])
-        .read_buffer_size(BUFFER)
-        .write_buffer_size(WRITTEN)
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(WRITE_BUFFER_BYTES)
         .max_message_size(limit)
         .max_frame_size(limit)
         .on_upgrade(move |socket| {
-            let (tracker, cut) = (shared.sockets.clone(), shared.cut.clone());
-            let counted = GaugeGuard::new(&shared.metrics.sockets);
-            let spoken = socket.protocol().is_some_and(|protocol| protocol == SUBPROTOCOL);
+            let (tracker, abort) = (shared.sockets.clone(), shared.abort.clone());
+            let gauge = GaugeGuard::new(&shared.metrics.sockets);
+            let has_subprotocol = socket.protocol().is_some_and(|protocol| protocol == SUBPROTOCOL);
             // In a box at once: each future that it is handed through would have room for it.
-            let connection = Box::new(Connection::new(shared, socket, credentials_given));
+            let connection = Box::new(Connection::new(shared, socket, credentials));
             tracker.track_future(async move {
-                run(connection, spoken, upgraded, &cut).await;
-                drop((stay, counted));
+                run(connection, has_subprotocol, upgraded, &abort).await;
+                drop((connection_guard, gauge));
             })
         })
 }
 
 async fn run(
     mut connection: Box<Connection>,
-    spoken: bool,
+    has_subprotocol: bool,
     upgraded: Option<UpgradedConnection>,
-    cut: &CancellationToken,
+    abort: &CancellationToken,
 ) {
     let serving = async {
-        let close = if spoken { connection.run().await } else { Some(Close::SUBPROTOCOL) };
+        let close = if has_subprotocol { connection.run().await } else { Some(Close::SUBPROTOCOL) };
         if let Some(close) = close {
             let is_answered = connection.close(close).await;
             if let Some(upgraded) = upgraded.filter(|_| !is_answered) {
@@ -91,17 +91,17 @@ async fn run(
     };
     tokio::select! {
         () = serving => {}
-        () = cut.cancelled() => {}
+        () = abort.cancelled() => {}
     }
 }
 
 /// Reads what a client says, and the request or the credentials that it brings.
-pub(in crate::server) fn read(text: &str) -> Result<Option<async_graphql::Request>, Close> {
+pub(in crate::server) fn parse_message(text: &str) -> Result<Option<async_graphql::Request>, Close> {
     match ClientMessage::parse(text)? {
         ClientMessage::Subscribe { payload, .. } => protocol::request(payload).map(Some),
         ClientMessage::ConnectionInit { payload } => {
-            let credentials_given = RequestCredentials::default().with_payload(&payload.unwrap_or_default());
-            credentials_given.map(|_| None).map_err(|refused| credentials::close(&refused))
+            let credentials = RequestCredentials::default().with_payload(&payload.unwrap_or_default());
+            credentials.map(|_| None).map_err(|refused| credentials::close(&refused))
         }
         _ => Ok(None),
     }

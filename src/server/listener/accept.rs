@@ -17,70 +17,70 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::connection::{self, Connections, Protocol};
+use super::connection::{self, ConnectionServer, OpenConnections};
 use super::connection_slot::ConnectionSlot;
 use crate::server::metrics::{GaugeGuard, Metrics};
 use crate::server::quota::Quota;
 
-/// How long to wait for open files, or whatever else is lacking.
-const PAUSE: Duration = Duration::from_millis(200);
+/// How long to wait for open files, or whatever else is failing.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);
 
 /// How long those who are sent away may take to be gone.
-const LEAVING: Duration = Duration::from_millis(100);
+const EVICTION_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Refused connections that may be open at once, until their clients have read the answer. More are closed
 /// at once, and their clients may see a broken connection instead.
-pub(in crate::server) const REFUSED: usize = 64;
+pub(in crate::server) const MAX_REJECTING: usize = 64;
 
 /// How many connections there may be at once.
 #[derive(Clone, Copy)]
-pub(in crate::server) struct Bounds {
-    pub(in crate::server) all: usize,
+pub(in crate::server) struct ConnectionLimits {
+    pub(in crate::server) total: usize,
     /// From one address, if that matters.
-    pub(in crate::server) of_address: Option<usize>,
+    pub(in crate::server) per_address: Option<usize>,
 }
 
 /// Takes connections from one listener.
 pub(in crate::server) struct Acceptor {
-    protocol: Protocol,
+    server: ConnectionServer,
     router: Router,
     slots: Arc<Semaphore>,
     addresses: Option<Arc<Quota<IpAddr>>>,
     metrics: Arc<Metrics>,
-    inside: Arc<Connections>,
-    refused: Arc<Semaphore>,
+    open_connections: Arc<OpenConnections>,
+    rejecting: Arc<Semaphore>,
     connections: TaskTracker,
 }
 
 impl Acceptor {
     /// An acceptor that takes no more connections than that at once.
     pub(in crate::server) fn new(
-        protocol: Protocol,
+        server: ConnectionServer,
         router: Router,
-        bounds: Bounds,
+        limits: ConnectionLimits,
         metrics: &Arc<Metrics>,
     ) -> Self {
         Self {
-            protocol,
+            server,
             router,
-            slots: Arc::new(Semaphore::new(bounds.all.min(Semaphore::MAX_PERMITS))),
-            addresses: bounds.of_address.map(Quota::new),
+            slots: Arc::new(Semaphore::new(limits.total.min(Semaphore::MAX_PERMITS))),
+            addresses: limits.per_address.map(Quota::new),
             metrics: metrics.clone(),
-            inside: Arc::default(),
-            refused: Arc::new(Semaphore::new(REFUSED)),
+            open_connections: Arc::default(),
+            rejecting: Arc::new(Semaphore::new(MAX_REJECTING)),
             connections: TaskTracker::new(),
         }
     }
 
     /// Takes connections until the `closing` begins; those there are then finish what they have begun,
-    /// unless they are `cut`.
+    /// unless they are `abort`.
     pub(in crate::server) async fn run(
         &self,
         listener: TcpListener,
         closing: &CancellationToken,
-        cut: &CancellationToken,
+        abort: &CancellationToken,
     ) {
-        let mut lacking = false;
+        let mut failing = false;
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -88,49 +88,50 @@ impl Acceptor {
             };
             match accepted {
                 Ok((stream, from)) => {
-                    lacking = false;
-                    self.take(stream, from.ip(), closing.clone(), cut.clone()).await;
+                    failing = false;
+                    self.handle(stream, from.ip(), closing.clone(), abort.clone()).await;
                 }
-                Err(error) if is_theirs(&error) => {}
+                Err(error) if is_client_error(&error) => {}
                 Err(error) => {
-                    if !lacking {
+                    if !failing {
                         tracing::error!(%error, "cannot take connections for now");
                     }
-                    lacking = true;
-                    tokio::time::sleep(PAUSE).await;
+                    failing = true;
+                    tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
                 }
             }
         }
     }
 
-    async fn take(
+    async fn handle(
         &self,
         stream: TcpStream,
         from: IpAddr,
         closing: CancellationToken,
-        cut: CancellationToken,
+        abort: CancellationToken,
     ) {
         let Some(slot) = self.slot(from).await else {
             tracing::debug!(%from, "all places are taken");
             self.metrics.connections_refused.inc();
-            self.refuse(stream, closing);
+            self.reject(stream, closing);
             return;
         };
-        let (protocol, inside, router) = (self.protocol.clone(), self.inside.clone(), self.router.clone());
+        let (server, open_connections, router) =
+            (self.server.clone(), self.open_connections.clone(), self.router.clone());
         self.connections.spawn(async move {
-            protocol.serve(stream, slot, &inside, router, &closing, &cut).await;
+            server.serve(stream, slot, &open_connections, router, &closing, &abort).await;
         });
     }
 
     /// Answers a connection that there is no place for, and closes it.
-    fn refuse(&self, stream: TcpStream, closing: CancellationToken) {
-        let Ok(permit) = self.refused.clone().try_acquire_owned() else {
-            return connection::refuse_at_once(&stream);
+    fn reject(&self, stream: TcpStream, closing: CancellationToken) {
+        let Ok(permit) = self.rejecting.clone().try_acquire_owned() else {
+            return connection::reject_immediately(&stream);
         };
-        let protocol = self.protocol.clone();
+        let server = self.server.clone();
         self.connections.spawn(async move {
             tokio::select! {
-                () = protocol.refuse(stream) => {}
+                () = server.reject(stream) => {}
                 () = closing.cancelled() => {}
             }
             drop(permit);
@@ -140,32 +141,34 @@ impl Acceptor {
     /// A place for one more, if need be of somebody who does not use it.
     async fn slot(&self, from: IpAddr) -> Option<ConnectionSlot> {
         let share = match &self.addresses {
-            Some(addresses) => Some(addresses.take(&network(from))?),
+            Some(addresses) => Some(addresses.try_acquire(&address_group(from))?),
             None => None,
         };
         let permit = match self.slots.clone().try_acquire_owned() {
             Ok(permit) => permit,
-            Err(_) if !self.inside.make_room() => return None,
-            Err(_) => tokio::time::timeout(LEAVING, self.slots.clone().acquire_owned()).await.ok()?.ok()?,
+            Err(_) if !self.open_connections.evict_idle() => return None,
+            Err(_) => {
+                tokio::time::timeout(EVICTION_TIMEOUT, self.slots.clone().acquire_owned()).await.ok()?.ok()?
+            }
         };
         Some(ConnectionSlot::new(permit, share, GaugeGuard::new(&self.metrics.connections)))
     }
 
     /// Waits until all connections have ended, but for those that have become WebSockets.
-    pub(in crate::server) async fn finished(&self) {
+    pub(in crate::server) async fn wait(&self) {
         self.connections.close();
         self.connections.wait().await;
     }
 }
 
 /// Whether it failed for the sake of the client: it was gone before it was taken.
-fn is_theirs(error: &io::Error) -> bool {
+fn is_client_error(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 /// Whose connections are counted together: one host may have all of an IPv6 /64 to come from.
-fn network(address: IpAddr) -> IpAddr {
+fn address_group(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
         address @ IpAddr::V4(_) => address,
@@ -186,7 +189,7 @@ mod tests {
             ("2001:db8::1", "2001:db8::ffff:0:0:2", true),
             ("2001:db8::1", "2001:db8:0:1::1", false),
         ] {
-            let [one, other] = [one, other].map(|address| network(address.parse().unwrap()));
+            let [one, other] = [one, other].map(|address| address_group(address.parse().unwrap()));
             assert_eq!(one == other, same, "{one} {other}");
         }
     }

@@ -11,15 +11,15 @@ use crate::server::quota::QuotaPermit;
 pub(in crate::server) struct ConnectionSlot {
     _permit: OwnedSemaphorePermit,
     _permit_of_address: Option<QuotaPermit<IpAddr>>,
-    _counted: GaugeGuard,
+    _gauge: GaugeGuard,
 }
 
 impl ConnectionSlot {
     pub(super) fn new(
         permit: OwnedSemaphorePermit,
         permit_of_address: Option<QuotaPermit<IpAddr>>,
-        counted: GaugeGuard,
+        gauge: GaugeGuard,
     ) -> Self {
-        Self { _permit: permit, _permit_of_address: permit_of_address, _counted: counted }
+        Self { _permit: permit, _permit_of_address: permit_of_address, _gauge: gauge }
     }
 }

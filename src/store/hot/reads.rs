@@ -30,7 +30,7 @@ use std::time::Duration;
 use async_channel::TrySendError;
 use tokio::sync::oneshot;
 
-use crate::memory::Allowance;
+use crate::memory::MemoryBudget;
 use crate::model::Message;
 use crate::store::engine::row_level_security::RowLevelSecurity;
 use crate::store::error::{Error, Result};
@@ -114,9 +114,9 @@ impl Reads {
 
     /// Where to read what is not to be waited for by others. That is rare: it is awaited in a box, which all
     /// other reads then need no room for.
-    fn beside(&self, allowance: &Allowance) -> Option<&lanes::Lanes> {
+    fn beside(&self, allowance: &MemoryBudget) -> Option<&lanes::Lanes> {
         match &self.workers {
-            Workers::Lanes(lanes) if allowance.is_large() => Some(lanes),
+            Workers::Lanes(lanes) if allowance.has_reservation() => Some(lanes),
             _ => None,
         }
     }

@@ -17,8 +17,8 @@ use sea_orm::{
 };
 
 use crate::model::{
-    After, Append, Body, Change, ChangeKind, ConversationId, Fingerprint, Message, MessageId, MessageStatus,
-    ModelName, NewMessage, Timestamp, TokenUsage,
+    Append, AppendParent, Change, ChangeKind, ConversationId, Fingerprint, Message, MessageBody, MessageId,
+    MessageStatus, ModelName, NewMessage, Timestamp, TokenUsage,
 };
 use crate::store::engine::slot;
 use crate::store::entity::{branch, message};
@@ -85,7 +85,7 @@ impl Scoped {
             head: expected_head,
             rows,
         };
-        if after == After::Head && is_ordinary(&messages.rows) {
+        if after == AppendParent::Head && is_ordinary(&messages.rows) {
             let outcome;
             (messages, outcome) = self.store.0.writer.append(messages).await?;
             match outcome {
@@ -108,7 +108,7 @@ impl Scoped {
     }
 
     /// Appends in a transaction of its own, whatever the case.
-    async fn append_apart(&self, messages: NewMessages, after: After) -> Result<Vec<Message>> {
+    async fn append_apart(&self, messages: NewMessages, after: AppendParent) -> Result<Vec<Message>> {
         let NewMessages { conversation, head: expected_head, rows, .. } = messages;
         let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
         let mut tx = Tx::begin(self, rows.len()).await?;
@@ -117,7 +117,7 @@ impl Scoped {
             self.owner.clone().into(),
             tx.now().into(),
             count.into(),
-            (after == After::Head).into(),
+            (after == AppendParent::Head).into(),
         ];
         let taken: Positions =
             tx.one(TAKE_POSITIONS, values).await?.ok_or(Error::NotFound("conversation"))?;
@@ -137,9 +137,9 @@ impl Scoped {
         let mut previous = head;
         if !follows_head {
             let parent = match after {
-                After::Message(id) => Some(self.parent(&tx, conversation, id).await?),
-                After::Head => at(&tx, conversation, head).await?,
-                After::Nothing => None,
+                AppendParent::Message(id) => Some(self.parent(&tx, conversation, id).await?),
+                AppendParent::Head => at(&tx, conversation, head).await?,
+                AppendParent::Root => None,
             };
             previous = parent.as_ref().map_or(0, |row| row.position);
             branch = take_branch(&tx, conversation, &taken, before, parent.as_ref()).await?;
@@ -184,7 +184,7 @@ impl Scoped {
     /// A message's row, all but its place.
     pub(in crate::store) fn row(&self, conversation: ConversationId, new: NewMessage) -> message::Model {
         let fingerprint = new.id.map(|_| Fingerprint::of_message(conversation, &new).0);
-        let (content, parts) = new.body.map(Body::into_columns).unwrap_or_default();
+        let (content, parts) = new.body.map(MessageBody::into_columns).unwrap_or_default();
         message::Model {
             conversation_id: conversation,
             position: 0,

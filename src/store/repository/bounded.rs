@@ -2,7 +2,7 @@
 
 use sea_orm::{EntityTrait, Statement, Value};
 
-use crate::memory::Refused;
+use crate::memory::MemoryError;
 use crate::model::Message;
 use crate::store::entity::message;
 use crate::store::error::{Error, Result};
@@ -29,7 +29,7 @@ impl Scoped {
         read: impl Fn() -> F,
     ) -> Result<T> {
         match read().await {
-            Err(Error::Memory(Refused::Unreserved)) => {
+            Err(Error::Memory(MemoryError::ReservationRequired)) => {
                 self.allowance.reserve().await?;
                 read().await
             }
@@ -39,7 +39,7 @@ impl Scoped {
 
     /// Takes rows from the allowance, all or none.
     pub(in crate::store) fn take<T: RowSize>(&self, rows: Vec<T>) -> Result<Vec<T>> {
-        self.allowance.take(rows.iter().map(RowSize::size).sum())?;
+        self.allowance.try_grow(rows.iter().map(RowSize::size).sum())?;
         Ok(rows)
     }
 
@@ -52,14 +52,19 @@ impl Scoped {
     ) -> Result<Vec<message::Model>> {
         let sql = within(some, values.len() + 1);
         let read = || async {
-            let (reserved, left) = (self.allowance.is_reserved(), self.allowance.left());
+            let (reserved, left) = (self.allowance.needs_no_reservation(), self.allowance.remaining());
             let bytes = i64::try_from(left).unwrap_or(i64::MAX);
             let values = values.iter().cloned().chain([bytes.into()]);
             let statement = Statement::from_sql_and_values(self.backend(), &sql, values);
             let rows = message::Entity::find().from_raw_sql(statement).all(&self.reader()).await?;
             // There may be more than what was read, even if there is room for more by now.
             if rows.iter().map(RowSize::size).sum::<usize>() > left {
-                return Err(if reserved { self.allowance.refusal() } else { Refused::Unreserved }.into());
+                return Err(if reserved {
+                    self.allowance.limit_error()
+                } else {
+                    MemoryError::ReservationRequired
+                }
+                .into());
             }
             self.take(rows)
         };
@@ -73,9 +78,9 @@ impl Scoped {
         mut each: Vec<MessageRange>,
     ) -> Result<Vec<Vec<Message>>> {
         let ask = |each| MessageRanges { each, allowance: self.allowance.clone() };
-        if !self.allowance.is_reserved() {
+        if !self.allowance.needs_no_reservation() {
             match self.reads().message_ranges(ask(each.clone())).await {
-                Err(Error::Memory(Refused::Unreserved)) => self.allowance.reserve().await?,
+                Err(Error::Memory(MemoryError::ReservationRequired)) => self.allowance.reserve().await?,
                 read => return read,
             }
         }

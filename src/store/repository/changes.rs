@@ -7,7 +7,7 @@ use sea_orm::{
     ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Statement,
 };
 
-use crate::model::{Change, ChangeKind, Committed, Invalid, OwnerId, Timestamp};
+use crate::model::{Change, ChangeKind, CommittedChange, Invalid, OwnerId, Timestamp};
 use crate::store::database::Store;
 use crate::store::entity::{account, change};
 use crate::store::error::Error;
@@ -54,7 +54,7 @@ impl Scoped {
     /// # Errors
     /// - `Expired`: what came after it is no longer kept.
     /// - `Invalid`: it is ahead of the feed, so it was never given out.
-    pub async fn changes(&self, after: i64, limit: u32) -> Result<Vec<Committed>> {
+    pub async fn changes(&self, after: i64, limit: u32) -> Result<Vec<CommittedChange>> {
         // The second look is for changes that were committed between the page and the revision.
         for _ in 0..2 {
             let rows = change::Entity::find()
@@ -66,7 +66,7 @@ impl Scoped {
                 .await?;
             match rows.first() {
                 Some(first) if first.revision == after + 1 => {
-                    return rows.into_iter().map(Committed::try_from).collect();
+                    return rows.into_iter().map(CommittedChange::try_from).collect();
                 }
                 Some(_) => return Err(Error::Expired),
                 None => {}
@@ -126,7 +126,7 @@ impl Store {
 }
 
 /// A row of an unknown kind is a fault in the database, not in the request.
-impl TryFrom<change::Model> for Committed {
+impl TryFrom<change::Model> for CommittedChange {
     type Error = Error;
 
     fn try_from(row: change::Model) -> Result<Self> {

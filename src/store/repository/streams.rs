@@ -13,8 +13,8 @@ use sea_orm::{
 };
 
 use crate::model::{
-    Change, ChangeKind, ConversationId, Invalid, Message, MessageId, MessageStatus, OwnerId, Parts, Piece,
-    Progress, StreamEnd, Timestamp, Viewer,
+    Change, ChangeKind, ConversationId, Invalid, Message, MessageId, MessageStatus, OwnerId, Parts,
+    StreamEnd, StreamProgress, TextChunk, Timestamp, Viewer,
 };
 use crate::signals::Topic;
 use crate::store::database::Store;
@@ -117,7 +117,7 @@ impl Scoped {
     /// - `State`: it has ended.
     /// - `Hole`: the offset is beyond the text.
     /// - `Invalid`: the text would become too long.
-    pub async fn append_text(&self, id: MessageId, offset: i64, text: &str) -> Result<Progress> {
+    pub async fn append_text(&self, id: MessageId, offset: i64, text: &str) -> Result<StreamProgress> {
         if offset.saturating_add(code_points(text)) > MAX_TEXT {
             return Err(Invalid::new("input.text", format!("must end within {MAX_TEXT} code points")).into());
         }
@@ -134,7 +134,7 @@ impl Scoped {
         }
         let added = beyond(text, row.length - offset);
         if added.is_empty() {
-            return Ok(Progress { length: row.length, stop_requested: row.stop_requested });
+            return Ok(StreamProgress { length: row.length, stop_requested: row.stop_requested });
         }
         // Another write of the same text came between: the caller tries again and sees how far it is.
         let grown = self.grow(id, row.length, added).await?;
@@ -142,7 +142,7 @@ impl Scoped {
     }
 
     /// Adds text where the stream ends there.
-    async fn grow(&self, message: MessageId, start: i64, text: &str) -> Result<Option<Progress>> {
+    async fn grow(&self, message: MessageId, start: i64, text: &str) -> Result<Option<StreamProgress>> {
         let (owner, text, code_points) = (self.owner.clone(), text.to_owned(), code_points(text));
         let piece = NewTextChunk { owner, message, start, text, code_points };
         Ok(self.store.0.writer.grow(piece).await?.1)
@@ -240,7 +240,11 @@ impl Scoped {
 
     /// The pieces of a message's text from an offset on, and how far the message is. None: there is no
     /// such message for this owner.
-    pub async fn pieces(&self, id: MessageId, offset: i64) -> Result<Option<(Vec<Piece>, MessageStatus)>> {
+    pub async fn pieces(
+        &self,
+        id: MessageId,
+        offset: i64,
+    ) -> Result<Option<(Vec<TextChunk>, MessageStatus)>> {
         let backend = self.backend();
         let values = [id.into(), self.owner.clone().into(), offset.into()];
         let tail = Statement::from_sql_and_values(backend, TAIL, values);
@@ -250,7 +254,7 @@ impl Scoped {
             .ok_or_else(|| Error::broken(format!("a message has the unknown status {}", first.status)))?;
         let piece = |start: i64, text: &str| {
             let skipped = (offset - start).max(0);
-            Piece { offset: start + skipped, text: beyond(text, skipped).to_owned(), status }
+            TextChunk { offset: start + skipped, text: beyond(text, skipped).to_owned(), status }
         };
         let pieces = if status == MessageStatus::Streaming {
             let rows = rows.iter().filter_map(|row| Some((row.start?, row.text.as_deref()?)));

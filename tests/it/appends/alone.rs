@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use futures_util::future::join_all;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use scrollback::model::{Append, Body, ChangeKind, ConversationId, Message, MessageId, NewMessage};
+use scrollback::model::{Append, ChangeKind, ConversationId, Message, MessageBody, MessageId, NewMessage};
 use scrollback::store::Error;
 
 use super::{Database, OWNED, at_head, conversation, prepared, says};
@@ -66,7 +66,7 @@ async fn explain(database: &Database, requests: &[Request], answers: &[Result<Ve
             OWNED.iter().any(|(number, of)| conversation(*number) == append.conversation && of == owner);
         let matches = |new: &NewMessage| {
             let id = new.id?;
-            let Some(Body::Text(content)) = &new.body else { unreachable!() };
+            let Some(MessageBody::Text(content)) = &new.body else { unreachable!() };
             Some(stored.get(&id).is_some_and(|row| {
                 (row.owner.as_str(), row.conversation, row.content.as_str())
                     == (*owner, append.conversation, content.as_str())

@@ -43,7 +43,7 @@ where
     let page = Arc::new(Slice { items: items.to_vec(), has_previous: false, has_next: false });
     let (selection, fragments) = read(text);
     let written =
-        RenderedList::<_, O>::of(&page).write(&selection, &fragments, &Allowance::default()).unwrap();
+        RenderedList::<_, O>::of(&page).write(&selection, &fragments, &MemoryBudget::default()).unwrap();
     written.map(|bytes| String::from_utf8(bytes).unwrap())
 }
 

@@ -27,7 +27,7 @@ impl Conversation {
     /// The caller's own data; never interpreted.
     async fn metadata(&self, ctx: &Context<'_>) -> Result<Json> {
         let metadata = &self.row.metadata;
-        ctx.allowance()?.hold(metadata.as_str().len()).await?;
+        ctx.memory_budget()?.grow(metadata.as_str().len()).await?;
         Ok(Json::from(metadata))
     }
 

@@ -47,7 +47,7 @@ impl Message {
         } else {
             Cow::Borrowed(row.content.as_str())
         };
-        ctx.allowance()?.hold(text.len()).await?;
+        ctx.memory_budget()?.grow(text.len()).await?;
         Ok(text)
     }
 
@@ -55,7 +55,7 @@ impl Message {
     async fn parts(&self, ctx: &Context<'_>) -> Result<Vec<MessagePart>> {
         let row = self.row();
         if let Some(parts) = &row.parts {
-            ctx.allowance()?.hold(parts.bytes() + size_of_objects(ctx, parts.as_slice().len())).await?;
+            ctx.memory_budget()?.grow(parts.bytes() + size_of_objects(ctx, parts.as_slice().len())).await?;
             return Ok(parts.as_slice().iter().cloned().map(MessagePart::from).collect());
         }
         let text = if row.status == model::MessageStatus::Streaming {
@@ -63,7 +63,7 @@ impl Message {
         } else {
             row.content.clone()
         };
-        ctx.allowance()?.hold(text.len()).await?;
+        ctx.memory_budget()?.grow(text.len()).await?;
         let part = (!text.is_empty()).then(|| MessagePart::from(model::Part::Text { text }));
         Ok(part.into_iter().collect())
     }
@@ -88,7 +88,7 @@ impl Message {
         let place = (self.row().conversation, self.row().parent.unwrap_or(0));
         let siblings = ctx.loaders()?.messages_following(place).await?;
         let count = siblings.items.len();
-        ctx.allowance()?.hold(size_of_objects(ctx, count)).await?;
+        ctx.memory_budget()?.grow(size_of_objects(ctx, count)).await?;
         Ok((0..count).map(|at| Message::of(&siblings, at)).collect())
     }
 
@@ -105,7 +105,7 @@ impl Message {
     /// The caller's own data; never interpreted.
     async fn metadata(&self, ctx: &Context<'_>) -> Result<Json> {
         let metadata = &self.row().metadata;
-        ctx.allowance()?.hold(metadata.as_str().len()).await?;
+        ctx.memory_budget()?.grow(metadata.as_str().len()).await?;
         Ok(Json::from(metadata))
     }
 

@@ -8,7 +8,8 @@ use crate::graphql::schema::part::input::{MessagePartInput, parse_parts};
 use crate::graphql::schema::scalar::Json;
 use crate::graphql::schema::usage::TokenUsageInput;
 use crate::model::{
-    self, After, Append, Body, Content, Invalid, MAX_PAGE, MessageId, MessagePatch, ModelName, NewMessage,
+    self, Append, AppendParent, Content, Invalid, MAX_PAGE, MessageBody, MessageId, MessagePatch, ModelName,
+    NewMessage,
 };
 
 /// A message to stand in a new conversation or a turn.
@@ -143,11 +144,14 @@ impl AppendMessagesInput {
 }
 
 /// A text or parts, never both.
-fn body(content: Option<String>, parts: Option<Vec<MessagePartInput>>) -> Result<Option<Body>, Invalid> {
+fn body(
+    content: Option<String>,
+    parts: Option<Vec<MessagePartInput>>,
+) -> Result<Option<MessageBody>, Invalid> {
     match (content, parts) {
         (Some(_), Some(_)) => Err(Invalid::new("parts", "must not be given together with `content`")),
-        (Some(text), None) => Ok(Some(Body::Text(Content::new("content", text)?))),
-        (None, Some(parts)) => Ok(Some(Body::Parts(parse_parts("parts", parts)?))),
+        (Some(text), None) => Ok(Some(MessageBody::Text(Content::new("content", text)?))),
+        (None, Some(parts)) => Ok(Some(MessageBody::Parts(parse_parts("parts", parts)?))),
         (None, None) => Ok(None),
     }
 }
@@ -161,9 +165,9 @@ fn append(
     Ok(Append {
         conversation: argument::conversation_id("conversationId", conversation)?,
         after: match parent {
-            MaybeUndefined::Undefined => After::Head,
-            MaybeUndefined::Null => After::Nothing,
-            MaybeUndefined::Value(id) => After::Message(argument::message_id("parentId", id)?),
+            MaybeUndefined::Undefined => AppendParent::Head,
+            MaybeUndefined::Null => AppendParent::Root,
+            MaybeUndefined::Value(id) => AppendParent::Message(argument::message_id("parentId", id)?),
         },
         expected_head: expected_head.map(|id| argument::message_id("expectedHeadId", id)).transpose()?,
         messages,

@@ -6,7 +6,7 @@ use axum::http::{StatusCode, header};
 use futures_util::StreamExt;
 
 use crate::graphql::{Code, DOCUMENT_ID, value_of, variables_of};
-use crate::memory::{FREE_OF_REQUEST, Held, Refused};
+use crate::memory::{MemoryError, MemoryReservation, UNRESERVED_REQUEST_BYTES};
 use crate::model::{JsonFault, JsonObject, JsonValue};
 use crate::server::settings::Settings;
 
@@ -14,20 +14,20 @@ use crate::server::settings::Settings;
 const PERSISTED_QUERY: &str = "persistedQuery";
 
 /// How much of a body is read without room for all of it.
-const UNCOUNTED: usize = FREE_OF_REQUEST / COPIES;
+const UNRESERVED_BODY_BYTES: usize = UNRESERVED_REQUEST_BYTES / COPIES;
 
 /// How often a body's texts are there at once: as they came, and as they are read.
 const COPIES: usize = 2;
 
 /// Why an HTTP request is not a GraphQL request.
 #[derive(Debug)]
-pub(in crate::server) struct Fault {
+pub(in crate::server) struct RequestError {
     pub(in crate::server) status: StatusCode,
     pub(in crate::server) code: Code,
     pub(in crate::server) message: String,
 }
 
-impl Fault {
+impl RequestError {
     pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Self { status, code: Code::BadRequest, message: message.into() }
     }
@@ -36,7 +36,7 @@ impl Fault {
         Self::new(StatusCode::BAD_REQUEST, message)
     }
 
-    fn crowded(refused: Refused) -> Self {
+    fn out_of_memory(refused: MemoryError) -> Self {
         let fault = Self::new(StatusCode::SERVICE_UNAVAILABLE, refused.to_string());
         Self { code: Code::Unavailable, ..fault }
     }
@@ -52,29 +52,29 @@ impl Fault {
 pub(super) async fn from_body(
     request: axum::extract::Request,
     settings: &Settings,
-    take_in: impl Fn(usize) -> Result<Held, Refused>,
-) -> Result<Request, Fault> {
+    reserve_request: impl Fn(usize) -> Result<MemoryReservation, MemoryError>,
+) -> Result<Request, RequestError> {
     let (limit, time) = (settings.body_limit, settings.body_timeout);
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if !content_type.is_some_and(is_json) {
         let message = "the body must be `content-type: application/json` in UTF-8";
-        return Err(Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+        return Err(RequestError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
     }
     // Nothing is read of a body that says it is too large. A client that waits for `100 Continue` does not
     // send it, others get the answer while the connection closes.
     if request.body().size_hint().lower() > limit as u64 {
         return Err(too_large(limit));
     }
-    let read = tokio::time::timeout(time, read(request.into_body(), limit, take_in)).await;
+    let read = tokio::time::timeout(time, read(request.into_body(), limit, reserve_request)).await;
     let (bytes, _held) = read.unwrap_or_else(|_| {
         let message = format!("the body must arrive within {}", humantime::format_duration(time));
-        Err(Fault::new(StatusCode::REQUEST_TIMEOUT, message))
+        Err(RequestError::new(StatusCode::REQUEST_TIMEOUT, message))
     })?;
-    let value = JsonValue::read(&bytes).map_err(|fault| Fault::not_json("the body", fault))?;
+    let value = JsonValue::read(&bytes).map_err(|fault| RequestError::not_json("the body", fault))?;
     match value {
         JsonValue::Object(parameters) => from_parameters(parameters),
-        JsonValue::Array(_) => Err(Fault::bad("batches are not supported")),
-        _ => Err(Fault::bad("the body must be a JSON object")),
+        JsonValue::Array(_) => Err(RequestError::bad("batches are not supported")),
+        _ => Err(RequestError::bad("the body must be a JSON object")),
     }
 }
 
@@ -83,20 +83,20 @@ pub(super) async fn from_body(
 async fn read(
     body: Body,
     limit: usize,
-    take_in: impl Fn(usize) -> Result<Held, Refused>,
-) -> Result<(Vec<u8>, Held), Fault> {
+    reserve_request: impl Fn(usize) -> Result<MemoryReservation, MemoryError>,
+) -> Result<(Vec<u8>, MemoryReservation), RequestError> {
     let expected = body.size_hint().upper().and_then(|size| usize::try_from(size).ok());
     let expected = expected.map_or(limit, |size| size.min(limit));
     let mut chunks = body.into_data_stream();
-    let (mut bytes, mut held) = (Vec::new(), Held::default());
+    let (mut bytes, mut held) = (Vec::new(), MemoryReservation::default());
     while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|_| Fault::bad("the body did not arrive whole"))?;
+        let chunk = chunk.map_err(|_| RequestError::bad("the body did not arrive whole"))?;
         let size = bytes.len() + chunk.len();
         if size > limit {
             return Err(too_large(limit));
         }
-        if bytes.len() <= UNCOUNTED && size > UNCOUNTED {
-            held = take_in(COPIES * expected).map_err(Fault::crowded)?;
+        if bytes.len() <= UNRESERVED_BODY_BYTES && size > UNRESERVED_BODY_BYTES {
+            held = reserve_request(COPIES * expected).map_err(RequestError::out_of_memory)?;
             bytes.reserve_exact(expected.saturating_sub(bytes.len()));
         }
         bytes.extend_from_slice(&chunk);
@@ -104,8 +104,8 @@ async fn read(
     Ok((bytes, held))
 }
 
-fn too_large(limit: usize) -> Fault {
-    Fault {
+fn too_large(limit: usize) -> RequestError {
+    RequestError {
         status: StatusCode::PAYLOAD_TOO_LARGE,
         code: Code::PayloadTooLarge,
         message: format!("the body must be at most {limit} bytes"),
@@ -113,14 +113,14 @@ fn too_large(limit: usize) -> Fault {
 }
 
 /// Reads the query string of a GET.
-pub(super) fn from_query(query: &str) -> Result<Request, Fault> {
+pub(super) fn from_query(query: &str) -> Result<Request, RequestError> {
     let mut parameters = JsonObject::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         let value = match &*name {
             "query" | "operationName" | DOCUMENT_ID => JsonValue::String(value.into_owned()),
             "variables" | "extensions" if value.is_empty() => continue,
             "variables" | "extensions" => JsonValue::read(value.as_bytes())
-                .map_err(|fault| Fault::not_json(&format!("`{name}`"), fault))?,
+                .map_err(|fault| RequestError::not_json(&format!("`{name}`"), fault))?,
             _ => continue,
         };
         parameters.insert(name.into_owned(), value);
@@ -130,18 +130,18 @@ pub(super) fn from_query(query: &str) -> Result<Request, Fault> {
 
 /// The parameters of a request; others are ignored, as the specification asks. A document may be named
 /// instead of sent.
-pub(in crate::server) fn from_parameters(mut parameters: JsonObject) -> Result<Request, Fault> {
+pub(in crate::server) fn from_parameters(mut parameters: JsonObject) -> Result<Request, RequestError> {
     let extensions = match parameters.swap_remove("extensions") {
         None | Some(JsonValue::Null) => JsonObject::new(),
         Some(JsonValue::Object(extensions)) => extensions,
-        Some(_) => return Err(Fault::bad("`extensions` must be an object")),
+        Some(_) => return Err(RequestError::bad("`extensions` must be an object")),
     };
     let named = [extensions.get_key_value(PERSISTED_QUERY), parameters.get_key_value(DOCUMENT_ID)];
     let named: Vec<_> = named.into_iter().flatten().filter(|(_, value)| **value != JsonValue::Null).collect();
     let mut request = match parameters.get("query") {
         Some(JsonValue::String(query)) => Request::new(query),
         None | Some(JsonValue::Null) if !named.is_empty() => Request::new(""),
-        _ => return Err(Fault::bad("`query` must be given as a string")),
+        _ => return Err(RequestError::bad("`query` must be given as a string")),
     };
     for (name, value) in named {
         request.extensions.insert(name.clone(), value_of(value.clone()));
@@ -149,12 +149,12 @@ pub(in crate::server) fn from_parameters(mut parameters: JsonObject) -> Result<R
     match parameters.swap_remove("operationName") {
         None | Some(JsonValue::Null) => {}
         Some(JsonValue::String(name)) => request = request.operation_name(name),
-        Some(_) => return Err(Fault::bad("`operationName` must be a string")),
+        Some(_) => return Err(RequestError::bad("`operationName` must be a string")),
     }
     match parameters.swap_remove("variables") {
         None | Some(JsonValue::Null) => {}
         Some(JsonValue::Object(given)) => request = request.variables(variables_of(given)),
-        Some(_) => return Err(Fault::bad("`variables` must be an object")),
+        Some(_) => return Err(RequestError::bad("`variables` must be an object")),
     }
     Ok(request)
 }

@@ -10,7 +10,7 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::operation::{self, Outbox, Outgoing, Running, Serial};
+use super::operation::{self, OperationSender, OperationSerial, QueuedMessage, RunningOperation};
 use super::protocol::{self, ClientMessage, Close};
 use crate::graphql::{Code, error_response, rate_limited};
 use crate::model::{OwnerId, Viewer};
@@ -20,84 +20,80 @@ use crate::server::state::ServerState;
 
 /// Messages that wait for the socket: few, they may be large. The operations wait when it is full, in
 /// the order they came, so that a busy one holds up no other for longer than its turn.
-const QUEUE: usize = 4;
+const QUEUE_MESSAGES: usize = 4;
 
 /// How long the other side may take to close a socket that has been closed here. Were it left at once,
 /// what that side was still sending would cost it the reason of the close.
-const FAREWELL: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Ends the connection: with a close frame, or without one when the other side is gone.
-type End = Option<Close>;
+type CloseAction = Option<Close>;
 
 pub(super) struct Connection {
     shared: Arc<ServerState>,
     socket: WebSocket,
     /// From the upgrade's headers.
-    credentials_given: RequestCredentials,
+    credentials: RequestCredentials,
     /// Who it is, once it has introduced itself.
     viewer: Option<(Viewer, QuotaPermit<OwnerId>)>,
-    operations: HashMap<Arc<str>, Running>,
-    next_serial: Serial,
+    operations: HashMap<Arc<str>, RunningOperation>,
+    next_serial: OperationSerial,
     /// In boxes, because a queue sets room for 32 aside from its beginning.
-    queue: mpsc::Sender<Box<Outgoing>>,
-    outgoing: mpsc::Receiver<Box<Outgoing>>,
+    queue: mpsc::Sender<Box<QueuedMessage>>,
+    message: mpsc::Receiver<Box<QueuedMessage>>,
     /// Until when the client must have introduced itself, afterwards until when its credentials hold.
     deadline: Instant,
-    heard: Instant,
+    last_received: Instant,
     next_ping: Instant,
 }
 
 impl Connection {
-    pub(super) fn new(
-        shared: Arc<ServerState>,
-        socket: WebSocket,
-        credentials_given: RequestCredentials,
-    ) -> Self {
-        let (queue, outgoing) = mpsc::channel(QUEUE);
+    pub(super) fn new(shared: Arc<ServerState>, socket: WebSocket, credentials: RequestCredentials) -> Self {
+        let (queue, message) = mpsc::channel(QUEUE_MESSAGES);
         let now = Instant::now();
         Self {
             deadline: now + shared.settings.init_timeout,
-            heard: now,
+            last_received: now,
             next_ping: now + shared.settings.ping_interval,
             shared,
             socket,
-            credentials_given,
+            credentials,
             viewer: None,
             operations: HashMap::new(),
             next_serial: 0,
             queue,
-            outgoing,
+            message,
         }
     }
 
     /// Serves the socket until it ends. Gives the close frame to send, if the other side is there.
-    pub(super) async fn run(&mut self) -> End {
+    pub(super) async fn run(&mut self) -> CloseAction {
         let guard = self.shared.drain.enter();
-        let mut dismissed = pin!(guard.dismissed());
-        let mut leaving = false;
-        let mut alarm = pin!(sleep_until(self.next_alarm()));
+        let mut must_close = pin!(guard.must_close());
+        let mut closing = false;
+        let mut timer = pin!(sleep_until(self.next_deadline()));
         loop {
-            let next = self.next_alarm();
+            let next = self.next_deadline();
             // Rung early it is set again; so it need not be moved with every message.
-            if next < alarm.deadline() || alarm.is_elapsed() {
-                alarm.as_mut().reset(next);
+            if next < timer.deadline() || timer.is_elapsed() {
+                timer.as_mut().reset(next);
             }
             let ended = tokio::select! {
-                () = &mut dismissed, if !leaving => {
-                    leaving = true;
+                () = &mut must_close, if !closing => {
+                    closing = true;
                     Ok(())
                 }
-                () = &mut alarm => self.rung().await,
-                Some(outgoing) = self.outgoing.recv() => self.forward(outgoing).await,
-                incoming = self.socket.next(), if !leaving => {
-                    self.heard = Instant::now();
-                    self.take(incoming).await
+                () = &mut timer => self.on_timer().await,
+                Some(message) = self.message.recv() => self.forward(message).await,
+                incoming = self.socket.next(), if !closing => {
+                    self.last_received = Instant::now();
+                    self.handle_frame(incoming).await
                 }
             };
             if let Err(end) = ended {
                 return end;
             }
-            if leaving && !self.operations.values().any(Running::is_brief) {
+            if closing && !self.operations.values().any(RunningOperation::is_short_lived) {
                 return Some(Close::going_away());
             }
         }
@@ -118,17 +114,17 @@ impl Connection {
                 }
                 false
             };
-            return timeout(FAREWELL, answered).await.unwrap_or_default();
+            return timeout(CLOSE_TIMEOUT, answered).await.unwrap_or_default();
         }
         false
     }
 
-    fn next_alarm(&self) -> Instant {
-        let dead = self.heard + self.shared.settings.dead_after;
+    fn next_deadline(&self) -> Instant {
+        let dead = self.last_received + self.shared.settings.dead_after;
         self.deadline.min(self.next_ping).min(dead)
     }
 
-    async fn rung(&mut self) -> Result<(), End> {
+    async fn on_timer(&mut self) -> Result<(), CloseAction> {
         let (now, settings) = (Instant::now(), &self.shared.settings);
         if now >= self.deadline {
             return Err(Some(match self.viewer {
@@ -136,7 +132,7 @@ impl Connection {
                 Some(_) => Close::forbidden("the credentials have ended"),
             }));
         }
-        if now >= self.heard + settings.dead_after {
+        if now >= self.last_received + settings.dead_after {
             return Err(None);
         }
         if now >= self.next_ping {
@@ -146,43 +142,45 @@ impl Connection {
         Ok(())
     }
 
-    async fn take(&mut self, incoming: Option<Result<Message, axum::Error>>) -> Result<(), End> {
+    async fn handle_frame(
+        &mut self,
+        incoming: Option<Result<Message, axum::Error>>,
+    ) -> Result<(), CloseAction> {
         let limit = self.shared.settings.message_limit;
         match incoming {
             Some(Ok(Message::Text(text))) if text.len() > limit => Err(Some(Close::too_large(limit))),
             Some(Ok(Message::Text(text))) => {
                 let message = ClientMessage::parse(&text).map_err(Some)?;
                 // In a box: a socket that waits takes no room for it.
-                Box::pin(self.obey(message)).await
+                Box::pin(self.handle_message(message)).await
             }
             Some(Ok(Message::Binary(_))) => Err(Some(Close::bad_request("Messages must be text"))),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
-            Some(Err(error)) => Err(unreadable(error, limit)),
+            Some(Err(error)) => Err(close_for_error(error, limit)),
             Some(Ok(Message::Close(_))) => {
                 // The answer goes out with the next read.
-                let _ = timeout(FAREWELL, self.socket.next()).await;
+                let _ = timeout(CLOSE_TIMEOUT, self.socket.next()).await;
                 Err(None)
             }
             None => Err(None),
         }
     }
 
-    async fn obey(&mut self, message: ClientMessage) -> Result<(), End> {
+    async fn handle_message(&mut self, message: ClientMessage) -> Result<(), CloseAction> {
         match message {
             ClientMessage::ConnectionInit { payload } => {
                 if self.viewer.is_some() {
                     return Err(Some(Close::too_many_inits()));
                 }
                 let payload = payload.unwrap_or_default();
-                let credentials_given = self.credentials_given.clone().with_payload(&payload);
-                let credentials_given =
-                    credentials_given.map_err(|refused| Some(credentials::close(&refused)))?;
-                let viewer = credentials_given.viewer(&self.shared).await;
+                let credentials = self.credentials.clone().with_payload(&payload);
+                let credentials = credentials.map_err(|refused| Some(credentials::close(&refused)))?;
+                let viewer = credentials.viewer(&self.shared).await;
                 let viewer = viewer.map_err(|refused| Some(credentials::close(&refused)))?;
-                let Some(permit) = self.shared.socket_quota.take(&viewer.owner) else {
+                let Some(permit) = self.shared.socket_quota.try_acquire(&viewer.owner) else {
                     return Err(Some(Close::too_many_sockets(self.shared.settings.sockets_per_owner)));
                 };
-                self.deadline = Instant::now() + self.shared.time_left(&viewer);
+                self.deadline = Instant::now() + self.shared.credential_lifetime(&viewer);
                 self.viewer = Some((viewer, permit));
                 self.send(protocol::connection_ack()).await
             }
@@ -201,13 +199,13 @@ impl Connection {
                     let refused = error_response(Code::BadRequest, message);
                     return self.send(protocol::error(&id, &refused.errors)).await;
                 }
-                if let Err(wait) = self.shared.count(&viewer) {
+                if let Err(wait) = self.shared.check_rate(&viewer) {
                     return self.send(protocol::error(&id, &rate_limited(wait).errors)).await;
                 }
                 let (id, serial): (Arc<str>, _) = (id.into(), self.next_serial);
                 self.next_serial += 1;
-                let outbox = Outbox { id: id.clone(), serial, queue: self.queue.clone() };
-                let running = operation::start(self.shared.clone(), viewer, request, outbox);
+                let sender = OperationSender { id: id.clone(), serial, queue: self.queue.clone() };
+                let running = operation::start(self.shared.clone(), viewer, request, sender);
                 self.operations.insert(id, running);
                 Ok(())
             }
@@ -219,35 +217,35 @@ impl Connection {
     }
 
     /// Sends what operations said, all that waits at once, unless the client has completed them meanwhile.
-    async fn forward(&mut self, outgoing: Box<Outgoing>) -> Result<(), End> {
-        let patience = self.shared.settings.write_timeout;
+    async fn forward(&mut self, message: Box<QueuedMessage>) -> Result<(), CloseAction> {
+        let write_timeout = self.shared.settings.write_timeout;
         let sending = async {
-            let (mut next, mut held) = (Some(outgoing), Vec::new());
-            // No more than may wait, or the other side would not be heard meanwhile.
-            let mut more = QUEUE;
-            while let Some(outgoing) = next.take() {
-                let running = self.operations.get(&outgoing.id);
-                if running.is_some_and(|running| running.serial == outgoing.serial) {
-                    if outgoing.last {
-                        self.operations.remove(&outgoing.id);
+            let (mut next, mut held) = (Some(message), Vec::new());
+            // No more than may wait, or the other side would not be last_received meanwhile.
+            let mut more = QUEUE_MESSAGES;
+            while let Some(message) = next.take() {
+                let running = self.operations.get(&message.id);
+                if running.is_some_and(|running| running.serial == message.serial) {
+                    if message.last {
+                        self.operations.remove(&message.id);
                     }
-                    self.socket.feed(Message::Text(outgoing.text.into())).await?;
-                    held.extend(outgoing.held.is_counted().then_some(outgoing.held));
+                    self.socket.feed(Message::Text(message.text.into())).await?;
+                    held.extend((!message.held.is_empty()).then_some(message.held));
                 }
                 if more > 0 {
                     more -= 1;
-                    next = self.outgoing.try_recv().ok();
+                    next = self.message.try_recv().ok();
                 }
             }
             self.socket.flush().await
         };
-        match timeout(patience, sending).await {
+        match timeout(write_timeout, sending).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(None),
         }
     }
 
-    async fn send(&mut self, text: String) -> Result<(), End> {
+    async fn send(&mut self, text: String) -> Result<(), CloseAction> {
         let sending = self.socket.send(Message::Text(text.into()));
         match timeout(self.shared.settings.write_timeout, sending).await {
             Ok(Ok(())) => Ok(()),
@@ -257,7 +255,7 @@ impl Connection {
 }
 
 /// How to close a socket on which something unreadable came.
-fn unreadable(error: axum::Error, limit: usize) -> End {
+fn close_for_error(error: axum::Error, limit: usize) -> CloseAction {
     use tungstenite::Error;
     match error.into_inner().downcast_ref::<Error>()? {
         Error::Capacity(_) => Some(Close::too_large(limit)),

@@ -12,74 +12,74 @@ use tokio::task::AbortHandle;
 
 use super::protocol;
 use crate::graphql::{RenderedResponse, RequestId, SubscriptionStarted, panicked};
-use crate::memory::Held;
+use crate::memory::MemoryReservation;
 use crate::model::Viewer;
 use crate::server::state::ServerState;
 
 /// Tells an operation from an earlier one that had the same id.
-pub(super) type Serial = u64;
+pub(super) type OperationSerial = u64;
 
 /// What an operation hands to its socket.
-pub(super) struct Outgoing {
+pub(super) struct QueuedMessage {
     pub(super) id: Arc<str>,
-    pub(super) serial: Serial,
+    pub(super) serial: OperationSerial,
     pub(super) text: String,
     /// Until the text is sent.
-    pub(super) held: Held,
+    pub(super) held: MemoryReservation,
     /// Whether it is the operation's last message.
     pub(super) last: bool,
 }
 
 /// Where an operation's messages go.
-pub(super) struct Outbox {
+pub(super) struct OperationSender {
     pub(super) id: Arc<str>,
-    pub(super) serial: Serial,
-    pub(super) queue: mpsc::Sender<Box<Outgoing>>,
+    pub(super) serial: OperationSerial,
+    pub(super) queue: mpsc::Sender<Box<QueuedMessage>>,
 }
 
-impl Outbox {
+impl OperationSender {
     /// A result, or how the operation failed and ended with it.
-    fn answer(&self, answer: RenderedResponse, has_failed: bool) -> Box<Outgoing> {
+    fn result(&self, answer: RenderedResponse, has_failed: bool) -> Box<QueuedMessage> {
         if has_failed {
             return self.error(&answer.response);
         }
         self.message(protocol::next(&self.id, &answer.bytes), answer.held, false)
     }
 
-    fn error(&self, response: &Response) -> Box<Outgoing> {
-        self.message(protocol::error(&self.id, &response.errors), Held::default(), true)
+    fn error(&self, response: &Response) -> Box<QueuedMessage> {
+        self.message(protocol::error(&self.id, &response.errors), MemoryReservation::default(), true)
     }
 
-    fn complete(&self) -> Box<Outgoing> {
-        self.message(protocol::complete(&self.id), Held::default(), true)
+    fn complete(&self) -> Box<QueuedMessage> {
+        self.message(protocol::complete(&self.id), MemoryReservation::default(), true)
     }
 
-    fn message(&self, text: String, held: Held, last: bool) -> Box<Outgoing> {
-        Box::new(Outgoing { id: self.id.clone(), serial: self.serial, text, held, last })
+    fn message(&self, text: String, held: MemoryReservation, last: bool) -> Box<QueuedMessage> {
+        Box::new(QueuedMessage { id: self.id.clone(), serial: self.serial, text, held, last })
     }
 
     /// Waits for room in the queue. A socket that is gone has no use for the message.
-    async fn send(&self, outgoing: Box<Outgoing>) {
+    async fn send(&self, outgoing: Box<QueuedMessage>) {
         let _ = self.queue.send(outgoing).await;
     }
 }
 
 /// An operation that has been started.
-pub(super) struct Running {
-    pub(super) serial: Serial,
+pub(super) struct RunningOperation {
+    pub(super) serial: OperationSerial,
     task: AbortHandle,
     /// Whether it is a subscription. That is known once its document has been read.
-    follows: Arc<AtomicBool>,
+    is_subscription: Arc<AtomicBool>,
 }
 
-impl Running {
+impl RunningOperation {
     /// Whether it will end by itself before long.
-    pub(super) fn is_brief(&self) -> bool {
-        !self.follows.load(Ordering::Relaxed)
+    pub(super) fn is_short_lived(&self) -> bool {
+        !self.is_subscription.load(Ordering::Relaxed)
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningOperation {
     /// Ends the operation, if it has not ended.
     fn drop(&mut self) {
         self.task.abort();
@@ -87,20 +87,25 @@ impl Drop for Running {
 }
 
 /// Runs an operation in a task of its own.
-pub(super) fn start(shared: Arc<ServerState>, viewer: Viewer, request: Request, outbox: Outbox) -> Running {
+pub(super) fn start(
+    shared: Arc<ServerState>,
+    viewer: Viewer,
+    request: Request,
+    sender: OperationSender,
+) -> RunningOperation {
     let id = shared.new_request();
-    let (serial, follows) = (outbox.serial, Arc::new(AtomicBool::new(false)));
-    let told = follows.clone();
+    let (serial, is_subscription) = (sender.serial, Arc::new(AtomicBool::new(false)));
+    let set_subscription = is_subscription.clone();
     // In a box, as what is made of it: a task has room for all that it is given, for as long as it runs.
     let request = Box::new(request);
     let task = tokio::spawn(async move {
-        let work = AssertUnwindSafe(run(&shared, &viewer, request, &outbox, id, &told));
+        let work = AssertUnwindSafe(run(&shared, &viewer, request, &sender, id, &set_subscription));
         if work.catch_unwind().await.is_err() {
-            let ended = outbox.error(&panicked(id));
-            outbox.send(ended).await;
+            let ended = sender.error(&panicked(id));
+            sender.send(ended).await;
         }
     });
-    Running { serial, task: task.abort_handle(), follows }
+    RunningOperation { serial, task: task.abort_handle(), is_subscription }
 }
 
 /// What it holds while it waits is small: a box, not what is in it.
@@ -108,29 +113,29 @@ async fn run(
     shared: &ServerState,
     viewer: &Viewer,
     request: Box<Request>,
-    outbox: &Outbox,
+    sender: &OperationSender,
     request_id: RequestId,
-    follows: &AtomicBool,
+    is_subscription: &AtomicBool,
 ) {
     let mut operation = match shared.prepare(*request).map(Box::new) {
         Ok(operation) => operation,
-        Err(refused) => return outbox.send(outbox.error(&refused)).await,
+        Err(refused) => return sender.send(sender.error(&refused)).await,
     };
-    if let Err(refused) = shared.take_in(viewer, &mut operation) {
-        let refused = outbox.error(&refused);
+    if let Err(refused) = shared.reserve_request(viewer, &mut operation) {
+        let refused = sender.error(&refused);
         drop(operation);
-        return outbox.send(refused).await;
+        return sender.send(refused).await;
     }
     if operation.kind == OperationType::Subscription {
-        follows.store(true, Ordering::Relaxed);
+        is_subscription.store(true, Ordering::Relaxed);
         let answers = shared.stream(viewer, *operation, request_id, None, SubscriptionStarted::default());
         let mut outgoing = Box::pin(answers.map(|(answer, _)| {
             let has_failed = answer.has_failed;
-            outbox.answer(answer, has_failed)
+            sender.result(answer, has_failed)
         }));
         while let Some(outgoing) = outgoing.next().await {
             let last = outgoing.last;
-            outbox.send(outgoing).await;
+            sender.send(outgoing).await;
             if last {
                 return;
             }
@@ -138,14 +143,14 @@ async fn run(
     } else {
         let answer = shared.execute(viewer, *operation, request_id).map(|answer| {
             let is_refused = answer.is_request_error;
-            outbox.answer(answer, is_refused)
+            sender.result(answer, is_refused)
         });
         let outgoing = Box::pin(answer).await;
         let last = outgoing.last;
-        outbox.send(outgoing).await;
+        sender.send(outgoing).await;
         if last {
             return;
         }
     }
-    outbox.send(outbox.complete()).await;
+    sender.send(sender.complete()).await;
 }

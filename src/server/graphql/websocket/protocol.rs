@@ -275,10 +275,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read_or_refused(any in any::<String>(), json in json(), cut: prop::sample::Index) {
+        fn any_text_is_read_or_refused(any in any::<String>(), json in json(), abort: prop::sample::Index) {
             let mut text = json.to_string();
             let whole = text.clone();
-            let end = text.char_indices().map(|(at, _)| at).nth(cut.index(text.chars().count()));
+            let end = text.char_indices().map(|(at, _)| at).nth(abort.index(text.chars().count()));
             text.truncate(end.unwrap_or_default());
             for text in [any, whole, text] {
                 if let Err(close) = ClientMessage::parse(&text) {

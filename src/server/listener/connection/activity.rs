@@ -7,33 +7,33 @@ use std::time::Duration;
 use futures_util::task::AtomicWaker;
 use tokio::time::Instant;
 
-use super::content::Content;
+use super::body_source::BodySource;
 
 /// How long a client may take.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
+pub(super) struct ClientTimeouts {
     /// From the first byte of a request's head to its last, and to a connection's first request.
-    pub(super) head: Duration,
+    pub(super) request_head: Duration,
     /// Between requests.
     pub(super) idle: Duration,
     /// To take the next piece of an answer.
-    pub(super) unread: Duration,
+    pub(super) write: Duration,
 }
 
 /// What a client takes too long for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Overdue {
+pub(super) enum TimeoutKind {
     /// It has begun a request, or a connection, and does not go on.
-    Head,
+    RequestHead,
     /// It asks for nothing.
-    Request,
+    Idle,
     /// It does not read what it asked for.
-    Reading,
+    Write,
 }
 
 /// Shared by a connection, its transport and the requests it carries.
-pub(super) struct Activity {
-    patience: Patience,
+pub(super) struct ConnectionActivity {
+    timeouts: ClientTimeouts,
     state: Mutex<State>,
     waker: AtomicWaker,
 }
@@ -44,11 +44,11 @@ struct State {
     /// Since when there has been none, and no byte of another one.
     idle: Instant,
     /// When the first byte came since.
-    heard: Option<Instant>,
+    first_byte: Option<Instant>,
     /// HTTP/2: bytes that come between requests need not begin one.
     multiplexed: bool,
     /// There has been no request yet.
-    fresh: bool,
+    before_first_request: bool,
     /// HTTP/1.1: how much of the last request's body was left unread, at most.
     unread: u64,
     /// Somebody else needs the place.
@@ -56,58 +56,58 @@ struct State {
     /// It is a WebSocket whose client may still be sending when it is dropped.
     lingers: bool,
     /// It is no connection of requests any more.
-    over: bool,
+    closed: bool,
     /// Since when the transport has taken nothing.
     blocked: Option<Instant>,
     /// Answers whose next piece is theirs to take.
-    offers: Vec<Offer>,
+    pending_writes: Vec<PendingWrite>,
 }
 
-struct Offer {
+struct PendingWrite {
     since: Instant,
-    content: Arc<Content>,
+    source: Arc<BodySource>,
 }
 
 /// One request, from its head to the last piece of its answer.
-pub(super) struct Exchange {
-    activity: Arc<Activity>,
-    content: Arc<Content>,
+pub(super) struct RequestExchange {
+    activity: Arc<ConnectionActivity>,
+    source: Arc<BodySource>,
 }
 
-impl Activity {
-    pub(super) fn new(patience: Patience) -> Arc<Self> {
+impl ConnectionActivity {
+    pub(super) fn new(timeouts: ClientTimeouts) -> Arc<Self> {
         let state = State {
             open: 0,
             idle: Instant::now(),
-            heard: None,
+            first_byte: None,
             multiplexed: false,
-            fresh: true,
+            before_first_request: true,
             unread: 0,
             evicted: false,
             lingers: false,
-            over: false,
+            closed: false,
             blocked: None,
-            offers: Vec::new(),
+            pending_writes: Vec::new(),
         };
-        Arc::new(Self { patience, state: Mutex::new(state), waker: AtomicWaker::new() })
+        Arc::new(Self { timeouts, state: Mutex::new(state), waker: AtomicWaker::new() })
     }
 
     /// A request's head has been read.
-    pub(super) fn begin(self: &Arc<Self>, multiplexed: bool) -> Exchange {
+    pub(super) fn request_started(self: &Arc<Self>, multiplexed: bool) -> RequestExchange {
         let mut state = self.state();
         state.open += 1;
         state.evicted = false;
-        state.fresh = false;
+        state.before_first_request = false;
         state.unread = 0;
         state.multiplexed = multiplexed;
-        Exchange { activity: self.clone(), content: Arc::default() }
+        RequestExchange { activity: self.clone(), source: Arc::default() }
     }
 
     /// Bytes have come.
-    pub(super) fn heard(&self) {
+    pub(super) fn bytes_received(&self) {
         let mut state = self.state();
-        if state.open == 0 && state.heard.is_none() {
-            state.heard = Some(Instant::now());
+        if state.open == 0 && state.first_byte.is_none() {
+            state.first_byte = Some(Instant::now());
         }
     }
 
@@ -125,7 +125,7 @@ impl Activity {
     /// unread, or its head was refused.
     pub(super) fn has_unread_request(&self) -> bool {
         let state = self.state();
-        !state.multiplexed && (state.unread > 0 || state.open == 0 && state.heard.is_some())
+        !state.multiplexed && (state.unread > 0 || state.open == 0 && state.first_byte.is_some())
     }
 
     /// Lets a WebSocket linger when it is dropped.
@@ -139,7 +139,7 @@ impl Activity {
     }
 
     /// The transport has taken bytes, or has not.
-    pub(super) fn wrote(&self, blocked: bool) {
+    pub(super) fn write_polled(&self, blocked: bool) {
         let mut state = self.state();
         match (blocked, state.blocked) {
             (true, None) => state.blocked = Some(Instant::now()),
@@ -149,16 +149,20 @@ impl Activity {
     }
 
     /// When the client will have taken too long, and for what, if nothing happens until then.
-    pub(super) fn overdue(&self) -> Option<(Instant, Overdue)> {
+    pub(super) fn next_timeout(&self) -> Option<(Instant, TimeoutKind)> {
         let state = self.state();
-        let unread = state.offers.iter().map(|offer| offer.since).chain(state.blocked).min();
-        let unread = unread.map(|since| (since + self.patience.unread, Overdue::Reading));
-        let silent = match (state.open, state.heard) {
+        let unread = state.pending_writes.iter().map(|pending| pending.since).chain(state.blocked).min();
+        let unread = unread.map(|since| (since + self.timeouts.write, TimeoutKind::Write));
+        let silent = match (state.open, state.first_byte) {
             (1.., _) => None,
-            (0, _) if state.evicted => Some((state.idle, Overdue::Head)),
-            (0, _) if state.fresh => Some((state.idle + self.patience.head, Overdue::Head)),
-            (0, Some(heard)) if !state.multiplexed => Some((heard + self.patience.head, Overdue::Head)),
-            (0, _) => Some((state.idle + self.patience.idle, Overdue::Request)),
+            (0, _) if state.evicted => Some((state.idle, TimeoutKind::RequestHead)),
+            (0, _) if state.before_first_request => {
+                Some((state.idle + self.timeouts.request_head, TimeoutKind::RequestHead))
+            }
+            (0, Some(first_byte)) if !state.multiplexed => {
+                Some((first_byte + self.timeouts.request_head, TimeoutKind::RequestHead))
+            }
+            (0, _) => Some((state.idle + self.timeouts.idle, TimeoutKind::Idle)),
         };
         unread.into_iter().chain(silent).min_by_key(|(at, _)| *at)
     }
@@ -167,18 +171,19 @@ impl Activity {
     /// with only such answers is idle.
     ///
     /// Whether that helps: otherwise it is the connection that is stuck.
-    pub(super) fn forget_unread(&self) -> bool {
+    pub(super) fn drop_unread_responses(&self) -> bool {
         let mut state = self.state();
-        let late = Instant::now().checked_sub(self.patience.unread);
+        let late = Instant::now().checked_sub(self.timeouts.write);
         let is_late = |since: Instant| late.is_some_and(|late| since <= late);
         if !state.multiplexed || state.blocked.is_some_and(is_late) {
             return false;
         }
-        let (unread, offers) = state.offers.drain(..).partition::<Vec<_>, _>(|offer| is_late(offer.since));
-        state.offers = offers;
-        for offer in &unread {
-            offer.content.forget();
-            state.close();
+        let (unread, pending_writes) =
+            state.pending_writes.drain(..).partition::<Vec<_>, _>(|pending| is_late(pending.since));
+        state.pending_writes = pending_writes;
+        for pending in &unread {
+            pending.source.abandon();
+            state.request_finished();
         }
         !unread.is_empty()
     }
@@ -186,7 +191,7 @@ impl Activity {
     /// Since when it has been without a request, if it is.
     pub(super) fn idle_since(&self) -> Option<Instant> {
         let state = self.state();
-        (state.open == 0 && !state.over && !state.evicted).then_some(state.idle)
+        (state.open == 0 && !state.closed && !state.evicted).then_some(state.idle)
     }
 
     /// Ends it, for want of room, unless a request has come meanwhile.
@@ -196,16 +201,16 @@ impl Activity {
     }
 
     /// It has ended, or become a WebSocket.
-    pub(super) fn end(&self) {
-        self.state().over = true;
+    pub(super) fn connection_closed(&self) {
+        self.state().closed = true;
     }
 
     /// Until when a connection that takes no more requests may close by itself.
-    pub(super) fn farewell(&self) -> Instant {
-        Instant::now() + self.patience.unread
+    pub(super) fn close_deadline(&self) -> Instant {
+        Instant::now() + self.timeouts.write
     }
 
-    /// Wakes the task that waits for [`Activity::overdue`] when the deadline may be earlier than before.
+    /// Wakes the task that waits for [`ConnectionActivity::next_timeout`] when the deadline may be earlier than before.
     pub(super) fn register(&self, waker: &Waker) {
         self.waker.register(waker);
     }
@@ -217,29 +222,29 @@ impl Activity {
 
 impl State {
     /// There is one request less.
-    fn close(&mut self) {
+    fn request_finished(&mut self) {
         self.open -= 1;
         if self.open == 0 {
             self.idle = Instant::now();
-            self.heard = None;
+            self.first_byte = None;
         }
     }
 }
 
-impl Exchange {
+impl RequestExchange {
     /// What is left of the answer.
-    pub(super) fn content(&self) -> &Content {
-        &self.content
+    pub(super) fn source(&self) -> &BodySource {
+        &self.source
     }
 
     /// A piece of the answer is theirs to take.
-    pub(super) fn offer(&self) {
+    pub(super) fn chunk_sent(&self) {
         let mut state = self.activity.state();
         let since = Instant::now();
-        match state.offers.iter_mut().find(|offer| Arc::ptr_eq(&offer.content, &self.content)) {
-            Some(offer) => offer.since = since,
+        match state.pending_writes.iter_mut().find(|pending| Arc::ptr_eq(&pending.source, &self.source)) {
+            Some(pending) => pending.since = since,
             None => {
-                state.offers.push(Offer { since, content: self.content.clone() });
+                state.pending_writes.push(PendingWrite { since, source: self.source.clone() });
                 drop(state);
                 self.activity.waker.wake();
             }
@@ -247,16 +252,16 @@ impl Exchange {
     }
 
     /// It has everything there is so far.
-    pub(super) fn taken(&self) {
-        self.activity.state().offers.retain(|offer| !Arc::ptr_eq(&offer.content, &self.content));
+    pub(super) fn all_sent(&self) {
+        self.activity.state().pending_writes.retain(|pending| !Arc::ptr_eq(&pending.source, &self.source));
     }
 }
 
-impl Drop for Exchange {
+impl Drop for RequestExchange {
     fn drop(&mut self) {
-        self.taken();
-        if !self.content.is_forgotten() {
-            self.activity.state().close();
+        self.all_sent();
+        if !self.source.is_abandoned() {
+            self.activity.state().request_finished();
             self.activity.waker.wake();
         }
     }
@@ -266,86 +271,90 @@ impl Drop for Exchange {
 mod tests {
     use super::*;
 
-    const PATIENCE: Patience = Patience {
-        head: Duration::from_secs(10),
+    const TIMEOUTS: ClientTimeouts = ClientTimeouts {
+        request_head: Duration::from_secs(10),
         idle: Duration::from_secs(75),
-        unread: Duration::from_secs(20),
+        write: Duration::from_secs(20),
     };
 
     /// In seconds from now.
-    fn overdue(activity: &Activity) -> Option<(f64, Overdue)> {
-        activity.overdue().map(|(at, what)| ((at - Instant::now()).as_secs_f64().round(), what))
+    fn next_timeout(activity: &ConnectionActivity) -> Option<(f64, TimeoutKind)> {
+        activity.next_timeout().map(|(at, what)| ((at - Instant::now()).as_secs_f64().round(), what))
     }
 
     #[test]
     fn a_client_has_as_long_as_what_it_does_allows() {
-        let activity = Activity::new(PATIENCE);
-        assert_eq!(overdue(&activity), Some((10.0, Overdue::Head)), "it may not just connect");
-        activity.heard();
-        let exchange = activity.begin(false);
-        assert_eq!(overdue(&activity), None, "the server works");
-        exchange.offer();
-        assert_eq!(overdue(&activity), Some((20.0, Overdue::Reading)));
-        exchange.taken();
-        assert_eq!(overdue(&activity), None, "a stream has no news");
-        activity.wrote(true);
-        assert_eq!(overdue(&activity), Some((20.0, Overdue::Reading)));
-        activity.wrote(false);
+        let activity = ConnectionActivity::new(TIMEOUTS);
+        assert_eq!(
+            next_timeout(&activity),
+            Some((10.0, TimeoutKind::RequestHead)),
+            "it may not just connect"
+        );
+        activity.bytes_received();
+        let exchange = activity.request_started(false);
+        assert_eq!(next_timeout(&activity), None, "the server works");
+        exchange.chunk_sent();
+        assert_eq!(next_timeout(&activity), Some((20.0, TimeoutKind::Write)));
+        exchange.all_sent();
+        assert_eq!(next_timeout(&activity), None, "a stream has no news");
+        activity.write_polled(true);
+        assert_eq!(next_timeout(&activity), Some((20.0, TimeoutKind::Write)));
+        activity.write_polled(false);
         drop(exchange);
-        assert_eq!(overdue(&activity), Some((75.0, Overdue::Request)));
-        activity.heard();
-        assert_eq!(overdue(&activity), Some((10.0, Overdue::Head)));
+        assert_eq!(next_timeout(&activity), Some((75.0, TimeoutKind::Idle)));
+        activity.bytes_received();
+        assert_eq!(next_timeout(&activity), Some((10.0, TimeoutKind::RequestHead)));
     }
 
     #[test]
     fn only_who_is_idle_can_be_sent_away() {
-        let activity = Activity::new(PATIENCE);
+        let activity = ConnectionActivity::new(TIMEOUTS);
         assert!(activity.idle_since().is_some());
-        let exchange = activity.begin(false);
+        let exchange = activity.request_started(false);
         assert_eq!(activity.idle_since(), None);
         drop(exchange);
         activity.evict();
-        assert_eq!(overdue(&activity), Some((0.0, Overdue::Head)));
+        assert_eq!(next_timeout(&activity), Some((0.0, TimeoutKind::RequestHead)));
         assert_eq!(activity.idle_since(), None, "it goes already");
-        let exchange = activity.begin(false);
+        let exchange = activity.request_started(false);
         drop(exchange);
-        assert_eq!(overdue(&activity), Some((75.0, Overdue::Request)), "it was quicker");
-        activity.end();
+        assert_eq!(next_timeout(&activity), Some((75.0, TimeoutKind::Idle)), "it was quicker");
+        activity.connection_closed();
         assert_eq!(activity.idle_since(), None);
     }
 
     #[test]
     fn between_requests_http_2_may_say_what_it_likes() {
-        let activity = Activity::new(PATIENCE);
-        let (one, two) = (activity.begin(true), activity.begin(true));
+        let activity = ConnectionActivity::new(TIMEOUTS);
+        let (one, two) = (activity.request_started(true), activity.request_started(true));
         drop(one);
-        assert_eq!(overdue(&activity), None);
+        assert_eq!(next_timeout(&activity), None);
         drop(two);
-        activity.heard();
-        assert_eq!(overdue(&activity), Some((75.0, Overdue::Request)));
+        activity.bytes_received();
+        assert_eq!(next_timeout(&activity), Some((75.0, TimeoutKind::Idle)));
     }
 
     #[test]
     fn an_answer_that_nobody_reads_costs_the_others_nothing() {
-        let activity = Activity::new(Patience { unread: Duration::ZERO, ..PATIENCE });
-        let (read, unread) = (activity.begin(true), activity.begin(true));
-        unread.offer();
-        assert_eq!(overdue(&activity), Some((0.0, Overdue::Reading)));
-        assert!(activity.forget_unread());
-        assert!(unread.content().is_forgotten() && !read.content().is_forgotten());
-        assert_eq!(overdue(&activity), None);
+        let activity = ConnectionActivity::new(ClientTimeouts { write: Duration::ZERO, ..TIMEOUTS });
+        let (read, unread) = (activity.request_started(true), activity.request_started(true));
+        unread.chunk_sent();
+        assert_eq!(next_timeout(&activity), Some((0.0, TimeoutKind::Write)));
+        assert!(activity.drop_unread_responses());
+        assert!(unread.source().is_abandoned() && !read.source().is_abandoned());
+        assert_eq!(next_timeout(&activity), None);
         drop(read);
-        assert_eq!(overdue(&activity), Some((75.0, Overdue::Request)), "nothing is asked for any more");
+        assert_eq!(next_timeout(&activity), Some((75.0, TimeoutKind::Idle)), "nothing is asked for any more");
         drop(unread);
-        assert_eq!(overdue(&activity), Some((75.0, Overdue::Request)));
+        assert_eq!(next_timeout(&activity), Some((75.0, TimeoutKind::Idle)));
         // Where the bytes themselves are stuck it is the connection, and always with HTTP/1.1.
-        let stuck = activity.begin(true);
-        stuck.offer();
-        activity.wrote(true);
-        assert!(!activity.forget_unread());
-        activity.wrote(false);
-        let only = activity.begin(false);
-        assert!(!activity.forget_unread());
+        let stuck = activity.request_started(true);
+        stuck.chunk_sent();
+        activity.write_polled(true);
+        assert!(!activity.drop_unread_responses());
+        activity.write_polled(false);
+        let only = activity.request_started(false);
+        assert!(!activity.drop_unread_responses());
         drop((stuck, only));
     }
 }

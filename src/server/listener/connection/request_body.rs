@@ -8,17 +8,17 @@ use axum::body::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::activity::Activity;
+use super::activity::ConnectionActivity;
 
 /// Tells the connection if it is dropped before it was read to its end.
 pub(super) struct RequestBody {
     incoming: Incoming,
-    activity: Arc<Activity>,
+    activity: Arc<ConnectionActivity>,
     is_read: bool,
 }
 
 impl RequestBody {
-    pub(super) fn new(incoming: Incoming, activity: Arc<Activity>) -> Self {
+    pub(super) fn new(incoming: Incoming, activity: Arc<ConnectionActivity>) -> Self {
         Self { incoming, activity, is_read: false }
     }
 }

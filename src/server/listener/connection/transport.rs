@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 
-use super::activity::Activity;
+use super::activity::ConnectionActivity;
 use super::linger::{self, Linger, LingerLimits};
 use crate::server::listener::connection_slot::ConnectionSlot;
 
@@ -18,7 +18,7 @@ use crate::server::listener::connection_slot::ConnectionSlot;
 pub(super) struct Transport {
     /// Taken when the transport is dropped.
     connected: Option<(TcpStream, ConnectionSlot)>,
-    activity: Arc<Activity>,
+    activity: Arc<ConnectionActivity>,
     limits: LingerLimits,
     closing: Closing,
 }
@@ -34,7 +34,7 @@ enum Closing {
 impl Transport {
     pub(super) fn new(
         stream: TcpStream,
-        activity: Arc<Activity>,
+        activity: Arc<ConnectionActivity>,
         limits: LingerLimits,
         slot: ConnectionSlot,
     ) -> Self {
@@ -46,8 +46,8 @@ impl Transport {
         Ok(Pin::new(&mut connected.0))
     }
 
-    fn told<T>(&self, written: Poll<T>) -> Poll<T> {
-        self.activity.wrote(written.is_pending());
+    fn record_write<T>(&self, written: Poll<T>) -> Poll<T> {
+        self.activity.write_polled(written.is_pending());
         written
     }
 }
@@ -61,7 +61,7 @@ impl AsyncRead for Transport {
         let before = buf.filled().len();
         let read = self.stream()?.poll_read(cx, buf);
         if buf.filled().len() > before {
-            self.activity.heard();
+            self.activity.bytes_received();
         }
         read
     }
@@ -70,7 +70,7 @@ impl AsyncRead for Transport {
 impl AsyncWrite for Transport {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = self.stream()?.poll_write(cx, buf);
-        self.told(written)
+        self.record_write(written)
     }
 
     fn poll_write_vectored(
@@ -79,7 +79,7 @@ impl AsyncWrite for Transport {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = self.stream()?.poll_write_vectored(cx, bufs);
-        self.told(written)
+        self.record_write(written)
     }
 
     fn is_write_vectored(&self) -> bool {

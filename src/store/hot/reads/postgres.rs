@@ -16,7 +16,7 @@ use super::request::{
     ConversationPage, ListConversations, ListedConversation, MessageRange, MessageRanges, ReadConversation,
     text_of,
 };
-use crate::memory::{Allowance, FREE, Refused};
+use crate::memory::{MemoryBudget, MemoryError, UNRESERVED_BYTES};
 use crate::model::{
     Conversation, ConversationId, End, Json, Message, MessageId, MessageStatus, OwnerId, Timestamp,
 };
@@ -28,7 +28,7 @@ use crate::store::row_budget::{RowBudget, RowSize};
 use statements::{FIRST, LAST, LIST, OPEN};
 
 /// Bytes that may be sent of each kind of text for an ask that may turn out to be too large.
-const PROBED: usize = 2 * FREE;
+const PROBED: usize = 2 * UNRESERVED_BYTES;
 
 /// An answer for each ask, or why all failed together.
 pub(super) type Asked<Q> = Result<Vec<Result<<Q as BatchRead>::Answer>>>;
@@ -238,11 +238,11 @@ async fn list(
 /// What was found for an ask so far, unless that is more than it may have.
 struct Taking<A> {
     draw: RowBudget,
-    found: std::result::Result<A, Refused>,
+    found: std::result::Result<A, MemoryError>,
 }
 
 impl<A: Default> Taking<A> {
-    fn of(allowance: &Allowance) -> Self {
+    fn of(allowance: &MemoryBudget) -> Self {
         Self { draw: RowBudget::of(allowance), found: Ok(A::default()) }
     }
 
@@ -267,8 +267,12 @@ impl<A: Default> Taking<A> {
 }
 
 /// The longest texts to be sent for an ask of so many rows.
-fn longest(allowance: &Allowance, rows: usize) -> i32 {
-    if allowance.is_reserved() { i32::MAX } else { i32::try_from(PROBED / rows.max(1)).unwrap_or(i32::MAX) }
+fn longest(allowance: &MemoryBudget, rows: usize) -> i32 {
+    if allowance.needs_no_reservation() {
+        i32::MAX
+    } else {
+        i32::try_from(PROBED / rows.max(1)).unwrap_or(i32::MAX)
+    }
 }
 
 /// Whose row it is, counted from 0.
@@ -321,8 +325,8 @@ fn message_of(
     let texts: Option<[Option<String>; 4]> = row.try_get_unchecked(at + 6)?;
     let [metadata, parts, model, usage] = match texts {
         None => Default::default(),
-        Some([None, ..]) => return Err(Refused::Unreserved.into()),
-        Some([_, Some(parts), ..]) if parts.is_empty() => return Err(Refused::Unreserved.into()),
+        Some([None, ..]) => return Err(MemoryError::ReservationRequired.into()),
+        Some([_, Some(parts), ..]) if parts.is_empty() => return Err(MemoryError::ReservationRequired.into()),
         Some(texts) => texts,
     };
     let row = message::Model {
@@ -352,7 +356,7 @@ fn message_of(
 fn content(row: &PgRow, column: usize) -> Result<String> {
     let value = row.try_get_raw(column)?;
     if value.is_null() {
-        return Err(Refused::Unreserved.into());
+        return Err(MemoryError::ReservationRequired.into());
     }
     text_of(value.as_bytes().map_err(sqlx::Error::Decode)?)
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::oneshot;
 
-use crate::memory::Allowance;
+use crate::memory::MemoryBudget;
 use crate::model::{Conversation, ConversationId, End, Message, OwnerId, Page, Range};
 use crate::store::engine::row_level_security::RowLevelSecurity;
 use crate::store::error::{Error, Result};
@@ -15,7 +15,7 @@ pub(in crate::store) struct ReadConversation {
     pub(in crate::store) owner: OwnerId,
     pub(in crate::store) id: ConversationId,
     pub(in crate::store) page: Option<Page>,
-    pub(in crate::store) allowance: Allowance,
+    pub(in crate::store) allowance: MemoryBudget,
 }
 
 /// What a [`ReadConversation`] finds.
@@ -52,14 +52,14 @@ impl MessageRange {
 /// Several stretches.
 pub(in crate::store) struct MessageRanges {
     pub(in crate::store) each: Vec<MessageRange>,
-    pub(in crate::store) allowance: Allowance,
+    pub(in crate::store) allowance: MemoryBudget,
 }
 
 /// The owner's conversations, most recently active first, each with its head; one more than `most`.
 pub(in crate::store) struct ListConversations {
     pub(in crate::store) owner: OwnerId,
     pub(in crate::store) most: u32,
-    pub(in crate::store) allowance: Allowance,
+    pub(in crate::store) allowance: MemoryBudget,
 }
 
 /// What a [`ListConversations`] finds: a conversation and the message that its active branch ends in.

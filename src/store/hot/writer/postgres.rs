@@ -33,7 +33,7 @@ use super::batch::BatchReceiver;
 use super::request::{
     Batch, BatchResults, GrowResult, NewMessages, NewTextChunk, Outcome, WorkerContext, WriteRequest,
 };
-use crate::model::{ChangeKind, OwnerId, Progress, Timestamp};
+use crate::model::{ChangeKind, OwnerId, StreamProgress, Timestamp};
 use crate::store::engine::row_level_security;
 use crate::store::entity::message;
 use crate::store::error::Error;
@@ -216,7 +216,8 @@ impl WriteWorker<'_> {
         for row in found {
             let key: (Uuid, &str) = (row.try_get(0)?, row.try_get(1)?);
             if let Some(nth) = nth.get(&key) {
-                grown[*nth] = Some(Progress { length: row.try_get(2)?, stop_requested: row.try_get(3)? });
+                grown[*nth] =
+                    Some(StreamProgress { length: row.try_get(2)?, stop_requested: row.try_get(3)? });
             }
         }
         Ok(grown)

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::write_queue::QueuePermit;
 use crate::clock::Clock;
-use crate::model::{ConversationId, MessageId, OwnerId, Progress, Timestamp};
+use crate::model::{ConversationId, MessageId, OwnerId, StreamProgress, Timestamp};
 use crate::signals::{Signals, Topic};
 use crate::store::engine::row_level_security::RowLevelSecurity;
 use crate::store::entity::message;
@@ -51,7 +51,7 @@ pub(in crate::store) enum Outcome {
 }
 
 /// What became of a piece; `None` where the stream does not end where the piece begins.
-pub(super) type GrowResult = Option<Progress>;
+pub(super) type GrowResult = Option<StreamProgress>;
 
 /// What is handed in, and where the answer goes.
 pub(super) struct WriteRequest<Work, Answer> {

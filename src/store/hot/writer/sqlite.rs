@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::batch::BatchReceiver;
 use super::checkpoint::Checkpoints;
 use super::request::{Batch, BatchResults, GrowResult, NewMessages, NewTextChunk, Outcome, WorkerContext};
-use crate::model::{ChangeKind, OwnerId, Progress, Timestamp};
+use crate::model::{ChangeKind, OwnerId, StreamProgress, Timestamp};
 use crate::store::engine::write_lock::WriteLock;
 use crate::store::error::Error;
 use crate::store::error::Result;
@@ -184,7 +184,8 @@ impl WriteWorker<'_> {
             piece.code_points,
             self.context.clock.now().0
         ];
-        let progress = |row: &Row<'_>| Ok(Progress { length: row.get(0)?, stop_requested: row.get(1)? });
+        let progress =
+            |row: &Row<'_>| Ok(StreamProgress { length: row.get(0)?, stop_requested: row.get(1)? });
         let grown = self.one(GROW, values, progress)?;
         if grown.is_some() && !piece.text.is_empty() {
             self.execute(ADD_PIECE, params![message, piece.start, piece.text])?;

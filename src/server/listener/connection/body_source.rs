@@ -9,48 +9,48 @@ use http_body::{Body as _, Frame, SizeHint};
 
 /// Most bytes handed over at once. A client that takes less than this within the write timeout does
 /// not read.
-const PIECE: usize = 16 * 1024;
+const CHUNK_BYTES: usize = 16 * 1024;
 
 /// Kept where it can be let go of while nobody asks for more.
 #[derive(Default)]
-pub(super) struct Content(Mutex<State>);
+pub(super) struct BodySource(Mutex<SourceState>);
 
 #[derive(Default)]
-enum State {
+enum SourceState {
     /// The request is being worked for.
     #[default]
-    Awaited,
+    Pending,
     /// The second is what the body gave last and was not handed over yet.
-    Left(Body, Bytes),
+    Streaming(Body, Bytes),
     /// Nobody read it.
-    Forgotten,
+    Abandoned,
 }
 
 /// It was forgotten: the answer cannot go on.
 #[derive(Debug, thiserror::Error)]
 #[error("the answer was not read in time")]
-pub(super) struct Unread;
+pub(super) struct WriteTimeout;
 
-impl Content {
+impl BodySource {
     pub(super) fn fill(&self, body: Body) {
-        *self.state() = State::Left(body, Bytes::new());
+        *self.state() = SourceState::Streaming(body, Bytes::new());
     }
 
-    pub(super) fn forget(&self) {
-        *self.state() = State::Forgotten;
+    pub(super) fn abandon(&self) {
+        *self.state() = SourceState::Abandoned;
     }
 
-    pub(super) fn is_forgotten(&self) -> bool {
-        matches!(*self.state(), State::Forgotten)
+    pub(super) fn is_abandoned(&self) -> bool {
+        matches!(*self.state(), SourceState::Abandoned)
     }
 
-    /// The next piece, of at most [`PIECE`] bytes.
-    pub(super) fn poll_piece(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    /// The next piece, of at most [`CHUNK_BYTES`] bytes.
+    pub(super) fn poll_chunk(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let mut state = self.state();
         let (body, rest) = match &mut *state {
-            State::Awaited => return Poll::Ready(None),
-            State::Left(body, rest) => (body, rest),
-            State::Forgotten => return Poll::Ready(Some(Err(axum::Error::new(Unread)))),
+            SourceState::Pending => return Poll::Ready(None),
+            SourceState::Streaming(body, rest) => (body, rest),
+            SourceState::Abandoned => return Poll::Ready(Some(Err(axum::Error::new(WriteTimeout)))),
         };
         if rest.is_empty() {
             match Pin::new(body).poll_frame(cx) {
@@ -61,21 +61,21 @@ impl Content {
                 ended => return ended,
             }
         }
-        let size = rest.len().min(PIECE);
+        let size = rest.len().min(CHUNK_BYTES);
         Poll::Ready(Some(Ok(Frame::data(rest.split_to(size)))))
     }
 
     pub(super) fn is_end(&self) -> bool {
         match &*self.state() {
-            State::Awaited => true,
-            State::Left(body, rest) => rest.is_empty() && body.is_end_stream(),
-            State::Forgotten => false,
+            SourceState::Pending => true,
+            SourceState::Streaming(body, rest) => rest.is_empty() && body.is_end_stream(),
+            SourceState::Abandoned => false,
         }
     }
 
     pub(super) fn size_hint(&self) -> SizeHint {
         let mut hint = SizeHint::new();
-        if let State::Left(body, rest) = &*self.state() {
+        if let SourceState::Streaming(body, rest) = &*self.state() {
             let (rest, body) = (rest.len() as u64, body.size_hint());
             hint.set_lower(body.lower() + rest);
             if let Some(upper) = body.upper() {
@@ -85,7 +85,7 @@ impl Content {
         hint
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, SourceState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,7 +8,7 @@ pub(super) const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 /// Why credentials were refused. Says enough to mend them and nothing that helps to forge them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum AuthError {
     /// There are none.
     #[error("credentials are missing: send `Authorization: Bearer <token>`")]
     Missing,
@@ -23,11 +23,11 @@ pub enum Refused {
     TooLong,
     /// They are good, but not for acting for somebody else.
     #[error("to act for somebody else the token needs the scope `{}`", ACT_AS_SCOPE)]
-    MayNotAct,
+    ActAsForbidden,
     /// Nobody of that name can own anything.
     #[error(transparent)]
-    Owner(#[from] Invalid),
+    InvalidActAs(#[from] Invalid),
     /// They may be good: the keys to verify them with cannot be had just now.
     #[error("the keys to verify the token with are not available just now")]
-    Unavailable,
+    KeysUnavailable,
 }

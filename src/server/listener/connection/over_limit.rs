@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::{Protocol, linger};
+use super::{ConnectionServer, linger};
 
 /// What an HTTP/2 client sends first (RFC 9113, section 3.4), as far as no HTTP/1.1 request begins so.
 const PREFACE: &[u8] = b"PRI";
@@ -43,26 +43,26 @@ fn http2() -> Response<Body> {
 }
 
 /// Answers without waiting for a request. The client may be told of a broken connection instead.
-pub(in crate::server) fn refuse_at_once(stream: &TcpStream) {
+pub(in crate::server) fn reject_immediately(stream: &TcpStream) {
     // All of the answer fits into an empty buffer.
     let _ = stream.try_write(http1().as_bytes());
 }
 
-impl Protocol {
+impl ConnectionServer {
     /// Answers once the client has begun a request, because clients take no answer before one, or when it has
     /// not for as long as a connection lingers.
-    pub(in crate::server) async fn refuse(&self, mut stream: TcpStream) {
+    pub(in crate::server) async fn reject(&self, mut stream: TcpStream) {
         let mut first = [0; PREFACE.len()];
         let begun = timeout(self.linger.time, stream.peek(&mut first)).await;
         if matches!(begun, Ok(Ok(_))) && first == PREFACE {
-            self.refuse_http2(stream).await;
+            self.reject_http2(stream).await;
         } else if stream.write_all(http1().as_bytes()).await.is_ok() {
             linger::close(stream, self.linger).await;
         }
     }
 
     /// Answers the first request, and then takes no more.
-    async fn refuse_http2(&self, stream: TcpStream) {
+    async fn reject_http2(&self, stream: TcpStream) {
         let answered = Notify::new();
         let service = service_fn(|_: Request<Incoming>| {
             answered.notify_one();

@@ -2,17 +2,17 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use super::activity::Activity;
+use super::activity::ConnectionActivity;
 
 /// One in so many connections is spared at once: looking for them takes time.
-const ONE_IN: usize = 100;
+const EVICTION_FRACTION: usize = 100;
 
 /// The connections that there are, and some that there were.
 #[derive(Default)]
-pub(in crate::server) struct Connections(Mutex<Vec<Weak<Activity>>>);
+pub(in crate::server) struct OpenConnections(Mutex<Vec<Weak<ConnectionActivity>>>);
 
-impl Connections {
-    pub(super) fn add(&self, activity: &Arc<Activity>) {
+impl OpenConnections {
+    pub(super) fn add(&self, activity: &Arc<ConnectionActivity>) {
         let mut connections = self.all();
         if connections.len() == connections.capacity() {
             connections.retain(|connection| connection.strong_count() > 0);
@@ -21,13 +21,13 @@ impl Connections {
     }
 
     /// Ends those that have been idle for longest. Whether there were any.
-    pub(in crate::server) fn make_room(&self) -> bool {
+    pub(in crate::server) fn evict_idle(&self) -> bool {
         let mut connections = self.all();
         connections.retain(|connection| connection.strong_count() > 0);
         let all = connections.iter().filter_map(Weak::upgrade);
         let mut idle: Vec<_> =
             all.filter_map(|activity| activity.idle_since().map(|since| (since, activity))).collect();
-        let count = (connections.len() / ONE_IN).max(1);
+        let count = (connections.len() / EVICTION_FRACTION).max(1);
         if idle.len() > count {
             idle.select_nth_unstable_by_key(count, |(since, _)| *since);
             idle.truncate(count);
@@ -38,7 +38,7 @@ impl Connections {
         !idle.is_empty()
     }
 
-    fn all(&self) -> MutexGuard<'_, Vec<Weak<Activity>>> {
+    fn all(&self) -> MutexGuard<'_, Vec<Weak<ConnectionActivity>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -47,29 +47,30 @@ impl Connections {
 mod tests {
     use std::time::Duration;
 
-    use super::super::activity::Patience;
+    use super::super::activity::ClientTimeouts;
     use super::*;
 
     #[test]
     fn those_that_were_idle_for_longest_are_spared() {
         let day = Duration::from_secs(86_400);
-        let activity = || Activity::new(Patience { head: day, idle: day, unread: day });
-        let connections = Connections::default();
-        assert!(!connections.make_room());
+        let activity =
+            || ConnectionActivity::new(ClientTimeouts { request_head: day, idle: day, write: day });
+        let connections = OpenConnections::default();
+        assert!(!connections.evict_idle());
         let busy = activity();
         connections.add(&busy);
-        let exchange = busy.begin(false);
-        assert!(!connections.make_room(), "busy connections stay");
+        let exchange = busy.request_started(false);
+        assert!(!connections.evict_idle(), "busy connections stay");
         let idle: Vec<_> = (0..299).map(|_| activity()).collect();
         idle.iter().for_each(|activity| connections.add(activity));
         let left = || idle.iter().map(|activity| activity.idle_since().is_some()).collect::<Vec<_>>();
-        assert!(connections.make_room());
+        assert!(connections.evict_idle());
         assert_eq!(left(), [vec![false; 3], vec![true; 296]].concat());
         drop(exchange);
-        assert!(connections.make_room());
+        assert!(connections.evict_idle());
         assert!(busy.idle_since().is_some(), "it was busy a moment ago");
         drop(idle);
-        connections.make_room();
+        connections.evict_idle();
         assert_eq!(connections.all().len(), 1, "those that are gone are forgotten");
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// What else must hold for a token.
 #[derive(Debug, Clone, Default)]
-pub struct Rules {
+pub struct TokenRequirements {
     /// `iss` must be this.
     pub issuer: Option<String>,
     /// `aud` must hold this.

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 /// Bytes of renderings that an item keeps: it may wait for a slow follower, and they with it.
-const KEPT: usize = 16 * 1024;
+const MAX_RENDERED_BYTES: usize = 16 * 1024;
 
 /// An item that was read once for many, and what they made of it for each other.
-pub struct Arrival<T> {
+pub struct SharedItem<T> {
     item: Arc<T>,
     renderings: Mutex<Vec<Rendering>>,
 }
@@ -25,7 +25,7 @@ pub struct Rendering {
     pub cursor: Arc<str>,
 }
 
-impl<T> Arrival<T> {
+impl<T> SharedItem<T> {
     pub(super) fn new(item: T) -> Arc<Self> {
         Arc::new(Self { item: Arc::new(item), renderings: Mutex::default() })
     }
@@ -42,17 +42,17 @@ impl<T> Arrival<T> {
     }
 
     /// Keeps what was made of it for others, if that is small.
-    pub fn keep(&self, rendering: &Rendering) {
+    pub fn add_rendering(&self, rendering: &Rendering) {
         let mut renderings = self.renderings.lock().unwrap_or_else(PoisonError::into_inner);
         let kept: usize = renderings.iter().map(|kept| kept.bytes.len()).sum();
         let is_new = renderings.iter().all(|kept| kept.shape != rendering.shape);
-        if is_new && kept + rendering.bytes.len() <= KEPT {
+        if is_new && kept + rendering.bytes.len() <= MAX_RENDERED_BYTES {
             renderings.push(rendering.clone());
         }
     }
 }
 
-impl<T> Deref for Arrival<T> {
+impl<T> Deref for SharedItem<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -70,22 +70,22 @@ mod tests {
 
     #[test]
     fn what_is_made_of_an_item_is_found_by_its_shape() {
-        let arrival = Arrival::new(1);
-        assert!(arrival.rendering("a").is_none());
-        arrival.keep(&rendering("a", 1));
-        arrival.keep(&rendering("a", 2));
-        arrival.keep(&rendering("b", 3));
-        assert_eq!(arrival.rendering("a").unwrap().bytes.len(), 1);
-        assert_eq!(arrival.rendering("b").unwrap().bytes.len(), 3);
+        let item = SharedItem::new(1);
+        assert!(item.rendering("a").is_none());
+        item.add_rendering(&rendering("a", 1));
+        item.add_rendering(&rendering("a", 2));
+        item.add_rendering(&rendering("b", 3));
+        assert_eq!(item.rendering("a").unwrap().bytes.len(), 1);
+        assert_eq!(item.rendering("b").unwrap().bytes.len(), 3);
     }
 
     #[test]
     fn no_more_is_kept_than_may_wait() {
-        let arrival = Arrival::new(1);
-        arrival.keep(&rendering("a", KEPT - 1));
-        arrival.keep(&rendering("b", 2));
-        arrival.keep(&rendering("c", 1));
-        assert!(arrival.rendering("b").is_none());
-        assert!(arrival.rendering("a").is_some() && arrival.rendering("c").is_some());
+        let item = SharedItem::new(1);
+        item.add_rendering(&rendering("a", MAX_RENDERED_BYTES - 1));
+        item.add_rendering(&rendering("b", 2));
+        item.add_rendering(&rendering("c", 1));
+        assert!(item.rendering("b").is_none());
+        assert!(item.rendering("a").is_some() && item.rendering("c").is_some());
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response as HttpResponse;
 
-use super::negotiate::MediaType;
+use super::media_type::MediaType;
 use super::response::write;
 use crate::graphql::rate_limited;
 use crate::model::Viewer;
@@ -16,14 +16,14 @@ impl ServerState {
     ///
     /// # Errors
     /// The viewer asks too often: how long to wait.
-    pub(in crate::server) fn count(&self, viewer: &Viewer) -> Result<(), Duration> {
-        self.rate.as_ref().map_or(Ok(()), |rate| rate.take(&viewer.owner))
+    pub(in crate::server) fn check_rate(&self, viewer: &Viewer) -> Result<(), Duration> {
+        self.rate.as_ref().map_or(Ok(()), |rate| rate.check(&viewer.owner))
     }
 }
 
 /// The answer to a request that came too soon. Nothing of it was read, so the status says so whatever the
 /// media type, as it does for credentials: 429 with `Retry-After` (RFC 6585, 4).
-pub(in crate::server) fn refuse(media_type: MediaType, wait: Duration) -> HttpResponse {
+pub(in crate::server) fn reject(media_type: MediaType, wait: Duration) -> HttpResponse {
     let mut response = write(StatusCode::TOO_MANY_REQUESTS, media_type, &rate_limited(wait));
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -26,11 +26,11 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 /// Largest answer that is read, in bytes.
 const MAX_BYTES: usize = 256 * 1024;
 
-/// Authorities whose certificates are believed besides those of the machine.
+/// CertificateAuthorities whose certificates are believed besides those of the machine.
 #[derive(Clone)]
-pub struct Authorities(RootCertStore);
+pub struct CertificateAuthorities(RootCertStore);
 
-impl Authorities {
+impl CertificateAuthorities {
     /// None but the machine's.
     pub fn none() -> Self {
         Self(RootCertStore::empty())
@@ -68,7 +68,7 @@ pub(super) struct Fetcher {
 impl Fetcher {
     /// # Errors
     /// It is not an address of HTTP, or of HTTPS where there are no certificates to trust.
-    pub(super) fn new(url: &str, authorities: &Authorities) -> anyhow::Result<Self> {
+    pub(super) fn new(url: &str, authorities: &CertificateAuthorities) -> anyhow::Result<Self> {
         let uri: Uri = url.parse().context("not a URL")?;
         let (is_https, roots) = match uri.scheme_str() {
             Some("https") => (true, authorities.and_machine()),

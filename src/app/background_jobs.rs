@@ -1,0 +1,64 @@
+//! What is succeeded again and again beside serving.
+
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::config::Feed;
+use crate::model::Timestamp;
+use crate::store::{Result, Store};
+
+/// What is to be succeeded about whatever is older than `age`.
+struct PeriodicJob {
+    every: Duration,
+    age: Duration,
+    /// Said with the number of things it was succeeded to, where there were any.
+    succeeded: &'static str,
+    failed: &'static str,
+}
+
+/// Removes changes that are older than they are kept.
+pub(super) fn delete_old_changes(
+    store: Store,
+    clock: Clock,
+    feed: &Feed,
+) -> impl Future<Output = ()> + Send + use<> {
+    let (succeeded, failed) = ("removed old changes", "cannot remove old changes");
+    let job = PeriodicJob { every: feed.trim, age: feed.keep, succeeded, failed };
+    job.run_forever(clock, move |before| {
+        let store = store.clone();
+        async move { store.trim_changes(before).await }
+    })
+}
+
+/// Interrupts messages whose writers are silent for longer than their lease.
+pub(super) fn interrupt_abandoned_messages(
+    store: Store,
+    clock: Clock,
+    feed: &Feed,
+) -> impl Future<Output = ()> + Send + use<> {
+    let (succeeded, failed) =
+        ("interrupted messages without a writer", "cannot look after streaming messages");
+    let job = PeriodicJob { every: feed.lease / 4, age: feed.lease, succeeded, failed };
+    job.run_forever(clock, move |before| {
+        let store = store.clone();
+        async move { store.interrupt_silent(before).await.map(|count| count as u64) }
+    })
+}
+
+impl PeriodicJob {
+    async fn run_forever<Run>(self, clock: Clock, work: impl Fn(Timestamp) -> Run)
+    where
+        Run: Future<Output = Result<u64>>,
+    {
+        let Self { every, age, succeeded, failed } = self;
+        let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
+        loop {
+            tokio::time::sleep(every).await;
+            match work(Timestamp(clock.now().0.saturating_sub(age))).await {
+                Ok(0) => {}
+                Ok(count) => tracing::info!(count, "{succeeded}"),
+                Err(error) => tracing::warn!(%error, "{failed}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! Subscribers against a model: a list, and every subscriber gets exactly a slice of it.
+
+use std::sync::atomic::{AtomicI64, AtomicUsize};
+
+use futures_util::StreamExt;
+use proptest::prelude::*;
+
+use super::*;
+use crate::feed::source::Batch;
+use crate::feed::subscriber::subscribe;
+use crate::feed::{Error, Result};
+use crate::model::{ConversationId, OwnerId};
+use crate::signals::Topic;
+
+/// A list in memory whose items are their own places, with the reads it was asked for.
+#[derive(Clone, Default)]
+struct List(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    length: Mutex<i64>,
+    deleted: std::sync::atomic::AtomicBool,
+    reads: AtomicUsize,
+    failures: AtomicUsize,
+}
+
+/// How many items one read takes.
+const PAGE: u32 = 10;
+
+fn topic() -> Topic {
+    Topic::Conversation(ConversationId(uuid::Uuid::nil()))
+}
+
+impl FeedSource for List {
+    type Key = OwnerId;
+    type Item = i64;
+
+    fn key(&self) -> OwnerId {
+        OwnerId::new("ada").unwrap()
+    }
+
+    fn topic(&self) -> Topic {
+        topic()
+    }
+
+    async fn read(&self, after: i64, limit: u32) -> store::Result<Batch<i64>> {
+        self.0.reads.fetch_add(1, Ordering::Relaxed);
+        tokio::task::yield_now().await;
+        if self
+            .0
+            .failures
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+            .is_ok()
+        {
+            return Err(store::Error::Unavailable(sea_orm::DbErr::Custom("away".into())));
+        }
+        let length = *self.0.length.lock().unwrap();
+        let items: Vec<i64> = (after + 1..=length).take(limit.min(PAGE) as usize).collect();
+        let ended = items.is_empty() && self.0.deleted.load(Ordering::Relaxed);
+        let has_more = items.last().is_some_and(|last| *last < length);
+        tokio::task::yield_now().await;
+        Ok(Batch { items, has_more, ended })
+    }
+
+    async fn find_unread(&self, all: &[(OwnerId, i64)]) -> store::Result<Vec<usize>> {
+        let (length, deleted) = (*self.0.length.lock().unwrap(), self.0.deleted.load(Ordering::Relaxed));
+        let behind = all.iter().enumerate().filter(|(_, (_, position))| deleted || length > *position);
+        Ok(behind.map(|(at, _)| at).collect())
+    }
+
+    fn position(item: &i64) -> i64 {
+        *item
+    }
+
+    fn byte_size(_: &i64) -> usize {
+        8
+    }
+}
+
+struct Fixture {
+    list: List,
+    signals: Signals,
+    registry: Arc<ReaderRegistry<List>>,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        Self::polling(Duration::from_secs(3600))
+    }
+
+    fn polling(every: Duration) -> Self {
+        let signals = Signals::default();
+        let registry = Arc::new(ReaderRegistry::new(signals.clone(), every));
+        Self { list: List::default(), signals, registry }
+    }
+
+    fn append(&self, count: i64) {
+        *self.list.0.length.lock().unwrap() += count;
+        self.signals.signal(&topic());
+    }
+
+    fn subscribe(
+        &self,
+        position: i64,
+    ) -> impl futures_util::Stream<Item = Result<i64>> + Send + Unpin + use<> {
+        Box::pin(subscribe(self.registry.clone(), self.list.clone(), position, false))
+    }
+}
+
+async fn take(
+    stream: &mut (impl futures_util::Stream<Item = Result<i64>> + Unpin),
+    count: usize,
+) -> Vec<i64> {
+    stream.take(count).map(|item| item.unwrap()).collect().await
+}
+
+/// A step of the history that is played.
+#[derive(Debug, Clone)]
+enum Step {
+    Append(i64),
+    Join(i64),
+    Take(usize, usize),
+    Leave(usize),
+    Yield(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        (1..25i64).prop_map(Step::Append),
+        (0..40i64).prop_map(Step::Join),
+        (0..8usize, 1..12usize).prop_map(|(subscriber, count)| Step::Take(subscriber, count)),
+        (0..8usize).prop_map(Step::Leave),
+        (1..20usize).prop_map(Step::Yield),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn every_follower_has_exactly_its_slice(steps in prop::collection::vec(step(), 1..60)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let fixture = Fixture::new();
+            let mut length = 0;
+            let mut subscribers = Vec::new();
+            for step in steps {
+                match step {
+                    Step::Append(count) => {
+                        length += count;
+                        fixture.append(count);
+                    }
+                    Step::Join(position) => {
+                        let position = position.min(length);
+                        subscribers.push((position, fixture.subscribe(position)));
+                    }
+                    Step::Take(subscriber, count) if subscriber < subscribers.len() => {
+                        let (position, stream) = &mut subscribers[subscriber];
+                        let count = count.min(usize::try_from(length - *position).unwrap());
+                        let got = take(stream, count).await;
+                        let expected: Vec<i64> = (*position + 1..=*position + i64::try_from(count).unwrap()).collect();
+                        assert_eq!(got, expected);
+                        *position += i64::try_from(count).unwrap();
+                    }
+                    Step::Leave(subscriber) if subscriber < subscribers.len() => {
+                        drop(subscribers.remove(subscriber));
+                    }
+                    Step::Yield(times) => {
+                        for _ in 0..times {
+                            tokio::task::yield_now().await;
+                        }
+                    }
+                    Step::Take(..) | Step::Leave(_) => {}
+                }
+            }
+            for (position, mut stream) in subscribers {
+                let rest = take(&mut stream, usize::try_from(length - position).unwrap()).await;
+                assert_eq!(rest, (position + 1..=length).collect::<Vec<_>>());
+            }
+            assert!(fixture.registry.readers().by_key.is_empty(), "nobody follows, nothing reads");
+        });
+    }
+}
+
+#[tokio::test]
+async fn followers_share_one_reader() {
+    let fixture = Fixture::new();
+    let mut subscribers: Vec<_> = (0..50).map(|_| fixture.subscribe(0)).collect();
+    fixture.append(1);
+    for subscriber in &mut subscribers {
+        assert_eq!(take(subscriber, 1).await, [1]);
+    }
+    let mut polled: Vec<_> = subscribers
+        .into_iter()
+        .map(|mut subscriber| tokio::spawn(async move { take(&mut subscriber, 1).await }))
+        .collect();
+    // All of them wait at the reader before the next item comes.
+    while fixture
+        .registry
+        .readers()
+        .by_key
+        .values()
+        .next()
+        .is_none_or(|reader| reader.state().subscribers.len() < 50)
+    {
+        tokio::task::yield_now().await;
+    }
+    let before = fixture.list.0.reads.load(Ordering::Relaxed);
+    fixture.append(1);
+    for subscriber in &mut polled {
+        assert_eq!(subscriber.await.unwrap(), [2]);
+    }
+    let reads = fixture.list.0.reads.load(Ordering::Relaxed) - before;
+    assert!(reads <= 2, "one reader read for all: {reads}");
+}
+
+#[tokio::test]
+async fn what_is_for_many_lets_others_in_between() {
+    const COUNT: usize = 10 * SUBSCRIBERS_PER_YIELD;
+    let fixture = Fixture::new();
+    let mut subscribers: Vec<_> = (0..COUNT).map(|_| fixture.subscribe(0)).collect();
+    let mut polled: Vec<_> =
+        subscribers.iter_mut().map(|subscriber| take(subscriber, 3)).map(Box::pin).collect();
+    while fixture.registry.readers().by_key.values().all(|reader| reader.state().subscribers.len() < COUNT) {
+        for subscriber in &mut polled {
+            assert!(futures_util::poll!(subscriber).is_pending());
+        }
+        tokio::task::yield_now().await;
+    }
+    fixture.append(3);
+    // Those who are served first are not held up by those who come last.
+    let mut received = Vec::new();
+    while !received.contains(&true) {
+        tokio::task::yield_now().await;
+        received.clear();
+        for subscriber in &mut polled {
+            received.push(futures_util::poll!(subscriber).is_ready());
+        }
+    }
+    assert!(received.contains(&false), "everyone was served in one go");
+    for (subscriber, received) in polled.into_iter().zip(received) {
+        if !received {
+            assert_eq!(subscriber.await, [1, 2, 3]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_keep_up_is_told_where_to_resume_and_the_others_notice_nothing() {
+    let fixture = Fixture::new();
+    let mut slow = fixture.subscribe(0);
+    let mut quick = fixture.subscribe(0);
+    fixture.append(1);
+    assert_eq!((take(&mut slow, 1).await, take(&mut quick, 1).await), (vec![1], vec![1]));
+    // Both join the reader, where they get the second item; only one reads on.
+    let total = i64::try_from(QUEUE_ITEMS).unwrap() + 100;
+    let (one, two) = tokio::join!(take(&mut slow, 1), async {
+        while fixture.registry.readers().by_key.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        fixture.append(1);
+        take(&mut quick, 1).await
+    });
+    assert_eq!((one, two), (vec![2], vec![2]));
+    for position in 3..=total {
+        fixture.append(1);
+        assert_eq!(take(&mut quick, 1).await, [position]);
+    }
+    let mut last = 2;
+    let ended = loop {
+        match slow.next().await {
+            Some(Ok(position)) => {
+                assert!(position > last);
+                last = position;
+            }
+            other => break other,
+        }
+    };
+    assert!(
+        matches!(ended, Some(Err(Error::Lagged(position))) if position == last),
+        "{ended:?} after {last}"
+    );
+    // Resuming there misses nothing.
+    let mut resumed = fixture.subscribe(last);
+    let rest = take(&mut resumed, usize::try_from(total - last).unwrap()).await;
+    assert_eq!(rest, (last + 1..=total).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_reader_waits_for_a_database_that_is_away_and_ends_with_what_it_reads() {
+    let fixture = Fixture::new();
+    let mut subscriber = fixture.subscribe(0);
+    fixture.append(1);
+    assert_eq!(take(&mut subscriber, 1).await, [1]);
+    let mut waiting = tokio::spawn(async move {
+        let item = take(&mut subscriber, 1).await;
+        (item, subscriber.next().await.is_none())
+    });
+    while fixture.registry.readers().by_key.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    fixture.list.0.failures.store(2, Ordering::Relaxed);
+    fixture.append(1);
+    fixture.list.0.deleted.store(true, Ordering::Relaxed);
+    fixture.signals.signal(&topic());
+    assert!(futures_util::poll!(&mut waiting).is_pending());
+    // The end is only seen at the next look.
+    let woken = tokio::spawn({
+        let signals = fixture.signals.clone();
+        async move {
+            loop {
+                signals.signal(&topic());
+                tokio::task::yield_now().await;
+            }
+        }
+    });
+    assert_eq!(waiting.await.unwrap(), (vec![2], true));
+    woken.abort();
+}
+
+/// Subscribers come and go on several threads while the reader goes on: what one misses between looking
+/// at the reader's position and joining it would show here.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn joining_while_the_reader_goes_on_misses_nothing() {
+    const LENGTH: i64 = 20_000;
+    let fixture = Arc::new(Fixture::new());
+    let received = Arc::new(AtomicI64::new(0));
+    let follow = |stay: usize| {
+        let (fixture, received) = (fixture.clone(), received.clone());
+        tokio::spawn(async move {
+            let mut position = 0;
+            while position < LENGTH {
+                let mut stream =
+                    fixture.subscribe(position).take(stay.min(usize::try_from(LENGTH - position).unwrap()));
+                while let Some(item) = stream.next().await {
+                    match item {
+                        Ok(item) => assert_eq!(item, position + 1),
+                        // On a busy machine this one may not keep up with the quickest.
+                        Err(Error::Lagged(at)) => {
+                            assert_eq!(at, position);
+                            break;
+                        }
+                        Err(error) => panic!("{error}"),
+                    }
+                    position += 1;
+                    received.fetch_max(position, Ordering::Relaxed);
+                }
+            }
+        })
+    };
+    // One stays, so that there always is a reader to join; the others are always about to.
+    let subscribers: Vec<_> = [usize::MAX, 1, 1, 1].map(follow).into();
+    for position in 1..=LENGTH {
+        fixture.append(1);
+        while received.load(Ordering::Relaxed) < position
+            && subscribers.iter().all(|subscriber| !subscriber.is_finished())
+        {
+            tokio::task::yield_now().await;
+        }
+    }
+    for subscriber in subscribers {
+        subscriber.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_no_signal_told_of_is_found_by_looking() {
+    let fixture = Fixture::polling(Duration::from_millis(20));
+    let mut subscriber = fixture.subscribe(0);
+    fixture.append(3);
+    assert_eq!(take(&mut subscriber, 3).await, [1, 2, 3]);
+    // The signal of this one is lost, and then the list ends without a word.
+    *fixture.list.0.length.lock().unwrap() += 2;
+    assert_eq!(take(&mut subscriber, 2).await, [4, 5]);
+    fixture.list.0.deleted.store(true, Ordering::Relaxed);
+    assert!(subscriber.next().await.is_none());
+}
