@@ -10,11 +10,11 @@
 
 mod chatgpt;
 mod detect;
-mod fault;
+mod error;
 mod format;
 mod openassistant;
 mod parsed;
-mod refusal;
+mod rejection;
 mod report;
 mod sharegpt;
 mod write;
@@ -26,10 +26,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::model::OwnerId;
 use crate::store::Scoped;
 
-use fault::Fault;
+pub use error::{ImportError, RejectedConversations};
 pub use format::Format;
-use parsed::{Found, Parsed};
-pub use refusal::{Refusals, Unreadable};
+use parsed::{Parsed, ParsedConversation};
+use rejection::Rejection;
 pub use report::Report;
 
 /// The conversations of a file, not written yet.
@@ -42,19 +42,19 @@ pub struct Conversations {
 /// The byte order mark that some programs put before UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Reads `file`. Conversations that cannot be read are kept as refusals.
+/// Reads `file`. Conversations that cannot be read are kept as rejected.
 ///
 /// # Errors
 /// The file cannot be read, or no conversation of the format is in it.
-pub fn read(format: Format, file: &Path) -> Result<Conversations, Unreadable> {
-    let bytes = std::fs::read(file).map_err(|error| Unreadable::file(file, &error))?;
+pub fn read(format: Format, file: &Path) -> Result<Conversations, ImportError> {
+    let bytes = std::fs::read(file).map_err(|error| ImportError::file(file, &error))?;
     let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
     let entries = parse(format, text);
     let is_empty_array = entries.is_empty() && !text.trim_ascii().is_empty();
     if is_empty_array || entries.iter().any(|(_, found)| found.is_ok()) {
         return Ok(Conversations { file: file.to_owned(), format, entries });
     }
-    Err(refusal::of_file(file, format, text, entries))
+    Err(error::reject_file(file, format, text, entries))
 }
 
 /// Writes conversations for the owner of `scope`.
@@ -67,11 +67,11 @@ pub async fn write(scope: &Scoped, conversations: Conversations) -> anyhow::Resu
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} conversations, {eta} left") {
         progress.set_style(style);
     }
-    let mut report = Report { refusals: Refusals::of(&file), ..Report::default() };
+    let mut report = Report { rejected: RejectedConversations::of(&file), ..Report::default() };
     for (index, (line, found)) in entries.into_iter().enumerate() {
-        if let Err(fault) = take(scope, format, found, &mut report).await? {
+        if let Err(fault) = write_one(scope, format, found, &mut report).await? {
             report.refused += 1;
-            report.refusals.add(index, line, fault);
+            report.rejected.add(index, line, fault);
         }
         progress.inc(1);
     }
@@ -80,20 +80,20 @@ pub async fn write(scope: &Scoped, conversations: Conversations) -> anyhow::Resu
 }
 
 /// Writes one conversation. The inner error refuses it, the outer ends the import.
-async fn take(
+async fn write_one(
     scope: &Scoped,
     format: Format,
-    found: Result<Found, Fault>,
+    found: Result<ParsedConversation, Rejection>,
     report: &mut Report,
-) -> anyhow::Result<Result<(), Fault>> {
+) -> anyhow::Result<Result<(), Rejection>> {
     let found = match found {
         Ok(found) => found,
         Err(fault) => return Ok(Err(fault)),
     };
     let (id, title) = (Some(found.origin.clone()), found.title.clone());
-    let refused = |reason: String| Ok(Err(Fault { id, title, reason }));
+    let refused = |reason: String| Ok(Err(Rejection { id, title, reason }));
     match write::prepare(scope.owner(), format, found) {
-        Ok(prepared) => match write::take(scope, prepared, report).await? {
+        Ok(prepared) => match write::write(scope, prepared, report).await? {
             Ok(()) => Ok(Ok(())),
             Err(reason) => refused(reason),
         },

@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn topics_are_told_apart() {
+    fn topics_have_distinct_keys() {
         let id = uuid::Uuid::from_u128(7);
         let conversation = Topic::Conversation(ConversationId(id));
         let account = Topic::Account(OwnerId::new(id.to_string()).unwrap());

@@ -54,7 +54,7 @@ impl Arguments {
         self.text(name).map_or(default, |text| positive(name, &text))
     }
 
-    /// Numbers of at least 1, with commas.
+    /// NumberSet of at least 1, with commas.
     pub(crate) fn numbers(&mut self, name: &str, default: &[usize]) -> Vec<usize> {
         let Some(text) = self.text(name) else { return default.to_vec() };
         text.split(',').map(|part| positive(name, part)).collect()

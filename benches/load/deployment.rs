@@ -20,11 +20,11 @@ pub(crate) struct Deployment {
     /// Of the servers, where they are known.
     pub(crate) processes: Option<Vec<u32>>,
     postgres: Option<u32>,
-    own: Option<Own>,
+    own: Option<OwnedServers>,
 }
 
 /// What is started here ends with it.
-struct Own {
+struct OwnedServers {
     program: Program,
     running: Vec<Running>,
 }
@@ -40,14 +40,14 @@ pub(crate) enum Credentials {
 
 /// Microseconds of processors so far.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Used {
+pub(crate) struct CpuUsage {
     pub(crate) server: Option<u64>,
     pub(crate) database: Option<u64>,
     pub(crate) load: u64,
 }
 
 /// The name of a build that is put behind PostgreSQL's row-level security.
-const FENCED: &str = "fenced";
+const ROW_LEVEL_SECURITY: &str = "fenced";
 
 impl Deployment {
     /// A build's server over a database of its own: the cluster's, or SQLite.
@@ -58,7 +58,7 @@ impl Deployment {
             .with("SCROLLBACK_SERVER_SOCKETS_PER_OWNER", sockets.to_string());
         let mut postgres = None;
         if let Some(cluster) = cluster {
-            let is_fenced = name == FENCED;
+            let is_fenced = name == ROW_LEVEL_SECURITY;
             let database = if is_fenced {
                 cluster.create_database_of_a_plain_role().await
             } else {
@@ -71,10 +71,10 @@ impl Deployment {
             postgres = Some(cpu::postmaster(cluster).await);
         }
         let credentials = Credentials::Secret(SECRET.into());
-        let own = Some(Own { program, running: Vec::new() });
+        let own = Some(OwnedServers { program, running: Vec::new() });
         let (addresses, processes) = (Vec::new(), Some(Vec::new()));
         let mut it = Self { name: name.into(), addresses, credentials, processes, postgres, own };
-        it.grow().await;
+        it.add_server().await;
         it
     }
 
@@ -85,8 +85,8 @@ impl Deployment {
     }
 
     /// Starts another server over the same database.
-    pub(crate) async fn grow(&mut self) {
-        if let Some(Own { program, running }) = &mut self.own {
+    pub(crate) async fn add_server(&mut self) {
+        if let Some(OwnedServers { program, running }) = &mut self.own {
             let server = program.serve(&[]).await;
             self.addresses.push(server.url.trim_start_matches("http://").to_owned());
             running.push(server);
@@ -95,8 +95,8 @@ impl Deployment {
     }
 
     /// Ends all but the first.
-    pub(crate) fn shrink(&mut self) {
-        if let Some(Own { running, .. }) = &mut self.own {
+    pub(crate) fn remove_servers(&mut self) {
+        if let Some(OwnedServers { running, .. }) = &mut self.own {
             running.truncate(1);
             self.addresses.truncate(1);
             self.look();
@@ -108,7 +108,7 @@ impl Deployment {
     }
 
     /// Whether there can be more servers over the same database.
-    pub(crate) fn can_grow(&self) -> bool {
+    pub(crate) fn can_add_servers(&self) -> bool {
         self.own.is_some() && self.postgres.is_some()
     }
 
@@ -123,9 +123,9 @@ impl Deployment {
     }
 
     /// What has been used until now.
-    pub(crate) fn used(&self) -> Used {
+    pub(crate) fn cpu_usage(&self) -> CpuUsage {
         let processes = self.processes.as_ref();
-        Used {
+        CpuUsage {
             server: processes.map(|processes| processes.iter().copied().map(cpu::of).sum()),
             database: self.postgres.map(cpu::of_family),
             load: cpu::of(std::process::id()),

@@ -1,6 +1,6 @@
 //! One conversation that many follow.
 //!
-//! One client appends, each message as soon as the one before is answered, whether or not the followers
+//! One client appends, each message as soon as the one before is answered, whether or not the subscribers
 //! keep up. They follow from a cursor before the first message. Who is let go resumes, as clients do: so
 //! nothing may be missing in the end, nothing may come twice, and nothing out of order.
 
@@ -10,14 +10,14 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::deployment::Deployment;
-use crate::figures::Figures;
-use crate::fill::{Conversation, create};
-use crate::follower::{Follower, end};
 use crate::http::Connection;
+use crate::measurement::Measurement;
 use crate::operation::Operation;
+use crate::subscriber::{Subscriber, end};
+use crate::test_data::{Conversation, create};
 
 /// Longest wait for a message, in a row.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What a fan-out can be blamed for, in the order of [`Delivered::faults`].
 pub(crate) const FAULTS: [&str; 4] = ["lost", "twice", "out of order", "resumed"];
@@ -25,11 +25,11 @@ pub(crate) const FAULTS: [&str; 4] = ["lost", "twice", "out of order", "resumed"
 /// Deliveries, counted and timed.
 pub(crate) struct Delivered {
     /// Of deliveries; latencies from when a message was sent.
-    pub(crate) figures: Figures,
+    pub(crate) figures: Measurement,
     pub(crate) faults: [usize; 4],
 }
 
-/// What a follower received: each message once, and when; and its faults.
+/// What a subscriber received: each message once, and when; and its faults.
 struct Received {
     times: Vec<(usize, Instant)>,
     twice: usize,
@@ -46,7 +46,7 @@ pub(crate) async fn conversation(deployment: &Deployment) -> Conversation {
     Conversation { id, token }
 }
 
-/// Appends so many messages to a conversation of one, with so many followers, in turn at each server.
+/// Appends so many messages to a conversation of one, with so many subscribers, in turn at each server.
 pub(crate) async fn measure(
     deployment: &Deployment,
     conversation: &Conversation,
@@ -56,27 +56,27 @@ pub(crate) async fn measure(
     let address = deployment.address();
     let mut connection = Connection::open(address).await.expect("a connection");
     let cursor = end(&mut connection, address, conversation).await;
-    let mut followers = Vec::new();
+    let mut opened_subscribers = Vec::new();
     for at in deployment.addresses.iter().cycle().take(subscribers) {
-        let opened = Follower::open(at, conversation.clone(), cursor.clone()).await;
-        followers.push(opened.expect("as many sockets as that (server.sockets_per_owner)"));
+        let opened = Subscriber::open(at, conversation.clone(), cursor.clone()).await;
+        opened_subscribers.push(opened.expect("as many sockets as that (server.sockets_per_owner)"));
     }
-    let before = deployment.used();
+    let before = deployment.cpu_usage();
     let mut running = JoinSet::new();
-    for follower in followers {
-        running.spawn(receive(follower, appends));
+    for subscriber in opened_subscribers {
+        running.spawn(receive(subscriber, appends));
     }
     let request = Operation::Append.request(address, conversation);
     let begun = Instant::now();
     let mut sent = Vec::with_capacity(appends);
     for _ in 0..appends {
         sent.push(Instant::now());
-        let answer = connection.ask(&request).await.expect("an answer");
+        let answer = connection.send(&request).await.expect("an answer");
         let text = || String::from_utf8_lossy(answer.body).into_owned();
         assert!(Operation::Append.succeeded(&answer), "{}: {}", answer.status, text());
     }
     let received = running.join_all().await;
-    let after = deployment.used();
+    let after = deployment.cpu_usage();
     let all = received.iter().flat_map(|received| &received.times);
     let last = all.clone().map(|(_, at)| *at).max().unwrap_or(begun);
     let mut took: Vec<u32> =
@@ -88,17 +88,17 @@ pub(crate) async fn measure(
         sum(|it| it.disordered),
         sum(|it| it.resumed),
     ];
-    let figures = Figures::of(&mut took, (last - begun).as_secs_f64(), before, after);
+    let figures = Measurement::of(&mut took, (last - begun).as_secs_f64(), before, after);
     Delivered { figures, faults }
 }
 
 /// Receives until every message was there, or none comes any more.
-async fn receive(mut follower: Follower, appends: usize) -> Received {
+async fn receive(mut subscriber: Subscriber, appends: usize) -> Received {
     let mut seen = vec![false; appends];
     let mut next = 0;
     let mut it = Received { times: Vec::with_capacity(appends), twice: 0, disordered: 0, resumed: 0 };
     while it.times.len() < appends {
-        let Ok(position) = timeout(PATIENCE, follower.next()).await else { break };
+        let Ok(position) = timeout(TIMEOUT, subscriber.next()).await else { break };
         let at = Instant::now();
         let Ok(position) = position else { break };
         // The conversation begins with one message, at position 1.
@@ -111,6 +111,6 @@ async fn receive(mut follower: Follower, appends: usize) -> Received {
         next = next.max(nth + 1);
         it.times.push((nth, at));
     }
-    it.resumed = follower.resumed;
+    it.resumed = subscriber.resumed;
     it
 }

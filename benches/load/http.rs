@@ -30,7 +30,7 @@ impl Connection {
     }
 
     /// Sends a request and reads its answer to the end.
-    pub(crate) async fn ask(&mut self, request: &[u8]) -> Result<Answer<'_>> {
+    pub(crate) async fn send(&mut self, request: &[u8]) -> Result<Answer<'_>> {
         self.stream.write_all(request).await?;
         self.buffer.clear();
         let (status, body) = loop {
@@ -52,7 +52,7 @@ impl Connection {
 
     /// The data of an operation that must succeed.
     pub(crate) async fn data(&mut self, request: &[u8]) -> Value {
-        let answer = self.ask(request).await.expect("an answer");
+        let answer = self.send(request).await.expect("an answer");
         let mut body: Value = serde_json::from_slice(answer.body).expect("an answer in JSON");
         assert!(answer.status == 200 && body.get("errors").is_none(), "{}: {body}", answer.status);
         body["data"].take()

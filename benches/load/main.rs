@@ -7,16 +7,16 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what a benchmark does not expect ends it")]
 
 mod arguments;
-mod closed;
+mod closed_loop;
 mod cpu;
 mod deployment;
 mod fan_out;
-mod figures;
-mod fill;
-mod follower;
 mod http;
+mod measurement;
 mod operation;
 mod options;
+mod subscriber;
+mod test_data;
 
 #[path = "../../tests/it"]
 mod it {
@@ -30,15 +30,15 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 
 use deployment::Deployment;
-use figures::Table;
-use fill::{Conversation, clear, fill};
 use http::Connection;
 use it::harness::Cluster;
+use measurement::Table;
 use operation::Operation;
-use options::{Options, Place};
+use options::{Options, Target};
+use test_data::{Conversation, clear, fill};
 
 /// A deployment with what it was filled with.
-struct Filled {
+struct FilledDeployment {
     deployment: Deployment,
     conversations: Vec<Conversation>,
 }
@@ -49,21 +49,21 @@ async fn main() {
     let (rounds, seconds) = (options.rounds, options.duration.as_secs());
     println!("{rounds} rounds of {seconds} s each; medians. CPU in µs an operation");
     match &options.place {
-        Place::Own { programs, engines } => {
+        Target::OwnedServers { programs, engines } => {
             for engine in engines {
                 let cluster = (*engine == "PostgreSQL").then(|| Cluster::start(&["max_wal_size=4GB"]));
                 let sockets = 2 * options.subscribers.iter().copied().max().unwrap_or_default();
                 let mut all = Vec::new();
                 for (name, program) in programs {
                     let it = Deployment::start(name, program, cluster.as_ref(), sockets.max(20)).await;
-                    all.push(Filled::new(it, &options).await);
+                    all.push(FilledDeployment::new(it, &options).await);
                 }
                 measure(engine, &mut all, &options).await;
             }
         }
-        Place::Running { addresses, credentials } => {
+        Target::Running { addresses, credentials } => {
             let deployment = Deployment::running(addresses.clone(), credentials.clone());
-            let mut all = [Filled::new(deployment, &options).await];
+            let mut all = [FilledDeployment::new(deployment, &options).await];
             // What was made goes, whatever happens.
             let measured = AssertUnwindSafe(measure("running", &mut all, &options)).catch_unwind().await;
             clear(all[0].deployment.address(), &all[0].conversations).await;
@@ -74,7 +74,7 @@ async fn main() {
     }
 }
 
-impl Filled {
+impl FilledDeployment {
     async fn new(deployment: Deployment, options: &Options) -> Self {
         let tokens = deployment.tokens(options.users);
         let conversations = fill(deployment.address(), &tokens, options.amount).await;
@@ -83,28 +83,28 @@ impl Filled {
 }
 
 /// Measures each operation on all of them, and prints its table.
-async fn measure(title: &str, all: &mut [Filled], options: &Options) {
+async fn measure(title: &str, all: &mut [FilledDeployment], options: &Options) {
     for name in &options.operations {
         let title = format!("{title}: {name}");
         match *name {
-            "append" => ask(&title, Operation::Append, all, options).await,
-            "history" => ask(&title, Operation::History, all, options).await,
-            "list" => ask(&title, Operation::List, all, options).await,
+            "append" => measure_operation(&title, Operation::Append, all, options).await,
+            "history" => measure_operation(&title, Operation::History, all, options).await,
+            "list" => measure_operation(&title, Operation::List, all, options).await,
             _ => fan_out(&title, all, options).await,
         }
     }
 }
 
-async fn ask(title: &str, operation: Operation, all: &[Filled], options: &Options) {
+async fn measure_operation(title: &str, operation: Operation, all: &[FilledDeployment], options: &Options) {
     let mut prepared = Vec::new();
-    for Filled { deployment, conversations } in all {
+    for FilledDeployment { deployment, conversations } in all {
         let address = deployment.address();
         // A list asks for all conversations of an owner, and the first ones are one of each.
         let about = if operation == Operation::List { options.users } else { conversations.len() };
         let about = conversations.iter().take(about);
         let requests: Vec<_> = about.map(|conversation| operation.request(address, conversation)).collect();
         let mut connection = Connection::open(address).await.expect("a connection");
-        operation.prove(&mut connection, &requests[0]).await;
+        operation.check(&mut connection, &requests[0]).await;
         prepared.push((deployment, Arc::new(requests)));
     }
     let mut table = Table::default();
@@ -112,7 +112,7 @@ async fn ask(title: &str, operation: Operation, all: &[Filled], options: &Option
         for clients in &options.clients {
             for (place, (deployment, requests)) in prepared.iter().enumerate() {
                 let found =
-                    closed::measure(deployment, operation, requests, *clients, options.duration).await;
+                    closed_loop::measure(deployment, operation, requests, *clients, options.duration).await;
                 table.add(*clients, place, &deployment.name, found, &[]);
             }
         }
@@ -120,14 +120,14 @@ async fn ask(title: &str, operation: Operation, all: &[Filled], options: &Option
     table.print(title, ["clients", "a second"], &[]);
 }
 
-async fn fan_out(title: &str, all: &mut [Filled], options: &Options) {
+async fn fan_out(title: &str, all: &mut [FilledDeployment], options: &Options) {
     let mut table = Table::default();
     for _ in 0..options.rounds {
         for subscribers in &options.subscribers {
-            for (place, Filled { deployment, conversations }) in all.iter_mut().enumerate() {
-                for replicas in 1..=if deployment.can_grow() { 2 } else { 1 } {
+            for (place, FilledDeployment { deployment, conversations }) in all.iter_mut().enumerate() {
+                for replicas in 1..=if deployment.can_add_servers() { 2 } else { 1 } {
                     if replicas == 2 {
-                        deployment.grow().await;
+                        deployment.add_server().await;
                     }
                     let conversation = fan_out::conversation(deployment).await;
                     conversations.push(conversation.clone());
@@ -137,8 +137,8 @@ async fn fan_out(title: &str, all: &mut [Filled], options: &Options) {
                     let several = if replicas > 1 { format!(", {replicas} replicas") } else { String::new() };
                     let name = format!("{}{several}", deployment.name);
                     table.add(subscribers, 2 * place + replicas, &name, found.figures, &found.faults);
-                    if deployment.can_grow() {
-                        deployment.shrink();
+                    if deployment.can_add_servers() {
+                        deployment.remove_servers();
                     }
                 }
             }

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::fill::{Conversation, TEXT};
 use crate::http::{Answer, Connection, post};
 use crate::it::harness::APPEND;
+use crate::test_data::{Conversation, TEXT};
 
 /// Messages of a history.
 pub(crate) const HISTORY: usize = 50;
@@ -56,7 +56,7 @@ impl Operation {
     }
 
     /// Asks once and looks at everything that comes back.
-    pub(crate) async fn prove(self, connection: &mut Connection, request: &[u8]) {
+    pub(crate) async fn check(self, connection: &mut Connection, request: &[u8]) {
         let data = connection.data(request).await;
         let found = match self {
             Self::Append => data["appendMessage"]["message"]["position"].is_u64(),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::arguments::{Arguments, chosen, program, refuse};
 use crate::deployment::Credentials;
-use crate::fill::Amount;
 use crate::operation::{HISTORY, LIST};
+use crate::test_data::DataSize;
 
 const OPERATIONS: [&str; 4] = ["append", "history", "list", "fan-out"];
 
@@ -14,7 +14,7 @@ const OPERATIONS: [&str; 4] = ["append", "history", "list", "fan-out"];
 pub(crate) struct Options {
     /// Names of what is measured, in order.
     pub(crate) operations: Vec<&'static str>,
-    pub(crate) place: Place,
+    pub(crate) place: Target,
     pub(crate) clients: Vec<usize>,
     pub(crate) subscribers: Vec<usize>,
     /// Messages of a fan-out.
@@ -22,13 +22,13 @@ pub(crate) struct Options {
     pub(crate) duration: Duration,
     pub(crate) rounds: usize,
     pub(crate) users: usize,
-    pub(crate) amount: Amount,
+    pub(crate) amount: DataSize,
 }
 
 /// Where it is measured.
-pub(crate) enum Place {
+pub(crate) enum Target {
     /// On servers of these builds, by name, over each of these databases.
-    Own { programs: Vec<(String, PathBuf)>, engines: Vec<&'static str> },
+    OwnedServers { programs: Vec<(String, PathBuf)>, engines: Vec<&'static str> },
     /// On a server that is running, by the addresses of its replicas.
     Running { addresses: Vec<String>, credentials: Credentials },
 }
@@ -40,7 +40,7 @@ impl Options {
         let words = arguments.words();
         let named = words.iter().map(|word| chosen("operation", word, &OPERATIONS));
         let operations: Vec<_> = if words.is_empty() { OPERATIONS.to_vec() } else { named.collect() };
-        let amount = Amount {
+        let amount = DataSize {
             conversations: arguments.number("conversations", LIST),
             messages: arguments.number("messages", 100),
         };
@@ -61,12 +61,12 @@ impl Options {
             rounds: arguments.number("rounds", 3),
             users: arguments.number("users", 50),
             amount,
-            place: Place::read(arguments),
+            place: Target::read(arguments),
         }
     }
 }
 
-impl Place {
+impl Target {
     fn read(mut arguments: Arguments) -> Self {
         let secret = arguments.text("secret").map(Credentials::Secret);
         let credentials = secret.or_else(|| arguments.text("token").map(Credentials::Token));
@@ -88,7 +88,7 @@ impl Place {
             (name, program)
         });
         let programs = std::iter::once(this).chain(others);
-        Self::Own { programs: programs.collect(), engines }
+        Self::OwnedServers { programs: programs.collect(), engines }
     }
 }
 

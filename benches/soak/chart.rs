@@ -6,7 +6,7 @@ use std::path::Path;
 use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::*;
 
-use crate::tally::Sample;
+use crate::statistics::Sample;
 
 const SIZE: (u32, u32) = (1000, 1000);
 

@@ -9,31 +9,31 @@
 #[path = "../load/arguments.rs"]
 #[expect(dead_code, reason = "the other benchmark uses the rest")]
 mod arguments;
-mod beside;
 mod chart;
-#[path = "../load/closed.rs"]
-mod closed;
+#[path = "../load/closed_loop.rs"]
+mod closed_loop;
 #[path = "../load/cpu.rs"]
 mod cpu;
 #[path = "../load/deployment.rs"]
 #[expect(dead_code, reason = "the other benchmark uses the rest")]
 mod deployment;
-#[path = "../load/figures.rs"]
-#[expect(dead_code, reason = "the other benchmark uses the rest")]
-mod figures;
-#[path = "../load/fill.rs"]
-#[expect(dead_code, reason = "the other benchmark uses the rest")]
-mod fill;
-#[path = "../load/follower.rs"]
-mod follower;
 #[path = "../load/http.rs"]
 mod http;
-mod offer;
+#[path = "../load/measurement.rs"]
+#[expect(dead_code, reason = "the other benchmark uses the rest")]
+mod measurement;
+mod open_loop;
 #[path = "../load/operation.rs"]
 #[expect(dead_code, reason = "the other benchmark uses the rest")]
 mod operation;
+mod other_clients;
 mod report;
-mod tally;
+mod statistics;
+#[path = "../load/subscriber.rs"]
+mod subscriber;
+#[path = "../load/test_data.rs"]
+#[expect(dead_code, reason = "the other benchmark uses the rest")]
+mod test_data;
 mod verify;
 
 #[path = "../../tests/it"]
@@ -49,14 +49,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arguments::{Arguments, refuse};
-use beside::Followers;
 use deployment::Deployment;
-use fill::{Amount, fill};
 use it::harness::Cluster;
-use offer::Offer;
+use open_loop::OpenLoop;
 use operation::Operation;
+use other_clients::Subscribers;
 use report::Report;
-use tally::Shared;
+use statistics::SharedStatistics;
+use test_data::{DataSize, fill};
 use verify::Stored;
 
 /// Clients whose rate is what can be sustained.
@@ -123,27 +123,27 @@ async fn soak(engine: &str, options: &Options) -> bool {
     let rate = options.rate.map_or(2.0 * sustainable, |rate| rate as f64);
     let address = deployment.address();
     let tokens = deployment.tokens(options.owners);
-    let amount = Amount { conversations: CONVERSATIONS, messages: 1 };
+    let amount = DataSize { conversations: CONVERSATIONS, messages: 1 };
     let conversations = fill(address, &tokens, amount).await;
 
-    let tally = Shared::default();
-    let followers = Followers::start(address, &conversations).await;
-    let readers = beside::read(address, &conversations, &tally).await;
+    let statistics = SharedStatistics::default();
+    let subscribers = Subscribers::start(address, &conversations).await;
+    let readers = other_clients::read(address, &conversations, &statistics).await;
     let server = deployment.processes.as_ref().expect("a server of our own")[0];
     let duration = Duration::from_secs(options.seconds as u64);
-    let offer = Offer { address: address.into(), rate, duration, connections: options.connections };
-    let sampling = tokio::spawn(tally::sample(tally.clone(), server, options.seconds));
-    offer.make(&conversations, &tally).await;
+    let offer = OpenLoop { address: address.into(), rate, duration, connections: options.connections };
+    let sampling = tokio::spawn(statistics::sample(statistics.clone(), server, options.seconds));
+    offer.make(&conversations, &statistics).await;
     let samples = sampling.await.unwrap();
     drop(readers);
 
     let stored = Stored::read(address, &conversations).await;
-    let followed = followers.finish(&stored.last).await;
+    let followed = subscribers.finish(&stored.last).await;
     let path = options.out.join(format!("{engine}.svg"));
     let title = format!("{engine}: sustains {sustainable:.0} appends a second, is offered {rate:.0}");
     chart::draw(&path, &title, rate, &samples).expect("a chart");
-    let tally = std::mem::take(&mut *tally.lock().unwrap());
-    let report = Report { engine, sustainable, rate, options, samples, tally, stored, followed };
+    let statistics = std::mem::take(&mut *statistics.lock().unwrap());
+    let report = Report { engine, sustainable, rate, options, samples, statistics, stored, followed };
     report.print();
     println!("- chart: {}", path.display());
     report.is_good()
@@ -152,10 +152,10 @@ async fn soak(engine: &str, options: &Options) -> bool {
 /// Appends a second of clients that wait for their answers.
 async fn sustainable(deployment: &Deployment, options: &Options) -> f64 {
     let tokens = deployment.tokens(options.owners);
-    let amount = Amount { conversations: CONVERSATIONS, messages: 1 };
+    let amount = DataSize { conversations: CONVERSATIONS, messages: 1 };
     let conversations = fill(deployment.address(), &tokens, amount).await;
     let request = |conversation| Operation::Append.request(deployment.address(), conversation);
     let requests = Arc::new(conversations.iter().map(request).collect());
-    closed::measure(deployment, Operation::Append, &requests, CLIENTS, WARM_UP).await;
-    closed::measure(deployment, Operation::Append, &requests, CLIENTS, MEASURED).await.per_second
+    closed_loop::measure(deployment, Operation::Append, &requests, CLIENTS, WARM_UP).await;
+    closed_loop::measure(deployment, Operation::Append, &requests, CLIENTS, MEASURED).await.per_second
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::Options;
-use crate::beside::Followed;
-use crate::offer::PATIENCE;
-use crate::tally::{Sample, Tally};
+use crate::open_loop::TIMEOUT;
+use crate::other_clients::SubscriberReport;
+use crate::statistics::{Sample, Statistics};
 use crate::verify::Stored;
 
 /// A processor that is so busy with the load has no more to give.
@@ -22,15 +22,15 @@ pub(crate) struct Report<'a> {
     pub(crate) rate: f64,
     pub(crate) options: &'a Options,
     pub(crate) samples: Vec<Sample>,
-    pub(crate) tally: Tally,
+    pub(crate) statistics: Statistics,
     pub(crate) stored: Stored,
-    pub(crate) followed: Followed,
+    pub(crate) followed: SubscriberReport,
 }
 
 impl Report<'_> {
     /// Acknowledged, and not there.
     fn lost(&self) -> usize {
-        self.tally.acknowledged.beyond(&self.stored.messages)
+        self.statistics.acknowledged.missing_from(&self.stored.messages)
     }
 
     /// Whether all that was acknowledged is there once, in order, and was told to all who follow.
@@ -41,7 +41,7 @@ impl Report<'_> {
 
     /// Prints it.
     pub(crate) fn print(&self) {
-        let Self { engine, sustainable, rate, options, samples, tally, stored, followed } = self;
+        let Self { engine, sustainable, rate, options, samples, statistics, stored, followed } = self;
         let Options { seconds, connections, owners, .. } = options;
         println!("\n## {engine}\n");
         println!("- sustained: {sustainable:.0} appends a second, {} clients", crate::CLIENTS);
@@ -60,25 +60,25 @@ impl Report<'_> {
         self.latencies();
         println!(
             "- acknowledged: {}; of these lost: {}; stored twice: {}; out of place: {}",
-            tally.acknowledged.count(),
+            statistics.acknowledged.count(),
             self.lost(),
             stored.twice,
             stored.misplaced
         );
         println!(
             "- refused: {}; failed: {}; connections cut: {}; stored without an acknowledgement: {}",
-            tally.refused,
-            tally.failed,
-            tally.cut,
-            stored.messages.beyond(&tally.acknowledged)
+            statistics.refused,
+            statistics.failed,
+            statistics.cut,
+            stored.messages.missing_from(&statistics.acknowledged)
         );
-        let [read, unread] = tally.reads;
+        let [read, unread] = statistics.reads;
         println!("- histories read beside: {read}, and refused: {unread}");
         println!(
-            "- followers missed: {}; had twice: {}; resumed: {}",
+            "- subscribers missed: {}; had twice: {}; resumed: {}",
             followed.missed, followed.twice, followed.resumed
         );
-        if let Some(failure) = &tally.failure {
+        if let Some(failure) = &statistics.failure {
             println!("- the first failure: {failure}");
         }
         self.load();
@@ -107,7 +107,7 @@ impl Report<'_> {
 
     /// Whether what was found may be the fault of who made the load.
     fn load(&self) {
-        let Self { samples, tally, .. } = self;
+        let Self { samples, statistics, .. } = self;
         let cores = samples.iter().map(|it| it.load).sum::<f64>() / samples.len() as f64;
         let late = samples.iter().map(|it| it.late).max().unwrap_or_default();
         println!("- the load itself: {cores:.2} of one processor, at most {late:.0?} late");
@@ -118,13 +118,16 @@ impl Report<'_> {
                 samples.len()
             );
         }
-        if tally.unsent > 0 {
-            let begun = self.tally.acknowledged.count() + tally.refused + tally.failed + tally.cut;
+        if statistics.unsent > 0 {
+            let begun = self.statistics.acknowledged.count()
+                + statistics.refused
+                + statistics.failed
+                + statistics.cut;
             println!(
                 "- NOT ALL WAS OFFERED: {} of {} waited for over {} s behind unanswered ones and were not sent",
-                tally.unsent,
-                begun + tally.unsent,
-                PATIENCE.as_secs()
+                statistics.unsent,
+                begun + statistics.unsent,
+                TIMEOUT.as_secs()
             );
         }
     }

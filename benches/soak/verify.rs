@@ -7,10 +7,10 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::fill::Conversation;
 use crate::http::{Connection, post};
-use crate::offer::number;
-use crate::tally::Numbers;
+use crate::open_loop::number;
+use crate::statistics::NumberSet;
+use crate::test_data::Conversation;
 
 const READ: &str = "query($id: ID!, $after: String) { conversation(id: $id) {
   messages(first: 100, after: $after) { nodes { id position } pageInfo { endCursor hasNextPage } }
@@ -22,8 +22,8 @@ const READERS: usize = 8;
 /// What is there.
 #[derive(Default)]
 pub(crate) struct Stored {
-    /// Numbers of messages.
-    pub(crate) messages: Numbers,
+    /// NumberSet of messages.
+    pub(crate) messages: NumberSet,
     /// Messages that are there more than once.
     pub(crate) twice: usize,
     /// Messages out of their conversation or place: positions must count without holes.

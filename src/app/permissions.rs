@@ -114,13 +114,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_name_each_path_as_a_shell_reads_it() {
+    fn commands_quote_paths_for_the_shell() {
         assert_eq!(command("600", ["data/a.db", "data/a.db-wal"]), "chmod 600 data/a.db data/a.db-wal");
         assert_eq!(command("700", ["it's here"]), r"chmod 700 'it'\''s here'");
     }
 
     #[test]
-    fn the_key_of_a_client_is_found_in_the_url() {
+    fn the_sslkey_parameter_is_found_in_the_url() {
         let found = client_key("postgresql://db/chat?sslmode=require&sslkey=%2Frun%2Fa.key");
         assert_eq!(found, Some("/run/a.key".into()));
         assert_eq!(client_key("postgres://db/chat"), None);

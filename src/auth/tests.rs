@@ -74,7 +74,7 @@ async fn a_valid_token_names_its_viewer() {
 }
 
 #[tokio::test]
-async fn what_is_not_a_bearer_token_is_missing() {
+async fn other_schemes_count_as_missing_credentials() {
     for header in [None, Some(""), Some("Bearer"), Some("Basic YWRhOmFkYQ==")] {
         assert_eq!(
             verify_header(&default_authenticator(), header).await,
@@ -85,7 +85,7 @@ async fn what_is_not_a_bearer_token_is_missing() {
 }
 
 #[tokio::test]
-async fn claims_that_break_a_rule_are_refused() {
+async fn invalid_claims_are_rejected() {
     let now = Clock::system().now().0 / 1_000_000;
     let cases = [
         (json!({ "exp": now - 60 }), AuthError::Expired),
@@ -144,7 +144,7 @@ async fn claims_that_break_a_rule_are_refused() {
 }
 
 #[tokio::test]
-async fn a_header_can_neither_bring_a_key_nor_ask_for_more() {
+async fn a_token_header_cannot_supply_a_key_or_an_extension() {
     let payload = claims(&json!({})).to_string();
     let token_with = |header: &str| signed_raw(header, &payload);
     for good in [
@@ -220,7 +220,7 @@ async fn issuer_and_audience_are_checked_where_configured() {
 }
 
 #[tokio::test]
-async fn each_of_several_issuers_has_a_key_and_rules_of_its_own() {
+async fn each_issuer_has_its_own_key_and_requirements() {
     let requirements = |issuer: &str, audience: Option<&str>| TokenRequirements {
         issuer: Some(issuer.into()),
         audience: audience.map(str::to_owned),
@@ -281,7 +281,7 @@ fn openssl(arguments: &[&str]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_public_key_brings_its_algorithm() {
+async fn the_algorithm_comes_from_the_public_key() {
     let kinds: [(&[&str], Algorithm); 3] = [
         (&["genpkey", "-algorithm", "ed25519"], Algorithm::EdDSA),
         (&["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"], Algorithm::ES256),
@@ -313,7 +313,7 @@ async fn a_public_key_brings_its_algorithm() {
 }
 
 #[test]
-fn an_rsa_key_has_a_size_that_protects_and_is_public() {
+fn rsa_keys_must_be_public_and_have_2048_to_4096_bits() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("private.pem");
     for (bits, fits) in [(1024, false), (2047, false), (2048, true), (4096, true), (4104, false)] {
@@ -332,7 +332,7 @@ fn an_rsa_key_has_a_size_that_protects_and_is_public() {
 }
 
 #[test]
-fn a_development_secret_is_made_once_and_private() {
+fn a_development_secret_is_created_once_and_private() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
@@ -344,7 +344,7 @@ fn a_development_secret_is_made_once_and_private() {
 }
 
 #[test]
-fn all_who_start_together_have_the_same_development_secret() {
+fn concurrent_starts_share_one_development_secret() {
     let folder = tempfile::tempdir().unwrap();
     let start = std::sync::Barrier::new(8);
     let secrets: HashSet<_> = std::thread::scope(|scope| {

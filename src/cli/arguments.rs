@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn serving_is_what_is_done_without_a_command() {
+    fn serve_is_the_default_command() {
         let parse = |line: &str| Arguments::try_parse_from(line.split(' ')).unwrap().split();
         for line in
             ["scrollback --listen 1.2.3.4:5 --data-dir x", "scrollback serve --listen 1.2.3.4:5 --data-dir x"]

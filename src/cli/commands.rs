@@ -119,7 +119,7 @@ pub(super) async fn import(config: Config, arguments: ImportArguments) -> anyhow
     app.store.close().await;
     let report = written?;
     if report.refused > 0 {
-        print_fault(&report.refusals);
+        print_fault(&report.rejected);
     }
     print_line(&report)?;
     Ok(match report {

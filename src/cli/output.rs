@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn causes_are_said_once_and_in_one_line() {
+    fn error_causes_are_printed_once_in_one_line() {
         let error = anyhow!("(code: 26) no database").context("driver:\n  (code: 26) no database");
         let error = error.context("cannot open a.db");
         assert_eq!(in_one_line(&error), "cannot open a.db: driver: (code: 26) no database");

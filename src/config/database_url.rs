@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn no_part_of_a_password_is_taken_for_something_else_or_shown() {
+    fn passwords_are_parsed_whole_and_never_shown() {
         for url in [
             "postgres://ada:12#hush@db/chat",
             "postgres://ada:12/hush@db/chat",

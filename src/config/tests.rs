@@ -167,7 +167,7 @@ fn unknown_variables_are_refused_with_the_nearest_name() {
 }
 
 #[test]
-fn variables_that_are_not_meant_for_the_program_are_left_alone() {
+fn unrelated_variables_are_ignored() {
     let environment = [
         ("SCROLLBACK_CONFIG", "scrollback.toml"),
         ("SCROLLBACK_GRAPHIQL", "off"),
@@ -231,7 +231,7 @@ fn a_file_that_is_missing_or_not_toml_is_refused() {
 }
 
 #[test]
-fn secrets_do_not_show() {
+fn debug_output_hides_secrets() {
     let environment = [
         ("SCROLLBACK_AUTH_JWT_SECRET", "hush"),
         ("SCROLLBACK_DATABASE_URL", "postgres://ada:hush@localhost/db"),
@@ -242,7 +242,7 @@ fn secrets_do_not_show() {
 }
 
 #[test]
-fn secrets_do_not_show_in_errors() {
+fn errors_hide_secrets() {
     for (text, environment) in [
         ("[auth]\njwt_secret = 4711\n", None),
         ("[auth]\njwt_secret = hush4711\n", None),
@@ -279,7 +279,7 @@ fn the_data_folder_may_not_be_a_file() {
 }
 
 #[test]
-fn no_limit_may_be_0() {
+fn limits_must_be_positive() {
     let table: toml::Table = toml::from_str(DEFAULT_FILE).unwrap();
     let limits = table["limits"].as_table().unwrap();
     assert_eq!(limits.len(), 15);
@@ -292,7 +292,7 @@ fn no_limit_may_be_0() {
 }
 
 #[test]
-fn no_bound_of_the_server_may_be_nothing() {
+fn server_limits_must_be_positive() {
     let table: toml::Table = toml::from_str(DEFAULT_FILE).unwrap();
     let mut checked = 0;
     for (name, value) in table["server"].as_table().unwrap() {
@@ -321,7 +321,7 @@ fn no_bound_of_the_server_may_be_nothing() {
 }
 
 #[test]
-fn a_file_with_a_secret_in_it_is_known() {
+fn configuration_files_with_secrets_are_detected() {
     let origin = |text: &str, environment: &[(&str, &str)]| {
         let file = file(text);
         let config = load_with(Some(file.path()), environment, &[]).unwrap();

@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_of_an_item_is_found_by_its_shape() {
+    fn renderings_are_found_by_selection() {
         let item = SharedItem::new(1);
         assert!(item.rendering("a").is_none());
         item.add_rendering(&rendering("a", 1));
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_kept_than_may_wait() {
+    fn cached_renderings_are_bounded_in_bytes() {
         let item = SharedItem::new(1);
         item.add_rendering(&rendering("a", MAX_RENDERED_BYTES - 1));
         item.add_rendering(&rendering("b", 2));

@@ -1,4 +1,4 @@
-//! The pure parts, for `benches/hot.rs` to measure and `fuzz` to feed, each by itself. Not for anything else.
+//! The pure parts, for `benches/micro.rs` to measure and `fuzz` to feed, each by itself. Not for anything else.
 
 use async_graphql::{
     EmptyMutation, EmptySubscription, Object, Request, Response, Schema, ValidationMode, Value,

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use super::fault::Fault;
-use super::parsed::{Found, Parsed, Said, Turn, title_of};
+use super::parsed::{Parsed, ParsedBody, ParsedConversation, ParsedMessage, title_of};
+use super::rejection::Rejection;
 use super::sharegpt::elements;
 use crate::model::{Json, JsonObject, JsonValue, MAX_PARTS_BYTES, Part, Role};
 
@@ -57,30 +57,31 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed {
     }
     match elements(bytes) {
         Ok(elements) => elements.into_iter().map(|(line, text)| (line, named(text))).collect(),
-        Err(error) => vec![(error.line(), Err(Fault::not_an_array(&error)))],
+        Err(error) => vec![(error.line(), Err(Rejection::not_an_array(&error)))],
     }
 }
 
-fn named(text: &str) -> Result<Found, Fault> {
+fn named(text: &str) -> Result<ParsedConversation, Rejection> {
     conversation(text).map_err(|fault| fault.named_by(text.as_bytes()))
 }
 
-fn conversation(text: &str) -> Result<Found, Fault> {
+fn conversation(text: &str) -> Result<ParsedConversation, Rejection> {
     let found: Conversation =
-        serde_json::from_str(text).map_err(|error| Fault::in_json("not a conversation", &error))?;
+        serde_json::from_str(text).map_err(|error| Rejection::in_json("not a conversation", &error))?;
     let origin = found
         .id
         .or(found.conversation_id)
-        .ok_or_else(|| Fault::from("a conversation without an id".to_owned()))?;
+        .ok_or_else(|| Rejection::from("a conversation without an id".to_owned()))?;
     let active = path(&found.mapping, found.current_node.as_deref())?;
-    let mut tree = Tree { nodes: found.mapping, model: found.default_model_slug, turns: Vec::new(), head: 0 };
+    let mut tree =
+        Tree { nodes: found.mapping, model: found.default_model_slug, messages: Vec::new(), head: 0 };
     tree.walk(&active)?;
-    let first = tree.turns.iter().find(|turn| turn.role == Role::User);
-    let title = found.title.or_else(|| match &first?.said {
-        Said::Text(text) => Some(title_of(text)),
-        Said::Parts(_) => None,
+    let first = tree.messages.iter().find(|turn| turn.role == Role::User);
+    let title = found.title.or_else(|| match &first?.body {
+        ParsedBody::Text(text) => Some(title_of(text)),
+        ParsedBody::Parts(_) => None,
     });
-    Ok(Found { origin, title, head: tree.head, turns: tree.turns })
+    Ok(ParsedConversation { origin, title, head: tree.head, messages: tree.messages })
 }
 
 /// The node ids from the root to the current node.
@@ -101,7 +102,7 @@ fn path(nodes: &HashMap<String, Node>, current: Option<&str>) -> Result<Vec<Stri
 struct Tree {
     nodes: HashMap<String, Node>,
     model: Option<String>,
-    turns: Vec<Turn>,
+    messages: Vec<ParsedMessage>,
     head: usize,
 }
 
@@ -120,11 +121,11 @@ impl Tree {
             let Some(node) = self.nodes.remove(&id) else { continue };
             let at = match node.message.and_then(|message| self.turn(parent, &id, message).transpose()) {
                 Some(turn) => {
-                    self.turns.push(turn?);
+                    self.messages.push(turn?);
                     if active.contains(&id) {
-                        self.head = self.turns.len() - 1;
+                        self.head = self.messages.len() - 1;
                     }
-                    Some(self.turns.len() - 1)
+                    Some(self.messages.len() - 1)
                 }
                 None => parent,
             };
@@ -135,8 +136,13 @@ impl Tree {
         Ok(())
     }
 
-    fn turn(&self, parent: Option<usize>, id: &str, message: Message) -> Result<Option<Turn>, String> {
-        let Some(said) = said(&message.content)? else { return Ok(None) };
+    fn turn(
+        &self,
+        parent: Option<usize>,
+        id: &str,
+        message: Message,
+    ) -> Result<Option<ParsedMessage>, String> {
+        let Some(body) = body(&message.content)? else { return Ok(None) };
         let role = match message.author.role.as_str() {
             "user" => Role::User,
             "assistant" => Role::Assistant,
@@ -159,12 +165,12 @@ impl Tree {
         ];
         let facts = facts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
         let metadata = facts.filter(|(_, value)| *value != JsonValue::Null).collect();
-        Ok(Some(Turn { origin: Some(id.to_owned()), parent, role, said, model, metadata }))
+        Ok(Some(ParsedMessage { origin: Some(id.to_owned()), parent, role, body, model, metadata }))
     }
 }
 
 /// What a message says: nothing, a text, or parts. Parts are never joined to one text.
-fn said(content: &JsonObject) -> Result<Option<Said>, String> {
+fn body(content: &JsonObject) -> Result<Option<ParsedBody>, String> {
     let kind = content.get("content_type").and_then(JsonValue::as_str).unwrap_or("text");
     let parts = match (kind, content.get("parts").and_then(JsonValue::as_array)) {
         ("thoughts", _) => thoughts(content),
@@ -179,10 +185,10 @@ fn said(content: &JsonObject) -> Result<Option<Said>, String> {
         .collect();
     Ok(match (parts.pop(), parts.is_empty()) {
         (None, _) => None,
-        (Some(Part::Text { text }), true) => Some(Said::Text(text)),
+        (Some(Part::Text { text }), true) => Some(ParsedBody::Text(text)),
         (Some(last), _) => {
             parts.push(last);
-            Some(Said::Parts(parts))
+            Some(ParsedBody::Parts(parts))
         }
     })
 }
@@ -224,7 +230,7 @@ mod tests {
 
     use super::*;
 
-    fn parsed(value: &Value) -> Result<Found, Fault> {
+    fn parsed(value: &Value) -> Result<ParsedConversation, Rejection> {
         let text = value.to_string();
         parse(text.as_bytes()).pop().unwrap().1
     }
@@ -246,19 +252,19 @@ mod tests {
         } });
         let found = parsed(&file).unwrap();
         let tree: Vec<_> =
-            found.turns.iter().map(|turn| (turn.origin.as_deref().unwrap(), turn.parent)).collect();
+            found.messages.iter().map(|turn| (turn.origin.as_deref().unwrap(), turn.parent)).collect();
         assert_eq!(tree, [("ask", None), ("new", Some(0)), ("thanks", Some(1)), ("old", Some(0))]);
         assert_eq!((found.head, found.title.as_deref()), (1, Some("Why?")));
-        assert_eq!(found.turns[1].model.as_deref(), Some("m"));
-        assert_eq!(found.turns[0].model, None);
-        let Said::Parts(parts) = &found.turns[1].said else { panic!("parts are not joined") };
+        assert_eq!(found.messages[1].model.as_deref(), Some("m"));
+        assert_eq!(found.messages[0].model, None);
+        let ParsedBody::Parts(parts) = &found.messages[1].body else { panic!("parts are not joined") };
         assert!(
             matches!(&parts[..], [Part::Text { text }, Part::Data { name, .. }] if text == "See" && name == "chatgpt/image_asset_pointer")
         );
     }
 
     #[test]
-    fn what_is_no_tree_is_refused() {
+    fn graphs_that_are_not_trees_are_rejected() {
         assert!(parsed(&json!({ "id": "c" })).unwrap_err().reason.contains("mapping"));
         let circle = json!({ "id": "c", "current_node": "a", "mapping": {
             "a": node("b", &["b"], "user", &json!(["x"])), "b": node("a", &["a"], "user", &json!(["y"])),

@@ -5,11 +5,11 @@ use serde_json::{Map, Value};
 use super::format::Format;
 
 /// Entries whose keys are looked at: exports begin with some that are no conversations.
-const LOOKED_AT: usize = 100;
+const MAX_ENTRIES: usize = 100;
 
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FileKind {
     /// A format that can be imported, as it is imported.
     Readable(Format),
     /// A format that can be imported, with an object on each line where there must be one array, or the
@@ -29,39 +29,39 @@ enum Layout {
 
 const CANNOT: &str = "which Scrollback cannot import";
 const UNPACK: &str = "unpack it first";
-const ZIP: Kind =
-    Kind::Other("is a ZIP archive", "unpack it first; an export of ChatGPT is conversations.json in it");
-const GZIP: Kind = Kind::Other("is compressed with gzip", "unpack it first, with gunzip");
-const UTF_16: Kind = Kind::Other(
+const ZIP: FileKind =
+    FileKind::Other("is a ZIP archive", "unpack it first; an export of ChatGPT is conversations.json in it");
+const GZIP: FileKind = FileKind::Other("is compressed with gzip", "unpack it first, with gunzip");
+const UTF_16: FileKind = FileKind::Other(
     "is encoded in UTF-16",
     "convert it to UTF-8 first, with `iconv --from-code UTF-16 --to-code UTF-8`",
 );
 
 /// What files begin with.
-const MAGIC: [(&[u8], Kind); 13] = [
+const MAGIC: [(&[u8], FileKind); 13] = [
     (b"PK\x03\x04", ZIP),
     (b"PK\x05\x06", ZIP),
     (b"\x1f\x8b", GZIP),
     (b"\xff\xfe", UTF_16),
     (b"\xfe\xff", UTF_16),
-    (b"\x28\xb5\x2f\xfd", Kind::Other("is compressed with Zstandard", UNPACK)),
-    (b"\xfd7zXZ", Kind::Other("is compressed with xz", UNPACK)),
-    (b"BZh", Kind::Other("is compressed with bzip2", UNPACK)),
-    (b"7z\xbc\xaf", Kind::Other("is a 7-Zip archive", UNPACK)),
-    (b"SQLite format 3\0", Kind::Other("is an SQLite database", CANNOT)),
-    (b"%PDF-", Kind::Other("is a PDF", CANNOT)),
-    (b"PAR1", Kind::Other("is a Parquet file", CANNOT)),
-    (b"ARROW1", Kind::Other("is an Arrow file", CANNOT)),
+    (b"\x28\xb5\x2f\xfd", FileKind::Other("is compressed with Zstandard", UNPACK)),
+    (b"\xfd7zXZ", FileKind::Other("is compressed with xz", UNPACK)),
+    (b"BZh", FileKind::Other("is compressed with bzip2", UNPACK)),
+    (b"7z\xbc\xaf", FileKind::Other("is a 7-Zip archive", UNPACK)),
+    (b"SQLite format 3\0", FileKind::Other("is an SQLite database", CANNOT)),
+    (b"%PDF-", FileKind::Other("is a PDF", CANNOT)),
+    (b"PAR1", FileKind::Other("is a Parquet file", CANNOT)),
+    (b"ARROW1", FileKind::Other("is an Arrow file", CANNOT)),
 ];
 
 /// What a file is, where it can be told.
-pub(super) fn kind(bytes: &[u8]) -> Option<Kind> {
+pub(super) fn detect(bytes: &[u8]) -> Option<FileKind> {
     if let Some((_, kind)) = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic)) {
         return Some(*kind);
     }
     let text = bytes.trim_ascii();
     match text {
-        [] => Some(Kind::Other("is empty", "nothing can be imported from it")),
+        [] => Some(FileKind::Other("is empty", "nothing can be imported from it")),
         // UTF-16 without its byte order mark.
         [0, _, ..] | [_, 0, ..] => Some(UTF_16),
         [b'{' | b'[', ..] => json(text),
@@ -70,21 +70,25 @@ pub(super) fn kind(bytes: &[u8]) -> Option<Kind> {
 }
 
 /// Something that is neither JSON nor of a known kind.
-fn plain(text: &[u8]) -> Kind {
+fn plain(text: &[u8]) -> FileKind {
     let start = String::from_utf8_lossy(&text[..text.len().min(1024)]).to_lowercase();
     if start.starts_with("<!doctype html") || start.starts_with("<html") {
-        return Kind::Other("is an HTML page", "use the JSON file of the same export");
+        return FileKind::Other("is an HTML page", "use the JSON file of the same export");
     }
     // A character may be cut at the end.
     let is_binary = start.trim_end_matches('\u{fffd}').contains(['\0', '\u{fffd}']);
-    if is_binary { Kind::Other("is a binary file", CANNOT) } else { Kind::Other("is plain text", CANNOT) }
+    if is_binary {
+        FileKind::Other("is a binary file", CANNOT)
+    } else {
+        FileKind::Other("is plain text", CANNOT)
+    }
 }
 
-fn json(text: &[u8]) -> Option<Kind> {
+fn json(text: &[u8]) -> Option<FileKind> {
     let (layout, entries) = entries(text);
-    let kind = entries.iter().filter_map(Value::as_object).find_map(of_keys)?;
+    let kind = entries.iter().filter_map(Value::as_object).find_map(kind_of_keys)?;
     Some(match kind {
-        Kind::Readable(format) if !accepts(format, layout) => Kind::WrongLayout(format),
+        FileKind::Readable(format) if !accepts(format, layout) => FileKind::WrongLayout(format),
         kind => kind,
     })
 }
@@ -102,7 +106,7 @@ fn entries(text: &[u8]) -> (Layout, Vec<Value>) {
     let in_array = text.strip_prefix(b"[");
     let mut rest = in_array.unwrap_or(text);
     let mut entries = Vec::new();
-    while entries.len() < LOOKED_AT {
+    while entries.len() < MAX_ENTRIES {
         let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<Value>();
         let Some(Ok(value)) = values.next() else { break };
         rest = rest[values.byte_offset()..].trim_ascii_start();
@@ -120,46 +124,47 @@ fn entries(text: &[u8]) -> (Layout, Vec<Value>) {
 }
 
 /// What an entry with these fields is one of.
-fn of_keys(fields: &Map<String, Value>) -> Option<Kind> {
+fn kind_of_keys(fields: &Map<String, Value>) -> Option<FileKind> {
     let has = |name: &str| fields.contains_key(name);
     let first_of = |name: &str| fields.get(name).and_then(Value::as_array).map(|list| list.first());
     let is_message = |value: Option<Option<&Value>>, keys: [&str; 2]| {
         value.is_some_and(|first| first.is_none_or(|first| keys.iter().all(|key| first.get(key).is_some())))
     };
     if fields.get("mapping").is_some_and(Value::is_object) {
-        return Some(Kind::Readable(Format::ChatGpt));
+        return Some(FileKind::Readable(Format::ChatGpt));
     }
     if has("message_tree_id") && has("prompt") {
-        return Some(Kind::Readable(Format::OpenAssistant));
+        return Some(FileKind::Readable(Format::OpenAssistant));
     }
     if has("message_tree_id") && has("message_id") {
-        return Some(Kind::Other(
+        return Some(FileKind::Other(
             "looks like OpenAssistant messages without their trees",
             "import the file of message trees instead",
         ));
     }
     if is_message(first_of("conversations"), ["from", "value"]) {
-        return Some(Kind::Readable(Format::ShareGpt));
+        return Some(FileKind::Readable(Format::ShareGpt));
     }
     if has("chat_messages") {
-        return Some(Kind::Other("looks like an export of Claude", CANNOT));
+        return Some(FileKind::Other("looks like an export of Claude", CANNOT));
     }
     if has("conversationId") && (has("messages") || has("messagesTree")) {
-        return Some(Kind::Other("looks like an export of LibreChat", CANNOT));
+        return Some(FileKind::Other("looks like an export of LibreChat", CANNOT));
     }
     if fields.get("chat").is_some_and(|chat| chat.get("history").or(chat.get("messages")).is_some()) {
-        return Some(Kind::Other("looks like an export of Open WebUI", CANNOT));
+        return Some(FileKind::Other("looks like an export of Open WebUI", CANNOT));
     }
     if is_message(first_of("messages"), ["role", "parts"]) {
-        return Some(Kind::Other("looks like messages of the AI SDK", CANNOT));
+        return Some(FileKind::Other("looks like messages of the AI SDK", CANNOT));
     }
     if is_message(first_of("messages"), ["role", "content"]) {
-        return Some(Kind::Other("looks like messages for OpenAI's API", CANNOT));
+        return Some(FileKind::Other("looks like messages for OpenAI's API", CANNOT));
     }
-    (has("history") && has("version")).then_some(Kind::Other("looks like an export of Chatbot UI", CANNOT))
+    (has("history") && has("version"))
+        .then_some(FileKind::Other("looks like an export of Chatbot UI", CANNOT))
 }
 
-impl Kind {
+impl FileKind {
     /// What the file is and what to do, after the name of the file.
     pub(super) fn advice(self, asked: Format) -> String {
         match self {

@@ -6,8 +6,8 @@
 
 use serde::Deserialize;
 
-use super::fault::Fault;
-use super::parsed::{Found, Parsed, Said, Turn, title_of};
+use super::parsed::{Parsed, ParsedBody, ParsedConversation, ParsedMessage, title_of};
+use super::rejection::Rejection;
 use crate::model::{JsonObject, Role};
 
 #[derive(Deserialize)]
@@ -45,37 +45,37 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed {
         .collect()
 }
 
-fn tree(line: &[u8]) -> Result<Found, Fault> {
+fn tree(line: &[u8]) -> Result<ParsedConversation, Rejection> {
     let tree: Tree = serde_json::from_slice(line)
-        .map_err(|error| Fault::in_json("not a message tree", &error).named_by(line))?;
+        .map_err(|error| Rejection::in_json("not a message tree", &error).named_by(line))?;
     let title = title_of(&tree.prompt.text);
-    let mut turns = Vec::new();
+    let mut messages = Vec::new();
     let mut head = 0;
     // Depth first, best reply first: so the best path comes first, and every parent before its children.
     let mut rest = vec![(None, tree.prompt, true)];
     while let Some((parent, mut node, best)) = rest.pop() {
-        let at = turns.len();
+        let at = messages.len();
         if best {
             head = at;
         }
         node.replies.sort_by_key(|reply| reply.rank.unwrap_or(i64::MAX));
         let replies = std::mem::take(&mut node.replies);
-        turns.push(turn(parent, node));
+        messages.push(turn(parent, node));
         let replies = replies.into_iter().enumerate().rev();
         rest.extend(replies.map(|(rank, reply)| (Some(at), reply, best && rank == 0)));
     }
-    Ok(Found { origin: tree.message_tree_id, title: Some(title), turns, head })
+    Ok(ParsedConversation { origin: tree.message_tree_id, title: Some(title), messages, head })
 }
 
-fn turn(parent: Option<usize>, node: Node) -> Turn {
-    Turn {
+fn turn(parent: Option<usize>, node: Node) -> ParsedMessage {
+    ParsedMessage {
         origin: Some(node.message_id),
         parent,
         role: match node.role {
             Speaker::Prompter => Role::User,
             Speaker::Assistant => Role::Assistant,
         },
-        said: Said::Text(node.text),
+        body: ParsedBody::Text(node.text),
         model: node.model_name,
         metadata: JsonObject::new(),
     }
@@ -99,10 +99,10 @@ mod tests {
         assert_eq!(parsed.len(), 2);
         let found = parsed[0].1.as_ref().unwrap();
         let tree: Vec<_> =
-            found.turns.iter().map(|turn| (turn.origin.as_deref().unwrap(), turn.parent)).collect();
+            found.messages.iter().map(|turn| (turn.origin.as_deref().unwrap(), turn.parent)).collect();
         let expected = [("a", None), ("c", Some(0)), ("d", Some(1)), ("b", Some(0)), ("e", Some(0))];
         assert_eq!((tree, found.head), (expected.into(), 2));
-        assert_eq!(found.turns[1].model.as_deref(), Some("m"));
+        assert_eq!(found.messages[1].model.as_deref(), Some("m"));
         assert_eq!(parsed[1].0, 3);
         assert!(parsed[1].1.is_err());
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::refusal::Refusals;
+use super::error::RejectedConversations;
 
 /// What an import did.
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ pub struct Report {
     /// Conversations that were refused.
     pub refused: usize,
     /// The first of these, and why.
-    pub refusals: Refusals,
+    pub rejected: RejectedConversations,
 }
 
 impl fmt::Display for Report {

@@ -6,8 +6,8 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::fault::Fault;
-use super::parsed::{Found, Parsed, Said, Turn, title_of};
+use super::parsed::{Parsed, ParsedBody, ParsedConversation, ParsedMessage, title_of};
+use super::rejection::Rejection;
 use crate::model::{JsonObject, Role};
 
 #[derive(Deserialize)]
@@ -37,7 +37,7 @@ enum Speaker {
 pub(super) fn parse(bytes: &[u8]) -> Parsed {
     match elements(bytes) {
         Ok(elements) => elements.into_iter().map(|(line, text)| (line, conversation(text))).collect(),
-        Err(error) => vec![(error.line(), Err(Fault::not_an_array(&error)))],
+        Err(error) => vec![(error.line(), Err(Rejection::not_an_array(&error)))],
     }
 }
 
@@ -55,11 +55,11 @@ pub(super) fn elements(bytes: &[u8]) -> Result<Vec<(usize, &str)>, serde_json::E
     Ok(placed.collect())
 }
 
-fn conversation(text: &str) -> Result<Found, Fault> {
+fn conversation(text: &str) -> Result<ParsedConversation, Rejection> {
     let found: Conversation = serde_json::from_str(text)
-        .map_err(|error| Fault::in_json("not a conversation", &error).named_by(text.as_bytes()))?;
+        .map_err(|error| Rejection::in_json("not a conversation", &error).named_by(text.as_bytes()))?;
     let title = found.conversations.first().map(|first| title_of(&first.value));
-    let turn = |(at, value): (usize, Value)| Turn {
+    let turn = |(at, value): (usize, Value)| ParsedMessage {
         origin: None,
         parent: at.checked_sub(1),
         role: match value.from {
@@ -68,13 +68,13 @@ fn conversation(text: &str) -> Result<Found, Fault> {
             Speaker::System => Role::System,
             Speaker::Tool => Role::Tool,
         },
-        said: Said::Text(value.value),
+        body: ParsedBody::Text(value.value),
         model: None,
         metadata: JsonObject::new(),
     };
     let head = found.conversations.len().saturating_sub(1);
-    let turns = found.conversations.into_iter().enumerate().map(turn).collect();
-    Ok(Found { origin: found.id, title, turns, head })
+    let messages = found.conversations.into_iter().enumerate().map(turn).collect();
+    Ok(ParsedConversation { origin: found.id, title, messages, head })
 }
 
 #[cfg(test)]
@@ -92,7 +92,7 @@ mod tests {
         let parsed = parse(file.as_bytes());
         let lines: Vec<_> = parsed.iter().map(|(line, found)| (*line, found.is_ok())).collect();
         assert_eq!(lines, [(2, true), (3, false), (4, true)]);
-        assert_eq!(parsed[0].1.as_ref().unwrap().turns[1].role, Role::Assistant);
+        assert_eq!(parsed[0].1.as_ref().unwrap().messages[1].role, Role::Assistant);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use anyhow::Context;
 use uuid::Uuid;
 
 use super::format::Format;
-use super::parsed::{Found, Said, Turn};
+use super::parsed::{ParsedBody, ParsedConversation, ParsedMessage};
 use super::report::Report;
 use crate::model::{
     Append, AppendParent, Content, ConversationId, Invalid, Json, JsonValue, MessageBody, MessageId,
@@ -26,8 +26,12 @@ pub(super) struct Prepared {
 }
 
 /// Checks a conversation as a whole, before anything of it is written.
-pub(super) fn prepare(owner: &OwnerId, format: Format, found: Found) -> Result<Prepared, Invalid> {
-    if found.turns.is_empty() {
+pub(super) fn prepare(
+    owner: &OwnerId,
+    format: Format,
+    found: ParsedConversation,
+) -> Result<Prepared, Invalid> {
+    if found.messages.is_empty() {
         return Err(Invalid::new("messages", "must not be empty"));
     }
     let uuid = |origin: &str| {
@@ -35,12 +39,12 @@ pub(super) fn prepare(owner: &OwnerId, format: Format, found: Found) -> Result<P
         Uuid::new_v5(&NAMESPACE, name.as_bytes())
     };
     let ids: Vec<Option<MessageId>> = found
-        .turns
+        .messages
         .iter()
         .map(|turn| Some(MessageId(uuid(&format!("{}\0{}", found.origin, turn.origin.as_ref()?)))))
         .collect();
     let (mut path, mut branches) = (Vec::new(), Vec::new());
-    for (at, turn) in found.turns.into_iter().enumerate() {
+    for (at, turn) in found.messages.into_iter().enumerate() {
         let parent = turn.parent;
         let message = message(&format!("messages[{at}]"), ids[at], turn)?;
         // The path that was active comes first, and goes into the conversation with its creation.
@@ -63,10 +67,10 @@ pub(super) fn prepare(owner: &OwnerId, format: Format, found: Found) -> Result<P
     Ok(Prepared { conversation, id, branches, head: ids[found.head] })
 }
 
-fn message(argument: &str, id: Option<MessageId>, turn: Turn) -> Result<NewMessage, Invalid> {
-    let body = match turn.said {
-        Said::Text(text) => MessageBody::Text(Content::new(argument, text)?),
-        Said::Parts(parts) => MessageBody::Parts(Parts::new(argument, parts)?),
+fn message(argument: &str, id: Option<MessageId>, turn: ParsedMessage) -> Result<NewMessage, Invalid> {
+    let body = match turn.body {
+        ParsedBody::Text(text) => MessageBody::Text(Content::new(argument, text)?),
+        ParsedBody::Parts(parts) => MessageBody::Parts(Parts::new(argument, parts)?),
     };
     Ok(NewMessage {
         id,
@@ -80,19 +84,19 @@ fn message(argument: &str, id: Option<MessageId>, turn: Turn) -> Result<NewMessa
 }
 
 /// Writes what is not there yet. The inner error refuses the conversation, the outer ends the import.
-pub(super) async fn take(
+pub(super) async fn write(
     scope: &Scoped,
     prepared: Prepared,
     report: &mut Report,
 ) -> anyhow::Result<Result<(), String>> {
-    match write(scope, prepared, report).await {
+    match write_conversation(scope, prepared, report).await {
         Ok(()) => Ok(Ok(())),
         Err(Error::Conflict) => Ok(Err("a message in it has been imported in another conversation".into())),
         Err(error) => Err(error).context("cannot write a conversation"),
     }
 }
 
-async fn write(scope: &Scoped, prepared: Prepared, report: &mut Report) -> Result<(), Error> {
+async fn write_conversation(scope: &Scoped, prepared: Prepared, report: &mut Report) -> Result<(), Error> {
     let Prepared { conversation, id, branches, head } = prepared;
     let on_path = conversation.messages.len();
     let all = on_path + branches.len();

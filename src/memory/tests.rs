@@ -19,7 +19,7 @@ fn memory() -> MemoryPool {
 }
 
 #[tokio::test]
-async fn what_is_free_asks_nobody() {
+async fn small_operations_need_no_reservation() {
     let memory = memory();
     let budget = memory.budget(&owner("ada"));
     assert_eq!((budget.try_grow(UNRESERVED_BYTES), budget.remaining()), (Ok(()), 0));
@@ -30,7 +30,7 @@ async fn what_is_free_asks_nobody() {
 }
 
 #[tokio::test]
-async fn past_it_there_is_a_reservation_and_an_end() {
+async fn larger_operations_need_a_reservation_and_have_a_limit() {
     let memory = memory();
     let budget = memory.budget(&owner("ada"));
     assert_eq!(budget.grow(LIMIT).await, Ok(()));
@@ -45,7 +45,7 @@ async fn past_it_there_is_a_reservation_and_an_end() {
 }
 
 #[tokio::test]
-async fn an_answer_holds_its_own_bytes_until_it_is_sent() {
+async fn a_response_keeps_its_bytes_reserved_until_it_is_sent() {
     let memory = memory();
     let budget = memory.budget(&owner("ada"));
     budget.grow(LIMIT).await.unwrap();
@@ -64,7 +64,7 @@ async fn an_answer_holds_its_own_bytes_until_it_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn owners_wait_for_their_own_share_and_leave_others_theirs() {
+async fn owners_cannot_use_up_the_memory_of_others() {
     let memory = memory();
     let [first, second, third] = [(); 3].map(|()| memory.budget(&owner("ada")));
     first.reserve().await.unwrap();
@@ -87,7 +87,7 @@ async fn owners_wait_for_their_own_share_and_leave_others_theirs() {
 }
 
 #[tokio::test]
-async fn what_the_server_does_by_itself_is_not_bounded() {
+async fn the_default_budget_is_unlimited() {
     let budget = MemoryBudget::default();
     assert_eq!((budget.try_grow(usize::MAX), budget.remaining()), (Ok(()), usize::MAX));
     assert_eq!((budget.needs_no_reservation(), budget.has_reservation()), (true, false));
@@ -96,13 +96,13 @@ async fn what_the_server_does_by_itself_is_not_bounded() {
 }
 
 #[tokio::test]
-async fn an_allowance_of_its_own_has_no_more() {
+async fn a_budget_with_a_limit_has_no_reservation() {
     let budget = MemoryBudget::with_limit(7);
     assert_eq!((budget.try_grow(7), budget.grow(1).await), (Ok(()), Err(MemoryError::ReservationRequired)));
 }
 
 #[test]
-fn large_requests_have_room_or_are_refused_at_once() {
+fn large_requests_are_reserved_or_rejected_immediately() {
     let memory = memory();
     let [ada, bob] = [owner("ada"), owner("bob")];
     let small = memory.reserve_request(&ada, UNRESERVED_REQUEST_BYTES).unwrap();

@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_output_does_not_tell_the_text() {
+    fn debug_output_hides_the_text() {
         let content = Content::new("content", "my secret".into()).unwrap();
         assert_eq!(format!("{content:?}"), "Content(9 bytes)");
     }

@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_heard_is_cut_off() {
+    fn skip_to_removes_text_before_the_offset() {
         let piece =
             |offset, text: &str| TextChunk { offset, text: text.into(), status: MessageStatus::Complete };
         for (place, expected) in [

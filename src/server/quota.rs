@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_holder_has_a_quota_and_leaves_nothing_behind() {
+    fn each_key_has_a_quota_and_leaves_no_entry() {
         let (ada, bob) = ("ada", "bob");
         let quota = Quota::new(2);
         let first = quota.try_acquire(&ada).unwrap();

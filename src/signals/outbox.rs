@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn topics_are_coalesced_and_too_many_become_everything() {
+    async fn topics_are_coalesced_and_overflow_wakes_all_topics() {
         let outbox = Outbox::default();
         outbox.push(7);
         outbox.push(7);

@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_replica_says_the_others_hear() {
+    fn payloads_wake_other_replicas_only() {
         let key = Topic::Account(OwnerId::new("ada").unwrap()).key();
         let payloads = encode(1, PendingSignals::Topics(vec![key]));
         assert!(woken(&payloads, 2));
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn payloads_are_short_enough_and_hold_everything() {
+    fn payloads_fit_the_notify_limit_and_hold_all_keys() {
         let payloads = encode(ReplicaId::MAX, PendingSignals::Topics((0..2000).collect()));
         assert!(payloads.len() > 1 && payloads.iter().all(|payload| payload.len() < 8000));
         assert_eq!(payloads.iter().map(|payload| payload.matches(',').count() + 1).sum::<usize>(), 2000);

@@ -1,6 +1,6 @@
 //! Appends that come at the same time share a commit, and each is answered as if it had come alone.
 
-mod alone;
+mod concurrent;
 
 use futures_util::future::join_all;
 use scrollback::clock::Clock;
@@ -13,8 +13,8 @@ use scrollback::store::{Bounds, Error, Process, RowLevelSecurity, Scoped, Settin
 use sqlx::{Connection, Executor, PgConnection};
 use uuid::Uuid;
 
-use crate::harness::{Engine, PATIENCE, shared_cluster};
-use alone::batched_reads_equal_single_reads;
+use crate::harness::{Engine, TIMEOUT, shared_cluster};
+use concurrent::batched_reads_equal_single_reads;
 
 const WIDE: Bounds = Bounds { lanes: 2, waiting: 4096, bytes: 64 << 20 };
 
@@ -36,8 +36,8 @@ impl Database {
             process: Process::Server,
             url,
             max_connections: 10,
-            acquire_timeout: PATIENCE,
-            statement_timeout: PATIENCE,
+            acquire_timeout: TIMEOUT,
+            statement_timeout: TIMEOUT,
             migrate: true,
             writes,
             row_level_security: if engine == Engine::PostgresWithRowLevelSecurity {
@@ -121,8 +121,8 @@ macro_rules! on_each_engine {
 
 on_each_engine!(
     batched_reads_equal_single_reads,
-    one_of_many_with_the_same_id_wins,
-    one_of_many_that_expect_the_same_head_wins,
+    concurrent_appends_with_one_id_create_one_message,
+    concurrent_appends_with_one_expected_head_have_one_winner,
     text_of_many_streams_is_written_in_one_batch,
     a_full_write_queue_refuses_at_once,
     queued_writes_are_written_before_shutdown,
@@ -143,7 +143,7 @@ async fn prepared(engine: Engine) -> Database {
     database
 }
 
-async fn one_of_many_with_the_same_id_wins(engine: Engine) {
+async fn concurrent_appends_with_one_id_create_one_message(engine: Engine) {
     let database = prepared(engine).await;
     for round in 0..10 {
         let id = Some(50_000 + round);
@@ -162,7 +162,7 @@ async fn one_of_many_with_the_same_id_wins(engine: Engine) {
     }
 }
 
-async fn one_of_many_that_expect_the_same_head_wins(engine: Engine) {
+async fn concurrent_appends_with_one_expected_head_have_one_winner(engine: Engine) {
     let database = prepared(engine).await;
     for number in [1, 4] {
         for _ in 0..10 {
@@ -227,7 +227,7 @@ async fn queued_writes_are_written_before_shutdown(engine: Engine) {
     let append = |_| (database.of("ada"), at_head(1, vec![says(None, "at last")]));
     let ending =
         futures_util::future::join(all_at_once((0..300).map(append).collect()), database.store.close());
-    let (answers, ()) = tokio::time::timeout(PATIENCE, ending).await.unwrap();
+    let (answers, ()) = tokio::time::timeout(TIMEOUT, ending).await.unwrap();
     assert!(answers.iter().all(Result::is_ok));
     let late = database.of("ada").append(at_head(1, vec![says(None, "too late")])).await;
     assert!(matches!(late, Err(Error::Unavailable(_))));
@@ -248,13 +248,13 @@ async fn a_busy_owner_does_not_delay_other_owners() {
     let held_up = tokio::spawn(all_at_once(one_each(&database, std::iter::repeat_n(0, 20))));
     for _ in 0..3 {
         let others = all_at_once(one_each(&database, 1..10));
-        let answers = tokio::time::timeout(PATIENCE, others).await.unwrap();
+        let answers = tokio::time::timeout(TIMEOUT, others).await.unwrap();
         assert!(answers.iter().all(Result::is_ok));
     }
     assert!(!held_up.is_finished());
     let before = database.store.statements();
     busy.rollback().await.unwrap();
-    let answers = tokio::time::timeout(PATIENCE, held_up).await.unwrap().unwrap();
+    let answers = tokio::time::timeout(TIMEOUT, held_up).await.unwrap().unwrap();
     assert!(answers.iter().all(Result::is_ok));
     assert!(database.store.statements() - before < 5, "those who waited share what they waited for");
     assert_eq!(database.messages("user-0", conversation(0)).await.len(), 20);

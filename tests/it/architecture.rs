@@ -164,7 +164,7 @@ fn no_files_use_each_other_in_a_circle() {
 }
 
 #[test]
-fn a_circle_is_found_however_it_is_put_in() {
+fn import_circles_are_found() {
     let imports = |files: &[(&str, &str)]| {
         let module = |path: &str| path.split('/').map(str::to_owned).collect();
         Imports::of_texts(files.iter().map(|(path, text)| (module(path), (*text).to_owned())).collect())

@@ -7,17 +7,17 @@ use serde_json::{Value, json};
 use crate::harness::{APPEND, Client, Engine, TestApp, on_each_database, with_row_level_security};
 
 on_each_database!(
-    a_message_after_another_than_the_tip_opens_a_branch,
+    a_message_after_an_older_one_starts_a_branch,
     an_append_with_a_stale_head_changes_nothing,
-    a_turn_is_appended_whole_and_once,
-    edits_and_deletions_are_told_and_leave_the_place,
-    pages_of_a_path_run_both_ways,
+    a_batch_of_messages_is_appended_atomically_and_once,
+    edits_and_deletions_are_changes_and_keep_the_position,
+    paths_page_forwards_and_backwards,
 );
 
 with_row_level_security!(
-    a_message_after_another_than_the_tip_opens_a_branch,
-    edits_and_deletions_are_told_and_leave_the_place,
-    pages_of_a_path_run_both_ways,
+    a_message_after_an_older_one_starts_a_branch,
+    edits_and_deletions_are_changes_and_keep_the_position,
+    paths_page_forwards_and_backwards,
 );
 
 pub(crate) const TREE: &str = "query Tree($id: ID!, $leafId: ID) {
@@ -45,7 +45,7 @@ async fn contents(ada: &Client, id: &str, leaf: Option<&Value>) -> Vec<String> {
     nodes.iter().map(|node| node["content"].as_str().unwrap().to_owned()).collect()
 }
 
-async fn a_message_after_another_than_the_tip_opens_a_branch(app: TestApp) {
+async fn a_message_after_an_older_one_starts_a_branch(app: TestApp) {
     let ada = app.client("ada");
     let id = &ada.new_conversation().await;
     let question = append_after(&ada, id, None, "question").await;
@@ -106,7 +106,7 @@ async fn an_append_with_a_stale_head_changes_nothing(app: TestApp) {
     assert_eq!(contents(&ada, id, None).await, ["first", "x"]);
 }
 
-async fn a_turn_is_appended_whole_and_once(app: TestApp) {
+async fn a_batch_of_messages_is_appended_atomically_and_once(app: TestApp) {
     let ada = app.client("ada");
     let id = &ada.new_conversation().await;
     let turn = "mutation($input: AppendMessagesInput!) { appendMessages(input: $input) { messages { id position content } } }";
@@ -126,7 +126,7 @@ async fn a_turn_is_appended_whole_and_once(app: TestApp) {
     assert_eq!(ada.fault(turn, json!({ "input": empty })).await.1, "`input.messages` must not be empty");
 }
 
-async fn edits_and_deletions_are_told_and_leave_the_place(app: TestApp) {
+async fn edits_and_deletions_are_changes_and_keep_the_position(app: TestApp) {
     let ada = app.client("ada");
     let id = &ada.new_conversation().await;
     let first = append_after(&ada, id, None, "secret one").await;
@@ -174,7 +174,7 @@ async fn everything(app: &TestApp) -> String {
     app.client("ada").data(query, json!({})).await.to_string()
 }
 
-async fn pages_of_a_path_run_both_ways(app: TestApp) {
+async fn paths_page_forwards_and_backwards(app: TestApp) {
     let ada = app.client("ada");
     let id = &ada.new_conversation().await;
     let mut ids = Vec::new();
@@ -340,7 +340,7 @@ async fn play(ada: &Client, steps: &[Step]) {
 }
 
 /// Random trees against the model.
-fn trees_are_what_a_plain_model_says(engine: Engine, cases: u32) {
+fn trees_match_a_model(engine: Engine, cases: u32) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let app = runtime.block_on(TestApp::start(engine));
     let ada = app.client("ada");
@@ -354,11 +354,11 @@ fn trees_are_what_a_plain_model_says(engine: Engine, cases: u32) {
 }
 
 #[test]
-fn on_sqlite_trees_are_what_a_plain_model_says() {
-    trees_are_what_a_plain_model_says(Engine::Sqlite, 40);
+fn trees_match_a_model_on_sqlite() {
+    trees_match_a_model(Engine::Sqlite, 40);
 }
 
 #[test]
-fn on_postgres_trees_are_what_a_plain_model_says() {
-    trees_are_what_a_plain_model_says(Engine::Postgres, 40);
+fn trees_match_a_model_on_postgres() {
+    trees_match_a_model(Engine::Postgres, 40);
 }

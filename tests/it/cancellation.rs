@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::harness::{PATIENCE, Program, shared_cluster};
+use crate::harness::{Program, TIMEOUT, shared_cluster};
 
 /// What a proxy before PostgreSQL does with a statement that it waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,12 +91,12 @@ async fn no_transaction_stays_open_when_a_client_goes() {
     let create = "mutation { createConversation(input: {}) { conversation { id } } }";
     let client = server.client("ada");
     let created = tokio::spawn(async move { client.run(create, json!({})).await });
-    timeout(PATIENCE, state.subscribe().wait_for(|state| *state == Proxy::Holding)).await.unwrap().unwrap();
+    timeout(TIMEOUT, state.subscribe().wait_for(|state| *state == Proxy::Holding)).await.unwrap().unwrap();
     created.abort();
     let start = Instant::now();
     let cancelled = "scrollback_operations_total{kind=\"mutation\",code=\"CANCELLED\"} 1";
     while !reqwest::get(&metrics).await.unwrap().text().await.unwrap().contains(cancelled) {
-        assert!(start.elapsed() < PATIENCE, "the operation goes on without its client");
+        assert!(start.elapsed() < TIMEOUT, "the operation goes on without its client");
     }
     state.send_replace(Proxy::Open);
 

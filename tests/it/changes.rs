@@ -6,16 +6,16 @@ use serde_json::{Value, json};
 use crate::harness::{TestApp, on_each_database, with_row_level_security};
 
 on_each_database!(
-    changes_come_in_the_order_of_their_commits,
+    changes_are_in_commit_order,
     a_page_and_the_feed_from_its_cursor_have_no_gap,
-    subscribers_resume_and_each_change_comes_once,
+    subscribers_resume_and_get_each_change_once,
     deleted_objects_are_null_in_changes,
     trimmed_forged_and_foreign_cursors_are_refused,
     the_subscription_begins_where_the_query_ended,
 );
 
 with_row_level_security!(
-    subscribers_resume_and_each_change_comes_once,
+    subscribers_resume_and_get_each_change_once,
     trimmed_forged_and_foreign_cursors_are_refused,
 );
 
@@ -44,7 +44,7 @@ fn kinds(data: &Value) -> Vec<&str> {
         .collect()
 }
 
-async fn changes_come_in_the_order_of_their_commits(app: TestApp) {
+async fn changes_are_in_commit_order(app: TestApp) {
     let ada = app.client("ada");
     assert_eq!(ada.data(CHANGES, json!({})).await["changes"]["nodes"], json!([]));
     let create = "mutation { createConversation(input: { title: \"One\", messages: [
@@ -109,7 +109,7 @@ async fn a_page_and_the_feed_from_its_cursor_have_no_gap(app: TestApp) {
     }
 }
 
-async fn subscribers_resume_and_each_change_comes_once(app: TestApp) {
+async fn subscribers_resume_and_get_each_change_once(app: TestApp) {
     let ada = app.client("ada");
     let id = ada.new_conversation().await;
     let start = ada.data("{ conversations { changeCursor } }", json!({})).await;

@@ -11,13 +11,13 @@ on_each_database!(
     urql_works,
     apollo_client_works,
     apollo_clients_persisted_queries_work,
-    the_client_of_the_documentation_misses_nothing,
-    graphql_sse_misses_nothing,
+    the_client_of_the_documentation_resumes_without_loss,
+    graphql_sse_resumes_without_loss,
     graphql_js_finds_the_same_documents_valid,
     introspection_prints_the_published_schema,
     relay_pages_and_updates_both_connections,
     graphql_codegens_types_compile,
-    the_ai_sdks_messages_lose_nothing,
+    ai_sdk_messages_round_trip,
     graphiql_works_in_a_browser,
     two_tabs_show_the_same_answer,
 );
@@ -34,13 +34,13 @@ async fn apollo_clients_persisted_queries_work(app: TestApp) {
     run_script(&app, "persisted.mjs").await;
 }
 
-async fn the_client_of_the_documentation_misses_nothing(app: TestApp) {
+async fn the_client_of_the_documentation_resumes_without_loss(app: TestApp) {
     // It gets SLOW_CONSUMER and is not disconnected, however long the test takes not to read.
     let app = TestApp::start_with(app.engine, &[("server.write_timeout", "1m")]).await;
     run_script(&app, "resume.mjs").await;
 }
 
-async fn graphql_sse_misses_nothing(app: TestApp) {
+async fn graphql_sse_resumes_without_loss(app: TestApp) {
     run_script(&app, "sse.mjs").await;
 }
 
@@ -63,12 +63,12 @@ async fn graphql_codegens_types_compile(app: TestApp) {
     run_script(&app, "codegen.mjs").await;
 }
 
-async fn the_ai_sdks_messages_lose_nothing(app: TestApp) {
+async fn ai_sdk_messages_round_trip(app: TestApp) {
     run_script(&app, "uimessage.mjs").await;
 }
 
 #[test]
-fn the_example_names_the_package_that_is_tested() {
+fn the_example_uses_the_tested_package_version() {
     let version = |path: &str| {
         let package: serde_json::Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
         let packages = ["dependencies", "devDependencies"].into_iter();
@@ -80,7 +80,7 @@ fn the_example_names_the_package_that_is_tested() {
 }
 
 #[test]
-fn the_documentation_shows_the_client_that_is_tested() {
+fn the_documentation_shows_the_tested_client() {
     let client = fs::read_to_string("tests/clients/resume.ts").unwrap();
     let page = fs::read_to_string("docs/subscriptions.md").unwrap();
     assert!(

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::pipe;
 use std::process::{ExitStatus, Stdio};
 
-use crate::harness::{PATIENCE, Program};
+use crate::harness::{Program, TIMEOUT};
 
 /// The writing end of a pipe that nobody reads.
 fn closed() -> Stdio {
@@ -16,11 +16,11 @@ fn closed() -> Stdio {
 async fn ends(program: &Program, arguments: &[&str], output: Stdio, errors: Stdio) -> ExitStatus {
     let mut command = program.command(arguments);
     let mut child = command.stdout(output).stderr(errors).spawn().unwrap();
-    tokio::time::timeout(PATIENCE, child.wait()).await.unwrap().unwrap()
+    tokio::time::timeout(TIMEOUT, child.wait()).await.unwrap().unwrap()
 }
 
 #[tokio::test]
-async fn every_command_ends_quietly_when_nobody_reads() {
+async fn commands_exit_quietly_on_a_closed_pipe() {
     let program = Program::new();
     std::fs::write(program.folder().join("text"), "a text").unwrap();
     let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sharegpt.json");
@@ -55,7 +55,7 @@ async fn output_errors_are_reported() {
     for arguments in [&["config"][..], &["schema"], &["token", "--user", "ada"], &["migrate", "up"]] {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
         let child = program.command(arguments).stdout(full).spawn().unwrap();
-        let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await.unwrap().unwrap();
+        let output = tokio::time::timeout(TIMEOUT, child.wait_with_output()).await.unwrap().unwrap();
         let errors = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {errors}");
         assert!(errors.contains("scrollback: cannot write to standard output: No space left"), "{errors}");
@@ -63,7 +63,7 @@ async fn output_errors_are_reported() {
 }
 
 #[tokio::test]
-async fn a_server_goes_on_when_nobody_reads_its_output_and_its_log() {
+async fn a_server_survives_closed_stdout_and_stderr() {
     // A free port, which the server cannot tell.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let program = Program::new().with("SCROLLBACK_LOG_LEVEL", "trace");
@@ -78,7 +78,7 @@ async fn a_server_goes_on_when_nobody_reads_its_output_and_its_log() {
             }
         }
     };
-    assert_eq!(tokio::time::timeout(PATIENCE, ready).await.unwrap(), 200);
+    assert_eq!(tokio::time::timeout(TIMEOUT, ready).await.unwrap(), 200);
     assert_eq!(server.try_wait().unwrap(), None);
     server.kill().await.unwrap();
 }

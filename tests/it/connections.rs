@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use crate::harness::{Client, Engine, EventStream, PATIENCE, Program, TestApp};
+use crate::harness::{Client, Engine, EventStream, Program, TIMEOUT, TestApp};
 
 const QUERY: &str = "{ viewer { id } }";
 
@@ -28,7 +28,7 @@ fn head(app: &TestApp, length: usize) -> String {
 /// Everything until the server closes the connection, however it does that.
 async fn read_to_end(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
-    let read = timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.expect("closed in time");
+    let read = timeout(TIMEOUT, stream.read_to_end(&mut bytes)).await.expect("closed in time");
     assert!(
         read.is_ok() || !bytes.is_empty() || read.unwrap_err().kind() == std::io::ErrorKind::ConnectionReset
     );
@@ -39,7 +39,7 @@ async fn read_to_end(stream: &mut TcpStream) -> String {
 async fn read_answer(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     while !bytes.ends_with(b"}}}") {
-        bytes.push(timeout(PATIENCE, stream.read_u8()).await.expect("an answer in time").unwrap());
+        bytes.push(timeout(TIMEOUT, stream.read_u8()).await.expect("an answer in time").unwrap());
     }
     String::from_utf8(bytes).unwrap()
 }
@@ -66,7 +66,7 @@ async fn slow_headers_time_out() {
         if slow.write_all(&[byte]).await.is_err() {
             break;
         }
-        assert!(start.elapsed() < PATIENCE, "still open");
+        assert!(start.elapsed() < TIMEOUT, "still open");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     // Also after a request has been answered.
@@ -92,7 +92,7 @@ async fn idle_connections_are_closed() {
     assert!(read_answer(&mut idle).await.starts_with("HTTP/1.1 200"));
     let start = Instant::now();
     assert_eq!(read_to_end(&mut idle).await, "");
-    assert!(start.elapsed() < PATIENCE);
+    assert!(start.elapsed() < TIMEOUT);
 }
 
 #[tokio::test]
@@ -136,9 +136,9 @@ async fn endless_bodies_are_refused_and_disconnected() {
         sent
     });
     let mut status = [0; 12];
-    timeout(PATIENCE, read.read_exact(&mut status)).await.unwrap().unwrap();
+    timeout(TIMEOUT, read.read_exact(&mut status)).await.unwrap().unwrap();
     assert_eq!(std::str::from_utf8(&status).unwrap(), "HTTP/1.1 413");
-    let sent: usize = timeout(PATIENCE, sending).await.expect("cut in time").unwrap();
+    let sent: usize = timeout(TIMEOUT, sending).await.expect("cut in time").unwrap();
     // What the operating systems keep comes on top.
     assert!(sent < 32 * 1024 * 1024, "{sent} bytes");
 }
@@ -163,7 +163,7 @@ async fn a_client_that_does_not_read_a_response_is_disconnected() {
         if stuck.try_write(b"x").is_err_and(|error| error.kind() != std::io::ErrorKind::WouldBlock) {
             break;
         }
-        assert!(start.elapsed() < PATIENCE, "still open");
+        assert!(start.elapsed() < TIMEOUT, "still open");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     // Who reads slowly is not, however long all of it takes.
@@ -171,7 +171,7 @@ async fn a_client_that_does_not_read_a_response_is_disconnected() {
     slow.write_all((head(&app, body.len()) + &body).as_bytes()).await.unwrap();
     let (mut bytes, mut piece, start) = (0, vec![0; 256 * 1024], Instant::now());
     while bytes < 60 * 250 * 1024 {
-        let read = timeout(PATIENCE, slow.read(&mut piece)).await.unwrap().unwrap();
+        let read = timeout(TIMEOUT, slow.read(&mut piece)).await.unwrap().unwrap();
         assert_ne!(read, 0, "cut after {bytes} bytes, {:?}", start.elapsed());
         bytes += read;
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -209,7 +209,7 @@ async fn an_unread_http2_stream_does_not_end_the_connection() {
     assert!(cut.is_err(), "all of it: {}", cut.unwrap().len() == read.len());
     // The stream is of the same connection.
     ada.append(&id, "still here").await;
-    let event = timeout(PATIENCE, stream.chunk()).await.unwrap().unwrap().unwrap();
+    let event = timeout(TIMEOUT, stream.chunk()).await.unwrap().unwrap().unwrap();
     assert!(std::str::from_utf8(&event).unwrap().contains("still here"));
 }
 
@@ -268,7 +268,7 @@ async fn connections_are_limited() {
         if stream.read_exact(&mut status).await.is_ok() && &status == b"HTTP/1.1 200" {
             break;
         }
-        assert!(start.elapsed() < PATIENCE, "no room");
+        assert!(start.elapsed() < TIMEOUT, "no room");
     }
 }
 
@@ -284,7 +284,7 @@ async fn connections_are_limited_for_each_address() {
         // It may be cut before it has written.
         let _ = stream.write_all(whole.as_bytes()).await;
         let mut status = [0; 12];
-        let _ = timeout(PATIENCE, stream.read_exact(&mut status)).await.expect("an answer in time");
+        let _ = timeout(TIMEOUT, stream.read_exact(&mut status)).await.expect("an answer in time");
         String::from_utf8_lossy(&status[9..]).into_owned()
     };
     let mut inside = vec![app.socket("ada").await, app.socket("bob").await];
@@ -297,7 +297,7 @@ async fn connections_are_limited_for_each_address() {
     drop(inside.pop());
     let start = Instant::now();
     while asked("127.0.0.1:0").await != "200" {
-        assert!(start.elapsed() < PATIENCE, "no room");
+        assert!(start.elapsed() < TIMEOUT, "no room");
     }
 }
 
@@ -348,7 +348,7 @@ async fn http_2_is_spoken_without_tls() {
     let mut stream = stream.json(&json!({ "query": query, "variables": { "id": id } })).send().await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     ada.append(&id, "late").await;
-    let event = timeout(PATIENCE, stream.chunk()).await.unwrap().unwrap().unwrap();
+    let event = timeout(TIMEOUT, stream.chunk()).await.unwrap().unwrap().unwrap();
     assert!(std::str::from_utf8(&event).unwrap().contains("late"));
     drop(stream);
     // Once it has been idle it is closed, and the client opens another.

@@ -5,20 +5,23 @@ use serde_json::{Value, json};
 use crate::harness::{TestApp, on_each_database, with_row_level_security};
 
 on_each_database!(
-    a_conversation_is_made_with_times_and_ids_of_the_servers,
-    first_messages_are_made_with_it_or_not_at_all,
-    creating_is_repeatable_by_id,
-    an_update_sets_what_is_given_and_null_clears,
+    a_new_conversation_gets_ids_and_times_from_the_server,
+    a_conversation_and_its_first_messages_are_created_atomically,
+    creating_with_the_same_id_is_idempotent,
+    an_update_sets_given_fields_and_null_clears,
     a_deleted_conversation_is_gone_with_its_messages,
-    lists_run_by_activity_in_pages,
+    lists_are_ordered_by_activity_and_paged,
     lists_can_be_ordered_and_filtered,
     bad_input_names_the_argument_and_the_rule,
     nodes_are_found_by_id,
     nested_lists_cost_a_constant_number_of_statements,
-    nothing_runs_when_a_variable_is_missing,
+    a_missing_variable_rejects_the_whole_request,
 );
 
-with_row_level_security!(creating_is_repeatable_by_id, a_deleted_conversation_is_gone_with_its_messages);
+with_row_level_security!(
+    creating_with_the_same_id_is_idempotent,
+    a_deleted_conversation_is_gone_with_its_messages
+);
 
 const CREATE: &str = "mutation Create($input: CreateConversationInput!) {
   createConversation(input: $input) {
@@ -48,7 +51,7 @@ fn titles(data: &Value) -> Vec<&str> {
         .collect()
 }
 
-async fn a_conversation_is_made_with_times_and_ids_of_the_servers(app: TestApp) {
+async fn a_new_conversation_gets_ids_and_times_from_the_server(app: TestApp) {
     let ada = app.client("ada");
     let input = json!({ "title": "Plans 🚀", "metadata": { "z": 1, "a": [true, null, "é"] } });
     let conversation = created(&ada.data(CREATE, json!({ "input": input })).await);
@@ -72,7 +75,7 @@ async fn a_conversation_is_made_with_times_and_ids_of_the_servers(app: TestApp) 
     assert_eq!(data["conversation"]["updatedAt"], message["createdAt"]);
 }
 
-async fn first_messages_are_made_with_it_or_not_at_all(app: TestApp) {
+async fn a_conversation_and_its_first_messages_are_created_atomically(app: TestApp) {
     let ada = app.client("ada");
     let messages = json!([
         { "role": "SYSTEM", "content": "Be brief." },
@@ -105,7 +108,7 @@ async fn first_messages_are_made_with_it_or_not_at_all(app: TestApp) {
     assert_eq!(data["conversations"]["nodes"].as_array().unwrap().len(), 1);
 }
 
-async fn creating_is_repeatable_by_id(app: TestApp) {
+async fn creating_with_the_same_id_is_idempotent(app: TestApp) {
     let (ada, bob) = (app.client("ada"), app.client("bob"));
     let id = "0197a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b";
     let input = json!({ "id": id, "title": "One", "messages": [{ "role": "USER", "content": "Hello" }] });
@@ -131,7 +134,7 @@ async fn creating_is_repeatable_by_id(app: TestApp) {
     assert_eq!((code.as_str(), message.as_str()), ("CONFLICT", "the id has been used for something else"));
 }
 
-async fn an_update_sets_what_is_given_and_null_clears(app: TestApp) {
+async fn an_update_sets_given_fields_and_null_clears(app: TestApp) {
     let ada = app.client("ada");
     let input = json!({ "title": "One", "metadata": { "a": 1 } });
     let conversation = created(&ada.data(CREATE, json!({ "input": input })).await);
@@ -175,7 +178,7 @@ async fn a_deleted_conversation_is_gone_with_its_messages(app: TestApp) {
     assert_eq!(data["conversations"]["nodes"], json!([{ "id": kept, "messageCount": 1 }]));
 }
 
-async fn lists_run_by_activity_in_pages(app: TestApp) {
+async fn lists_are_ordered_by_activity_and_paged(app: TestApp) {
     let ada = app.client("ada");
     let mut ids = Vec::new();
     for number in 0..25 {
@@ -383,7 +386,7 @@ async fn nested_lists_cost_a_constant_number_of_statements(app: TestApp) {
     assert!(counts.iter().all(|count| *count <= 7), "however many there are: {counts:?}");
 }
 
-async fn nothing_runs_when_a_variable_is_missing(app: TestApp) {
+async fn a_missing_variable_rejects_the_whole_request(app: TestApp) {
     let ada = app.client("ada");
     let query = "mutation($id: ID!) {
       a: createConversation(input: {}) { conversation { id } }

@@ -8,7 +8,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Engine, KeyServer, PATIENCE, Program, SigningKey, Socket, TestApp};
+use crate::harness::{Client, Engine, KeyServer, Program, SigningKey, Socket, TIMEOUT, TestApp};
 
 /// A public key of 1,024 bits.
 const SMALL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/credentials/rsa1024.pem");
@@ -20,7 +20,7 @@ async fn app(keys: &KeyServer, settings: &[(&'static str, &str)]) -> TestApp {
 }
 
 /// The status, and the viewer or the code of the error.
-async fn asked(app: &TestApp, token: &str) -> (u16, String) {
+async fn authenticate(app: &TestApp, token: &str) -> (u16, String) {
     let client = app.anonymous().with_token(token);
     let answer = client.run("{ viewer { id } }", json!({})).await;
     let told = match answer.body.get("errors") {
@@ -44,8 +44,8 @@ fn unavailable() -> (u16, String) {
 
 /// Asks again and again until the answer is this.
 async fn until(app: &TestApp, token: &str, wanted: (u16, String)) {
-    let deadline = Instant::now() + PATIENCE;
-    while asked(app, token).await != wanted {
+    let deadline = Instant::now() + TIMEOUT;
+    while authenticate(app, token).await != wanted {
         assert!(Instant::now() < deadline, "never {wanted:?}");
     }
 }
@@ -55,7 +55,7 @@ async fn readiness(client: &Client) -> StatusCode {
 }
 
 #[tokio::test]
-async fn each_key_of_a_set_is_used_as_it_says() {
+async fn each_key_of_a_set_is_used_with_its_algorithm() {
     let keys = KeyServer::start().await;
     let rsa = SigningKey::new("rsa", Algorithm::RS256);
     let ec = SigningKey::new("ec", Algorithm::ES256);
@@ -75,27 +75,31 @@ async fn each_key_of_a_set_is_used_as_it_says() {
     ]);
     let app = app(&keys, &[]).await;
     for key in [&rsa, &ec, &ed] {
-        assert_eq!(asked(&app, &key.token()).await, ada(), "{}", key.id);
+        assert_eq!(authenticate(&app, &key.token()).await, ada(), "{}", key.id);
     }
     for key in [&enc, &signer] {
-        assert_eq!(asked(&app, &key.token()).await, refused(), "{}", key.id);
+        assert_eq!(authenticate(&app, &key.token()).await, refused(), "{}", key.id);
     }
     let oct = Header { kid: Some("oct".into()), ..Header::new(Algorithm::HS256) };
     let claims = json!({ "sub": "ada", "exp": 9_999_999_999_u64 });
     let by_secret = encode(&oct, &claims, &EncodingKey::from_secret(secret)).unwrap();
-    assert_eq!(asked(&app, &by_secret).await, refused(), "a secret in a public key set is not accepted");
+    assert_eq!(
+        authenticate(&app, &by_secret).await,
+        refused(),
+        "a secret in a public key set is not accepted"
+    );
     // One of several keys must be named, by its own name, and is used with its own algorithm.
     let nameless = rsa.token_with(&Header::new(Algorithm::RS256), &json!({}));
-    assert_eq!(asked(&app, &nameless).await, refused());
+    assert_eq!(authenticate(&app, &nameless).await, refused());
     let misnamed = rsa.token_with(&Header { kid: Some("ec".into()), ..rsa.header() }, &json!({}));
-    assert_eq!(asked(&app, &misnamed).await, refused());
+    assert_eq!(authenticate(&app, &misnamed).await, refused());
     let pss = rsa.token_with(&Header { alg: Algorithm::PS256, ..rsa.header() }, &json!({}));
-    assert_eq!(asked(&app, &pss).await, refused());
+    assert_eq!(authenticate(&app, &pss).await, refused());
     // The modulus is no secret of HMAC's.
     let modulus = rsa.jwk(&json!({}))["n"].as_str().unwrap().to_owned();
     let header = Header { kid: Some("rsa".into()), ..Header::new(Algorithm::HS256) };
     let confused = encode(&header, &claims, &EncodingKey::from_secret(modulus.as_bytes())).unwrap();
-    assert_eq!(asked(&app, &confused).await, refused());
+    assert_eq!(authenticate(&app, &confused).await, refused());
 }
 
 #[tokio::test]
@@ -103,7 +107,7 @@ async fn a_single_key_needs_no_kid() {
     let (keys, key) = (KeyServer::start().await, SigningKey::new("only", Algorithm::EdDSA));
     keys.tell(&[key.jwk(&json!({ "kid": null }))]);
     let app = app(&keys, &[]).await;
-    assert_eq!(asked(&app, &key.token_with(&Header::new(Algorithm::EdDSA), &json!({}))).await, ada());
+    assert_eq!(authenticate(&app, &key.token_with(&Header::new(Algorithm::EdDSA), &json!({}))).await, ada());
 }
 
 #[tokio::test]
@@ -119,7 +123,7 @@ async fn unsupported_rsa_keys_are_ignored_and_logged_once() {
         let client = Client::new(&server.url, Some(key.token()));
         assert_eq!(client.run("{ viewer { id } }", json!({})).await.status, status, "{}", key.id);
     }
-    keys.until_asked(keys.asked() + 2).await;
+    keys.wait_for_requests(keys.request_count() + 2).await;
     server.terminate().await;
     let (_, log) = server.ended().await;
     assert_eq!(log.matches("RSA needs 2048 to 4096 bits").count(), 1, "{log}");
@@ -132,21 +136,21 @@ async fn many_unknown_keys_cause_one_request_to_the_issuer() {
     keys.tell(&[key.jwk(&json!({}))]);
     // None is due for an hour.
     let app = app(&keys, &[("auth.jwks_cooldown", "1h")]).await;
-    assert_eq!(asked(&app, &key.token()).await, ada());
+    assert_eq!(authenticate(&app, &key.token()).await, ada());
     let invented = |number| {
         key.token_with(&Header { kid: Some(format!("invented-{number}")), ..key.header() }, &json!({}))
     };
     let flood: Vec<_> = (0..200).map(invented).collect();
-    let asking = flood.iter().map(|token| asked(&app, token));
+    let asking = flood.iter().map(|token| authenticate(&app, token));
     for answer in futures_util::future::join_all(asking).await {
         assert_eq!(answer, refused());
     }
-    assert_eq!(keys.asked(), 1);
-    assert_eq!(asked(&app, &key.token()).await, ada());
+    assert_eq!(keys.request_count(), 1);
+    assert_eq!(authenticate(&app, &key.token()).await, ada());
 }
 
 #[tokio::test]
-async fn unknown_keys_that_come_together_ask_the_issuer_together() {
+async fn concurrent_unknown_keys_share_one_fetch() {
     let (keys, key) = (KeyServer::start().await, SigningKey::new("known", Algorithm::EdDSA));
     keys.tell(&[key.jwk(&json!({}))]);
     let app = app(&keys, &[("auth.jwks_cooldown", "2s"), ("auth.jwks_refresh", "1h")]).await;
@@ -154,12 +158,12 @@ async fn unknown_keys_that_come_together_ask_the_issuer_together() {
     let token = key.token_with(&invented, &json!({}));
     let start = Instant::now();
     // Until the cooldown is over nobody is asked; then one fetch serves all that wait for it.
-    while keys.asked() < 2 {
-        assert!(start.elapsed() < PATIENCE);
-        let asking = (0..20).map(|_| asked(&app, &token));
+    while keys.request_count() < 2 {
+        assert!(start.elapsed() < TIMEOUT);
+        let asking = (0..20).map(|_| authenticate(&app, &token));
         assert!(futures_util::future::join_all(asking).await.iter().all(|answer| *answer == refused()));
     }
-    assert_eq!(keys.asked(), 2);
+    assert_eq!(keys.request_count(), 2);
 }
 
 #[tokio::test]
@@ -168,37 +172,37 @@ async fn rotated_keys_take_effect_immediately() {
     let (old, new) = (SigningKey::new("old", Algorithm::ES256), SigningKey::new("new", Algorithm::ES256));
     keys.tell(&[old.jwk(&json!({}))]);
     let app = app(&keys, &[("auth.jwks_cooldown", "1us")]).await;
-    assert_eq!(asked(&app, &old.token()).await, ada());
-    assert_eq!(asked(&app, &new.token()).await, refused());
+    assert_eq!(authenticate(&app, &old.token()).await, ada());
+    assert_eq!(authenticate(&app, &new.token()).await, refused());
     keys.tell(&[old.jwk(&json!({})), new.jwk(&json!({}))]);
-    assert_eq!(asked(&app, &new.token()).await, ada());
-    assert_eq!(asked(&app, &old.token()).await, ada());
+    assert_eq!(authenticate(&app, &new.token()).await, ada());
+    assert_eq!(authenticate(&app, &old.token()).await, ada());
     keys.tell(&[new.jwk(&json!({}))]);
     // The next fetch is at the latest that for another unknown key.
     let invented = Header { kid: Some("invented".into()), ..old.header() };
-    assert_eq!(asked(&app, &old.token_with(&invented, &json!({}))).await, refused());
-    assert_eq!(asked(&app, &old.token()).await, refused());
-    assert_eq!(asked(&app, &new.token()).await, ada());
+    assert_eq!(authenticate(&app, &old.token_with(&invented, &json!({}))).await, refused());
+    assert_eq!(authenticate(&app, &old.token()).await, refused());
+    assert_eq!(authenticate(&app, &new.token()).await, ada());
 }
 
 #[tokio::test]
-async fn old_keys_are_fetched_again_by_themselves() {
+async fn keys_are_refreshed_periodically() {
     let (keys, key) = (KeyServer::start().await, SigningKey::new("key", Algorithm::EdDSA));
     keys.tell(&[key.jwk(&json!({}))]);
     let app = app(&keys, &[("auth.jwks_refresh", "20ms"), ("auth.jwks_cooldown", "10ms")]).await;
-    keys.until_asked(3).await;
-    assert_eq!(asked(&app, &key.token()).await, ada());
+    keys.wait_for_requests(3).await;
+    assert_eq!(authenticate(&app, &key.token()).await, ada());
 }
 
 #[tokio::test]
-async fn the_server_starts_without_its_issuer_and_finds_it_when_it_is_there() {
+async fn the_server_starts_while_the_issuer_is_unreachable() {
     let (keys, key) = (KeyServer::start().await, SigningKey::new("key", Algorithm::EdDSA));
     keys.tell(&[key.jwk(&json!({}))]);
     keys.set_down(true);
     let app = app(&keys, &[("auth.jwks_cooldown", "10ms")]).await;
-    keys.until_asked(2).await;
-    assert_eq!(asked(&app, &key.token()).await, unavailable());
-    assert_eq!(asked(&app, "a.b.c").await, refused(), "garbage is garbage whatever the keys are");
+    keys.wait_for_requests(2).await;
+    assert_eq!(authenticate(&app, &key.token()).await, unavailable());
+    assert_eq!(authenticate(&app, "a.b.c").await, refused(), "garbage is garbage whatever the keys are");
     assert_eq!(readiness(&app.anonymous()).await, 503);
     let mut socket = Socket::open(&app.url).await;
     let payload = json!({ "Authorization": format!("Bearer {}", key.token()) });
@@ -210,23 +214,23 @@ async fn the_server_starts_without_its_issuer_and_finds_it_when_it_is_there() {
 }
 
 #[tokio::test]
-async fn keys_are_kept_while_the_issuer_is_away_but_not_for_ever() {
+async fn keys_expire_if_the_issuer_stays_unreachable() {
     let (keys, key) = (KeyServer::start().await, SigningKey::new("key", Algorithm::EdDSA));
     keys.tell(&[key.jwk(&json!({}))]);
     let often = [("auth.jwks_refresh", "10ms"), ("auth.jwks_cooldown", "10ms")];
     let keeping = app(&keys, &often).await;
     let forgetting = app(&keys, &[&often[..], &[("auth.jwks_keep", "2s")]].concat()).await;
-    assert_eq!(asked(&keeping, &key.token()).await, ada());
-    assert_eq!(asked(&forgetting, &key.token()).await, ada());
+    assert_eq!(authenticate(&keeping, &key.token()).await, ada());
+    assert_eq!(authenticate(&forgetting, &key.token()).await, ada());
     keys.set_down(true);
-    keys.until_asked(keys.asked() + 6).await;
-    assert_eq!(asked(&keeping, &key.token()).await, ada());
+    keys.wait_for_requests(keys.request_count() + 6).await;
+    assert_eq!(authenticate(&keeping, &key.token()).await, ada());
     let unknown = Header { kid: Some("maybe-new".into()), ..key.header() };
     let unknown = key.token_with(&unknown, &json!({}));
     // It may be good.
     until(&keeping, &unknown, unavailable()).await;
     until(&forgetting, &key.token(), unavailable()).await;
-    assert_eq!(asked(&keeping, &key.token()).await, ada());
+    assert_eq!(authenticate(&keeping, &key.token()).await, ada());
     keys.set_down(false);
     until(&forgetting, &key.token(), ada()).await;
     until(&keeping, &unknown, refused()).await;
@@ -243,8 +247,8 @@ async fn an_invalid_key_set_is_ignored() {
         let keys = KeyServer::start().await;
         keys.tell_raw(wrong.clone());
         let app = app(&keys, &[("auth.jwks_cooldown", "10ms")]).await;
-        keys.until_asked(2).await;
-        assert_eq!(asked(&app, &key.token()).await, unavailable(), "{wrong:.40}");
+        keys.wait_for_requests(2).await;
+        assert_eq!(authenticate(&app, &key.token()).await, unavailable(), "{wrong:.40}");
     }
     // Nor what another address tells.
     let keys = KeyServer::start().await;
@@ -252,18 +256,18 @@ async fn an_invalid_key_set_is_ignored() {
     let elsewhere = keys.url.replace("/keys", "/elsewhere");
     let settings = [("auth.jwt_secret", ""), ("auth.jwks_url", elsewhere.as_str())];
     let app = TestApp::start_with(Engine::Sqlite, &settings).await;
-    assert_eq!(asked(&app, &key.token()).await, unavailable());
-    assert_eq!(keys.asked(), 0);
+    assert_eq!(authenticate(&app, &key.token()).await, unavailable());
+    assert_eq!(keys.request_count(), 0);
 }
 
 #[tokio::test]
-async fn an_issuer_that_never_answers_has_a_timeout() {
+async fn fetching_keys_has_a_timeout() {
     let (keys, key) = (KeyServer::start().await, SigningKey::new("key", Algorithm::EdDSA));
     let never = keys.url.replace("/keys", "/never");
     let settings = [("auth.jwt_secret", ""), ("auth.jwks_url", never.as_str())];
     let app = TestApp::start_with(Engine::Sqlite, &settings).await;
     let start = Instant::now();
-    assert_eq!(asked(&app, &key.token()).await, unavailable());
+    assert_eq!(authenticate(&app, &key.token()).await, unavailable());
     assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
 }
 
@@ -281,10 +285,14 @@ async fn a_token_cannot_choose_its_key() {
         Header { x5u: at, ..forger.header() },
         Header { jwk: Some(brought), ..forger.header() },
     ] {
-        assert_eq!(asked(&app, &forger.token_with(&header, &json!({}))).await, refused());
-        assert_eq!(asked(&app, &key.token_with(&header, &json!({}))).await, ada(), "no harm in it either");
+        assert_eq!(authenticate(&app, &forger.token_with(&header, &json!({}))).await, refused());
+        assert_eq!(
+            authenticate(&app, &key.token_with(&header, &json!({}))).await,
+            ada(),
+            "no harm in it either"
+        );
     }
-    assert_eq!(evil.asked(), 0);
+    assert_eq!(evil.request_count(), 0);
 }
 
 #[tokio::test]
@@ -304,13 +312,16 @@ async fn several_issuers_are_distinguished_by_name() {
         encode(&Header::default(), &claims, &secret).unwrap()
     };
     let login = json!({ "iss": "login", "aud": ["chat"] });
-    assert_eq!(asked(&app, &key.token_with(&key.header(), &login)).await, ada());
-    assert_eq!(asked(&app, &by_secret(json!({ "iss": "back end" }))).await, ada());
-    assert_eq!(asked(&app, &by_secret(login)).await, refused());
-    assert_eq!(asked(&app, &by_secret(json!({}))).await, refused());
+    assert_eq!(authenticate(&app, &key.token_with(&key.header(), &login)).await, ada());
+    assert_eq!(authenticate(&app, &by_secret(json!({ "iss": "back end" }))).await, ada());
+    assert_eq!(authenticate(&app, &by_secret(login)).await, refused());
+    assert_eq!(authenticate(&app, &by_secret(json!({}))).await, refused());
     let wrong = json!({ "iss": "login", "aud": ["other"] });
-    assert_eq!(asked(&app, &key.token_with(&key.header(), &wrong)).await, refused());
-    assert_eq!(asked(&app, &key.token_with(&key.header(), &json!({ "iss": "back end" }))).await, refused());
+    assert_eq!(authenticate(&app, &key.token_with(&key.header(), &wrong)).await, refused());
+    assert_eq!(
+        authenticate(&app, &key.token_with(&key.header(), &json!({ "iss": "back end" }))).await,
+        refused()
+    );
 }
 
 #[tokio::test]

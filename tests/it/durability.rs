@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-use crate::harness::{APPEND, Client, Closed, Engine, PATIENCE, Program, Socket, shared_cluster};
+use crate::harness::{APPEND, Client, Closed, Engine, Program, Socket, TIMEOUT, shared_cluster};
 
 fn append(conversation: &str, id: &str) -> Value {
     let input = json!({ "conversationId": conversation, "id": id, "role": "USER", "content": id });
@@ -55,7 +55,7 @@ enum End {
 }
 
 /// Ends the server in the middle of many appends, again and again, right after an acknowledgement.
-async fn nothing_acknowledged_is_lost(engine: Engine, end: End) {
+async fn acknowledged_writes_survive(engine: Engine, end: End) {
     let program = Program::over(engine).await;
     let mut server = program.serve(&[]).await;
     let conversation = server.client("ada").new_conversation().await;
@@ -79,7 +79,7 @@ async fn nothing_acknowledged_is_lost(engine: Engine, end: End) {
             .collect();
         drop(done);
         for _ in 0..20 + round {
-            let next = tokio::time::timeout(PATIENCE, acknowledgements.recv()).await;
+            let next = tokio::time::timeout(TIMEOUT, acknowledgements.recv()).await;
             acknowledged.extend(next.expect("an acknowledgement in time"));
         }
         match end {
@@ -111,23 +111,23 @@ async fn nothing_acknowledged_is_lost(engine: Engine, end: End) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_acknowledged_is_lost_in_a_kill_on_sqlite() {
-    nothing_acknowledged_is_lost(Engine::Sqlite, End::Killed).await;
+async fn acknowledged_writes_survive_a_kill_on_sqlite() {
+    acknowledged_writes_survive(Engine::Sqlite, End::Killed).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_acknowledged_is_lost_in_a_kill_on_postgres() {
-    nothing_acknowledged_is_lost(Engine::Postgres, End::Killed).await;
+async fn acknowledged_writes_survive_a_kill_on_postgres() {
+    acknowledged_writes_survive(Engine::Postgres, End::Killed).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_acknowledged_is_lost_in_a_shutdown_on_sqlite() {
-    nothing_acknowledged_is_lost(Engine::Sqlite, End::Terminated).await;
+async fn acknowledged_writes_survive_a_shutdown_on_sqlite() {
+    acknowledged_writes_survive(Engine::Sqlite, End::Terminated).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_acknowledged_is_lost_in_a_shutdown_on_postgres() {
-    nothing_acknowledged_is_lost(Engine::Postgres, End::Terminated).await;
+async fn acknowledged_writes_survive_a_shutdown_on_postgres() {
+    acknowledged_writes_survive(Engine::Postgres, End::Terminated).await;
 }
 
 /// Reads the head of a response.
@@ -140,7 +140,7 @@ async fn head(stream: &mut TcpStream) -> String {
 }
 
 #[tokio::test]
-async fn a_shutdown_answers_what_is_running_and_closes_the_rest() {
+async fn a_shutdown_finishes_running_requests_and_closes_idle_connections() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let program = Program::over(engine).await;
         let server = program.serve(&[]).await;

@@ -8,7 +8,7 @@ on_each_database!(
     mutations_answer_with_edges_of_the_connection_of_messages,
     creations_answer_with_edges_of_the_list_in_each_order,
     changes_have_edges_until_the_conversation_is_deleted,
-    edges_are_the_same_however_they_are_selected,
+    edges_are_equal_on_every_code_path,
 );
 
 const MESSAGES: &str = "query($id: ID!, $after: String, $before: String) { conversation(id: $id) {
@@ -139,7 +139,7 @@ async fn changes_have_edges_until_the_conversation_is_deleted(app: TestApp) {
 }
 
 /// Plain selections are written in one walk, others by async-graphql, and subscriptions in a third way.
-async fn edges_are_the_same_however_they_are_selected(app: TestApp) {
+async fn edges_are_equal_on_every_code_path(app: TestApp) {
     let ada = app.client("ada");
     let conversation = ada.new_conversation().await;
     let plain = "cursor node { __typename id content position }";

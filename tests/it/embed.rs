@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 
-use crate::harness::{Engine, PATIENCE, shared_cluster};
+use crate::harness::{Engine, TIMEOUT, shared_cluster};
 
 /// The example while it runs.
 struct Embedding {
@@ -41,7 +41,7 @@ impl Embedding {
         command.env("SCROLLBACK_LIMITS_COST", "3000");
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let line = timeout(PATIENCE, lines.next_line()).await.expect("a line in time").unwrap().unwrap();
+        let line = timeout(TIMEOUT, lines.next_line()).await.expect("a line in time").unwrap().unwrap();
         let url = line.strip_prefix("listening on ").unwrap().to_owned();
         Self { url, _folder: folder, child }
     }
@@ -99,7 +99,7 @@ async fn an_application_serves_chats_of_its_own_users(engine: Engine) {
     }
     app.run("ada", append, json!({ "id": id, "content": "second" })).await;
     let told = loop {
-        let message = timeout(PATIENCE, socket.next()).await.expect("a message in time").unwrap().unwrap();
+        let message = timeout(TIMEOUT, socket.next()).await.expect("a message in time").unwrap().unwrap();
         let Message::Text(text) = message else { continue };
         let message: Value = serde_json::from_str(&text).unwrap();
         if message["type"] == "next" {
@@ -132,6 +132,6 @@ async fn an_application_serves_chats_of_its_own_users(engine: Engine) {
     assert!(signal.success());
     drop(socket);
     let ended =
-        timeout(PATIENCE + Duration::from_secs(10), app.child.wait()).await.expect("an end in time").unwrap();
+        timeout(TIMEOUT + Duration::from_secs(10), app.child.wait()).await.expect("an end in time").unwrap();
     assert!(ended.success(), "{ended}");
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{APPEND, APPEND_TEXT, Client, Engine, PATIENCE, Program, Running};
+use crate::harness::{APPEND, APPEND_TEXT, Client, Engine, Program, Running, TIMEOUT};
 
 const CREATE: &str = "mutation($input: CreateConversationInput!) {
   createConversation(input: $input) { conversation { id } }
@@ -45,7 +45,7 @@ fn holders(program: &Program, word: &str) -> Vec<String> {
 
 /// Waits until none of these words is in the files.
 async fn erased(program: &Program, words: &[String]) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     for word in words {
         loop {
             let holders = holders(program, word);
@@ -200,7 +200,7 @@ async fn trimmed_changes() {
 }
 
 #[tokio::test]
-async fn readers_are_waited_for_and_a_crash_is_caught_up_with() {
+async fn erasure_waits_for_readers_and_resumes_after_a_crash() {
     let (program, server, ada, conversation) = started().await;
     let word = unique();
     let message = ada.append(&conversation, &word).await;
@@ -229,7 +229,7 @@ async fn readers_are_waited_for_and_a_crash_is_caught_up_with() {
 }
 
 #[tokio::test]
-async fn what_stays_is_whole() {
+async fn remaining_data_is_intact() {
     let (program, server, ada, conversation) = started().await;
     let mut deleted = Vec::new();
     let mut kept = Vec::new();

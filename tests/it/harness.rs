@@ -43,7 +43,7 @@ pub(crate) use tls::Authority;
 pub(crate) const SECRET: &str = "a secret that only the tests know";
 
 /// No wait in a test may take longer.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Engine {
@@ -121,7 +121,7 @@ impl TestApp {
     pub(crate) async fn stop(&mut self) {
         drop(self.stop.take());
         if let Some(stopped) = self.stopped.take() {
-            tokio::time::timeout(PATIENCE, stopped).await.unwrap().unwrap().unwrap();
+            tokio::time::timeout(TIMEOUT, stopped).await.unwrap().unwrap().unwrap();
         }
     }
 

@@ -12,10 +12,10 @@
 mod assistants;
 mod deployment;
 mod disk;
-mod followers;
 mod load;
 mod log;
 mod proxy;
+mod subscribers;
 mod texts;
 
 use crate::harness::{Cluster, Engine, Nats};
@@ -51,7 +51,7 @@ async fn on_sqlite_nothing_is_lost_when_the_server_is_killed() {
 async fn on_sqlite_nothing_is_lost_over_a_bad_network() {
     let mut deployment = Deployment::start(Engine::Sqlite, 1, &[]).await;
     let proxy = Proxy::before(&deployment).await;
-    deployment.reach_through(&proxy);
+    deployment.use_proxy(&proxy);
     check(deployment, async |_, _| proxy.reset_all()).await;
 }
 
@@ -76,7 +76,7 @@ async fn on_one_replica_nothing_is_lost_when_postgresql_crashes() {
 async fn on_one_replica_nothing_is_lost_over_a_bad_network() {
     let mut deployment = Deployment::start(Engine::Postgres, 1, &[]).await;
     let proxy = Proxy::before(&deployment).await;
-    deployment.reach_through(&proxy);
+    deployment.use_proxy(&proxy);
     check(deployment, async |_, deployment| {
         proxy.reset_all();
         deployment.end_listening_sessions().await;
@@ -117,7 +117,7 @@ async fn on_two_replicas_nothing_is_lost_when_the_listening_sessions_end() {
 async fn on_two_replicas_nothing_is_lost_over_a_bad_network() {
     let mut deployment = Deployment::start(Engine::Postgres, 2, &[]).await;
     let proxy = Proxy::before(&deployment).await;
-    deployment.reach_through(&proxy);
+    deployment.use_proxy(&proxy);
     check(deployment, async |_, _| proxy.reset_all()).await;
 }
 
@@ -159,6 +159,6 @@ async fn with_nats_nothing_is_lost_over_a_bad_network() {
     let settings = [("SCROLLBACK_FEED_SIGNALS", &*nats.url())];
     let mut deployment = Deployment::start(Engine::Postgres, 2, &settings).await;
     let proxy = Proxy::before(&deployment).await;
-    deployment.reach_through(&proxy);
+    deployment.use_proxy(&proxy);
     check(deployment, async |_, _| proxy.reset_all()).await;
 }

@@ -1,11 +1,11 @@
 //! Requests that are made to do harm are refused before anything works for them, and leave the
 //! server as it was. How long each takes is measured by `cargo bench --bench hostile`.
 
-mod answers;
 pub(crate) mod documents;
+mod large_responses;
+mod memory_pressure;
 mod requests;
 mod statements;
-mod storm;
 
 use rand::RngExt;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
@@ -125,7 +125,7 @@ async fn post(client: &Client, body: impl Into<Body>) -> (StatusCode, String, St
 }
 
 #[tokio::test]
-async fn json_that_nests_without_end_is_refused() {
+async fn deeply_nested_json_is_rejected() {
     let app = TestApp::start(Engine::Sqlite).await;
     let ada = app.client("ada");
     let (status, code, message) = post(&ada, deep_body()).await;

@@ -30,13 +30,13 @@ on_each_database!(
 const CREATE: &str = "mutation { createConversation(input: {}) { conversation { id } } }";
 
 /// What came back, read to its end.
-struct Reply {
+struct ReadResponse {
     status: StatusCode,
     headers: HeaderMap,
     text: String,
 }
 
-impl Reply {
+impl ReadResponse {
     async fn to(request: RequestBuilder) -> Self {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
@@ -104,7 +104,7 @@ async fn requests_without_valid_credentials_are_refused(app: TestApp) {
                 Some(value) => request.header(AUTHORIZATION, value),
                 None => request,
             };
-            let reply = Reply::to(request).await;
+            let reply = ReadResponse::to(request).await;
             assert_eq!(reply.status, StatusCode::UNAUTHORIZED, "{authorization:?}");
             let missing = message.starts_with("credentials");
             let challenge = if missing { "Bearer" } else { "Bearer error=\"invalid_token\"" };
@@ -120,12 +120,12 @@ async fn requests_without_valid_credentials_are_refused(app: TestApp) {
 
 async fn get_runs_queries_and_nothing_else(app: TestApp) {
     let ada = app.client("ada");
-    let reply = Reply::to(get(&ada, "{ viewer { id } }")).await;
+    let reply = ReadResponse::to(get(&ada, "{ viewer { id } }")).await;
     assert_eq!(
         (reply.status, reply.json()),
         (StatusCode::OK, json!({ "data": { "viewer": { "id": "ada" } } }))
     );
-    let reply = Reply::to(get(&ada, CREATE)).await;
+    let reply = ReadResponse::to(get(&ada, CREATE)).await;
     assert_eq!((reply.status, reply.header(ALLOW)), (StatusCode::METHOD_NOT_ALLOWED, "POST"));
     assert_eq!(reply.code(), "BAD_REQUEST");
     // The operation that is named decides, not the document's first.
@@ -136,12 +136,12 @@ async fn get_runs_queries_and_nothing_else(app: TestApp) {
         )
         .append_pair("operationName", "Write")
         .finish();
-    let reply = Reply::to(ada.request(Method::GET, &format!("/graphql?{both}"))).await;
+    let reply = ReadResponse::to(ada.request(Method::GET, &format!("/graphql?{both}"))).await;
     assert_eq!(reply.status, StatusCode::METHOD_NOT_ALLOWED);
     let follow =
         format!("subscription {{ messageAdded(conversationId: \"{}\") {{ cursor }} }}", uuid::Uuid::nil());
     for request in [get(&ada, &follow), post(&ada, &follow)] {
-        let reply = Reply::to(request).await;
+        let reply = ReadResponse::to(request).await;
         assert_eq!((reply.status, reply.code().as_str()), (StatusCode::NOT_ACCEPTABLE, "BAD_REQUEST"));
     }
     assert_nothing_written(&app).await;
@@ -150,7 +150,7 @@ async fn get_runs_queries_and_nothing_else(app: TestApp) {
 async fn other_methods_are_refused(app: TestApp) {
     for method in [Method::PUT, Method::PATCH, Method::DELETE, Method::HEAD, Method::TRACE] {
         let request = app.client("ada").request(method.clone(), "/graphql").json(&json!({ "query": CREATE }));
-        let reply = Reply::to(request).await;
+        let reply = ReadResponse::to(request).await;
         assert_eq!(reply.status, StatusCode::METHOD_NOT_ALLOWED, "{method}");
         assert_eq!(reply.header(ALLOW), "GET, POST", "{method}");
     }
@@ -170,18 +170,18 @@ async fn form_content_types_are_refused(app: TestApp) {
         "",
     ] {
         let request = ada.request(Method::POST, "/graphql").header(CONTENT_TYPE, kind).body(body.clone());
-        let reply = Reply::to(request).await;
+        let reply = ReadResponse::to(request).await;
         assert_eq!(reply.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{kind}");
         assert_eq!(reply.code(), "BAD_REQUEST", "{kind}");
     }
-    let reply = Reply::to(ada.request(Method::POST, "/graphql").body(body)).await;
+    let reply = ReadResponse::to(ada.request(Method::POST, "/graphql").body(body)).await;
     assert_eq!(reply.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "without a content type");
     assert_nothing_written(&app).await;
 }
 
 async fn unacceptable_media_types_are_rejected_before_execution(app: TestApp) {
     let reply =
-        Reply::to(post(&app.client("ada"), CREATE).header(ACCEPT, "text/html, application/xml")).await;
+        ReadResponse::to(post(&app.client("ada"), CREATE).header(ACCEPT, "text/html, application/xml")).await;
     assert_eq!(reply.status, StatusCode::NOT_ACCEPTABLE);
     assert_eq!(reply.code(), "BAD_REQUEST");
     assert_nothing_written(&app).await;
@@ -203,14 +203,14 @@ async fn a_body_over_the_limit_is_rejected_with_413(app: TestApp) {
         Body::wrap_stream(futures_util::stream::iter(chunks))
     };
     for body in [sized(LIMIT + 1).into(), chunked(sized(LIMIT + 1))] {
-        let reply = Reply::to(send(body)).await;
+        let reply = ReadResponse::to(send(body)).await;
         assert_eq!(reply.status, StatusCode::PAYLOAD_TOO_LARGE);
         assert_eq!(reply.code(), "PAYLOAD_TOO_LARGE");
         assert_eq!(reply.json()["errors"][0]["message"], "the body must be at most 1048576 bytes");
     }
     assert_nothing_written(&app).await;
     for body in [sized(LIMIT).into(), chunked(sized(LIMIT))] {
-        assert_eq!(Reply::to(send(body)).await.status, StatusCode::OK, "a body of just the limit");
+        assert_eq!(ReadResponse::to(send(body)).await.status, StatusCode::OK, "a body of just the limit");
     }
     // A body that is announced as too large is refused before it is sent.
     let mut stream = TcpStream::connect(app.url.strip_prefix("http://").unwrap()).await.unwrap();
@@ -227,7 +227,7 @@ async fn a_body_over_the_limit_is_rejected_with_413(app: TestApp) {
 
 async fn batches_are_refused(app: TestApp) {
     let batch = json!([{ "query": CREATE }, { "query": CREATE }]);
-    let reply = Reply::to(app.client("ada").request(Method::POST, "/graphql").json(&batch)).await;
+    let reply = ReadResponse::to(app.client("ada").request(Method::POST, "/graphql").json(&batch)).await;
     assert_eq!((reply.status, reply.code().as_str()), (StatusCode::BAD_REQUEST, "BAD_REQUEST"));
     assert_eq!(reply.json()["errors"][0]["message"], "batches are not supported");
     assert_nothing_written(&app).await;
@@ -267,7 +267,7 @@ async fn a_refused_document_has_a_code_and_no_data(app: TestApp) {
         let body = json!({ "query": query, "operationName": operation, "variables": variables });
         let request = ada.request(Method::POST, "/graphql").json(&body);
         for (accept, status) in [("application/json", 200), ("application/graphql-response+json", 400)] {
-            let reply = Reply::to(request.try_clone().unwrap().header(ACCEPT, accept)).await;
+            let reply = ReadResponse::to(request.try_clone().unwrap().header(ACCEPT, accept)).await;
             assert_eq!((reply.code().as_str(), reply.status.as_u16()), (code, status), "{query}");
             assert!(reply.header(CONTENT_TYPE).starts_with(accept));
         }
@@ -283,7 +283,7 @@ async fn results_have_the_shape_of_their_document(app: TestApp) {
         format!("{name}: appendMessage(input: {input}) {{ message {{ content position }} }}")
     };
     let query = format!("mutation {{ {} {} {} }}", append("z"), append("a"), append("m"));
-    let reply = Reply::to(post(&ada, &query)).await;
+    let reply = ReadResponse::to(post(&ada, &query)).await;
     let message = |name: &str, position: u8| {
         format!(r#""{name}":{{"message":{{"content":"{name}","position":{position}}}}}"#)
     };
@@ -293,7 +293,7 @@ async fn results_have_the_shape_of_their_document(app: TestApp) {
       viewer { a: id ...F @include(if: $no) id @skip(if: $yes) __typename ... on Viewer { b: id } }
     } fragment F on Viewer { never: id }";
     let body = json!({ "query": query, "variables": { "yes": true, "no": false } });
-    let reply = Reply::to(ada.request(Method::POST, "/graphql").json(&body)).await;
+    let reply = ReadResponse::to(ada.request(Method::POST, "/graphql").json(&body)).await;
     assert_eq!(reply.text, r#"{"data":{"viewer":{"a":"ada","__typename":"Viewer","b":"ada"}}}"#);
 }
 
@@ -301,7 +301,8 @@ async fn a_null_propagates_to_the_next_nullable_field(app: TestApp) {
     let ada = app.client("ada");
     let nobody = uuid::Uuid::nil();
     let query = format!("{{ viewer {{ id }} lost: conversation(id: \"{nobody}\") {{ id }} }}");
-    let reply = Reply::to(post(&ada, &query).header(ACCEPT, "application/graphql-response+json")).await;
+    let reply =
+        ReadResponse::to(post(&ada, &query).header(ACCEPT, "application/graphql-response+json")).await;
     assert_eq!(reply.status, StatusCode::OK, "a result with an error in it is a result");
     let body = reply.json();
     assert_eq!(body["data"], json!({ "viewer": { "id": "ada" }, "lost": null }));
@@ -309,7 +310,8 @@ async fn a_null_propagates_to_the_next_nullable_field(app: TestApp) {
     assert_eq!(body["errors"][0]["locations"], json!([{ "line": 1, "column": 17 }]));
     let input = format!("{{ conversationId: \"{nobody}\", role: USER, content: \"x\" }}");
     let query = format!("mutation {{ appendMessage(input: {input}) {{ message {{ id }} }} }}");
-    let reply = Reply::to(post(&ada, &query).header(ACCEPT, "application/graphql-response+json")).await;
+    let reply =
+        ReadResponse::to(post(&ada, &query).header(ACCEPT, "application/graphql-response+json")).await;
     let body = reply.json();
     assert_eq!((reply.status, body.get("data")), (StatusCode::OK, Some(&Value::Null)));
     assert_eq!(body["errors"][0]["path"], json!(["appendMessage"]));
@@ -322,7 +324,7 @@ async fn browsers_may_call_from_the_configured_origins_only() {
     let preflight = async |origin: &str| {
         let request = app.anonymous().request(Method::OPTIONS, "/graphql").header("origin", origin);
         let request = request.header("access-control-request-method", "POST");
-        Reply::to(request.header("access-control-request-headers", "authorization,content-type")).await
+        ReadResponse::to(request.header("access-control-request-headers", "authorization,content-type")).await
     };
     let allowed = preflight("https://chat.example").await;
     assert_eq!(allowed.status, StatusCode::OK);
@@ -333,18 +335,19 @@ async fn browsers_may_call_from_the_configured_origins_only() {
         "authorization,content-type,accept,last-event-id,scrollback-act-as"
     );
     assert_eq!(allowed.header("access-control-allow-credentials"), "", "no cookie is ever read");
-    let answered = Reply::to(post(&ada, "{ viewer { id } }").header("origin", "https://chat.example")).await;
+    let answered =
+        ReadResponse::to(post(&ada, "{ viewer { id } }").header("origin", "https://chat.example")).await;
     assert_eq!(answered.header("access-control-allow-origin"), "https://chat.example");
     assert_eq!(answered.header("access-control-expose-headers"), "x-request-id,retry-after");
     for foreign in ["https://evil.example", "https://chat.example.evil.example", "null"] {
         assert_eq!(preflight(foreign).await.header("access-control-allow-origin"), "", "{foreign}");
-        let answered = Reply::to(post(&ada, "{ viewer { id } }").header("origin", foreign)).await;
+        let answered = ReadResponse::to(post(&ada, "{ viewer { id } }").header("origin", foreign)).await;
         assert_eq!(answered.header("access-control-allow-origin"), "", "{foreign}");
     }
 }
 
 #[tokio::test]
-async fn every_answer_names_its_request() {
+async fn every_response_has_a_request_id() {
     let app = TestApp::start(Engine::Sqlite).await;
     let ada = app.client("ada");
     let mut seen = std::collections::BTreeSet::new();
@@ -354,7 +357,7 @@ async fn every_answer_names_its_request() {
         (ada.request(Method::PUT, "/graphql"), 405),
         (ada.request(Method::POST, "/graphql"), 415),
     ] {
-        let reply = Reply::to(request).await;
+        let reply = ReadResponse::to(request).await;
         assert_eq!(reply.status, status);
         assert!(seen.insert(uuid::Uuid::parse_str(reply.header("x-request-id")).unwrap()));
         assert_eq!(reply.header("cache-control"), "no-store");
@@ -366,7 +369,7 @@ async fn every_answer_names_its_request() {
 async fn health_checks_need_no_credentials() {
     let app = TestApp::start(Engine::Sqlite).await;
     for path in ["/livez", "/readyz"] {
-        let reply = Reply::to(app.anonymous().request(Method::GET, path)).await;
+        let reply = ReadResponse::to(app.anonymous().request(Method::GET, path)).await;
         assert_eq!((reply.status, reply.text.as_str()), (StatusCode::OK, "ok\n"), "{path}");
     }
 }

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::harness::{Engine, PATIENCE, TestApp};
+use crate::harness::{Engine, TIMEOUT, TestApp};
 
 type Sender = SendRequest<axum::body::Bytes>;
 
@@ -41,7 +41,7 @@ async fn receive(stream: &mut RecvStream, unread: &mut Vec<u8>) -> Value {
                 return message;
             }
         }
-        let bytes = timeout(PATIENCE, stream.data()).await.expect("a message in time").unwrap().unwrap();
+        let bytes = timeout(TIMEOUT, stream.data()).await.expect("a message in time").unwrap().unwrap();
         stream.flow_control().release_capacity(bytes.len()).unwrap();
         unread.extend_from_slice(&bytes);
     }
@@ -68,7 +68,7 @@ async fn websockets_share_an_http2_connection() {
         .header("sec-websocket-protocol", "graphql-transport-ws")
         .header("origin", &app.url);
     let (answer, mut send) = sender.send_request(upgrade.body(()).unwrap(), false).unwrap();
-    let answer = timeout(PATIENCE, answer).await.unwrap().unwrap();
+    let answer = timeout(TIMEOUT, answer).await.unwrap().unwrap();
     assert_eq!(answer.status(), 200);
     let (mut stream, mut unread) = (answer.into_body(), Vec::new());
     send.send_data(frame(&json!({ "type": "connection_init" })), false).unwrap();
@@ -84,7 +84,7 @@ async fn websockets_share_an_http2_connection() {
     // Without its socket it is idle, and is closed in good order.
     send.send_reset(Reason::CANCEL);
     drop((send, stream, sender));
-    timeout(PATIENCE, ended).await.expect("closed in time").unwrap().unwrap();
+    timeout(TIMEOUT, ended).await.expect("closed in time").unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn rapid_stream_resets_end_the_connection() {
             }
         }
     };
-    timeout(PATIENCE, attack).await.expect("cut in time");
+    timeout(TIMEOUT, attack).await.expect("cut in time");
     let error = ended.await.unwrap().unwrap_err();
     assert_eq!(error.reason(), Some(Reason::ENHANCE_YOUR_CALM), "{error}");
     app.client("ada").data("{ viewer { id } }", json!({})).await;

@@ -181,7 +181,7 @@ async fn the_first_twenty_refused_conversations_are_listed() {
 }
 
 #[tokio::test]
-async fn an_import_ends_with_0_only_if_everything_came_in() {
+async fn an_import_exits_with_0_only_if_everything_was_imported() {
     let program = Program::believing();
     let write = |name: &str, content: &[u8]| fs::write(program.folder().join(name), content).unwrap();
     let shared = fs::read(sample("sharegpt.json")).unwrap();
@@ -213,7 +213,7 @@ async fn an_import_ends_with_0_only_if_everything_came_in() {
 }
 
 #[tokio::test]
-async fn bad_entries_are_named_and_skipped() {
+async fn invalid_entries_are_reported_and_skipped() {
     let program = Program::over(Engine::Sqlite).await;
     let tree = |id: &str, content: &str| {
         let reply = json!({ "message_id": "r", "text": content, "role": "assistant", "replies": [] });

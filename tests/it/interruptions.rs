@@ -75,7 +75,7 @@ async fn follow(current: Current, id: Value) -> String {
     }
 }
 
-async fn not_a_letter_is_lost(engine: Engine) {
+async fn streamed_text_survives_a_kill(engine: Engine) {
     let program = Program::over(engine).await;
     let mut server = program.serve(&[]).await;
     let current: Current = Arc::new(Mutex::new((server.client("ada"), server.url.clone())));
@@ -111,19 +111,19 @@ async fn not_a_letter_is_lost(engine: Engine) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_sqlite_no_streamed_text_is_lost_when_the_server_is_killed() {
-    not_a_letter_is_lost(Engine::Sqlite).await;
+    streamed_text_survives_a_kill(Engine::Sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_postgres_no_streamed_text_is_lost_when_the_server_is_killed() {
-    not_a_letter_is_lost(Engine::Postgres).await;
+    streamed_text_survives_a_kill(Engine::Postgres).await;
 }
 
 const BRANCH: &str = "query($id: ID!) {
   conversation(id: $id) { messages { nodes { content status } } head { siblings { id status content } } }
 }";
 
-async fn what_a_killed_writer_wrote_stays(engine: Engine) {
+async fn text_of_a_killed_writer_is_kept(engine: Engine) {
     let program = Program::over(engine).await.with("SCROLLBACK_FEED_LEASE", "4s");
     let server = program.serve(&[]).await;
     let ada = server.client("ada");
@@ -191,11 +191,11 @@ async fn what_a_killed_writer_wrote_stays(engine: Engine) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_sqlite_what_a_killed_writer_wrote_stays() {
-    what_a_killed_writer_wrote_stays(Engine::Sqlite).await;
+async fn text_of_a_killed_writer_is_kept_on_sqlite() {
+    text_of_a_killed_writer_is_kept(Engine::Sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_postgres_what_a_killed_writer_wrote_stays() {
-    what_a_killed_writer_wrote_stays(Engine::Postgres).await;
+async fn text_of_a_killed_writer_is_kept_on_postgres() {
+    text_of_a_killed_writer_is_kept(Engine::Postgres).await;
 }

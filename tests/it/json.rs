@@ -12,17 +12,17 @@ use serde_json::value::RawValue;
 use crate::harness::{Client, EventStream, TestApp, on_each_database, with_row_level_security};
 
 on_each_database!(
-    metadata_comes_back_as_it_was_given,
-    literals_come_back_as_they_were_given,
-    parts_come_back_as_they_were_given,
-    subscribers_are_told_what_was_given,
-    any_json_comes_back,
-    equal_json_in_another_form_is_a_repeat,
-    whole_numbers_are_taken_however_they_are_written,
+    metadata_round_trips,
+    literals_round_trip,
+    parts_round_trip,
+    json_round_trips_to_subscribers,
+    any_json_round_trips,
+    equal_json_in_another_form_is_the_same_request,
+    integers_are_accepted_in_any_notation,
     invalid_json_is_refused_with_the_rule,
 );
 
-with_row_level_security!(metadata_comes_back_as_it_was_given);
+with_row_level_security!(metadata_round_trips);
 
 const GIVEN: &str =
     r#"{"z":1,"a":1e2,"c":12345678901234567890123,"d":1.10,"é":[-0,1E+400,{"y":0.0,"x":-1e-7}]}"#;
@@ -77,7 +77,7 @@ async fn create(client: &Client, metadata: &str) -> String {
     unquoted(&at(&answer, "data.createConversation.conversation.id"))
 }
 
-async fn metadata_comes_back_as_it_was_given(app: TestApp) {
+async fn metadata_round_trips(app: TestApp) {
     let ada = app.client("ada");
     let id = create(&ada, GIVEN).await;
     let answer = run(&ada, APPEND, &format!(r#"{{"c":"{id}","m":{GIVEN}}}"#)).await;
@@ -115,7 +115,7 @@ async fn metadata_comes_back_as_it_was_given(app: TestApp) {
     assert_eq!(at(&answer, "data.updateConversation.conversation.metadata"), other);
 }
 
-async fn literals_come_back_as_they_were_given(app: TestApp) {
+async fn literals_round_trip(app: TestApp) {
     let ada = app.client("ada");
     let literal = r#"{z: 1, a: 1e2, c: 12345678901234567890123, d: 1.10, e: [1E+400, {y: 0.0, x: -1e-7}]}"#;
     let written = r#"{"z":1,"a":1e2,"c":12345678901234567890123,"d":1.10,"e":[1E+400,{"y":0.0,"x":-1e-7}]}"#;
@@ -132,7 +132,7 @@ async fn literals_come_back_as_they_were_given(app: TestApp) {
     );
 }
 
-async fn parts_come_back_as_they_were_given(app: TestApp) {
+async fn parts_round_trip(app: TestApp) {
     let ada = app.client("ada");
     let id = ada.new_conversation().await;
     let query = "mutation($input: AppendMessageInput!) {
@@ -158,7 +158,7 @@ async fn parts_come_back_as_they_were_given(app: TestApp) {
     }
 }
 
-async fn subscribers_are_told_what_was_given(app: TestApp) {
+async fn json_round_trips_to_subscribers(app: TestApp) {
     let ada = app.client("ada");
     let id = ada.new_conversation().await;
     ada.append(&id, "before").await;
@@ -226,7 +226,7 @@ fn json() -> impl Strategy<Value = (String, String)> {
     })
 }
 
-async fn any_json_comes_back(app: TestApp) {
+async fn any_json_round_trips(app: TestApp) {
     let ada = app.client("ada");
     let id = ada.new_conversation().await;
     let nested = format!("{}1.0{}", "[".repeat(64), "]".repeat(64));
@@ -253,7 +253,7 @@ async fn any_json_comes_back(app: TestApp) {
     }
 }
 
-async fn equal_json_in_another_form_is_a_repeat(app: TestApp) {
+async fn equal_json_in_another_form_is_the_same_request(app: TestApp) {
     let ada = app.client("ada");
     let conversation = "018f2b6e-3c1a-7d2b-9f00-0000000000a1";
     let create = "mutation($m: JSON) {
@@ -288,7 +288,7 @@ async fn equal_json_in_another_form_is_a_repeat(app: TestApp) {
     }
 }
 
-async fn whole_numbers_are_taken_however_they_are_written(app: TestApp) {
+async fn integers_are_accepted_in_any_notation(app: TestApp) {
     let ada = app.client("ada");
     let id = ada.new_conversation().await;
     for content in ["a", "b", "c"] {

@@ -8,16 +8,16 @@ use crate::harness::{APPEND, TestApp, on_each_database};
 
 on_each_database!(
     history_defaults_to_the_last_fifty_oldest_first,
-    pages_run_both_ways,
-    appending_is_repeatable_by_id,
+    lists_page_forwards_and_backwards,
+    appending_with_the_same_id_is_idempotent,
     text_is_kept_byte_for_byte,
     contents_have_limits,
     concurrent_appends_have_positions_without_gaps,
-    acknowledged_messages_outlive_a_restart,
+    acknowledged_messages_survive_a_restart,
     subscribers_get_messages_live,
     subscribers_resume_from_a_cursor,
     a_deleted_conversation_ends_its_subscriptions,
-    an_id_given_to_both_finds_the_conversation,
+    node_prefers_the_conversation_if_a_message_has_the_same_id,
 );
 
 const HISTORY: &str = "query History($id: ID!, $first: Int, $after: String, $last: Int, $before: String) {
@@ -68,7 +68,7 @@ async fn history_defaults_to_the_last_fifty_oldest_first(app: TestApp) {
     assert_eq!(answer.body["errors"][0]["message"], "`$input.role` must be a value of the enum `Role`");
 }
 
-async fn pages_run_both_ways(app: TestApp) {
+async fn lists_page_forwards_and_backwards(app: TestApp) {
     let ada = app.client("ada");
     let id = ada.new_conversation().await;
     for number in 1..=12 {
@@ -117,7 +117,7 @@ async fn pages_run_both_ways(app: TestApp) {
     assert_eq!(code, "BAD_USER_INPUT");
 }
 
-async fn appending_is_repeatable_by_id(app: TestApp) {
+async fn appending_with_the_same_id_is_idempotent(app: TestApp) {
     let (ada, bob) = (app.client("ada"), app.client("bob"));
     let (one, two) = (ada.new_conversation().await, ada.new_conversation().await);
     let id = "0197a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b";
@@ -222,7 +222,7 @@ async fn concurrent_appends_have_positions_without_gaps(app: TestApp) {
     assert!(times.is_sorted());
 }
 
-async fn acknowledged_messages_outlive_a_restart(app: TestApp) {
+async fn acknowledged_messages_survive_a_restart(app: TestApp) {
     let id = app.client("ada").new_conversation().await;
     app.client("ada").append(&id, "Remember me").await;
     let app = app.restart().await;
@@ -303,7 +303,7 @@ async fn a_deleted_conversation_ends_its_subscriptions(app: TestApp) {
     assert!(end["type"] == "complete" || end["payload"][0]["extensions"]["code"] == "NOT_FOUND", "{end}");
 }
 
-async fn an_id_given_to_both_finds_the_conversation(app: TestApp) {
+async fn node_prefers_the_conversation_if_a_message_has_the_same_id(app: TestApp) {
     let ada = app.client("ada");
     let id = ada.new_conversation().await;
     let input = json!({ "conversationId": id, "id": id, "role": "USER", "content": "Hello" });

@@ -5,7 +5,7 @@ use std::time::Instant;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::harness::{Engine, PATIENCE, Program, Running, Socket, TestApp};
+use crate::harness::{Engine, Program, Running, Socket, TIMEOUT, TestApp};
 
 const FOLLOW: &str = "subscription($id: ID!) { messageAdded(conversationId: $id) { cursor } }";
 
@@ -40,7 +40,7 @@ async fn until(admin: &str, series: &str, expected: f64) {
         if value(&text, series) == Some(expected) {
             return;
         }
-        assert!(start.elapsed() < PATIENCE, "{series} is not {expected}:\n{text}");
+        assert!(start.elapsed() < TIMEOUT, "{series} is not {expected}:\n{text}");
         tokio::task::yield_now().await;
     }
 }
@@ -102,7 +102,7 @@ async fn everything_is_counted_on_postgres() {
 }
 
 #[tokio::test]
-async fn metrics_and_health_are_told_apart_from_everything_else() {
+async fn metrics_and_health_have_their_own_listener() {
     let (_program, server, admin) = serve(Engine::Sqlite).await;
     let status = async |url: &str, path: &str| reqwest::get(format!("{url}{path}")).await.unwrap().status();
     for path in ["/livez", "/readyz", "/metrics"] {

@@ -9,7 +9,7 @@ use sqlx::{Connection, Executor, PgConnection};
 use tokio::time::timeout;
 
 use crate::harness::{
-    APPEND, Client, Cluster, Disk, DiskFault, PATIENCE, Program, Running, Socket, shared_cluster,
+    APPEND, Client, Cluster, Disk, DiskFault, Program, Running, Socket, TIMEOUT, shared_cluster,
 };
 
 /// An answer that takes longer would be no answer: twice what a request waits for a connection.
@@ -48,7 +48,7 @@ async fn ready(server: &Running) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    timeout(PATIENCE, ready).await.expect("ready in time");
+    timeout(TIMEOUT, ready).await.expect("ready in time");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -78,7 +78,7 @@ async fn database_outages_are_reported_and_sockets_stay_open() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_statement_that_takes_too_long_is_ended() {
+async fn slow_statements_are_cancelled() {
     let database = shared_cluster().create_database().await;
     let program = Program::believing()
         .with("SCROLLBACK_DATABASE_URL", &database)

@@ -45,7 +45,7 @@ async fn log_of(server: Running) -> String {
 }
 
 #[tokio::test]
-async fn what_the_server_creates_is_private_whatever_the_umask() {
+async fn created_files_are_private_whatever_the_umask() {
     for umask in ["000", "022", "077", "0177"] {
         let scripts = tempfile::tempdir().unwrap();
         let program = Program::of(with_umask(scripts.path(), umask));
@@ -88,7 +88,7 @@ fn commands(log: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn existing_files_that_others_can_use_are_named_with_what_closes_them() {
+async fn files_with_open_permissions_are_logged_with_a_chmod_command() {
     let program = Program::new();
     let data = program.folder().join("data");
     program.serve(&[]).await.kill().await;
@@ -132,7 +132,7 @@ async fn existing_files_that_others_can_use_are_named_with_what_closes_them() {
 }
 
 #[tokio::test]
-async fn files_with_secrets_that_others_can_read_are_named() {
+async fn readable_secret_files_are_logged() {
     let key = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
     let cases = [
         ("SCROLLBACK_AUTH_JWT_SECRET_FILE", "`auth.jwt_secret_file`", SECRET, 0o640, "chmod 600"),

@@ -12,7 +12,7 @@ const SAID: &str = "a connection pooler gives each transaction another session o
                     cannot use: set `pool_mode = session` in PgBouncer, or connect to PostgreSQL directly\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pooler_that_does_not_keep_sessions_is_refused_in_one_line() {
+async fn transaction_pooling_is_rejected_in_one_line() {
     for (mode, settings) in [
         ("transaction", &[][..]),
         ("transaction", &["default_pool_size = 1"]),
@@ -46,7 +46,7 @@ async fn a_pooler_that_does_not_keep_sessions_is_refused_in_one_line() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pooler_that_keeps_sessions_is_used() {
+async fn session_pooling_is_supported() {
     let database = shared_cluster().create_database().await;
     let pooler = PgBouncer::start(shared_cluster(), "session", &["default_pool_size = 40"]);
     let program = Program::believing().with("SCROLLBACK_DATABASE_URL", pooler.url(&database));

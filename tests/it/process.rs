@@ -13,7 +13,7 @@ async fn viewer(url: &str, token: &str) -> String {
 }
 
 #[tokio::test]
-async fn it_starts_without_configuration() {
+async fn the_server_starts_without_configuration() {
     let program = Program::new();
     let mut server = program.serve(&[]).await;
     assert_eq!(
@@ -72,7 +72,7 @@ async fn production_does_not_start_without_a_key() {
 }
 
 #[tokio::test]
-async fn a_wrong_setting_is_refused_by_its_name() {
+async fn an_invalid_setting_is_rejected_by_name() {
     let told = |setting: &str, origin: &str| format!("the setting `{setting}` (from {origin}) is wrong: ");
     let program = Program::new();
     for (arguments, setting) in [(["--listen", "here"], "server.listen"), (["--mode", "test"], "mode")] {
@@ -136,7 +136,7 @@ fn states(printed: &str) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn migrations_are_told_applied_and_taken_back() {
+async fn migrations_are_listed_applied_and_reverted() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let program = Program::over(engine).await.with("SCROLLBACK_DATABASE_MIGRATE", "false");
         let before = program.printed(&["migrate", "status"]).await;
@@ -162,7 +162,7 @@ async fn migrations_are_told_applied_and_taken_back() {
 }
 
 #[tokio::test]
-async fn sqlite_keeps_what_it_has_when_messages_get_slots() {
+async fn the_slots_migration_keeps_sqlite_data() {
     const TREE: &str = "{ conversations(first: 3) { nodes { id title updatedAt messageCount head { id }
       messages(first: 4) { nodes { id position role content metadata status createdAt editedAt parts { __typename }
         parent { id } siblings { id } } } } } }";

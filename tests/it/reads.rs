@@ -16,13 +16,13 @@ on_each_database!(
     prerendered_selections_have_the_same_result,
     subscribers_get_the_same_events_with_and_without_prerendering,
     batched_reads_do_not_mix_owners,
-    a_page_read_with_its_conversation_is_the_page_asked_for,
+    a_page_read_with_its_conversation_equals_a_separate_read,
     the_fast_list_equals_the_ordinary_list,
 );
 
 with_row_level_security!(
     batched_reads_do_not_mix_owners,
-    a_page_read_with_its_conversation_is_the_page_asked_for,
+    a_page_read_with_its_conversation_equals_a_separate_read,
     the_fast_list_equals_the_ordinary_list,
 );
 
@@ -270,7 +270,7 @@ async fn batched_reads_do_not_mix_owners(app: TestApp) {
     }
 }
 
-async fn a_page_read_with_its_conversation_is_the_page_asked_for(app: TestApp) {
+async fn a_page_read_with_its_conversation_equals_a_separate_read(app: TestApp) {
     let ada = app.client("ada");
     let id = ada.new_conversation().await;
     let contents: Vec<String> = (1..=7).map(|number| number.to_string()).collect();

@@ -50,7 +50,7 @@ async fn expect(socket: &mut Socket, data: &Value) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn replicas_tell_each_other_through_postgresql() {
+async fn replicas_signal_each_other_through_postgresql() {
     let one = TestApp::start_with(Engine::Postgres, &[NEVER_POLL]).await;
     let two = one.replica().await;
     told_between(&one, &two).await;
@@ -83,7 +83,7 @@ async fn wait_for_listeners(admin: &mut PgConnection) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn replicas_tell_each_other_through_nats() {
+async fn replicas_signal_each_other_through_nats() {
     let mut nats = Nats::start();
     let one = TestApp::start_with(Engine::Postgres, &[NEVER_POLL, ("feed.signals", &nats.url())]).await;
     let two = one.replica().await;

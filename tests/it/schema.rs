@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::harness::{Engine, TestApp};
 
 #[test]
-fn the_committed_schema_is_the_codes() {
+fn the_committed_schema_is_current() {
     let committed = std::fs::read_to_string("schema.graphql").unwrap_or_default();
     assert!(committed == sdl(), "renew it with: cargo run -- schema > schema.graphql");
 }

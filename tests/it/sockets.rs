@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::harness::{APPEND, Closed, Engine, PATIENCE, Socket, TestApp, token};
+use crate::harness::{APPEND, Closed, Engine, Socket, TIMEOUT, TestApp, token};
 
 const FOLLOW: &str = "subscription($id: ID!, $after: String) {
   messageAdded(conversationId: $id, after: $after) { cursor node { position } }
@@ -38,7 +38,7 @@ async fn upgraded(app: &TestApp, origin: &str) -> u16 {
 }
 
 #[tokio::test]
-async fn only_pages_that_may_call_open_sockets() {
+async fn only_allowed_origins_can_open_sockets() {
     let app = with_socket_settings(&[("server.cors_origins", "https://chat.example")]).await;
     assert_eq!(upgraded(&app, "https://chat.example").await, 101);
     assert_eq!(upgraded(&app, &app.url).await, 101, "a page of the server itself");
@@ -54,7 +54,7 @@ async fn sockets_are_limited_for_each_owner() {
     let (mut first, mut second) = (app.socket("ada").await, app.socket("ada").await);
     let third = async || {
         let mut third = Socket::open(&app.url).await;
-        let payload = json!({ "Authorization": format!("Bearer {}", token("ada", PATIENCE)) });
+        let payload = json!({ "Authorization": format!("Bearer {}", token("ada", TIMEOUT)) });
         third.send(json!({ "type": "connection_init", "payload": payload })).await;
         third.next().await
     };
@@ -66,7 +66,7 @@ async fn sockets_are_limited_for_each_owner() {
     drop(second);
     let start = Instant::now();
     while third().await.is_err() {
-        assert!(start.elapsed() < PATIENCE, "no room");
+        assert!(start.elapsed() < TIMEOUT, "no room");
     }
 }
 
@@ -100,7 +100,7 @@ async fn a_message_over_the_limit_closes_the_socket() {
     // What is far larger is dropped while it comes.
     for size in [5 * LIMIT, 32 * LIMIT] {
         let mut socket = app.socket("ada").await;
-        timeout(PATIENCE, socket.stream.send(Message::text(sized(size)))).await.unwrap().unwrap();
+        timeout(TIMEOUT, socket.stream.send(Message::text(sized(size)))).await.unwrap().unwrap();
         assert_eq!(socket.closed().await.code, 1009, "{size}");
     }
 }
@@ -121,7 +121,7 @@ async fn binary_and_invalid_frames_close_the_socket() {
     // A client that says goodbye is answered.
     let mut socket = app.socket("ada").await;
     socket.send_raw(Message::Close(None)).await;
-    match timeout(PATIENCE, socket.stream.next()).await.unwrap() {
+    match timeout(TIMEOUT, socket.stream.next()).await.unwrap() {
         Some(Ok(Message::Close(_))) => {}
         other => panic!("{other:?}"),
     }
@@ -154,7 +154,7 @@ async fn a_silent_client_is_pinged_and_then_disconnected() {
 }
 
 #[tokio::test]
-async fn a_busy_operation_does_not_hold_up_the_others() {
+async fn a_busy_operation_does_not_block_others() {
     let app = TestApp::start(Engine::Sqlite).await;
     let ada = app.client("ada");
     let id = ada.new_conversation().await;

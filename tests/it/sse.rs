@@ -5,13 +5,13 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::harness::{Client, Engine, EventStream, PATIENCE, TestApp, on_each_database, token};
+use crate::harness::{Client, Engine, EventStream, TIMEOUT, TestApp, on_each_database, token};
 
 on_each_database!(
     events_after_the_response_headers_are_delivered,
     a_subscription_is_streamed_and_resumed_by_the_last_event_id,
     changes_are_streamed_with_their_cursors,
-    queries_and_refusals_are_events_too,
+    queries_and_errors_are_streamed_as_events,
     a_stream_ends_when_credentials_expire_or_the_server_stops,
 );
 
@@ -84,7 +84,7 @@ async fn changes_are_streamed_with_their_cursors(app: TestApp) {
     assert_eq!(refused.next().await.unwrap().name, "complete");
 }
 
-async fn queries_and_refusals_are_events_too(app: TestApp) {
+async fn queries_and_errors_are_streamed_as_events(app: TestApp) {
     let ada = app.client("ada");
     let mut stream = EventStream::open(&ada, "{ viewer { id } }", json!({}), None).await;
     let event = stream.next().await.unwrap();
@@ -165,14 +165,14 @@ async fn an_idle_stream_is_kept_open_and_never_compressed() {
     assert_eq!(response.headers().get("content-encoding"), None);
     assert_eq!(response.headers()["cache-control"], "no-store");
     for _ in 0..3 {
-        let chunk = timeout(PATIENCE, response.chunk()).await.expect("a comment in time").unwrap().unwrap();
+        let chunk = timeout(TIMEOUT, response.chunk()).await.expect("a comment in time").unwrap().unwrap();
         assert_eq!(&chunk[..], b":\n\n");
     }
     // An event is there as soon as it is written, not when a buffer is full.
     ada.append(&id, "x").await;
     let mut text = String::new();
     while !text.contains("event: next") {
-        let chunk = timeout(PATIENCE, response.chunk()).await.expect("the event in time").unwrap().unwrap();
+        let chunk = timeout(TIMEOUT, response.chunk()).await.expect("the event in time").unwrap().unwrap();
         text.push_str(std::str::from_utf8(&chunk).unwrap());
     }
 }
@@ -199,7 +199,7 @@ async fn streams_are_limited_for_each_owner() {
     drop(first);
     let start = std::time::Instant::now();
     while third().await.status() != StatusCode::OK {
-        assert!(start.elapsed() < PATIENCE, "no room");
+        assert!(start.elapsed() < TIMEOUT, "no room");
     }
     ada.append(&id, "x").await;
     assert_eq!(second.next().await.unwrap().name, "next");

@@ -130,7 +130,7 @@ async fn a_postgresql_connection_error_is_reported_at_once() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_not_believed_is_told() {
+async fn untrusted_certificates_are_reported() {
     let [right, wrong] = [Authority::new(), Authority::new()];
     let files = right.for_postgres();
     let path = |name: &str| files.path().join(name).display().to_string();

@@ -13,19 +13,19 @@ use crate::harness::{
 };
 
 on_each_database!(
-    reads_show_the_current_text_of_a_streaming_message,
+    queries_return_the_current_text_of_a_streaming_message,
     repeated_text_changes_nothing_and_gaps_are_refused,
     text_subscribers_get_the_rest_and_then_new_text,
     server_sent_events_resume_from_the_last_id,
     a_text_can_be_read_from_any_offset,
-    any_device_may_stop_the_writer,
+    any_client_can_request_a_stop,
     an_ended_message_refuses_more_text,
-    a_silent_writer_is_interrupted_and_its_text_kept,
+    an_expired_writer_is_interrupted_and_its_text_kept,
     deleting_a_streaming_message_removes_its_chunks,
 );
 
 with_row_level_security!(
-    a_silent_writer_is_interrupted_and_its_text_kept,
+    an_expired_writer_is_interrupted_and_its_text_kept,
     deleting_a_streaming_message_removes_its_chunks
 );
 
@@ -55,7 +55,7 @@ async fn chunk(socket: &mut Socket) -> Value {
     message["payload"]["data"]["messageText"].clone()
 }
 
-async fn reads_show_the_current_text_of_a_streaming_message(app: TestApp) {
+async fn queries_return_the_current_text_of_a_streaming_message(app: TestApp) {
     let ada = app.client("ada");
     let conversation = ada.new_conversation().await;
     let id = begin(&ada, &conversation, None).await;
@@ -229,7 +229,7 @@ async fn a_text_can_be_read_from_any_offset(app: TestApp) {
     assert_eq!(other.pieces(message, 0).await.unwrap(), None);
 }
 
-async fn any_device_may_stop_the_writer(app: TestApp) {
+async fn any_client_can_request_a_stop(app: TestApp) {
     let ada = app.client("ada");
     let id = begin(&ada, &ada.new_conversation().await, None).await;
     add(&ada, &id, 0, "Once upon").await;
@@ -265,7 +265,7 @@ async fn an_ended_message_refuses_more_text(app: TestApp) {
     assert_eq!(read(&ada, &id).await, json!({ "status": "FAILED", "content": "y" }));
 }
 
-async fn a_silent_writer_is_interrupted_and_its_text_kept(app: TestApp) {
+async fn an_expired_writer_is_interrupted_and_its_text_kept(app: TestApp) {
     let ada = app.client("ada");
     let conversation = ada.new_conversation().await;
     let id = begin(&ada, &conversation, Some("Half an ans")).await;

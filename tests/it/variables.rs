@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use crate::harness::{Client, EventStream, TestApp, on_each_database};
 
 on_each_database!(
-    nothing_is_stored_where_a_later_field_has_the_bad_variable,
-    every_transport_tells_the_same,
+    an_invalid_variable_of_a_later_field_rejects_the_whole_request,
+    every_transport_reports_the_same_error,
     a_condition_without_a_value_uses_its_default,
     a_condition_that_is_null_is_refused,
     an_object_whose_fields_are_all_skipped_is_empty,
@@ -20,7 +20,7 @@ async fn sent(client: &Client, query: &str, variables: &Value, accept: &str) -> 
     (response.status().as_u16(), response.json().await.unwrap())
 }
 
-async fn nothing_is_stored_where_a_later_field_has_the_bad_variable(app: TestApp) {
+async fn an_invalid_variable_of_a_later_field_rejects_the_whole_request(app: TestApp) {
     let ada = app.client("ada");
     let id = ada.new_conversation().await;
     let query = "mutation($good: CreateConversationInput!, $bad: AppendMessageInput!) {
@@ -60,7 +60,7 @@ async fn nothing_is_stored_where_a_later_field_has_the_bad_variable(app: TestApp
     ada.data(query, json!({ "good": { "title": "may be" }, "bad": good })).await;
 }
 
-async fn every_transport_tells_the_same(app: TestApp) {
+async fn every_transport_reports_the_same_error(app: TestApp) {
     let ada = app.client("ada");
     let query = "query($first: Int) { conversations(first: $first) { nodes { id } } }";
     let told = json!("`$first` must be an Int: a whole number of 32 bits");

@@ -21,11 +21,11 @@ on_each_database!(
     an_invalid_message_closes_the_socket,
     credentials_are_accepted_once_and_first,
     credentials_may_come_with_the_upgrade,
-    no_other_subprotocol_is_spoken,
+    other_subprotocols_are_rejected,
     queries_and_mutations_answer_once_and_complete,
     a_refused_operation_leaves_the_socket_open,
     an_id_in_use_closes_the_socket,
-    operations_run_side_by_side,
+    operations_run_concurrently,
     completing_an_operation_stops_it_and_frees_its_id,
     the_fifty_first_operation_on_a_socket_is_refused,
     a_shutdown_closes_every_socket,
@@ -151,7 +151,7 @@ async fn credentials_may_come_with_the_upgrade(app: TestApp) {
     assert_eq!(socket.next().await, Err(closed(4403, "the token is not valid")));
 }
 
-async fn no_other_subprotocol_is_spoken(app: TestApp) {
+async fn other_subprotocols_are_rejected(app: TestApp) {
     let mut socket = Socket::open_with(&app.url, &[]).await;
     assert_eq!(socket.next().await, Err(closed(4406, "")));
     // The client library refuses a server that does not choose, so this one shakes hands by itself.
@@ -229,7 +229,7 @@ async fn an_id_in_use_closes_the_socket(app: TestApp) {
     assert_eq!(socket.next().await, Err(closed(4409, "Subscriber for same already exists")));
 }
 
-async fn operations_run_side_by_side(app: TestApp) {
+async fn operations_run_concurrently(app: TestApp) {
     let ((one, after_one), (two, after_two)) = (conversation(&app).await, conversation(&app).await);
     let (ada, mut socket) = (app.client("ada"), app.socket("ada").await);
     socket.subscribe("1", FOLLOW, json!({ "id": one, "after": after_one })).await;
@@ -307,7 +307,7 @@ async fn a_shutdown_closes_every_socket(mut app: TestApp) {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_introduce_itself_is_cut() {
+async fn a_client_without_connection_init_is_disconnected() {
     let app = TestApp::start_with(Engine::Sqlite, &[("server.init_timeout", "2s")]).await;
     let mut known = app.socket("ada").await;
     let mut unknown = Socket::open(&app.url).await;
@@ -328,7 +328,7 @@ async fn a_socket_closes_when_its_credentials_expire() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_behind_costs_no_socket() {
+async fn leeway_applies_to_sockets() {
     let app = TestApp::start_with(Engine::Sqlite, &[("auth.leeway", "10m")]).await;
     let mut socket = Socket::open(&app.url).await;
     socket.introduce(&ending_in(-60)).await;

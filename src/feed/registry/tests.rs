@@ -138,7 +138,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn every_follower_has_exactly_its_slice(steps in prop::collection::vec(step(), 1..60)) {
+    fn every_subscriber_gets_exactly_its_slice(steps in prop::collection::vec(step(), 1..60)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
             let fixture = Fixture::new();
@@ -183,7 +183,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn followers_share_one_reader() {
+async fn subscribers_share_one_reader() {
     let fixture = Fixture::new();
     let mut subscribers: Vec<_> = (0..50).map(|_| fixture.subscribe(0)).collect();
     fixture.append(1);
@@ -215,7 +215,7 @@ async fn followers_share_one_reader() {
 }
 
 #[tokio::test]
-async fn what_is_for_many_lets_others_in_between() {
+async fn delivery_to_many_subscribers_yields_to_other_tasks() {
     const COUNT: usize = 10 * SUBSCRIBERS_PER_YIELD;
     let fixture = Fixture::new();
     let mut subscribers: Vec<_> = (0..COUNT).map(|_| fixture.subscribe(0)).collect();
@@ -246,7 +246,7 @@ async fn what_is_for_many_lets_others_in_between() {
 }
 
 #[tokio::test]
-async fn who_does_not_keep_up_is_told_where_to_resume_and_the_others_notice_nothing() {
+async fn a_slow_subscriber_is_dropped_with_its_position_and_others_are_unaffected() {
     let fixture = Fixture::new();
     let mut slow = fixture.subscribe(0);
     let mut quick = fixture.subscribe(0);
@@ -287,7 +287,7 @@ async fn who_does_not_keep_up_is_told_where_to_resume_and_the_others_notice_noth
 }
 
 #[tokio::test]
-async fn a_reader_waits_for_a_database_that_is_away_and_ends_with_what_it_reads() {
+async fn a_reader_retries_while_the_database_is_unavailable_and_ends_with_its_list() {
     let fixture = Fixture::new();
     let mut subscriber = fixture.subscribe(0);
     fixture.append(1);
@@ -321,7 +321,7 @@ async fn a_reader_waits_for_a_database_that_is_away_and_ends_with_what_it_reads(
 /// Subscribers come and go on several threads while the reader goes on: what one misses between looking
 /// at the reader's position and joining it would show here.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn joining_while_the_reader_goes_on_misses_nothing() {
+async fn joining_a_running_reader_misses_nothing() {
     const LENGTH: i64 = 20_000;
     let fixture = Arc::new(Fixture::new());
     let received = Arc::new(AtomicI64::new(0));
@@ -364,7 +364,7 @@ async fn joining_while_the_reader_goes_on_misses_nothing() {
 }
 
 #[tokio::test]
-async fn what_no_signal_told_of_is_found_by_looking() {
+async fn polling_finds_items_without_signals() {
     let fixture = Fixture::polling(Duration::from_millis(20));
     let mut subscriber = fixture.subscribe(0);
     fixture.append(3);

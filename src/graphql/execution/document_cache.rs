@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_that_was_read_before_is_the_same() {
+    fn repeated_documents_come_from_the_cache() {
         let (parsed, limits) = (parsed(), crate::app::limits(&Config::default()));
         let text = "query Q($n: Int = 3) { a: viewer { id } ...F } fragment F on Query { conversations(first: $n) { nodes { id } } }";
         let first = parsed.read(text, &limits).unwrap();
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_or_long_is_not_kept() {
+    fn invalid_and_long_documents_are_not_cached() {
         let (parsed, limits) = (parsed(), crate::app::limits(&Config::default()));
         let long = format!("{{ viewer {{ id }} }} # {}", "x".repeat(LONGEST));
         assert!(parsed.read(&long, &limits).is_ok());
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_used_stays_however_many_new_ones_come() {
+    fn frequently_used_documents_stay_cached() {
         let (parsed, limits) = (parsed(), crate::app::limits(&Config::default()));
         let used = "{ viewer { id } }";
         for number in 0..5_000 {

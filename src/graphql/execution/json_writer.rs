@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_already_is_copied() {
+    fn prerendered_json_is_copied() {
         let mut written = Vec::new();
         let value = Value::List(vec![Value::Binary((&b"{\"a\":1}"[..]).into()), Value::Null]);
         assert!(write_value(&mut written, &value, 14));

@@ -74,29 +74,29 @@ pub struct Limits {
 
 /// Why a request is refused.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::graphql) enum Refusal {
+pub(in crate::graphql) enum DocumentError {
     /// It asks for more than a limit allows.
     Over {
         /// The setting's name.
         limit: &'static str,
         /// Around the figure: "the document has", "tokens".
-        told: (&'static str, &'static str),
+        subject: (&'static str, &'static str),
         maximum: u32,
         actual: u64,
     },
     /// A fragment spreads itself.
     Endless(Cycle),
-    /// It asks for the schema where that is not told.
+    /// It asks for the schema where that is not subject.
     Introspection,
 }
 
-impl From<Cycle> for Refusal {
+impl From<Cycle> for DocumentError {
     fn from(cycle: Cycle) -> Self {
         Self::Endless(cycle)
     }
 }
 
-impl Refusal {
+impl DocumentError {
     pub(in crate::graphql) fn response(&self) -> Response {
         match self {
             Self::Over { limit, maximum, actual, .. } => {
@@ -109,12 +109,13 @@ impl Refusal {
 
     pub(in crate::graphql) fn message(&self) -> String {
         match self {
-            Self::Over { told: (subject, unit), maximum, actual, .. } => {
+            Self::Over { subject: (subject, unit), maximum, actual, .. } => {
                 format!("{subject} {actual} {unit}, at most {maximum} are allowed")
             }
             Self::Endless(Cycle(fragment)) => format!("the fragment `{fragment}` spreads itself"),
             Self::Introspection => {
-                "`__schema` and `__type` are not told here: the setting `server.introspection` is off".into()
+                "`__schema` and `__type` are not subject here: the setting `server.introspection` is off"
+                    .into()
             }
         }
     }
@@ -123,17 +124,21 @@ impl Refusal {
 /// Compares a figure with its limit.
 fn within(
     limit: &'static str,
-    told: (&'static str, &'static str),
+    subject: (&'static str, &'static str),
     actual: impl TryInto<u64>,
     maximum: u32,
-) -> Result<(), Refusal> {
+) -> Result<(), DocumentError> {
     let actual = actual.try_into().unwrap_or(u64::MAX);
-    if actual <= maximum.into() { Ok(()) } else { Err(Refusal::Over { limit, told, maximum, actual }) }
+    if actual <= maximum.into() {
+        Ok(())
+    } else {
+        Err(DocumentError::Over { limit, subject, maximum, actual })
+    }
 }
 
 impl Limits {
     /// Looks at the text of a document before it is parsed: the parser calls itself for every bracket.
-    pub(in crate::graphql) fn check_text(&self, text: &str) -> Result<(), Refusal> {
+    pub(in crate::graphql) fn check_text(&self, text: &str) -> Result<(), DocumentError> {
         within("document_bytes", ("the document has", "bytes"), text.len(), self.document_bytes)?;
         let scan = lexer::scan(text);
         within("tokens", ("the document has", "tokens"), scan.tokens, self.tokens)?;
@@ -145,7 +150,7 @@ impl Limits {
         &self,
         document: &ExecutableDocument,
         sizes: &FieldSizes,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), DocumentError> {
         within("fragments", ("the document has", "fragments"), document.fragments.len(), self.fragments)?;
         let names = measure::names(document);
         within("aliases", ("the document has", "aliases"), names.aliases, self.aliases)?;
@@ -162,8 +167,8 @@ impl Limits {
         }
         // A fragment that no operation spreads is walked all the same.
         measurer.fragments().try_for_each(|measure| self.check_size(measure))?;
-        let told = ("with its fragments spread, the document has", "selections");
-        within("selections", told, selections, self.selections)
+        let subject = ("with its fragments spread, the document has", "selections");
+        within("selections", subject, selections, self.selections)
     }
 
     /// Checks the variables of a document that [`check_document`](Self::check_document) let through, and what
@@ -175,7 +180,7 @@ impl Limits {
         variables: &Variables,
         size: &VariablesSize,
         sizes: &FieldSizes,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), DocumentError> {
         within("nesting", ("the variables have", "levels"), size.levels, self.nesting)?;
         within("values", ("the variables have", "values"), size.values, self.values)?;
         let measurer = Measurer::new(document, FieldSizing::of(sizes, operation, variables))?;
@@ -183,24 +188,24 @@ impl Limits {
         within("cost", ("the operation costs", "points"), cost, self.cost)
     }
 
-    fn check_size(&self, measure: &Measure) -> Result<(), Refusal> {
-        let told = ("with its fragments spread, the document has", "selections");
-        within("selections", told, measure.selections, self.selections)?;
+    fn check_size(&self, measure: &Measure) -> Result<(), DocumentError> {
+        let subject = ("with its fragments spread, the document has", "selections");
+        within("selections", subject, measure.selections, self.selections)?;
         within("nesting", ("the document has", "levels of selections"), measure.levels, self.nesting)
     }
 
-    fn check_shape(&self, measure: &Measure) -> Result<(), Refusal> {
+    fn check_shape(&self, measure: &Measure) -> Result<(), DocumentError> {
         self.check_size(measure)?;
         within("root_fields", ("the operation has", "root fields"), measure.fields, self.root_fields)?;
         within("depth", ("the operation has", "levels of fields"), measure.depth, self.depth)?;
         if measure.introspection_depth > 0 {
             if !self.introspection {
-                return Err(Refusal::Introspection);
+                return Err(DocumentError::Introspection);
             }
-            let told = ("the introspection has", "levels of fields");
-            within("introspection_depth", told, measure.introspection_depth, self.introspection_depth)?;
-            let told = ("the introspection has", "levels of lists");
-            within("introspection_lists", told, measure.lists, self.introspection_lists)?;
+            let subject = ("the introspection has", "levels of fields");
+            within("introspection_depth", subject, measure.introspection_depth, self.introspection_depth)?;
+            let subject = ("the introspection has", "levels of lists");
+            within("introspection_lists", subject, measure.lists, self.introspection_lists)?;
         }
         Ok(())
     }

@@ -26,8 +26,8 @@ pub(in crate::graphql) struct Loaders {
     conversations: OnceLock<Loader<ConversationId, Found<Conversation>, Conversations>>,
     messages: OnceLock<Loader<MessageId, Found<Message>, Messages>>,
     pages: OnceLock<Loader<PageKey, Loaded<Slice<Message>>, Pages>>,
-    places: OnceLock<Loader<Place, Found<Message>, Places>>,
-    following: OnceLock<Loader<Place, Loaded<Slice<Message>>, Following>>,
+    places: OnceLock<Loader<MessagePosition, Found<Message>, Places>>,
+    following: OnceLock<Loader<MessagePosition, Loaded<Slice<Message>>, Following>>,
     texts: OnceLock<Loader<MessageId, Loaded<str>, Texts>>,
 }
 
@@ -63,13 +63,16 @@ impl Loaders {
     }
 
     /// The message at a place, if there is one.
-    pub(in crate::graphql) async fn message_at(&self, place: Place) -> Found<Message> {
+    pub(in crate::graphql) async fn message_at(&self, place: MessagePosition) -> Found<Message> {
         let loader = self.places.get_or_init(|| Loader::new(Places(self.store.clone())));
         loader.try_load(place).await.unwrap_or_else(|error| Err(lost(&error)))
     }
 
     /// The messages that follow a place, oldest first.
-    pub(in crate::graphql) async fn messages_following(&self, place: Place) -> Loaded<Slice<Message>> {
+    pub(in crate::graphql) async fn messages_following(
+        &self,
+        place: MessagePosition,
+    ) -> Loaded<Slice<Message>> {
         let loader = self.following.get_or_init(|| Loader::new(Following(self.store.clone())));
         loader.try_load(place).await.unwrap_or_else(|error| Err(lost(&error)))
     }
@@ -140,20 +143,20 @@ impl BatchFn<PageKey, Loaded<Slice<Message>>> for Pages {
 }
 
 /// A conversation and a position in it.
-pub(in crate::graphql) type Place = (ConversationId, i64);
+pub(in crate::graphql) type MessagePosition = (ConversationId, i64);
 
 struct Places(Scoped);
 
-impl BatchFn<Place, Found<Message>> for Places {
-    async fn load(&mut self, places: &[Place]) -> HashMap<Place, Found<Message>> {
+impl BatchFn<MessagePosition, Found<Message>> for Places {
+    async fn load(&mut self, places: &[MessagePosition]) -> HashMap<MessagePosition, Found<Message>> {
         each(places, self.0.messages_at(places).await, |found, place| found.remove(place).map(Arc::new))
     }
 }
 
 struct Following(Scoped);
 
-impl BatchFn<Place, Loaded<Slice<Message>>> for Following {
-    async fn load(&mut self, places: &[Place]) -> HashMap<Place, Loaded<Slice<Message>>> {
+impl BatchFn<MessagePosition, Loaded<Slice<Message>>> for Following {
+    async fn load(&mut self, places: &[MessagePosition]) -> HashMap<MessagePosition, Loaded<Slice<Message>>> {
         let found = self.0.messages_following(places).await;
         each(places, found, |found, place| {
             let items = found.remove(place).unwrap_or_default();

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_numbers_are_told_however_they_are_written() {
+    fn integers_are_recognised_in_any_notation() {
         for (text, expected) in [
             ("2", Some(2)),
             ("2.0", Some(2)),

@@ -136,8 +136,8 @@ impl InputTypes {
                     ));
                 };
                 for (field, value) in given.iter_mut() {
-                    let told: String = field.chars().take(MAX_TOLD).collect();
-                    within(path, &format!(".{told}"), |path| match fields.get(field.as_str()) {
+                    let shown: String = field.chars().take(MAX_TOLD).collect();
+                    within(path, &format!(".{shown}"), |path| match fields.get(field.as_str()) {
                         Some(known) => self.fits(value, &known.of, path),
                         None => Err(Invalid::new(path.as_str(), format!("is no field of the type `{name}`"))),
                     })?;
@@ -149,7 +149,7 @@ impl InputTypes {
                 let absent = fields.iter().filter(|(field, known)| {
                     !known.of.nullable && !known.has_default && !given.contains_key(field.as_str())
                 });
-                // The first by name, so that the same request is always told the same.
+                // The first by name, so that the same request is always shown the same.
                 match absent.min_by_key(|(field, _)| *field) {
                     Some((field, known)) => Err(missing(&format!("{path}.{field}"), &known.of)),
                     None => Ok(()),

@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_counts() {
+    fn values_depth_and_bytes_are_counted() {
         let of = |variables| VariablesSize::of(&Variables::from_json(variables));
         assert_eq!(of(json!({})), VariablesSize::default());
         let variables = json!({ "one": 1, "list": [1, [], "äb"], "object": { "of": { "it": null } } });

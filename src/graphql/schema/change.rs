@@ -43,7 +43,7 @@ impl Change {
     pub(in crate::graphql) fn new(owner: &OwnerId, committed: CommittedChange) -> Result<Self> {
         let cursor = cursor::of_change(owner, committed.revision);
         let kind = committed.change.kind;
-        let fact = Fact { cursor, committed };
+        let fact = ChangeDetails { cursor, committed };
         Ok(match kind {
             ChangeKind::ConversationCreated => Self::ConversationCreated(ConversationCreated(fact)),
             ChangeKind::ConversationUpdated => Self::ConversationUpdated(ConversationUpdated(fact)),
@@ -56,12 +56,12 @@ impl Change {
 }
 
 /// What all changes tell.
-struct Fact {
+struct ChangeDetails {
     cursor: String,
     committed: CommittedChange,
 }
 
-impl Fact {
+impl ChangeDetails {
     fn changed_at(&self) -> DateTime {
         DateTime(self.committed.changed_at)
     }
@@ -94,7 +94,7 @@ impl Fact {
 macro_rules! change_object {
     ($name:ident, $description:literal, { $($own:tt)* }) => {
         #[doc = $description]
-        pub(in crate::graphql) struct $name(Fact);
+        pub(in crate::graphql) struct $name(ChangeDetails);
 
         #[doc = $description]
         #[Object]

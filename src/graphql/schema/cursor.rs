@@ -191,7 +191,7 @@ mod tests {
 
         /// Whatever is read as a cursor is one that was given out: there is one text for each place.
         #[test]
-        fn no_text_breaks_the_reader(given in cursors()) {
+        fn any_text_is_a_cursor_or_rejected(given in cursors()) {
             let (id, owner) = (ConversationId(Uuid::from_u128(ID)), OwnerId::new(OWNER).unwrap());
             if let Ok(position) = message("after", &given, id) {
                 prop_assert_eq!(of_message(id, position), given.as_str());

@@ -15,30 +15,30 @@ fn shared() -> Value {
 }
 
 #[test]
-fn formats_are_told_from_the_keys() {
+fn formats_are_detected_by_their_keys() {
     let chatgpt = json!({ "id": "c", "title": "T", "mapping": {} });
     for (bytes, expected) in [
-        (lines(&[tree(), tree()]), Kind::Readable(Format::OpenAssistant)),
-        (lines(&[tree()]), Kind::Readable(Format::OpenAssistant)),
-        (lines(&[json!([tree()])]), Kind::WrongLayout(Format::OpenAssistant)),
-        (lines(&[json!([{ "id": 1 }, shared()])]), Kind::Readable(Format::ShareGpt)),
-        (lines(&[shared(), shared()]), Kind::WrongLayout(Format::ShareGpt)),
-        (lines(&[json!([{ "id": "folder" }, chatgpt])]), Kind::Readable(Format::ChatGpt)),
-        (lines(std::slice::from_ref(&chatgpt)), Kind::Readable(Format::ChatGpt)),
-        (lines(&[chatgpt.clone(), chatgpt]), Kind::WrongLayout(Format::ChatGpt)),
+        (lines(&[tree(), tree()]), FileKind::Readable(Format::OpenAssistant)),
+        (lines(&[tree()]), FileKind::Readable(Format::OpenAssistant)),
+        (lines(&[json!([tree()])]), FileKind::WrongLayout(Format::OpenAssistant)),
+        (lines(&[json!([{ "id": 1 }, shared()])]), FileKind::Readable(Format::ShareGpt)),
+        (lines(&[shared(), shared()]), FileKind::WrongLayout(Format::ShareGpt)),
+        (lines(&[json!([{ "id": "folder" }, chatgpt])]), FileKind::Readable(Format::ChatGpt)),
+        (lines(std::slice::from_ref(&chatgpt)), FileKind::Readable(Format::ChatGpt)),
+        (lines(&[chatgpt.clone(), chatgpt]), FileKind::WrongLayout(Format::ChatGpt)),
     ] {
-        assert_eq!(kind(&bytes), Some(expected), "{}", String::from_utf8_lossy(&bytes));
+        assert_eq!(detect(&bytes), Some(expected), "{}", String::from_utf8_lossy(&bytes));
     }
 }
 
 #[test]
-fn a_file_that_is_cut_off_is_still_told() {
+fn truncated_files_are_detected() {
     let whole = lines(&[json!([shared(), shared()])]);
-    assert_eq!(kind(&whole[..whole.len() - 9]), Some(Kind::Readable(Format::ShareGpt)));
+    assert_eq!(detect(&whole[..whole.len() - 9]), Some(FileKind::Readable(Format::ShareGpt)));
 }
 
 #[test]
-fn other_kinds_are_told() {
+fn other_file_kinds_are_detected() {
     for (bytes, expected) in [
         (b"PK\x03\x04rest".to_vec(), "is a ZIP archive"),
         (b"\x1f\x8b\x08".to_vec(), "is compressed with gzip"),
@@ -73,14 +73,14 @@ fn other_kinds_are_told() {
             "looks like OpenAssistant messages without their trees",
         ),
     ] {
-        let Some(Kind::Other(what, _)) = kind(&bytes) else { panic!("{bytes:?}") };
+        let Some(FileKind::Other(what, _)) = detect(&bytes) else { panic!("{bytes:?}") };
         assert_eq!(what, expected);
     }
 }
 
 #[test]
-fn nothing_is_told_of_other_json() {
-    for text in ["{}", "[]", "[1, 2]", "{\"a\":", "[{\"question_id\": 1, \"turns\": []}]"] {
-        assert_eq!(kind(text.as_bytes()), None, "{text}");
+fn other_json_is_not_detected() {
+    for text in ["{}", "[]", "[1, 2]", "{\"a\":", "[{\"question_id\": 1, \"messages\": []}]"] {
+        assert_eq!(detect(text.as_bytes()), None, "{text}");
     }
 }

@@ -132,7 +132,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_i64_and_f64_hold_has_the_form_of_before(whole in any::<i64>(), float in any::<f64>()) {
+        fn numbers_of_64_bits_keep_the_form_of_serde_json(whole in any::<i64>(), float in any::<f64>()) {
             prop_assert_eq!(of(&whole.to_string()), whole.to_string());
             let float = if float.is_finite() { float } else { 0.5 };
             let written = serde_json::to_string(&float).unwrap();

@@ -58,7 +58,7 @@ fn url(scheme: &str, bytes: usize) -> String {
 }
 
 #[test]
-fn what_fits_is_taken() {
+fn valid_parts_are_accepted() {
     let long = "x".repeat(MAX_NAME_BYTES);
     let far = url("https://", MAX_URL_BYTES);
     let fitting = [
@@ -84,7 +84,7 @@ fn what_fits_is_taken() {
 }
 
 #[test]
-fn what_breaks_a_rule_is_named() {
+fn invalid_parts_are_rejected_with_the_argument_and_the_rule() {
     let long = "x".repeat(MAX_NAME_BYTES + 1);
     let far = url("https://", MAX_URL_BYTES + 1);
     let nul = "must not contain NUL (U+0000)";
@@ -133,7 +133,7 @@ fn what_breaks_a_rule_is_named() {
 }
 
 #[test]
-fn what_is_too_much_or_nothing_is_refused() {
+fn empty_and_too_large_parts_are_rejected() {
     assert_eq!(parts(vec![]).unwrap_err(), "`parts` must not be empty");
     assert_eq!(parts(vec![text(""), reasoning("")]).unwrap_err(), "`parts` must not be empty");
     assert_eq!(parts(vec![text("x"); MAX_PARTS + 1]).unwrap_err(), "`parts` must be at most 1000, are 1001");
@@ -221,7 +221,7 @@ fn sources_stored_before_there_were_two_kinds_are_read() {
 }
 
 #[test]
-fn debug_output_does_not_tell_what_is_said() {
+fn debug_output_hides_texts() {
     let list = parts(vec![text("my secret"), data("\"my secret\"")]).unwrap();
     assert_eq!(format!("{list:?} {:?}", list.as_slice()), "Parts(2) [Text, Data]");
 }
@@ -287,7 +287,7 @@ fn some_part() -> impl Strategy<Value = Part> {
 
 proptest! {
     #[test]
-    fn nothing_is_lost_in_the_database(list in vec(some_part(), 1..9)) {
+    fn parts_round_trip_through_the_database(list in vec(some_part(), 1..9)) {
         prop_assume!(!list.iter().all(Part::is_empty_text));
         let list = Parts::new("parts", list).unwrap();
         let json = list.to_json();

@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_the_host_and_listed_ones_may() {
+    fn the_same_host_and_configured_origins_are_allowed() {
         assert!(opens(None, "api.example"), "what is no browser");
         for origin in ["https://chat.example", "https://api.example", "http://api.example:80"] {
             assert!(opens(Some(origin), "api.example"), "{origin}");

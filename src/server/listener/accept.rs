@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_network_is_counted_as_one() {
+    fn ipv6_addresses_are_counted_by_their_64_bit_prefix() {
         for (one, other, same) in [
             ("192.0.2.1", "192.0.2.1", true),
             ("192.0.2.1", "192.0.2.2", false),

@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 use super::markdown::{Block, blocks};
 use super::shell::{Shell, first_line};
-use crate::harness::{Client, EventStream, PATIENCE, shared_cluster};
+use crate::harness::{Client, EventStream, TIMEOUT, shared_cluster};
 
 /// What the pages call the server, and its listener for metrics.
 const ADDRESS: &str = "127.0.0.1:8000";
@@ -205,7 +205,7 @@ impl Page {
         let mut input = node.stdin.take().unwrap();
         input.write_all(program.as_bytes()).await.unwrap();
         drop(input);
-        let line = timeout(PATIENCE, first_line(&mut node)).await;
+        let line = timeout(TIMEOUT, first_line(&mut node)).await;
         self.answer = line.map_err(|_| "it printed nothing in time")??;
         Ok(())
     }

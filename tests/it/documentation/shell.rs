@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
-use crate::harness::PATIENCE;
+use crate::harness::TIMEOUT;
 
 type Result<T> = std::result::Result<T, String>;
 
@@ -45,7 +45,7 @@ impl Shell {
     /// Runs it to its end, which must be a good one: what it has printed.
     pub(super) async fn output(mut self) -> Result<String> {
         let mut printed = String::new();
-        let ended = timeout(PATIENCE, async {
+        let ended = timeout(TIMEOUT, async {
             while let Some(line) = self.output.next_line().await.unwrap() {
                 printed.push_str(&line);
                 printed.push('\n');
@@ -58,7 +58,7 @@ impl Shell {
 
     /// What follows `prefix` on the first line that begins with it.
     pub(super) async fn next_line(&mut self, prefix: &str) -> Result<String> {
-        let found = timeout(PATIENCE, async {
+        let found = timeout(TIMEOUT, async {
             while let Some(line) = self.output.next_line().await.unwrap() {
                 if let Some(rest) = line.strip_prefix(prefix) {
                     return Some(rest.to_owned());

@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::{Client, PATIENCE};
+use super::{Client, TIMEOUT};
 
 /// One event.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl EventStream {
                     None => continue,
                 }
             }
-            let chunk = timeout(PATIENCE, self.bytes.next()).await.expect("an event in time")?.ok()?;
+            let chunk = timeout(TIMEOUT, self.bytes.next()).await.expect("an event in time")?.ok()?;
             self.unread.extend(chunk);
         }
     }

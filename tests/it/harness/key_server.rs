@@ -18,8 +18,8 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-use super::PATIENCE;
-use super::tls::{Authority, Shown, TlsListener};
+use super::TIMEOUT;
+use super::tls::{Authority, ServerCertificate, TlsListener};
 
 /// A key pair.
 pub(crate) struct SigningKey {
@@ -87,12 +87,12 @@ impl SigningKey {
 /// Tells keys at a URL, for as long as it is there.
 pub(crate) struct KeyServer {
     pub(crate) url: String,
-    shared: Arc<Shared>,
+    shared: Arc<KeyServerState>,
     asked: watch::Receiver<u64>,
     task: AbortHandle,
 }
 
-struct Shared {
+struct KeyServerState {
     body: Mutex<String>,
     down: AtomicBool,
     asked: watch::Sender<u64>,
@@ -106,16 +106,17 @@ impl KeyServer {
     }
 
     /// The same over TLS, with a certificate of this authority until it is changed.
-    pub(crate) async fn start_over_tls(authority: &Authority) -> (Self, Shown) {
+    pub(crate) async fn start_over_tls(authority: &Authority) -> (Self, ServerCertificate) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("https://{}/keys", listener.local_addr().unwrap());
-        let shown = Shown::of(authority);
+        let shown = ServerCertificate::of(authority);
         (Self::serve(url, TlsListener { listener, shown: shown.clone() }), shown)
     }
 
     fn serve<L: Listener<Addr: std::fmt::Debug>>(url: String, listener: L) -> Self {
         let (sender, asked) = watch::channel(0);
-        let shared = Arc::new(Shared { body: Mutex::default(), down: AtomicBool::new(false), asked: sender });
+        let shared =
+            Arc::new(KeyServerState { body: Mutex::default(), down: AtomicBool::new(false), asked: sender });
         let router = axum::Router::new()
             .route("/keys", get(answer))
             .route("/elsewhere", get(async || Redirect::temporary("/keys")))
@@ -140,14 +141,14 @@ impl KeyServer {
     }
 
     /// How often it was asked so far.
-    pub(crate) fn asked(&self) -> u64 {
+    pub(crate) fn request_count(&self) -> u64 {
         *self.asked.borrow()
     }
 
     /// Waits until it was asked so often.
-    pub(crate) async fn until_asked(&self, times: u64) {
+    pub(crate) async fn wait_for_requests(&self, times: u64) {
         let mut asked = self.asked.clone();
-        timeout(PATIENCE, asked.wait_for(|asked| *asked >= times)).await.expect("asked in time").unwrap();
+        timeout(TIMEOUT, asked.wait_for(|asked| *asked >= times)).await.expect("asked in time").unwrap();
     }
 }
 
@@ -157,7 +158,7 @@ impl Drop for KeyServer {
     }
 }
 
-async fn answer(State(shared): State<Arc<Shared>>) -> Response {
+async fn answer(State(shared): State<Arc<KeyServerState>>) -> Response {
     shared.asked.send_modify(|asked| *asked += 1);
     if shared.down.load(Ordering::SeqCst) {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();

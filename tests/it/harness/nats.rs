@@ -4,7 +4,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use super::PATIENCE;
+use super::TIMEOUT;
 
 /// A server on a port of its own, gone when dropped.
 pub(crate) struct Nats {
@@ -37,7 +37,7 @@ impl Nats {
                 spawned.ok()
             });
         self.child = Some(command.take().expect("nats-server is installed (`tests/run` installs it)"));
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
             assert!(Instant::now() < deadline, "nats-server does not answer");
             std::thread::yield_now();

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::{Client, TestApp};
 
 /// A script ends itself after a minute, and says where it was.
-const PATIENCE: Duration = Duration::from_secs(90);
+const TIMEOUT: Duration = Duration::from_secs(90);
 
 /// Runs a script of `tests/clients` as ada; it must end well.
 pub(crate) async fn run_script(app: &TestApp, script: &str) {
@@ -33,7 +33,7 @@ pub(crate) async fn run_python(app: &TestApp, script: &str, environment: &[(&str
 
 async fn finish(mut command: Command, script: &str, environment: &[(&str, &str)]) {
     let output = command.envs(environment.iter().copied()).output();
-    let output = timeout(PATIENCE, output).await.expect("the script ends in time");
+    let output = timeout(TIMEOUT, output).await.expect("the script ends in time");
     let output = output.expect("Node.js and Python are installed (`tests/run` installs them)");
     assert!(
         output.status.success(),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::PATIENCE;
+use super::TIMEOUT;
 use super::postgres::{Cluster, command, unprivileged};
 
 pub(crate) struct PgBouncer {
@@ -49,7 +49,7 @@ impl PgBouncer {
         let started = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             let hint = "PgBouncer takes connections (`tests/run` installs it)";
-            assert!(started.elapsed() < PATIENCE, "{hint}");
+            assert!(started.elapsed() < TIMEOUT, "{hint}");
             std::thread::sleep(Duration::from_millis(5));
         }
         Self { port, _folder: folder, watchdog }

@@ -10,7 +10,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::{Client, Engine, PATIENCE, SECRET, shared_cluster, token};
+use super::{Client, Engine, SECRET, TIMEOUT, shared_cluster, token};
 
 /// A working folder, and the environment of the program when it runs there.
 pub(crate) struct Program {
@@ -96,7 +96,7 @@ impl Program {
 
     /// Runs a command to its end.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Output {
-        timeout(PATIENCE, self.command(arguments).output()).await.expect("an end in time").unwrap()
+        timeout(TIMEOUT, self.command(arguments).output()).await.expect("an end in time").unwrap()
     }
 
     /// What a command that must succeed writes to its standard output.
@@ -132,7 +132,7 @@ impl Program {
             errors.read_to_string(&mut text).await.unwrap();
             text
         });
-        let first = timeout(PATIENCE, lines.next_line()).await.expect("a line in time").unwrap();
+        let first = timeout(TIMEOUT, lines.next_line()).await.expect("a line in time").unwrap();
         let Some(first) = first else { panic!("it ended: {}", log.await.unwrap()) };
         let url =
             first.strip_prefix("Scrollback is listening on ").and_then(|url| url.strip_suffix("/graphql"));
@@ -143,7 +143,7 @@ impl Program {
 impl Running {
     /// The next line on its standard output.
     pub(crate) async fn line(&mut self) -> String {
-        timeout(PATIENCE, self.lines.next_line()).await.expect("a line in time").unwrap().expect("a line")
+        timeout(TIMEOUT, self.lines.next_line()).await.expect("a line in time").unwrap().expect("a line")
     }
 
     pub(crate) fn client(&self, user: &str) -> Client {
@@ -201,7 +201,7 @@ impl Running {
 
     /// Waits for its end, and gives what it wrote to its log.
     pub(crate) async fn ended(mut self) -> (ExitStatus, String) {
-        let status = timeout(PATIENCE, self.child.wait()).await.expect("an end in time").unwrap();
+        let status = timeout(TIMEOUT, self.child.wait()).await.expect("an end in time").unwrap();
         (status, self.log.await.unwrap())
     }
 }

@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use super::PATIENCE;
+use super::TIMEOUT;
 
 /// A socket to `/graphql`.
 pub(crate) struct Socket {
@@ -115,7 +115,7 @@ impl Socket {
     pub(crate) async fn next_text(&mut self) -> Result<String, Closed> {
         let abnormal = || Closed { code: 1006, reason: String::new() };
         loop {
-            match timeout(PATIENCE, self.stream.next()).await.expect("a message in time") {
+            match timeout(TIMEOUT, self.stream.next()).await.expect("a message in time") {
                 Some(Ok(Message::Text(text))) => return Ok(text.to_string()),
                 Some(Ok(Message::Close(Some(frame)))) => {
                     return Err(Closed { code: frame.code.into(), reason: frame.reason.to_string() });

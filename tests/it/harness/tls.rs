@@ -78,9 +78,9 @@ fn make(folder: &Path, arguments: &[&str]) {
 
 /// Which certificate is shown.
 #[derive(Clone)]
-pub(crate) struct Shown(watch::Sender<Arc<ServerConfig>>);
+pub(crate) struct ServerCertificate(watch::Sender<Arc<ServerConfig>>);
 
-impl Shown {
+impl ServerCertificate {
     pub(crate) fn of(authority: &Authority) -> Self {
         Self(watch::Sender::new(authority.shown()))
     }
@@ -94,7 +94,7 @@ impl Shown {
 /// Takes connections over TLS.
 pub(crate) struct TlsListener {
     pub(crate) listener: TcpListener,
-    pub(crate) shown: Shown,
+    pub(crate) shown: ServerCertificate,
 }
 
 impl Listener for TlsListener {

@@ -9,10 +9,10 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::deployment::{Addresses, client};
-use super::followers::{Ended, follow_text};
 use super::load::BACKOFF;
 use super::log::Acknowledged;
-use super::texts::{Answer, Heard};
+use super::subscribers::{FinalState, follow_text};
+use super::texts::{Answer, ReceivedText};
 use crate::harness::{APPEND, APPEND_TEXT, Client, FINISH};
 
 /// Of each assistant, one after the other.
@@ -25,7 +25,7 @@ const STOP: &str = "mutation($id: ID!) { stopMessage(input: { messageId: $id }) 
 pub(super) struct Streamed {
     pub(super) appended: Acknowledged,
     pub(super) answer: Answer,
-    pub(super) followers: Vec<JoinHandle<Heard>>,
+    pub(super) followers: Vec<JoinHandle<ReceivedText>>,
 }
 
 /// What becomes of an answer.
@@ -45,7 +45,7 @@ pub(super) async fn assist(
     assistant: usize,
     front: Addresses,
     conversations: Vec<String>,
-    ending: watch::Receiver<Option<Ended>>,
+    ending: watch::Receiver<Option<FinalState>>,
 ) -> Vec<Streamed> {
     let mut all = Vec::new();
     let mut writer = Writer { client: client(&front), front: front.clone() };
@@ -131,7 +131,7 @@ impl Writer {
                 assert_eq!(*message, json!({ "status": status, "content": answer.acknowledged }));
                 answer.ended = Some(status);
             }
-            Err(error) => given_up(&error),
+            Err(error) => lease_expired(&error),
         }
         answer
     }
@@ -147,7 +147,7 @@ impl Writer {
                 Some(told["stopRequested"].as_bool().unwrap())
             }
             Err(error) => {
-                given_up(&error);
+                lease_expired(&error);
                 answer.unsure = piece;
                 None
             }
@@ -175,6 +175,6 @@ fn acknowledge(answer: &mut Answer, piece: &str, told: &Value) {
 }
 
 /// A fault that is none of the server's: its lease was over.
-fn given_up(error: &Value) {
+fn lease_expired(error: &Value) {
     assert_eq!(error["message"], "the message is not being written any more", "{error}");
 }

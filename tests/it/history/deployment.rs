@@ -27,7 +27,9 @@ pub(super) struct Deployment {
 impl Deployment {
     pub(super) async fn start(engine: Engine, replicas: usize, settings: &[(&'static str, &str)]) -> Self {
         match engine {
-            Engine::Sqlite => Self::run(vec![told(Program::over(engine).await, settings)], None).await,
+            Engine::Sqlite => {
+                Self::run(vec![with_settings(Program::over(engine).await, settings)], None).await
+            }
             Engine::Postgres => {
                 Self::over(shared_cluster().create_database().await, replicas, settings).await
             }
@@ -43,7 +45,10 @@ impl Deployment {
     pub(super) async fn over(database: String, replicas: usize, settings: &[(&'static str, &str)]) -> Self {
         let mut programs = Vec::new();
         for _ in 0..replicas {
-            programs.push(told(Program::believing().with("SCROLLBACK_DATABASE_URL", &database), settings));
+            programs.push(with_settings(
+                Program::believing().with("SCROLLBACK_DATABASE_URL", &database),
+                settings,
+            ));
         }
         Self::run(programs, Some(database)).await
     }
@@ -62,7 +67,7 @@ impl Deployment {
     }
 
     /// From now on clients use the proxy's address.
-    pub(super) fn reach_through(&mut self, proxy: &Proxy) {
+    pub(super) fn use_proxy(&mut self, proxy: &Proxy) {
         self.front = Arc::new(RwLock::new(vec![proxy.url.clone()]));
     }
 
@@ -83,7 +88,7 @@ impl Deployment {
     }
 
     /// Waits until a write is refused. It is another user's: what is checked does not see it.
-    pub(super) async fn refused(&self) {
+    pub(super) async fn wait_for_rejection(&self) {
         let bob = Client::new(&address(&self.front), Some(token("bob", Duration::from_secs(600))));
         let query = "mutation { createConversation(input: {}) { conversation { id } } }";
         while bob.attempt(query, json!({})).await.is_some() {}
@@ -95,7 +100,7 @@ impl Deployment {
     }
 }
 
-fn told(program: Program, settings: &[(&'static str, &str)]) -> Program {
+fn with_settings(program: Program, settings: &[(&'static str, &str)]) -> Program {
     settings.iter().fold(program, |program, (name, value)| program.with(name, *value))
 }
 

@@ -19,7 +19,7 @@ async fn on_sqlite_nothing_is_lost_when_the_disk_fails() {
     let deployment = Deployment::start(Engine::Sqlite, 1, &settings).await;
     check(deployment, async |number, deployment| {
         disk.breaks(fault(number));
-        deployment.refused().await;
+        deployment.wait_for_rejection().await;
         disk.is_mended(fault(number));
         deployment.kill(0).await;
     })
@@ -33,7 +33,7 @@ async fn on_two_replicas_nothing_is_lost_when_the_disk_of_postgresql_fails() {
     let deployment = Deployment::over(cluster.create_database().await, 2, &[]).await;
     check(deployment, async |number, deployment| {
         disk.breaks(fault(number));
-        deployment.refused().await;
+        deployment.wait_for_rejection().await;
         disk.is_mended(fault(number));
         // It has given up, or is about to, or recovers by itself.
         while !cluster.answers().await {

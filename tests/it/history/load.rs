@@ -12,9 +12,9 @@ use tokio::time::timeout;
 
 use super::assistants::{ANSWERS, Streamed, assist};
 use super::deployment::{Addresses, Deployment, client};
-use super::followers::{Ended, Told, follow_account, follow_conversation};
 use super::log::{self, Acknowledged, Entry, Log, Reading};
-use super::texts::{self, Answer, Heard, Seen};
+use super::subscribers::{AccountFeed, FinalState, follow_account, follow_conversation};
+use super::texts::{self, Answer, ReceivedText, TextRead};
 use crate::harness::APPEND;
 
 const WRITERS: usize = 8;
@@ -39,8 +39,8 @@ pub(super) struct Load {
     assistants: Vec<JoinHandle<Vec<Streamed>>>,
     reader: JoinHandle<Vec<Reading>>,
     followers: Vec<(String, JoinHandle<Vec<Entry>>)>,
-    account_followers: Vec<JoinHandle<Told>>,
-    ended: watch::Sender<Option<Ended>>,
+    account_followers: Vec<JoinHandle<AccountFeed>>,
+    ended: watch::Sender<Option<FinalState>>,
 }
 
 impl Load {
@@ -101,7 +101,7 @@ impl Load {
         for writer in self.writers {
             timeout(LIMIT, writer).await.expect("writers in time").unwrap();
         }
-        let (answers, appended) = told(self.assistants).await;
+        let (answers, appended) = collect_texts(self.assistants).await;
         assert_eq!(answers.len(), ASSISTANTS * ANSWERS);
         let readings = timeout(LIMIT, self.reader).await.expect("the reader in time").unwrap();
         assert!(!readings.is_empty());
@@ -117,17 +117,17 @@ impl Load {
         }
         log::check(&log, &[self.acknowledgements.lock().unwrap().clone(), appended].concat());
         for Reading { conversation, entries, .. } in &readings {
-            assert!(entries.iter().zip(&log[conversation]).all(|(seen, stored)| seen.became(stored)));
+            assert!(entries.iter().zip(&log[conversation]).all(|(reads, stored)| reads.can_become(stored)));
         }
         check_texts(&answers, &log, &readings);
         let lengths = log.iter().map(|(id, entries)| (id.clone(), entries.len())).collect();
         let added: usize = log.values().map(|entries| entries.len() - 1).sum();
-        self.ended.send_replace(Some(Ended { lengths, changes: added + answers.len() }));
+        self.ended.send_replace(Some(FinalState { lengths, changes: added + answers.len() }));
         for (conversation, follower) in self.followers {
             let received = timeout(LIMIT, follower).await.expect("followers in time").unwrap();
             let stored = &log[&conversation][1..];
             assert_eq!(received.len(), stored.len());
-            let same = |(seen, stored): (&Entry, &Entry)| seen.became(stored);
+            let same = |(reads, stored): (&Entry, &Entry)| reads.can_become(stored);
             assert!(received.iter().zip(stored).all(same), "a follower's list is the log after its cursor");
         }
         for follower in self.account_followers {
@@ -143,33 +143,33 @@ impl Load {
     }
 }
 
-/// What was streamed and what was heard of it, by message, once all of it has ended; and where these
+/// What was streamed and what was received of it, by message, once all of it has ended; and where these
 /// messages were appended.
-async fn told(
+async fn collect_texts(
     assistants: Vec<JoinHandle<Vec<Streamed>>>,
-) -> (BTreeMap<String, (Answer, Vec<Heard>)>, Vec<Acknowledged>) {
+) -> (BTreeMap<String, (Answer, Vec<ReceivedText>)>, Vec<Acknowledged>) {
     let (mut answers, mut appended) = (BTreeMap::new(), Vec::new());
     for assistant in assistants {
         for streamed in timeout(LIMIT, assistant).await.expect("assistants in time").unwrap() {
-            let mut heard = Vec::new();
+            let mut received = Vec::new();
             for follower in streamed.followers {
-                heard.push(timeout(LIMIT, follower).await.expect("an end of every text in time").unwrap());
+                received.push(timeout(LIMIT, follower).await.expect("an end of every text in time").unwrap());
             }
-            answers.insert(streamed.answer.id.clone(), (streamed.answer, heard));
+            answers.insert(streamed.answer.id.clone(), (streamed.answer, received));
             appended.push(streamed.appended);
         }
     }
     (answers, appended)
 }
 
-fn check_texts(answers: &BTreeMap<String, (Answer, Vec<Heard>)>, log: &Log, readings: &[Reading]) {
-    for (id, (answer, heard)) in answers {
+fn check_texts(answers: &BTreeMap<String, (Answer, Vec<ReceivedText>)>, log: &Log, readings: &[Reading]) {
+    for (id, (answer, received)) in answers {
         let read = readings.iter().flat_map(|reading| {
             let entries = reading.entries.iter().filter(|entry| entry.id == *id);
-            entries.map(|entry| Seen { began: reading.began, text: entry.content.clone() })
+            entries.map(|entry| TextRead { began: reading.began, text: entry.content.clone() })
         });
         let stored = log.values().flatten().find(|entry| entry.id == *id).expect("an answer");
-        texts::check(answer, stored, heard, &read.collect::<Vec<_>>()).unwrap();
+        texts::check(answer, stored, received, &read.collect::<Vec<_>>()).unwrap();
     }
 }
 

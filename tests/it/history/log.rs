@@ -30,7 +30,7 @@ pub(super) struct Entry {
 
 impl Entry {
     /// Whether it can have been read of what is stored in the end.
-    pub(super) fn became(&self, stored: &Self) -> bool {
+    pub(super) fn can_become(&self, stored: &Self) -> bool {
         let grew = self.status == "STREAMING" && stored.content.starts_with(&self.content);
         *self == *stored || (grew && (self.position, &self.id) == (stored.position, &stored.id))
     }

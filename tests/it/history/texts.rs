@@ -1,4 +1,4 @@
-//! Texts that were streamed: what their writers were told, what was heard and read of them, and whether
+//! Texts that were streamed: what their writers were told, what was received and read of them, and whether
 //! all of this agrees.
 
 use std::time::Instant;
@@ -21,12 +21,12 @@ pub(super) struct Answer {
 
 /// What a follower was told of a text: pieces with their offsets, and how it ended.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Heard {
+pub(super) struct ReceivedText {
     pub(super) pieces: Vec<(usize, String)>,
     pub(super) ended: Option<String>,
 }
 
-impl Heard {
+impl ReceivedText {
     /// Where it goes on.
     pub(super) fn length(&self) -> usize {
         self.pieces.iter().map(|(_, text)| text.chars().count()).sum()
@@ -35,14 +35,19 @@ impl Heard {
 
 /// What was read of a text, and when the reading began.
 #[derive(Debug, Clone)]
-pub(super) struct Seen {
+pub(super) struct TextRead {
     pub(super) began: Instant,
     pub(super) text: String,
 }
 
 /// Whether an answer is stored as its writer was told, was told to its followers exactly, and was never
 /// read without what had been acknowledged.
-pub(super) fn check(answer: &Answer, stored: &Entry, heard: &[Heard], seen: &[Seen]) -> Result<(), String> {
+pub(super) fn check(
+    answer: &Answer,
+    stored: &Entry,
+    received: &[ReceivedText],
+    reads: &[TextRead],
+) -> Result<(), String> {
     let Entry { content, status, .. } = stored;
     let whole = format!("{}{}", answer.acknowledged, answer.unsure);
     if *content != answer.acknowledged && *content != whole {
@@ -52,10 +57,10 @@ pub(super) fn check(answer: &Answer, stored: &Entry, heard: &[Heard], seen: &[Se
     if status != ended {
         return Err(format!("it is {status} and should be {ended}"));
     }
-    for heard in heard {
-        follows(heard, content, status)?;
+    for received in received {
+        follows(received, content, status)?;
     }
-    for Seen { began, text } in seen {
+    for TextRead { began, text } in reads {
         if !content.starts_with(text) {
             return Err(format!("{text:?} was read of {content:?}"));
         }
@@ -68,19 +73,19 @@ pub(super) fn check(answer: &Answer, stored: &Entry, heard: &[Heard], seen: &[Se
 }
 
 /// Whether a follower's pieces, joined, are a beginning of the text at any time and all of it at the end.
-fn follows(heard: &Heard, content: &str, status: &str) -> Result<(), String> {
+fn follows(received: &ReceivedText, content: &str, status: &str) -> Result<(), String> {
     let mut joined = String::new();
-    for (offset, text) in &heard.pieces {
+    for (offset, text) in &received.pieces {
         if *offset != joined.chars().count() {
-            return Err(format!("a hole or a repeat at {offset}: {heard:?}"));
+            return Err(format!("a hole or a repeat at {offset}: {received:?}"));
         }
         joined.push_str(text);
         if !content.starts_with(&joined) {
             return Err(format!("{joined:?} is not a beginning of {content:?}"));
         }
     }
-    if joined != content || heard.ended.as_deref() != Some(status) {
-        return Err(format!("it ended {status} with {content:?}, not as was told: {heard:?}"));
+    if joined != content || received.ended.as_deref() != Some(status) {
+        return Err(format!("it ended {status} with {content:?}, not as was told: {received:?}"));
     }
     Ok(())
 }
@@ -92,15 +97,15 @@ mod tests {
     use super::*;
 
     /// An answer of two pieces and perhaps a third, with a follower and a read that are right.
-    struct Case {
+    struct Example {
         answer: Answer,
         stored: Entry,
-        heard: Heard,
-        seen: Seen,
+        received: ReceivedText,
+        reads: TextRead,
     }
 
-    impl Case {
-        fn right() -> Self {
+    impl Example {
+        fn valid() -> Self {
             let start = Instant::now();
             let at = |second| start + Duration::from_secs(second);
             let pieces = [(0, "é".to_owned()), (1, "👍!".to_owned()), (3, "?".to_owned())];
@@ -118,35 +123,35 @@ mod tests {
                     content: "é👍!?".into(),
                     status: "INTERRUPTED".into(),
                 },
-                heard: Heard { pieces: pieces.into(), ended: Some("INTERRUPTED".into()) },
-                seen: Seen { began: at(2), text: "é".into() },
+                received: ReceivedText { pieces: pieces.into(), ended: Some("INTERRUPTED".into()) },
+                reads: TextRead { began: at(2), text: "é".into() },
             }
         }
 
         fn check(&self) -> Result<(), String> {
-            check(&self.answer, &self.stored, from_ref(&self.heard), from_ref(&self.seen))
+            check(&self.answer, &self.stored, from_ref(&self.received), from_ref(&self.reads))
         }
     }
 
     #[test]
-    fn what_agrees_is_accepted() {
-        let mut case = Case::right();
+    fn consistent_histories_are_accepted() {
+        let mut case = Example::valid();
         assert_eq!(case.check(), Ok(()));
         // The piece that nobody was sure of is not there.
         case.stored.content = "é👍!".into();
-        case.heard.pieces.pop();
+        case.received.pieces.pop();
         assert_eq!(case.check(), Ok(()));
         // A last chunk without text.
-        case.heard.pieces.push((3, String::new()));
+        case.received.pieces.push((3, String::new()));
         (case.answer.ended, case.stored.status) = (Some("COMPLETE"), "COMPLETE".into());
-        case.heard.ended = Some("COMPLETE".into());
+        case.received.ended = Some("COMPLETE".into());
         assert_eq!(case.check(), Ok(()));
     }
 
     #[test]
-    fn what_is_broken_is_found() {
-        type Break = fn(&mut Case);
-        let breaks: [(&str, Break, &str); 13] = [
+    fn violations_are_found() {
+        type Fault = fn(&mut Example);
+        let breaks: [(&str, Fault, &str); 13] = [
             ("a piece is lost", |case| case.stored.content = "é".into(), "not what was acknowledged"),
             ("all is lost", |case| case.stored.content.clear(), "not what was acknowledged"),
             (
@@ -157,28 +162,32 @@ mod tests {
             ("half a piece", |case| case.answer.unsure = "?!".into(), "not what was acknowledged"),
             ("it never ended", |case| case.stored.status = "STREAMING".into(), "should be INTERRUPTED"),
             ("its end is lost", |case| case.answer.ended = Some("COMPLETE"), "should be COMPLETE"),
-            ("a follower misses a piece", |case| drop(case.heard.pieces.remove(1)), "a hole or a repeat"),
+            ("a follower misses a piece", |case| drop(case.received.pieces.remove(1)), "a hole or a repeat"),
             (
                 "a follower gets text twice",
-                |case| case.heard.pieces.insert(1, (0, "é".into())),
+                |case| case.received.pieces.insert(1, (0, "é".into())),
                 "a hole or a repeat",
             ),
-            ("a follower gets another text", |case| case.heard.pieces[1].1 = "👍?".into(), "not a beginning"),
+            (
+                "a follower gets another text",
+                |case| case.received.pieces[1].1 = "👍?".into(),
+                "not a beginning",
+            ),
             (
                 "a follower is not told the last piece",
-                |case| drop(case.heard.pieces.pop()),
+                |case| drop(case.received.pieces.pop()),
                 "not as was told",
             ),
-            ("a follower is not told the end", |case| case.heard.ended = None, "not as was told"),
-            ("a read shows what is not there", |case| case.seen.text = "éé".into(), "was read of"),
+            ("a follower is not told the end", |case| case.received.ended = None, "not as was told"),
+            ("a read shows what is not there", |case| case.reads.text = "éé".into(), "was read of"),
             (
                 "a read lacks what was acknowledged",
-                |case| case.seen.began += Duration::from_secs(2),
+                |case| case.reads.began += Duration::from_secs(2),
                 "were acknowledged",
             ),
         ];
         for (name, broken, expected) in breaks {
-            let mut case = Case::right();
+            let mut case = Example::valid();
             broken(&mut case);
             let fault = case.check().expect_err(name);
             assert!(fault.contains(expected), "{name}: {fault}");

@@ -8,12 +8,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::harness::{Client, PATIENCE, Socket, TestApp, on_each_database};
+use crate::harness::{Client, Socket, TIMEOUT, TestApp, on_each_database};
 
 on_each_database!(
-    large_bodies_have_room_for_some_of_an_owner,
-    what_is_followed_has_room_for_some_of_an_owner,
-    variables_may_have_only_so_many_values,
+    large_bodies_are_limited_for_each_owner,
+    large_subscriptions_are_limited_for_each_owner,
+    variables_have_a_limit_of_values,
 );
 
 /// An owner's large requests may take 8 MiB, twice as much as they have bytes.
@@ -58,7 +58,7 @@ async fn begin(client: &Client, body: &str) -> TcpStream {
     stream
 }
 
-async fn large_bodies_have_room_for_some_of_an_owner(app: TestApp) {
+async fn large_bodies_are_limited_for_each_owner(app: TestApp) {
     let app = TestApp::start_with(app.engine, SETTINGS).await;
     let (eve, bob) = (app.client("eve"), app.client("bob"));
     let large = question(BYTES);
@@ -73,7 +73,7 @@ async fn large_bodies_have_room_for_some_of_an_owner(app: TestApp) {
             }
         }
     };
-    let refused = timeout(PATIENCE, filled).await.expect("a refusal in time");
+    let refused = timeout(TIMEOUT, filled).await.expect("a refusal in time");
     assert_crowded(&refused["errors"]);
     assert_eq!(ask(&bob, large.clone()).await.status(), StatusCode::OK, "others have their own room");
     assert_eq!(ask(&eve, question(30_000)).await.status(), StatusCode::OK, "little needs none");
@@ -94,7 +94,7 @@ async fn large_bodies_have_room_for_some_of_an_owner(app: TestApp) {
     assert_eq!(ask(&eve, large).await.status(), StatusCode::OK, "there is room again");
 }
 
-async fn what_is_followed_has_room_for_some_of_an_owner(app: TestApp) {
+async fn large_subscriptions_are_limited_for_each_owner(app: TestApp) {
     let app = TestApp::start_with(app.engine, SETTINGS).await;
     let eve = app.client("eve");
     let id = eve.new_conversation().await;
@@ -127,11 +127,11 @@ async fn what_is_followed_has_room_for_some_of_an_owner(app: TestApp) {
             }
         }
     };
-    let answered = timeout(PATIENCE, answered).await.expect("room in time");
+    let answered = timeout(TIMEOUT, answered).await.expect("room in time");
     assert_eq!(answered["payload"]["data"]["viewer"]["id"], "eve");
 }
 
-async fn variables_may_have_only_so_many_values(app: TestApp) {
+async fn variables_have_a_limit_of_values(app: TestApp) {
     let ada = app.client("ada");
     let create = "mutation($metadata: JSON) { createConversation(input: { metadata: $metadata }) { conversation { id } } }";
     let values = |count: usize| json!({ "metadata": { "a": vec![0; count - 2] } });

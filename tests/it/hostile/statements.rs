@@ -5,7 +5,7 @@ use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
 
 use crate::harness::{Engine, TestApp, on_each_database};
 
-on_each_database!(a_search_that_takes_too_long_is_given_up);
+on_each_database!(a_search_has_a_statement_timeout);
 
 /// So many conversations that looking through all titles takes several times as long as a statement may.
 const SQLITE: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 120000) \
@@ -15,7 +15,7 @@ const POSTGRES: &str = "INSERT INTO conversation (id, owner_id, title, title_fol
      message_count, last_position) SELECT gen_random_uuid(), 'ada', lpad(i::text, 200, '0'), lpad(i::text, 200, '0'), '{}', i, i, 0, 0 \
      FROM generate_series(1, 120000) AS i";
 
-async fn a_search_that_takes_too_long_is_given_up(app: TestApp) {
+async fn a_search_has_a_statement_timeout(app: TestApp) {
     let settings = [("database.statement_timeout", "20ms"), ("database.max_connections", "1")];
     let app = TestApp::start_with(app.engine, &settings).await;
     let ada = app.client("ada");

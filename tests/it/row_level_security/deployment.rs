@@ -5,7 +5,7 @@ use serde_json::json;
 use sqlx::{Connection, Executor, PgConnection};
 
 use super::{TABLES, connections, count, everything};
-use crate::harness::{Client, Engine, PATIENCE, Program, TestApp, shared_cluster};
+use crate::harness::{Client, Engine, Program, TIMEOUT, TestApp, shared_cluster};
 
 const SETTING: &str = "database.row_level_security";
 
@@ -34,7 +34,7 @@ async fn gone(url: &str) {
                  WHERE datname = current_database() AND application_name = 'scrollback'";
     let wait =
         async { while sqlx::query_scalar::<_, i64>(query).fetch_one(&mut session).await.unwrap() > 0 {} };
-    tokio::time::timeout(PATIENCE, wait).await.unwrap();
+    tokio::time::timeout(TIMEOUT, wait).await.unwrap();
 }
 
 /// Whether a client still has what it had, and can add to it.
@@ -51,7 +51,7 @@ async fn messages(client: &Client, conversation: &str) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_goes_up_and_down_step_by_step_while_servers_run() {
+async fn policies_are_created_and_removed_while_servers_run() {
     let url = shared_cluster().create_database_of_a_plain_role().await;
     let mut off = server(&url, "off").await;
     let id = everything(&off.client("ada")).await;
@@ -84,7 +84,7 @@ async fn it_goes_up_and_down_step_by_step_while_servers_run() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_replicas_put_it_up_at_once() {
+async fn concurrent_replicas_create_the_policies_once() {
     let url = shared_cluster().create_database_of_a_plain_role().await;
     let replicas = join_all((0..4).map(|_| server(&url, "on"))).await;
     assert_eq!(protected_tables(&url).await, TABLES.len() as i64);
@@ -95,7 +95,7 @@ async fn many_replicas_put_it_up_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_role_that_is_not_bound_by_it_is_refused() {
+async fn a_role_that_bypasses_policies_is_rejected() {
     let mut admin = PgConnection::connect(&shared_cluster().url("postgres")).await.unwrap();
     admin.execute("CREATE ROLE passes LOGIN BYPASSRLS").await.unwrap();
     let own = shared_cluster().create_database().await;
@@ -111,7 +111,7 @@ async fn a_role_that_is_not_bound_by_it_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_role_that_does_not_own_the_tables_serves_behind_what_their_owner_put_up() {
+async fn a_role_that_does_not_own_the_tables_is_supported() {
     let mut admin = PgConnection::connect(&shared_cluster().url("postgres")).await.unwrap();
     admin.execute("CREATE ROLE serves LOGIN").await.unwrap();
     let url = shared_cluster().create_database_of_a_plain_role().await;
@@ -129,7 +129,7 @@ async fn a_role_that_does_not_own_the_tables_serves_behind_what_their_owner_put_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn migrations_see_every_row_and_leave_it_up() {
+async fn migrations_see_every_row_and_keep_the_policies() {
     let mut app = TestApp::start(Engine::PostgresWithRowLevelSecurity).await;
     let id = app.client("ada").new_conversation().await;
     for text in ["one", "two"] {

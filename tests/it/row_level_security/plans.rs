@@ -35,7 +35,7 @@ async fn read(client: &Client, id: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_plan_finds_the_same() {
+async fn every_query_plan_finds_the_same_rows() {
     let app = TestApp::start(Engine::PostgresWithRowLevelSecurity).await;
     let (ada, bob) = (app.client("ada"), app.client("bob"));
     let id = everything(&ada).await;

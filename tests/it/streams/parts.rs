@@ -9,7 +9,7 @@ use crate::harness::{APPEND, Engine, TestApp, on_each_database};
 on_each_database!(
     sources_stored_by_earlier_versions_are_read,
     parts_are_kept_and_their_texts_are_the_content,
-    what_parts_say_goes_on_from_what_was_streamed,
+    final_parts_must_start_with_the_streamed_text,
 );
 
 async fn parts_are_kept_and_their_texts_are_the_content(app: TestApp) {
@@ -101,7 +101,7 @@ async fn parts_are_kept_and_their_texts_are_the_content(app: TestApp) {
     assert!(ada.run(APPEND, json!({ "input": input })).await.body["errors"].is_array(), "exactly one field");
 }
 
-async fn what_parts_say_goes_on_from_what_was_streamed(app: TestApp) {
+async fn final_parts_must_start_with_the_streamed_text(app: TestApp) {
     let ada = app.client("ada");
     let finish = "mutation($input: FinishMessageInput!) {
       finishMessage(input: $input) { message { status content } }

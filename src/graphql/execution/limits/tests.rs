@@ -15,7 +15,7 @@ fn limits() -> Limits {
 
 /// What the limits say of a document and its variables. Whether it is valid does not matter.
 fn prepare(query: &str, operation: Option<&str>, variables: Json, limits: &Limits) -> Result<(), Json> {
-    let refused = |refusal: Refusal| serde_json::to_value(&refusal.response().errors[0]).unwrap();
+    let refused = |refusal: DocumentError| serde_json::to_value(&refusal.response().errors[0]).unwrap();
     limits.check_text(query).map_err(refused)?;
     let unreadable = |_| json!({ "extensions": { "code": "GRAPHQL_PARSE_FAILED" } });
     let document = parse_query(query).map_err(unreadable)?;
@@ -56,7 +56,7 @@ fn nested(open: &str, close: &str, times: usize) -> String {
 }
 
 #[test]
-fn what_is_over_a_limit_is_refused_by_its_name_and_figure() {
+fn documents_over_a_limit_are_rejected_with_limit_and_value() {
     let viewer = |count: usize, selection: &str| format!("{{ viewer {{ {} }} }}", selection.repeat(count));
     let deep = |times| format!("{{ {}id{} }}", "a { ".repeat(times), " }".repeat(times));
     let introspection =
@@ -140,7 +140,7 @@ fragment TypeRef on __Type {
 }";
 
 #[test]
-fn what_clients_send_is_let_through() {
+fn typical_documents_are_accepted() {
     let decorated = "query Page($first: Int, $after: String) {
       conversations(first: $first, after: $after) {
         nodes { id title head { id content __typename } __typename }
@@ -163,7 +163,7 @@ fn what_clients_send_is_let_through() {
 }
 
 #[test]
-fn a_refusal_says_what_is_too_much() {
+fn errors_name_what_exceeds_the_limit() {
     let error = prepare(&format!("{{{}}}", "a ".repeat(1999)), None, json!({}), &limits()).unwrap_err();
     let expected = json!({
         "message": "the document has 2001 tokens, at most 2000 are allowed",
@@ -177,7 +177,7 @@ fn a_refusal_says_what_is_too_much() {
 }
 
 #[test]
-fn bombs_are_counted_and_not_spread() {
+fn fragment_bombs_are_measured_without_expansion() {
     assert_eq!(refused(&bomb(30)), ("selections".to_owned(), 3 * (1 << 30) - 1));
     let many = Limits { tokens: 10_000, fragments: 1000, nesting: 1000, ..limits() };
     for (steps, actual) in [(60, 3 * (1_u64 << 60) - 1), (300, u64::MAX)] {
@@ -257,7 +257,7 @@ fn sizes_are_taken_from_variables() {
 }
 
 #[test]
-fn only_what_will_run_has_a_cost() {
+fn only_the_selected_operation_has_a_cost() {
     let page = "conversations(first: 100) { nodes { messages(first: 100) { nodes { id } } } }";
     let query = format!("query Cheap {{ viewer {{ id }} }} query Dear {{ {page} }}");
     assert_eq!(prepare(&query, Some("Cheap"), json!({}), &limits()), Ok(()));
@@ -293,7 +293,7 @@ fn variables_have_only_so_many_values() {
 
 /// A list that the cost does not know would cost nothing, however long it is.
 #[test]
-fn every_list_of_the_schema_has_a_price() {
+fn every_list_of_the_schema_has_a_size() {
     let schema = parse_schema(crate::graphql::schema::definitions()).unwrap();
     let types: Vec<_> = schema
         .definitions
@@ -385,7 +385,7 @@ fn texts() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn any_document_is_let_through_or_refused(any in any::<String>(), text in texts(), closed: bool) {
+    fn any_document_is_accepted_or_rejected(any in any::<String>(), text in texts(), closed: bool) {
         let ends = text.matches('{').count().saturating_sub(text.matches('}').count());
         let text = if closed { format!("{text}{}", "}".repeat(ends)) } else { text };
         for text in [any, text] {

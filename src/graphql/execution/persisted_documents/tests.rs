@@ -81,7 +81,7 @@ fn a_manifest_that_cannot_be_used_is_refused_with_file_and_reason() {
 }
 
 #[test]
-fn the_least_recently_used_make_room() {
+fn the_least_recently_used_documents_are_evicted() {
     let documents = automatic(3, 10_000);
     for id in ["a", "b", "c"] {
         documents.remember(id.into(), WHO);
@@ -93,7 +93,7 @@ fn the_least_recently_used_make_room() {
 }
 
 #[test]
-fn what_is_kept_is_bounded_in_bytes() {
+fn automatic_documents_are_bounded_in_bytes() {
     let documents = automatic(1000, 5_000);
     for id in 0..1000 {
         documents.remember(id.to_string(), &"x".repeat(1_000));

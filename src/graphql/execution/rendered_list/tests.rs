@@ -61,7 +61,7 @@ fn a_plain_selection_is_written_in_its_order() {
 }
 
 #[test]
-fn all_else_is_left_to_the_library() {
+fn other_selections_are_left_to_async_graphql() {
     let whole = [message(MessageStatus::Complete)];
     for text in [
         "{ id ...Missing }",
@@ -122,7 +122,7 @@ fn selections_are_merged_where_an_object_comes_twice() {
 }
 
 #[test]
-fn shapes_differ_where_what_is_written_does() {
+fn selection_keys_differ_if_the_output_differs() {
     let shape = |text: &str| {
         let (selection, fragments) = read(text);
         let mut out = String::new();

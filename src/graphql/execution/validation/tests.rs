@@ -52,7 +52,7 @@ fn arguments_and_input_fields_without_a_value_fail_to_parse() {
 }
 
 #[test]
-fn commas_mean_nothing() {
+fn commas_are_insignificant() {
     for text in ["{ a,: viewer,{,id,} }", "{ a # ,\n ,\u{feff}, : viewer { b,,:id } }"] {
         assert_eq!(code(text), None, "{text}");
     }
@@ -122,7 +122,7 @@ fn variables_are_checked_inside_of_lists_and_input_objects() {
 }
 
 #[test]
-fn strings_mean_what_the_specification_says() {
+fn strings_are_unescaped_as_specified() {
     let title = |literal: &str| {
         let text = format!(
             "mutation {{ createConversation(input: {{ title: {literal} }}) {{ conversation {{ id }} }} }}"

@@ -23,7 +23,7 @@ fn told(of: &str, value: &Json) -> String {
 }
 
 #[test]
-fn what_fits_its_type_is_taken() {
+fn valid_values_are_accepted() {
     let message =
         json!({ "conversationId": "x", "role": "USER", "content": "a", "metadata": { "any": [1, {}] } });
     for (of, value) in [
@@ -54,7 +54,7 @@ fn what_fits_its_type_is_taken() {
 }
 
 #[test]
-fn what_does_not_fit_is_told_by_place_and_rule() {
+fn invalid_values_are_reported_with_path_and_rule() {
     let int = "`$v` must be an Int: a whole number of 32 bits";
     for value in
         [json!("1"), json!(1.5), json!(2_147_483_648_u64), json!(-2_147_483_649_i64), json!(true), json!({})]
@@ -108,7 +108,7 @@ fn what_does_not_fit_is_told_by_place_and_rule() {
 }
 
 #[test]
-fn a_value_is_never_told_back_and_a_name_only_in_part() {
+fn errors_quote_no_values_and_shorten_names() {
     let secret = "hush ".repeat(1000);
     for of in ["Int", "Boolean", "Role", "DateTime", "AppendMessageInput", "[Int]"] {
         assert!(!told(of, &json!(secret)).contains("hush"), "{of}");
@@ -154,7 +154,7 @@ fn any_json() -> impl Strategy<Value = Json> {
 
 proptest! {
     #[test]
-    fn no_value_breaks_the_check(value in any_json()) {
+    fn any_json_is_accepted_or_rejected(value in any_json()) {
         for of in ["AppendMessagesInput!", "CreateConversationInput", "[MessagePartInput!]!", "[[Int!]]"] {
             let _ = wrong(of, Some(value.clone()));
         }

@@ -27,7 +27,7 @@ impl Message {
         Ok(ctx.loaders()?.conversation(self.row().conversation).await?.into())
     }
 
-    /// Place in the conversation: 1, 2, 3, … without gaps, given under the conversation's row lock,
+    /// MessagePosition in the conversation: 1, 2, 3, … without gaps, given under the conversation's row lock,
     /// so that it is the order of commits. Order by this, never by time.
     async fn position(&self) -> i64 {
         self.row().position

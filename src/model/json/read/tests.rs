@@ -41,7 +41,7 @@ fn json() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn what_is_read_is_written_as_it_was(text in json()) {
+    fn json_round_trips(text in json()) {
         prop_assert_eq!(again(&text), text);
     }
 
@@ -83,7 +83,7 @@ fn depth_and_digits_are_bounded() {
 }
 
 #[test]
-fn what_is_no_json_is_refused() {
+fn invalid_json_is_rejected() {
     let texts: [&[u8]; 18] = [
         b"",
         b" ",

@@ -203,13 +203,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_close_reason_fits_its_frame_whatever_the_id() {
+    fn close_reasons_have_at_most_123_bytes() {
         let close = Close::subscriber_exists(&"ä".repeat(200));
         assert!(close.reason.len() <= 123 && close.reason.ends_with('ä'));
     }
 
     #[test]
-    fn messages_are_read_as_the_protocol_writes_them() {
+    fn client_messages_are_parsed() {
         for good in [
             r#"{"type":"connection_init"}"#,
             r#"{"type":"connection_init","payload":{"Authorization":"Bearer x"}}"#,
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_written_as_the_protocol_reads_them() {
+    fn server_messages_are_serialized() {
         assert_eq!(connection_ack(), r#"{"type":"connection_ack"}"#);
         assert_eq!(ping(), r#"{"type":"ping"}"#);
         assert_eq!(pong(None), r#"{"type":"pong"}"#);
@@ -275,7 +275,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read_or_refused(any in any::<String>(), json in json(), abort: prop::sample::Index) {
+        fn any_text_is_parsed_or_rejected(any in any::<String>(), json in json(), abort: prop::sample::Index) {
             let mut text = json.to_string();
             let whole = text.clone();
             let end = text.char_indices().map(|(at, _)| at).nth(abort.index(text.chars().count()));
@@ -288,7 +288,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_to_be_run_is_what_was_sent(id in any::<String>(), payload in object()) {
+        fn subscribe_payloads_are_parsed_unchanged(id in any::<String>(), payload in object()) {
             let text = serde_json::json!({ "type": "subscribe", "id": id, "payload": payload }).to_string();
             let Ok(ClientMessage::Subscribe { id: read, payload: found }) = ClientMessage::parse(&text) else {
                 panic!("{text}")

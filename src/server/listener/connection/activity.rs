@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_has_as_long_as_what_it_does_allows() {
+    fn timeouts_depend_on_the_state_of_the_connection() {
         let activity = ConnectionActivity::new(TIMEOUTS);
         assert_eq!(
             next_timeout(&activity),
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn only_who_is_idle_can_be_sent_away() {
+    fn only_idle_connections_can_be_evicted() {
         let activity = ConnectionActivity::new(TIMEOUTS);
         assert!(activity.idle_since().is_some());
         let exchange = activity.request_started(false);
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn between_requests_http_2_may_say_what_it_likes() {
+    fn http2_frames_between_requests_start_no_request() {
         let activity = ConnectionActivity::new(TIMEOUTS);
         let (one, two) = (activity.request_started(true), activity.request_started(true));
         drop(one);
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_nobody_reads_costs_the_others_nothing() {
+    fn an_unread_response_does_not_affect_other_streams() {
         let activity = ConnectionActivity::new(ClientTimeouts { write: Duration::ZERO, ..TIMEOUTS });
         let (read, unread) = (activity.request_started(true), activity.request_started(true));
         unread.chunk_sent();

@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn those_that_were_idle_for_longest_are_spared() {
+    fn connections_that_are_idle_longest_are_evicted() {
         let day = Duration::from_secs(86_400);
         let activity =
             || ConnectionActivity::new(ClientTimeouts { request_head: day, idle: day, write: day });

@@ -44,7 +44,7 @@ fn an_encoding_that_was_not_built_is_not_sent() {
 }
 
 #[test]
-fn a_file_comes_with_its_type_its_tag_and_the_rules_of_the_page() {
+fn files_have_content_type_etag_and_policy_headers() {
     let response = respond(&FILE, &request(&[(ACCEPT_ENCODING, "gzip"), (ACCEPT_ENCODING, "br")]));
     assert_eq!(response.status(), StatusCode::OK);
     let headers = response.headers();
@@ -59,7 +59,7 @@ fn a_file_comes_with_its_type_its_tag_and_the_rules_of_the_page() {
 }
 
 #[test]
-fn a_client_that_has_the_file_is_told_so() {
+fn a_matching_etag_gets_304() {
     for tags in ["\"br\"", "W/\"br\"", "\"old\", \"br\"", "*"] {
         let response = respond(&FILE, &request(&[(ACCEPT_ENCODING, "br"), (IF_NONE_MATCH, tags)]));
         assert_eq!(response.status(), StatusCode::NOT_MODIFIED, "{tags}");
@@ -71,7 +71,7 @@ fn a_client_that_has_the_file_is_told_so() {
 }
 
 #[tokio::test]
-async fn without_a_bundle_there_is_a_page_that_says_how_to_get_it() {
+async fn without_a_bundle_the_fallback_page_is_served() {
     let origin = listen(None).await;
     for path in ["/", "/graphiql"] {
         let page = reqwest::get(format!("{origin}{path}")).await.unwrap();
@@ -84,7 +84,7 @@ async fn without_a_bundle_there_is_a_page_that_says_how_to_get_it() {
 }
 
 #[tokio::test]
-async fn with_a_bundle_the_page_and_what_it_loads_are_there() {
+async fn with_a_bundle_the_page_and_its_files_are_served() {
     let origin = listen(Some(Bundle { page: FALLBACK, script: FILE, style: FILE, licenses: FILE })).await;
     for path in ["/", "/graphiql", "/graphiql/main.js", "/graphiql/main.css", "/graphiql/licenses.txt"] {
         let response = reqwest::get(format!("{origin}{path}")).await.unwrap();

@@ -28,7 +28,7 @@ fn fragments_are_measured_where_they_are_spread() {
 }
 
 #[test]
-fn what_spreads_itself_is_found_wherever_it_starts() {
+fn fragment_cycles_are_found() {
     for text in [
         "{ ...A } fragment A on Q { ...A }",
         "{ a } fragment A on Q { a { ... { ...A } } }",
@@ -161,7 +161,7 @@ fn bombs() -> impl Strategy<Value = Vec<Vec<usize>>> {
 
 proptest! {
     #[test]
-    fn measures_are_those_of_the_document_spread_out(text in documents()) {
+    fn measures_equal_those_of_the_expanded_document(text in documents()) {
         let document = parse_query(&text).unwrap();
         let DocumentOperations::Single(operation) = &document.operations else { panic!("{text}") };
         let set = &operation.node.selection_set.node;
@@ -177,7 +177,7 @@ proptest! {
 
     /// Nobody would live to see them spread out.
     #[test]
-    fn bombs_are_measured_by_their_text(spreads in bombs()) {
+    fn fragment_bombs_are_measured_in_linear_time(spreads in bombs()) {
         let mut text = "{ ...F0 }".to_owned();
         for (at, spreads) in spreads.iter().enumerate() {
             let spreads: String = spreads.iter().map(|spread| format!("...F{spread} ")).collect();

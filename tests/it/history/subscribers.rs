@@ -9,12 +9,12 @@ use tokio::sync::watch;
 
 use super::deployment::{Addresses, address, client};
 use super::log::{Entry, entry};
-use super::texts::Heard;
+use super::texts::ReceivedText;
 use crate::harness::{EventStream, Socket};
 
 /// How much there is in the end.
 #[derive(Debug, Clone)]
-pub(super) struct Ended {
+pub(super) struct FinalState {
     /// Messages of each conversation.
     pub(super) lengths: BTreeMap<String, usize>,
     /// Messages that were appended to all of them, and answers that ended.
@@ -84,22 +84,22 @@ impl Stream {
 }
 
 /// What a follower keeps of its events.
-trait Kept {
+trait SubscriberState {
     const QUERY: &'static str;
     /// Events after which it drops at the latest.
-    const PATIENCE: usize;
+    const TIMEOUT: usize;
     fn variables(&self) -> Value;
     /// Takes an event's data.
     fn take(&mut self, data: &Value);
     /// Whether it has everything. There is nothing to compare with before everything is written.
-    fn is_complete(&self, ended: Option<&Ended>) -> bool;
+    fn is_complete(&self, ended: Option<&FinalState>) -> bool;
 }
 
 /// Follows until it has everything.
-async fn follow<K: Kept>(
+async fn follow<K: SubscriberState>(
     front: Addresses,
     over_socket: bool,
-    mut ending: watch::Receiver<Option<Ended>>,
+    mut ending: watch::Receiver<Option<FinalState>>,
     kept: &mut K,
 ) {
     loop {
@@ -108,7 +108,7 @@ async fn follow<K: Kept>(
             continue;
         };
         // Some drop soon, some stay for long.
-        let patience = rand::rng().random_range(1..K::PATIENCE);
+        let patience = rand::rng().random_range(1..K::TIMEOUT);
         for _ in 0..patience {
             let data = tokio::select! {
                 // What is complete is not asked for more.
@@ -131,9 +131,9 @@ struct Conversation {
     entries: Vec<Entry>,
 }
 
-impl Kept for Conversation {
+impl SubscriberState for Conversation {
     const QUERY: &'static str = MESSAGES;
-    const PATIENCE: usize = 120;
+    const TIMEOUT: usize = 120;
 
     fn variables(&self) -> Value {
         json!({ "id": self.id, "after": self.cursor })
@@ -148,7 +148,7 @@ impl Kept for Conversation {
         self.entries.push(entry);
     }
 
-    fn is_complete(&self, ended: Option<&Ended>) -> bool {
+    fn is_complete(&self, ended: Option<&FinalState>) -> bool {
         ended.is_some_and(|ended| self.entries.len() + 1 == ended.lengths[&self.id])
     }
 }
@@ -158,7 +158,7 @@ pub(super) async fn follow_conversation(
     front: Addresses,
     id: String,
     over_socket: bool,
-    ending: watch::Receiver<Option<Ended>>,
+    ending: watch::Receiver<Option<FinalState>>,
 ) -> Vec<Entry> {
     let query = "query($id: ID!) { conversation(id: $id) { messages(first: 1) { pageInfo { endCursor } } } }";
     let first = client(&front).retry(query, json!({ "id": id })).await;
@@ -170,7 +170,7 @@ pub(super) async fn follow_conversation(
 
 /// What an account's feed told.
 #[derive(Default)]
-pub(super) struct Told {
+pub(super) struct AccountFeed {
     /// Messages that were added, each with its conversation.
     pub(super) added: Vec<(String, String)>,
     /// Messages that were updated since.
@@ -179,13 +179,13 @@ pub(super) struct Told {
 
 struct Account {
     cursor: Value,
-    seen: BTreeSet<String>,
-    told: Told,
+    reads: BTreeSet<String>,
+    told: AccountFeed,
 }
 
-impl Kept for Account {
+impl SubscriberState for Account {
     const QUERY: &'static str = CHANGES;
-    const PATIENCE: usize = 120;
+    const TIMEOUT: usize = 120;
 
     fn variables(&self) -> Value {
         json!({ "after": self.cursor })
@@ -197,11 +197,11 @@ impl Kept for Account {
         let message = text("messageId");
         match change["__typename"].as_str() {
             Some("MessageAdded") => {
-                assert!(self.seen.insert(message.clone()), "told twice: {change}");
+                assert!(self.reads.insert(message.clone()), "told twice: {change}");
                 self.told.added.push((text("conversationId"), message));
             }
             Some("MessageUpdated") => {
-                assert!(self.seen.contains(&message), "updated before it was added: {change}");
+                assert!(self.reads.contains(&message), "updated before it was added: {change}");
                 assert!(self.told.updated.insert(message), "an answer ends once: {change}");
             }
             _ => panic!("nothing else changes: {change}"),
@@ -209,7 +209,7 @@ impl Kept for Account {
         self.cursor = change["cursor"].clone();
     }
 
-    fn is_complete(&self, ended: Option<&Ended>) -> bool {
+    fn is_complete(&self, ended: Option<&FinalState>) -> bool {
         ended.is_some_and(|ended| self.told.added.len() + self.told.updated.len() == ended.changes)
     }
 }
@@ -219,36 +219,36 @@ pub(super) async fn follow_account(
     front: Addresses,
     cursor: Value,
     over_socket: bool,
-    ending: watch::Receiver<Option<Ended>>,
-) -> Told {
-    let mut kept = Account { cursor, seen: BTreeSet::new(), told: Told::default() };
+    ending: watch::Receiver<Option<FinalState>>,
+) -> AccountFeed {
+    let mut kept = Account { cursor, reads: BTreeSet::new(), told: AccountFeed::default() };
     follow(front, over_socket, ending, &mut kept).await;
     kept.told
 }
 
 struct Text {
     id: String,
-    heard: Heard,
+    received: ReceivedText,
 }
 
-impl Kept for Text {
+impl SubscriberState for Text {
     const QUERY: &'static str = TEXT;
-    const PATIENCE: usize = 12;
+    const TIMEOUT: usize = 12;
 
     fn variables(&self) -> Value {
-        json!({ "id": self.id, "offset": self.heard.length() })
+        json!({ "id": self.id, "offset": self.received.length() })
     }
 
     fn take(&mut self, data: &Value) {
         let chunk = &data["messageText"];
         let offset = usize::try_from(chunk["offset"].as_u64().unwrap()).unwrap();
-        self.heard.pieces.push((offset, chunk["text"].as_str().unwrap().to_owned()));
+        self.received.pieces.push((offset, chunk["text"].as_str().unwrap().to_owned()));
         let status = chunk["status"].as_str().unwrap();
-        self.heard.ended = (status != "STREAMING").then(|| status.to_owned());
+        self.received.ended = (status != "STREAMING").then(|| status.to_owned());
     }
 
-    fn is_complete(&self, _: Option<&Ended>) -> bool {
-        self.heard.ended.is_some()
+    fn is_complete(&self, _: Option<&FinalState>) -> bool {
+        self.received.ended.is_some()
     }
 }
 
@@ -257,9 +257,9 @@ pub(super) async fn follow_text(
     front: Addresses,
     id: String,
     over_socket: bool,
-    ending: watch::Receiver<Option<Ended>>,
-) -> Heard {
-    let mut kept = Text { id, heard: Heard::default() };
+    ending: watch::Receiver<Option<FinalState>>,
+) -> ReceivedText {
+    let mut kept = Text { id, received: ReceivedText::default() };
     follow(front, over_socket, ending, &mut kept).await;
-    kept.heard
+    kept.received
 }

@@ -7,8 +7,8 @@ use rand::RngExt;
 use tokio::task::JoinSet;
 
 use crate::deployment::Deployment;
-use crate::figures::Figures;
 use crate::http::Connection;
+use crate::measurement::Measurement;
 use crate::operation::Operation;
 
 /// Lets so many clients ask for one of the requests at a time, at random.
@@ -18,24 +18,24 @@ pub(crate) async fn measure(
     requests: &Arc<Vec<Vec<u8>>>,
     clients: usize,
     duration: Duration,
-) -> Figures {
+) -> Measurement {
     let mut connections = Vec::new();
     for _ in 0..clients {
         connections.push(Connection::open(deployment.address()).await.expect("a connection"));
     }
-    let before = deployment.used();
+    let before = deployment.cpu_usage();
     let begun = Instant::now();
     let mut running = JoinSet::new();
     for connection in connections {
-        running.spawn(ask(connection, operation, requests.clone(), begun + duration));
+        running.spawn(run_client(connection, operation, requests.clone(), begun + duration));
     }
     let mut took: Vec<u32> = running.join_all().await.into_iter().flatten().collect();
     let elapsed = begun.elapsed().as_secs_f64();
-    Figures::of(&mut took, elapsed, before, deployment.used())
+    Measurement::of(&mut took, elapsed, before, deployment.cpu_usage())
 }
 
 /// Asks until a time; how long each took, in microseconds.
-async fn ask(
+async fn run_client(
     mut connection: Connection,
     operation: Operation,
     requests: Arc<Vec<Vec<u8>>>,
@@ -48,7 +48,7 @@ async fn ask(
             return took;
         }
         let request = &requests[rand::rng().random_range(0..requests.len())];
-        let answer = connection.ask(request).await.expect("an answer");
+        let answer = connection.send(request).await.expect("an answer");
         let text = || String::from_utf8_lossy(answer.body).into_owned();
         assert!(operation.succeeded(&answer), "{}: {}", answer.status, text());
         took.push(begun.elapsed().as_micros() as u32);

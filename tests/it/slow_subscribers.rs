@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Engine, EventStream, PATIENCE, Program, Socket, TestApp, on_each_database};
+use crate::harness::{Client, Engine, EventStream, Program, Socket, TIMEOUT, TestApp, on_each_database};
 
 on_each_database!(
     a_slow_socket_gets_a_cursor_and_does_not_block_others,
@@ -128,7 +128,7 @@ async fn a_socket_that_does_not_read_at_all_is_closed() {
     // Writing to a socket that the other side has closed fails.
     let start = Instant::now();
     while stuck.try_send(json!({ "type": "ping" })).await.is_some() {
-        assert!(start.elapsed() < PATIENCE, "the socket is still open");
+        assert!(start.elapsed() < TIMEOUT, "the socket is still open");
         tokio::task::yield_now().await;
     }
     let mut again = app.socket("ada").await;

@@ -1,4 +1,4 @@
-//! What the server does between the socket and the database, piece by piece: `cargo bench --bench hot`.
+//! What the server does between the socket and the database, piece by piece: `cargo bench --bench micro`.
 //!
 //! The database itself is not asked for anything here; `benches/peers` measures all of it together.
 #![expect(clippy::unwrap_used, reason = "what a benchmark does not expect ends it")]

@@ -12,7 +12,7 @@ use crate::harness::{
 };
 
 on_each_database!(
-    every_change_keeps_who_made_it,
+    every_change_records_its_actor,
     acting_for_a_user_gives_no_other_access,
     sockets_and_streams_act_too,
     existing_rows_have_no_actor,
@@ -64,7 +64,7 @@ const MUTATIONS: &[(&str, &str, &[&str])] = &[
     ("deleteConversation", "(input: { id: $c }) { deletedConversationId }", &["ConversationDeleted"]),
 ];
 
-async fn every_change_keeps_who_made_it(app: TestApp) {
+async fn every_change_records_its_actor(app: TestApp) {
     let (ada, back_end) = (app.client("ada"), app.back_end());
     let acting = back_end.acting_for("ada");
     let known = ada.data("{ __schema { mutationType { fields { name } } } }", json!({})).await;

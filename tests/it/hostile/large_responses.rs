@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use crate::harness::{APPEND, Client, EventStream, TestApp, on_each_database};
 
 on_each_database!(
-    too_large_an_answer_is_refused_whatever_its_shape,
-    an_answer_may_have_as_many_bytes_as_it_may,
-    a_refusal_is_told_on_every_transport,
+    too_large_responses_are_rejected,
+    responses_up_to_the_limit_are_sent,
+    every_transport_reports_a_too_large_response,
 );
 
 const MOST: usize = 1024 * 1024;
@@ -38,7 +38,7 @@ fn aliases(count: usize, field: &str) -> String {
     (0..count).map(|number| format!("a{number}: {field} ")).collect()
 }
 
-async fn too_large_an_answer_is_refused_whatever_its_shape(app: TestApp) {
+async fn too_large_responses_are_rejected(app: TestApp) {
     let app = TestApp::start_with(app.engine, SETTINGS).await;
     let ada = app.client("ada");
     let (text, metadata) = ("x".repeat(LARGE), json!({ "a": "x".repeat(16_000) }));
@@ -150,7 +150,7 @@ const CONTENTS: &str = "query($id: ID!) { conversation(id: $id) { messages { nod
 const BY_FRAGMENT: &str = "query($id: ID!) { conversation(id: $id) { messages { nodes { ...F } } } }
   fragment F on Message { content }";
 
-async fn an_answer_may_have_as_many_bytes_as_it_may(app: TestApp) {
+async fn responses_up_to_the_limit_are_sent(app: TestApp) {
     let app = TestApp::start_with(app.engine, SETTINGS).await;
     let ada = app.client("ada");
     let (within, beyond) = (conversation_of(&ada, MOST).await, conversation_of(&ada, MOST + 1).await);
@@ -163,7 +163,7 @@ async fn an_answer_may_have_as_many_bytes_as_it_may(app: TestApp) {
     }
 }
 
-async fn a_refusal_is_told_on_every_transport(app: TestApp) {
+async fn every_transport_reports_a_too_large_response(app: TestApp) {
     let app = TestApp::start_with(app.engine, SETTINGS).await;
     let ada = app.client("ada");
     let id = conversation_of(&ada, MOST + 1).await;

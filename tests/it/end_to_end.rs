@@ -9,9 +9,9 @@ use crate::harness::{
     APPEND, APPEND_TEXT, Client, Socket, TestApp, on_each_database, with_row_level_security,
 };
 
-on_each_database!(an_assistant_loses_no_word);
+on_each_database!(an_assistant_streams_without_loss);
 
-with_row_level_security!(an_assistant_loses_no_word);
+with_row_level_security!(an_assistant_streams_without_loss);
 
 const CHANGES: &str = "subscription($after: String) {
   changes(after: $after) {
@@ -44,12 +44,12 @@ const PATH: &str = "query($id: ID!, $leafId: ID) {
 
 /// A text and how far it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Shown {
+struct DisplayedMessage {
     text: String,
     status: String,
 }
 
-impl Shown {
+impl DisplayedMessage {
     fn new(text: &str, status: &str) -> Self {
         Self { text: text.to_owned(), status: status.to_owned() }
     }
@@ -63,7 +63,7 @@ impl Shown {
 struct Device {
     client: Client,
     cursor: Value,
-    shown: BTreeMap<String, Shown>,
+    shown: BTreeMap<String, DisplayedMessage>,
 }
 
 impl Device {
@@ -73,7 +73,7 @@ impl Device {
     }
 
     /// Connects, and goes on where it was until it shows enough; then it loses its connection.
-    async fn follow(&mut self, enough: impl Fn(&BTreeMap<String, Shown>) -> bool) {
+    async fn follow(&mut self, enough: impl Fn(&BTreeMap<String, DisplayedMessage>) -> bool) {
         let mut socket = Socket::open(self.client.url()).await;
         socket.introduce(self.client.token()).await;
         socket.subscribe("changes", CHANGES, json!({ "after": self.cursor })).await;
@@ -92,7 +92,7 @@ impl Device {
                     // What is being written comes from its own subscription.
                     let followed = self.shown.get(id).is_some_and(|shown| shown.status == "STREAMING");
                     if !followed {
-                        let shown = Shown::of(message);
+                        let shown = DisplayedMessage::of(message);
                         if shown.status == "STREAMING" {
                             let offset = shown.text.chars().count();
                             socket.subscribe(id, FOLLOW, json!({ "id": id, "offset": offset })).await;
@@ -113,7 +113,7 @@ impl Device {
     }
 
     async fn see(&mut self, id: &str, length: usize) {
-        let long = |shown: &Shown| shown.text.chars().count() >= length;
+        let long = |shown: &DisplayedMessage| shown.text.chars().count() >= length;
         self.follow(|all| all.get(id).is_some_and(long)).await;
     }
 
@@ -153,20 +153,21 @@ fn words(topic: &str, count: usize) -> Vec<String> {
 }
 
 /// The messages of a branch: their ids, and what they show.
-async fn path(client: &Client, id: &str, leaf: Option<&str>) -> Vec<(String, Shown)> {
+async fn path(client: &Client, id: &str, leaf: Option<&str>) -> Vec<(String, DisplayedMessage)> {
     let data = client.data(PATH, json!({ "id": id, "leafId": leaf })).await;
     let nodes = data["conversation"]["messages"]["nodes"].as_array().unwrap();
-    nodes.iter().map(|node| (node["id"].as_str().unwrap().to_owned(), Shown::of(node))).collect()
+    nodes.iter().map(|node| (node["id"].as_str().unwrap().to_owned(), DisplayedMessage::of(node))).collect()
 }
 
-async fn an_assistant_loses_no_word(app: TestApp) {
+async fn an_assistant_streams_without_loss(app: TestApp) {
     let ada = app.client("ada");
     let mut phone = Device::open(app.client("ada")).await;
     let conversation = ada.new_conversation().await;
     let id = &*conversation;
     let streaming = |parent: &str| json!({ "parentId": parent, "status": "STREAMING" });
     let mut said = BTreeMap::new();
-    let mut say = |id: &str, text: &str, status: &str| said.insert(id.to_owned(), Shown::new(text, status));
+    let mut say =
+        |id: &str, text: &str, status: &str| said.insert(id.to_owned(), DisplayedMessage::new(text, status));
 
     // Asked and answered; the phone's connection breaks in the middle, twice.
     let question = append(&ada, id, "USER", json!({ "content": "A story?" })).await;

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::harness::{Client, Engine, PATIENCE, Program, Running, Socket, token};
+use crate::harness::{Client, Engine, Program, Running, Socket, TIMEOUT, token};
 
 /// Sixty of these are nearly as much as an answer may have.
 const MESSAGES: usize = 60;
@@ -29,12 +29,12 @@ const BY_FRAGMENT: &str =
   fragment F on Message { content parts { __typename } }";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_storm_of_large_answers_costs_others_nothing_on_sqlite() {
+async fn large_responses_of_one_owner_do_not_affect_others_on_sqlite() {
     storm(Engine::Sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_storm_of_large_answers_costs_others_nothing_on_postgres() {
+async fn large_responses_of_one_owner_do_not_affect_others_on_postgres() {
     storm(Engine::Postgres).await;
 }
 
@@ -67,7 +67,7 @@ async fn storm(engine: Engine) {
     }
     while !storm.is_empty() {
         served(&bob, &small).await;
-        timeout(PATIENCE, storm.join_next()).await.expect("an end in time").unwrap().unwrap();
+        timeout(TIMEOUT, storm.join_next()).await.expect("an end in time").unwrap().unwrap();
     }
     assert!(answered.load(Ordering::Relaxed) > 0, "none was answered");
     let grown = server.peak_memory() - before;
@@ -100,7 +100,7 @@ async fn is_answered(request: reqwest::RequestBuilder) -> bool {
 
 /// Somebody else's question is answered.
 async fn served(bob: &Client, id: &str) {
-    let answer = timeout(PATIENCE, bob.data(QUERY, json!({ "id": id }))).await.expect("an answer in time");
+    let answer = timeout(TIMEOUT, bob.data(QUERY, json!({ "id": id }))).await.expect("an answer in time");
     assert_eq!(answer["conversation"]["messages"]["nodes"][0]["content"], "hello");
 }
 
@@ -132,5 +132,5 @@ async fn do_not_read(server: &Running, eve: &Client, id: &str) {
         let ask = || eve.request(reqwest::Method::POST, "/graphql").body(body.clone());
         while !is_answered(ask().header("content-type", "application/json")).await {}
     };
-    timeout(PATIENCE, again).await.expect("room in time");
+    timeout(TIMEOUT, again).await.expect("room in time");
 }

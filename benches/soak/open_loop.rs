@@ -12,14 +12,14 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, sleep_until};
 use uuid::Uuid;
 
-use crate::fill::{Conversation, TEXT};
 use crate::http::{Connection, post};
 use crate::it::harness::APPEND;
 use crate::operation::Operation;
-use crate::tally::Shared;
+use crate::statistics::SharedStatistics;
+use crate::test_data::{Conversation, TEXT};
 
 /// How long a request may wait to be sent before it is given up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The first half of every message's id, a UUID of version 8.
 const RUN: u64 = 0x736f_616b_0000_8000;
@@ -38,7 +38,7 @@ pub(crate) fn number(id: &Uuid) -> Option<usize> {
 }
 
 /// How much is offered, where, and how long.
-pub(crate) struct Offer {
+pub(crate) struct OpenLoop {
     pub(crate) address: String,
     /// Appends a second.
     pub(crate) rate: f64,
@@ -64,17 +64,21 @@ impl Template {
     }
 }
 
-impl Offer {
+impl OpenLoop {
     /// Offers everything, and waits for the last answer.
-    pub(crate) async fn make(self, conversations: &[Conversation], tally: &Shared) {
+    pub(crate) async fn make(self, conversations: &[Conversation], statistics: &SharedStatistics) {
         let templates: Arc<[Template]> =
             conversations.iter().map(|conversation| Template::new(&self.address, conversation)).collect();
         let this = Arc::new(self);
         let begin = Instant::now();
         let mut running = JoinSet::new();
         for first in 0..this.connections {
-            let line =
-                Line { offer: this.clone(), templates: templates.clone(), tally: tally.clone(), begin };
+            let line = ConnectionWorker {
+                offer: this.clone(),
+                templates: templates.clone(),
+                statistics: statistics.clone(),
+                begin,
+            };
             running.spawn(line.run(first));
         }
         running.join_all().await;
@@ -82,14 +86,14 @@ impl Offer {
 }
 
 /// What goes over one connection.
-struct Line {
-    offer: Arc<Offer>,
+struct ConnectionWorker {
+    offer: Arc<OpenLoop>,
     templates: Arc<[Template]>,
-    tally: Shared,
+    statistics: SharedStatistics,
     begin: Instant,
 }
 
-impl Line {
+impl ConnectionWorker {
     async fn run(self, first: usize) {
         // Opened by the first request: who only connects is cut after a while.
         let mut connection = None;
@@ -102,8 +106,8 @@ impl Line {
             let due = self.begin + after;
             if due > Instant::now() {
                 sleep_until(due.into()).await;
-            } else if due.elapsed() > PATIENCE {
-                self.tally.lock().unwrap().unsent += 1;
+            } else if due.elapsed() > TIMEOUT {
+                self.statistics.lock().unwrap().unsent += 1;
                 continue;
             }
             let template = &self.templates[number % self.templates.len()];
@@ -114,13 +118,15 @@ impl Line {
                 None => self.connect().await,
             };
             let sent = Instant::now();
-            let outcome = ready.ask(&request).await;
-            let tally = || self.tally.lock().unwrap();
+            let outcome = ready.send(&request).await;
+            let statistics = || self.statistics.lock().unwrap();
             match outcome {
-                Ok(answer) if Operation::Append.succeeded(&answer) => tally().answered(number, due, sent),
-                Ok(answer) => tally().declined(due, sent, answer.body),
+                Ok(answer) if Operation::Append.succeeded(&answer) => {
+                    statistics().answered(number, due, sent)
+                }
+                Ok(answer) => statistics().rejected(due, sent, answer.body),
                 Err(error) => {
-                    tally().cut(&error);
+                    statistics().disconnected(&error);
                     continue;
                 }
             }

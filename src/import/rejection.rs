@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// Why a conversation cannot be imported, and what it is called in its file.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(super) struct Rejection {
     pub(super) id: Option<String>,
     pub(super) title: Option<String>,
     pub(super) reason: String,
@@ -20,13 +20,13 @@ struct Names {
     title: Option<Value>,
 }
 
-impl From<String> for Fault {
+impl From<String> for Rejection {
     fn from(reason: String) -> Self {
         Self { reason, ..Self::default() }
     }
 }
 
-impl Fault {
+impl Rejection {
     /// An entry that is not what it should be. The texts in it are not repeated; neither is the place of the
     /// fault, which serde counts from the beginning of the entry.
     pub(super) fn in_json(what: &str, error: &serde_json::Error) -> Self {

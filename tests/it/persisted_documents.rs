@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::harness::{Client, Engine, Program, TestApp, on_each_database};
 
-on_each_database!(a_document_that_was_sent_once_need_not_be_sent_again, every_transport_takes_a_name,);
+on_each_database!(automatic_persisted_queries_are_remembered, every_transport_accepts_document_ids,);
 
 const WHO: &str = "{ viewer { id } }";
 const CREATE: &str = "mutation Create { createConversation(input: {}) { conversation { id } } }";
@@ -63,7 +63,7 @@ fn apollo(documents: &[&str]) -> Value {
     json!({ "format": "apollo-persisted-query-manifest", "version": 1, "operations": operations })
 }
 
-async fn a_document_that_was_sent_once_need_not_be_sent_again(app: TestApp) {
+async fn automatic_persisted_queries_are_remembered(app: TestApp) {
     let (client, bob) = (app.client("ada"), app.client("bob"));
     let unknown = post(&client, &named(WHO)).await;
     assert_eq!(
@@ -98,7 +98,7 @@ async fn a_document_that_was_sent_once_need_not_be_sent_again(app: TestApp) {
     assert_eq!(code(&post(&client, &asked).await), "BAD_USER_INPUT");
 }
 
-async fn every_transport_takes_a_name(app: TestApp) {
+async fn every_transport_accepts_document_ids(app: TestApp) {
     let client = app.client("ada");
     for document in [WHO, CREATE] {
         post(&client, &named_and_sent(document)).await;
@@ -200,7 +200,7 @@ async fn trusted_documents_may_be_the_only_ones() {
 }
 
 #[tokio::test]
-async fn trusted_and_other_documents_live_together() {
+async fn trusted_documents_do_not_exclude_others() {
     let app = trusting(&[("m.json", apollo(&[WHO]))], &[("documents.automatic", "false")]).await;
     let client = app.client("ada");
     assert_eq!(post(&client, &named(WHO)).await, ada());
@@ -218,7 +218,7 @@ async fn trusted_and_other_documents_live_together() {
 }
 
 #[tokio::test]
-async fn automatic_documents_make_room_for_others() {
+async fn automatic_documents_are_evicted() {
     let app = TestApp::start_with(Engine::Sqlite, &[("documents.automatic_entries", "10")]).await;
     let client = app.client("ada");
     let document = |number| format!("query N{number} {{ viewer {{ id }} }}");

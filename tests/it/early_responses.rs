@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::harness::{Engine, PATIENCE, Program, TestApp, run_python, run_script_with};
+use crate::harness::{Engine, Program, TIMEOUT, TestApp, run_python, run_script_with};
 
 const MIB: usize = 1024 * 1024;
 
@@ -43,7 +43,7 @@ async fn refused(app: &TestApp, cases: &[Value]) {
                 .iter()
                 .map(|(name, value)| (name.parse().unwrap(), value.as_str().unwrap().parse().unwrap()));
             request = request.headers(headers.collect());
-            let response = timeout(PATIENCE, request.send()).await.expect("an answer in time");
+            let response = timeout(TIMEOUT, request.send()).await.expect("an answer in time");
             let response = response.unwrap_or_else(|error| panic!("{case}, HTTP/2 {is_http2}: {error:?}"));
             let status = response.status().as_u16();
             let text = response.text().await.unwrap_or_else(|error| panic!("{case}, {is_http2}: {error:?}"));
@@ -141,7 +141,7 @@ async fn clients_that_wait_for_100_continue_are_refused_without_their_bodies() {
             stream.write_all(head(&app, method, path, &headers).as_bytes()).await.unwrap();
             let mut answer = String::new();
             let read = stream.read_to_string(&mut answer);
-            timeout(PATIENCE, read).await.expect("an end in time").unwrap();
+            timeout(TIMEOUT, read).await.expect("an end in time").unwrap();
             assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{header}: {answer}");
             assert!(answer.contains("\r\nconnection: close\r\n"), "{header}: {answer}");
         }
@@ -157,7 +157,7 @@ async fn a_small_body_that_is_left_unread_does_not_end_the_connection() {
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         while !answer.ends_with(b"}}]}") {
-            answer.push(timeout(PATIENCE, stream.read_u8()).await.expect("an answer in time").unwrap());
+            answer.push(timeout(TIMEOUT, stream.read_u8()).await.expect("an answer in time").unwrap());
         }
         let answer = String::from_utf8(answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 415") && !answer.contains("connection: close"), "{answer}");
@@ -170,12 +170,12 @@ async fn trickle(app: &TestApp) -> Duration {
     let headers = "Content-Type: application/json\r\nContent-Length: 104857600";
     stream.write_all(head(app, "POST", "/graphql", headers).as_bytes()).await.unwrap();
     let mut answer = String::new();
-    timeout(PATIENCE, stream.read_to_string(&mut answer)).await.expect("the server's end in time").unwrap();
+    timeout(TIMEOUT, stream.read_to_string(&mut answer)).await.expect("the server's end in time").unwrap();
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
     let start = Instant::now();
     // Writing to a connection that the other side has closed for good fails.
     while stream.write_all(b" ").await.is_ok() {
-        assert!(start.elapsed() < PATIENCE, "still open");
+        assert!(start.elapsed() < TIMEOUT, "still open");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     start.elapsed()
@@ -207,7 +207,7 @@ async fn a_refused_client_frees_its_connection_slot() {
             }
         }
     };
-    tokio::join!(ended, async { timeout(PATIENCE, others).await.expect("a place in time") });
+    tokio::join!(ended, async { timeout(TIMEOUT, others).await.expect("a place in time") });
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -261,12 +261,12 @@ async fn http_2_refuses_one_stream_and_the_connection_goes_on() {
             let text = body.data().await.unwrap().unwrap();
             assert!(std::str::from_utf8(&text).unwrap().contains("PAYLOAD_TOO_LARGE"));
         };
-        let (reason, ()) = timeout(PATIENCE, async { tokio::join!(sending, reading) }).await.unwrap();
+        let (reason, ()) = timeout(TIMEOUT, async { tokio::join!(sending, reading) }).await.unwrap();
         assert_eq!(reason, Reason::NO_ERROR);
     }
     let small = json!({ "query": "{ viewer { id } }" }).to_string();
     sender = sender.ready().await.unwrap();
     let (answer, mut body) = sender.send_request(request(small.len()), false).unwrap();
     body.send_data(small.into(), true).unwrap();
-    assert_eq!(timeout(PATIENCE, answer).await.unwrap().unwrap().status(), 200);
+    assert_eq!(timeout(TIMEOUT, answer).await.unwrap().unwrap().status(), 200);
 }

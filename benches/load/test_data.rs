@@ -33,7 +33,7 @@ pub(crate) struct Conversation {
 
 /// How much there shall be.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Amount {
+pub(crate) struct DataSize {
     /// Of each owner.
     pub(crate) conversations: usize,
     /// Of each conversation.
@@ -41,7 +41,7 @@ pub(crate) struct Amount {
 }
 
 /// Makes conversations for the owners of these tokens, the first ones of each before the second ones.
-pub(crate) async fn fill(address: &str, tokens: &[String], amount: Amount) -> Vec<Conversation> {
+pub(crate) async fn fill(address: &str, tokens: &[String], amount: DataSize) -> Vec<Conversation> {
     let all = tokens.len() * amount.conversations;
     let next = Arc::new(AtomicUsize::new(0));
     let tokens: Arc<[String]> = tokens.into();

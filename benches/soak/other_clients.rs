@@ -1,4 +1,4 @@
-//! Who goes on while the server has too much to do: a few readers, and followers that may miss nothing.
+//! Who goes on while the server has too much to do: a few readers, and subscribers that may miss nothing.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,11 +8,11 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
-use crate::fill::Conversation;
-use crate::follower::{Follower, end};
 use crate::http::Connection;
 use crate::operation::Operation;
-use crate::tally::Shared;
+use crate::statistics::SharedStatistics;
+use crate::subscriber::{Subscriber, end};
+use crate::test_data::Conversation;
 
 const READERS: usize = 4;
 const FOLLOWERS: usize = 8;
@@ -20,25 +20,31 @@ const FOLLOWERS: usize = 8;
 /// A reader's time between two histories.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// How long followers may take in the end to receive what is left.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long subscribers may take in the end to receive what is left.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Starts readers of any conversation. They end when the set is dropped.
-pub(crate) async fn read(address: &str, conversations: &[Conversation], tally: &Shared) -> JoinSet<()> {
+pub(crate) async fn read(
+    address: &str,
+    conversations: &[Conversation],
+    statistics: &SharedStatistics,
+) -> JoinSet<()> {
     let requests = conversations.iter().map(|conversation| Operation::History.request(address, conversation));
     let requests: Arc<[Vec<u8>]> = requests.collect();
     let mut readers = JoinSet::new();
     for _ in 0..READERS {
         let mut connection = Connection::open(address).await.expect("a connection");
-        let (address, requests, tally) = (address.to_owned(), requests.clone(), tally.clone());
+        let (address, requests, statistics) = (address.to_owned(), requests.clone(), statistics.clone());
         readers.spawn(async move {
             loop {
                 let request = &requests[rand::rng().random_range(0..requests.len())];
                 let sent = Instant::now();
-                match connection.ask(request).await {
-                    Ok(answer) => tally.lock().unwrap().read(sent, Operation::History.succeeded(&answer)),
+                match connection.send(request).await {
+                    Ok(answer) => {
+                        statistics.lock().unwrap().read(sent, Operation::History.succeeded(&answer))
+                    }
                     Err(error) => {
-                        tally.lock().unwrap().cut(&error);
+                        statistics.lock().unwrap().disconnected(&error);
                         connection = Connection::open(&address).await.expect("a connection");
                     }
                 }
@@ -49,9 +55,9 @@ pub(crate) async fn read(address: &str, conversations: &[Conversation], tally: &
     readers
 }
 
-/// How far a follower is, and what went wrong on the way.
+/// How far a subscriber is, and what went wrong on the way.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Followed {
+pub(crate) struct SubscriberReport {
     /// The last position it received.
     last: u64,
     pub(crate) missed: u64,
@@ -60,12 +66,12 @@ pub(crate) struct Followed {
     pub(crate) resumed: usize,
 }
 
-/// Followers of some conversations, by their numbers.
-pub(crate) struct Followers {
-    all: Vec<(usize, watch::Receiver<Followed>, JoinHandle<()>)>,
+/// Subscribers of some conversations, by their numbers.
+pub(crate) struct Subscribers {
+    all: Vec<(usize, watch::Receiver<SubscriberReport>, JoinHandle<()>)>,
 }
 
-impl Followers {
+impl Subscribers {
     /// Starts following, from the only message that there is.
     pub(crate) async fn start(address: &str, conversations: &[Conversation]) -> Self {
         let mut connection = Connection::open(address).await.expect("a connection");
@@ -73,22 +79,24 @@ impl Followers {
         let apart = conversations.len().div_ceil(FOLLOWERS);
         for (number, conversation) in conversations.iter().enumerate().step_by(apart) {
             let cursor = end(&mut connection, address, conversation).await;
-            let opened = Follower::open(address, conversation.clone(), cursor).await;
-            let follower = opened.expect("a subscription");
-            let (sender, receiver) = watch::channel(Followed { last: 1, ..Followed::default() });
-            let task = tokio::spawn(follow(address.to_owned(), conversation.clone(), follower, sender));
+            let opened = Subscriber::open(address, conversation.clone(), cursor).await;
+            let subscriber = opened.expect("a subscription");
+            let (sender, receiver) =
+                watch::channel(SubscriberReport { last: 1, ..SubscriberReport::default() });
+            let task =
+                tokio::spawn(run_subscriber(address.to_owned(), conversation.clone(), subscriber, sender));
             all.push((number, receiver, task));
         }
         Self { all }
     }
 
     /// Waits until each has received what is there, by numbers of conversations, and gives all together.
-    pub(crate) async fn finish(self, last: &[u64]) -> Followed {
-        let mut sum = Followed::default();
+    pub(crate) async fn finish(self, last: &[u64]) -> SubscriberReport {
+        let mut sum = SubscriberReport::default();
         for (number, mut receiver, task) in self.all {
             let last = last[number];
             // Who does not come to the end has missed what is left.
-            let _ = timeout(PATIENCE, receiver.wait_for(|followed| followed.last >= last)).await;
+            let _ = timeout(TIMEOUT, receiver.wait_for(|followed| followed.last >= last)).await;
             let followed = *receiver.borrow();
             sum.missed += followed.missed + last.saturating_sub(followed.last);
             sum.twice += followed.twice;
@@ -99,27 +107,27 @@ impl Followers {
     }
 }
 
-async fn follow(
+async fn run_subscriber(
     address: String,
     conversation: Conversation,
-    mut follower: Follower,
-    sender: watch::Sender<Followed>,
+    mut subscriber: Subscriber,
+    sender: watch::Sender<SubscriberReport>,
 ) {
     let mut before = 0;
     loop {
-        if let Ok(position) = follower.next().await {
+        if let Ok(position) = subscriber.next().await {
             sender.send_modify(|it| {
                 it.missed += position.saturating_sub(it.last + 1);
                 it.twice += u64::from(position <= it.last);
                 it.last = it.last.max(position);
-                it.resumed = before + follower.resumed;
+                it.resumed = before + subscriber.resumed;
             });
             continue;
         }
-        before += follower.resumed + 1;
-        let cursor = follower.cursor.clone();
-        follower = loop {
-            match Follower::open(&address, conversation.clone(), cursor.clone()).await {
+        before += subscriber.resumed + 1;
+        let cursor = subscriber.cursor.clone();
+        subscriber = loop {
+            match Subscriber::open(&address, conversation.clone(), cursor.clone()).await {
                 Ok(again) => break again,
                 Err(_) => sleep(PAUSE).await,
             }

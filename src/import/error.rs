@@ -4,33 +4,33 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::detect::{self, Kind};
-use super::fault::Fault;
+use super::detect::{self, FileKind};
 use super::format::Format;
 use super::parsed::Parsed;
+use super::rejection::Rejection;
 
-/// Refusals that are listed; the others are counted.
-const LISTED: usize = 20;
+/// RejectedConversations that are listed; the others are counted.
+const MAX_LISTED: usize = 20;
 
 /// Most characters of an id, a title or a reason that are shown.
-const SHOWN: usize = 120;
+const MAX_CHARACTERS: usize = 120;
 
 /// The conversations of a file that were refused: the first ones, and how many more.
 #[derive(Debug, Default)]
-pub struct Refusals {
+pub struct RejectedConversations {
     file: PathBuf,
-    listed: Vec<(usize, usize, Fault)>,
+    listed: Vec<(usize, usize, Rejection)>,
     others: usize,
 }
 
-impl Refusals {
+impl RejectedConversations {
     pub(super) fn of(file: &Path) -> Self {
         Self { file: file.to_owned(), ..Self::default() }
     }
 
     /// Adds the conversation at `index`, from 0, which begins on `line`, from 1.
-    pub(super) fn add(&mut self, index: usize, line: usize, fault: Fault) {
-        if self.listed.len() < LISTED {
+    pub(super) fn add(&mut self, index: usize, line: usize, fault: Rejection) {
+        if self.listed.len() < MAX_LISTED {
             self.listed.push((index, line, fault));
         } else {
             self.others += 1;
@@ -39,7 +39,7 @@ impl Refusals {
 }
 
 /// A line for each.
-impl fmt::Display for Refusals {
+impl fmt::Display for RejectedConversations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, (index, line, fault)) in self.listed.iter().enumerate() {
             let names = [
@@ -71,7 +71,7 @@ fn shown(text: &str) -> String {
 }
 
 fn cut(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
+    match text.char_indices().nth(MAX_CHARACTERS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
@@ -79,7 +79,7 @@ fn cut(text: &str) -> String {
 
 /// Why nothing of a file can be imported.
 #[derive(Debug, thiserror::Error)]
-pub enum Unreadable {
+pub enum ImportError {
     /// The file cannot be read.
     #[error("cannot read {0}: {1}")]
     File(String, String),
@@ -88,29 +88,29 @@ pub enum Unreadable {
     Other(String),
     /// It is of the right format, but every conversation in it is refused.
     #[error("nothing in {0} can be imported\n{1}")]
-    Refused(String, Refusals),
+    Refused(String, RejectedConversations),
 }
 
-impl Unreadable {
+impl ImportError {
     pub(super) fn file(file: &Path, error: &io::Error) -> Self {
         Self::File(file.display().to_string(), error.to_string())
     }
 }
 
 /// Why `file` is refused, of whose `entries` none is a conversation.
-pub(super) fn of_file(file: &Path, format: Format, text: &[u8], entries: Parsed) -> Unreadable {
+pub(super) fn reject_file(file: &Path, format: Format, text: &[u8], entries: Parsed) -> ImportError {
     let name = file.display().to_string();
-    let kind = detect::kind(text);
-    if kind == Some(Kind::Readable(format)) {
-        let mut refusals = Refusals::of(file);
+    let kind = detect::detect(text);
+    if kind == Some(FileKind::Readable(format)) {
+        let mut rejected = RejectedConversations::of(file);
         for (index, (line, found)) in entries.into_iter().enumerate() {
             if let Err(fault) = found {
-                refusals.add(index, line, fault);
+                rejected.add(index, line, fault);
             }
         }
-        return Unreadable::Refused(name, refusals);
+        return ImportError::Refused(name, rejected);
     }
-    Unreadable::Other(match kind {
+    ImportError::Other(match kind {
         Some(kind) => format!("{name} {}", kind.advice(format)),
         None => {
             let reason = entries.into_iter().find_map(|(_, found)| found.err());

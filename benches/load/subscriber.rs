@@ -12,8 +12,8 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use crate::fill::Conversation;
 use crate::http::{Connection, post};
+use crate::test_data::Conversation;
 
 const FOLLOW: &str = "subscription($id: ID!, $after: String) {
   messageAdded(conversationId: $id, after: $after) { cursor node { position id role content } }
@@ -23,7 +23,7 @@ const END: &str =
     "query($id: ID!) { conversation(id: $id) { messages(last: 1) { pageInfo { endCursor } } } }";
 
 /// A subscription on a socket of its own.
-pub(crate) struct Follower {
+pub(crate) struct Subscriber {
     stream: WebSocketStream<TcpStream>,
     conversation: Conversation,
     /// Of the last message that was received.
@@ -41,7 +41,7 @@ pub(crate) async fn end(connection: &mut Connection, address: &str, conversation
     data["conversation"]["messages"]["pageInfo"]["endCursor"].as_str().expect("a cursor").to_owned()
 }
 
-impl Follower {
+impl Subscriber {
     /// Follows a conversation from a cursor. What it asks for has been taken when this returns.
     pub(crate) async fn open(address: &str, conversation: Conversation, cursor: String) -> Result<Self> {
         let tcp = TcpStream::connect(address).await?;

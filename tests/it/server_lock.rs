@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Engine, PATIENCE, Program, Socket, token};
+use crate::harness::{Engine, Program, Socket, TIMEOUT, token};
 
 const CHANGES: &str = "subscription($after: String!) {
   changes(after: $after) { ... on ConversationCreated { conversation { title } } }
@@ -53,7 +53,7 @@ async fn a_second_server_is_refused_whatever_path_leads_to_the_database() {
 }
 
 #[tokio::test]
-async fn the_lock_ends_with_its_server() {
+async fn the_lock_is_released_when_the_server_ends() {
     let program = Program::over(Engine::Sqlite).await;
     let lock = program.folder().join("data/scrollback.db.lock");
     let server = program.serve(&[]).await;
@@ -130,5 +130,5 @@ async fn the_schema_is_not_migrated_while_a_server_runs() {
     program.printed(&["migrate", "up"]).await;
     let server = program.serve(&[]).await;
     let mut socket = Socket::open(&server.url).await;
-    socket.introduce(&token("ada", PATIENCE)).await;
+    socket.introduce(&token("ada", TIMEOUT)).await;
 }

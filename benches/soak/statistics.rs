@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep_until;
 
 use crate::cpu;
-use crate::figures::percentiles;
+use crate::measurement::percentiles;
 
 /// Between everybody who counts. One thread does: nobody waits for it.
-pub(crate) type Shared = Arc<Mutex<Tally>>;
+pub(crate) type SharedStatistics = Arc<Mutex<Statistics>>;
 
 /// Some of the first numbers.
 #[derive(Default)]
-pub(crate) struct Numbers(Vec<bool>);
+pub(crate) struct NumberSet(Vec<bool>);
 
-impl Numbers {
+impl NumberSet {
     /// Adds one; false where it is there already.
     pub(crate) fn insert(&mut self, number: usize) -> bool {
         if number >= self.0.len() {
@@ -30,19 +30,19 @@ impl Numbers {
         self.0.iter().filter(|is| **is).count()
     }
 
-    /// How many are here and not there.
-    pub(crate) fn beyond(&self, there: &Self) -> usize {
-        let in_there = |number: usize| there.0.get(number).copied().unwrap_or(false);
+    /// How many are here and not other.
+    pub(crate) fn missing_from(&self, other: &Self) -> usize {
+        let in_there = |number: usize| other.0.get(number).copied().unwrap_or(false);
         self.0.iter().enumerate().filter(|(number, is)| **is && !in_there(*number)).count()
     }
 }
 
 /// Counts of the whole time.
 #[derive(Default)]
-pub(crate) struct Tally {
-    now: Second,
-    /// Numbers of messages that were acknowledged.
-    pub(crate) acknowledged: Numbers,
+pub(crate) struct Statistics {
+    now: SecondCounts,
+    /// NumberSet of messages that were acknowledged.
+    pub(crate) acknowledged: NumberSet,
     /// Refused with UNAVAILABLE, to be tried again.
     pub(crate) refused: usize,
     /// Answered with another error.
@@ -59,7 +59,7 @@ pub(crate) struct Tally {
 
 /// Latencies of a second, in microseconds.
 #[derive(Default)]
-struct Second {
+struct SecondCounts {
     answered: Latencies,
     refused: Latencies,
     read: Vec<u32>,
@@ -78,8 +78,8 @@ impl Latencies {
         self.sent.push(micros(sent.elapsed()));
     }
 
-    fn over(mut self, seconds: f64) -> Ended {
-        Ended {
+    fn over(mut self, seconds: f64) -> OutcomeSummary {
+        OutcomeSummary {
             rate: self.due.len() as f64 / seconds,
             due: percentiles(&mut self.due),
             sent: percentiles(&mut self.sent),
@@ -88,7 +88,7 @@ impl Latencies {
 }
 
 /// Appends that ended the same way in a second. Latencies in milliseconds: p50, p90, p99, the longest.
-pub(crate) struct Ended {
+pub(crate) struct OutcomeSummary {
     /// How many a second.
     pub(crate) rate: f64,
     /// Since they were due.
@@ -103,8 +103,8 @@ pub(crate) struct Sample {
     pub(crate) at: f64,
     /// Memory that the server holds, in bytes.
     pub(crate) memory: u64,
-    pub(crate) answered: Ended,
-    pub(crate) refused: Ended,
+    pub(crate) answered: OutcomeSummary,
+    pub(crate) refused: OutcomeSummary,
     /// How long histories took, in milliseconds: p50, p90, p99, the longest.
     pub(crate) read: [f64; 4],
     /// Part of a processor that this load kept busy.
@@ -113,14 +113,14 @@ pub(crate) struct Sample {
     pub(crate) late: Duration,
 }
 
-impl Tally {
+impl Statistics {
     pub(crate) fn answered(&mut self, number: usize, due: Instant, sent: Instant) {
         self.acknowledged.insert(number);
         self.now.answered.push(due, sent);
     }
 
     /// Anything but a success.
-    pub(crate) fn declined(&mut self, due: Instant, sent: Instant, body: &[u8]) {
+    pub(crate) fn rejected(&mut self, due: Instant, sent: Instant, body: &[u8]) {
         let text = String::from_utf8_lossy(body);
         if text.contains(r#""code":"UNAVAILABLE""#) {
             self.refused += 1;
@@ -131,7 +131,7 @@ impl Tally {
         }
     }
 
-    pub(crate) fn cut(&mut self, error: &Error) {
+    pub(crate) fn disconnected(&mut self, error: &Error) {
         self.cut += 1;
         self.failure.get_or_insert_with(|| error.to_string());
     }
@@ -147,7 +147,7 @@ fn micros(time: Duration) -> u32 {
 }
 
 /// Samples every second, for so many seconds.
-pub(crate) async fn sample(tally: Shared, server: u32, seconds: usize) -> Vec<Sample> {
+pub(crate) async fn sample(statistics: SharedStatistics, server: u32, seconds: usize) -> Vec<Sample> {
     let begin = Instant::now();
     let mut samples = Vec::new();
     let mut last = (begin, cpu::of(std::process::id()));
@@ -155,7 +155,7 @@ pub(crate) async fn sample(tally: Shared, server: u32, seconds: usize) -> Vec<Sa
         let late = wait(last.0 + Duration::from_secs(1)).await;
         let now = (Instant::now(), cpu::of(std::process::id()));
         let elapsed = (now.0 - last.0).as_secs_f64();
-        let mut second = std::mem::take(&mut tally.lock().unwrap().now);
+        let mut second = std::mem::take(&mut statistics.lock().unwrap().now);
         samples.push(Sample {
             at: (now.0 - begin).as_secs_f64(),
             memory: memory(server),

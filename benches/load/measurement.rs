@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::deployment::Used;
+use crate::deployment::CpuUsage;
 
 /// What one measurement finds. Latencies in milliseconds, CPU in microseconds an operation.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Figures {
+pub(crate) struct Measurement {
     pub(crate) per_second: f64,
     /// p50, p90, p99, the longest.
     pub(crate) latency: [f64; 4],
@@ -14,9 +14,9 @@ pub(crate) struct Figures {
     pub(crate) cpu: [Option<f64>; 3],
 }
 
-impl Figures {
+impl Measurement {
     /// From how long each operation took, in microseconds, all together in so many seconds.
-    pub(crate) fn of(took: &mut [u32], seconds: f64, before: Used, after: Used) -> Self {
+    pub(crate) fn of(took: &mut [u32], seconds: f64, before: CpuUsage, after: CpuUsage) -> Self {
         let count = took.len() as f64;
         let each = |before: Option<u64>, after: Option<u64>| Some((after? - before?) as f64 / count);
         Self {
@@ -47,13 +47,20 @@ pub(crate) struct Table {
 #[derive(Default)]
 struct Row {
     name: String,
-    rounds: Vec<Figures>,
+    rounds: Vec<Measurement>,
     faults: Vec<usize>,
 }
 
 impl Table {
     /// Adds what a round found with so many clients; among programs, in this place.
-    pub(crate) fn add(&mut self, clients: usize, place: usize, name: &str, found: Figures, faults: &[usize]) {
+    pub(crate) fn add(
+        &mut self,
+        clients: usize,
+        place: usize,
+        name: &str,
+        found: Measurement,
+        faults: &[usize],
+    ) {
         let row = self.rows.entry((clients, place)).or_default();
         name.clone_into(&mut row.name);
         row.rounds.push(found);
@@ -71,7 +78,7 @@ impl Table {
         );
         println!("|---|{}", "--:|".repeat(9 + faults.matches('|').count()));
         for ((clients, _), Row { name, rounds, faults }) in &self.rows {
-            let median = |of: &dyn Fn(&Figures) -> f64| median(rounds.iter().map(of));
+            let median = |of: &dyn Fn(&Measurement) -> f64| median(rounds.iter().map(of));
             let [p50, p90, p99, max] = [0, 1, 2, 3].map(|at| median(&|it| it.latency[at]));
             let cpu = [0, 1, 2].map(|at| match rounds[0].cpu[at] {
                 Some(_) => format!("{:.0}", median(&|it| it.cpu[at].unwrap_or_default())),
