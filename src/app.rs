@@ -1,4 +1,5 @@
-//! Puts the pieces together. Nothing else chooses a backend or sees the whole configuration.
+//! Builds the server from the configuration. No other module selects a backend or reads the whole
+//! configuration.
 
 mod background_jobs;
 mod credentials;
@@ -23,38 +24,38 @@ use crate::store::{self, Process, Store};
 pub use credentials::issuers;
 pub use executor::Executor;
 
-/// Scrollback, ready to serve or to be used from the command line.
+/// Scrollback, ready to serve or to run commands.
 pub struct App {
-    /// Everything that is kept.
+    /// The database.
     pub store: Store,
     config: Config,
     clock: Clock,
     feed: Feed,
     documents: PersistedDocuments,
-    /// Between replicas, where there can be several.
+    /// The connection to other replicas, if there can be several.
     replica_link: Option<ReplicaLink>,
 }
 
 impl App {
-    /// Opens the database to serve, and hears from other replicas where there can be some.
+    /// Opens the database for a server and connects to other replicas.
     ///
     /// # Errors
-    /// It cannot be opened, its schema is not this version's, another server uses it and it is SQLite, or a
-    /// setting is wrong.
+    /// The database cannot be opened, its schema is not that of this version, it is SQLite and another server
+    /// uses it, or a setting is not valid.
     pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
         Self::open_as(Process::Server, config, clock).await
     }
 
-    /// The same for a command, which may run beside a server.
+    /// Opens the database for a command, which may run beside a server.
     ///
     /// # Errors
-    /// The database cannot be opened, its schema is not this version's, or a setting is wrong.
+    /// The database cannot be opened, its schema is not that of this version, or a setting is not valid.
     pub async fn open_for_command(config: Config, clock: Clock) -> anyhow::Result<Self> {
         Self::open_as(Process::Command, config, clock).await
     }
 
     async fn open_as(process: Process, config: Config, clock: Clock) -> anyhow::Result<Self> {
-        // What is refused is refused before anything is made.
+        // Invalid manifests are rejected before the database is created.
         let documents = documents::load(&config.documents, &limits(&config))?;
         let nats = config.feed.signals.as_ref().map(Secret::expose);
         let url = config.database_url();
@@ -66,9 +67,11 @@ impl App {
             permissions::warn(&config, &database);
         }
         let replica_link = match nats {
-            Some(url) => {
-                Some(signals::nats::connect(&signals, url).await.context("`feed.signals` is wrong")?)
-            }
+            Some(url) => Some(
+                signals::nats::connect(&signals, url)
+                    .await
+                    .context("the setting `feed.signals` is not valid")?,
+            ),
             None if single_process => None,
             None => Some(signals::postgres::connect(&signals, &url)?),
         };
@@ -76,11 +79,11 @@ impl App {
         Ok(Self { store, config, clock, feed, documents, replica_link })
     }
 
-    /// Serves until `shutdown` resolves, and looks after the feed meanwhile. What was handed in to be
-    /// written by then is written, and the database closed.
+    /// Serves until `shutdown` resolves and runs the background jobs meanwhile. Then it waits until queued
+    /// writes are committed and closes the database.
     ///
     /// # Errors
-    /// A setting is wrong, or the listener fails.
+    /// A setting is not valid, or the listener fails.
     pub async fn serve(
         self,
         listeners: impl Into<Listeners>,
@@ -95,8 +98,8 @@ impl App {
         served
     }
 
-    /// Runs operations in another application, which has its own HTTP server. Starts the tasks that look after the feed
-    /// and streaming messages: they run until the [`Embedded`] is closed or dropped.
+    /// Runs operations inside another application that has its own HTTP server. Starts the background jobs,
+    /// which run until the [`Embedded`] is closed or dropped.
     pub fn embed(self) -> Embedded {
         let rate = self.rate_limiter();
         let executor = Executor {
@@ -133,11 +136,13 @@ impl App {
         tasks
     }
 
-    /// Waits until what was handed in is written, and closes the database.
+    /// Waits until queued writes are committed, and closes the database.
     async fn close(self) {
         let timeout = self.config.server.shutdown_timeout;
         if tokio::time::timeout(timeout, self.store.close()).await.is_err() {
-            tracing::warn!("what was to be written may not be: the database did not answer in time");
+            tracing::warn!(
+                "queued writes may be lost: the database did not respond within `server.shutdown_timeout`"
+            );
         }
         drop(self.replica_link);
     }
@@ -176,14 +181,14 @@ impl Embedded {
         &self.executor
     }
 
-    /// Waits until what was handed in is written, and closes the database.
+    /// Waits until queued writes are committed, and closes the database.
     pub async fn close(self) {
         drop(self.tasks);
         self.app.close().await;
     }
 }
 
-/// How to open the configured database.
+/// The settings of the configured database.
 pub fn database(config: &Config, process: Process) -> store::Settings {
     store::Settings {
         process,
@@ -205,7 +210,7 @@ pub fn database(config: &Config, process: Process) -> store::Settings {
     }
 }
 
-/// The most that a request may ask for.
+/// The limits of a request.
 pub fn limits(config: &Config) -> graphql::Limits {
     let config::Limits {
         document_bytes,
@@ -243,7 +248,7 @@ pub fn limits(config: &Config) -> graphql::Limits {
     }
 }
 
-/// What operations may hold.
+/// The memory limits of operations.
 pub(crate) fn memory(config: &Config) -> MemoryPool {
     let config::Server { memory, memory_per_owner, body_limit, .. } = config.server;
     let requests_of_owner = (memory_per_owner / 2).max(body_limit.saturating_mul(8));
@@ -256,7 +261,7 @@ pub(crate) fn memory(config: &Config) -> MemoryPool {
     })
 }
 
-/// How requests are taken.
+/// The settings of the server.
 ///
 /// # Errors
 /// Two settings contradict each other.

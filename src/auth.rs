@@ -1,14 +1,14 @@
-//! Credentials to [`Viewer`]: JSON Web Tokens (RFC 7519), verified as RFC 8725 asks.
+//! Authentication: JSON Web Tokens (RFC 7519) are verified as RFC 8725 recommends, and give a [`Viewer`].
 //!
-//! - The algorithm comes from the key, never from the token's header, so no token can choose how it
-//!   is checked. What a header points to or brings along (`jku`, `x5u`, `jwk`, `x5c`) is not looked at,
-//!   and one that says `crit` is refused: no extension is understood (RFC 7515, 4.1.11).
-//! - `exp` and `sub` are required; `nbf` is checked; `iss` and `aud` where they are configured.
-//! - Where several issuers are configured, a token's `iss` says which one's key and rules hold for it.
-//! - VerificationKeys come from the configuration or from a URL (`key_set`), never from the token.
-//! - A back end whose token has the scope `scrollback:act-as` may name the owner it acts for, and then
-//!   has what that owner has, no more; it is known as the actor.
-//! - Nothing of a token is ever logged.
+//! - The algorithm comes from the key, never from the token's header. Key references in the header (`jku`,
+//!   `x5u`, `jwk`, `x5c`) are ignored, and a header with `crit` is rejected because no extension is supported
+//!   (RFC 7515, 4.1.11).
+//! - `exp` and `sub` are required. `nbf` is checked, and so are `iss` and `aud` if they are configured.
+//! - If several issuers are configured, the token's `iss` selects the key and the requirements.
+//! - Keys come from the configuration or from a configured URL (`key_set`), never from the token.
+//! - A back end whose token has the scope `scrollback:act-as` can name the owner that it acts for. It then
+//!   has the same access as that owner and is recorded as the actor.
+//! - Tokens are never logged, not even in part.
 
 mod claims;
 mod development;
@@ -41,28 +41,28 @@ pub use key_set::KeySetTiming;
 pub use requirements::TokenRequirements;
 pub use sign::{sign, sign_with_scope};
 
-/// The header, and the key in the payload of `connection_init`, that names the owner a back end acts for.
+/// The header, and the key in the payload of `connection_init`, with the owner that a back end acts for.
 pub const ACT_AS: &str = "Scrollback-Act-As";
 
-/// Who may sign tokens, and what must hold for them.
+/// An issuer of tokens.
 pub struct Issuer {
-    /// What its tokens are verified with.
+    /// The key that verifies its tokens.
     pub key: Key,
-    /// What else must hold.
+    /// The requirements for the claims.
     pub requirements: TokenRequirements,
 }
 
-/// What tokens are verified with.
+/// A key that verifies tokens.
 pub enum Key {
     /// A secret shared with the issuer: HS256.
     Secret(Vec<u8>),
-    /// A public key: RS256, ES256 or EdDSA, as the key is.
+    /// A public key: RS256, ES256 or EdDSA, depending on its type.
     PublicKey(PublicKey),
     /// The URL of a JSON Web Key Set (RFC 7517).
     Url {
         /// `https://…` or `http://…`.
         url: String,
-        /// Who may vouch for its server besides those that the machine trusts.
+        /// Certificate authorities that are trusted for its server, besides those of the system.
         authorities: CertificateAuthorities,
     },
 }
@@ -72,7 +72,7 @@ pub struct Authenticator {
     issuers: Vec<Verifier>,
 }
 
-/// What one issuer's tokens are verified with, and how.
+/// Verifies the tokens of one issuer.
 struct Verifier {
     source: KeySource,
     validation: Validation,
@@ -84,7 +84,7 @@ enum KeySource {
     Set(KeySet),
 }
 
-/// What a request says about who asks.
+/// The credentials of a request.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Credentials<'a> {
     /// The value of `Authorization`.
@@ -94,18 +94,18 @@ pub struct Credentials<'a> {
 }
 
 impl Authenticator {
-    /// Accepts tokens of these issuers. Starts to fetch key sets that have a URL: this needs Tokio's
-    /// runtime, and does not wait.
+    /// Accepts tokens of these issuers. Starts to fetch key sets in the background, which needs a Tokio
+    /// runtime.
     ///
     /// # Errors
-    /// A URL cannot be fetched from, or several issuers cannot be told apart.
+    /// A URL is not valid, or two issuers have the same name.
     pub fn new(issuers: Vec<Issuer>, timing: KeySetTiming) -> anyhow::Result<Self> {
         let several = issuers.len() > 1;
         let mut verifiers: Vec<Verifier> = Vec::with_capacity(issuers.len());
         for Issuer { key, requirements } in issuers {
             let known = |other: &Verifier| other.requirements.issuer == requirements.issuer;
             if several && (requirements.issuer.is_none() || verifiers.iter().any(known)) {
-                anyhow::bail!("where there are several issuers, each needs a name of its own");
+                anyhow::bail!("if there are several issuers, each needs a unique name (`issuer`)");
             }
             let source = match key {
                 Key::Secret(secret) => KeySource::Fixed(Arc::new(VerificationKey::secret(&secret))),
@@ -121,7 +121,7 @@ impl Authenticator {
         Ok(Self { issuers: verifiers })
     }
 
-    /// Whether there are keys to verify any token with.
+    /// Whether at least one issuer has a usable key.
     pub fn is_ready(&self) -> bool {
         self.issuers.iter().any(|issuer| match &issuer.source {
             KeySource::Fixed(_) => true,
@@ -129,10 +129,10 @@ impl Authenticator {
         })
     }
 
-    /// Who is asking.
+    /// Verifies credentials.
     ///
     /// # Errors
-    /// The token is absent or not one to trust, or it may not be used to act for somebody else.
+    /// The token is missing or not valid, or it does not allow to act for another user.
     pub async fn viewer(&self, credentials: Credentials<'_>) -> Result<Viewer, AuthError> {
         let Credentials { authorization, act_as } = credentials;
         let (scheme, token) =
@@ -151,7 +151,7 @@ impl Authenticator {
                 (owner, Some(subject))
             }
         };
-        // As long as the token is believed, so that a socket is not cut sooner than a request is refused.
+        // Includes the leeway, so that a WebSocket closes no earlier than a request would be rejected.
         let end = claims.exp + leeway.as_secs_f64();
         Ok(Viewer { owner, actor, expires_at: Some(micros(end)) })
     }

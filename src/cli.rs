@@ -1,4 +1,4 @@
-//! The command line: what it is asked, whom it hands it to.
+//! The command line.
 
 mod arguments;
 mod commands;
@@ -12,7 +12,7 @@ use crate::config::{self, Config, Sources};
 use crate::telemetry;
 use arguments::Command;
 
-/// Runs what the command line asks for. Errors are written to standard error, in one line.
+/// Runs a command. Errors are written to standard error in one line.
 pub async fn run(arguments: Arguments) -> ExitCode {
     match start(arguments).await {
         Ok(code) => code,

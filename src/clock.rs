@@ -1,4 +1,4 @@
-//! Where time and fresh ids come from: the one place that asks the operating system.
+//! Time and new ids: the only module that gets them from the operating system.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::model::Timestamp;
 
-/// A source of time and ids, handed in where either is needed.
+/// A source of time and ids.
 #[derive(Debug, Clone, Default)]
 pub struct Clock(Source);
 
@@ -19,24 +19,24 @@ enum Source {
 }
 
 impl Clock {
-    /// The machine's clock.
+    /// The system clock.
     pub fn system() -> Self {
         Self(Source::System)
     }
 
-    /// A clock that stands at `at` until [`Clock::set`] moves it: for tests.
+    /// A clock for tests: it stays at `at` until [`Clock::set`] changes it.
     pub fn manual(at: Timestamp) -> Self {
         Self(Source::Manual(Arc::new(AtomicI64::new(at.0))))
     }
 
-    /// Moves a manual clock, on every clone of it; a system clock does not care.
+    /// Sets a manual clock and all its clones. A system clock is not changed.
     pub fn set(&self, at: Timestamp) {
         if let Source::Manual(now) = &self.0 {
             now.store(at.0, Ordering::Relaxed);
         }
     }
 
-    /// The time.
+    /// The current time.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
@@ -45,7 +45,7 @@ impl Clock {
         }
     }
 
-    /// A UUID, version 7: grows with time, so that indexes grow at their end.
+    /// A new UUID of version 7. It increases with time, so indexes grow at their end.
     #[expect(clippy::disallowed_methods, reason = "the one place that makes ids")]
     pub fn new_id(&self) -> Uuid {
         Uuid::now_v7()

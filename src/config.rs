@@ -1,8 +1,8 @@
-//! Settings: where they come from, what they may be.
+//! Settings: their sources and their values.
 //!
-//! Defaults, then a TOML file, then the environment, then flags; later ones win. `default.toml` holds every
-//! setting. A wrong value is refused with the setting's name and where it came from, an unknown name with the
-//! nearest known one. Secrets show neither in `Debug` nor in errors.
+//! Settings come from the defaults, a TOML file, the environment and flags; later sources override earlier
+//! ones. `default.toml` contains every setting. An invalid value is rejected with the name and the source of
+//! the setting, an unknown name with the nearest known one. Secrets appear neither in `Debug` nor in errors.
 
 mod database_url;
 mod error;
@@ -31,128 +31,128 @@ pub const DEFAULT_FILE: &str = include_str!("config/default.toml");
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// For a first try or for real.
+    /// Development or production.
     pub mode: Mode,
-    /// Where the embedded database and the development secret live.
+    /// The folder of the embedded database and the development secret.
     pub data_dir: PathBuf,
-    /// How requests are taken.
+    /// The HTTP server.
     pub server: Server,
-    /// The most that a request may ask for.
+    /// Limits of a request.
     pub limits: Limits,
-    /// Documents that have names.
+    /// Persisted documents.
     pub documents: Documents,
-    /// How many operations an owner may begin.
+    /// The rate limit of an owner.
     pub rate: Rate,
-    /// Where everything is kept.
+    /// The database.
     pub database: Database,
-    /// Whom to believe.
+    /// Authentication.
     pub auth: Auth,
-    /// How news travel.
+    /// Subscriptions and the change feed.
     pub feed: Feed,
-    /// What is written about all this.
+    /// Logging.
     pub log: Log,
-    /// The configuration file, if one of its settings is a secret.
+    /// The configuration file, if it contains a secret.
     #[serde(skip)]
     pub file_with_secrets: Option<PathBuf>,
 }
 
-/// For a first try or for real.
+/// Development or production.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// Works without configuration; trusts the machine it runs on.
+    /// Works without configuration and trusts the machine.
     Development,
-    /// Refuses whatever is not safe.
+    /// Rejects settings that are not safe.
     Production,
 }
 
-/// How requests are taken.
+/// The HTTP server.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Server {
-    /// Address and port to listen on.
+    /// The address and port to listen on.
     pub listen: SocketAddr,
-    /// Another address and port, for health and metrics.
+    /// The address and port for health checks and metrics.
     #[serde(deserialize_with = "value::optional")]
     pub admin_listen: Option<SocketAddr>,
-    /// Origins of web front ends that may call from browsers.
+    /// The origins of web front ends that may send requests from browsers.
     #[serde(deserialize_with = "value::origins")]
     pub cors_origins: Vec<String>,
-    /// Whether introspection is answered, names are suggested and GraphiQL is served.
+    /// Whether introspection is allowed, errors suggest names and GraphiQL is served.
     pub introspection: Introspection,
-    /// Most connections at once.
+    /// The most connections at once.
     #[serde(deserialize_with = "value::positive")]
     pub max_connections: u32,
-    /// Most connections at once from one address; any number without one.
+    /// The most connections at once from one address. `None`: no limit.
     #[serde(deserialize_with = "value::limit")]
     pub connections_per_address: Option<NonZeroU32>,
-    /// Most bytes of a request's head.
+    /// The largest request head, in bytes.
     #[serde(deserialize_with = "value::header_limit")]
     pub header_limit: u32,
-    /// How long the head of a request may take.
+    /// The timeout for reading the head of a request.
     #[serde(deserialize_with = "value::positive_duration")]
     pub header_timeout: Duration,
-    /// Largest body of a request, in bytes.
+    /// The largest request body, in bytes.
     #[serde(deserialize_with = "value::positive")]
     pub body_limit: u32,
-    /// How long the body of a request may take.
+    /// The timeout for reading the body of a request.
     #[serde(deserialize_with = "value::positive_duration")]
     pub body_timeout: Duration,
-    /// Most bytes that are read and dropped after an early answer.
+    /// The most bytes that are read and discarded after an early response.
     #[serde(deserialize_with = "value::positive")]
     pub lingering_bytes: u32,
-    /// How long bytes are read and dropped after an early answer.
+    /// The time for which bytes are read and discarded after an early response.
     #[serde(deserialize_with = "value::positive_duration")]
     pub lingering_time: Duration,
-    /// How long a connection may be without a request.
+    /// The timeout of an idle connection.
     #[serde(deserialize_with = "value::positive_duration")]
     pub keep_alive: Duration,
-    /// How long a client may take to read.
+    /// The timeout for a client to read data.
     #[serde(deserialize_with = "value::positive_duration")]
     pub write_timeout: Duration,
-    /// How long an operation may take.
+    /// The timeout of an operation.
     #[serde(deserialize_with = "value::positive_duration")]
     pub execution_timeout: Duration,
-    /// How long a WebSocket client may take to introduce itself.
+    /// The timeout for `connection_init` of a WebSocket client.
     #[serde(deserialize_with = "value::positive_duration")]
     pub init_timeout: Duration,
-    /// Largest message of a WebSocket client, in bytes.
+    /// The largest WebSocket message of a client, in bytes.
     #[serde(deserialize_with = "value::positive")]
     pub message_limit: u32,
-    /// Operations that a WebSocket may run at once.
+    /// The most operations that run at once on a WebSocket.
     #[serde(deserialize_with = "value::positive")]
     pub operations_per_socket: u32,
-    /// WebSockets that an owner may have open at once.
+    /// The most open WebSockets of an owner.
     #[serde(deserialize_with = "value::positive")]
     pub sockets_per_owner: u32,
-    /// Streams of server-sent events that an owner may have open at once.
+    /// The most open streams of server-sent events of an owner.
     #[serde(deserialize_with = "value::positive")]
     pub streams_per_owner: u32,
-    /// How often a quiet client is sent something.
+    /// The interval of pings to an idle client.
     #[serde(deserialize_with = "value::positive_duration")]
     pub ping_interval: Duration,
-    /// How long the other side of a WebSocket or an HTTP/2 connection may be silent.
+    /// The time after which a silent client of a WebSocket or an HTTP/2 connection counts as disconnected.
     #[serde(deserialize_with = "value::positive_duration")]
     pub dead_after: Duration,
-    /// Over how long sockets and streams are closed after SIGTERM.
+    /// The time over which WebSockets and streams are closed after SIGTERM.
     #[serde(deserialize_with = "value::duration")]
     pub drain: Duration,
-    /// Bytes that operations may hold at once.
+    /// The memory of all operations, in bytes.
     #[serde(deserialize_with = "value::positive")]
     pub memory: u32,
-    /// Bytes that operations of one owner may hold at once.
+    /// The memory of the operations of one owner, in bytes.
     #[serde(deserialize_with = "value::positive")]
     pub memory_per_owner: u32,
-    /// How long running operations may go on after SIGTERM.
+    /// The time for running operations to finish after SIGTERM.
     #[serde(deserialize_with = "value::duration")]
     pub shutdown_timeout: Duration,
 }
 
-/// Whether introspection is answered.
+/// Whether introspection is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Introspection {
-    /// In development.
+    /// Only in development.
     Auto,
     /// Always.
     On,
@@ -160,214 +160,214 @@ pub enum Introspection {
     Off,
 }
 
-/// The most that a request may ask for.
+/// Limits of a request.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Bytes of a document.
+    /// The bytes of a document.
     #[serde(deserialize_with = "value::positive")]
     pub document_bytes: u32,
-    /// Names, numbers, strings and punctuators of a document.
+    /// The tokens of a document.
     #[serde(deserialize_with = "value::positive")]
     pub tokens: u32,
-    /// Brackets, selections and values within each other.
+    /// The nesting of brackets, selections and values.
     #[serde(deserialize_with = "value::nesting")]
     pub nesting: u32,
-    /// Fragments of a document.
+    /// The fragments of a document.
     #[serde(deserialize_with = "value::positive")]
     pub fragments: u32,
-    /// Aliases in a document.
+    /// The aliases in a document.
     #[serde(deserialize_with = "value::positive")]
     pub aliases: u32,
-    /// Directives in a document.
+    /// The directives in a document.
     #[serde(deserialize_with = "value::positive")]
     pub directives: u32,
-    /// Fields of an operation's first level.
+    /// The root fields of an operation.
     #[serde(deserialize_with = "value::positive")]
     pub root_fields: u32,
-    /// Variables that an operation declares.
+    /// The variables that an operation declares.
     #[serde(deserialize_with = "value::positive")]
     pub variables: u32,
-    /// Values of variables.
+    /// The values of all variables.
     #[serde(deserialize_with = "value::positive")]
     pub values: u32,
-    /// Fields within fields.
+    /// The depth of fields.
     #[serde(deserialize_with = "value::positive")]
     pub depth: u32,
-    /// The same within `__schema` and `__type`.
+    /// The depth of fields within `__schema` and `__type`.
     #[serde(deserialize_with = "value::positive")]
     pub introspection_depth: u32,
-    /// Lists within lists of `__schema` and `__type`.
+    /// The depth of lists within `__schema` and `__type`.
     #[serde(deserialize_with = "value::positive")]
     pub introspection_lists: u32,
-    /// Selections of a document with its fragments spread.
+    /// The selections of a document with its fragments expanded.
     #[serde(deserialize_with = "value::positive")]
     pub selections: u32,
-    /// Cost of an operation.
+    /// The cost of an operation.
     #[serde(deserialize_with = "value::positive")]
     pub cost: u32,
-    /// Bytes of an answer.
+    /// The bytes of a response.
     #[serde(deserialize_with = "value::positive")]
     pub answer_bytes: u32,
 }
 
-/// Documents that have names.
+/// Persisted documents.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Documents {
-    /// A manifest of trusted ones, or a folder of manifests.
+    /// A manifest of trusted documents, or a folder of manifests.
     #[serde(deserialize_with = "value::optional")]
     pub manifest: Option<PathBuf>,
-    /// Run no others.
+    /// Whether other documents are rejected.
     pub only: bool,
-    /// Keep what clients have sent once, by its hash.
+    /// Whether automatic persisted queries are enabled.
     pub automatic: bool,
-    /// How many of those.
+    /// The most automatic persisted queries.
     #[serde(deserialize_with = "value::positive")]
     pub automatic_entries: u32,
-    /// How many bytes of them.
+    /// The most bytes of automatic persisted queries.
     #[serde(deserialize_with = "value::positive")]
     pub automatic_bytes: u32,
 }
 
-/// How many operations an owner may begin.
+/// The rate limit of an owner.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
-    /// In a minute; any number without one.
+    /// The operations per minute. `None`: no limit.
     #[serde(deserialize_with = "value::limit")]
     pub operations_per_minute: Option<NonZeroU32>,
-    /// At once, after a pause.
+    /// The operations at once after a pause.
     pub burst: NonZeroU32,
 }
 
-/// Where everything is kept.
+/// The database.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
     /// `sqlite://path` or `postgres://…`; may hold a password.
     #[serde(deserialize_with = "value::database_url")]
     pub url: Option<Secret>,
-    /// Most connections at once.
+    /// The most connections at once.
     #[serde(deserialize_with = "value::positive")]
     pub max_connections: u32,
-    /// How long a request waits for a connection.
+    /// The time that a request waits for a connection.
     #[serde(deserialize_with = "value::duration")]
     pub acquire_timeout: Duration,
-    /// How long the database may work on a statement.
+    /// The timeout of a statement.
     #[serde(deserialize_with = "value::duration")]
     pub statement_timeout: Duration,
-    /// Apply pending migrations at start.
+    /// Whether pending migrations are applied at startup.
     pub migrate: bool,
-    /// Whether PostgreSQL looks after ownership too.
+    /// Whether PostgreSQL checks ownership too.
     pub row_level_security: RowLevelSecurity,
-    /// Batches of appends that are written at once on PostgreSQL.
+    /// The batches of appends that are written at once on PostgreSQL.
     #[serde(deserialize_with = "value::lanes")]
     pub write_lanes: u32,
-    /// Most appends that wait.
+    /// The most queued appends.
     #[serde(deserialize_with = "value::positive")]
     pub write_queue: u32,
-    /// Most bytes that wait to be appended.
+    /// The most bytes of queued appends.
     #[serde(deserialize_with = "value::positive")]
     pub write_queue_bytes: u32,
 }
 
-/// Whether PostgreSQL looks after ownership too.
+/// Whether PostgreSQL checks ownership too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RowLevelSecurity {
     /// No.
     Off,
-    /// Every statement says whose rows it is about, but no policy looks.
+    /// Transactions set their owners, but there are no policies.
     Ready,
-    /// Policies look.
+    /// Transactions set their owners, and policies check them.
     On,
 }
 
-/// Whom to believe.
+/// Authentication.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Auth {
-    /// HS256.
+    /// A secret for HS256.
     #[serde(deserialize_with = "value::optional")]
     pub jwt_secret: Option<Secret>,
-    /// HS256, from a file.
+    /// A file with a secret for HS256.
     #[serde(deserialize_with = "value::optional")]
     pub jwt_secret_file: Option<PathBuf>,
-    /// RS256, ES256 or EdDSA.
+    /// A file with a public key for RS256, ES256 or EdDSA.
     #[serde(deserialize_with = "value::optional")]
     pub jwt_public_key_file: Option<PathBuf>,
-    /// Where the issuer tells its keys.
+    /// The URL of the issuer's key set.
     #[serde(deserialize_with = "value::optional_url")]
     pub jwks_url: Option<String>,
-    /// What `iss` must be.
+    /// The required `iss`.
     #[serde(deserialize_with = "value::optional")]
     pub issuer: Option<String>,
-    /// What `aud` must hold.
+    /// The value that `aud` must contain.
     #[serde(deserialize_with = "value::optional")]
     pub audience: Option<String>,
     /// Several issuers, instead of the settings above.
     pub issuers: Vec<Issuer>,
-    /// How far clocks may be apart.
+    /// The accepted difference between clocks.
     #[serde(deserialize_with = "value::leeway")]
     pub leeway: Duration,
-    /// Authorities that may vouch for where keys are fetched from, besides the machine's.
+    /// A file with certificate authorities for key set URLs, besides those of the system.
     #[serde(deserialize_with = "value::optional")]
     pub jwks_ca_file: Option<PathBuf>,
-    /// How old keys from a URL become before they are fetched again.
+    /// The age at which keys from a URL are fetched again.
     #[serde(deserialize_with = "value::positive_duration")]
     pub jwks_refresh: Duration,
-    /// How long after a fetch the next one may begin.
+    /// The shortest time between two fetches.
     #[serde(deserialize_with = "value::positive_duration")]
     pub jwks_cooldown: Duration,
-    /// How old keys may become while they cannot be fetched.
+    /// The age at which keys expire if they cannot be fetched.
     #[serde(deserialize_with = "value::positive_duration")]
     pub jwks_keep: Duration,
 }
 
-/// How news travel.
+/// Subscriptions and the change feed.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Feed {
-    /// How often a subscription looks without having been woken.
+    /// The interval at which subscriptions poll.
     #[serde(deserialize_with = "value::duration")]
     pub poll: Duration,
-    /// A NATS that carries signals between replicas.
+    /// The NATS server for signals between replicas.
     #[serde(deserialize_with = "value::optional")]
     pub signals: Option<Secret>,
-    /// How long changes are kept.
+    /// The time for which changes are kept.
     #[serde(deserialize_with = "value::duration")]
     pub keep: Duration,
-    /// How often old changes are removed.
+    /// The interval at which old changes are deleted.
     #[serde(deserialize_with = "value::duration")]
     pub trim: Duration,
-    /// How long the writer of a streaming message may be silent.
+    /// The time after which a streaming message without new text is interrupted.
     #[serde(deserialize_with = "value::duration")]
     pub lease: Duration,
 }
 
-/// What is written about all this.
+/// Logging.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
-    /// For people or for machines.
+    /// The log format.
     pub format: LogFormat,
-    /// A level or a filter.
+    /// A log level or a filter.
     pub level: String,
 }
 
-/// For people or for machines.
+/// The log format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// One line an event.
+    /// One line per event.
     Text,
-    /// One object an event.
+    /// One JSON object per event.
     Json,
 }
 
 impl Config {
-    /// Whether introspection is answered, names are suggested and GraphiQL is served.
+    /// Whether introspection is allowed, errors suggest names and GraphiQL is served.
     pub fn introspection(&self) -> bool {
         match self.server.introspection {
             Introspection::Auto => self.mode == Mode::Development,
@@ -376,7 +376,7 @@ impl Config {
         }
     }
 
-    /// The database to open: the configured one, or a file in the data folder.
+    /// The URL of the database: the configured one, or a file in the data folder.
     pub fn database_url(&self) -> String {
         self.database.url.as_ref().map_or_else(
             || format!("sqlite://{}", self.data_dir.join("scrollback.db").display()),

@@ -1,23 +1,22 @@
-//! Following: what was committed, from a position on, each thing once and in order.
+//! The readers behind subscriptions: they deliver committed items after a position, each once and in order.
 //!
-//! The database is the truth. A follower first reads from its position to the end, in pages and at its
-//! own speed; then it joins the reader that all followers of the same thing share in this process.
-//! The reader registers for signals, reads from where it stands to the end, waits for a signal, reads
-//! on. So nothing falls between the reading and the waiting. A lost signal costs at most the poll that
-//! stands behind it: one statement, every so often, asks for all readers of a kind which of them have
-//! missed something.
+//! All data comes from the database. A subscriber first reads from its position to the end, in pages and at its own
+//! speed. Then it joins the reader that all subscribers of the same list share in this process. The reader registers
+//! for signals, reads from its position to the end, waits for a signal, and reads again. The registration comes
+//! before the read, so no item falls between the two. A lost signal delays an item until the next poll: one statement
+//! at a fixed interval finds all readers that have unread items.
 //!
-//! A follower that does not keep up has a bounded queue. Past it, its following ends with the position
-//! to resume from; the others notice nothing. What it read by itself and has not taken is bounded the
-//! same way. While the database is away, readers wait for it.
+//! Each subscriber has a bounded queue. If the queue is full, the subscription ends with the position to
+//! resume from, and other subscribers are not affected. Items that a subscriber reads by itself are bounded
+//! in the same way. While the database is unavailable, readers retry.
 //!
-//! The first subscriber that is served renders an item, and others with the same selection share the bytes: see
+//! The first subscriber that gets an item renders it. Other subscribers with the same selection share the bytes: see
 //! [`SharedItem`].
 //!
-//! What a reader reads is its own and handed to many: it is taken from no operation's allowance, but read in
-//! pages that are bounded in bytes.
+//! The items of a reader are shared by many operations. They count against no operation's memory budget, but a reader
+//! reads them in pages with a limit of bytes.
 //!
-//! Ownership is part of every read, so following ends when ownership does.
+//! Every read has the owner in its condition, so a subscription ends when the owner loses the object.
 
 mod error;
 mod registry;
@@ -39,7 +38,7 @@ pub use shared_item::{Rendering, SharedItem};
 use source::{Changes, Messages, Texts};
 use subscriber::subscribe;
 
-/// The readers behind subscriptions.
+/// The readers behind subscriptions. Clones share them.
 #[derive(Clone)]
 pub struct Feed {
     messages: Arc<ReaderRegistry<Messages>>,
@@ -48,7 +47,7 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// A feed that is woken by `signals`, and looks every `poll` without having been woken.
+    /// A feed that `signals` wakes and that also polls the database at the interval `poll`.
     pub fn new(signals: &Signals, poll: Duration) -> Self {
         Self {
             messages: Arc::new(ReaderRegistry::new(signals.clone(), poll)),
@@ -57,17 +56,17 @@ impl Feed {
         }
     }
 
-    /// How many readers there are: things that are followed.
+    /// The number of lists with at least one subscriber.
     pub fn readers(&self) -> usize {
         self.messages.count() + self.changes.count() + self.texts.count()
     }
 
-    /// The messages of a conversation after a position (without one: from now on), then new ones as
-    /// they are committed. Ends when the conversation is gone.
+    /// Subscribes to the messages of a conversation: those after the position `after`, or only new ones without it.
+    /// The stream ends when the conversation is deleted.
     ///
     /// # Errors
-    /// - `NotFound`: no such conversation for this owner.
-    /// - `Invalid`: `after` is ahead of the conversation.
+    /// - `NotFound`: the owner has no such conversation.
+    /// - `Invalid`: `after` is greater than the last position of the conversation.
     pub async fn messages(
         &self,
         scope: &Scoped,
@@ -84,12 +83,11 @@ impl Feed {
         Ok(subscribe(self.messages.clone(), source, position, position == last))
     }
 
-    /// The changes of everything the owner has after a revision (without one: from now on), then new
-    /// ones as they are committed.
+    /// Subscribes to the changes of the owner: those after the revision `after`, or only new ones without it.
     ///
     /// # Errors
-    /// - `Expired`: what came after it is no longer kept.
-    /// - `Invalid`: `after` is ahead of the feed.
+    /// - `Expired`: changes after this revision were already deleted.
+    /// - `Invalid`: `after` is greater than the last revision.
     pub async fn changes(
         &self,
         scope: &Scoped,
@@ -106,12 +104,12 @@ impl Feed {
         Ok(subscribe(self.changes.clone(), Changes::new(scope.clone()), position, after.is_none()))
     }
 
-    /// A message's text after an offset, then what is added, until the message ends; the last piece
-    /// tells how.
+    /// Subscribes to the text of a message after an offset, until the message ends. The last chunk has the final
+    /// status.
     ///
     /// # Errors
-    /// - `NotFound`: no such message for this owner.
-    /// - `Invalid`: the offset is negative or beyond the text.
+    /// - `NotFound`: the owner has no such message.
+    /// - `Invalid`: the offset is negative or greater than the length of the text.
     pub async fn text(
         &self,
         scope: &Scoped,
@@ -122,7 +120,7 @@ impl Feed {
         let text = scope.texts(&[id]).await?.remove(&id).ok_or(store::Error::NotFound("message"))?;
         let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
         if !(0..=length).contains(&offset) {
-            let rule = format!("must be from 0 to {length}, the text's length: {offset}");
+            let rule = format!("must be between 0 and {length} (the length of the text), got {offset}");
             return Err(store::Error::from(Invalid::new("offset", rule)).into());
         }
         Ok(subscribe(self.texts.clone(), Texts::new(scope.clone(), id), offset, false))

@@ -1,15 +1,15 @@
-//! MemoryPool that operations hold: the rows they read, what is made of them, and answers until they are sent
-//! (below); before that, what they were asked with ([`MemoryPool::reserve_request`]).
+//! Limits of the memory that operations use: the rows they read, the values they make, responses until they
+//! are sent, and large requests ([`MemoryPool::reserve_request`]).
 //!
-//! Every operation has an [`MemoryBudget`]. Of it, [`UNRESERVED_BYTES`] bytes are its own: most operations take less, and
-//! share nothing with any other. One that needs more reserves, once, as much as an operation may ever hold:
-//! out of its owner's share first, then out of what there is for all, in the order of asking and for no
-//! longer than `RESERVE_TIMEOUT`. So however many large answers are asked for at once, those that are worked on
-//! fit in memory and the others wait, those of one owner behind each other. Nobody holds a reservation
-//! while waiting for one.
+//! Every operation has a [`MemoryBudget`]. It can use [`UNRESERVED_BYTES`] without a reservation, which is
+//! enough for most operations. An operation that needs more makes one reservation for the most that an
+//! operation may use: from the pool of its owner first, then from the pool of all owners. Reservations are
+//! granted in the order of the requests. An operation waits for at most `RESERVE_TIMEOUT`. So the operations
+//! that run fit in memory, however many large responses are requested at once, and operations of one owner
+//! wait for each other. An operation that waits holds no other reservation.
 //!
-//! What is taken is counted before it is held, or no more than a row later. Once an answer is written, what
-//! is left of the reservation is the answer's bytes, until they are sent or given up ([`MemoryReservation`]).
+//! Memory is counted before it is allocated, or at most one row later. Once the response is written, the
+//! reservation shrinks to its size and lasts until the response is sent or dropped ([`MemoryReservation`]).
 
 mod request;
 
@@ -24,57 +24,57 @@ use tokio::time::timeout;
 use crate::model::OwnerId;
 pub use request::UNRESERVED_REQUEST_BYTES;
 
-/// Bytes that an operation may hold without a reservation.
+/// Bytes that an operation may use without a reservation.
 pub const UNRESERVED_BYTES: usize = 512 * 1024;
 
 /// How long an operation waits for a reservation.
 const RESERVE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What an operation may read, and make of it, in answers of the largest size.
+/// The most memory that an operation may use for rows and values, as a multiple of the largest response.
 const WORKING_SET_FACTOR: u32 = 3;
 
-/// What it reserves: the answer itself comes to that.
+/// The size of a reservation, as a multiple of the largest response: the working set and the response itself.
 pub const RESERVATION_FACTOR: u32 = WORKING_SET_FACTOR + 1;
 
-/// How much operations may hold, in bytes.
+/// The limits of the pools, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct MemoryLimits {
-    /// The largest answer.
+    /// The largest response.
     pub answer: u32,
-    /// Together, those of one owner: at least [`RESERVATION_FACTOR`] answers.
+    /// All operations of one owner. At least [`RESERVATION_FACTOR`] times `answer`.
     pub owner: u32,
-    /// All together: at least as much as of one owner.
+    /// All operations. At least `owner`.
     pub all: u32,
-    /// The requests of one owner that are being answered.
+    /// Requests of one owner that are being executed.
     pub requests_of_owner: u32,
-    /// All requests that are being answered.
+    /// All requests that are being executed.
     pub requests: u32,
 }
 
-/// Why an operation may not hold more.
+/// The reason why memory cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MemoryError {
-    /// It has no reservation.
-    #[error("more is held than is free")]
+    /// More than [`UNRESERVED_BYTES`] are needed and there is no reservation.
+    #[error("the operation uses more than {UNRESERVED_BYTES} bytes of memory without a reservation")]
     ReservationRequired,
-    /// Nobody may hold so much. The largest answer has so many bytes.
+    /// The operation needs more than any operation may use. Contains the size of the largest response.
     #[error(
-        "answering this takes more than {} bytes of memory, {WORKING_SET_FACTOR} times the largest answer: ask for less at once",
+        "the operation needs more than {} bytes of memory, {WORKING_SET_FACTOR} times the largest response: request less at once",
         u64::from(WORKING_SET_FACTOR) * u64::from(*.0)
     )]
     OperationTooLarge(u32),
-    /// The answer has more than so many bytes.
-    #[error("the answer has more than {0} bytes: ask for less at once")]
+    /// The response is larger than this limit.
+    #[error("the response has more than {0} bytes: request less at once")]
     ResponseTooLarge(u32),
-    /// Others hold all there is.
-    #[error("too many large answers are being prepared: try again")]
+    /// No reservation became free in time.
+    #[error("too many large responses are in progress: retry later")]
     Exhausted,
-    /// Others hold all there is for requests.
-    #[error("too many large requests are being answered: try again")]
+    /// The pool for requests is used up.
+    #[error("too many large requests are in progress: retry later")]
     RequestsExhausted,
 }
 
-/// What there is. Clones share it.
+/// The pools of memory. Clones share them.
 #[derive(Clone)]
 pub struct MemoryPool(Arc<Inner>);
 
@@ -85,20 +85,20 @@ struct Inner {
     owners: Mutex<HashMap<OwnerId, OwnerPool>>,
 }
 
-/// What one owner may hold, kept as long as somebody holds or waits for some of it.
+/// The pools of one owner. They exist while a guard exists.
 struct OwnerPool {
     answers: Arc<Semaphore>,
     requests: Arc<Semaphore>,
     guards: usize,
 }
 
-/// Keeps an owner's share.
+/// Keeps the pools of an owner.
 struct OwnerPoolGuard {
     memory: MemoryPool,
     owner: OwnerId,
 }
 
-/// So many bytes of an owner's share and of all.
+/// Bytes of an owner's pool and of the pool of all owners.
 struct PoolPermits {
     own: OwnedSemaphorePermit,
     all: OwnedSemaphorePermit,
@@ -106,23 +106,23 @@ struct PoolPermits {
 }
 
 impl MemoryPool {
-    /// As much as the limits say.
+    /// Creates pools with these limits.
     pub fn new(limits: MemoryLimits) -> Self {
         let [all, requests] = [limits.all, limits.requests].map(semaphore);
         Self(Arc::new(Inner { limits, all, requests, owners: Mutex::default() }))
     }
 
-    /// The allowance of an operation.
+    /// The memory budget of one operation of this owner.
     pub fn budget(&self, owner: &OwnerId) -> MemoryBudget {
         MemoryBudget(Some(Arc::new(BudgetState::new(UNRESERVED_BYTES, Some((self.clone(), owner.clone()))))))
     }
 
-    /// Bytes of the largest answer.
+    /// The size limit of a response, in bytes.
     pub fn max_response_bytes(&self) -> u32 {
         self.0.limits.answer
     }
 
-    /// Bytes that are reserved just now.
+    /// The bytes that operations have reserved.
     pub fn reserved(&self) -> usize {
         (self.0.limits.all as usize).saturating_sub(self.0.all.available_permits())
     }
@@ -176,7 +176,7 @@ impl Drop for OwnerPoolGuard {
 }
 
 impl PoolPermits {
-    /// Lets go of all but so many bytes.
+    /// Releases all but this number of bytes.
     fn shrink(mut self, bytes: usize) -> Self {
         if let (Some(own), Some(all)) = (self.own.split(bytes), self.all.split(bytes)) {
             (self.own, self.all) = (own, all);
@@ -185,13 +185,12 @@ impl PoolPermits {
     }
 }
 
-/// What one operation may hold. Clones count together. The default is without any bound, for what the
-/// server does by itself.
+/// The memory budget of one operation. Clones share it. The default is unlimited, for internal reads.
 #[derive(Clone, Default)]
 pub struct MemoryBudget(Option<Arc<BudgetState>>);
 
 struct BudgetState {
-    /// What may be held without a reservation, and where that comes from.
+    /// The bytes that need no reservation, and the pool for larger amounts.
     unreserved: usize,
     from: Option<(MemoryPool, OwnerId)>,
     used: AtomicUsize,
@@ -205,7 +204,7 @@ impl BudgetState {
         Self { unreserved, from, used, reserved, reservation: tokio::sync::Mutex::new(None) }
     }
 
-    /// Bytes of the largest answer, where it has a reservation.
+    /// The size limit of a response, if there is a reservation.
     fn reserved_response_size(&self) -> Option<u32> {
         let (memory, _) = self.from.as_ref()?;
         self.reserved.load(Ordering::Relaxed).then(|| memory.max_response_bytes())
@@ -218,33 +217,33 @@ impl BudgetState {
 }
 
 impl MemoryBudget {
-    /// So many bytes, and no reservation.
+    /// A budget of this number of bytes that cannot be extended by a reservation.
     pub fn with_limit(bytes: usize) -> Self {
         Self(Some(Arc::new(BudgetState::new(bytes, None))))
     }
 
-    /// Whether it has a reservation, or needs none.
+    /// Whether no further reservation is possible or needed: there is one, or the budget is unlimited.
     pub fn needs_no_reservation(&self) -> bool {
         self.0.as_ref().is_none_or(|state| state.reserved.load(Ordering::Relaxed))
     }
 
-    /// Whether it has taken a reservation: what is read for it may be large.
+    /// Whether there is a reservation. Reads for such an operation can be large.
     pub fn has_reservation(&self) -> bool {
         self.0.is_some() && self.needs_no_reservation()
     }
 
-    /// Bytes that may still be taken as it is.
+    /// The bytes that can be used without a new reservation.
     pub fn remaining(&self) -> usize {
         let left =
             |state: &Arc<BudgetState>| state.limit().saturating_sub(state.used.load(Ordering::Relaxed));
         self.0.as_ref().map_or(usize::MAX, left)
     }
 
-    /// Takes some bytes.
+    /// Counts bytes against the budget.
     ///
     /// # Errors
-    /// `Unreserved`: there is no reservation, and it needs one. `Work`: no operation may hold so much.
-    /// Nothing is taken then.
+    /// `ReservationRequired`: a reservation is needed and there is none. `OperationTooLarge`: no operation
+    /// may use as much. Nothing is counted then.
     pub fn try_grow(&self, bytes: usize) -> Result<(), MemoryError> {
         let Some(state) = &self.0 else { return Ok(()) };
         let before = state.used.fetch_add(bytes, Ordering::Relaxed);
@@ -255,25 +254,25 @@ impl MemoryBudget {
         Err(self.limit_error())
     }
 
-    /// Why it may not take more than is left.
+    /// The error for using more than [`remaining`](Self::remaining).
     pub fn limit_error(&self) -> MemoryError {
         let reserved_response_size = self.0.as_ref().and_then(|state| state.reserved_response_size());
         reserved_response_size.map_or(MemoryError::ReservationRequired, MemoryError::OperationTooLarge)
     }
 
-    /// Gives back what was taken.
+    /// Returns bytes to the budget.
     pub fn shrink(&self, bytes: usize) {
         if let Some(state) = &self.0 {
-            // A read that was given up may end when its operation has settled already.
+            // A cancelled read can end after its operation has finished.
             let less = |taken: usize| Some(taken.saturating_sub(bytes));
             let _ = state.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         }
     }
 
-    /// Takes some bytes, and waits for a reservation where it needs one.
+    /// Counts bytes against the budget and waits for a reservation if one is needed.
     ///
     /// # Errors
-    /// `Work`: no operation may hold so much. `Busy`: there was no reservation in time.
+    /// `OperationTooLarge`: no operation may use as much. `Exhausted`: no reservation became free in time.
     pub async fn grow(&self, bytes: usize) -> Result<(), MemoryError> {
         match self.try_grow(bytes) {
             Err(MemoryError::ReservationRequired) => {
@@ -284,14 +283,14 @@ impl MemoryBudget {
         }
     }
 
-    /// Waits for a reservation, unless it has one.
+    /// Waits for a reservation if there is none.
     ///
     /// # Errors
-    /// `Busy`: there was none in time. `Unreserved`: there is none to be had.
+    /// `Exhausted`: none became free in time. `ReservationRequired`: this budget cannot have one.
     pub async fn reserve(&self) -> Result<(), MemoryError> {
         let Some(state) = &self.0 else { return Ok(()) };
         let (memory, owner) = state.from.as_ref().ok_or(MemoryError::ReservationRequired)?;
-        // Fields that are worked on at the same time wait for one and the same.
+        // Fields that run concurrently wait for the same reservation.
         let mut reservation = state.reservation.lock().await;
         if reservation.is_none() {
             *reservation = Some(memory.reserve(owner).await?);
@@ -300,11 +299,11 @@ impl MemoryBudget {
         Ok(())
     }
 
-    /// All that is left of what was taken is an answer of so many bytes. What comes next, if anything does,
-    /// begins anew.
+    /// Shrinks the reservation to a response of this size and resets the budget for the next response, if
+    /// there is one.
     ///
     /// # Errors
-    /// `Busy`: it needs a reservation, and there was none in time.
+    /// `Exhausted`: the response needs a reservation and none became free in time.
     pub async fn keep_response(&self, bytes: usize) -> Result<MemoryReservation, MemoryError> {
         let Some(state) = &self.0 else { return Ok(MemoryReservation(None)) };
         if bytes > UNRESERVED_BYTES {
@@ -320,7 +319,7 @@ impl MemoryBudget {
     }
 }
 
-/// Bytes of an answer or of a request, held until this is dropped. Small ones are not counted.
+/// The reserved bytes of a response or a request, until this is dropped. Small ones are not counted.
 #[derive(Default)]
 pub struct MemoryReservation(Option<PoolPermits>);
 

@@ -1,8 +1,8 @@
-//! The vocabulary: plain types and the rules that hold for them.
+//! The types of the domain and the rules of their values.
 //!
-//! Whatever reaches the store has been made here, so a rule about a title, a content or an id is
-//! written once and holds for GraphQL and for the importers alike. Nothing in this module knows
-//! HTTP, GraphQL or SQL; the id types alone carry a derive that lets them be columns.
+//! The store accepts only these types, so the rule of a title, a content or an id is written once and applies
+//! to GraphQL and to imports. Nothing in this module depends on HTTP, GraphQL or SQL. Only the id types
+//! derive traits of SeaORM, so that they can be columns.
 
 mod change;
 mod content;

@@ -1,4 +1,4 @@
-//! Files and folders that only the user that runs the server may use, whatever its umask.
+//! Files and folders that only the user of the server can use, whatever the umask.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
@@ -11,13 +11,13 @@ pub const ANY: u32 = 0o077;
 /// Permission bits that let the group and others write.
 pub const WRITE: u32 = 0o022;
 
-/// Set on folders in which only the owner of a file may remove or rename it.
+/// The sticky bit: only the owner of a file can delete or rename it.
 const STICKY: u32 = 0o1000;
 
 const FILE: u32 = 0o600;
 const FOLDER: u32 = 0o700;
 
-/// Creates a folder and those above it where they do not exist.
+/// Creates a folder and its parents if they do not exist.
 ///
 /// # Errors
 /// One of them cannot be created, or is a file.
@@ -29,14 +29,14 @@ pub fn create_folder(path: &Path) -> io::Result<()> {
         create_folder(parent)?;
     }
     match DirBuilder::new().mode(FOLDER).create(path) {
-        // The umask may have taken bits away.
+        // The umask may have removed bits.
         Ok(()) => fs::set_permissions(path, Permissions::from_mode(FOLDER)),
         Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-/// Creates a file that must not exist, and opens it to write.
+/// Creates a new file and opens it for writing.
 ///
 /// # Errors
 /// It exists, or cannot be created.
@@ -46,8 +46,8 @@ pub fn create(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens a file to read and write, and creates it where it does not exist. The permissions of an existing file
-/// stay.
+/// Opens a file for reading and writing, and creates it if it does not exist. The permissions of an existing
+/// file are kept.
 ///
 /// # Errors
 /// It can be neither opened nor created.
@@ -64,13 +64,12 @@ pub fn open_or_create(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Whether the group or others have one of the permissions in `bits`. Nobody has them on a path that leads
-/// nowhere.
+/// Whether the group or others have one of the permissions in `bits`. False if the path does not exist.
 pub fn others_have(bits: u32, path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| found.permissions().mode() & bits != 0)
 }
 
-/// Whether other users may remove or replace what is in a folder.
+/// Whether other users can delete or replace files in a folder.
 pub fn others_may_replace_files(folder: &Path) -> bool {
     fs::metadata(folder).is_ok_and(|found| {
         let mode = found.permissions().mode();

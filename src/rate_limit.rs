@@ -1,9 +1,8 @@
-//! How many operations an owner may begin: a token bucket for each.
+//! Rate limits of owners: a token bucket for each owner.
 //!
-//! An operation counts when it is asked for, on whatever transport, before it is read; one that is refused
-//! for the rate takes nothing from the bucket. What a back end does for an owner counts as that owner's.
-//! Buckets that are full again are forgotten, so memory holds those owners only who asked lately. Every
-//! replica counts for itself.
+//! An operation is counted when its request arrives, on any transport, before it is parsed. A rejected
+//! operation takes no token. Operations that a back end runs for an owner count as that owner's. Full buckets
+//! are removed, so memory grows only with the owners that were active lately. Every replica counts by itself.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -16,10 +15,10 @@ use crate::model::OwnerId;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// How long a bucket that is full may be remembered.
+/// How often full buckets are removed.
 const EVICTION_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Counts operations by owner. Clones count together.
+/// Counts the operations of each owner. Clones share the counts.
 #[derive(Clone)]
 pub struct RateLimiter<C: Clock = DefaultClock> {
     buckets: Arc<Buckets<C>>,
@@ -34,14 +33,14 @@ type Buckets<C> = governor::RateLimiter<
 >;
 
 impl RateLimiter {
-    /// So many operations a minute, evenly, and `burst` at once after a pause.
+    /// Allows `per_minute` operations a minute, evenly spread, and `burst` at once after a pause.
     pub fn new(per_minute: NonZeroU32, burst: NonZeroU32) -> Self {
         let buckets: DefaultKeyedRateLimiter<OwnerId> =
             governor::RateLimiter::dashmap(quota(per_minute, burst));
         Self { buckets: Arc::new(buckets), clock: DefaultClock::default() }
     }
 
-    /// Forgets full buckets, again and again.
+    /// Removes full buckets at an interval, forever.
     pub async fn evict_full_buckets(self) {
         loop {
             tokio::time::sleep(EVICTION_INTERVAL).await;
@@ -51,10 +50,10 @@ impl RateLimiter {
 }
 
 impl<C: Clock> RateLimiter<C> {
-    /// Takes one operation out of an owner's bucket.
+    /// Takes one token from the bucket of an owner.
     ///
     /// # Errors
-    /// The bucket is empty: how long until there is one again.
+    /// The bucket is empty. The error is the time until the next token.
     pub fn check(&self, owner: &OwnerId) -> Result<(), Duration> {
         let checked = self.buckets.check_key(owner);
         checked.map_err(|not_until| not_until.wait_time_from(self.clock.now()))
@@ -68,7 +67,7 @@ impl<C: Clock> RateLimiter<C> {
 
 fn quota(per_minute: NonZeroU32, burst: NonZeroU32) -> Quota {
     let period = MINUTE / per_minute.get();
-    // A period of nothing would be one of over a billion operations a second.
+    // A period of zero would be more than a billion operations a second.
     let period = period.max(Duration::from_nanos(1));
     Quota::with_period(period).map_or_else(|| Quota::per_minute(per_minute), |quota| quota.allow_burst(burst))
 }
@@ -95,14 +94,14 @@ mod tests {
             assert_eq!(rate.check(&ada), Ok(()));
         }
         assert_eq!(rate.check(&ada), Err(Duration::from_secs(1)));
-        assert_eq!(rate.check(&bob), Ok(()), "others have buckets of their own");
+        assert_eq!(rate.check(&bob), Ok(()), "other owners have their own buckets");
         clock.advance(Duration::from_millis(400));
-        assert_eq!(rate.check(&ada), Err(Duration::from_millis(600)), "what was refused took nothing");
+        assert_eq!(rate.check(&ada), Err(Duration::from_millis(600)), "a rejected operation takes no token");
         clock.advance(Duration::from_millis(600));
         assert_eq!(rate.check(&ada), Ok(()));
         assert!(rate.check(&ada).is_err());
         clock.advance(Duration::from_secs(3600));
-        assert_eq!((0..10).filter(|_| rate.check(&ada).is_ok()).count(), 3, "no more than it holds");
+        assert_eq!((0..10).filter(|_| rate.check(&ada).is_ok()).count(), 3, "not more than the burst");
     }
 
     #[test]
@@ -116,6 +115,6 @@ mod tests {
         while rate.check(&busy).is_ok() {}
         rate.evict();
         assert_eq!(rate.buckets.len(), 1);
-        assert!(rate.check(&busy).is_err(), "what was forgotten changes nothing");
+        assert!(rate.check(&busy).is_err(), "removing full buckets changes no limit");
     }
 }

@@ -1,13 +1,13 @@
-//! Signals: "look, something was committed". Never the thing itself.
+//! Signals: notifications that something was committed. They carry no data.
 //!
-//! The database is the truth; a signal only wakes those who wait for signals of a topic. Signals are
-//! coalesced, may come late, twice or for nothing, and are sent after the commit, outside its
-//! transaction (inside, PostgreSQL's NOTIFY takes a lock that all commits share). Who is woken reads
-//! the database from where it stands, so a lost signal costs time and never a message.
+//! A signal wakes the listeners of a topic, and they read the database from their position. So a lost signal
+//! delays an item but loses none. Signals are coalesced and may arrive late, twice or without a change. They
+//! are sent after the commit, outside of its transaction: within it, NOTIFY of PostgreSQL takes a lock that
+//! all commits share.
 //!
-//! Within the process signals are always delivered directly. Between replicas they travel over
-//! PostgreSQL's LISTEN and NOTIFY ([`postgres`]) or over NATS ([`nats`]); when such a connection was
-//! lost and is back, everybody is woken.
+//! Within the process signals are delivered directly. Between replicas they are sent over LISTEN and NOTIFY
+//! of PostgreSQL ([`postgres`]) or over NATS ([`nats`]). When such a connection was lost and is restored, all
+//! listeners are woken.
 
 pub mod nats;
 pub mod postgres;
@@ -26,36 +26,36 @@ use outbox::Outbox;
 pub use topic::Topic;
 use topic::TopicKey;
 
-/// Wakes who waits, here and on other replicas. Clones share the waiting.
+/// Wakes listeners in this process and on other replicas. Clones share the listeners.
 #[derive(Clone, Default)]
 pub struct Signals(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
     topics: Mutex<HashMap<TopicKey, watch::Sender<()>>>,
-    /// What other replicas shall hear; `None` when there are none.
+    /// Signals to send to other replicas. `None` if there are none.
     outbox: Option<Outbox>,
 }
 
-/// Keeps the connections to other replicas; they end when it is dropped.
+/// The connections to other replicas. They are closed when this is dropped.
 pub struct ReplicaLink {
     _tasks: JoinSet<()>,
 }
 
 impl Signals {
-    /// Signals that other replicas shall hear, once a relay takes them there.
+    /// Signals that are also sent to other replicas, once a [`ReplicaLink`] exists.
     pub fn between_replicas() -> Self {
         Self(Arc::new(Inner { topics: Mutex::default(), outbox: Some(Outbox::default()) }))
     }
 
-    /// Starts listening. Everything committed from now on will wake the listener.
+    /// Registers a listener. It is woken by everything that is committed from now on.
     pub fn listen(&self, topic: &Topic) -> Listener {
         let key = topic.key();
         let receiver = self.topics().entry(key).or_insert_with(|| watch::channel(()).0).subscribe();
         Listener { signals: self.clone(), key, receiver }
     }
 
-    /// Wakes who listens to `topic`, here and on other replicas.
+    /// Wakes the listeners of `topic`, in this process and on other replicas.
     pub fn signal(&self, topic: &Topic) {
         let key = topic.key();
         self.wake(key);
@@ -64,14 +64,14 @@ impl Signals {
         }
     }
 
-    /// Wakes who listens here.
+    /// Wakes the listeners in this process.
     fn wake(&self, key: TopicKey) {
         if let Some(sender) = self.topics().get(&key) {
             sender.send_replace(());
         }
     }
 
-    /// Wakes everybody here: signals may have been lost.
+    /// Wakes all listeners in this process, because signals may have been lost.
     fn wake_all(&self) {
         for sender in self.topics().values() {
             sender.send_replace(());
@@ -83,7 +83,7 @@ impl Signals {
     }
 }
 
-/// Waits for signals of one topic.
+/// Listens to one topic.
 pub struct Listener {
     signals: Signals,
     key: TopicKey,
@@ -91,10 +91,10 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Returns once there was a signal since the last call.
+    /// Returns when there was a signal since the last call.
     pub async fn notified(&mut self) {
         if self.receiver.changed().await.is_err() {
-            // The sender stays in the map while there are listeners; without one nothing can come.
+            // The sender stays in the map while it has listeners, so this does not happen.
             std::future::pending::<()>().await;
         }
     }

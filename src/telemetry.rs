@@ -1,6 +1,6 @@
-//! What is written about what happens: to standard error, for people or for machines.
+//! Logs on standard error, as text or JSON.
 //!
-//! No text of a message, no token and no secret is ever logged.
+//! Message texts, tokens and secrets are never logged.
 
 use std::io::IsTerminal;
 
@@ -12,11 +12,11 @@ use crate::config::{Log, LogFormat};
 /// Starts logging, once for the process.
 ///
 /// # Errors
-/// The filter cannot be read, or logging has been started before.
+/// The filter is not valid, or logging was already started.
 pub fn start(log: &Log) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&log.level).context("the setting `log.level` is wrong")?;
+    let filter = EnvFilter::try_new(&log.level).context("the setting `log.level` is not valid")?;
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // A log that nobody reads any more would be told with `eprintln!`, which panics then.
+    // If the reader of the log is gone, the default would report it with `eprintln!`, which panics.
     let subscriber = subscriber.log_internal_errors(false);
     let colours = std::io::stderr().is_terminal();
     let started = match log.format {

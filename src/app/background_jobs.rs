@@ -1,4 +1,4 @@
-//! What is succeeded again and again beside serving.
+//! Background jobs that run at an interval.
 
 use std::time::Duration;
 
@@ -7,22 +7,22 @@ use crate::config::Feed;
 use crate::model::Timestamp;
 use crate::store::{Result, Store};
 
-/// What is to be succeeded about whatever is older than `age`.
+/// A job that handles data older than `age`.
 struct PeriodicJob {
     every: Duration,
     age: Duration,
-    /// Said with the number of things it was succeeded to, where there were any.
+    /// Logged with the number of handled rows, if there are any.
     succeeded: &'static str,
     failed: &'static str,
 }
 
-/// Removes changes that are older than they are kept.
+/// Deletes changes that are older than `feed.keep`.
 pub(super) fn delete_old_changes(
     store: Store,
     clock: Clock,
     feed: &Feed,
 ) -> impl Future<Output = ()> + Send + use<> {
-    let (succeeded, failed) = ("removed old changes", "cannot remove old changes");
+    let (succeeded, failed) = ("deleted old changes", "cannot delete old changes");
     let job = PeriodicJob { every: feed.trim, age: feed.keep, succeeded, failed };
     job.run_forever(clock, move |before| {
         let store = store.clone();
@@ -30,14 +30,14 @@ pub(super) fn delete_old_changes(
     })
 }
 
-/// Interrupts messages whose writers are silent for longer than their lease.
+/// Interrupts streaming messages whose writer's lease expired.
 pub(super) fn interrupt_abandoned_messages(
     store: Store,
     clock: Clock,
     feed: &Feed,
 ) -> impl Future<Output = ()> + Send + use<> {
     let (succeeded, failed) =
-        ("interrupted messages without a writer", "cannot look after streaming messages");
+        ("interrupted messages with an expired lease", "cannot interrupt messages with an expired lease");
     let job = PeriodicJob { every: feed.lease / 4, age: feed.lease, succeeded, failed };
     job.run_forever(clock, move |before| {
         let store = store.clone();

@@ -1,4 +1,4 @@
-//! From the settings to whom tokens are believed from.
+//! Reads the token issuers from the settings.
 
 use std::fs;
 use std::path::Path;
@@ -8,10 +8,10 @@ use anyhow::{Context, bail};
 use crate::auth::{CertificateAuthorities, Issuer, Key, PublicKey, TokenRequirements, development_secret};
 use crate::config::{self, Config, Mode, Secret};
 
-/// Shortest secret that tokens may be signed with, in bytes (RFC 7518, 3.2).
+/// The shortest secret for signatures, in bytes (RFC 7518, 3.2).
 const MIN_SECRET_BYTES: usize = 32;
 
-/// The four settings that a key may come from, the path they stand under, and who may vouch for a URL.
+/// The four settings of a key, their path, and the certificate authorities for its URL.
 struct KeySettings<'a> {
     at: String,
     authorities: &'a CertificateAuthorities,
@@ -21,10 +21,10 @@ struct KeySettings<'a> {
     url: Option<&'a str>,
 }
 
-/// Who may sign tokens: the configured issuers, or the holder of the development secret.
+/// The issuers of tokens: those of the configuration, or the development secret.
 ///
 /// # Errors
-/// None is configured in production, one has no key or several, or a key cannot be read.
+/// No issuer is configured in production, an issuer has no key or several, or a key cannot be read.
 pub fn issuers(config: &Config) -> anyhow::Result<Vec<Issuer>> {
     let auth = &config.auth;
     let authorities = authorities(auth.jwks_ca_file.as_deref())?;
@@ -47,26 +47,24 @@ pub fn issuers(config: &Config) -> anyhow::Result<Vec<Issuer>> {
             Some(key) => key,
             None if config.mode == Mode::Development => Key::Secret(development_secret(&config.data_dir)?),
             None => bail!(
-                "production needs a key to verify tokens with: set `auth.jwt_secret`, `auth.jwt_secret_file`, \
+                "production requires a key that verifies tokens: set `auth.jwt_secret`, `auth.jwt_secret_file`, \
                  `auth.jwt_public_key_file` or `auth.jwks_url`, or list `auth.issuers`"
             ),
         };
         return Ok(vec![Issuer { key, requirements: requirements(&auth.issuer, &auth.audience) }]);
     }
     if single.is_some() || auth.issuer.is_some() || auth.audience.is_some() {
-        bail!(
-            "`auth.issuers` holds everything about issuers: set no other key, issuer or audience in `auth`"
-        );
+        bail!("`auth.issuers` is set: remove the other keys, issuer and audience from `auth`");
     }
     let mut issuers: Vec<Issuer> = Vec::with_capacity(auth.issuers.len());
     for (at, listed) in auth.issuers.iter().enumerate() {
         let at = format!("auth.issuers[{at}]");
         let name = Some(listed.issuer.clone());
         if issuers.iter().any(|other| other.requirements.issuer == name) {
-            bail!("`{at}.issuer` is listed before: {}", listed.issuer);
+            bail!("`{at}.issuer` is a duplicate: {}", listed.issuer);
         }
         let Some(key) = KeySettings::of(listed, at.clone(), &authorities).key()? else {
-            bail!("`{at}` needs one of jwt_secret, jwt_secret_file, jwt_public_key_file and jwks_url");
+            bail!("`{at}` requires one of jwt_secret, jwt_secret_file, jwt_public_key_file and jwks_url");
         };
         issuers.push(Issuer { key, requirements: requirements(&name, &listed.audience) });
     }
@@ -85,7 +83,7 @@ impl<'a> KeySettings<'a> {
         }
     }
 
-    /// The one key that is configured, if any.
+    /// The configured key, if any.
     fn key(&self) -> anyhow::Result<Option<Key>> {
         let setting = |name: &str| format!("`{}.{name}`", self.at);
         let read = |name: &str, path: &Path| {
@@ -119,7 +117,7 @@ impl<'a> KeySettings<'a> {
     }
 }
 
-/// Who may vouch for the servers that keys are fetched from.
+/// The certificate authorities for the servers of key sets.
 fn authorities(file: Option<&Path>) -> anyhow::Result<CertificateAuthorities> {
     let Some(path) = file else { return Ok(CertificateAuthorities::none()) };
     let context = |fault: &str| format!("{fault} `auth.jwks_ca_file`, {}", path.display());
@@ -129,7 +127,7 @@ fn authorities(file: Option<&Path>) -> anyhow::Result<CertificateAuthorities> {
 
 fn check_secret_length(setting: &str, secret: Vec<u8>) -> anyhow::Result<Vec<u8>> {
     if secret.len() < MIN_SECRET_BYTES {
-        bail!("{setting} must be at least {MIN_SECRET_BYTES} bytes, has {}", secret.len());
+        bail!("{setting} must have at least {MIN_SECRET_BYTES} bytes, has {}", secret.len());
     }
     Ok(secret)
 }

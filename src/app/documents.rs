@@ -1,4 +1,4 @@
-//! From the settings to the documents that have names.
+//! Loads the persisted documents of the configuration.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow, bail};
 use crate::config;
 use crate::graphql::{self, Limits, PersistedDocumentLimits, PersistedDocuments};
 
-/// The trusted documents of the configured manifests, and room for automatic ones.
+/// The trusted documents of the configured manifests, and the cache of automatic ones.
 ///
 /// # Errors
 /// A manifest cannot be read, or the settings contradict each other.
@@ -17,7 +17,9 @@ pub(super) fn load(config: &config::Documents, limits: &Limits) -> anyhow::Resul
         Some(path) => {
             read(path).with_context(|| format!("cannot read `documents.manifest`, {}", path.display()))?
         }
-        None if config.only => bail!("`documents.only` needs `documents.manifest`: nothing could be run"),
+        None if config.only => bail!(
+            "`documents.only` requires `documents.manifest`: without it every document would be rejected"
+        ),
         None => Vec::new(),
     };
     let room = config.automatic.then_some(PersistedDocumentLimits {
@@ -32,7 +34,7 @@ pub(super) fn load(config: &config::Documents, limits: &Limits) -> anyhow::Resul
     Ok(documents)
 }
 
-/// The manifest, or those in the folder in the order of their names.
+/// Reads the manifest, or all manifests of a folder, ordered by name.
 fn read(path: &Path) -> anyhow::Result<Vec<(String, String)>> {
     let mut files = vec![path.to_owned()];
     if path.is_dir() {
@@ -40,7 +42,7 @@ fn read(path: &Path) -> anyhow::Result<Vec<(String, String)>> {
         files = entries.into_iter().map(|entry| entry.path()).filter(|path| is_json(path)).collect();
         files.sort();
         if files.is_empty() {
-            bail!("there is no *.json in it");
+            bail!("the folder has no *.json file");
         }
     }
     files.into_iter().map(|file| Ok((file.display().to_string(), fs::read_to_string(file)?))).collect()

@@ -14,12 +14,11 @@ use crate::graphql::{Api, Code, Operation, RequestId, error_response, rate_limit
 use crate::model::Viewer;
 use crate::rate_limit::RateLimiter;
 
-/// Runs operations with all limits of the configuration, for the viewer that the application names. Clones share
-/// everything.
+/// Runs operations with all limits of the configuration. Clones share everything.
 ///
-/// The viewer is that of [`Executor::for_viewer`], or else a [`Viewer`] in the data of the request or of the WebSocket
-/// session. An operation without a viewer is refused with UNAUTHENTICATED: the application verifies credentials, not the
-/// executor.
+/// The viewer is that of [`Executor::for_viewer`], or else a [`Viewer`] in the data of the request or of the
+/// WebSocket session. An operation without a viewer is rejected with UNAUTHENTICATED: the application
+/// verifies credentials, not the executor.
 #[derive(Clone)]
 pub struct Executor {
     pub(super) api: Api,
@@ -30,7 +29,7 @@ pub struct Executor {
 }
 
 impl Executor {
-    /// The same executor, for this viewer only.
+    /// The same executor for one viewer.
     #[must_use]
     pub fn for_viewer(&self, viewer: Viewer) -> Self {
         Self { viewer: Some(viewer), ..self.clone() }
@@ -43,7 +42,7 @@ impl Executor {
         self.viewer.as_ref().or(given).cloned()
     }
 
-    /// Who asks, and the operation to run.
+    /// The viewer and the operation to run.
     ///
     /// # Errors
     /// A response to send instead.
@@ -53,7 +52,7 @@ impl Executor {
         session: Option<&Data>,
     ) -> Result<(Viewer, Operation, RequestId), Box<Response>> {
         let Some(viewer) = self.viewer([Some(&request.data), session]) else {
-            let message = "the application gave no viewer for this operation";
+            let message = "the application provided no viewer for this operation";
             return Err(Box::new(error_response(Code::Unauthenticated, message)));
         };
         if let Some(rate) = &self.rate {
@@ -66,13 +65,13 @@ impl Executor {
         Ok((viewer, operation, RequestId(self.clock.new_id())))
     }
 
-    /// Runs a query or a mutation, for as long as one may take.
+    /// Runs a query or a mutation with a timeout.
     async fn run(self, viewer: Viewer, operation: Operation, id: RequestId) -> Response {
         let executed =
             tokio::time::timeout(self.execution_timeout, self.api.respond(&viewer, operation, id)).await;
         executed.unwrap_or_else(|_| {
-            tracing::warn!(request = %id, "an operation took too long");
-            error_response(Code::Unavailable, "the operation took too long")
+            tracing::warn!(request = %id, "an operation exceeded `server.execution_timeout`");
+            error_response(Code::Unavailable, "the operation exceeded its time limit: retry later")
         })
     }
 }

@@ -8,7 +8,7 @@ use crate::config::{Config, Mode};
 use crate::permissions::{ANY, WRITE, others_have, others_may_replace_files};
 use crate::store;
 
-/// Logs a warning for each kind of file that others can use, with the command that makes it private.
+/// Logs a warning for each kind of file that others can use, with a `chmod` command.
 pub(super) fn warn(config: &Config, database: &store::Settings) {
     for warning in warnings(config, database) {
         tracing::warn!("{warning}");
@@ -27,7 +27,7 @@ fn warnings(config: &Config, database: &store::Settings) -> Vec<String> {
             config.data_dir.display()
         ));
     }
-    // A folder that the database shares with other files is not Scrollback's to close.
+    // If the database shares a folder with other files, that folder is not changed.
     let is_own = |folder: &Path| own_folder && config.data_dir.canonicalize().is_ok_and(|own| own == folder);
     if let Some(folder) = database.first().and_then(|file| file.parent())
         && others_may_replace_files(folder)
@@ -59,7 +59,7 @@ fn warnings(config: &Config, database: &store::Settings) -> Vec<String> {
     warnings
 }
 
-/// Files with a secret in them, and how they are called.
+/// Files with secrets, with their names for messages.
 fn secret_files(config: &Config) -> impl Iterator<Item = (String, PathBuf)> {
     let of_issuers = config.auth.issuers.iter().enumerate().filter_map(|(at, issuer)| {
         Some((format!("auth.issuers[{at}].jwt_secret_file"), issuer.jwt_secret_file.clone()?))
@@ -74,7 +74,7 @@ fn secret_files(config: &Config) -> impl Iterator<Item = (String, PathBuf)> {
     settings.chain(file).chain(client_key)
 }
 
-/// The private key that a URL of PostgreSQL names.
+/// The private key in a PostgreSQL URL.
 fn client_key(url: &str) -> Option<PathBuf> {
     let (_, query) = url.strip_prefix("postgres")?.split_once('?')?;
     let mut parameters = form_urlencoded::parse(query.as_bytes());
@@ -83,7 +83,7 @@ fn client_key(url: &str) -> Option<PathBuf> {
         .map(|(_, path)| path.into_owned().into())
 }
 
-/// Files that say whose tokens and servers are trusted. They are public.
+/// Public files with trusted keys and certificate authorities.
 fn key_files(config: &Config) -> impl Iterator<Item = (String, &PathBuf)> {
     let auth = &config.auth;
     let shared = [("jwt_public_key_file", &auth.jwt_public_key_file), ("jwks_ca_file", &auth.jwks_ca_file)];
@@ -93,7 +93,7 @@ fn key_files(config: &Config) -> impl Iterator<Item = (String, &PathBuf)> {
     }))
 }
 
-/// What changes the permissions, as a shell reads it.
+/// The `chmod` command, quoted for a shell.
 fn command<P: AsRef<Path>>(mode: &str, paths: impl IntoIterator<Item = P>) -> String {
     let mut command = format!("chmod {mode}");
     for path in paths {

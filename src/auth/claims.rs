@@ -1,4 +1,4 @@
-//! What a token must say.
+//! The claims of a token.
 
 use std::collections::HashSet;
 
@@ -9,28 +9,28 @@ use serde_json::Value;
 
 use super::requirements::TokenRequirements;
 
-/// Allows a back end to act for any owner.
+/// The scope that allows a back end to act for any owner.
 pub(super) const ACT_AS_SCOPE: &str = "scrollback:act-as";
 
-/// What is read of a token whose signature was verified.
+/// The claims of a verified token.
 #[derive(Deserialize)]
 pub(super) struct Claims {
     pub(super) sub: String,
-    /// Seconds since 1970; RFC 7519 allows a fraction.
+    /// Seconds since 1970. RFC 7519 allows a fraction.
     pub(super) exp: f64,
-    /// A string (RFC 7519, 4.1.1): a list of issuers would be some other kind of token.
+    /// A string (RFC 7519, 4.1.1). A list is rejected.
     #[serde(default, rename = "iss")]
     _iss: Option<String>,
-    /// Words (RFC 8693, 4.2).
+    /// Scopes, separated by spaces (RFC 8693, 4.2).
     #[serde(default)]
     scope: Value,
-    /// The same as some issuers write it: words, or a list.
+    /// The same claim as some issuers write it: scopes separated by spaces, or a list.
     #[serde(default)]
     scp: Value,
 }
 
 impl Claims {
-    /// Whether the token is one for acting for others.
+    /// Whether the token allows to act for other owners.
     pub(super) fn has_act_as_scope(&self) -> bool {
         [&self.scope, &self.scp].into_iter().any(|claim| match claim {
             Value::String(words) => words.split(' ').any(|word| word == ACT_AS_SCOPE),
@@ -40,7 +40,7 @@ impl Claims {
     }
 }
 
-/// How tokens are checked under these rules; the algorithm comes with the key.
+/// The validation for these requirements. The algorithm is set with the key.
 pub(super) fn validation(requirements: &TokenRequirements) -> Validation {
     let mut validation = Validation::new(Algorithm::HS256);
     let mut required = HashSet::from(["exp".to_owned(), "sub".to_owned()]);
@@ -59,8 +59,7 @@ pub(super) fn validation(requirements: &TokenRequirements) -> Validation {
     validation
 }
 
-/// Whom a token claims to be from, before anything of it was verified: good to choose a key by, and for
-/// nothing else.
+/// The claim `iss` of a token that was not verified yet. Use it only to select the key.
 pub(super) fn claimed_issuer(token: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Claimed {
@@ -69,8 +68,8 @@ pub(super) fn claimed_issuer(token: &str) -> Option<String> {
     insecure_decode_claims::<Claimed>(token).ok().map(|claimed| claimed.iss)
 }
 
-/// Whether a token's `typ` is that of tokens for servers (RFC 9068, 2.1) or says nothing: tokens for a
-/// logout or an event are signed with the same keys (RFC 8725, 3.11).
+/// Whether the header's `typ` is that of an access token (RFC 9068, 2.1) or missing. Logout and event tokens
+/// are signed with the same keys and are rejected (RFC 8725, 3.11).
 pub(super) fn is_access_token(kind: Option<&str>) -> bool {
     let Some(kind) = kind.map(str::to_ascii_lowercase) else { return true };
     matches!(kind.strip_prefix("application/").unwrap_or(&kind), "jwt" | "at+jwt")

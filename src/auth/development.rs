@@ -1,4 +1,4 @@
-//! The secret of a first try: made once, kept in the data folder, refused in production.
+//! The secret for development. It is created once in the data folder and never used in production.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -12,18 +12,18 @@ use crate::permissions;
 
 const FILE: &str = "development-secret";
 
-/// Where the secret of a data folder is kept.
+/// The path of the secret in a data folder.
 pub fn development_secret_file(folder: &Path) -> PathBuf {
     folder.join(FILE)
 }
 
-/// The secret in `folder`, made now when there is none, readable by its owner alone.
+/// Reads the secret in `folder`, or creates it. Only the user that runs the server can read it.
 ///
 /// # Errors
 /// The folder or the file cannot be read or written, or the file is empty.
 pub fn development_secret(folder: &Path) -> anyhow::Result<Vec<u8>> {
     let path = development_secret_file(folder);
-    permissions::create_folder(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    permissions::create_folder(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     if !path.exists() {
         make(folder, &path)?;
     }
@@ -34,10 +34,10 @@ pub fn development_secret(folder: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(secret)
 }
 
-/// Writes a new secret aside and renames it when it is complete: a server that starts at the same time
-/// finds all of it or nothing, and the first one's counts.
+/// Writes a new secret to a temporary file and links it when it is complete. If servers start concurrently,
+/// the first link wins and no server reads an incomplete file.
 fn make(folder: &Path, path: &Path) -> anyhow::Result<()> {
-    let cannot = || format!("cannot make {}", path.display());
+    let cannot = || format!("cannot create {}", path.display());
     let draft = folder.join(format!("{FILE}.{:x}", rand::random::<u64>()));
     let mut file = permissions::create(&draft).with_context(cannot)?;
     let secret = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
@@ -47,7 +47,7 @@ fn make(folder: &Path, path: &Path) -> anyhow::Result<()> {
         .and_then(|()| fs::hard_link(&draft, path));
     fs::remove_file(&draft).with_context(cannot)?;
     match named {
-        Ok(()) => tracing::info!("made a development secret: {}", path.display()),
+        Ok(()) => tracing::info!("created a development secret: {}", path.display()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         Err(error) => return Err(error).with_context(cannot),
     }

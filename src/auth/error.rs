@@ -1,33 +1,34 @@
-//! Why credentials are refused.
+//! Authentication errors.
 
 use super::claims::ACT_AS_SCOPE;
 use crate::model::Invalid;
 
-/// Longest token that is looked at, in bytes.
+/// The longest accepted token, in bytes.
 pub(super) const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
-/// Why credentials were refused. Says enough to mend them and nothing that helps to forge them.
+/// The reason why credentials were rejected. The messages help to correct the request but not to forge a
+/// token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuthError {
-    /// There are none.
+    /// There are no credentials.
     #[error("credentials are missing: send `Authorization: Bearer <token>`")]
     Missing,
-    /// They have ended.
+    /// The token has expired.
     #[error("the token has expired")]
     Expired,
-    /// Wrong signature, form, algorithm or claims.
+    /// The signature, format, algorithm or claims are not valid.
     #[error("the token is not valid")]
     Invalid,
-    /// They are larger than any token needs to be.
-    #[error("the token is too long: at most {MAX_TOKEN_BYTES} bytes")]
+    /// The token is longer than the limit.
+    #[error("the token must have at most {MAX_TOKEN_BYTES} bytes")]
     TooLong,
-    /// They are good, but not for acting for somebody else.
-    #[error("to act for somebody else the token needs the scope `{}`", ACT_AS_SCOPE)]
+    /// The token is valid but does not allow to act for other users.
+    #[error("acting for another user requires a token with the scope `{}`", ACT_AS_SCOPE)]
     ActAsForbidden,
-    /// Nobody of that name can own anything.
+    /// The owner to act for is not valid.
     #[error(transparent)]
     InvalidActAs(#[from] Invalid),
-    /// They may be good: the keys to verify them with cannot be had just now.
-    #[error("the keys to verify the token with are not available just now")]
+    /// The keys to verify the token cannot be fetched now.
+    #[error("the keys to verify the token are not available: retry later")]
     KeysUnavailable,
 }

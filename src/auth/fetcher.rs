@@ -1,7 +1,7 @@
-//! Fetching a document from the one address that the operator configured.
+//! Fetches the key set from the configured URL.
 //!
-//! Redirects are not followed: only the configuration decides where keys come from. Over TLS a server is believed
-//! whose certificate comes from an authority that the machine trusts, or from one that the operator names.
+//! Redirects are not followed, so only the configuration decides where keys come from. Over TLS, the
+//! certificate must be signed by a certificate authority of the system or by one from the configuration.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,10 +20,10 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-/// How long an answer may take, all of it.
+/// Timeout of a whole response.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Largest answer that is read, in bytes.
+/// The largest accepted response, in bytes.
 const MAX_BYTES: usize = 256 * 1024;
 
 /// CertificateAuthorities whose certificates are believed besides those of the machine.
@@ -31,19 +31,19 @@ const MAX_BYTES: usize = 256 * 1024;
 pub struct CertificateAuthorities(RootCertStore);
 
 impl CertificateAuthorities {
-    /// None but the machine's.
+    /// No additional authorities.
     pub fn none() -> Self {
         Self(RootCertStore::empty())
     }
 
-    /// Those whose certificates stand in a text, in PEM.
+    /// Certificate authorities that are trusted besides those of the system.
     ///
     /// # Errors
-    /// There is none in it, or one that is broken.
+    /// There is no certificate, or one is not valid.
     pub fn from_pem(pem: &[u8]) -> anyhow::Result<Self> {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(pem) {
-            let broken = "a certificate in it cannot be read";
+            let broken = "it has a certificate that is not valid";
             roots.add(certificate.context(broken)?).context(broken)?;
         }
         if roots.is_empty() {
@@ -52,8 +52,8 @@ impl CertificateAuthorities {
         Ok(Self(roots))
     }
 
-    /// With those that the machine trusts, or `SSL_CERT_FILE` and `SSL_CERT_DIR` name instead.
-    fn and_machine(&self) -> RootCertStore {
+    /// Adds the authorities of the system, or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
+    fn and_system(&self) -> RootCertStore {
         let mut roots = self.0.clone();
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         roots
@@ -67,16 +67,16 @@ pub(super) struct Fetcher {
 
 impl Fetcher {
     /// # Errors
-    /// It is not an address of HTTP, or of HTTPS where there are no certificates to trust.
+    /// The URL is not HTTP or HTTPS, or it is HTTPS and there are no trusted certificates.
     pub(super) fn new(url: &str, authorities: &CertificateAuthorities) -> anyhow::Result<Self> {
         let uri: Uri = url.parse().context("not a URL")?;
         let (is_https, roots) = match uri.scheme_str() {
-            Some("https") => (true, authorities.and_machine()),
+            Some("https") => (true, authorities.and_system()),
             Some("http") => (false, RootCertStore::empty()),
             _ => bail!("not http:// or https://"),
         };
         if is_https && roots.is_empty() {
-            bail!("no certificates to trust");
+            bail!("there are no trusted certificates");
         }
         let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?
@@ -87,18 +87,18 @@ impl Fetcher {
         let mut plain = HttpConnector::new();
         plain.enforce_http(false);
         let connector = builder.enable_http1().wrap_connector(plain);
-        // Minutes lie between two requests: no connection is kept.
+        // Requests are minutes apart, so no connection is kept open.
         let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
         Ok(Self { client, uri })
     }
 
-    /// Where it fetches from.
+    /// The configured URL.
     pub(super) fn uri(&self) -> &Uri {
         &self.uri
     }
 
     pub(super) async fn fetch(&self) -> anyhow::Result<Bytes> {
-        tokio::time::timeout(TIMEOUT, self.answer()).await.context("no answer in time")?
+        tokio::time::timeout(TIMEOUT, self.answer()).await.context("no response within 5 seconds")?
     }
 
     async fn answer(&self) -> anyhow::Result<Bytes> {
@@ -108,9 +108,11 @@ impl Fetcher {
             .body(Empty::new())?;
         let response = self.client.request(request).await?;
         if response.status() != StatusCode::OK {
-            bail!("the answer is {}", response.status());
+            bail!("the response is {}", response.status());
         }
         let body = Limited::new(response.into_body(), MAX_BYTES).collect().await;
-        Ok(body.map_err(|_| anyhow!("the answer breaks off, or has over {MAX_BYTES} bytes"))?.to_bytes())
+        Ok(body
+            .map_err(|_| anyhow!("the response is incomplete or has more than {MAX_BYTES} bytes"))?
+            .to_bytes())
     }
 }

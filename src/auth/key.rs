@@ -47,20 +47,24 @@ impl VerificationKey {
             (DecodingKey::from_ec_pem(pem), Algorithm::ES256),
             (DecodingKey::from_rsa_pem(pem), Algorithm::RS256),
         ];
-        let kinds = || anyhow!("not a public key in PEM of RSA, P-256 or Ed25519");
+        let kinds = || anyhow!("not a public key in PEM: RSA, P-256 or Ed25519 is required");
         let read = attempts.into_iter().find_map(|(key, algorithm)| Some((key.ok()?, algorithm)));
         let (key, algorithm) = read.ok_or_else(kinds)?;
         if algorithm == Algorithm::RS256 {
             let rsa = key.try_get_as_bytes().ok().and_then(|der| RsaPublicKey::try_from(der).ok());
             let bits = bits(rsa.ok_or_else(kinds)?.modulus.as_bytes());
             if !RSA_BITS.contains(&bits) {
-                bail!("RSA needs {} to {} bits, this key has {bits}", RSA_BITS.start(), RSA_BITS.end());
+                bail!(
+                    "an RSA key must have {} to {} bits, this one has {bits}",
+                    RSA_BITS.start(),
+                    RSA_BITS.end()
+                );
             }
         }
         Ok(Self { id: None, algorithm, key })
     }
 
-    /// A key of a set; `None` when it is not for signatures, or of no kind that is understood.
+    /// A key of a key set. `None` if it is not for signatures or its type is not supported.
     fn of_set(jwk: &Jwk) -> Option<Self> {
         let common = &jwk.common;
         let signs = matches!(common.public_key_use, None | Some(PublicKeyUse::Signature));
@@ -72,7 +76,7 @@ impl VerificationKey {
     }
 }
 
-/// What a key is used with: what it says itself, if that goes with its type, else its type's.
+/// The algorithm of a key: the declared one if it fits the type of the key, else the default of the type.
 fn algorithm(jwk: &Jwk) -> Option<Algorithm> {
     use KeyAlgorithm::{ES256, ES384, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
     let declared = jwk.common.key_algorithm;
@@ -88,45 +92,46 @@ fn algorithm(jwk: &Jwk) -> Option<Algorithm> {
         AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
             declared.or(Some(EdDSA)).filter(|declared| *declared == EdDSA)
         }
-        // A key set is public, so a secret in it is not secret.
+        // A key set is public, so it cannot contain a secret.
         _ => None,
     };
     declared.and_then(|declared| declared.try_into().ok())
 }
 
-/// Whether a key is RSA of a size that is not used.
+/// Whether a key is an RSA key of an unsupported size.
 fn is_missized(jwk: &Jwk) -> bool {
     let AlgorithmParameters::RSA(key) = &jwk.algorithm else { return false };
     !URL_SAFE_NO_PAD.decode(&key.n).is_ok_and(|modulus| RSA_BITS.contains(&bits(&modulus)))
 }
 
-/// Of a number whose first byte counts most.
+/// The bit length of a big-endian number.
 fn bits(number: &[u8]) -> usize {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     let first = number.get(zeros).map_or(0, |byte| byte.leading_zeros() as usize);
     8 * (number.len() - zeros) - first
 }
 
-/// VerificationKeys that were declared together.
+/// The keys of a key set.
 #[derive(Default)]
 pub(super) struct VerificationKeys {
     usable: Vec<Arc<VerificationKey>>,
-    /// The names of those that are RSA of a size that is not used.
+    /// The ids of ignored RSA keys of an unsupported size.
     pub(super) wrong_size: Vec<String>,
 }
 
-/// What a set has for a token.
+/// The result of selecting a key for a token.
 pub(super) enum KeyLookup {
-    /// This key.
+    /// The key.
     Key(Arc<VerificationKey>),
-    /// None, and no newer set can help: the token does not say which, or its algorithm is another.
+    /// No key, and fetching again cannot help: the token has no key id, or its algorithm is not that of the
+    /// key.
     None,
-    /// None of that id.
+    /// No key with this id.
     Unknown,
 }
 
 impl VerificationKeys {
-    /// Reads a JWK Set. VerificationKeys that cannot be used are left out (RFC 7517, 5).
+    /// Parses a JWK Set. Unsupported keys are ignored (RFC 7517, 5).
     pub(super) fn parse(text: &[u8]) -> anyhow::Result<Self> {
         #[derive(Deserialize)]
         struct Set {
@@ -139,10 +144,14 @@ impl VerificationKeys {
         let wrong_size: Vec<_> =
             wrong_size.into_iter().map(|jwk| jwk.common.key_id.unwrap_or_default()).collect();
         if usable.is_empty() && wrong_size.is_empty() {
-            bail!("no key in it can be used to verify tokens");
+            bail!("it has no supported key");
         }
         if usable.is_empty() {
-            bail!("no key in it can be used: RSA needs {} to {} bits", RSA_BITS.start(), RSA_BITS.end());
+            bail!(
+                "it has no supported key: an RSA key must have {} to {} bits",
+                RSA_BITS.start(),
+                RSA_BITS.end()
+            );
         }
         Ok(Self { usable, wrong_size })
     }
@@ -151,7 +160,7 @@ impl VerificationKeys {
         self.usable.len()
     }
 
-    /// The key that a token names. Only where there is but one need it name none.
+    /// Selects the key by the token's key id. The id may be missing only if the set has a single key.
     pub(super) fn choose(&self, header: &Header) -> KeyLookup {
         let Some(id) = &header.kid else {
             return match &self.usable[..] {

@@ -1,10 +1,9 @@
-//! Key sets at a URL: fetched, cached, and fetched again.
+//! Key sets that are fetched from a URL and cached.
 //!
-//! One task fetches, so no two requests to the endpoint are ever under way. It does so when the keys
-//! have reached their age, and when a token names a key that is not among them, but at most once in a
-//! cooldown: invented key ids cannot make the server send requests. While the endpoint is away the keys are
-//! kept, for a day unless configured otherwise, and the endpoint is tried once in a cooldown; while there
-//! are no keys at all, more often at first.
+//! One task fetches, so there is never more than one request at a time. It fetches when the keys have reached
+//! the refresh interval and when a token has an unknown key id, but at most once in the cooldown: invented
+//! key ids cannot cause more requests. If a fetch fails, the keys are kept, by default for a day, and the
+//! task retries once in the cooldown. Without any keys it retries earlier at first.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,14 +17,14 @@ use super::error::AuthError;
 use super::fetcher::{Fetcher, TIMEOUT};
 use super::key::{KeyLookup, VerificationKeys};
 
-/// When keys are fetched.
+/// The intervals at which keys are fetched.
 #[derive(Debug, Clone, Copy)]
 pub struct KeySetTiming {
-    /// How old keys become before they are fetched again.
+    /// The age at which keys are fetched again.
     pub refresh: Duration,
-    /// How long after a fetch the next one may begin at the earliest.
+    /// The shortest time between two fetches.
     pub cooldown: Duration,
-    /// How old keys may become while they cannot be fetched.
+    /// The age at which keys expire if they cannot be fetched.
     pub keep: Duration,
 }
 
@@ -39,10 +38,10 @@ impl Default for KeySetTiming {
     }
 }
 
-/// The first wait between two attempts while there are no keys. It doubles up to the cooldown.
+/// The first delay between two attempts if there are no keys. It doubles up to the cooldown.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
-/// The keys of one issuer. The task that fetches ends with it.
+/// The keys of one issuer. Dropping it ends the task that fetches.
 pub(super) struct KeySet {
     state: watch::Receiver<KeySetState>,
     fetch_requested: Arc<Notify>,
@@ -50,23 +49,23 @@ pub(super) struct KeySet {
     task: AbortHandle,
 }
 
-/// What is known.
+/// The cached keys and the state of fetching.
 #[derive(Clone, Default)]
 struct KeySetState {
     keys: Arc<VerificationKeys>,
-    /// When `keys` were fetched.
+    /// The time at which `keys` were fetched.
     fetched_at: Option<Instant>,
-    /// When the last attempt ended; `None` before the first.
+    /// The time at which the last attempt ended. `None` before the first.
     attempted_at: Option<Instant>,
     /// Whether that attempt failed.
     failed: bool,
-    /// Whether one is under way.
+    /// Whether an attempt is running.
     fetching: bool,
     attempts: u32,
 }
 
 impl KeySet {
-    /// Begins to fetch.
+    /// Starts to fetch.
     pub(super) fn start(fetcher: Fetcher, timing: KeySetTiming) -> Self {
         let (sender, state) = watch::channel(KeySetState { fetching: true, ..KeySetState::default() });
         let fetch_requested = Arc::new(Notify::new());
@@ -74,7 +73,7 @@ impl KeySet {
         Self { state, fetch_requested, timing, task }
     }
 
-    /// Whether there are keys that are not too old.
+    /// Whether there are keys that have not expired.
     pub(super) fn is_ready(&self) -> bool {
         self.usable(&self.state.borrow())
     }
@@ -83,11 +82,11 @@ impl KeySet {
         state.fetched_at.is_some_and(|at| at.elapsed() <= self.timing.keep)
     }
 
-    /// The key for a token. A name that is not known may be a new key's: then the set is fetched, where
-    /// the last fetch is long enough ago.
+    /// Selects the key for a token. An unknown key id may be a new key, so the set is fetched again if the
+    /// cooldown allows it.
     ///
     /// # Errors
-    /// `Unavailable`: whether the token is good cannot be was_failing now.
+    /// `KeysUnavailable`: the token cannot be verified now.
     pub(super) async fn choose(&self, header: &Header) -> Result<KeyLookup, AuthError> {
         let before = self.state.borrow().clone();
         if self.usable(&before) {
@@ -110,7 +109,7 @@ impl KeySet {
             return Err(AuthError::KeysUnavailable);
         }
         match after.keys.choose(header) {
-            // The key may be one that could not be fetched.
+            // The last fetch failed, so the key may exist.
             KeyLookup::Unknown if after.failed => Err(AuthError::KeysUnavailable),
             choice => Ok(choice),
         }
@@ -141,10 +140,13 @@ async fn run_fetcher(
         match &fetched {
             Ok(keys) => {
                 tracing::debug!(keys = keys.len(), "fetched the keys of {uri}");
-                // Not with every fetch.
+                // Logged only when it changes.
                 if !keys.wrong_size.is_empty() && keys.wrong_size != state.borrow().keys.wrong_size {
                     let left_out = &keys.wrong_size;
-                    tracing::warn!(?left_out, "not all keys of {uri} are used: RSA needs 2048 to 4096 bits");
+                    tracing::warn!(
+                        ?left_out,
+                        "some keys of {uri} are ignored: RSA keys must have 2048 to 4096 bits"
+                    );
                 }
             }
             Err(_) if was_failing => {}

@@ -1,14 +1,14 @@
-//! What must hold for a token besides its signature.
+//! Requirements for the claims of a token.
 
 use std::time::Duration;
 
-/// What else must hold for a token.
+/// Requirements for a token besides its signature.
 #[derive(Debug, Clone, Default)]
 pub struct TokenRequirements {
-    /// `iss` must be this.
+    /// The required `iss`.
     pub issuer: Option<String>,
-    /// `aud` must hold this.
+    /// The value that `aud` must contain.
     pub audience: Option<String>,
-    /// How far clocks may be apart.
+    /// The accepted difference between the clocks of the issuer and the server.
     pub leeway: Duration,
 }

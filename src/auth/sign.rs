@@ -1,4 +1,4 @@
-//! Signing: for a first try and for tests.
+//! Signing of tokens for development and tests.
 
 use anyhow::Context;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
@@ -19,10 +19,10 @@ struct SignedClaims<'a> {
     scope: Option<&'a str>,
 }
 
-/// Signs a token with a shared secret, so that it keeps these requirements.
+/// Signs a token with a shared secret. The token satisfies the requirements.
 ///
 /// # Errors
-/// The signature cannot be made.
+/// The token cannot be signed.
 pub fn sign(
     secret: &[u8],
     owner: &OwnerId,
@@ -32,10 +32,10 @@ pub fn sign(
     sign_with_scope(secret, owner, expires_at, requirements, None)
 }
 
-/// The same with scopes, separated by spaces.
+/// Like [`sign`], with scopes separated by spaces.
 ///
 /// # Errors
-/// The signature cannot be made.
+/// The token cannot be signed.
 pub fn sign_with_scope(
     secret: &[u8],
     owner: &OwnerId,

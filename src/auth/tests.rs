@@ -323,7 +323,7 @@ fn rsa_keys_must_be_public_and_have_2048_to_4096_bits() {
         for form in ["pkey -pubout", "rsa -RSAPublicKey_out"] {
             let form: Vec<&str> = form.split(' ').chain(["-in", file.to_str().unwrap()]).collect();
             let read = PublicKey::from_pem(&openssl(&form)).map(drop).map_err(|error| error.to_string());
-            let token_with = format!("RSA needs 2048 to 4096 bits, this key has {bits}");
+            let token_with = format!("an RSA key must have 2048 to 4096 bits, this one has {bits}");
             assert_eq!(read, if fits { Ok(()) } else { Err(token_with) });
         }
         let token_with = PublicKey::from_pem(&private).err().unwrap().to_string();

@@ -1,11 +1,11 @@
-//! What may be said on the command line.
+//! The arguments of the command line.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// A GraphQL server that stores conversations: durable, ordered, each strictly its owner's.
+/// A GraphQL server that stores conversations: durable, ordered, and separate for each user.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]
 pub struct Arguments {
@@ -21,19 +21,19 @@ pub struct Arguments {
 pub(super) enum Command {
     /// Start the server (the default)
     Serve(ServeArguments),
-    /// Look after the database's schema
+    /// Show, apply or revert database migrations
     Migrate(MigrateArguments),
     /// Print the GraphQL schema
     Schema,
-    /// Print a commented configuration file with every setting's default
+    /// Print a configuration file with every setting, its default and a comment
     Config,
-    /// Print a token for a user, signed with the configured or the development secret
+    /// Print a token for a user, signed with the configured secret or the development secret
     Token(TokenArguments),
-    /// Load conversations from a file
+    /// Import conversations from a file
     Import(ImportArguments),
 }
 
-/// Settings that have a flag. The others are set in the file or the environment.
+/// Settings that have a flag. All others are set in the file or the environment.
 #[derive(Debug, Args)]
 pub(super) struct SettingArguments {
     /// Configuration file (TOML); `scrollback config` prints one
@@ -42,7 +42,7 @@ pub(super) struct SettingArguments {
     /// "development" or "production"
     #[arg(long, global = true)]
     mode: Option<String>,
-    /// Folder of the embedded database and the development secret
+    /// Folder for the embedded database and the development secret
     #[arg(long, global = true, value_name = "FOLDER")]
     data_dir: Option<String>,
     /// sqlite://path or postgres://user:password@host/name
@@ -59,10 +59,10 @@ pub(super) struct ServeArguments {
     /// Address and port to listen on
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
-    /// What carries signals between replicas: nats://host:4222 (default: PostgreSQL itself)
+    /// NATS server for signals between replicas: nats://host:4222 (default: PostgreSQL itself)
     #[arg(long, value_name = "URL")]
     signals: Option<String>,
-    /// Print a token for this user at the start, for a first try (development only)
+    /// Print a token for this user at startup (development only)
     #[arg(long, value_name = "USER")]
     pub(super) token_for: Option<String>,
 }
@@ -77,47 +77,47 @@ pub(super) struct MigrateArguments {
 pub(super) enum MigrateAction {
     /// Apply all pending migrations
     Up,
-    /// Take back the newest migrations, with the data only they have room for
+    /// Revert the newest migrations; data that only they can store is lost
     Down {
-        /// How many
+        /// Number of migrations
         #[arg(long, default_value_t = 1)]
         steps: u32,
     },
-    /// List the migrations and which are applied
+    /// List all migrations and whether they are applied
     Status,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct TokenArguments {
-    /// Whose token: the owner of everything done with it
+    /// User of the token: the owner of everything that is done with it
     #[arg(long)]
     pub(super) user: String,
-    /// How long it is valid
+    /// Validity of the token
     #[arg(long, default_value = "24h", value_parser = humantime::parse_duration)]
     pub(super) expires_in: Duration,
-    /// What it allows, words with spaces; scrollback:act-as lets a back end act for any user
+    /// Scopes, separated by spaces; scrollback:act-as lets a back end act for any user
     #[arg(long)]
     pub(super) scope: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ImportArguments {
-    /// What the file holds
+    /// Format of the file
     pub(super) format: ImportFormat,
-    /// The file
+    /// File to import
     pub(super) file: PathBuf,
-    /// Whose the conversations become
+    /// User who becomes the owner of the conversations
     #[arg(long)]
     pub(super) user: String,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum ImportFormat {
-    /// OpenAssistant message trees, one a line; the best-ranked path is the active one
+    /// OpenAssistant message trees, one per line; the best-ranked path becomes the active branch
     Openassistant,
-    /// ShareGPT conversations, an array
+    /// ShareGPT conversations, one JSON array
     Sharegpt,
-    /// A ChatGPT export's conversations.json, or one conversation of it
+    /// conversations.json of a ChatGPT export, or one conversation of it
     Chatgpt,
 }
 
@@ -134,7 +134,7 @@ impl Arguments {
 }
 
 impl SettingArguments {
-    /// The configuration file, and the settings that flags set.
+    /// The configuration file and the settings of flags.
     pub(super) fn into_sources(self) -> (Option<PathBuf>, Vec<(&'static str, String)>) {
         let flags = [
             ("mode", self.mode),

@@ -1,4 +1,4 @@
-//! What each command does.
+//! The commands.
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -20,14 +20,14 @@ use crate::model::{OwnerId, Timestamp, Viewer};
 use crate::server::{Listeners, terminated};
 use crate::store;
 
-/// How long the token of a first try is valid.
+/// The validity of the token of `--token-for`.
 const FIRST_TOKEN: Duration = Duration::from_secs(24 * 3600);
 
 pub(super) async fn serve(config: Config, arguments: ServeArguments) -> anyhow::Result<()> {
     let stopped = terminated();
-    // What is refused is refused before anything is made.
+    // Invalid arguments are rejected before anything is created.
     if arguments.token_for.is_some() && config.mode == Mode::Production {
-        bail!("--token-for is for a first try: use `scrollback token` in production");
+        bail!("--token-for is for development only: use `scrollback token` in production");
     }
     app::issuers(&config)?;
     let app = App::open(config.clone(), Clock::system()).await?;
@@ -81,31 +81,31 @@ pub(super) fn token(config: &Config, arguments: &TokenArguments) -> anyhow::Resu
 }
 
 fn sign(config: &Config, user: &str, expires_in: Duration, scope: Option<&str>) -> anyhow::Result<String> {
-    let owner = OwnerId::new(user).context("--user cannot own anything")?;
+    let owner = OwnerId::new(user).context("--user is not valid")?;
     let issuers = app::issuers(config)?;
     let [Issuer { key, requirements }] = &issuers[..] else {
-        bail!("tokens come from several issuers: they must sign them");
+        bail!("several issuers are configured: only they can sign tokens");
     };
     let Key::Secret(secret) = key else {
-        bail!("tokens are verified with a public key: only the holder of the private key can sign them");
+        bail!("a public key is configured: only the holder of the private key can sign tokens");
     };
     let micros = i64::try_from(expires_in.as_micros()).unwrap_or(i64::MAX);
     let expires_at = Timestamp(Clock::system().now().0.saturating_add(micros));
     auth::sign_with_scope(secret, &owner, expires_at, requirements, scope)
 }
 
-/// The exit codes of an import: nothing could be read, and not everything came in.
+/// The exit codes of an import: nothing was imported, and not everything was imported.
 const NOTHING_READ: u8 = 2;
 const SOME_REFUSED: u8 = 3;
 
 pub(super) async fn import(config: Config, arguments: ImportArguments) -> anyhow::Result<ExitCode> {
-    let owner = OwnerId::new(&arguments.user).context("--user cannot own anything")?;
+    let owner = OwnerId::new(&arguments.user).context("--user is not valid")?;
     let format = match arguments.format {
         ImportFormat::Openassistant => import::Format::OpenAssistant,
         ImportFormat::Sharegpt => import::Format::ShareGpt,
         ImportFormat::Chatgpt => import::Format::ChatGpt,
     };
-    // A file that cannot be read is refused before a database is made.
+    // A file that cannot be read is rejected before a database is created.
     let conversations = match import::read(format, &arguments.file) {
         Ok(conversations) => conversations,
         Err(fault) => {

@@ -1,6 +1,6 @@
-//! What commands write: results to standard output, faults to standard error.
+//! Output of commands: results go to standard output, errors to standard error.
 //!
-//! `println!` and `eprintln!` panic when nobody reads any more (`scrollback config | head -1`).
+//! `println!` and `eprintln!` panic if the reader has closed the pipe (`scrollback config | head -1`).
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
@@ -10,13 +10,12 @@ use anyhow::Context;
 /// Writes a line to standard output.
 ///
 /// # Errors
-/// It cannot be written, for example to a full disk. A pipe that its reader has closed is no error: the
-/// reader has what it wanted, and the command goes on.
+/// It cannot be written, for example to a full disk. A closed pipe is not an error: the command continues.
 pub(super) fn print_line(text: impl Display) -> anyhow::Result<()> {
     print(format_args!("{text}\n"))
 }
 
-/// Writes to standard output without a line break of its own; errors as of [`print_line`].
+/// Writes to standard output without a line break. Errors as in [`print_line`].
 pub(super) fn print(text: impl Display) -> anyhow::Result<()> {
     let mut output = io::stdout().lock();
     match write!(output, "{text}").and_then(|()| output.flush()) {
@@ -27,12 +26,12 @@ pub(super) fn print(text: impl Display) -> anyhow::Result<()> {
     }
 }
 
-/// Writes a line to standard error, where somebody reads it.
+/// Writes a line to standard error. Failures are ignored.
 pub(super) fn print_fault(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// An error with its causes, in one line and each said once: drivers repeat theirs in their own.
+/// An error with its causes in one line. Repeated causes are removed: drivers repeat them.
 pub(super) fn in_one_line(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain().map(ToString::to_string) {

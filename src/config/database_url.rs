@@ -1,11 +1,11 @@
-//! What is checked of the URL of a database before a driver reads it.
+//! Checks of a database URL before the driver parses it.
 //!
-//! The driver ignores parameters that it does not know and logs their values, and takes a part of a password
-//! that is not percent-encoded for the host or the port, which errors then show.
+//! The driver ignores unknown parameters and logs their values. It parses parts of a password that is not
+//! percent-encoded as host or port, which errors then show.
 
 use super::names::nearest;
 
-/// Parameters that sqlx reads from the URL of PostgreSQL.
+/// The parameters of a PostgreSQL URL that sqlx supports.
 const PARAMETERS: [&str; 19] = [
     "sslmode",
     "ssl-mode",
@@ -28,7 +28,7 @@ const PARAMETERS: [&str; 19] = [
     "options[…]",
 ];
 
-/// Checks a URL. The error never shows a part of it that may belong to a password.
+/// Checks a URL. Errors never show a part that may belong to a password.
 pub(super) fn check(url: &str) -> Result<(), String> {
     if url.starts_with("sqlite:") {
         return Ok(());
@@ -38,7 +38,7 @@ pub(super) fn check(url: &str) -> Result<(), String> {
     let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let tail = &rest[authority..];
     let query = tail.split_once('?').map_or("", |(_, query)| query);
-    // A legitimate `@` behind the host can only be in the value of a parameter.
+    // After the host, `@` is allowed only in the value of a parameter.
     let cut_short = tail
         .split_once('@')
         .is_some_and(|(before, _)| !before.split_once('?').is_some_and(|(_, query)| query.contains('=')));
@@ -53,7 +53,7 @@ pub(super) fn check(url: &str) -> Result<(), String> {
         if PARAMETERS.contains(&&*name) || (name.starts_with("options[") && name.ends_with(']')) {
             continue;
         }
-        // A name that resembles none may be a part of a password.
+        // An unknown name without a similar known one may be a part of a password, so it is not shown.
         return Err(match nearest(&name, PARAMETERS.into_iter()) {
             Some(meant) => format!("has the unknown parameter `{name}`: did you mean `{meant}`?"),
             None => format!("has a parameter that is none of {}", PARAMETERS.join(", ")),
@@ -62,7 +62,7 @@ pub(super) fn check(url: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a URL that was checked has a password of PostgreSQL in it.
+/// Whether a checked PostgreSQL URL has a password.
 pub(super) fn has_password(url: &str) -> bool {
     let Some((_, rest)) = url.split_once("://").filter(|(scheme, _)| scheme.starts_with("postgres")) else {
         return false;

@@ -1,35 +1,35 @@
-//! Why a configuration is refused.
+//! Errors of the configuration.
 
-/// A setting that cannot be used.
+/// The reason why a configuration is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read the configuration file {0}: {1}")]
     Unreadable(String, std::io::Error),
-    /// The file is not TOML. The line is not shown: it may hold a secret.
+    /// The file is not valid TOML. The line is not quoted: it may contain a secret.
     #[error("the configuration file {file} is not TOML: {fault} (line {line})")]
     NotToml {
-        /// Its path.
+        /// The path of the file or the setting.
         file: String,
-        /// What is wrong with it.
+        /// The error.
         fault: String,
-        /// Where.
+        /// The line number.
         line: usize,
     },
-    /// The variable of a setting is not UTF-8.
+    /// The environment variable of a setting is not UTF-8.
     #[error("the environment variable {0} is not UTF-8")]
     NotUtf8(String),
-    /// Names that no setting has, each with the one that was probably meant.
+    /// Unknown names, each with the nearest known one.
     #[error("{}", .0.join("; "))]
     Unknown(Vec<String>),
-    /// A setting has a wrong value.
-    #[error("the setting `{setting}` (from {origin}) is wrong: {fault}")]
+    /// The value of a setting is not valid.
+    #[error("the setting `{setting}` (from {origin}) is not valid: {fault}")]
     Wrong {
-        /// Its path, `database.url`.
+        /// The path of the setting, for example `database.url`.
         setting: String,
-        /// The file, the environment variable or the flag.
+        /// The source: a file, an environment variable or a flag.
         origin: String,
-        /// What is wrong with it.
+        /// The error.
         fault: String,
     },
 }

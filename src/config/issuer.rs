@@ -1,4 +1,4 @@
-//! Issuers of tokens, where there are several.
+//! Settings of one of several token issuers.
 
 use std::path::PathBuf;
 
@@ -7,26 +7,26 @@ use serde::Deserialize;
 use super::Secret;
 use super::value;
 
-/// One of several issuers.
+/// A token issuer.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Issuer {
-    /// What `iss` is in its tokens.
+    /// The `iss` of its tokens.
     #[serde(deserialize_with = "value::named")]
     pub issuer: String,
-    /// What `aud` must hold.
+    /// The value that `aud` must contain.
     #[serde(default, deserialize_with = "value::optional")]
     pub audience: Option<String>,
-    /// HS256.
+    /// A secret for HS256.
     #[serde(default, deserialize_with = "value::optional")]
     pub jwt_secret: Option<Secret>,
-    /// HS256, from a file.
+    /// A file with a secret for HS256.
     #[serde(default, deserialize_with = "value::optional")]
     pub jwt_secret_file: Option<PathBuf>,
-    /// RS256, ES256 or EdDSA.
+    /// A file with a public key for RS256, ES256 or EdDSA.
     #[serde(default, deserialize_with = "value::optional")]
     pub jwt_public_key_file: Option<PathBuf>,
-    /// Where it tells its keys.
+    /// The URL of its key set.
     #[serde(default, deserialize_with = "value::optional_url")]
     pub jwks_url: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! From the sources to one [`Config`].
+//! Loads a [`Config`] from its sources.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -11,21 +11,21 @@ use super::error::ConfigError;
 use super::names::{self, leaves, unknown_keys, unknown_variable};
 use super::{Config, DEFAULT_FILE, Mode, RowLevelSecurity};
 
-/// Where settings come from besides the defaults.
+/// The sources of settings besides the defaults.
 #[derive(Default)]
 pub struct Sources<'a> {
     /// A TOML file.
     pub file: Option<&'a Path>,
-    /// The process's environment.
+    /// The environment variables.
     pub environment: Vec<(String, String)>,
-    /// Flags, by the path of the setting they set.
+    /// Flags, with the path of the setting.
     pub flags: Vec<(&'static str, String)>,
 }
 
-/// Reads all settings.
+/// Loads all settings.
 ///
 /// # Errors
-/// The file cannot be read, a setting is wrong, or a name is none of a setting.
+/// The file cannot be read, a value is not valid, or a name is unknown.
 pub fn load(sources: Sources<'_>) -> Result<Config, ConfigError> {
     let mut table = parse(DEFAULT_FILE, "default")?;
     let settings = leaves(&table, "");
@@ -72,7 +72,7 @@ pub fn load(sources: Sources<'_>) -> Result<Config, ConfigError> {
     Ok(config)
 }
 
-/// Whether one of the settings that `is_chosen` names is a secret.
+/// Whether one of the settings that `is_chosen` selects is a secret.
 fn has_secret(config: &Config, is_chosen: impl Fn(&str) -> bool) -> bool {
     let Config { auth, database, feed, .. } = config;
     let has = |setting: &str, found: bool| found && is_chosen(setting);
@@ -90,7 +90,7 @@ fn parse(text: &str, file: &str) -> Result<Table, ConfigError> {
     })
 }
 
-/// A setting that another one does not allow, and why.
+/// A setting that contradicts another one, and the rule.
 fn contradiction(config: &Config) -> Option<(&'static str, &'static str)> {
     let timeout = config.database.statement_timeout;
     if timeout.is_zero() || timeout >= config.server.execution_timeout {
@@ -99,7 +99,7 @@ fn contradiction(config: &Config) -> Option<(&'static str, &'static str)> {
             "must be shorter than `server.execution_timeout`, and not 0",
         ));
     }
-    // What an operation reserves of its owner's: `memory::RESERVATION_FACTOR`.
+    // The size of a reservation: `memory::RESERVATION_FACTOR`.
     let (memory, memory_per_owner) = (config.server.memory, config.server.memory_per_owner);
     if u64::from(memory_per_owner) < 4 * u64::from(config.limits.answer_bytes) {
         return Some(("server.memory_per_owner", "must be at least 4 times `limits.answer_bytes`"));
@@ -109,7 +109,7 @@ fn contradiction(config: &Config) -> Option<(&'static str, &'static str)> {
     }
     let row_level_security = config.database.row_level_security;
     if row_level_security != RowLevelSecurity::Off && !config.database_url().starts_with("postgres") {
-        return Some(("database.row_level_security", "is for PostgreSQL: with SQLite it must be \"off\""));
+        return Some(("database.row_level_security", "requires PostgreSQL: with SQLite it must be \"off\""));
     }
     let uses_folder = config.database.url.is_none() || config.mode == Mode::Development;
     if uses_folder && config.data_dir.is_file() {
@@ -118,9 +118,9 @@ fn contradiction(config: &Config) -> Option<(&'static str, &'static str)> {
     None
 }
 
-/// What is wrong with a setting, without the value where that is a secret.
+/// The error of a setting, without the value of a secret.
 fn wrong(setting: String, fault: &str, origins: &HashMap<String, String>) -> ConfigError {
-    // What is wrong inside a list came with the list.
+    // An error within a list has the source of the list.
     let whole = setting.split('[').next().unwrap_or(&setting);
     let origin = origins.get(whole).cloned().unwrap_or_else(|| "the defaults".into());
     let name = setting.rsplit('.').next().unwrap_or(&setting);
@@ -143,8 +143,8 @@ fn merge(into: &mut Table, from: Table) {
     }
 }
 
-/// Sets a setting from text, read as what its default is; what does not fit stays text and is
-/// refused with the rest.
+/// Sets a setting from text, parsed with the type of its default. Text that does not parse is kept and
+/// rejected later.
 fn set(table: &mut Table, setting: &str, text: &str) {
     if let Some((section, rest)) = setting.split_once('.') {
         if let Some(Value::Table(inner)) = table.get_mut(section) {
@@ -166,7 +166,7 @@ fn set(table: &mut Table, setting: &str, text: &str) {
 }
 
 impl Default for Config {
-    /// The defaults.
+    /// The default settings.
     fn default() -> Self {
         let table: Table = toml::from_str(DEFAULT_FILE).unwrap_or_default();
         #[expect(clippy::expect_used, reason = "the file is part of the program and a test loads it")]

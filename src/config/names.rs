@@ -1,4 +1,4 @@
-//! The names of settings: which exist, and which one a mistyped name stands for.
+//! The names of settings, and suggestions for unknown names.
 
 use std::ffi::OsString;
 
@@ -7,18 +7,18 @@ use toml::{Table, Value};
 
 use super::error::ConfigError;
 
-/// What the environment variables of settings begin with.
+/// The prefix of the environment variables of settings.
 const PREFIX: &str = "SCROLLBACK_";
 
-/// Variables that are no settings: the one of `--config`, and the build's (`build.rs`), which stays set
-/// where a program is built and started with one command.
+/// Variables that are not settings: that of `--config`, and that of the build (`build.rs`), which is still
+/// set when a program is built and started with one command.
 const OTHER_VARIABLES: [&str; 2] = ["SCROLLBACK_CONFIG", "SCROLLBACK_GRAPHIQL"];
 
-/// What an entry of `auth.issuers` may hold.
+/// The keys of an entry of `auth.issuers`.
 pub(super) const ISSUER: [&str; 6] =
     ["issuer", "audience", "jwt_secret", "jwt_secret_file", "jwt_public_key_file", "jwks_url"];
 
-/// The paths of all settings: `server.listen`.
+/// The paths of all settings, for example `server.listen`.
 pub(super) fn leaves(table: &Table, prefix: &str) -> Vec<String> {
     let mut paths = Vec::new();
     for (name, value) in table {
@@ -30,8 +30,7 @@ pub(super) fn leaves(table: &Table, prefix: &str) -> Vec<String> {
     paths
 }
 
-/// The variables of an environment, for [`Sources`](super::Sources). Those that are not UTF-8 and have
-/// nothing to do with settings are left out.
+/// The environment variables for [`Sources`](super::Sources). Other variables that are not UTF-8 are ignored.
 ///
 /// # Errors
 /// The variable of a setting is not UTF-8.
@@ -52,12 +51,12 @@ pub fn environment(
     Ok(read)
 }
 
-/// The environment variable of a setting: `SCROLLBACK_DATABASE_URL` of `database.url`.
+/// The environment variable of a setting, for example `SCROLLBACK_DATABASE_URL` of `database.url`.
 pub(super) fn variable(setting: &str) -> String {
     format!("{PREFIX}{}", setting.replace('.', "_").to_uppercase())
 }
 
-/// Why a variable that no setting has is refused; none where it is not meant for Scrollback.
+/// The error for an unknown variable. `None` if the variable is not for Scrollback.
 pub(super) fn unknown_variable(variable: &str, value: &str, settings: &[String]) -> Option<String> {
     let capitals = variable.to_uppercase();
     let known = settings.iter().map(|setting| self::variable(setting));
@@ -82,7 +81,7 @@ pub(super) fn unknown_variable(variable: &str, value: &str, settings: &[String])
     Some(refusal(variable, "the environment", known))
 }
 
-/// Why the names in a file that no setting has are refused.
+/// The errors for unknown names in a file.
 pub(super) fn unknown_keys(file: &Table, defaults: &Table, origin: &str) -> Vec<String> {
     let mut refused = Vec::new();
     let (mut settings, mut sections) = (leaves(defaults, ""), Vec::new());
@@ -124,8 +123,8 @@ fn refusal<'a>(name: &str, origin: &str, known: impl Iterator<Item = &'a str>) -
     format!("`{name}` (from {origin}) is not a setting: {hint}")
 }
 
-/// The known name that a mistyped one most likely stands for: the one with the fewest changed letters, at
-/// most a third of them; otherwise the one that holds all its words, as `server.listen` holds `listen`.
+/// The nearest known name: the one with the fewest changed letters, at most a third of them, or else the one
+/// that contains all its words, as `server.listen` contains `listen`.
 pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let letters = |name: &str| {
         let name = name.to_uppercase().replace('.', "_");
@@ -142,13 +141,13 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
     })
 }
 
-/// Whether all words of `name` are words of `known`, in the same order.
+/// Whether `known` contains all words of `name` in order.
 fn holds_words(known: &str, name: &str) -> bool {
     let mut words = known.split('_');
     name.split('_').all(|word| words.any(|known| known == word))
 }
 
-/// Whether a variable is that of a setting but for a letter or two of `SCROLLBACK`.
+/// Whether the prefix of a variable is `SCROLLBACK` with one or two letters changed.
 fn differs_in_prefix(variable: &str, known: &str) -> bool {
     let name = known.strip_prefix("SCROLLBACK").unwrap_or(known);
     variable
@@ -156,9 +155,8 @@ fn differs_in_prefix(variable: &str, known: &str) -> bool {
         .is_some_and(|prefix| (1..=2).contains(&damerau_levenshtein(prefix, "SCROLLBACK")))
 }
 
-/// Whether Kubernetes or Docker sets a variable in every container beside a service whose name begins
-/// with `scrollback`.
-/// <https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables>
+/// Whether Kubernetes or Docker sets this variable in containers next to a service whose name begins with
+/// `scrollback`.
 fn is_service_link(variable: &str, value: &str) -> bool {
     let is_port = |text: &str| text.parse::<u16>().is_ok();
     if variable.ends_with("_SERVICE_HOST") {

@@ -93,8 +93,8 @@ fn row_level_security_needs_postgresql() {
     assert_eq!(set("ready", url).unwrap(), RowLevelSecurity::Ready);
     assert_eq!(set("on", url).unwrap(), RowLevelSecurity::On);
     for (value, url, rule) in [
-        ("on", "", "is for PostgreSQL"),
-        ("ready", "sqlite://a.db", "is for PostgreSQL"),
+        ("on", "", "requires PostgreSQL"),
+        ("ready", "sqlite://a.db", "requires PostgreSQL"),
         ("true", url, "`off`"),
     ] {
         let refused = set(value, url).unwrap_err();
@@ -108,7 +108,7 @@ fn a_wrong_value_is_refused_by_name_and_origin() {
     let error = |environment: &[(&str, &str)]| load_with(None, environment, &[]).unwrap_err();
     let listen = error(&[("SCROLLBACK_SERVER_LISTEN", "here")]);
     assert!(
-        listen.starts_with("the setting `server.listen` (from SCROLLBACK_SERVER_LISTEN) is wrong: "),
+        listen.starts_with("the setting `server.listen` (from SCROLLBACK_SERVER_LISTEN) is not valid: "),
         "{listen}"
     );
     let number = error(&[("SCROLLBACK_DATABASE_MAX_CONNECTIONS", "many")]);
@@ -120,7 +120,7 @@ fn a_wrong_value_is_refused_by_name_and_origin() {
     let duration = error(&[("SCROLLBACK_FEED_POLL", "soon")]);
     assert!(duration.ends_with("must be a duration such as \"10s\""), "{duration}");
     let mode = load_with(None, &[], &[("mode", "test")]).unwrap_err();
-    assert!(mode.starts_with("the setting `mode` (from the flag for mode) is wrong: "), "{mode}");
+    assert!(mode.starts_with("the setting `mode` (from the flag for mode) is not valid: "), "{mode}");
 }
 
 #[test]
@@ -267,7 +267,7 @@ fn the_data_folder_may_not_be_a_file() {
     let file = file("");
     let path = file.path().to_str().unwrap();
     let error = load_with(None, &[("SCROLLBACK_DATA_DIR", path)], &[]).unwrap_err();
-    let expected = "the setting `data_dir` (from SCROLLBACK_DATA_DIR) is wrong: is a file, not a folder";
+    let expected = "the setting `data_dir` (from SCROLLBACK_DATA_DIR) is not valid: is a file, not a folder";
     assert_eq!(error, expected);
     // Nothing is kept there then.
     let elsewhere = [
@@ -286,7 +286,7 @@ fn limits_must_be_positive() {
     for name in limits.keys() {
         let variable = format!("SCROLLBACK_LIMITS_{}", name.to_uppercase());
         let error = load_with(None, &[(&variable, "0")], &[]).unwrap_err();
-        let expected = format!("the setting `limits.{name}` (from {variable}) is wrong: must be at least 1");
+        let expected = format!("the setting `limits.{name}` (from {variable}) is not valid: must be at least 1");
         assert_eq!(error, expected);
     }
 }
@@ -310,7 +310,7 @@ fn server_limits_must_be_positive() {
         };
         let variable = format!("SCROLLBACK_SERVER_{}", name.to_uppercase());
         let error = load_with(None, &[(&variable, zero)], &[]).unwrap_err();
-        assert_eq!(error, format!("the setting `server.{name}` (from {variable}) is wrong: {rule}"));
+        assert_eq!(error, format!("the setting `server.{name}` (from {variable}) is not valid: {rule}"));
         checked += 1;
     }
     assert_eq!(checked, 19);

@@ -1,4 +1,4 @@
-//! How single values are read.
+//! Deserializers of values.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -8,13 +8,13 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, IntoDeserial
 
 use super::database_url;
 
-/// Text that must not be shown.
+/// A secret text, hidden in `Debug`.
 #[derive(Clone, PartialEq, Eq, serde::Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {
-    /// The text, for the one place that needs it.
+    /// The secret text. Do not log it.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -26,25 +26,25 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// "10s", "2m 30s", "24h".
+/// A duration such as "10s", "2m 30s" or "24h".
 pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
     humantime::parse_duration(&text).map_err(|_| D::Error::custom("must be a duration such as \"10s\""))
 }
 
-/// Longest that anybody is waited for: near enough to be added to an instant.
-const MAX_PATIENCE: Duration = Duration::from_secs(365 * 24 * 3600);
+/// The longest duration. It can be added to an instant without overflow.
+const MAX_DURATION: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// The same, but not no time at all, and no more than [`MAX_PATIENCE`].
+/// A duration between 1 ns and [`MAX_DURATION`].
 pub(super) fn positive_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     match duration(deserializer)? {
         Duration::ZERO => Err(D::Error::custom("must be longer than 0s")),
-        duration if duration > MAX_PATIENCE => Err(D::Error::custom("must be at most 365days")),
+        duration if duration > MAX_DURATION => Err(D::Error::custom("must be at most 365days")),
         duration => Ok(duration),
     }
 }
 
-/// An empty text is no value.
+/// A value, or `None` for the empty text.
 pub(super) fn optional<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -54,13 +54,13 @@ where
     if text.is_empty() { Ok(None) } else { T::deserialize(text.into_deserializer()).map(Some) }
 }
 
-/// A text that is not empty.
+/// A text that must not be empty.
 pub(super) fn named<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
     if text.is_empty() { Err(D::Error::custom("must not be empty")) } else { Ok(text) }
 }
 
-/// An address of HTTP or HTTPS, or none. It is written to logs, so it must not contain credentials.
+/// An HTTP or HTTPS URL, or none. URLs are logged, so credentials are rejected.
 pub(super) fn optional_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let Some(url) = optional::<D, String>(deserializer)? else { return Ok(None) };
     let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else {
@@ -68,12 +68,12 @@ pub(super) fn optional_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result
     };
     match rest.split(['/', '?', '#']).next() {
         None | Some("") => Err(D::Error::custom("must name a host")),
-        Some(authority) if authority.contains('@') => Err(D::Error::custom("must hold no credentials")),
+        Some(authority) if authority.contains('@') => Err(D::Error::custom("must not contain credentials")),
         Some(_) => Ok(Some(url)),
     }
 }
 
-/// Clocks that are further apart are wrong, and a token would outlive its end by as much.
+/// The largest leeway. Tokens are accepted for this time after they expire.
 const MAX_LEEWAY: Duration = Duration::from_secs(600);
 
 /// A duration of at most [`MAX_LEEWAY`].
@@ -84,12 +84,12 @@ pub(super) fn leeway<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Durat
     }
 }
 
-/// 0 is no limit.
+/// A number; 0 is `None`, no limit.
 pub(super) fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NonZeroU32>, D::Error> {
     Ok(NonZeroU32::new(u32::deserialize(deserializer)?))
 }
 
-/// One or more.
+/// A number of at least 1.
 pub(super) fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     match u32::deserialize(deserializer)? {
         0 => Err(D::Error::custom("must be at least 1")),
@@ -97,18 +97,18 @@ pub(super) fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32
     }
 }
 
-/// Most that values may nest: the parser calls itself for every level, and reads no more of them.
+/// The deepest nesting of values: the parser is recursive.
 const MAX_NESTING: u32 = 64;
 
-/// From one to [`MAX_NESTING`].
+/// A number between 1 and [`MAX_NESTING`].
 pub(super) fn nesting<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     up_to(MAX_NESTING, deserializer)
 }
 
-/// Most connections that appends may have for themselves.
+/// The most connections for appends.
 const MAX_LANES: u32 = 64;
 
-/// From one to [`MAX_LANES`].
+/// A number between 1 and [`MAX_LANES`].
 pub(super) fn lanes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     up_to(MAX_LANES, deserializer)
 }
@@ -120,10 +120,10 @@ fn up_to<'de, D: Deserializer<'de>>(most: u32, deserializer: D) -> Result<u32, D
     }
 }
 
-/// Fewest bytes that the head of a request may have: HTTP/1.1 is read in buffers of this size.
+/// The smallest limit of a request head: hyper reads HTTP/1.1 in buffers of this size.
 const MIN_HEADER_LIMIT: u32 = 8192;
 
-/// From [`MIN_HEADER_LIMIT`].
+/// A number of at least [`MIN_HEADER_LIMIT`].
 pub(super) fn header_limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     match u32::deserialize(deserializer)? {
         number if number < MIN_HEADER_LIMIT => {
@@ -133,7 +133,7 @@ pub(super) fn header_limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result
     }
 }
 
-/// The URL of a database that there is a driver for.
+/// The URL of a supported database.
 pub(super) fn database_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
     let url: Option<Secret> = optional(deserializer)?;
     match url.as_ref().map(|url| database_url::check(url.expose())) {
@@ -142,7 +142,7 @@ pub(super) fn database_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result
     }
 }
 
-/// Origins as browsers send them: nothing else would ever be one.
+/// Origins in the form that browsers send.
 pub(super) fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let origins = Vec::<String>::deserialize(deserializer)?;
     let part = |text: &str| {
@@ -153,7 +153,7 @@ pub(super) fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<
     let is_origin =
         |text: &String| text.split_once("://").is_some_and(|(scheme, host)| part(scheme) && part(host));
     if let Some(wrong) = origins.iter().find(|origin| !is_origin(origin)) {
-        let rule = "must hold origins such as \"https://chat.example\", without a path and in lower case";
+        let rule = "must contain origins such as \"https://chat.example\", without a path and in lower case";
         return Err(D::Error::custom(format!("{rule}, has {wrong:?}")));
     }
     Ok(origins)

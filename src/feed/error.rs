@@ -1,17 +1,17 @@
-//! Why something cannot be followed.
+//! Errors of subscriptions.
 
 use crate::store;
 
-/// Why following ended.
+/// The reason why a subscription ended.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
-    /// The store failed, or refused.
+    /// A read failed.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// The follower did not keep up. It has everything up to this position.
+    /// The queue of the subscriber is full. It has received everything up to this position.
     #[error("the subscriber did not keep up: resume from the cursor")]
     Lagged(i64),
 }
 
-/// What following gives.
+/// The result of a subscription.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -1,4 +1,4 @@
-//! The shared readers: one for each followed object and process, shared by all subscribers.
+//! The shared readers: one for each list and process.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,73 +14,73 @@ use crate::model::MAX_PAGE;
 use crate::signals::{Listener, Signals};
 use crate::store;
 
-/// What a subscriber may leave unread: past either its following ends.
+/// Limit of undelivered items of one subscriber. If it is exceeded, the subscription ends.
 const QUEUE_ITEMS: usize = 256;
-/// How long a reader waits before it asks a database again that did not answer.
+/// Delay before a reader retries after a database error.
 const RETRY_DELAY: Duration = Duration::from_millis(250);
 
-/// RegistryState that one look is for.
+/// The number of readers that one poll statement checks.
 const POLL_CHUNK: usize = 1000;
 
-/// Followers that are delivered in one go. Others are let in between: what is for thousands holds up nobody for
-/// longer than it takes to serve so many.
+/// The number of subscribers that get items before the task yields. It bounds the delay for other tasks when
+/// an item has thousands of subscribers.
 const SUBSCRIBERS_PER_YIELD: usize = 32;
 
-/// All readers of one kind.
+/// All shared readers of one type of list.
 pub(super) struct ReaderRegistry<S: FeedSource> {
     signals: Signals,
     poll: Duration,
     readers: Mutex<RegistryState<S>>,
-    /// Notified when there are new readers.
+    /// Notified when a reader was added.
     reader_added: Notify,
 }
 
 struct RegistryState<S: FeedSource> {
     by_key: HashMap<S::Key, Arc<SharedReader<S>>>,
-    /// RegistryState that were not polled yet: changes committed before they listened are for them too.
+    /// Readers that were not polled yet. Changes may have been committed before they registered for signals.
     new: Vec<Arc<SharedReader<S>>>,
-    /// Whether a task looks after them: as long as there are any.
+    /// Whether the polling task runs. It runs while there are readers.
     is_polled: bool,
 }
 
-/// One reader and who follows it.
+/// A reader and its subscribers.
 struct SharedReader<S: FeedSource> {
     source: S,
     state: Mutex<ReaderState<S::Item>>,
     task: OnceLock<AbortHandle>,
-    /// Notified when the poll found changes although no signal came.
+    /// Notified when the poll found unread items without a signal.
     woken: Notify,
 }
 
 struct ReaderState<T> {
-    /// Everything up to here has been handed on.
+    /// The position up to which all items were delivered.
     position: i64,
-    /// In the order in which they came.
+    /// Subscribers in the order in which they joined.
     subscribers: BTreeMap<u64, SubscriberQueue<T>>,
     next_number: u64,
 }
 
-/// A subscriber as its reader sees it.
+/// The sending side of a subscriber's queue.
 struct SubscriberQueue<T> {
-    /// It has everything up to here.
+    /// The position up to which the subscriber has all items.
     position: i64,
     queue: mpsc::Sender<T>,
     queued_bytes: Arc<AtomicUsize>,
     reason: Arc<OnceLock<EndReason>>,
 }
 
-/// Why a reader let go of a subscriber.
+/// The reason why a reader dropped a subscriber.
 #[derive(Debug, Clone)]
 pub(super) enum EndReason {
-    /// Its queue was full.
+    /// The queue of the subscriber is full.
     Lagged,
-    /// There will be nothing more.
+    /// The list has ended.
     Ended,
-    /// The store failed for good.
+    /// A read failed with an error that a retry does not solve.
     Failed(store::Error),
 }
 
-/// A subscriber's position at its reader; it is given up when dropped.
+/// A subscription to a shared reader. Dropping it unsubscribes.
 pub(super) struct ReaderSubscription<S: FeedSource> {
     registry: Arc<ReaderRegistry<S>>,
     reader: Arc<SharedReader<S>>,
@@ -96,13 +96,12 @@ impl<S: FeedSource> ReaderRegistry<S> {
         Self { signals, poll, readers: Mutex::new(readers), reader_added: Notify::new() }
     }
 
-    /// Joins the reader of `source`, starting one where there is none, for a subscriber that has
-    /// everything up to `position`. Gives the source back when the reader is further: then the subscriber
-    /// must read on by itself first.
+    /// Subscribes to the reader of `source` after `position`, and starts the reader if there is none. Returns the
+    /// source if the reader is already at a later position: the subscriber must first read by itself.
     pub(super) fn join(self: &Arc<Self>, source: S, position: i64) -> Result<ReaderSubscription<S>, S> {
         let mut readers = self.readers();
         if let Some(reader) = readers.by_key.get(&source.key()) {
-            // Looked at and joined under one lock: in between, the reader would go on.
+            // Checked and joined under one lock, because the reader could advance in between.
             let mut state = reader.state();
             if state.position > position {
                 return Err(source);
@@ -126,7 +125,7 @@ impl<S: FeedSource> ReaderRegistry<S> {
         Ok(subscription)
     }
 
-    /// How many readers there are.
+    /// The number of readers.
     pub(super) fn count(&self) -> usize {
         self.readers().by_key.len()
     }
@@ -135,7 +134,7 @@ impl<S: FeedSource> ReaderRegistry<S> {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a reader out, so that nobody joins it any more.
+    /// Removes a reader, so that no subscriber joins it.
     fn remove(readers: &mut RegistryState<S>, reader: &Arc<SharedReader<S>>) {
         let key = reader.source.key();
         if readers.by_key.get(&key).is_some_and(|current| Arc::ptr_eq(current, reader)) {
@@ -162,10 +161,10 @@ impl<T: Clone> ReaderState<T> {
         number
     }
 
-    /// Hands items to those who lack them, from a first subscriber on, and lets go of who has no room for them.
-    /// Gives the first of those who are left to be delivered.
+    /// Sends items to subscribers, beginning with the number `first`, and drops those whose queues are full. Returns
+    /// the number of the next subscriber to serve, if some are left.
     fn deliver<S: FeedSource<Item = T>>(&mut self, items: &[T], first: u64) -> Option<u64> {
-        // Who comes from now on has them, or reads them alone.
+        // Subscribers that join from now on already have these items or read them by themselves.
         self.position = items.last().map_or(self.position, S::position);
         let (mut delivered, mut lagging, mut next) = (0, Vec::new(), None);
         for (number, subscriber) in self.subscribers.range_mut(first..) {
@@ -189,7 +188,7 @@ impl<T: Clone> ReaderState<T> {
 }
 
 impl<T: Clone> SubscriberQueue<T> {
-    /// Whether there was room for the item.
+    /// Whether the item fit the queue.
     fn try_send<S: FeedSource<Item = T>>(&mut self, item: &T) -> bool {
         let byte_size = S::byte_size(item);
         let queued_bytes = self.queued_bytes.fetch_add(byte_size, Ordering::Relaxed);
@@ -202,8 +201,8 @@ impl<T: Clone> SubscriberQueue<T> {
     }
 }
 
-/// Reads for everyone until nobody follows any more or there is nothing left to follow. Most who begin to
-/// follow are at the end, so it begins with queued_bytes.
+/// Reads until no subscriber is left or the list ends. Most subscribers join at the end of the list, so it waits
+/// before it reads.
 async fn run_reader<S: FeedSource>(
     registry: Arc<ReaderRegistry<S>>,
     reader: Arc<SharedReader<S>>,
@@ -211,7 +210,7 @@ async fn run_reader<S: FeedSource>(
 ) {
     let reason = loop {
         wait_for_signal(&reader, &mut listener).await;
-        // In a box of its own, so that a reader that waits takes no room for what reading takes.
+        // Boxed to keep the task of a waiting reader small.
         if let Some(reason) = Box::pin(read_to_end(&reader)).await {
             break reason;
         }
@@ -223,7 +222,7 @@ async fn run_reader<S: FeedSource>(
     }
 }
 
-/// Reads to the end of what there is, and tells if there will be no more.
+/// Reads to the end of the list. Returns a reason if the list has ended or failed.
 async fn read_to_end<S: FeedSource>(reader: &SharedReader<S>) -> Option<EndReason> {
     loop {
         let position = reader.state().position;
@@ -242,7 +241,7 @@ async fn read_to_end<S: FeedSource>(reader: &SharedReader<S>) -> Option<EndReaso
                 }
             }
             Err(store::Error::Unavailable(error)) => {
-                tracing::warn!(%error, "a reader waits for the database");
+                tracing::warn!(%error, "a reader cannot reach the database and retries");
                 sleep(RETRY_DELAY).await;
             }
             Err(error) => return Some(EndReason::Failed(error)),
@@ -250,7 +249,7 @@ async fn read_to_end<S: FeedSource>(reader: &SharedReader<S>) -> Option<EndReaso
     }
 }
 
-/// Until it is time to look: a signal came, or one was lost.
+/// Waits for a signal, or for the poll to find unread items.
 async fn wait_for_signal<S: FeedSource>(reader: &SharedReader<S>, listener: &mut Listener) {
     tokio::select! {
         () = listener.notified() => {}
@@ -258,8 +257,8 @@ async fn wait_for_signal<S: FeedSource>(reader: &SharedReader<S>, listener: &mut
     }
 }
 
-/// Looks whether readers have woken something: all of them every so often, and new ones at once, as many
-/// together as there are. Ends when there are none.
+/// Polls for unread items: of all readers at the poll interval, and of new readers at once. Ends when there
+/// are no readers.
 async fn poll_readers<S: FeedSource>(registry: Arc<ReaderRegistry<S>>) {
     let mut next = Instant::now() + registry.poll;
     loop {
@@ -281,7 +280,7 @@ async fn poll_readers<S: FeedSource>(registry: Arc<ReaderRegistry<S>>) {
         }
         let polled = notify_lagging(if is_time { &all } else { &new }).await;
         if let Err(error) = polled {
-            tracing::warn!(%error, "cannot look for what readers have woken");
+            tracing::warn!(%error, "cannot poll for unread items");
             sleep(RETRY_DELAY).await;
             registry.readers().new.extend(new);
             registry.reader_added.notify_one();
@@ -289,7 +288,7 @@ async fn poll_readers<S: FeedSource>(registry: Arc<ReaderRegistry<S>>) {
     }
 }
 
-/// Tells those that have woken something.
+/// Wakes the readers that have unread items.
 async fn notify_lagging<S: FeedSource>(readers: &[Arc<SharedReader<S>>]) -> store::Result<()> {
     for readers in readers.chunks(POLL_CHUNK) {
         let places: Vec<_> =
@@ -323,7 +322,7 @@ impl<S: FeedSource> ReaderSubscription<S> {
         }
     }
 
-    /// The next item, or why there is none.
+    /// The next item, or the reason why there is none.
     pub(super) async fn next(&mut self) -> Result<S::Item, EndReason> {
         match self.queue.recv().await {
             Some(item) => {

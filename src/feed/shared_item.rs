@@ -1,27 +1,28 @@
-//! An item on its way to its followers.
+//! An item that is delivered to several subscribers.
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-/// Bytes of renderings that an item keeps: it may wait for a slow follower, and they with it.
+/// Limit of the cached renderings of one item, in bytes. An item in the queue of a slow subscriber keeps them in
+/// memory.
 const MAX_RENDERED_BYTES: usize = 16 * 1024;
 
-/// An item that was read once for many, and what they made of it for each other.
+/// An item that was read once for all subscribers, with a cache of its renderings.
 pub struct SharedItem<T> {
     item: Arc<T>,
     renderings: Mutex<Vec<Rendering>>,
 }
 
-/// What is sent of an item to all who ask for the same of it.
+/// The bytes to send for an item, shared by subscribers with the same selection.
 #[derive(Clone)]
 pub struct Rendering {
-    /// What was asked for: the same text, the same bytes.
+    /// Identifies the selection: equal keys, equal bytes.
     pub shape: Arc<str>,
-    /// As it is sent.
+    /// The rendered response.
     pub bytes: Bytes,
-    /// Where a follower stands after it.
+    /// The cursor of the item.
     pub cursor: Arc<str>,
 }
 
@@ -30,18 +31,18 @@ impl<T> SharedItem<T> {
         Arc::new(Self { item: Arc::new(item), renderings: Mutex::default() })
     }
 
-    /// The item, which may be kept for longer than its renderings.
+    /// The item. It can outlive the cached renderings.
     pub fn item(&self) -> &Arc<T> {
         &self.item
     }
 
-    /// What another follower made of it, where it asked for the same.
+    /// The cached rendering for this selection.
     pub fn rendering(&self, shape: &str) -> Option<Rendering> {
         let renderings = self.renderings.lock().unwrap_or_else(PoisonError::into_inner);
         renderings.iter().find(|rendering| *rendering.shape == *shape).cloned()
     }
 
-    /// Keeps what was made of it for others, if that is small.
+    /// Caches a rendering, unless the cache of the item is full.
     pub fn add_rendering(&self, rendering: &Rendering) {
         let mut renderings = self.renderings.lock().unwrap_or_else(PoisonError::into_inner);
         let kept: usize = renderings.iter().map(|kept| kept.bytes.len()).sum();

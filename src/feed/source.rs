@@ -1,4 +1,4 @@
-//! What can be followed: lists whose items have places 1, 2, 3, … that commit in order.
+//! The lists that can be subscribed to. Their items have positions 1, 2, 3, … that are committed in order.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -11,52 +11,50 @@ use crate::model::{
 use crate::signals::Topic;
 use crate::store::{Error, Result, Scoped};
 
-/// Bytes that a follower may leave unread: past these its following ends.
+/// Limit of the undelivered items of one subscriber, in bytes. If it is exceeded, the subscription ends.
 pub(super) const QUEUE_BYTES: usize = 1024 * 1024;
 
-/// Bytes of messages that are read in one go: not much more than may wait for a follower.
+/// Limit of the messages of one read, in bytes.
 const MAX_READ_BYTES: usize = 2 * QUEUE_BYTES;
 
-/// What was read in one go.
+/// The items of one read.
 pub(super) struct Batch<T> {
     pub(super) items: Vec<T>,
-    /// There is more already.
+    /// More items were committed after these.
     pub(super) has_more: bool,
-    /// There is nothing more and never will be.
+    /// The list has ended: there will be no more items.
     pub(super) ended: bool,
 }
 
-/// A list to follow.
+/// A list that can be subscribed to.
 pub(super) trait FeedSource: Send + Sync + 'static {
-    /// Followers with the same key share a reader; it holds the owner.
+    /// Identifies a list. Subscribers with the same key share a reader. It contains the owner.
     type Key: Clone + Eq + Hash + Send + Sync;
     type Item: Clone + Send + Sync;
 
     fn key(&self) -> Self::Key;
 
-    /// What wakes its reader.
+    /// The topic of the signals for this list.
     fn topic(&self) -> Topic;
 
-    /// The items after a position, at most so many, from 1 to [`crate::model::MAX_PAGE`]; fewer where they are
-    /// large.
+    /// Reads the items after a position, at most `limit` (1 to [`crate::model::MAX_PAGE`]), fewer if they are large.
     fn read(&self, after: i64, limit: u32) -> impl Future<Output = Result<Batch<Self::Item>>> + Send;
 
-    /// Which lists, this one or others of its kind, have something after a position, or have ended: their
-    /// indices.
+    /// The indices of those lists of this type that have items after their position or have ended.
     fn find_unread(&self, all: &[(Self::Key, i64)]) -> impl Future<Output = Result<Vec<usize>>> + Send;
 
     fn position(item: &Self::Item) -> i64;
 
-    /// What of an item lies beyond a position before its own: all of it, unless items can be divided.
+    /// Removes the part of an item before a position. Items that cannot be divided are returned whole.
     fn skip_to(item: Self::Item, _place: i64) -> Self::Item {
         item
     }
 
-    /// Bytes that an item holds while it waits.
+    /// The memory that an item takes in a queue, in bytes.
     fn byte_size(item: &Self::Item) -> usize;
 }
 
-/// The messages of a conversation, by position.
+/// The messages of a conversation, ordered by position.
 pub(super) struct Messages {
     scope: Scoped,
     conversation: ConversationId,
@@ -84,7 +82,7 @@ impl FeedSource for Messages {
         let range = Range { after: Some(after), before: None };
         let mut size = limit;
         let slice = loop {
-            // One is read whatever its size.
+            // A single message is read even if it exceeds the limit.
             let budget =
                 if size > 1 { MemoryBudget::with_limit(MAX_READ_BYTES) } else { MemoryBudget::default() };
             let scope = self.scope.clone().within(budget);
@@ -114,7 +112,7 @@ impl FeedSource for Messages {
     }
 }
 
-/// Everything that changes for an owner, by revision.
+/// The changes of an owner, ordered by revision.
 pub(super) struct Changes {
     scope: Scoped,
 }
@@ -156,13 +154,13 @@ impl FeedSource for Changes {
     }
 }
 
-/// A message's text, by offset. Its last piece stands beyond every other position.
+/// The text of a message, ordered by offset. The last chunk has the position [`END_POSITION`].
 pub(super) struct Texts {
     scope: Scoped,
     message: MessageId,
 }
 
-/// The position of the piece that tells how a message ended.
+/// The position of the chunk with the final status.
 const END_POSITION: i64 = i64::MAX;
 
 impl Texts {
@@ -183,12 +181,12 @@ impl FeedSource for Texts {
         Topic::Message(self.message)
     }
 
-    /// All pieces there are, whatever was asked for: together they are bounded by the length of a text.
+    /// Reads all chunks and ignores the limit: the length of a text is limited.
     async fn read(&self, after: i64, _: u32) -> Result<Batch<Self::Item>> {
         let found = if after == END_POSITION { None } else { self.scope.pieces(self.message, after).await? };
         Ok(match found {
             None => Batch { items: Vec::new(), has_more: false, ended: true },
-            // The last piece is read, so the end is near enough to look for at once.
+            // The message has ended, so the next read finds the end of the list.
             Some((pieces, status)) => {
                 let items = pieces.into_iter().map(SharedItem::new).collect();
                 Batch { items, has_more: status != MessageStatus::Streaming, ended: false }
@@ -196,7 +194,7 @@ impl FeedSource for Texts {
         })
     }
 
-    /// All of them: there are only as many as messages are being written.
+    /// Reports all lists: there are only as many as messages that are being streamed.
     async fn find_unread(&self, all: &[(Self::Key, i64)]) -> Result<Vec<usize>> {
         Ok((0..all.len()).collect())
     }
@@ -208,7 +206,8 @@ impl FeedSource for Texts {
         }
     }
 
-    /// The last piece begins where the shared reader was, and a follower that read by itself may be further.
+    /// The last chunk starts at the position of the shared reader. A subscriber that read by itself may already have
+    /// a part of it.
     fn skip_to(piece: Self::Item, position: i64) -> Self::Item {
         if piece.offset >= position {
             piece

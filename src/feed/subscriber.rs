@@ -1,4 +1,4 @@
-//! One subscriber: first alone from its position to the end, then with the others.
+//! One subscriber. It first reads from its position to the end by itself, then joins the shared reader.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,28 +10,28 @@ use super::registry::{EndReason, ReaderRegistry, ReaderSubscription};
 use super::source::{FeedSource, QUEUE_BYTES};
 use crate::model::MAX_PAGE;
 
-/// Items that a subscriber reads first by itself: few, they may be large. How large they are decides on
-/// the next read.
+/// The number of items in the first read. Items can be large, so the first read is small and its size decides
+/// the size of the next one.
 const FIRST_READ: u32 = 4;
 
 enum Phase<S: FeedSource> {
-    /// Reading by itself, at its own speed, and at limit so many at once.
+    /// Reads from the database by itself, at most `limit` items at once.
     CatchingUp { source: S, read: VecDeque<S::Item>, at_end: bool, limit: u32 },
-    /// Handed on by the shared reader.
+    /// Gets items from the shared reader.
     Live(ReaderSubscription<S>),
-    /// Nothing more will come.
+    /// The list has ended.
     Ended,
 }
 
 struct Subscriber<S: FeedSource> {
     registry: Arc<ReaderRegistry<S>>,
-    /// Of the last item that was given.
+    /// The position of the last item that was delivered.
     position: i64,
     phase: Phase<S>,
 }
 
-/// Everything of `source` after `position`, each item once, in order. Where `position` is known to be the
-/// end it need not be looked for.
+/// Delivers every item of `source` after `position`, once and in order. `at_end` says that no item after `position`
+/// was committed yet, which saves a read.
 pub(super) fn subscribe<S: FeedSource>(
     registry: Arc<ReaderRegistry<S>>,
     source: S,
@@ -69,7 +69,8 @@ impl<S: FeedSource> Subscriber<S> {
         }
     }
 
-    /// At the end it joins, unless the shared reader has gone further meanwhile.
+    /// Joins the shared reader at the end of the list, unless the reader is already at a later position. Reads
+    /// otherwise.
     async fn read_or_join(&self, source: S, at_end: bool, limit: u32) -> Result<Phase<S>> {
         let source = if at_end {
             match self.registry.join(source, self.position) {
@@ -79,7 +80,7 @@ impl<S: FeedSource> Subscriber<S> {
         } else {
             source
         };
-        // In a box of its own: a subscriber that waits takes no room for it.
+        // Boxed to keep the future of a waiting subscriber small.
         let batch = Box::pin(source.read(self.position, limit)).await?;
         if batch.ended {
             return Ok(Phase::Ended);
@@ -99,7 +100,8 @@ impl<S: FeedSource> Subscriber<S> {
     }
 }
 
-/// How many of the first items may wait for a subscriber, and their bytes: at least one, however large.
+/// The number of items from the front that fit the queue limit, and their bytes. At least one, even if it is larger
+/// than the limit.
 fn fit_queue<S: FeedSource>(items: &VecDeque<S::Item>) -> (usize, usize) {
     let (mut count, mut bytes) = (0, 0);
     for byte_size in items.iter().map(S::byte_size) {

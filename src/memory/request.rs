@@ -1,19 +1,20 @@
-//! What requests take before anything is read for them: bodies while they arrive, documents, variables.
+//! Memory of requests before they are executed: bodies, documents and variables.
 //!
-//! A request that takes more than [`UNRESERVED_REQUEST_BYTES`] has room for that in its owner's share and in all, or is refused
-//! at once. None waits: what it would wait with is what there is too little room for.
+//! A request larger than [`UNRESERVED_REQUEST_BYTES`] reserves memory in the pool of its owner and in the
+//! pool of all owners. If there is too little, the request is rejected immediately. It does not wait, because
+//! a waiting request would already hold that memory.
 
 use super::{MemoryError, MemoryPool, MemoryReservation, PoolPermits};
 use crate::model::OwnerId;
 
-/// Bytes that a request may take uncounted: most take less.
+/// Bytes that a request may have without a reservation. Most requests are smaller.
 pub const UNRESERVED_REQUEST_BYTES: usize = 64 * 1024;
 
 impl MemoryPool {
-    /// Counts a request that takes so many bytes, until what is given back is dropped.
+    /// Reserves memory for a request of this size, until the result is dropped.
     ///
     /// # Errors
-    /// `Crowded`: there is no room for it.
+    /// `RequestsExhausted`: the memory for requests is used up.
     pub fn reserve_request(&self, owner: &OwnerId, bytes: usize) -> Result<MemoryReservation, MemoryError> {
         if bytes <= UNRESERVED_REQUEST_BYTES {
             return Ok(MemoryReservation::default());
@@ -30,7 +31,7 @@ impl MemoryPool {
         Ok(MemoryReservation(Some(PoolPermits { own, all, _guard: guard })))
     }
 
-    /// Bytes that such requests take just now.
+    /// The bytes that large requests have reserved.
     pub fn reserved_for_requests(&self) -> usize {
         (self.0.limits.requests as usize).saturating_sub(self.0.requests.available_permits())
     }

@@ -7,7 +7,7 @@ fn owner(name: &str) -> OwnerId {
     OwnerId::new(name).unwrap()
 }
 
-/// Room for two of one owner and three of all.
+/// Memory for two operations of one owner and three in total.
 fn memory() -> MemoryPool {
     MemoryPool::new(MemoryLimits {
         answer: ANSWER,
@@ -36,12 +36,12 @@ async fn larger_operations_need_a_reservation_and_have_a_limit() {
     assert_eq!(budget.grow(LIMIT).await, Ok(()));
     assert_eq!((memory.reserved(), budget.has_reservation()), ((RESERVATION_FACTOR * ANSWER) as usize, true));
     assert_eq!(budget.clone().grow(1).await, Err(MemoryError::OperationTooLarge(ANSWER)));
-    let message = "answering this takes more than 3145728 bytes of memory, 3 times the largest answer: ask \
-                   for less at once";
+    let message = "the operation needs more than 3145728 bytes of memory, 3 times the largest response: \
+                   request less at once";
     assert_eq!(MemoryError::OperationTooLarge(ANSWER).to_string(), message);
     drop(budget);
     assert_eq!(memory.reserved(), 0);
-    assert!(memory.owners().is_empty(), "nothing is left behind");
+    assert!(memory.owners().is_empty(), "no entries are left");
 }
 
 #[tokio::test]
@@ -51,12 +51,12 @@ async fn a_response_keeps_its_bytes_reserved_until_it_is_sent() {
     budget.grow(LIMIT).await.unwrap();
     let held = budget.keep_response(UNRESERVED_BYTES + 1).await.unwrap();
     assert_eq!((memory.reserved(), held.is_empty()), (UNRESERVED_BYTES + 1, true));
-    assert_eq!(budget.remaining(), UNRESERVED_BYTES, "it begins anew");
+    assert_eq!(budget.remaining(), UNRESERVED_BYTES, "the budget is reset");
     let small = budget.keep_response(UNRESERVED_BYTES).await.unwrap();
     assert!(small.is_empty());
     drop((held, small));
     assert_eq!(memory.reserved(), 0);
-    // What was made of little may be much.
+    // A small operation can have a large response.
     let held = budget.keep_response(ANSWER as usize).await.unwrap();
     assert_eq!(memory.reserved(), ANSWER as usize);
     drop((held, budget));
@@ -75,11 +75,11 @@ async fn owners_cannot_use_up_the_memory_of_others() {
     assert_eq!(
         memory.budget(&owner("eve")).grow(UNRESERVED_BYTES + 1).await,
         Err(MemoryError::Exhausted),
-        "all is taken"
+        "the pool is used up"
     );
     let (waited, ()) = tokio::join!(third.reserve(), async { drop(first) });
     assert_eq!(waited, Ok(()));
-    // Two fields of one operation need one reservation.
+    // Two fields of one operation share a reservation.
     drop((second, third, other));
     let budget = memory.budget(&owner("ada"));
     let (one, two) = tokio::join!(budget.reserve(), budget.reserve());
@@ -109,17 +109,17 @@ fn large_requests_are_reserved_or_rejected_immediately() {
     assert!(small.is_empty() && memory.owners().is_empty());
     let take = |owner: &OwnerId| memory.reserve_request(owner, ANSWER as usize);
     let (first, second) = (take(&ada).unwrap(), take(&ada).unwrap());
-    assert_eq!(take(&ada).err(), Some(MemoryError::RequestsExhausted), "her share is taken");
+    assert_eq!(take(&ada).err(), Some(MemoryError::RequestsExhausted), "the owner's pool is used up");
     let third = take(&bob).unwrap();
-    assert_eq!(take(&bob).err(), Some(MemoryError::RequestsExhausted), "all is taken");
+    assert_eq!(take(&bob).err(), Some(MemoryError::RequestsExhausted), "the pool is used up");
     drop(first);
     assert!(take(&bob).is_ok_and(|held| held.is_empty()));
     assert!(memory.reserve_request(&bob, usize::MAX).is_err());
     assert_eq!(
         (memory.reserved_for_requests(), memory.reserved()),
         (2 * ANSWER as usize, 0),
-        "answers have their own"
+        "responses have their own pool"
     );
     drop((second, third));
-    assert!(memory.owners().is_empty(), "nothing is left behind");
+    assert!(memory.owners().is_empty(), "no entries are left");
 }

@@ -1,21 +1,21 @@
-//! The feed: what changed for an owner, in order of commit.
+//! Changes: what happened to the data of an owner, in commit order.
 
 use super::{ConversationId, MessageId, OwnerId, Timestamp};
 
-/// What happened. The numbers stand in the database and never change once released.
+/// The kind of a change. The numbers are stored in the database and never change once released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ChangeKind {
-    /// A conversation came to be.
+    /// A conversation was created.
     ConversationCreated,
-    /// Its title or data changed.
+    /// The title, the metadata or the active branch changed.
     ConversationUpdated,
-    /// It is gone, with its messages.
+    /// A conversation was deleted with its messages.
     ConversationDeleted,
     /// A message was appended.
     MessageAdded,
-    /// A message was edited, or its stream has ended.
+    /// A message was edited, or its stream ended.
     MessageUpdated,
-    /// A message's content was removed.
+    /// The content of a message was deleted.
     MessageDeleted,
 }
 
@@ -29,7 +29,7 @@ impl ChangeKind {
         Self::MessageDeleted,
     ];
 
-    /// The number that stands for it in the database.
+    /// The number in the database.
     pub fn code(self) -> i16 {
         match self {
             Self::ConversationCreated => 1,
@@ -41,32 +41,32 @@ impl ChangeKind {
         }
     }
 
-    /// What a number stands for, if anything.
+    /// The kind with this number, if there is one.
     pub fn from_code(code: i16) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.code() == code)
     }
 }
 
-/// One fact about an owner's data: ids only, never text.
+/// A change to the data of an owner: ids only, no text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
-    /// What happened.
+    /// The kind of the change.
     pub kind: ChangeKind,
-    /// To which conversation.
+    /// The conversation that changed.
     pub conversation: ConversationId,
-    /// To which message of it.
+    /// The message that changed, if the change is about a message.
     pub message: Option<MessageId>,
 }
 
-/// A change that was committed, and its place among the owner's changes.
+/// A committed change with its revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommittedChange {
-    /// 1, 2, 3, … for an owner, without holes, in order of commit.
+    /// 1, 2, 3, … for each owner, without gaps, in commit order.
     pub revision: i64,
-    /// What happened.
+    /// The kind of the change.
     pub change: Change,
-    /// When, by the server's clock.
+    /// The time of the change, by the server's clock.
     pub changed_at: Timestamp,
-    /// Who made it for the owner, where that was somebody else.
+    /// The back end that made the change for the owner. `None` if the owner made it.
     pub actor: Option<OwnerId>,
 }

@@ -1,7 +1,7 @@
-//! Text that users wrote: the content of messages and the titles of conversations.
+//! Texts of users: the content of messages and the titles of conversations.
 //!
-//! It is kept byte for byte. NUL is refused because PostgreSQL cannot store it, and both databases
-//! must answer alike.
+//! Texts are stored byte for byte. NUL is rejected because PostgreSQL cannot store it and both databases must
+//! behave alike.
 
 use super::Invalid;
 
@@ -11,15 +11,15 @@ pub const MAX_CONTENT_BYTES: usize = 256 * 1024;
 /// Longest title of a conversation, in bytes of UTF-8.
 pub const MAX_TITLE_BYTES: usize = 1024;
 
-/// What a message says: 1 byte to 256 KiB of UTF-8 without NUL.
+/// The content of a message: 1 byte to 256 KiB of UTF-8 without NUL.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Content(String);
 
 impl Content {
-    /// Checks the rule; `argument` is named when it is broken.
+    /// Checks the value. Errors name `argument`.
     ///
     /// # Errors
-    /// Empty, over 256 KiB, or with a NUL.
+    /// The text is empty, has more than 256 KiB or contains NUL.
     pub fn new(argument: &str, text: String) -> Result<Self, Invalid> {
         if text.is_empty() {
             return Err(Invalid::new(argument, "must not be empty"));
@@ -33,28 +33,28 @@ impl Content {
         &self.0
     }
 
-    /// The text, taken out.
+    /// Returns the text.
     pub fn into_string(self) -> String {
         self.0
     }
 }
 
-/// Shows the length only: contents never reach a log.
+/// Shows only the length: contents must not be logged.
 impl std::fmt::Debug for Content {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Content({} bytes)", self.0.len())
     }
 }
 
-/// What a conversation is called: at most 1 KiB of UTF-8 without NUL.
+/// The title of a conversation: at most 1 KiB of UTF-8 without NUL.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Title(String);
 
 impl Title {
-    /// Checks the rule; `argument` is named when it is broken.
+    /// Checks the value. Errors name `argument`.
     ///
     /// # Errors
-    /// Over 1 KiB, or with a NUL.
+    /// The text has more than 1 KiB or contains NUL.
     pub fn new(argument: &str, text: String) -> Result<Self, Invalid> {
         bounded(argument, &text, MAX_TITLE_BYTES)?;
         Ok(Self(text))
@@ -65,29 +65,29 @@ impl Title {
         &self.0
     }
 
-    /// The text, folded for searches.
+    /// The text in the folded form for searches.
     pub fn folded(&self) -> String {
         super::fold(&self.0)
     }
 
-    /// The text, taken out.
+    /// Returns the text.
     pub fn into_string(self) -> String {
         self.0
     }
 }
 
-/// Shows the length only: titles are made from what users wrote.
+/// Shows only the length: titles may quote users.
 impl std::fmt::Debug for Title {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Title({} bytes)", self.0.len())
     }
 }
 
-/// A piece of a text that is streamed: at most 256 KiB of UTF-8 without NUL. An empty one only tells
-/// that the writer is still there.
+/// Checks a chunk of streamed text: at most 256 KiB of UTF-8 without NUL. An empty chunk only renews the
+/// writer's lease.
 ///
 /// # Errors
-/// Over 256 KiB, or with a NUL; names `argument`.
+/// The text has more than 256 KiB or contains NUL. The error names `argument`.
 pub fn check_text_chunk(argument: &str, text: &str) -> Result<(), Invalid> {
     bounded(argument, text, MAX_CONTENT_BYTES)
 }
@@ -97,10 +97,10 @@ pub fn check_text_chunk(argument: &str, text: &str) -> Result<(), Invalid> {
 pub struct ModelName(String);
 
 impl ModelName {
-    /// Checks the rule; `argument` is named when it is broken.
+    /// Checks the value. Errors name `argument`.
     ///
     /// # Errors
-    /// Empty, over 255 bytes, or with a NUL.
+    /// The text is empty, has more than 255 bytes or contains NUL.
     pub fn new(argument: &str, text: String) -> Result<Self, Invalid> {
         if text.is_empty() {
             return Err(Invalid::new(argument, "must not be empty"));
@@ -114,7 +114,7 @@ impl ModelName {
         &self.0
     }
 
-    /// The text, taken out.
+    /// Returns the text.
     pub fn into_string(self) -> String {
         self.0
     }

@@ -1,38 +1,38 @@
-//! Conversations: what messages stand in.
+//! Conversations.
 
 use super::{ConversationId, Json, NewMessage, OwnerId, Timestamp, Title};
 
-/// A conversation as it is stored.
+/// A stored conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conversation {
-    /// Chosen by the caller or, version 7, by the server.
+    /// Chosen by the client, or a UUID version 7 of the server.
     pub id: ConversationId,
-    /// Whose it is.
+    /// The owner.
     pub owner: OwnerId,
-    /// What it is called.
+    /// The title.
     pub title: Option<String>,
-    /// The caller's own data.
+    /// Data of the client, never interpreted.
     pub metadata: Json,
-    /// By the server's clock.
+    /// The time of creation, by the server's clock.
     pub created_at: Timestamp,
-    /// Last activity. Moves forward with every change, even when the clock does not.
+    /// The time of the last activity. It increases with every change, even if the clock does not.
     pub updated_at: Timestamp,
-    /// How many messages it has, deleted ones not counted.
+    /// The number of messages without deleted ones.
     pub message_count: i64,
-    /// The position given last, on whatever branch.
+    /// The position of the newest message on any branch.
     pub last_position: i64,
-    /// Where the active branch ends; 0 when there is no message.
+    /// The position of the last message of the active branch. 0 if there is no message.
     pub head_position: i64,
     /// The branch of the head.
     pub branch: i64,
-    /// How many branches have forked; 0 for a conversation that never did.
+    /// The number of branches besides the first. 0 if the conversation never forked.
     pub branches: i64,
-    /// How many messages there were when it first forked.
+    /// The number of messages before the first fork.
     pub trunk: i64,
 }
 
 impl Conversation {
-    /// Whether the active branch is simply all messages.
+    /// Whether the active branch contains all messages.
     pub fn is_linear(&self) -> bool {
         self.branches == 0 && self.head_position == self.last_position
     }
@@ -41,35 +41,35 @@ impl Conversation {
 /// A conversation to create, with its first messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewConversation {
-    /// The caller's choice; makes the creation repeatable.
+    /// The id that the client chose. It makes the creation idempotent.
     pub id: Option<ConversationId>,
-    /// What it is called.
+    /// The title.
     pub title: Option<Title>,
-    /// The caller's own data.
+    /// Data of the client, never interpreted.
     pub metadata: Json,
-    /// In the order they shall stand.
+    /// In order.
     pub messages: Vec<NewMessage>,
 }
 
-/// What to change of a conversation; `None` leaves a field as it is.
+/// Changes to a conversation. `None` keeps a field.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConversationPatch {
     /// `Some(None)` clears it.
     pub title: Option<Option<Title>>,
-    /// The new data.
+    /// The new metadata.
     pub metadata: Option<Json>,
 }
 
-/// Which of the viewer's conversations to list.
+/// Selects conversations of the viewer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct ConversationFilter {
-    /// Only titles that contain this text when both are folded ([`super::fold`]).
+    /// Titles that contain this text, with both folded ([`super::fold`]).
     pub title_contains: Option<String>,
-    /// Only those with activity at this time or later.
+    /// Conversations with activity at this time or later.
     pub updated_since: Option<Timestamp>,
 }
 
-/// By which time conversations are listed. The id decides between equal times.
+/// The order of a list of conversations. Equal times are ordered by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum ConversationOrder {
     /// Most recently active first.
@@ -84,12 +84,12 @@ pub enum ConversationOrder {
 }
 
 impl ConversationOrder {
-    /// Whether times grow along the list.
+    /// Whether the order is ascending.
     pub fn is_ascending(self) -> bool {
         matches!(self, Self::UpdatedAscending | Self::CreatedAscending)
     }
 
-    /// The time of `conversation` that this order goes by.
+    /// The time of `conversation` that it is sorted by.
     pub fn time_of(self, conversation: &Conversation) -> Timestamp {
         match self {
             Self::UpdatedDescending | Self::UpdatedAscending => conversation.updated_at,

@@ -1,19 +1,19 @@
-//! How a repeated creation is recognised.
+//! Fingerprints, which recognise a repeated creation.
 
 use sha2::{Digest, Sha256};
 
 use super::{ConversationId, MessageBody, MessageStatus, NewConversation, NewMessage, Title};
 
-/// What a caller asked to create under an id of its own choice, as 16 bytes of SHA-256. JSON values count by what
-/// they are: the order of their keys and the way their numbers are written make no difference.
+/// The input of a creation with a client-chosen id, as 16 bytes of SHA-256. JSON values are compared by
+/// value: the order of keys and the notation of numbers make no difference.
 ///
-/// It is kept in the row, so that a retry is distinguished from another use of the same id even after the
-/// conversation was renamed or the message edited.
+/// It is stored in the row. So a retry can be told from another use of the id even after the conversation was
+/// renamed or the message edited.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fingerprint(pub Vec<u8>);
 
 impl Fingerprint {
-    /// Of a message appended to `conversation`.
+    /// The fingerprint of a message appended to `conversation`.
     pub fn of_message(conversation: ConversationId, message: &NewMessage) -> Self {
         let mut hash = Sha256::new();
         hash.update(conversation.0);
@@ -21,7 +21,7 @@ impl Fingerprint {
         finish(hash)
     }
 
-    /// Of a conversation with its first messages.
+    /// The fingerprint of a conversation with its first messages.
     pub fn of_conversation(conversation: &NewConversation) -> Self {
         let mut hash = Sha256::new();
         hash_text(&mut hash, conversation.title.as_ref().map(Title::as_str));
@@ -45,7 +45,7 @@ fn hash_message(hash: &mut Sha256, message: &NewMessage) {
         }
     }
     hash_text(hash, Some(&message.metadata.canonical()));
-    // Only where they are given, so that what was hashed before they existed stays the same.
+    // Only if given, so that the fingerprints of earlier versions stay the same.
     if message.status != MessageStatus::Complete {
         hash.update([message.status.code() as u8]);
     }
@@ -57,7 +57,7 @@ fn hash_message(hash: &mut Sha256, message: &NewMessage) {
     }
 }
 
-/// Length first, so that no two lists of texts run together to the same bytes.
+/// Hashes the length first, so that different lists of texts never give the same bytes.
 fn hash_text(hash: &mut Sha256, text: Option<&str>) {
     match text {
         None => hash.update([0]),

@@ -1,4 +1,4 @@
-//! Identifiers: UUIDs for what is stored, the token's subject for who owns it.
+//! Identifiers: UUIDs of conversations and messages, and the token's subject of owners.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -8,27 +8,28 @@ use uuid::Uuid;
 
 use super::Invalid;
 
-/// Which conversation.
+/// The id of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, DeriveValueType)]
 pub struct ConversationId(pub Uuid);
 
-/// Which message.
+/// The id of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, DeriveValueType)]
 pub struct MessageId(pub Uuid);
 
-/// Who owns a conversation: the `sub` of the credentials. Clones share it: every message has one.
+/// The owner of a conversation: the claim `sub` of the token. Clones share the text, because every message
+/// has one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, DeriveValueType)]
 #[sea_orm(value_type = "String", from_str = "OwnerId::stored", to_str = "OwnerId::to_text")]
 pub struct OwnerId(Arc<str>);
 
-/// Longest subject that is accepted, in bytes.
+/// The longest accepted subject, in bytes.
 const MAX_OWNER_BYTES: usize = 255;
 
 impl OwnerId {
     /// An owner from the subject of verified credentials.
     ///
     /// # Errors
-    /// An empty subject, one over 255 bytes, or one with a NUL: no database key may be made of it.
+    /// The subject is empty, has more than 255 bytes or contains NUL: it could not be a database key.
     pub fn new(subject: impl Into<String>) -> Result<Self, Invalid> {
         let subject = subject.into();
         match subject.len() {
@@ -39,7 +40,7 @@ impl OwnerId {
         }
     }
 
-    /// An owner that a row of the database names.
+    /// An owner from a row of the database.
     fn stored(subject: &str) -> Result<Self, Infallible> {
         Ok(Self(subject.into()))
     }
@@ -48,19 +49,19 @@ impl OwnerId {
         self.as_str().to_owned()
     }
 
-    /// The subject as text.
+    /// The subject.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A UUID in its canonical form, 36 characters with hyphens.
+/// Parses a UUID in its canonical form: 36 characters with hyphens.
 fn parse(argument: &str, text: &str) -> Result<Uuid, Invalid> {
     let uuid = if text.len() == 36 { Uuid::try_parse(text).ok() } else { None };
     uuid.ok_or_else(|| Invalid::new(argument, "must be a UUID"))
 }
 
-/// SeaORM asks every key for this; none of ours is a number the database gave.
+/// SeaORM requires this for keys. No key here is a number that the database generates.
 macro_rules! not_a_number {
     ($($name:ident),+) => {
         $(impl TryFromU64 for $name {
@@ -76,10 +77,10 @@ not_a_number!(ConversationId, MessageId, OwnerId);
 macro_rules! uuid_id {
     ($name:ident) => {
         impl $name {
-            /// Reads the canonical form with hyphens.
+            /// Parses the canonical form with hyphens.
             ///
             /// # Errors
-            /// Names `argument` when `text` is not a UUID.
+            /// `text` is not a UUID. The error names `argument`.
             pub fn parse(argument: &str, text: &str) -> Result<Self, Invalid> {
                 parse(argument, text).map(Self)
             }

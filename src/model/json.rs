@@ -1,4 +1,4 @@
-//! The caller's own data.
+//! JSON values of clients.
 
 mod canonical;
 mod read;
@@ -15,27 +15,28 @@ use super::Invalid;
 pub use read::JsonFault;
 pub use value::{JsonNumber, JsonObject, JsonValue};
 
-/// Largest JSON value that may be written, in bytes of its compact form.
+/// The largest JSON value, in bytes of its compact form.
 pub const MAX_JSON_BYTES: usize = 16 * 1024;
 
-/// A JSON value as compact text, kept as the caller ordered it and never interpreted.
+/// A JSON value as compact text. The order of keys is kept. The value is never interpreted.
 #[derive(Clone, PartialEq, Eq, DeriveValueType)]
 #[sea_orm(value_type = "String", from_str = "Json::read", to_str = "Json::to_text")]
 pub struct Json(Cow<'static, str>);
 
 impl Json {
-    /// A value from its compact text.
+    /// Checks a compact JSON text.
     ///
     /// # Errors
-    /// Over 16 KiB, not JSON, or with a NUL in a string; names `argument`.
+    /// The text has more than 16 KiB, is not JSON, or contains NUL in a string. The error names `argument`.
     pub fn new(argument: &str, text: String) -> Result<Self, Invalid> {
         Self::within(argument, text, MAX_JSON_BYTES)
     }
 
-    /// A value from its compact text, where another bound than that of [`Json::new`] holds.
+    /// Checks a compact JSON text with another size limit than [`Json::new`].
     ///
     /// # Errors
-    /// Over `most` bytes, not JSON, or with a NUL in a string; names `argument`.
+    /// The text has more than `most` bytes, is not JSON, or contains NUL in a string. The error names
+    /// `argument`.
     pub fn within(argument: &str, text: String, most: usize) -> Result<Self, Invalid> {
         if text.len() > most {
             let rule = format!("must be at most {most} bytes of JSON, has {}", text.len());
@@ -49,7 +50,7 @@ impl Json {
         Ok(Self::stored(text))
     }
 
-    /// A value that a row of the database holds, and so was checked when it was written.
+    /// A value from a row of the database, which was checked when it was written.
     pub(crate) fn stored(text: String) -> Self {
         Self(text.into())
     }
@@ -62,7 +63,7 @@ impl Json {
         self.as_str().to_owned()
     }
 
-    /// The empty object: what `metadata` is when nothing was given.
+    /// The empty object, the default of `metadata`.
     pub fn empty_object() -> Self {
         Self(Cow::Borrowed("{}"))
     }
@@ -72,8 +73,8 @@ impl Json {
         &self.0
     }
 
-    /// One text for all that are equal as JSON: of the same fields in any order, and of numbers that come to
-    /// the same.
+    /// A text that is the same for all equal JSON values: objects with the same fields in any order, and
+    /// equal numbers.
     pub(super) fn canonical(&self) -> Cow<'_, str> {
         if self.0 == "{}" {
             return Cow::Borrowed("{}");
@@ -82,20 +83,20 @@ impl Json {
         read.map_or(Cow::Borrowed(&*self.0), |value| Cow::Owned(canonical::canonical(&value)))
     }
 
-    /// The compact text, taken out.
+    /// Returns the compact text.
     pub fn into_string(self) -> String {
         self.0.into_owned()
     }
 }
 
-/// Shows the length only: it is the caller's data.
+/// Shows only the length: it is data of clients.
 impl std::fmt::Debug for Json {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Json({} bytes)", self.0.len())
     }
 }
 
-/// Stands in other JSON as the value it is, not as a string, and letter for letter.
+/// Serialized as the JSON value itself, not as a string, byte for byte.
 impl Serialize for Json {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
@@ -103,7 +104,7 @@ impl Serialize for Json {
     }
 }
 
-/// Reads what [`Json::serialize`] wrote, and so checks nothing.
+/// Reads the output of [`Json::serialize`], without checks.
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw: Box<str> = Box::<RawValue>::deserialize(deserializer)?.into();

@@ -1,22 +1,22 @@
-//! Messages: one turn of a conversation.
+//! Messages.
 
 use super::{Content, ConversationId, Json, MessageId, ModelName, OwnerId, Parts, Timestamp, TokenUsage};
 
-/// Who speaks in a message.
+/// The author of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// The person.
+    /// A person.
     User,
-    /// The model.
+    /// A model.
     Assistant,
     /// Instructions to the model.
     System,
-    /// A tool's result.
+    /// The result of a tool.
     Tool,
 }
 
 impl Role {
-    /// The number that stands for it in the database. Never changed once released.
+    /// The number in the database. It never changes once released.
     pub fn code(self) -> i16 {
         match self {
             Self::User => 1,
@@ -26,27 +26,27 @@ impl Role {
         }
     }
 
-    /// The role a number stands for, if any.
+    /// The role with this number, if there is one.
     pub fn from_code(code: i16) -> Option<Self> {
         [Self::User, Self::Assistant, Self::System, Self::Tool].into_iter().find(|role| role.code() == code)
     }
 }
 
-/// How far a message is.
+/// The status of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MessageStatus {
-    /// Being written; its text grows.
+    /// Text is still being added.
     Streaming,
-    /// Whole.
+    /// Complete.
     Complete,
-    /// Stopped, or its writer went away; the text so far is kept.
+    /// The writer stopped or its lease expired. The text so far is kept.
     Interrupted,
-    /// It could not be written.
+    /// The writer failed.
     Failed,
 }
 
 impl MessageStatus {
-    /// The number that stands for it in the database. Never changed once released.
+    /// The number in the database. It never changes once released.
     pub fn code(self) -> i16 {
         match self {
             Self::Streaming => 1,
@@ -56,7 +56,7 @@ impl MessageStatus {
         }
     }
 
-    /// The status a number stands for, if any.
+    /// The status with this number, if there is one.
     pub fn from_code(code: i16) -> Option<Self> {
         [Self::Streaming, Self::Complete, Self::Interrupted, Self::Failed]
             .into_iter()
@@ -64,73 +64,73 @@ impl MessageStatus {
     }
 }
 
-/// A message as it is stored.
+/// A stored message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// Chosen by the caller or, version 7, by the server.
+    /// Chosen by the client, or a UUID version 7 of the server.
     pub id: MessageId,
-    /// Where it stands.
+    /// The conversation that it belongs to.
     pub conversation: ConversationId,
-    /// Its place there: 1, 2, 3, … without holes, in order of commit.
+    /// The position in the conversation: 1, 2, 3, … without gaps, in commit order.
     pub position: i64,
-    /// Whose it is.
+    /// The owner.
     pub owner: OwnerId,
-    /// Who speaks.
+    /// The author.
     pub role: Role,
-    /// What is said.
+    /// The text.
     pub content: String,
-    /// The caller's own data.
+    /// Data of the client, never interpreted.
     pub metadata: Json,
-    /// By the server's clock; never earlier than the message before.
+    /// The time of creation, by the server's clock. Never earlier than that of the message before.
     pub created_at: Timestamp,
-    /// Its branch; none for what was appended before the conversation first forked.
+    /// The branch. `None` for messages that were appended before the conversation first forked.
     pub branch: Option<i64>,
-    /// The position of the message it follows; none for a first message.
+    /// The position of the parent. `None` for a first message.
     pub parent: Option<i64>,
-    /// How far it is. While it is streaming, `content` is empty: its text is in pieces.
+    /// The status. While it is streaming, `content` is empty and the text is stored in chunks.
     pub status: MessageStatus,
-    /// Its parts, where it is more than a text.
+    /// The parts, if the message is more than a text.
     pub parts: Option<Parts>,
-    /// The model that wrote it.
+    /// The model that wrote the message.
     pub model: Option<String>,
-    /// What it cost.
+    /// The tokens that it used.
     pub usage: Option<TokenUsage>,
-    /// When it was last edited.
+    /// The time of the last edit.
     pub edited_at: Option<Timestamp>,
-    /// When its content was removed.
+    /// The time at which its content was deleted.
     pub deleted_at: Option<Timestamp>,
 }
 
 /// A message to append.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewMessage {
-    /// The caller's choice; makes the append repeatable.
+    /// The id that the client chose. It makes the append idempotent.
     pub id: Option<MessageId>,
-    /// Who speaks.
+    /// The author.
     pub role: Role,
-    /// What is said; nothing yet, perhaps, where it will be streamed.
+    /// The text or the parts. `None` only for a message that will be streamed.
     pub body: Option<MessageBody>,
-    /// Whole, or to be streamed.
+    /// Complete or streaming.
     pub status: MessageStatus,
-    /// The model that wrote it.
+    /// The model that wrote the message.
     pub model: Option<ModelName>,
-    /// What it cost.
+    /// The tokens that it used.
     pub usage: Option<TokenUsage>,
-    /// The caller's own data.
+    /// Data of the client, never interpreted.
     pub metadata: Json,
 }
 
-/// What a message says: a text, or parts of several kinds.
+/// The content of a message: a text or parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MessageBody {
     /// A text.
     Text(Content),
-    /// Parts; those that are texts, joined by blank lines, are its content.
+    /// Parts. The content of the message is the text parts, joined by blank lines.
     Parts(Parts),
 }
 
 impl MessageBody {
-    /// The text, and the parts as JSON where there are some.
+    /// The text, and the parts as JSON if there are parts.
     pub fn into_columns(self) -> (String, Option<String>) {
         match self {
             Self::Text(content) => (content.into_string(), None),
@@ -139,37 +139,37 @@ impl MessageBody {
     }
 }
 
-/// What an appended message follows.
+/// The parent of an appended message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AppendParent {
-    /// The newest message on the active branch.
+    /// The last message of the active branch.
     Head,
-    /// Nothing: it is a first message.
+    /// None: the message is a first message.
     Root,
-    /// This message.
+    /// A message by its id.
     Message(MessageId),
 }
 
-/// Messages to append, each after the one before, all or none.
+/// Messages to append atomically, each after the one before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Append {
-    /// Where.
+    /// The conversation.
     pub conversation: ConversationId,
-    /// After what.
+    /// The parent of the first message.
     pub after: AppendParent,
-    /// Which message must be the head, if it matters.
+    /// The message that must be the head, if any.
     pub expected_head: Option<MessageId>,
-    /// What.
+    /// The messages, in order.
     pub messages: Vec<NewMessage>,
 }
 
-/// What to change of a message; `None` leaves a field as it is.
+/// Changes to a message. `None` keeps a field.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MessagePatch {
-    /// What it says now.
+    /// The new content.
     pub body: Option<MessageBody>,
-    /// What it cost; `Some(None)` clears it.
+    /// The new usage. `Some(None)` clears it.
     pub usage: Option<Option<TokenUsage>>,
-    /// The new data.
+    /// The new metadata.
     pub metadata: Option<Json>,
 }

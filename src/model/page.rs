@@ -1,11 +1,11 @@
-//! Pages of an ordered list, by keyset: no offsets, no counts.
+//! Pages of an ordered list by keyset pagination, without offsets and counts.
 
 use super::Invalid;
 
-/// Most items a page may have.
+/// The most items of a page.
 pub const MAX_PAGE: u32 = 100;
 
-/// Which end of its range a page is taken from.
+/// The end of the range that a page is taken from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum End {
     /// The first items.
@@ -14,20 +14,20 @@ pub enum End {
     Last,
 }
 
-/// How many items, and from which end.
+/// A request for a page: how many items, from which end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Page {
-    /// Which end.
+    /// The end of the range.
     pub end: End,
     /// 1 to [`MAX_PAGE`].
     pub size: u32,
 }
 
 impl Page {
-    /// The page that the arguments `first` and `last` ask for, or `default` without them.
+    /// The page for the arguments `first` and `last`, or `default` without them.
     ///
     /// # Errors
-    /// Either is 0, negative or over 100, or both are given.
+    /// One of them is not between 1 and 100, or both are given.
     pub fn from_arguments(first: Option<i32>, last: Option<i32>, default: Self) -> Result<Self, Invalid> {
         match (first, last) {
             (None, None) => Ok(default),
@@ -42,15 +42,15 @@ fn size_of(argument: &str, size: i32) -> Result<u32, Invalid> {
     u32::try_from(size)
         .ok()
         .filter(|size| (1..=MAX_PAGE).contains(size))
-        .ok_or_else(|| Invalid::new(argument, format!("must be from 1 to {MAX_PAGE}: {size}")))
+        .ok_or_else(|| Invalid::new(argument, format!("must be between 1 and {MAX_PAGE}, got {size}")))
 }
 
-/// The part of a list that a page is taken from, both ends excluded. `K` is the list's key.
+/// The range of a list that a page is taken from, without both bounds. `K` is the key of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Range<K> {
-    /// Only what comes after this key in the list's order.
+    /// Only items after this key.
     pub after: Option<K>,
-    /// Only what comes before it.
+    /// Only items before this key.
     pub before: Option<K>,
 }
 
@@ -61,7 +61,7 @@ impl<K> Range<K> {
     }
 }
 
-/// What a page holds, in the list's order, and whether the list goes on at either end.
+/// The items of a page in list order, and whether there are more items before and after.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slice<T> {
     /// The items.
@@ -73,9 +73,9 @@ pub struct Slice<T> {
 }
 
 impl<T> Slice<T> {
-    /// A page from rows that were read from `page.end` inwards, one more than `page.size` asked
-    /// for, so that their number tells whether the list goes on. A bound of the range was a key of
-    /// the list, so there is something beyond it.
+    /// Makes a page from rows that were read from `page.end` inwards, one more than `page.size`: the extra
+    /// row shows that there are more. A bound of the range was the key of an item, so there is an item beyond
+    /// it.
     pub fn from_rows<K>(mut rows: Vec<T>, page: Page, range: &Range<K>) -> Self {
         let more = rows.len() > page.size as usize;
         rows.truncate(page.size as usize);
@@ -89,7 +89,7 @@ impl<T> Slice<T> {
         }
     }
 
-    /// The same page of something made from each item.
+    /// Converts each item.
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Slice<U> {
         Slice {
             items: self.items.into_iter().map(f).collect(),
@@ -112,9 +112,9 @@ mod tests {
         assert_eq!(page(None, None), Ok(DEFAULT));
         assert_eq!(page(Some(100), None), Ok(Page { end: End::First, size: 100 }));
         assert_eq!(page(None, Some(1)), Ok(Page { end: End::Last, size: 1 }));
-        assert_eq!(page(Some(0), None), Err("`first` must be from 1 to 100: 0".into()));
-        assert_eq!(page(Some(-1), None), Err("`first` must be from 1 to 100: -1".into()));
-        assert_eq!(page(None, Some(101)), Err("`last` must be from 1 to 100: 101".into()));
+        assert_eq!(page(Some(0), None), Err("`first` must be between 1 and 100, got 0".into()));
+        assert_eq!(page(Some(-1), None), Err("`first` must be between 1 and 100, got -1".into()));
+        assert_eq!(page(None, Some(101)), Err("`last` must be between 1 and 100, got 101".into()));
         assert_eq!(page(Some(1), Some(1)), Err("`last` must not be given together with `first`".into()));
     }
 

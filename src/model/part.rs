@@ -1,7 +1,7 @@
-//! Parts: what a message is made of when it is more than a text.
+//! Parts: the content of a message that is more than a text.
 //!
-//! The parts of a message are written and read together and stand in one column, as JSON. Their
-//! whole size is what is bounded; single fields are bounded only where a longer value is a mistake.
+//! The parts of a message are written and read together, and stored as JSON in one column. Their total size
+//! is limited. Single fields have limits only where a longer value is a mistake.
 
 mod source;
 
@@ -11,72 +11,72 @@ use super::content::bounded;
 use super::{Invalid, Json};
 pub use source::Source;
 
-/// Most parts of a message.
+/// The most parts of a message.
 pub const MAX_PARTS: usize = 1000;
 
-/// Largest JSON form of a message's parts together, in bytes.
+/// The largest JSON form of all parts of a message, in bytes.
 pub const MAX_PARTS_BYTES: usize = 256 * 1024;
 
-/// Longest name, title or media type, in bytes.
+/// The longest name, title or media type, in bytes.
 const MAX_NAME_BYTES: usize = 1024;
 
-/// Longest URL and longest id, in bytes. Some providers keep state in the ids of tool calls.
+/// The longest URL and id, in bytes. Some providers keep state in the ids of tool calls.
 const MAX_URL_BYTES: usize = 8 * 1024;
 
-/// One part of a message. The names are those of the database's JSON and never change once released.
+/// A part of a message. The names are those of the JSON in the database and never change once released.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Part {
-    /// What is said.
+    /// A text.
     Text {
         /// Without NUL; may be empty.
         text: String,
     },
-    /// What the model thought before it spoke.
+    /// Reasoning of the model.
     Reasoning {
         /// Without NUL; may be empty.
         text: String,
     },
-    /// A file, kept elsewhere.
+    /// A file that is stored elsewhere.
     File {
         /// For example `image/png`.
         media_type: String,
-        /// What the user calls it.
+        /// The name of the file.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         filename: Option<String>,
-        /// Where it is.
+        /// The address of the file.
         url: String,
     },
-    /// A call of a tool, and what came of it.
+    /// A tool call and its result.
     Tool {
-        /// Which call.
+        /// The id of the call.
         tool_call_id: String,
-        /// Which tool.
+        /// The name of the tool.
         tool_name: String,
-        /// How far the call is.
+        /// The state of the call.
         state: ToolState,
-        /// What the tool is given.
+        /// The input of the tool.
         #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
         input: Option<Json>,
-        /// What the tool answered.
+        /// The output of the tool.
         #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
         output: Option<Json>,
-        /// Why there is no answer.
+        /// The error, if the tool failed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error_text: Option<String>,
     },
     /// A web page or a document that the model refers to.
     Source(Source),
-    /// Anything else, kept as it came.
+    /// Any other data, stored unchanged.
     Data {
-        /// What it is.
+        /// The name of the data.
         name: String,
-        /// Not null.
+        /// The value. Must not be null.
         data: Json,
     },
 }
 
-/// How far a tool call is. The names stand in the database and never change once released.
+/// The state of a tool call. The names are stored in the database and never change once released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ToolState {
@@ -84,17 +84,17 @@ pub enum ToolState {
     InputStreaming,
     /// The input is complete.
     InputAvailable,
-    /// Somebody must allow the call first.
+    /// The call needs an approval.
     ApprovalRequested,
-    /// The tool has answered.
+    /// The tool returned an output.
     OutputAvailable,
     /// The tool has failed.
     OutputError,
-    /// The call was not allowed.
+    /// The call was denied.
     OutputDenied,
 }
 
-/// A JSON null is a value that was given; serde would take it for nothing.
+/// Keeps a JSON null as a given value. By default serde reads it as `None`.
 fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
     Json::deserialize(deserializer).map(Some)
 }
@@ -115,7 +115,7 @@ impl Part {
         size_of::<Self>() + texts
     }
 
-    /// Checks the rules for one part, `argument`s named from the part on: `file.url`.
+    /// Checks one part. Errors name the field, beginning with the kind of the part: `file.url`.
     fn check(&self) -> Result<(), Invalid> {
         match self {
             Self::Text { text } => without_nul("text.text", text),
@@ -161,7 +161,7 @@ impl Part {
     }
 }
 
-/// Shows the kind only: parts are what users wrote.
+/// Shows only the kind: parts are data of users.
 impl std::fmt::Debug for Part {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
@@ -178,19 +178,18 @@ impl std::fmt::Debug for Part {
 
 /// The parts of a message: 1 to 1000, at most 256 KiB of JSON together, without NUL.
 ///
-/// Texts may be empty, as a stream's are when it begins, but not when there is nothing else.
+/// Texts may be empty, for example at the start of a stream, but not all parts may be empty texts.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Parts(Vec<Part>);
 
 impl Parts {
-    /// Checks the rules; `argument` is named when one is broken, with a path to the fault:
-    /// `parts[2].file.url`.
+    /// Checks the parts. Errors name `argument` with the path: `parts[2].file.url`.
     ///
     /// # Errors
-    /// None or too many, too large, nothing but empty texts, or a part that breaks a rule of its own.
+    /// There are no parts or too many, they are too large, all are empty texts, or a part is invalid.
     pub fn new(argument: &str, parts: Vec<Part>) -> Result<Self, Invalid> {
         if parts.len() > MAX_PARTS {
-            let rule = format!("must be at most {MAX_PARTS}, are {}", parts.len());
+            let rule = format!("must have at most {MAX_PARTS} parts, has {}", parts.len());
             return Err(Invalid::new(argument, rule));
         }
         for (at, part) in parts.iter().enumerate() {
@@ -202,14 +201,14 @@ impl Parts {
         let parts = Self(parts);
         let bytes = parts.to_json().len();
         if bytes > MAX_PARTS_BYTES {
-            let rule = format!("must be at most {MAX_PARTS_BYTES} bytes of JSON together, have {bytes}");
+            let rule = format!("must have at most {MAX_PARTS_BYTES} bytes of JSON in total, has {bytes}");
             return Err(Invalid::new(argument, rule));
         }
         Ok(parts)
     }
 
-    /// What the parts say: the texts that are not empty, joined by blank lines. Empty when none is.
-    /// Never longer than a content may be.
+    /// The content of the message: the texts that are not empty, joined by blank lines. It is never longer
+    /// than a [`Content`](super::Content) may be.
     pub fn content(&self) -> String {
         let texts = self.0.iter().filter_map(|part| match part {
             Part::Text { text } if !text.is_empty() => Some(text.as_str()),
@@ -218,25 +217,24 @@ impl Parts {
         texts.collect::<Vec<_>>().join("\n\n")
     }
 
-    /// The same parts with their JSON values in a form that all equal values have.
+    /// The same parts with canonical JSON values.
     pub(super) fn canonical(&self) -> Self {
         Self(self.0.iter().map(Part::canonical).collect())
     }
 
-    /// The compact JSON that a row of the database holds.
+    /// The compact JSON for the database.
     pub fn to_json(&self) -> String {
         #[expect(clippy::expect_used, reason = "every key is a string and every Json was checked")]
         serde_json::to_string(&self.0).expect("parts can be written as JSON")
     }
 
-    /// Parts that a row of the database holds, and so were checked when they were written. `None`
-    /// when the text is not what [`Parts::to_json`] writes; it does not say where, because that would
-    /// quote the text.
+    /// Parts from a row of the database, which were checked when they were written. `None` if the text was
+    /// not written by [`Parts::to_json`]. There is no error with a position, because it would quote the text.
     pub fn from_json(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok().map(Self)
     }
 
-    /// About what they take in memory, in bytes.
+    /// The approximate memory that they take, in bytes.
     pub fn bytes(&self) -> usize {
         self.0.iter().map(Part::bytes).sum()
     }
@@ -246,20 +244,20 @@ impl Parts {
         &self.0
     }
 
-    /// The parts, taken out.
+    /// Returns the parts.
     pub fn into_vec(self) -> Vec<Part> {
         self.0
     }
 }
 
-/// Shows the count only: parts are what users wrote.
+/// Shows only the count: parts are data of users.
 impl std::fmt::Debug for Parts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Parts({})", self.0.len())
     }
 }
 
-/// Where a file is: any URL, of a length that does not hold a file.
+/// Checks the URL of a file: any URL within the length limit. The limit prevents large files as `data:` URLs.
 fn file_url(argument: &str, url: &str) -> Result<(), Invalid> {
     let is_data = url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
     if is_data && url.len() > MAX_URL_BYTES {

@@ -1,34 +1,34 @@
-//! Messages whose text grows while it is written. Lengths and offsets count Unicode code points.
+//! Streaming messages. Lengths and offsets count Unicode code points.
 
 use super::{Json, MessageId, MessageStatus, Parts, TokenUsage};
 
 /// The result of adding text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StreamProgress {
-    /// Code points so far: the next offset.
+    /// The length so far in code points: the next offset.
     pub length: i64,
-    /// Somebody asked the writer to stop.
+    /// Whether a client requested that the writer stops.
     pub stop_requested: bool,
 }
 
-/// A piece of a streaming message's text.
+/// A chunk of the text of a streaming message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextChunk {
-    /// Code points before it.
+    /// The number of code points before it.
     pub offset: i64,
-    /// What was added.
+    /// The added text.
     pub text: String,
-    /// How far the message is. Anything but streaming: this is the last piece.
+    /// The status of the message. If it is not `Streaming`, this is the last chunk.
     pub status: MessageStatus,
 }
 
 impl TextChunk {
-    /// Where the next piece begins.
+    /// The offset of the next chunk.
     pub fn end(&self) -> i64 {
         self.offset.saturating_add(i64::try_from(self.text.chars().count()).unwrap_or(i64::MAX))
     }
 
-    /// What of it stands after an offset.
+    /// The part of the chunk after an offset.
     pub fn skip_to(mut self, offset: i64) -> Self {
         let skipped = usize::try_from(offset.saturating_sub(self.offset)).unwrap_or(0);
         if skipped > 0 {
@@ -45,16 +45,16 @@ impl TextChunk {
 /// How a stream ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamEnd {
-    /// Of which message.
+    /// The message that ends.
     pub message: MessageId,
-    /// Complete, interrupted or failed.
+    /// `Complete`, `Interrupted` or `Failed`.
     pub status: MessageStatus,
-    /// What the whole message is made of, if it is more than the text that was streamed. What the parts say
-    /// begins with that text.
+    /// The parts of the whole message, if it is more than the streamed text. Their text must start with the
+    /// streamed text.
     pub parts: Option<Parts>,
-    /// What it cost, if that is known.
+    /// The used tokens, if known.
     pub usage: Option<TokenUsage>,
-    /// The caller's own data, if it is to change.
+    /// The new metadata. `None` keeps it.
     pub metadata: Option<Json>,
 }
 

@@ -1,4 +1,4 @@
-//! Time as it is stored and shown.
+//! Timestamps.
 
 use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
 use sea_orm::DeriveValueType;
@@ -7,16 +7,15 @@ use super::Invalid;
 
 /// Microseconds since 1970-01-01T00:00:00Z.
 ///
-/// An integer, so that both databases keep and compare it alike. Order of messages never comes
-/// from it.
+/// An integer, so that both databases store and compare it alike. Messages are never ordered by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, DeriveValueType)]
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// Reads an RFC 3339 time; what is finer than a microsecond is cut off.
+    /// Parses an RFC 3339 time. Digits beyond microseconds are cut off.
     ///
     /// # Errors
-    /// Names `argument` when `text` is not such a time.
+    /// `text` is not such a time. The error names `argument`.
     pub fn parse(argument: &str, text: &str) -> Result<Self, Invalid> {
         DateTime::parse_from_rfc3339(text)
             .map(|time| Self(time.timestamp_micros()))
@@ -37,7 +36,7 @@ impl std::fmt::Display for Timestamp {
         if !(0..=9999).contains(&time.year()) {
             return f.write_str(&time.and_utc().to_rfc3339_opts(SecondsFormat::Micros, true));
         }
-        // Every message of a page has one, so it is put together by hand: all but the digits is fixed.
+        // Written by hand for speed: every message of a page has one.
         let mut text = *b"0000-00-00T00:00:00.000000Z";
         let mut put = |at: usize, digits: usize, mut value: u32| {
             for place in text[at..at + digits].iter_mut().rev() {

@@ -1,35 +1,35 @@
-//! What a model spent on a message.
+//! Token usage.
 
 use serde::{Deserialize, Serialize};
 
 use super::Invalid;
 
-/// Tokens, as the model's provider counted them; never computed here, so that they need not add up.
+/// Token counts as the model's provider reported them. They are not computed here and need not add up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenUsage {
-    /// Given to the model.
+    /// Tokens of the input.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input_tokens: Option<i32>,
-    /// Written by the model.
+    /// Tokens of the output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_tokens: Option<i32>,
-    /// Both.
+    /// Tokens in total.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total_tokens: Option<i32>,
-    /// Of the input, what the provider had kept from an earlier call.
+    /// Tokens of the input that the provider read from its cache.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cached_input_tokens: Option<i32>,
-    /// Of the output, what the model thought and did not say.
+    /// Tokens of the output that are reasoning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning_tokens: Option<i32>,
 }
 
 impl TokenUsage {
-    /// The same, once no count is negative; `argument` is named otherwise: `usage.inputTokens`.
+    /// Checks that no count is negative. Errors name `argument` with the path: `usage.inputTokens`.
     ///
     /// # Errors
-    /// A count below 0.
+    /// A count is negative.
     pub fn check(self, argument: &str) -> Result<Self, Invalid> {
         let counts = [
             ("inputTokens", self.input_tokens),
@@ -40,20 +40,19 @@ impl TokenUsage {
         ];
         for (name, count) in counts {
             if let Some(count) = count.filter(|count| *count < 0) {
-                return Err(Invalid::new(name, format!("must not be negative: {count}")).within(argument));
+                return Err(Invalid::new(name, format!("must not be negative, got {count}")).within(argument));
             }
         }
         Ok(self)
     }
 
-    /// The compact JSON that a row of the database holds.
+    /// The compact JSON for the database.
     pub fn to_json(self) -> String {
         #[expect(clippy::expect_used, reason = "every key is a string")]
         serde_json::to_string(&self).expect("a usage can be written as JSON")
     }
 
-    /// A usage that a row of the database holds. `None` when it is not what
-    /// [`TokenUsage::to_json`] writes.
+    /// A usage from a row of the database. `None` if it was not written by [`TokenUsage::to_json`].
     pub fn from_json(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }
@@ -69,7 +68,7 @@ mod tests {
             TokenUsage { input_tokens: Some(0), reasoning_tokens: Some(i32::MAX), ..TokenUsage::default() };
         assert_eq!(usage.check("usage"), Ok(usage));
         let error = TokenUsage { cached_input_tokens: Some(-1), ..usage }.check("usage").unwrap_err();
-        assert_eq!(error.to_string(), "`usage.cachedInputTokens` must not be negative: -1");
+        assert_eq!(error.to_string(), "`usage.cachedInputTokens` must not be negative, got -1");
     }
 
     #[test]

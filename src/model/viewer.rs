@@ -1,22 +1,23 @@
-//! Who is asking.
+//! The authenticated viewer.
 
 use super::{OwnerId, Timestamp};
 
-/// Who the credentials say is asking, and until when.
+/// The result of authentication. Only `auth` makes one from a token. Every read and write of the store needs
+/// one.
 ///
 /// Made by `auth` alone; every read and write of the store hangs off one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Viewer {
-    /// The owner of everything this viewer may read or change.
+    /// The owner of all data that this viewer can read or change.
     pub owner: OwnerId,
-    /// Who acts for the owner, where that is somebody else; kept with every change they make.
+    /// The back end that acts for the owner, if any. It is stored with every change.
     pub actor: Option<OwnerId>,
-    /// When the credentials end. Sockets close then.
+    /// When the credentials expire. WebSockets are closed then.
     pub expires_at: Option<Timestamp>,
 }
 
 impl Viewer {
-    /// A viewer whose credentials do not end: for commands run on the server's own machine.
+    /// A viewer whose credentials do not expire, for commands on the server's machine.
     pub fn new(owner: OwnerId) -> Self {
         Self { owner, actor: None, expires_at: None }
     }

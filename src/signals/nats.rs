@@ -1,4 +1,4 @@
-//! Signals over NATS core: one subject that all replicas share.
+//! Signals over core NATS: all replicas share one subject.
 
 use async_nats::{Client, ConnectOptions, Event};
 use futures_util::StreamExt;
@@ -8,18 +8,18 @@ use super::{ReplicaLink, Signals, payload};
 
 const SUBJECT: &str = "scrollback.signals";
 
-/// Carries signals between all replicas on this NATS, for as long as the relay is kept. It connects
-/// when it can, and again when the connection was lost.
+/// Sends signals between all replicas on this NATS server, until the link is dropped. It connects in the
+/// background and reconnects when the connection is lost.
 ///
 /// # Errors
-/// The URL cannot be used.
+/// The URL is not valid.
 pub async fn connect(signals: &Signals, url: &str) -> anyhow::Result<ReplicaLink> {
     let wakes = signals.clone();
     let client = ConnectOptions::new()
         .name("scrollback")
         .retry_on_initial_connect()
         .event_callback(move |event| {
-            // Whatever was payloads while there was no connection is lost.
+            // Signals that were sent while there was no connection are lost.
             if matches!(event, Event::Connected) {
                 wakes.wake_all();
             }
@@ -40,7 +40,7 @@ async fn send_signals(signals: Signals, client: Client, replica: payload::Replic
     loop {
         for payload in payload::encode(replica, outbox.take().await) {
             if let Err(error) = client.publish(SUBJECT, payload.into()).await {
-                tracing::warn!(%error, "cannot signal other replicas");
+                tracing::warn!(%error, "cannot send signals to other replicas");
             }
         }
     }
@@ -53,6 +53,6 @@ async fn receive_signals(signals: Signals, client: Client, replica: payload::Rep
                 payload::deliver(&signals, replica, &String::from_utf8_lossy(&message.payload));
             }
         }
-        Err(error) => tracing::error!(%error, "cannot listen to other replicas"),
+        Err(error) => tracing::error!(%error, "cannot receive signals from other replicas"),
     }
 }

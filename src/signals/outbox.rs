@@ -1,4 +1,4 @@
-//! What other replicas shall hear, gathered until the relay takes it.
+//! Signals to other replicas that were not sent yet.
 
 use std::collections::HashSet;
 use std::mem;
@@ -8,15 +8,15 @@ use tokio::sync::Notify;
 
 use super::topic::TopicKey;
 
-/// Past this many, everybody is woken instead of each: the relay has been away for long.
+/// If more topics are pending, all listeners are woken instead: the connection was lost for a long time.
 const MAX_TOPICS: usize = 10_000;
 
-/// What is to be told.
+/// The signals to send.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum PendingSignals {
-    /// These topics.
+    /// Wake the listeners of these topics.
     Topics(Vec<TopicKey>),
-    /// There was too much to keep.
+    /// Wake all listeners, because too many topics were pending.
     AllTopics,
 }
 
@@ -33,7 +33,7 @@ struct Pending {
 }
 
 impl Outbox {
-    /// Adds a topic; one that waits already is sent once.
+    /// Adds a topic. A topic that is already pending is sent once.
     pub(super) fn push(&self, key: TopicKey) {
         {
             let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
@@ -48,7 +48,7 @@ impl Outbox {
         self.filled.notify_one();
     }
 
-    /// Waits until there is something, and takes all of it.
+    /// Waits for signals and takes all of them.
     pub(super) async fn take(&self) -> PendingSignals {
         loop {
             {

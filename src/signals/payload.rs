@@ -1,18 +1,18 @@
-//! Signals as text between replicas: `replica:key,key,…`, or `replica:*` for everything.
+//! The text format of signals between replicas: `replica:key,key,…`, or `replica:*` for all topics.
 //!
-//! The replica's number lets it leave out what it payloads itself.
+//! A replica ignores payloads with its own id.
 
 use super::Signals;
 use super::outbox::PendingSignals;
 use super::topic::TopicKey;
 
-/// PostgreSQL takes payloads of less than 8,000 bytes.
+/// Payloads of NOTIFY must have less than 8,000 bytes.
 const MAX_PAYLOAD_BYTES: usize = 7_900;
 
-/// Tells one running server from the others.
+/// Identifies a running server.
 pub(super) type ReplicaId = u64;
 
-/// The payloads that tell `news`.
+/// The payloads for these signals.
 pub(super) fn encode(replica: ReplicaId, signals: PendingSignals) -> Vec<String> {
     let head = format!("{replica:016x}:");
     let keys = match signals {
@@ -28,8 +28,8 @@ pub(super) fn encode(replica: ReplicaId, signals: PendingSignals) -> Vec<String>
         .collect()
 }
 
-/// Wakes whom a payload of another replica is for. What cannot be read wakes everybody: a newer
-/// version may have payloads it.
+/// Wakes the listeners that a payload of another replica is for. A payload that cannot be parsed wakes all
+/// listeners: it may come from a newer version.
 pub(super) fn deliver(signals: &Signals, replica: ReplicaId, payload: &str) {
     let Some((sender, keys)) = payload.split_once(':') else { return signals.wake_all() };
     if ReplicaId::from_str_radix(sender, 16) == Ok(replica) {
@@ -64,7 +64,7 @@ mod tests {
         let key = Topic::Account(OwnerId::new("ada").unwrap()).key();
         let payloads = encode(1, PendingSignals::Topics(vec![key]));
         assert!(woken(&payloads, 2));
-        assert!(!woken(&payloads, 1), "a replica does not hear itself");
+        assert!(!woken(&payloads, 1), "a replica ignores its own payloads");
         assert!(!woken(&encode(1, PendingSignals::Topics(vec![key ^ 1])), 2));
         assert!(woken(&encode(1, PendingSignals::AllTopics), 2));
         assert!(woken(&["something newer".into()], 2));

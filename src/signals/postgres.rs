@@ -1,4 +1,4 @@
-//! Signals over LISTEN and NOTIFY: one connection that listens, one that notifies.
+//! Signals over LISTEN and NOTIFY, with one connection for each.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use tokio::task::JoinSet;
 
 use super::{ReplicaLink, Signals, payload};
 
-/// The channel all replicas share. Databases do not hear each other.
+/// The channel that all replicas share. Channels of different databases are separate.
 const CHANNEL: &str = "scrollback";
 
-/// How long to wait before connecting again.
+/// Delay before a reconnect.
 const RECONNECT_DELAY: Duration = Duration::from_millis(500);
 
-/// Carries signals between the replicas on this database, for as long as the relay is kept. Broken
-/// connections come back by themselves.
+/// Sends signals between the replicas on this database, until the link is dropped. Lost connections are
+/// restored.
 ///
 /// # Errors
-/// The URL cannot be read.
+/// The URL is not valid.
 pub fn connect(signals: &Signals, url: &str) -> Result<ReplicaLink, sqlx::Error> {
     let options: PgConnectOptions = url.parse()?;
     let options = options.application_name("scrollback signals").disable_statement_logging();
@@ -35,7 +35,7 @@ async fn send_signals(signals: Signals, options: PgConnectOptions, replica: payl
     loop {
         for payload in payload::encode(replica, outbox.take().await) {
             while let Err(error) = notify(&mut connection, &options, &payload).await {
-                tracing::warn!(%error, "cannot signal other replicas");
+                tracing::warn!(%error, "cannot send signals to other replicas");
                 connection = None;
                 tokio::time::sleep(RECONNECT_DELAY).await;
             }
@@ -59,7 +59,7 @@ async fn notify(
 async fn receive_signals(signals: Signals, options: PgConnectOptions, replica: payload::ReplicaId) {
     loop {
         if let Err(error) = receive_until_disconnected(&signals, &options, replica).await {
-            tracing::warn!(%error, "cannot listen to other replicas");
+            tracing::warn!(%error, "cannot receive signals from other replicas");
         }
         tokio::time::sleep(RECONNECT_DELAY).await;
     }
@@ -73,11 +73,11 @@ async fn receive_until_disconnected(
     let pool = sqlx::postgres::PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
     let mut listener = PgListener::connect_with(&pool).await?;
     listener.listen(CHANNEL).await?;
-    // Whatever was payloads before is lost.
+    // Signals that were sent before are lost.
     signals.wake_all();
     while let Some(notification) = listener.try_recv().await? {
         payload::deliver(signals, replica, notification.payload());
     }
-    tracing::info!("lost the connection that listens to other replicas");
+    tracing::info!("lost the connection that receives signals from other replicas");
     Ok(())
 }

@@ -1,21 +1,21 @@
-//! Topics of signals.
+//! The topics of signals.
 
 use sha2::{Digest, Sha256};
 
 use crate::model::{ConversationId, MessageId, OwnerId};
 
-/// What there may be signals of.
+/// What a signal is about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Topic {
-    /// A conversation's messages.
+    /// The messages of a conversation.
     Conversation(ConversationId),
-    /// Anything an owner has.
+    /// Everything of an owner.
     Account(OwnerId),
-    /// A message's text.
+    /// The text of a message.
     Message(MessageId),
 }
 
-/// A topic as it travels: short, and telling nothing. Two topics that share a key wake each other.
+/// A topic as it is sent: a hash that does not reveal ids. Topics with the same key wake each other.
 pub(super) type TopicKey = u64;
 
 impl Topic {

@@ -211,7 +211,7 @@ async fn only_the_scope_allows_it() {
         let data = acting(claims.clone()).data("{ viewer { id } }", json!({})).await;
         assert_eq!(data["viewer"]["id"], "ada", "{claims}");
     }
-    let message = "to act for somebody else the token needs the scope `scrollback:act-as`";
+    let message = "acting for another user requires a token with the scope `scrollback:act-as`";
     for claims in [
         json!({}),
         json!({ "scope": "" }),

@@ -73,7 +73,10 @@ async fn changes_are_in_commit_order(app: TestApp) {
     assert_eq!(rest["changes"]["nodes"].as_array().unwrap()[..], nodes[2..]);
     let none = ada.data(CHANGES, json!({ "after": rest["changes"]["endCursor"] })).await;
     assert_eq!((kinds(&none).len(), &none["changes"]["endCursor"]), (0, &rest["changes"]["endCursor"]));
-    assert_eq!(ada.fault(CHANGES, json!({ "first": 101 })).await.1, "`first` must be from 1 to 100: 101");
+    assert_eq!(
+        ada.fault(CHANGES, json!({ "first": 101 })).await.1,
+        "`first` must be between 1 and 100, got 101"
+    );
 }
 
 async fn a_page_and_the_feed_from_its_cursor_have_no_gap(app: TestApp) {

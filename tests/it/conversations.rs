@@ -279,9 +279,9 @@ async fn bad_input_names_the_argument_and_the_rule(app: TestApp) {
     let ada = app.client("ada");
     let id = ada.new_conversation().await;
     let pages = [
-        (json!({ "first": 0 }), "`first` must be from 1 to 100: 0"),
-        (json!({ "first": -1 }), "`first` must be from 1 to 100: -1"),
-        (json!({ "last": 101 }), "`last` must be from 1 to 100: 101"),
+        (json!({ "first": 0 }), "`first` must be between 1 and 100, got 0"),
+        (json!({ "first": -1 }), "`first` must be between 1 and 100, got -1"),
+        (json!({ "last": 101 }), "`last` must be between 1 and 100, got 101"),
         (json!({ "first": 1, "last": 1 }), "`last` must not be given together with `first`"),
         (json!({ "after": "nonsense" }), "`after` must be a cursor of this list"),
         (json!({ "before": "AAAA" }), "`before` must be a cursor of this list"),

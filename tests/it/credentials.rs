@@ -126,7 +126,7 @@ async fn unsupported_rsa_keys_are_ignored_and_logged_once() {
     keys.wait_for_requests(keys.request_count() + 2).await;
     server.terminate().await;
     let (_, log) = server.ended().await;
-    assert_eq!(log.matches("RSA needs 2048 to 4096 bits").count(), 1, "{log}");
+    assert_eq!(log.matches("RSA keys must have 2048 to 4096 bits").count(), 1, "{log}");
     assert!(log.contains("\"small\"") && !log.contains("\"good\""), "{log}");
 }
 
@@ -350,14 +350,14 @@ async fn invalid_issuer_settings_are_refused_by_name() {
     let listed = |more: &str| format!("[[auth.issuers]]\nissuer = \"us\"\n{more}\n");
     let secret = "jwt_secret = \"a secret of thirty-two bytes....\"";
     for (file, told) in [
-        (listed(""), "`auth.issuers[0]` needs one of"),
-        (listed("jwt_secret = \"short\""), "`auth.issuers[0].jwt_secret` must be at least 32 bytes, has 5"),
+        (listed(""), "`auth.issuers[0]` requires one of"),
+        (listed("jwt_secret = \"short\""), "`auth.issuers[0].jwt_secret` must have at least 32 bytes, has 5"),
         (
             listed(&format!("{secret}\njwks_url = \"https://us.example\"")),
             "set only one of `auth.issuers[0].jwt_secret`",
         ),
         (listed("jwks_url = \"ftp://us.example\""), "must begin with https:// or http://"),
-        (listed("jwks_url = \"https://ada:pw@us.example/\""), "must hold no credentials"),
+        (listed("jwks_url = \"https://ada:pw@us.example/\""), "must not contain credentials"),
         (listed("jwks_url = \"https://\""), "must name a host"),
         (
             listed("jwt_public_key_file = \"nowhere.pem\""),
@@ -365,10 +365,10 @@ async fn invalid_issuer_settings_are_refused_by_name() {
         ),
         (
             listed(&format!("jwt_public_key_file = \"{SMALL}\"")),
-            "rsa1024.pem: RSA needs 2048 to 4096 bits, this key has 1024",
+            "rsa1024.pem: an RSA key must have 2048 to 4096 bits, this one has 1024",
         ),
-        (format!("{}{}", listed(secret), listed(secret)), "`auth.issuers[1].issuer` is listed before: us"),
-        (format!("[auth]\n{secret}\n{}", listed(secret)), "`auth.issuers` holds everything"),
+        (format!("{}{}", listed(secret), listed(secret)), "`auth.issuers[1].issuer` is a duplicate: us"),
+        (format!("[auth]\n{secret}\n{}", listed(secret)), "`auth.issuers` is set"),
         (format!("[[auth.issuers]]\nissuer = \"\"\n{secret}"), "must not be empty"),
         (listed("jwt_secrets = \"x\""), "did you mean `auth.issuers[0].jwt_secret`?"),
         ("[auth]\nleeway = \"1h\"".into(), "`auth.leeway`"),

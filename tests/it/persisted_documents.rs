@@ -241,7 +241,7 @@ async fn invalid_manifests_are_refused_at_start() {
     for (settings, told) in [
         ("only = true", "`documents.only` needs `documents.manifest`"),
         ("manifest = \"nowhere.json\"", "cannot read `documents.manifest`, nowhere.json"),
-        ("manifest = \"empty\"", "there is no *.json in it"),
+        ("manifest = \"empty\"", "the folder has no *.json file"),
         ("manifest = \"broken.json\"", "broken.json: the document a: "),
         ("automatic_entries = 0", "`documents.automatic_entries`"),
     ] {

@@ -62,10 +62,10 @@ async fn production_does_not_start_without_a_key() {
     assert!(!program.folder().join("data/development-secret").exists());
     let short = Program::new().with("SCROLLBACK_AUTH_JWT_SECRET", "hush");
     let refused = short.refused(&["--mode", "production"]).await;
-    assert!(refused.contains("`auth.jwt_secret` must be at least 32 bytes, has 4"), "{refused}");
+    assert!(refused.contains("`auth.jwt_secret` must have at least 32 bytes, has 4"), "{refused}");
     let production = Program::over(Engine::Sqlite).await;
     let refused = production.refused(&["--mode", "production", "--token-for", "ada"]).await;
-    assert!(refused.contains("--token-for is for a first try"), "{refused}");
+    assert!(refused.contains("--token-for is for development only"), "{refused}");
     let server = production.serve(&["--mode", "production"]).await;
     let token = production.printed(&["token", "--user", "ada", "--expires-in", "1m"]).await;
     assert_eq!(viewer(&server.url, token.trim_end()).await, "ada");
@@ -73,7 +73,7 @@ async fn production_does_not_start_without_a_key() {
 
 #[tokio::test]
 async fn an_invalid_setting_is_rejected_by_name() {
-    let told = |setting: &str, origin: &str| format!("the setting `{setting}` (from {origin}) is wrong: ");
+    let told = |setting: &str, origin: &str| format!("the setting `{setting}` (from {origin}) is not valid: ");
     let program = Program::new();
     for (arguments, setting) in [(["--listen", "here"], "server.listen"), (["--mode", "test"], "mode")] {
         let refused = program.refused(&arguments).await;

@@ -199,7 +199,7 @@ async fn server_sent_events_resume_from_the_last_id(app: TestApp) {
         assert_eq!(stream.next().await.unwrap().name, "complete");
     }
     for (last, rule) in [
-        ("13", "`offset` must be from 0 to 12, the text's length: 13"),
+        ("13", "`offset` must be between 0 and 12 (the length of the text), got 13"),
         ("-1", "`offset` must be a cursor of this text"),
         ("x", "`offset` must be a cursor of this text"),
     ] {

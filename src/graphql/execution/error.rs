@@ -306,8 +306,8 @@ mod tests {
             (store::Error::State("deleted"), r#"["the message is deleted",{"code":"CONFLICT"}]"#),
             (store::Error::Conflict, r#"["the id has been used for something else",{"code":"CONFLICT"}]"#),
             (
-                Invalid::new("first", "must be from 1 to 100: 0").into(),
-                r#"["`first` must be from 1 to 100: 0",{"argument":"first","code":"BAD_USER_INPUT"}]"#,
+                Invalid::new("first", "must be between 1 and 100, got 0").into(),
+                r#"["`first` must be between 1 and 100, got 0",{"argument":"first","code":"BAD_USER_INPUT"}]"#,
             ),
             (
                 store::Error::Unavailable(sea_orm::DbErr::Custom("secret address".into())),
@@ -319,11 +319,11 @@ mod tests {
             ),
             (
                 store::Error::Memory(MemoryError::ResponseTooLarge(7)),
-                r#"["the answer has more than 7 bytes: ask for less at once",{"code":"QUERY_TOO_COMPLEX","limit":"answer_bytes","maximum":7}]"#,
+                r#"["the response has more than 7 bytes: request less at once",{"code":"QUERY_TOO_COMPLEX","limit":"answer_bytes","maximum":7}]"#,
             ),
             (
                 store::Error::Memory(MemoryError::Exhausted),
-                r#"["too many large answers are being prepared: try again",{"code":"UNAVAILABLE","retryable":true}]"#,
+                r#"["too many large responses are in progress: retry later",{"code":"UNAVAILABLE","retryable":true}]"#,
             ),
             (
                 store::Error::Internal(sea_orm::DbErr::Custom("SELECT secret".into())),

@@ -1,4 +1,4 @@
-//! Reading JSON without losing the order of keys or the digits of numbers.
+//! A JSON parser that keeps the order of keys and the digits of numbers.
 
 use std::fmt;
 
@@ -6,21 +6,21 @@ use jiter::{Jiter, JiterError, JiterErrorType, JsonErrorType, Peek};
 
 use super::value::{JsonNumber, JsonObject, JsonValue};
 
-/// Most arrays and objects within each other.
+/// The deepest nesting of arrays and objects.
 const MAX_DEPTH: usize = 128;
 
-/// Why a text is not read as JSON.
+/// The reason why a JSON text is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JsonFault {
-    /// It is not JSON, or not in UTF-8.
+    /// It is not JSON in UTF-8.
     NotJson,
     /// Arrays and objects nest deeper than 128 levels.
     TooDeep,
-    /// A whole number has more than 4300 digits.
+    /// An integer has more than 4300 digits.
     TooManyDigits,
 }
 
-/// Completes a sentence that begins with what was read: "the body …".
+/// Completes a sentence that begins with the name of the input: "the body …".
 impl fmt::Display for JsonFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -41,10 +41,10 @@ impl From<JiterError> for JsonFault {
 }
 
 impl JsonValue {
-    /// Reads a JSON text (RFC 8259) in UTF-8.
+    /// Parses a JSON text (RFC 8259) in UTF-8.
     ///
     /// # Errors
-    /// It is not JSON, nests deeper than 128 levels or has a whole number of more than 4300 digits.
+    /// The text is not JSON, nests deeper than 128 levels, or has an integer of more than 4300 digits.
     pub fn read(text: &[u8]) -> Result<Self, JsonFault> {
         let mut reader = Jiter::new(text);
         let first = reader.peek()?;
@@ -54,7 +54,7 @@ impl JsonValue {
     }
 }
 
-/// The value that begins with `first`, in which at most `depth` arrays and objects are within each other.
+/// Parses the value that begins with `first`, in which arrays and objects nest at most `depth` levels.
 fn next(reader: &mut Jiter<'_>, first: Peek, depth: usize) -> Result<JsonValue, JsonFault> {
     let within = || depth.checked_sub(1).ok_or(JsonFault::TooDeep);
     Ok(match first {

@@ -1,13 +1,13 @@
-//! A JSON value with the order of its keys and the digits of its numbers.
+//! A JSON value that keeps the order of keys and the digits of numbers.
 
 use indexmap::IndexMap;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// A JSON value as it was written, but for whitespace and escapes in strings.
+/// A JSON value as it was written, except for whitespace and escapes in strings.
 ///
-/// `serde_json::Value` sorts keys and reads most numbers as `f64`, and so cannot give back what it was given.
+/// `serde_json::Value` sorts keys and parses most numbers as `f64`, so it cannot return its input unchanged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JsonValue {
     /// `null`.
@@ -24,8 +24,8 @@ pub enum JsonValue {
     Object(JsonObject),
 }
 
-/// The fields of a JSON object in their order. Of fields with the same name the last one counts, at the place of
-/// the first, as in JavaScript.
+/// The fields of a JSON object in order. If a name occurs several times, the last value is kept at the place
+/// of the first, as in JavaScript.
 pub type JsonObject = IndexMap<String, JsonValue>;
 
 /// The text of a JSON number: <https://www.rfc-editor.org/rfc/rfc8259#section-6>.
@@ -110,7 +110,7 @@ impl Serialize for JsonValue {
     }
 }
 
-/// Only from JSON text, and only by `serde_json`: no other deserializer gives a number's text.
+/// Works only with JSON text and `serde_json`: other deserializers do not provide the text of a number.
 impl<'de> Deserialize<'de> for JsonValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;

@@ -13,16 +13,16 @@ const UNKNOWN_MEDIA_TYPE: &str = "application/octet-stream";
 pub enum Source {
     /// A web page.
     Url {
-        /// Identifies the source.
+        /// The id of the source.
         source_id: String,
-        /// Its address. Never empty in new messages.
+        /// The address. Never empty in new messages.
         url: String,
         /// Its title.
         title: Option<String>,
     },
     /// A document.
     Document {
-        /// Identifies the source.
+        /// The id of the source.
         source_id: String,
         /// For example `application/pdf`.
         media_type: String,
@@ -34,7 +34,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// Bytes of its texts.
+    /// The size of its texts, in bytes.
     pub(super) fn bytes(&self) -> usize {
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         match self {
@@ -62,8 +62,8 @@ impl Source {
     }
 }
 
-/// A source in the database's JSON. One with a `url` is a web page, any other a document. Earlier versions
-/// wrote documents without a media type.
+/// A source in the JSON of the database. A source with a `url` is a web page, any other is a document.
+/// Earlier versions stored documents without a media type.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Row {

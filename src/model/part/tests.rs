@@ -136,7 +136,10 @@ fn invalid_parts_are_rejected_with_the_argument_and_the_rule() {
 fn empty_and_too_large_parts_are_rejected() {
     assert_eq!(parts(vec![]).unwrap_err(), "`parts` must not be empty");
     assert_eq!(parts(vec![text(""), reasoning("")]).unwrap_err(), "`parts` must not be empty");
-    assert_eq!(parts(vec![text("x"); MAX_PARTS + 1]).unwrap_err(), "`parts` must be at most 1000, are 1001");
+    assert_eq!(
+        parts(vec![text("x"); MAX_PARTS + 1]).unwrap_err(),
+        "`parts` must have at most 1000 parts, has 1001"
+    );
 }
 
 #[test]
@@ -146,7 +149,7 @@ fn the_whole_json_is_bounded() {
     assert_eq!(parts(filled(MAX_PARTS_BYTES)).unwrap().to_json().len(), MAX_PARTS_BYTES);
     assert_eq!(
         parts(filled(MAX_PARTS_BYTES + 1)).unwrap_err(),
-        "`parts` must be at most 262144 bytes of JSON together, have 262145"
+        "`parts` must have at most 262144 bytes of JSON in total, has 262145"
     );
 }
 

@@ -47,8 +47,11 @@ impl ServerState {
         let execution = async { self.api.execute(viewer, operation, id).await.write(body::write).await };
         let executed = tokio::time::timeout(self.settings.execution_timeout, execution).await;
         let written = executed.unwrap_or_else(|_| {
-            tracing::warn!(request = %id, "an operation took too long");
-            self.render_error(error_response(Code::Unavailable, "the operation took too long"))
+            tracing::warn!(request = %id, "an operation exceeded `server.execution_timeout`");
+            self.render_error(error_response(
+                Code::Unavailable,
+                "the operation exceeded its time limit: retry later",
+            ))
         });
         running.set_result(&written.response);
         written

@@ -25,7 +25,7 @@ fn assert_too_large(errors: &Value, what: &str) {
     let extensions = json!({ "code": "QUERY_TOO_COMPLEX", "limit": "answer_bytes", "maximum": MOST });
     assert_eq!(errors[0]["extensions"], extensions, "{what}");
     let message = errors[0]["message"].as_str().unwrap();
-    assert!(message.contains("bytes") && message.ends_with(": ask for less at once"), "{what}: {message}");
+    assert!(message.contains("bytes") && message.ends_with(": request less at once"), "{what}: {message}");
 }
 
 async fn append(client: &Client, input: Value) -> String {

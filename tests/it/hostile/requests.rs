@@ -39,7 +39,7 @@ async fn ask(client: &Client, body: String) -> Response {
 }
 
 fn assert_crowded(errors: &Value) {
-    let message = "too many large requests are being answered: try again";
+    let message = "too many large requests are in progress: retry later";
     let extensions = json!({ "code": "UNAVAILABLE", "retryable": true });
     assert_eq!(errors, &json!([{ "message": message, "extensions": extensions }]));
 }

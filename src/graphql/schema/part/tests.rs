@@ -131,5 +131,5 @@ async fn a_usage_comes_back_as_it_was_given() {
         "reasoningTokens": 2 });
     assert_eq!(ask(query, json!({ "usage": usage })).await, Ok(json!({ "usage": usage })));
     let error = ask(query, json!({ "usage": { "totalTokens": -2 } })).await.unwrap_err();
-    assert_eq!(error, "`usage.totalTokens` must not be negative: -2");
+    assert_eq!(error, "`usage.totalTokens` must not be negative, got -2");
 }
