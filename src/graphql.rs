@@ -1,7 +1,7 @@
-//! The API: what clients may ask, and how it is answered.
+//! The GraphQL API.
 //!
-//! `schema` is what they may ask: the objects, inputs, queries, mutations and subscriptions. `execution` is how
-//! it is answered, whatever the schema. `api` puts the two together.
+//! `schema` contains the objects, inputs, queries, mutations and subscriptions. `execution` runs operations,
+//! independent of the schema. `api` combines the two.
 
 mod api;
 mod execution;
@@ -22,11 +22,12 @@ pub use execution::response::{PendingResponse, RenderedResponse, is_request_erro
 pub use execution::subscription_state::SubscriptionStarted;
 pub use schema::sdl;
 
-/// The documents of some manifests, each with the name of its file; with `only_trusted` no other is run, else
-/// automatic ones are kept where there is room for them.
+/// Loads the documents of manifests, each given with its file name. With `only_trusted` other documents are
+/// rejected, otherwise automatic ones are cached if there is a limit for them.
 ///
 /// # Errors
-/// A manifest cannot be read, a document in it is not valid, or two have the same id: said with file and id.
+/// A manifest cannot be parsed, a document in it is not valid, or two documents have the same id. The error
+/// names file and id.
 pub fn persisted_documents(
     manifests: &[(String, String)],
     only_trusted: bool,

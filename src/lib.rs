@@ -69,18 +69,20 @@
 //! An event reaches a subscriber:
 //!
 //! 1. `signals.rs: Signals::signal` wakes the readers of the topic after a commit, here and on other replicas.
-//! 2. `feed/hub.rs: read_on` reads what is new from the database, once for all subscribers of the topic.
-//! 3. `feed/hub.rs: hand_on` puts it into the queue of each subscriber.
-//! 4. `feed/follow.rs: follow` takes it from the queue.
+//! 2. `feed/registry.rs: read_to_end` reads what is new from the database, once for all subscribers of the
+//!    topic.
+//! 3. `feed/registry.rs: deliver` puts it into the queue of each subscriber.
+//! 4. `feed/subscriber.rs: subscribe` takes it from the queue.
 //! 5. `graphql/execution/prerender.rs: EventWriter` renders it, once for all subscribers with the same selection.
 //! 6. `graphql/execution/event_stream.rs: ResponseStream` gives it to the transport.
 //! 7. `server/graphql/websocket/operation.rs` or `server/graphql/sse.rs` sends it.
 //!
-//! A request is refused:
+//! A request is rejected:
 //!
-//! 1. `server/graphql/http.rs: answer` refuses it for its method, media type or credentials, before its body is read.
-//! 2. `server/graphql/http/request.rs: from_body` refuses a body that is too large, too slow or not JSON.
-//! 3. `graphql/execution/operation.rs: Operation::prepare` refuses the document or the variables.
+//! 1. `server/graphql/http.rs: answer` rejects it for its method, media type or credentials, before its body
+//!    is read.
+//! 2. `server/graphql/http/request.rs: from_body` rejects a body that is too large, too slow or not JSON.
+//! 3. `graphql/execution/operation.rs: Operation::prepare` rejects the document or the variables.
 //! 4. `graphql/execution/error.rs` makes the error response; a [`store::Error`] gets its code there too.
 //! 5. `server/graphql/response.rs: write` sends it.
 //!
@@ -108,8 +110,9 @@
 //!
 //! # Memory
 //!
-//! An operation counts the rows that it reads and the values that it makes against its allowance. A large response
-//! reserves memory until it is sent. See [`memory`] and [`performance`].
+//! An operation counts the rows that it reads and the values that it makes against its
+//! [`memory::MemoryBudget`]. A large response reserves memory until it is sent. See [`memory`] and
+//! [`performance`].
 //!
 //! # Branches are ranges
 //!
@@ -129,7 +132,7 @@
 //! Every mutation can be retried safely. A creation with an id that the client chose stores a fingerprint of the input, so
 //! a retry is recognised even after the conversation was renamed. Every other mutation sets a state.
 
-// They panic when nobody reads any more: `cli::output` does not.
+// They panic if the reader of the output is gone: use `cli::output`.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 /// What a request costs, and why it does not cost more.

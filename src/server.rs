@@ -1,8 +1,8 @@
-//! The server. The only part of the crate that knows HTTP.
+//! The HTTP server. Only this module depends on HTTP.
 //!
 //! - `listener`: TCP connections, their limits and timeouts, HTTP/1.1 and HTTP/2.
-//! - `graphql`: the transports of GraphQL over these: HTTP, server-sent events and WebSockets. They settle who asks
-//!   from the credentials alone, before anything else looks at a request.
+//! - `graphql`: the transports of GraphQL: HTTP, server-sent events and WebSockets. They authenticate a
+//!   request before they read anything else of it.
 //! - `admin`: health and metrics.
 //! - `pages`: GraphiQL.
 
@@ -54,11 +54,11 @@ use pages::graphiql;
 use quota::Quota;
 use state::{HandlerState, ServerState};
 
-/// Where the server is reached.
+/// The sockets that the server listens on.
 pub struct Listeners {
-    /// By everybody: GraphQL, and health where there is no other listener.
+    /// GraphQL, and health checks if there is no other listener.
     pub public: TcpListener,
-    /// By who looks after it: health and metrics.
+    /// Health checks and metrics.
     pub admin: Option<TcpListener>,
 }
 
@@ -68,17 +68,17 @@ impl From<TcpListener> for Listeners {
     }
 }
 
-/// A server, ready to be given its listeners.
+/// A server that is ready to serve.
 pub struct Server {
     state: HandlerState,
     router: Router,
 }
 
 impl Server {
-    /// Puts the routes together.
+    /// Builds the routes.
     ///
     /// # Errors
-    /// An origin in the settings is not one.
+    /// An origin in the settings is not valid.
     pub fn new(
         api: Api,
         store: Store,
@@ -117,10 +117,10 @@ impl Server {
         Ok(Self { state, router })
     }
 
-    /// Serves until `shutdown` resolves; then finishes what is running, within the configured time.
+    /// Serves until `shutdown` resolves, then waits for running operations within the configured time.
     ///
     /// # Errors
-    /// None so far: what goes wrong with a listener or a connection passes.
+    /// None at present: errors of listeners and connections are logged.
     pub async fn serve(
         self,
         listeners: Listeners,
@@ -149,7 +149,7 @@ impl Server {
             shared.sockets.close();
             let finished = async { tokio::join!(acceptor.wait(), shared.sockets.wait()) };
             if tokio::time::timeout(settings.shutdown_timeout, finished).await.is_err() {
-                tracing::warn!("some operations were still running");
+                tracing::warn!("some operations were still running after `server.shutdown_timeout`");
             }
             shared.abort.cancel();
         };
@@ -160,7 +160,7 @@ impl Server {
                 let limits = ConnectionLimits { total: MAX_ADMIN_CONNECTIONS, per_address: None };
                 let acceptor =
                     Acceptor::new(ConnectionServer::new(settings), router, limits, &shared.metrics);
-                // To the very end, so that the end can be watched.
+                // Open until the end of the shutdown, so that it can be monitored.
                 let open = CancellationToken::new();
                 tokio::select! {
                     () = serving => {}
@@ -172,10 +172,10 @@ impl Server {
     }
 }
 
-/// Connections that the listener for health and metrics takes at once.
+/// The most connections of the listener for health checks and metrics.
 const MAX_ADMIN_CONNECTIONS: usize = 100;
 
-/// Routes with what holds for all of them.
+/// Adds the layers that all routes have.
 fn with_common_layers(router: Router<HandlerState>, state: &HandlerState) -> Router {
     router
         .layer(CatchPanicLayer::new())
@@ -186,7 +186,7 @@ fn with_common_layers(router: Router<HandlerState>, state: &HandlerState) -> Rou
         .with_state(state.clone())
 }
 
-/// What is no page does nothing where it is shown as one.
+/// The Content-Security-Policy of responses that are not pages.
 const NO_CONTENT_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
 fn value(text: &'static str) -> HeaderValue {

@@ -286,7 +286,8 @@ fn limits_must_be_positive() {
     for name in limits.keys() {
         let variable = format!("SCROLLBACK_LIMITS_{}", name.to_uppercase());
         let error = load_with(None, &[(&variable, "0")], &[]).unwrap_err();
-        let expected = format!("the setting `limits.{name}` (from {variable}) is not valid: must be at least 1");
+        let expected =
+            format!("the setting `limits.{name}` (from {variable}) is not valid: must be at least 1");
         assert_eq!(error, expected);
     }
 }

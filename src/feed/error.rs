@@ -9,7 +9,7 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] store::Error),
     /// The queue of the subscriber is full. It has received everything up to this position.
-    #[error("the subscriber did not keep up: resume from the cursor")]
+    #[error("the subscriber is too slow: resume from the cursor")]
     Lagged(i64),
 }
 

@@ -1,4 +1,4 @@
-//! The schema, ready to run operations.
+//! Runs operations of the schema.
 
 use std::sync::Arc;
 
@@ -34,24 +34,24 @@ pub struct Api {
     document_cache: DocumentCache,
 }
 
-/// What may be asked.
+/// The settings of the API.
 #[derive(Clone)]
 pub struct Settings {
-    /// The most of everything; where the schema is not told, no names are suggested either.
+    /// The limits of requests. If introspection is off, errors suggest no names either.
     pub limits: Limits,
-    /// The documents that have names.
+    /// The persisted documents.
     pub documents: PersistedDocuments,
-    /// What operations may hold.
+    /// The memory pools of operations.
     pub memory: MemoryPool,
 }
 
 impl Api {
-    /// The API over a store.
+    /// Creates the API over a store.
     pub fn new(store: Store, feed: Feed, settings: Settings) -> Self {
         let limits = &settings.limits;
-        // No more than what the guard lets through: the library's own limit is lower.
+        // The limits are checked before. The default limit of async-graphql is lower.
         let builder = schema::builder().limit_recursive_depth(limits.nesting as usize);
-        // Documents are validated when they are read: see `validation`.
+        // Documents are validated when they are parsed: see `validation`.
         let builder = builder.validation_mode(ValidationMode::Fast);
         let builder = if limits.introspection {
             builder
@@ -64,7 +64,7 @@ impl Api {
         Self { schema: builder.finish(), types, store, feed, settings, document_cache }
     }
 
-    /// Reads a request's document, or the one that it names, and finds the operation to run.
+    /// Parses the document of a request, or finds the persisted one, and selects the operation.
     ///
     /// # Errors
     /// A response to send instead.
@@ -78,10 +78,10 @@ impl Api {
         Ok(operation)
     }
 
-    /// Counts what a prepared operation takes until it has run.
+    /// Reserves memory for a prepared operation until it has run.
     ///
     /// # Errors
-    /// There is no room for it.
+    /// The memory for requests is used up.
     pub fn reserve_request(
         &self,
         viewer: &Viewer,
@@ -91,10 +91,10 @@ impl Api {
         Ok(())
     }
 
-    /// Counts bytes of a request that is still to be read.
+    /// Reserves memory for a request that is not read yet.
     ///
     /// # Errors
-    /// There is no room for them.
+    /// The memory for requests is used up.
     pub fn reserve_request_bytes(
         &self,
         viewer: &Viewer,
@@ -113,9 +113,9 @@ impl Api {
         PendingResponse::new(response, memory_budget, self.settings.memory.max_response_bytes())
     }
 
-    /// Runs any operation as a stream: a subscription's events, or the one response of the others. A
-    /// subscription that can be resumed begins after `resume`, whatever its argument says; `started` tells when it
-    /// has started, after which the stream is pending or has an event.
+    /// Runs any operation as a stream: the events of a subscription, or the one response of other operations.
+    /// A subscription that can be resumed starts after `resume`, which overrides its argument. `started` is
+    /// set when it has started: from then on the stream is pending or has an event.
     pub fn stream(
         &self,
         viewer: &Viewer,
@@ -132,14 +132,14 @@ impl Api {
         ResponseStream { source, subscription, memory_budget, most, request: id }
     }
 
-    /// Runs a query or a mutation for another transport than the server's own: with values of async-graphql, nothing
-    /// written ahead.
+    /// Runs a query or a mutation for a transport of async-graphql: its response has values instead of
+    /// rendered JSON.
     pub async fn respond(&self, viewer: &Viewer, mut operation: Operation, id: RequestId) -> Response {
         operation.may_prerender = false;
         self.execute(viewer, operation, id).await.into_response()
     }
 
-    /// The same for any operation as a stream.
+    /// Like [`respond`](Self::respond), for any operation as a stream.
     pub fn respond_with_stream(
         &self,
         viewer: &Viewer,
@@ -151,12 +151,12 @@ impl Api {
         events.map(|event| event.answer.into_response())
     }
 
-    /// How many things are followed by subscriptions.
+    /// The number of shared readers behind subscriptions.
     pub fn readers(&self) -> usize {
         self.feed.readers()
     }
 
-    /// Bytes that operations have reserved just now, and that large requests take.
+    /// The bytes that operations and large requests have reserved.
     pub fn memory_in_use(&self) -> (usize, usize) {
         (self.settings.memory.reserved(), self.settings.memory.reserved_for_requests())
     }
@@ -190,7 +190,7 @@ impl Api {
 
 #[cfg(test)]
 impl Api {
-    /// The same API over a schema with an extension that only tests have.
+    /// The same API with an extension, for tests.
     pub(crate) fn extended(self, extension: impl async_graphql::extensions::ExtensionFactory) -> Self {
         Self { schema: schema::builder().extension(extension).finish(), ..self }
     }

@@ -1,8 +1,8 @@
-//! How operations are executed, whatever the schema: documents, limits, validation, variables, the plan of a
-//! selection, and the bytes of a response.
+//! Execution of operations, independent of the schema: documents, limits, validation, variables, selection
+//! plans and responses.
 //!
-//! Nothing here names a type or a field of the API. The schema hands in what it knows ([`limits::FieldSizes`], its SDL, the
-//! writers of its objects), and its resolvers call what they need from here.
+//! No code here names a type or field of the API. The schema provides its [`limits::FieldSizes`], its SDL and
+//! the writers of its objects, and its resolvers use this module.
 
 pub(in crate::graphql) mod context;
 pub(in crate::graphql) mod document_cache;

@@ -1,4 +1,4 @@
-//! The pure parts, for `benches/micro.rs` to measure and `fuzz` to feed, each by itself. Not for anything else.
+//! Access to internal functions for `benches/micro.rs` and `fuzz`. Not for other use.
 
 use async_graphql::{
     EmptyMutation, EmptySubscription, Object, Request, Response, Schema, ValidationMode, Value,
@@ -18,7 +18,7 @@ use crate::memory::MemoryBudget;
 use crate::model::{ConversationId, ConversationOrder, Message, OwnerId, Slice, Viewer};
 use crate::store::Store;
 
-/// Reads documents as the server does.
+/// Parses documents as the server does.
 pub struct Reader {
     document_cache: DocumentCache,
     types: InputTypes,
@@ -32,20 +32,20 @@ impl Default for Reader {
 }
 
 impl Reader {
-    /// Reads a document, or remembers it, and looks at what it asks for.
+    /// Parses a document, or takes it from the cache, and checks the limits.
     pub fn prepare(&self, request: Request, limits: &Limits) -> bool {
         Operation::prepare(request, limits, &self.document_cache, &self.types).is_ok()
     }
 }
 
-/// Runs documents for nobody: as far as that goes without a viewer, the schema's own fields to their end.
+/// Runs documents without a viewer. Fields of the schema itself are resolved completely.
 pub struct Runner {
     reader: Reader,
     schema: Schema<Query, Mutation, Subscription>,
 }
 
 impl Runner {
-    /// Takes documents that ask for no more than this.
+    /// A runner with these limits.
     pub fn within(limits: &Limits) -> Self {
         let schema = schema::builder()
             .limit_recursive_depth(limits.nesting as usize)
@@ -54,7 +54,7 @@ impl Runner {
         Self { reader: Reader::default(), schema }
     }
 
-    /// What is answered, with errors where it is refused.
+    /// The response, with errors if the document is rejected.
     pub async fn run(&self, request: Request, limits: &Limits) -> Response {
         match Operation::prepare(request, limits, &self.reader.document_cache, &self.reader.types) {
             Ok(operation) => self.schema.execute(operation.request).await,
@@ -63,7 +63,7 @@ impl Runner {
     }
 }
 
-/// Reads a text as a cursor of each kind, and writes those again that it is: always the same text.
+/// Parses a text as a cursor of each kind, and formats those that parse: the result must be the same text.
 pub fn cursors_of(text: &str, conversation: ConversationId, owner: &OwnerId) -> Vec<String> {
     let order = ConversationOrder::UpdatedDescending;
     let message = cursor::message("after", text, conversation);
@@ -79,12 +79,12 @@ pub fn cursors_of(text: &str, conversation: ConversationId, owner: &OwnerId) -> 
     written.into_iter().flatten().collect()
 }
 
-/// Writes a message's cursor and reads it again.
+/// Whether a message cursor round-trips.
 pub fn cursor_there_and_back(conversation: ConversationId, position: i64) -> bool {
     cursor::message("after", &cursor::of_message(conversation, position), conversation) == Ok(position)
 }
 
-/// A page of messages, to be answered again and again.
+/// A page of messages for benchmarks.
 pub struct Page {
     schema: Schema<Root, EmptyMutation, EmptySubscription>,
     store: Store,
@@ -102,14 +102,14 @@ impl Root {
 }
 
 impl Page {
-    /// A page of these messages. The store is not asked for anything.
+    /// A page of these messages. The store is not used.
     pub fn of(messages: Vec<Message>, store: Store, feed: Feed, viewer: Viewer) -> Self {
         let slice = Slice { items: messages, has_previous: false, has_next: false };
         let schema = Schema::new(Root(std::sync::Arc::new(slice)), EmptyMutation, EmptySubscription);
         Self { schema, store, feed, viewer }
     }
 
-    /// Answers a query for it as bytes: in one walk, or field by field as async-graphql does.
+    /// Renders a query as bytes: prerendered, or field by field with async-graphql.
     pub async fn answer(&self, query: &str, in_one_walk: bool) -> Vec<u8> {
         let scoped = self.store.viewed_by(&self.viewer);
         let asked = OperationContext {
@@ -129,7 +129,7 @@ impl Page {
     }
 }
 
-/// Writes a value that was put together before.
+/// Serializes a value.
 pub fn write(value: &Value) -> usize {
     let mut written = Vec::new();
     super::write_value(&mut written, value, usize::MAX);

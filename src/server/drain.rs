@@ -1,7 +1,7 @@
-//! The end of sockets and streams when the server shuts down.
+//! Closing of WebSockets and streams at shutdown.
 //!
-//! Their clients come back at once, all of them, and to fewer replicas. So they are let go one after
-//! another, at random over a window that grows with their number.
+//! All their clients reconnect at once, and to fewer replicas. So they are closed at random times over a
+//! window that grows with their number.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,32 +9,32 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-/// Room for one of them in the window.
+/// The part of the window for each connection.
 const TIME_PER_CONNECTION: Duration = Duration::from_millis(5);
 
-/// The sockets and streams that are open.
+/// The open WebSockets and streams.
 pub(super) struct Drain {
     closing: CancellationToken,
     max_window: Duration,
     open: AtomicUsize,
 }
 
-/// One of them.
+/// An open WebSocket or stream.
 pub(super) struct DrainGuard(Arc<Drain>);
 
 impl Drain {
-    /// They end within `max_window` once the `closing` has begun.
+    /// They end within `max_window` after `closing` is cancelled.
     pub(super) fn new(closing: CancellationToken, max_window: Duration) -> Arc<Self> {
         Arc::new(Self { closing, max_window, open: AtomicUsize::new(0) })
     }
 
-    /// Counts one more.
+    /// Counts a WebSocket or stream.
     pub(super) fn enter(self: &Arc<Self>) -> DrainGuard {
         self.open.fetch_add(1, Ordering::Relaxed);
         DrainGuard(self.clone())
     }
 
-    /// How long it takes to let go of all there are.
+    /// The time over which all are closed.
     fn window(&self) -> Duration {
         let others = self.open.load(Ordering::Relaxed).saturating_sub(1);
         TIME_PER_CONNECTION.saturating_mul(u32::try_from(others).unwrap_or(u32::MAX)).min(self.max_window)
@@ -42,7 +42,7 @@ impl Drain {
 }
 
 impl DrainGuard {
-    /// Resolves when the shutdown has begun and it is this one's turn to go.
+    /// Resolves when the shutdown has begun and this one must close.
     pub(super) async fn must_close(&self) {
         self.0.closing.cancelled().await;
         tokio::time::sleep(self.0.window().mul_f64(rand::random())).await;

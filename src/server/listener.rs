@@ -1,4 +1,4 @@
-//! TCP connections: how many there may be, how long clients may take, HTTP/1.1 and HTTP/2.
+//! TCP connections: their limits and timeouts, HTTP/1.1 and HTTP/2.
 
 pub(super) mod accept;
 pub(super) mod connection;

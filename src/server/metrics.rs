@@ -1,7 +1,6 @@
-//! What the server counts, for Prometheus.
+//! Metrics for Prometheus.
 //!
-//! No label tells an owner, an id or a text: each is one of a few words of ours, so that what a client
-//! sends makes no new series.
+//! Labels contain no owners, ids or texts, only a fixed set of words. So clients cannot create new series.
 
 use std::fs;
 use std::sync::Arc;
@@ -17,7 +16,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-/// Upper bounds of the buckets of durations, in seconds.
+/// Upper bounds of the duration buckets, in seconds.
 const DURATION_BUCKETS: [f64; 13] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
@@ -47,7 +46,7 @@ struct StateLabel {
     state: &'static str,
 }
 
-/// Everything that is counted.
+/// All metrics.
 pub(super) struct Metrics {
     registry: Registry,
     operations: Family<OperationLabels, Counter>,
@@ -66,17 +65,17 @@ pub(super) struct Metrics {
     files: Gauge,
 }
 
-/// What is looked up only when somebody asks.
+/// Values that are read when the metrics are scraped.
 pub(super) struct Snapshot {
-    /// Database connections that are in use.
+    /// Database connections in use.
     pub(super) used: usize,
-    /// Database connections that wait for work.
+    /// Idle database connections.
     pub(super) idle: usize,
-    /// Readers behind subscriptions.
+    /// Shared readers of subscriptions.
     pub(super) readers: usize,
-    /// Bytes that operations have reserved.
+    /// Bytes reserved by operations.
     pub(super) reserved: usize,
-    /// Bytes that large requests take.
+    /// Bytes reserved by large requests.
     pub(super) requests: usize,
 }
 
@@ -107,29 +106,29 @@ impl Metrics {
         let ours = self.registry.sub_registry_with_prefix("scrollback");
         ours.register(
             "operations",
-            "Operations that have ended, by kind and outcome: OK, CANCELLED (the client went), an error's code",
+            "Finished operations by kind and outcome: OK, CANCELLED (the client disconnected) or an error code",
             self.operations.clone(),
         );
         ours.register_with_unit(
             "operation_duration",
-            "How long queries and mutations took",
+            "Duration of queries and mutations",
             Unit::Seconds,
             self.durations.clone(),
         );
         ours.register(
             "operations_too_complex",
-            "Operations refused for asking for too much, by the limit under [limits]",
+            "Operations rejected by a limit, by the setting under [limits]",
             self.too_complex.clone(),
         );
         ours.register(
             "http_answers",
-            "Answers to HTTP requests for GraphQL, by status",
+            "HTTP responses of the GraphQL endpoint, by status",
             self.answers.clone(),
         );
-        ours.register("connections", "Open connections, sockets included", self.connections.clone());
+        ours.register("connections", "Open connections, including WebSockets", self.connections.clone());
         ours.register(
             "connections_refused",
-            "Connections over server.max_connections",
+            "Connections rejected by server.max_connections or server.connections_per_address",
             self.connections_refused.clone(),
         );
         ours.register("sockets", "Open WebSockets", self.sockets.clone());
@@ -138,17 +137,17 @@ impl Metrics {
             "Running subscriptions, over any transport",
             self.subscriptions.clone(),
         );
-        ours.register("database_connections", "Connections to the database, by state", self.database.clone());
-        ours.register("feed_readers", "Things followed by at least one subscription", self.readers.clone());
+        ours.register("database_connections", "Database connections, by state", self.database.clone());
+        ours.register("feed_readers", "Lists with at least one subscription", self.readers.clone());
         ours.register_with_unit(
             "memory_reserved",
-            "What large answers have reserved of server.memory",
+            "Bytes of server.memory that large responses have reserved",
             Unit::Bytes,
             self.reserved.clone(),
         );
         ours.register_with_unit(
             "memory_requests",
-            "What large requests that are being answered take besides",
+            "Bytes that large running requests have reserved in addition",
             Unit::Bytes,
             self.requests.clone(),
         );
@@ -161,12 +160,12 @@ impl Metrics {
         self.registry.register("process_open_fds", "Open files of the process", self.files.clone());
     }
 
-    /// A request was answered over HTTP.
+    /// Counts an HTTP response.
     pub(super) fn http_response(&self, status: u16) {
         self.answers.get_or_create(&StatusLabel { status }).inc();
     }
 
-    /// A request was refused before anything ran for it.
+    /// Counts an operation that was rejected before execution.
     pub(super) fn operation_rejected(&self, response: &Response) {
         self.count_too_complex(response);
         self.operations.get_or_create(&OperationLabels { kind: "unknown", code: code(response) }).inc();
@@ -178,7 +177,7 @@ impl Metrics {
         }
     }
 
-    /// An operation begins.
+    /// Records the start of an operation.
     pub(super) fn begin(self: &Arc<Self>, kind: OperationType) -> RunningOperation {
         let subscription =
             (kind == OperationType::Subscription).then(|| GaugeGuard::new(&self.subscriptions));
@@ -190,10 +189,10 @@ impl Metrics {
         RunningOperation { metrics: self.clone(), kind, started: Instant::now(), subscription, code: None }
     }
 
-    /// Everything in the text format of OpenMetrics, which Prometheus reads.
+    /// All metrics in the OpenMetrics text format.
     ///
     /// # Errors
-    /// None that are known: the text is written to memory.
+    /// None at present: the text is written to memory.
     pub(super) fn text(&self, snapshot: &Snapshot) -> Result<String, std::fmt::Error> {
         let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.database.get_or_create(&StateLabel { state: "used" }).set(gauge(snapshot.used));
@@ -213,14 +212,14 @@ impl Metrics {
     }
 }
 
-/// Bytes, where the system tells them.
+/// Resident memory in bytes, if the system provides it.
 fn resident_memory() -> Option<i64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.trim().trim_end_matches(" kB").parse::<i64>().ok().map(|kibibytes| kibibytes * 1024)
 }
 
-/// How an operation ended.
+/// The outcome of an operation: OK or an error code.
 fn code(response: &Response) -> String {
     match response.errors.is_empty() {
         true => "OK".to_owned(),
@@ -228,7 +227,7 @@ fn code(response: &Response) -> String {
     }
 }
 
-/// What the first error says under `name`.
+/// An extension of the first error.
 fn extension(response: &Response, name: &str) -> Option<String> {
     match response.errors.first()?.extensions.as_ref()?.get(name)? {
         Value::String(value) => Some(value.clone()),
@@ -236,7 +235,7 @@ fn extension(response: &Response, name: &str) -> Option<String> {
     }
 }
 
-/// One of what a gauge counts.
+/// Increments a gauge until it is dropped.
 pub(super) struct GaugeGuard(Gauge);
 
 impl GaugeGuard {
@@ -252,7 +251,7 @@ impl Drop for GaugeGuard {
     }
 }
 
-/// An operation that has started. It is counted however it ends.
+/// A running operation. It is counted when it is dropped.
 pub(super) struct RunningOperation {
     metrics: Arc<Metrics>,
     kind: &'static str,
@@ -262,13 +261,13 @@ pub(super) struct RunningOperation {
 }
 
 impl RunningOperation {
-    /// It answers this, and nothing after it.
+    /// Records the last response.
     pub(super) fn set_result(&mut self, response: &Response) {
         self.metrics.count_too_complex(response);
         self.code = Some(code(response));
     }
 
-    /// It has nothing more to say.
+    /// Records that the operation completed.
     pub(super) fn set_complete(&mut self) {
         self.code.get_or_insert_with(|| "OK".to_owned());
     }

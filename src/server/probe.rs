@@ -1,13 +1,13 @@
-//! What reads the messages of sockets, for `fuzz` to feed. Not for anything else.
+//! Access for fuzzing to the parser of WebSocket messages. Not for other use.
 
 use async_graphql::Request;
 
 use super::graphql::websocket;
 
-/// The request that a client's message brings, if it brings one; else why the socket is closed.
+/// The request in a client's message, if there is one. The error is the reason of the close frame.
 ///
 /// # Errors
-/// The reason that the close frame gives, of at most 123 bytes.
+/// The message is not valid. The reason has at most 123 bytes.
 pub fn socket_message(text: &str) -> Result<Option<Request>, String> {
     websocket::parse_message(text).map_err(|close| close.reason().to_owned())
 }

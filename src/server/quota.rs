@@ -1,28 +1,28 @@
-//! How much of one thing each key, an owner or an address, may have at once, on this server.
+//! Quotas for each owner or address, on this server.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Counts what each key has.
+/// Counts the permits of each key.
 pub(super) struct Quota<Key: Hash + Eq> {
     limit: usize,
     permits: Mutex<HashMap<Key, usize>>,
 }
 
-/// One of what a key has.
+/// A permit. Dropping it returns it.
 pub(super) struct QuotaPermit<Key: Hash + Eq> {
     quota: Arc<Quota<Key>>,
     key: Key,
 }
 
 impl<Key: Hash + Eq + Clone> Quota<Key> {
-    /// At limit so many for each key.
+    /// A quota of at most `limit` permits for each key.
     pub(super) fn new(limit: usize) -> Arc<Self> {
         Arc::new(Self { limit, permits: Mutex::default() })
     }
 
-    /// One more for this key; `None` when there would be too many.
+    /// Takes a permit. `None` if the quota of the key is used up.
     pub(super) fn try_acquire(self: &Arc<Self>, key: &Key) -> Option<QuotaPermit<Key>> {
         let mut permits = self.permits();
         let count = permits.entry(key.clone()).or_default();

@@ -1,10 +1,10 @@
-//! How requests are taken.
+//! The settings of the server.
 
 use std::time::Duration;
 
 use crate::rate_limit::RateLimiter;
 
-/// How requests are taken: the settings under `[server]`, described in the default configuration.
+/// The settings under `[server]`, described in the default configuration.
 #[derive(Clone)]
 pub struct Settings {
     /// Most connections at once.

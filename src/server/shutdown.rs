@@ -1,9 +1,9 @@
-//! When to stop.
+//! Signals that stop the server.
 
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Resolves on Ctrl-C or SIGTERM, also on one that came after this call and before it is polled. A signal that
-/// cannot be listened for never comes.
+/// Resolves on Ctrl-C or SIGTERM, including one that arrives after this call and before the first poll. A
+/// signal that cannot be listened for is logged and never resolves.
 pub fn terminated() -> impl Future<Output = ()> + Send + 'static {
     let wait = |kind| {
         let listening = signal(kind);

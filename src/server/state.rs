@@ -1,4 +1,4 @@
-//! What every handler is given.
+//! The shared state of all handlers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::model::{OwnerId, Viewer};
 use crate::rate_limit::RateLimiter;
 use crate::store::Store;
 
-/// What every handler is given.
+/// The shared state of all handlers.
 #[derive(Clone)]
 pub(super) struct HandlerState(pub(super) Arc<ServerState>);
 
@@ -34,19 +34,19 @@ pub(super) struct ServerState {
     /// Cancelled when the time for running operations is over.
     pub(super) abort: CancellationToken,
     pub(super) drain: Arc<Drain>,
-    /// Sockets that owners have open.
+    /// The WebSockets of each owner.
     pub(super) socket_quota: Arc<Quota<OwnerId>>,
-    /// Streams that owners have open.
+    /// The streams of each owner.
     pub(super) stream_quota: Arc<Quota<OwnerId>>,
-    /// The sockets: they outlive the request that opened them.
+    /// The WebSocket tasks, which outlive the request that opened them.
     pub(super) sockets: TaskTracker,
 }
 
-/// The credentials of sockets and streams that never end: near enough to be added to an instant.
+/// The lifetime of credentials that do not expire. It can be added to an instant without overflow.
 const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 impl ServerState {
-    /// How long the viewer's credentials still hold.
+    /// The time until the viewer's credentials expire.
     pub(super) fn credential_lifetime(&self, viewer: &Viewer) -> Duration {
         viewer.expires_at.map_or(NEVER, |at| {
             let micros = at.0.saturating_sub(self.clock.now().0);
@@ -54,7 +54,7 @@ impl ServerState {
         })
     }
 
-    /// Resolves when the viewer's credentials end, or the server shuts down and it is time to go.
+    /// Resolves when the viewer's credentials expire, or when this stream must close at shutdown.
     pub(super) fn ended(&self, viewer: &Viewer) -> impl Future<Output = ()> + Send + use<> {
         let (guard, left) = (self.drain.enter(), self.credential_lifetime(viewer));
         async move {

@@ -1,4 +1,4 @@
-//! Operations that panic, by an extension that no real schema has.
+//! Operations that panic, with an extension for the test.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::model::{OwnerId, Timestamp};
 use crate::signals::Signals;
 use crate::store::Process;
 
-/// Whatever is asked for as `boom` panics.
+/// Fields with the alias `boom` panic.
 struct PanicExtension;
 
 impl ExtensionFactory for PanicExtension {
@@ -45,7 +45,7 @@ impl Extension for PanicExtension {
     }
 }
 
-/// A server whose schema can panic, and a token.
+/// A server with the extension, and a token.
 async fn serve() -> (TempDir, String, String) {
     let folder = tempfile::tempdir().unwrap();
     let config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
@@ -71,7 +71,7 @@ async fn serve() -> (TempDir, String, String) {
     (folder, address, token)
 }
 
-/// The error of an operation that panicked: a code, and the id to look for in the log.
+/// Checks the error of an operation that panicked: its code and the request id.
 fn assert_internal_error(error: &serde_json::Value) {
     assert_eq!(error["message"], "internal server error");
     assert_eq!(error["extensions"]["code"], "INTERNAL_SERVER_ERROR");

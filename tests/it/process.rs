@@ -73,7 +73,8 @@ async fn production_does_not_start_without_a_key() {
 
 #[tokio::test]
 async fn an_invalid_setting_is_rejected_by_name() {
-    let told = |setting: &str, origin: &str| format!("the setting `{setting}` (from {origin}) is not valid: ");
+    let told =
+        |setting: &str, origin: &str| format!("the setting `{setting}` (from {origin}) is not valid: ");
     let program = Program::new();
     for (arguments, setting) in [(["--listen", "here"], "server.listen"), (["--mode", "test"], "mode")] {
         let refused = program.refused(&arguments).await;

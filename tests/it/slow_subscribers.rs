@@ -76,7 +76,7 @@ async fn a_slow_socket_gets_a_cursor_and_does_not_block_others(app: TestApp) {
         cursor = take(&message["payload"], position);
         position += 1;
     };
-    let message = "the subscriber did not keep up: resume from the cursor";
+    let message = "the subscriber is too slow: resume from the cursor";
     let extensions = json!({ "code": "SLOW_CONSUMER", "cursor": cursor, "retryable": true });
     assert_eq!(end["type"], "error", "{end}");
     assert_eq!(end["payload"].as_array().unwrap().len(), 1, "{end}");

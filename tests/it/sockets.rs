@@ -78,7 +78,7 @@ async fn a_socket_has_a_limit_of_operations() {
     socket.subscribe("1", FOLLOW, json!({ "id": id })).await;
     socket.subscribe("2", FOLLOW, json!({ "id": id })).await;
     let refused = socket.receive().await;
-    assert_eq!(refused["payload"][0]["message"], "a socket may run at most 1 operations at once");
+    assert_eq!(refused["payload"][0]["message"], "a WebSocket can run at most 1 operations at once");
 }
 
 #[tokio::test]

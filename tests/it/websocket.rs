@@ -283,7 +283,7 @@ async fn the_fifty_first_operation_on_a_socket_is_refused(app: TestApp) {
     socket.subscribe("s51", FOLLOW, json!({ "id": id, "after": after })).await;
     let refused = socket.receive().await;
     assert_eq!((&refused["type"], &refused["id"]), (&json!("error"), &json!("s51")));
-    let message = "a socket may run at most 50 operations at once";
+    let message = "a WebSocket can run at most 50 operations at once";
     let error = json!({ "message": message, "extensions": { "code": "BAD_REQUEST" } });
     assert_eq!(refused["payload"], json!([error]));
     ada.append(&id, "third").await;
@@ -324,7 +324,7 @@ async fn a_socket_closes_when_its_credentials_expire() {
     socket.introduce(&ending_in(2)).await;
     socket.subscribe("s", FOLLOW, json!({ "id": id })).await;
     socket.settle().await;
-    assert_eq!(socket.next().await, Err(closed(4403, "the credentials have ended")));
+    assert_eq!(socket.next().await, Err(closed(4403, "the credentials have expired")));
 }
 
 #[tokio::test]

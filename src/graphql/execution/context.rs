@@ -1,4 +1,4 @@
-//! The one door to async-graphql's context.
+//! Access to the context of async-graphql. Other modules do not read it directly.
 
 use async_graphql::ContextBase;
 
@@ -9,46 +9,46 @@ use crate::memory::MemoryBudget;
 use crate::model::Viewer;
 use crate::store::{Error, Result, Scoped};
 
-/// What every operation is given: who asks, what they own, and loaders of their own.
+/// The context of an operation: the viewer, the store of the viewer, and loaders.
 pub(in crate::graphql) struct OperationContext {
     pub(in crate::graphql) viewer: Viewer,
     pub(in crate::graphql) store: Scoped,
     pub(in crate::graphql) loaders: Loaders,
     pub(in crate::graphql) feed: Feed,
     pub(in crate::graphql) subscription: SubscriptionState,
-    /// What the operation may hold, what its store reads included.
+    /// The memory budget of the operation, including the reads of its store.
     pub(in crate::graphql) memory_budget: MemoryBudget,
-    /// Bytes that an answer may have.
+    /// The size limit of a response, in bytes.
     pub(in crate::graphql) largest_answer: u32,
     /// Whether lists and events may be written as JSON without async-graphql: see [`super::selection_plan`].
     pub(in crate::graphql) may_prerender: bool,
 }
 
-/// Typed access to what an operation was given.
+/// Typed access to the context of an operation.
 pub(in crate::graphql) trait ContextExt {
     fn operation_context(&self) -> Result<&OperationContext>;
 
-    /// Who asks.
+    /// The viewer.
     fn viewer(&self) -> Result<&Viewer> {
         Ok(&self.operation_context()?.viewer)
     }
 
-    /// What the viewer owns.
+    /// The store, limited to the data of the viewer.
     fn store(&self) -> Result<&Scoped> {
         Ok(&self.operation_context()?.store)
     }
 
-    /// What the operation may hold.
+    /// The memory budget.
     fn memory_budget(&self) -> Result<&MemoryBudget> {
         Ok(&self.operation_context()?.memory_budget)
     }
 
-    /// Batched reads of what the viewer owns.
+    /// The batched reads of this request.
     fn loaders(&self) -> Result<&Loaders> {
         Ok(&self.operation_context()?.loaders)
     }
 
-    /// Where the subscription stands.
+    /// The state that the subscription shares with its transport.
     fn subscription(&self) -> Result<&SubscriptionState> {
         Ok(&self.operation_context()?.subscription)
     }

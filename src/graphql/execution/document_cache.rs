@@ -1,12 +1,11 @@
-//! A cache of documents that were parsed and validated.
+//! A cache of parsed and validated documents.
 //!
-//! Clients send the same few documents again and again. What a document says and whether it is valid depends on
-//! its text alone, so it is parsed and validated once: a copy costs a fraction. Whether an operation may run depends on its variables
-//! too, so that is looked at each time.
+//! Clients send the same few documents again and again. Whether a document is valid depends only on its text,
+//! so it is parsed and validated once, and copied from then on. Limits that depend on variables are checked
+//! for every request.
 //!
-//! Only valid documents are kept, and only texts as short as clients write them; the
-//! whole cache is bounded by their bytes. Those that are used most stay, so nobody can empty it by
-//! sending new ones.
+//! Only valid documents up to a length are cached, and the total size is limited. Frequently used documents
+//! stay, so no client can flush the cache with new ones.
 
 use std::sync::Arc;
 
@@ -18,12 +17,12 @@ use quick_cache::sync::Cache;
 use super::limits::{FieldSizes, Limits};
 use super::validation::Validator;
 
-/// Longest text that is kept, and of all kept together, in bytes. Parsed, a text takes some ten times as
-/// much.
+/// The longest cached text, and the limit of all texts, in bytes. A parsed document takes about ten times as
+/// much memory.
 const LONGEST: usize = 4 * 1024;
 const ALL: u64 = 512 * 1024;
 
-/// Documents that were parsed and validated. Clones share them.
+/// The cache. Clones share it.
 #[derive(Clone)]
 pub(in crate::graphql) struct DocumentCache(Arc<Inner>);
 
@@ -42,7 +41,7 @@ impl Weighter<Arc<str>, Arc<ExecutableDocument>> for ByText {
 }
 
 impl DocumentCache {
-    /// No document yet. What is read is validated by this.
+    /// An empty cache for this validator.
     pub(in crate::graphql) fn new(validator: Validator) -> Self {
         Self(Arc::new(Inner { validator, cache: Cache::with_weighter(1024, ALL, ByText) }))
     }
@@ -52,10 +51,10 @@ impl DocumentCache {
         self.0.validator.field_sizes()
     }
 
-    /// The valid document of a text.
+    /// Returns the document of a text, from the cache or parsed and validated.
     ///
     /// # Errors
-    /// A response to send instead: the text asks for too much, is not GraphQL, or is not valid.
+    /// A response to send instead: the text exceeds a limit, is not GraphQL, or is not valid.
     pub(in crate::graphql) fn read(
         &self,
         text: &str,

@@ -1,8 +1,8 @@
-//! Errors as clients see them: a code, a message that helps, and nothing of the inside.
+//! Errors of the API: a code, a helpful message, and no internals.
 //!
-//! Resolvers fail with a [`store::Error`], which async-graphql carries as the
-//! error's source; [`complete`] gives every error its code. What is our fault is logged here, once,
-//! with the request's id, and told as INTERNAL_SERVER_ERROR with that id and nothing else.
+//! Resolvers return a [`store::Error`], which async-graphql carries as the source of its error. [`complete`]
+//! sets the code of every error. Internal errors are logged once with the request's id, and clients get
+//! INTERNAL_SERVER_ERROR with that id.
 
 use std::time::Duration;
 
@@ -13,53 +13,53 @@ use crate::memory::MemoryError;
 use crate::model::Invalid;
 use crate::store;
 
-/// The machine-readable kind of an error, in `extensions.code`.
+/// The error code in `extensions.code`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
-    /// No credentials, or not valid ones.
+    /// The credentials are missing or not valid.
     Unauthenticated,
-    /// The credentials do not allow this at all.
+    /// The credentials do not allow this operation.
     Forbidden,
-    /// No such object for this viewer.
+    /// The viewer has no such object.
     NotFound,
-    /// An argument broke a rule.
+    /// An argument is not valid.
     BadUserInput,
-    /// An id was used before for something else.
+    /// The id was used for something else, or another message is the head.
     Conflict,
     /// The document is not GraphQL.
     ParseFailed,
-    /// The document does not fit the schema.
+    /// The document is not valid for the schema.
     ValidationFailed,
-    /// The document has no operation of that name, or several and none was named.
+    /// The document has no operation with this name, or several and no name was sent.
     OperationResolutionFailure,
-    /// The document asks for more than is allowed, or its answer would be larger.
+    /// The document or the response exceeds a limit.
     QueryTooComplex,
-    /// The schema is not told here.
+    /// Introspection is disabled.
     IntrospectionDisabled,
-    /// There is no document of that name (Apollo's word for it).
+    /// No document has this id (code of Apollo).
     PersistedQueryNotFound,
-    /// No document has a name here (Apollo's word for it).
+    /// Persisted documents are disabled (code of Apollo).
     PersistedQueryNotSupported,
-    /// The document is not one of the trusted ones (Apollo's word for it).
+    /// The document is not trusted (code of Apollo).
     NotInSafelist,
-    /// The request's body is too large.
+    /// The request body is too large.
     PayloadTooLarge,
-    /// The request is not a GraphQL request.
+    /// The request is not a valid GraphQL request.
     BadRequest,
-    /// The feed of changes no longer reaches back so far.
+    /// Changes after this cursor were already deleted.
     CursorExpired,
-    /// A subscriber did not keep up.
+    /// The subscriber was too slow.
     SlowConsumer,
-    /// The owner asks too often.
+    /// The rate limit of the owner is exceeded.
     RateLimited,
-    /// The database cannot be reached just now, or too much waits for it or for memory.
+    /// The database is unavailable, or the write queue or the memory is used up.
     Unavailable,
-    /// A fault of the server.
+    /// An internal error.
     Internal,
 }
 
 impl Code {
-    /// The code as clients see it.
+    /// The code in responses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unauthenticated => "UNAUTHENTICATED",
@@ -87,20 +87,20 @@ impl Code {
 }
 
 impl Code {
-    /// Whether the same request may succeed later.
+    /// Whether a retry may succeed.
     fn is_retryable(self) -> bool {
         matches!(self, Self::SlowConsumer | Self::RateLimited | Self::Unavailable)
     }
 }
 
-/// A response that is one error: for what fails before anything is executed.
+/// A response with one error, for requests that fail before execution.
 pub fn error_response(code: Code, message: impl Into<String>) -> Response {
     let mut error = ServerError::new(message, None);
     set_code(&mut error, code);
     Response::from_errors(vec![error])
 }
 
-/// A response to an operation that panicked. The panic itself went to the log by the hook.
+/// The response to an operation that panicked. The panic hook has logged the panic.
 pub fn panicked(request: RequestId) -> Response {
     tracing::error!(%request, "an operation panicked");
     let mut error = ServerError::new(FAULT, None);
@@ -111,16 +111,16 @@ pub fn panicked(request: RequestId) -> Response {
 /// The message of an internal error.
 const FAULT: &str = "internal server error";
 
-/// A response to a request that came too soon.
+/// The response to a request over the rate limit.
 pub fn rate_limited(wait: Duration) -> Response {
     let millis = u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
-    let mut error = ServerError::new(format!("too many operations: try again in {millis} ms"), None);
+    let mut error = ServerError::new(format!("the rate limit is exceeded: retry in {millis} ms"), None);
     set_code(&mut error, Code::RateLimited);
     extend(&mut error, "retryAfterMs", Value::from(millis));
     Response::from_errors(vec![error])
 }
 
-/// A response to a request that asks for more than a limit allows.
+/// The response to a request over a limit.
 pub(in crate::graphql) fn too_complex(message: String, limit: &str, maximum: u32, actual: u64) -> Response {
     let mut error = ServerError::new(message, None);
     set_code(&mut error, Code::QueryTooComplex);
@@ -130,7 +130,7 @@ pub(in crate::graphql) fn too_complex(message: String, limit: &str, maximum: u32
     Response::from_errors(vec![error])
 }
 
-/// The answer to a request with a value that breaks a rule.
+/// The response to a request with an invalid value.
 pub(in crate::graphql) fn invalid(invalid: &Invalid) -> Response {
     let mut error = ServerError::new(invalid.to_string(), None);
     set_code(&mut error, Code::BadUserInput);
@@ -138,17 +138,17 @@ pub(in crate::graphql) fn invalid(invalid: &Invalid) -> Response {
     Response::from_errors(vec![error])
 }
 
-/// A response to a document that breaks rules, an error for each.
+/// The response to an invalid document, with all errors.
 pub(in crate::graphql) fn document_errors(code: Code, mut errors: Vec<ServerError>) -> Response {
     errors.iter_mut().for_each(|error| set_code(error, code));
     Response::from_errors(errors)
 }
 
-/// The response of an operation that may not hold its answer: one error, no data.
+/// The response to an operation without enough memory: one error, no data.
 pub(in crate::graphql) fn refuse(response: &mut Response, refused: MemoryError) {
     let mut error = ServerError::new(refused.to_string(), None);
     set_refused(&mut error, refused);
-    // It was executed, so the error belongs to a field.
+    // The operation was executed, so the error has a path.
     if let Value::Object(fields) = std::mem::take(&mut response.data) {
         let first = fields.keys().next().map(|name| PathSegment::Field(name.to_string()));
         error = error.with_path(first.into_iter().collect());
@@ -156,7 +156,7 @@ pub(in crate::graphql) fn refuse(response: &mut Response, refused: MemoryError) 
     response.errors = vec![error];
 }
 
-/// Where a field was refused for the memory it takes, the whole answer is: half of one helps nobody.
+/// If a field lacks memory, the whole response is replaced, because a partial one is of no use.
 fn leave_refusal_alone(response: &mut Response) {
     let is_refusal = |error: &ServerError| {
         let source = error.source.as_deref().and_then(|source| source.downcast_ref::<store::Error>());
@@ -169,7 +169,7 @@ fn leave_refusal_alone(response: &mut Response) {
     }
 }
 
-/// Gives every error of an executed operation its code, and logs what is our fault.
+/// Sets the code of every error of an executed operation, and logs internal errors.
 pub(in crate::graphql) fn complete(response: &mut Response, request: RequestId) {
     leave_refusal_alone(response);
     for error in &mut response.errors {
@@ -184,8 +184,8 @@ pub(in crate::graphql) fn complete(response: &mut Response, request: RequestId) 
 pub(in crate::graphql) enum SubscriptionError {
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// It has everything up to this cursor.
-    #[error("the subscriber did not keep up: resume from the cursor")]
+    /// The queue of the subscriber is full. It has received everything up to this cursor.
+    #[error("the subscriber is too slow: resume from the cursor")]
     Lagged { cursor: String },
 }
 
@@ -256,13 +256,13 @@ fn set_refused(error: &mut ServerError, refused: MemoryError) {
     }
 }
 
-/// What async-graphql itself refused: with a path it is a value that does not fit its type, without
-/// one the document as a whole.
+/// The code of errors of async-graphql itself: with a path, a value does not fit its type; without one, the
+/// document is not valid.
 fn code_without_source(error: &ServerError) -> Code {
     if error.path.is_empty() { Code::ValidationFailed } else { Code::BadUserInput }
 }
 
-/// The code of a fault of the server, and where the log tells more.
+/// Marks an internal error, with the id of the log entry.
 fn set_fault(error: &mut ServerError, request: RequestId) {
     set_code(error, Code::Internal);
     extend(error, "requestId", Value::from(request.to_string()));

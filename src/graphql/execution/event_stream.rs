@@ -1,4 +1,4 @@
-//! The responses of an operation, one after the other.
+//! The stream of an operation's responses.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,13 +17,13 @@ use crate::memory::{MemoryBudget, MemoryReservation};
 
 /// One response of a stream.
 pub struct StreamedResponse {
-    /// The response. It must be written before the next event is asked for.
+    /// The response. It must be written before the next event is polled.
     pub answer: PendingResponse,
-    /// Where to resume after it, if the subscription can be.
+    /// The cursor to resume from, if the subscription has one.
     pub cursor: Option<Arc<str>>,
 }
 
-/// The responses of an operation: from async-graphql, until its events are rendered without it.
+/// The responses of an operation: from async-graphql until the events are prerendered.
 pub(in crate::graphql) struct ResponseStream {
     pub(in crate::graphql) source: ResponseSource,
     pub(in crate::graphql) subscription: SubscriptionState,
@@ -33,7 +33,7 @@ pub(in crate::graphql) struct ResponseStream {
 }
 
 pub(in crate::graphql) enum ResponseSource {
-    /// With what is held for the request, as long as there may be another response.
+    /// The responses of async-graphql, with the memory reservation of the request.
     Library {
         responses: BoxStream<'static, Response>,
         _held: MemoryReservation,

@@ -1,8 +1,7 @@
-//! Writing answers as JSON, straight into bytes.
+//! A JSON writer for responses.
 //!
-//! A list that was written already ([`super::rendered_list`]), and JSON that callers gave, stand in an answer as
-//! [`Value::Binary`] and are copied as they are: the schema has no other binary value. So every transport must write its answers with
-//! [`write_value`].
+//! Prerendered lists ([`super::rendered_list`]) and JSON of clients are [`Value::Binary`] in a response and
+//! are copied unchanged. The schema has no other binary values. So every transport must use [`write_value`].
 
 use std::io::Write;
 
@@ -13,13 +12,13 @@ use uuid::fmt::Hyphenated;
 
 use crate::model::{Json, Timestamp};
 
-/// Longest piece of a string that is looked at in one go.
+/// The size of the blocks in which strings are scanned.
 const PIECE: usize = 32;
 
-/// Of these, what is looked at together once something in a piece needs an escape.
+/// The size of the words that are scanned once a block needs an escape.
 const WORD: usize = 8;
 
-/// Writes a value, unless what is written would come to more than `most` bytes. Whether it was written whole.
+/// Writes a value. Returns false if it would have more than `most` bytes.
 pub fn write_value(out: &mut Vec<u8>, value: &Value, most: usize) -> bool {
     let whole = match value {
         Value::Null => write_null(out),
@@ -60,7 +59,7 @@ pub fn write_value(out: &mut Vec<u8>, value: &Value, most: usize) -> bool {
     whole && out.len() <= most
 }
 
-/// About as many bytes as a value has when it is written, and never more.
+/// A lower bound of the bytes of a written value, usually close to it.
 pub(in crate::graphql) fn written_size(value: &Value) -> usize {
     match value {
         Value::Null | Value::Boolean(_) => 4,
@@ -76,13 +75,13 @@ pub(in crate::graphql) fn written_size(value: &Value) -> usize {
     }
 }
 
-/// Writes what needs no quotes. True, as all that writes a field: it could be written.
+/// Writes a value that needs no quotes. Returns true like all writers of fields.
 pub(in crate::graphql) fn write_display(out: &mut Vec<u8>, value: &impl std::fmt::Display) -> bool {
-    // Bytes in memory take everything.
+    // Writing to memory cannot fail.
     write!(out, "{value}").is_ok()
 }
 
-/// Writes null for none.
+/// Writes a value, or null for `None`.
 pub(in crate::graphql) fn write_option<T>(
     out: &mut Vec<u8>,
     value: Option<T>,
@@ -105,13 +104,13 @@ pub(in crate::graphql) fn write_id(out: &mut Vec<u8>, id: Uuid) -> bool {
     write_string(out, id.hyphenated().encode_lower(&mut text))
 }
 
-/// Writes the name of an enum's value.
+/// Writes an enum value.
 pub(in crate::graphql) fn write_enum<T: EnumType>(out: &mut Vec<u8>, value: T) -> bool {
     let item = T::items().iter().find(|item| item.value == value);
     item.is_some_and(|item| write_string(out, item.name))
 }
 
-/// Writes a JSON value: its text is what it was written from and compact.
+/// Writes a JSON value, which is compact text already.
 pub(in crate::graphql) fn write_json(out: &mut Vec<u8>, json: &Json) -> bool {
     out.extend_from_slice(json.as_str().as_bytes());
     true
@@ -125,13 +124,12 @@ pub(in crate::graphql) fn write_time(out: &mut Vec<u8>, time: Timestamp) -> bool
     true
 }
 
-/// Writes a text in quotes, with the escapes that JSON asks for and no others.
-/// <https://www.rfc-editor.org/rfc/rfc8259#section-7>
+/// Writes a string with the escapes that JSON requires and no others.
 pub(in crate::graphql) fn write_string(out: &mut Vec<u8>, text: &str) -> bool {
     out.reserve(text.len() + 2);
     out.push(b'"');
     let bytes = text.as_bytes();
-    // What needs no escape is copied in runs, and found in pieces without a branch for each byte.
+    // Text without escapes is copied in runs, which are found without a branch for each byte.
     let mut copied = 0;
     for (number, piece) in bytes.chunks(PIECE).enumerate() {
         if piece.iter().fold(false, |found, byte| found | needs_escape(*byte)) {
@@ -156,7 +154,7 @@ fn needs_escape(byte: u8) -> bool {
     (byte < 0x20) | (byte == b'"') | (byte == b'\\')
 }
 
-/// The highest bit of each byte of a word that needs an escape, the first byte being the lowest.
+/// Sets the highest bit of each byte of a word that needs an escape. The first byte is the lowest.
 fn escapes_in(bytes: &[u8]) -> u64 {
     const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
     const HIGH: u64 = !LOW;

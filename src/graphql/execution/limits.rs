@@ -1,16 +1,16 @@
-//! What a request may ask for, settled before anything works for it.
+//! The limits of a request, checked before it is executed.
 //!
-//! A document of a kilobyte can ask for more than a server can do: fragments that spread each other
-//! double with every step, lists within lists multiply, brackets within brackets overflow a stack.
-//! So the text is bounded before it is parsed (`lexer`), and the document before it is validated
-//! (`measure`): in time that grows with its text, whatever it would expand to.
+//! A document of a kilobyte can request more than a server can do: fragments that spread each other double
+//! with every step, nested lists multiply, and nested brackets overflow a stack. So the text is checked
+//! before it is parsed (`lexer`), and the document before it is validated (`measure`), in time linear in its
+//! text, whatever it expands to.
 //!
 //! # Cost
 //!
-//! A scalar costs 0, an object 1, and what a page holds costs as often as the page may hold it. The
-//! size of a page is its argument `first` or `last`, or the field's default. A page is a field
-//! (`conversations`) whose own fields `nodes` and `edges` are its items, so its size counts once; where
-//! neither is asked for, all its fields count so often:
+//! A scalar costs 0, an object 1, and the items of a page are multiplied by the size of the page: its
+//! argument `first` or `last`, or the default of the field. The items of a page field (`conversations`) are
+//! its fields `nodes` and `edges`, so the size counts once. If neither is selected, all its fields are
+//! multiplied.
 //!
 //! ```text
 //! cost(page)      = 1 + size × cost of its nodes and edges + cost of its other fields
@@ -36,57 +36,56 @@ pub(in crate::graphql) use field_size::FieldSizes;
 use field_size::FieldSizing;
 use measure::{Cycle, Measure, Measurer};
 
-/// The most of everything that a request may ask for.
+/// The limits of a request.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Bytes of a document.
+    /// The bytes of a document.
     pub document_bytes: u32,
-    /// Tokens of a document.
+    /// The tokens of a document.
     pub tokens: u32,
-    /// Brackets within brackets, selections within selections with fragments spread, and lists and
-    /// objects within each other in variables.
+    /// The nesting of brackets, of selections with fragments expanded, and of lists and objects in variables.
     pub nesting: u32,
-    /// Fragments of a document.
+    /// The fragments of a document.
     pub fragments: u32,
-    /// Aliases in a document.
+    /// The aliases in a document.
     pub aliases: u32,
-    /// Directives in a document.
+    /// The directives in a document.
     pub directives: u32,
-    /// Fields of an operation's first level.
+    /// The root fields of an operation.
     pub root_fields: u32,
-    /// Variables that an operation declares.
+    /// The variables that an operation declares.
     pub variables: u32,
-    /// Values of variables: lists and objects, and what is in them.
+    /// The values of all variables: lists, objects, and everything in them.
     pub values: u32,
-    /// Fields within fields.
+    /// The depth of fields.
     pub depth: u32,
-    /// Fields within fields of `__schema` and `__type`.
+    /// The depth of fields within `__schema` and `__type`.
     pub introspection_depth: u32,
-    /// Lists within lists of `__schema` and `__type`.
+    /// The depth of lists within `__schema` and `__type`.
     pub introspection_lists: u32,
-    /// Selections of a document with fragments spread.
+    /// The selections of a document with its fragments expanded.
     pub selections: u32,
-    /// Cost of an operation.
+    /// The cost of an operation.
     pub cost: u32,
-    /// Whether `__schema` and `__type` may be asked for at all.
+    /// Whether `__schema` and `__type` are allowed.
     pub introspection: bool,
 }
 
-/// Why a request is refused.
+/// The reason why a request is rejected.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::graphql) enum DocumentError {
-    /// It asks for more than a limit allows.
+    /// A limit is exceeded.
     Over {
-        /// The setting's name.
+        /// The name of the setting.
         limit: &'static str,
-        /// Around the figure: "the document has", "tokens".
+        /// The text before and after the value: "the document has", "tokens".
         subject: (&'static str, &'static str),
         maximum: u32,
         actual: u64,
     },
-    /// A fragment spreads itself.
+    /// A fragment spreads itself, directly or indirectly.
     Endless(Cycle),
-    /// It asks for the schema where that is not subject.
+    /// The document uses introspection, which is off.
     Introspection,
 }
 
@@ -114,14 +113,13 @@ impl DocumentError {
             }
             Self::Endless(Cycle(fragment)) => format!("the fragment `{fragment}` spreads itself"),
             Self::Introspection => {
-                "`__schema` and `__type` are not subject here: the setting `server.introspection` is off"
-                    .into()
+                "introspection is disabled: the setting `server.introspection` is off".into()
             }
         }
     }
 }
 
-/// Compares a figure with its limit.
+/// Checks a value against its limit.
 fn within(
     limit: &'static str,
     subject: (&'static str, &'static str),
@@ -137,7 +135,7 @@ fn within(
 }
 
 impl Limits {
-    /// Looks at the text of a document before it is parsed: the parser calls itself for every bracket.
+    /// Checks the text of a document before it is parsed: the parser is recursive.
     pub(in crate::graphql) fn check_text(&self, text: &str) -> Result<(), DocumentError> {
         within("document_bytes", ("the document has", "bytes"), text.len(), self.document_bytes)?;
         let scan = lexer::scan(text);
@@ -145,7 +143,7 @@ impl Limits {
         within("nesting", ("the document has", "levels of brackets"), scan.nesting, self.nesting)
     }
 
-    /// Checks everything about a document that does not depend on the variables, whichever operation will run.
+    /// Checks all limits of a document that do not depend on variables.
     pub(in crate::graphql) fn check_document(
         &self,
         document: &ExecutableDocument,
@@ -165,14 +163,14 @@ impl Limits {
             self.check_shape(&measure)?;
             selections = selections.saturating_add(measure.selections);
         }
-        // A fragment that no operation spreads is walked all the same.
+        // Unused fragments count too.
         measurer.fragments().try_for_each(|measure| self.check_size(measure))?;
         let subject = ("with its fragments spread, the document has", "selections");
         within("selections", subject, selections, self.selections)
     }
 
-    /// Checks the variables of a document that [`check_document`](Self::check_document) let through, and what
-    /// `operation` costs with them.
+    /// Checks the variables of a document that passed [`check_document`](Self::check_document), and the cost
+    /// of `operation` with them.
     pub(in crate::graphql) fn check_operation(
         &self,
         document: &ExecutableDocument,

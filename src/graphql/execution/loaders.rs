@@ -1,8 +1,7 @@
-//! Reads of many in one statement.
+//! Data loaders: they batch the reads of sibling fields into one statement.
 //!
-//! Loaders live as long as one request and carry its viewer, so that nothing is shared between
-//! viewers and nothing goes stale. A key holds everything that changes the statement. What was loaded is
-//! shared, however often it is asked for.
+//! The loaders belong to one request and its viewer, so viewers share nothing and no value gets stale. A key
+//! contains everything that the statement depends on. Loaded values are shared by all fields.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -14,13 +13,13 @@ use dataloader::non_cached::Loader;
 use crate::model::{Conversation, ConversationId, Message, MessageId, Page, Slice};
 use crate::store::{Error, Result, Scoped};
 
-/// What is loaded: shared by all who ask for it, or why there is nothing.
+/// A shared value, or an error.
 type Loaded<T> = Result<Arc<T>>;
 
-/// The same, where there need not be any.
+/// A shared value that may not exist, or an error.
 type Found<T> = Result<Option<Arc<T>>>;
 
-/// The loaders of one request, each made when it is first asked: most operations ask none.
+/// The loaders of a request, created on first use.
 pub(in crate::graphql) struct Loaders {
     store: Scoped,
     conversations: OnceLock<Loader<ConversationId, Found<Conversation>, Conversations>>,
@@ -32,7 +31,7 @@ pub(in crate::graphql) struct Loaders {
 }
 
 impl Loaders {
-    /// Loaders that see what `store` sees.
+    /// Loaders that read from `store`.
     pub(in crate::graphql) fn new(store: &Scoped) -> Self {
         Self {
             store: store.clone(),
@@ -45,30 +44,30 @@ impl Loaders {
         }
     }
 
-    /// A conversation, if there is one.
+    /// A conversation, if it exists.
     pub(in crate::graphql) async fn find_conversation(&self, id: ConversationId) -> Found<Conversation> {
         let loader = self.conversations.get_or_init(|| Loader::new(Conversations(self.store.clone())));
         loader.try_load(id).await.unwrap_or_else(|error| Err(lost(&error)))
     }
 
-    /// A conversation that must be there.
+    /// A conversation that must exist.
     pub(in crate::graphql) async fn conversation(&self, id: ConversationId) -> Loaded<Conversation> {
         self.find_conversation(id).await?.ok_or(Error::NotFound("conversation"))
     }
 
-    /// A message, if there is one.
+    /// A message, if it exists.
     pub(in crate::graphql) async fn find_message(&self, id: MessageId) -> Found<Message> {
         let loader = self.messages.get_or_init(|| Loader::new(Messages(self.store.clone())));
         loader.try_load(id).await.unwrap_or_else(|error| Err(lost(&error)))
     }
 
-    /// The message at a place, if there is one.
+    /// The message at a position, if it exists.
     pub(in crate::graphql) async fn message_at(&self, place: MessagePosition) -> Found<Message> {
         let loader = self.places.get_or_init(|| Loader::new(Places(self.store.clone())));
         loader.try_load(place).await.unwrap_or_else(|error| Err(lost(&error)))
     }
 
-    /// The messages that follow a place, oldest first.
+    /// The messages whose parent is at a position, oldest first.
     pub(in crate::graphql) async fn messages_following(
         &self,
         place: MessagePosition,
@@ -77,7 +76,7 @@ impl Loaders {
         loader.try_load(place).await.unwrap_or_else(|error| Err(lost(&error)))
     }
 
-    /// The text so far of a message that is being written.
+    /// The current text of a streaming message.
     pub(in crate::graphql) async fn text(&self, id: MessageId) -> Loaded<str> {
         let loader = self.texts.get_or_init(|| Loader::new(Texts(self.store.clone())));
         loader.try_load(id).await.unwrap_or_else(|error| Err(lost(&error)))
@@ -94,7 +93,7 @@ impl Loaders {
     }
 }
 
-/// A loader answers every key it was given; one it did not is a fault of ours.
+/// A loader returns a value for every key, so a missing one is an internal error.
 fn lost(error: &std::io::Error) -> Error {
     Error::broken(error.to_string())
 }
@@ -120,7 +119,7 @@ struct Pages(Scoped);
 type PageKey = (ConversationId, Page);
 
 impl BatchFn<PageKey, Loaded<Slice<Message>>> for Pages {
-    /// One statement for each kind of page: the same field is asked of all its siblings alike.
+    /// One statement for each kind of page: siblings have the same arguments.
     async fn load(&mut self, keys: &[PageKey]) -> HashMap<PageKey, Loaded<Slice<Message>>> {
         let mut by_page: HashMap<Page, Vec<ConversationId>> = HashMap::new();
         for (conversation, page) in keys {
@@ -173,7 +172,7 @@ impl BatchFn<MessageId, Loaded<str>> for Texts {
     }
 }
 
-/// What was found for each key; a failure is everybody's.
+/// The value of each key. An error applies to all keys.
 fn each<K: Copy + Eq + Hash, F, V>(
     keys: &[K],
     found: Result<F>,

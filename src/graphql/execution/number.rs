@@ -1,7 +1,7 @@
-//! Numbers of requests.
+//! Exact numbers in requests.
 //!
-//! async-graphql's values hold numbers as `i64`, `u64` or `f64`. A number that none of these gives back digit for
-//! digit is held as its text, in a [`Value::Binary`]: values of requests have no other use for it.
+//! Values of async-graphql have numbers as `i64`, `u64` or `f64`. A number that none of these represents
+//! digit for digit is kept as text in a [`Value::Binary`], which requests do not use otherwise.
 
 use async_graphql::{Name, Value, Variables};
 use serde_json::Number;
@@ -31,8 +31,8 @@ pub fn value_of(json: JsonValue) -> Value {
     }
 }
 
-/// The same with numbers as near as 64 bits come, for who cannot be given their texts. A number that no 64 bits come near
-/// is a string.
+/// The same with the nearest 64-bit number, for consumers that cannot use texts. A number without a near
+/// 64-bit number becomes a string.
 pub(super) fn nearest_value_of(json: JsonValue) -> Value {
     match json {
         JsonValue::Array(items) => Value::List(items.into_iter().map(nearest_value_of).collect()),
@@ -51,9 +51,9 @@ pub(super) fn nearest_value_of(json: JsonValue) -> Value {
     }
 }
 
-/// A number, from the text of one in JSON or GraphQL.
+/// A number from its text in JSON or GraphQL.
 pub(in crate::graphql) fn of_text(text: &str) -> Value {
-    // Whole numbers have one text each, but for zero.
+    // Integers have one notation, except for zero.
     if text != "-0" && !text.contains(['.', 'e', 'E']) {
         if let Ok(whole) = text.parse::<i64>() {
             return Value::from(whole);
@@ -66,7 +66,7 @@ pub(in crate::graphql) fn of_text(text: &str) -> Value {
     float.map_or_else(|| Value::Binary(text.to_owned().into()), Value::Number)
 }
 
-/// The whole number that a value is, however it was written: `2`, `2.0` and `2e0` are the same.
+/// The integer value, in any notation: `2`, `2.0` and `2e0` are equal.
 pub(in crate::graphql) fn whole(value: &Value) -> Option<i64> {
     let float = match value {
         Value::Number(number) => match number.as_i64() {
@@ -76,13 +76,13 @@ pub(in crate::graphql) fn whole(value: &Value) -> Option<i64> {
         Value::Binary(text) => std::str::from_utf8(text).ok()?.parse().ok()?,
         _ => return None,
     };
-    // Beyond that, neighbours cannot be told apart.
+    // Larger floats do not represent integers exactly.
     let is_exact = float.fract() == 0.0 && float.abs() < 9_007_199_254_740_992.0;
     #[expect(clippy::cast_possible_truncation, reason = "it is whole and small")]
     is_exact.then_some(float as i64)
 }
 
-/// The text of a whole number, however it was written; with all of its digits where it was written with these.
+/// The digits of an integer in any notation, complete if it was written with all digits.
 pub(in crate::graphql) fn digits(value: &Value) -> Option<String> {
     if let Some(whole) = whole(value) {
         return Some(whole.to_string());
@@ -95,7 +95,7 @@ pub(in crate::graphql) fn digits(value: &Value) -> Option<String> {
     (!text.contains(['.', 'e', 'E'])).then_some(text)
 }
 
-/// The number that a value is, as near as 64 bits come.
+/// The nearest 64-bit float.
 pub(in crate::graphql) fn float(value: &Value) -> Option<f64> {
     let float = match value {
         Value::Number(number) => number.as_f64()?,

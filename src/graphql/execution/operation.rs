@@ -1,4 +1,4 @@
-//! One operation of a document, ready to be executed.
+//! An operation that is ready to be executed.
 
 use async_graphql::parser::types::{DocumentOperations, OperationType};
 use async_graphql::{Request, Response};
@@ -11,29 +11,29 @@ use super::variables::{self, InputTypes};
 use super::variables_size::VariablesSize;
 use crate::memory::MemoryReservation;
 
-/// A request whose document was read, whose operation was found and that asks for no more than is
-/// allowed.
+/// A request whose document was parsed and validated, whose operation was selected, and that is within the
+/// limits.
 pub struct Operation {
     pub(in crate::graphql) request: Request,
-    /// What it does; a transport may have to refuse it for that.
+    /// The type of the operation. A transport may have to reject it.
     pub kind: OperationType,
     /// Whether lists and events may be written as JSON without async-graphql.
     pub(in crate::graphql) may_prerender: bool,
-    /// Bytes that the request takes, about.
+    /// The approximate memory of the request, in bytes.
     pub(in crate::graphql) weight: usize,
-    /// For the request, as long as it is kept.
+    /// The memory reservation of the request.
     pub(in crate::graphql) held: MemoryReservation,
 }
 
-/// Bytes that a document takes once it is read, for each of its text.
+/// The bytes of a parsed document for each byte of its text.
 const DOCUMENT: usize = 24;
 
 impl Operation {
-    /// Reads the document and finds the operation to run.
+    /// Parses the document and selects the operation.
     ///
     /// # Errors
-    /// A response to send instead: the document is not GraphQL, asks for too much, or which operation
-    /// is meant is not clear.
+    /// A response to send instead: the document is not valid, exceeds a limit, or has no operation with this
+    /// name.
     pub(in crate::graphql) fn prepare(
         mut request: Request,
         limits: &Limits,

@@ -1,13 +1,13 @@
-//! Documents that clients name instead of sending.
+//! Persisted documents: clients send an id instead of the text.
 //!
-//! Trusted documents come from a manifest that a front end's build writes, by whatever ids it gave them.
-//! They may be the only ones that are run. Automatic ones (Apollo's protocol,
-//! <https://www.apollographql.com/docs/apollo-server/performance/apq>) are what clients have sent once:
-//! kept by their SHA-256, in this process alone, until others need the room. A client whose document is not
-//! there sends it again, so a restart or another replica costs one round trip.
+//! Trusted documents come from a manifest that the build of a front end writes, with the ids of that build.
+//! They can be the only accepted documents. Automatic ones (automatic persisted queries of Apollo,
+//! <https://www.apollographql.com/docs/apollo-server/performance/apq>) are documents that clients have sent
+//! once: they are cached by SHA-256, in this process only, until they are evicted. If a document is missing,
+//! the client sends it again, so a restart or another replica costs one round trip.
 //!
-//! A document is only ever kept under its own hash, so nobody can put theirs in the place of another. What
-//! is named is looked at like what is sent: no limit is lifted.
+//! A document is stored only under its own hash, so no client can replace another's document. All limits
+//! apply to persisted documents too.
 
 mod manifest;
 
@@ -23,19 +23,19 @@ use super::error::{Code, error_response};
 use super::limits::Limits;
 use super::validation::Validator;
 
-/// The parameter that names a document, on its way among a request's extensions.
+/// The parameter with the id of a document. It is passed in the extensions of the request.
 pub const DOCUMENT_ID: &str = "documentId";
 
-/// How many automatic documents are kept.
+/// The limits of the cache of automatic documents.
 #[derive(Debug, Clone, Copy)]
 pub struct PersistedDocumentLimits {
-    /// Documents.
+    /// The number of documents.
     pub entries: usize,
-    /// Bytes of them all together.
+    /// The bytes of all documents.
     pub bytes: usize,
 }
 
-/// Persisted documents by their ids. Clones share them.
+/// Persisted documents by id. Clones share them.
 #[derive(Clone, Default)]
 pub struct PersistedDocuments(Arc<Inner>);
 
@@ -56,21 +56,22 @@ struct Kept {
     bytes: usize,
 }
 
-/// What a request names.
+/// The id in a request.
 enum Named {
     Nothing,
-    /// `documentId`, as the appendix of GraphQL over HTTP's draft has it.
+    /// `documentId` of the appendix of the GraphQL over HTTP draft.
     Id(String),
     /// `extensions.persistedQuery.sha256Hash`.
     Hash(String),
 }
 
 impl PersistedDocuments {
-    /// The documents of some manifests, each with the name of its file; with `only_trusted` no other is run,
-    /// else automatic ones are kept where there is room for them.
+    /// Loads the documents of manifests, each given with its file name. With `only_trusted` other documents
+    /// are rejected, otherwise automatic ones are cached if there is a limit for them.
     ///
     /// # Errors
-    /// A manifest cannot be read, a document in it is not valid, or two have the same id: said with file and id.
+    /// A manifest cannot be parsed, a document in it is not valid, or two documents have the same id. The
+    /// error names file and id.
     pub(in crate::graphql) fn new(
         manifests: &[(String, String)],
         only_trusted: bool,
@@ -102,16 +103,16 @@ impl PersistedDocuments {
         Ok(Self(Arc::new(Inner { trusted, only_trusted, automatic })))
     }
 
-    /// How many ids of trusted documents there are.
+    /// The number of trusted ids.
     pub fn trusted(&self) -> usize {
         self.0.trusted.len()
     }
 
-    /// Puts the document that a request names in its place. Gives the hash under which to [`remember`] the
-    /// one that it sends, once that was found good.
+    /// Replaces the id in a request by its document. Returns the hash for [`remember`] if the request sends a
+    /// document to cache, once that is valid.
     ///
     /// # Errors
-    /// A response to send instead: there is none of that name, or it may not be run.
+    /// A response to send instead: the id is unknown, or the document is not allowed.
     ///
     /// [`remember`]: Self::remember
     pub(in crate::graphql) fn resolve(&self, request: &mut Request) -> Result<Option<String>, Box<Response>> {
@@ -119,7 +120,7 @@ impl PersistedDocuments {
         let is_sent = !request.query.is_empty();
         let (id, hash) = match named {
             Named::Nothing => (None, None),
-            Named::Id(_) if is_sent => return Err(bad("give either `query` or `documentId`")),
+            Named::Id(_) if is_sent => return Err(bad("send either `query` or `documentId`")),
             Named::Id(id) => (Some(id), None),
             Named::Hash(hash) if !is_sent => (Some(hash), None),
             Named::Hash(hash) if hash == hash_of(&request.query) => (None, Some(hash)),
@@ -131,13 +132,14 @@ impl PersistedDocuments {
             return Ok(None);
         }
         if self.0.only_trusted && !self.0.trusted.contains_key(&hash_of(&request.query)) {
-            let message = "only trusted documents are run here (`documents.only`): send the id of one";
+            let message =
+                "only trusted documents are accepted (setting `documents.only`): send the id of one";
             return Err(Box::new(error_response(Code::NotInSafelist, message)));
         }
         Ok(hash.filter(|hash| self.0.automatic.is_some() && !self.0.trusted.contains_key(hash)))
     }
 
-    /// Keeps a document that was found good under its hash.
+    /// Caches a valid document under its hash.
     pub(in crate::graphql) fn remember(&self, hash: String, document: &str) {
         let Some(automatic) = &self.0.automatic else { return };
         let mut kept = automatic.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -152,7 +154,7 @@ impl PersistedDocuments {
     }
 
     fn find(&self, id: &str) -> Option<Arc<str>> {
-        // The appendix writes "sha256:" before a hash.
+        // The appendix has the prefix "sha256:" before a hash.
         let id = id.strip_prefix("sha256:").unwrap_or(id);
         let automatic = || {
             let kept = &self.0.automatic.as_ref()?.kept;
@@ -161,8 +163,8 @@ impl PersistedDocuments {
         self.0.trusted.get(id).cloned().or_else(automatic)
     }
 
-    /// In the words that Apollo's clients know: after the first they send the document, after the second they
-    /// stop naming any.
+    /// The messages that Apollo's clients expect: after the first they send the document, after the second
+    /// they stop sending ids.
     fn not_found(&self) -> Box<Response> {
         Box::new(if self.0.automatic.is_none() && self.0.trusted.is_empty() {
             error_response(Code::PersistedQueryNotSupported, "PersistedQueryNotSupported")
@@ -203,12 +205,12 @@ impl Named {
             (None, None) => Ok(Self::Nothing),
             (Some(id), None) => Ok(Self::Id(id)),
             (None, Some(hash)) => Ok(Self::Hash(hash)),
-            (Some(_), Some(_)) => Err(bad("give either `documentId` or `extensions.persistedQuery`")),
+            (Some(_), Some(_)) => Err(bad("send either `documentId` or `extensions.persistedQuery`")),
         }
     }
 }
 
-/// The message of a refused document, with line and column.
+/// The message of a rejected document, with line and column.
 fn first_error(response: &Response) -> String {
     let error = response.errors.first();
     let message = error.map(|error| error.message.as_str()).unwrap_or_default();
@@ -235,7 +237,7 @@ fn hash_of(document: &str) -> String {
     text
 }
 
-/// What a document takes in memory, its hash and a place in the list included.
+/// The memory of a document, including its hash and its cache entry.
 fn weight(document: &str) -> usize {
     document.len() + 256
 }

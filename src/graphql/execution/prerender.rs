@@ -1,9 +1,9 @@
-//! Events of subscriptions, rendered as they are sent.
+//! Prerendering of subscription events.
 //!
-//! async-graphql begins a subscription: it reads the arguments and finds what is wrong with them. From then
-//! on every item has the same fields. Where these are plain ([`super::selection_plan`]) they are
-//! written in one walk, once for all followers in this process who asked for the same. async-graphql's part
-//! is over then, and [`super::event_stream::ResponseStream`] lets go of it: a follower that waits keeps neither a document nor variables.
+//! async-graphql starts a subscription and validates its arguments. After that, every item is selected in the
+//! same way. If all selected fields are plain ([`super::selection_plan`]), the items are rendered directly,
+//! once for all subscribers of this process with the same selection. [`super::event_stream::ResponseStream`]
+//! then drops the stream of async-graphql, so a waiting subscription keeps neither a document nor variables.
 
 use std::sync::Arc;
 
@@ -23,34 +23,35 @@ use crate::memory::{MemoryBudget, MemoryError, MemoryReservation, UNRESERVED_BYT
 use crate::model::MessageId;
 use crate::store::{self, Scoped};
 
-/// An item of a followed list.
+/// An item of a subscription.
 pub(in crate::graphql) trait SubscriptionItem: Send + Sync + Sized + 'static {
-    /// How an item is written.
+    /// The writer of the item.
     const WRITER: ObjectWriter<Self>;
 
-    /// Where a follower stands after it.
+    /// The cursor of the item.
     fn cursor(&self) -> String;
 
-    /// The message whose text must be loaded to be written, if there is one.
+    /// The message whose text must be loaded first, if there is one.
     fn unloaded(&self) -> Option<MessageId>;
 }
 
-/// Writes what one follower asked for.
+/// Renders the selection of one subscription.
 struct EventWriter<T: 'static> {
-    /// What stands before an item.
+    /// The JSON before an item.
     head: Vec<u8>,
     plan: SelectionPlan<T>,
     shape: Arc<str>,
     store: Scoped,
     memory_budget: MemoryBudget,
-    /// Bytes that an answer may have.
+    /// The size limit of a response, in bytes.
     most: u32,
 }
 
-/// What stands after an item.
+/// The JSON after an item.
 const TAIL: &[u8] = b"}}";
 
-/// What a subscription gives async-graphql to tell: `object`s, or nothing, where events are rendered without it.
+/// The stream that a subscription returns to async-graphql: `object`s, or nothing if the events are
+/// prerendered.
 pub(in crate::graphql) fn subscribe<T: SubscriptionItem, S, O>(
     ctx: &Context<'_>,
     subscription: SubscriptionState,
@@ -74,7 +75,7 @@ where
     }
 }
 
-/// Gives the items back where what is selected of them is not plain, or not all there is to tell.
+/// Returns the items if the selection is not plain, or not the only one.
 fn prerender<T: SubscriptionItem, S>(ctx: &Context<'_>, items: S) -> Result<PrerenderedStream, S>
 where
     S: Stream<Item = Result<Arc<SharedItem<T>>, SubscriptionError>> + Send + 'static,

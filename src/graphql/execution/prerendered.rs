@@ -1,4 +1,4 @@
-//! Events of a subscription that are rendered without async-graphql.
+//! Prerendered events of a subscription.
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use futures_util::stream::BoxStream;
 use super::error::SubscriptionError;
 use crate::memory::MemoryReservation;
 
-/// Events as they are sent, and where in the document they come from.
+/// Prerendered events, and the location of the field in the document.
 pub(in crate::graphql) struct PrerenderedStream {
     pub(super) events: BoxStream<'static, Result<RenderedEvent, SubscriptionError>>,
     pub(super) key: Name,
     pub(super) pos: Pos,
 }
 
-/// One event as it is sent.
+/// A prerendered event.
 pub(super) struct RenderedEvent {
     pub(super) bytes: Bytes,
     pub(super) held: MemoryReservation,
@@ -24,7 +24,7 @@ pub(super) struct RenderedEvent {
 }
 
 impl PrerenderedStream {
-    /// As async-graphql tells of an item that failed.
+    /// The response for an item that failed, as async-graphql would make it.
     pub(super) fn failure(&self, error: SubscriptionError) -> Response {
         let error = async_graphql::Error::from(error).into_server_error(self.pos);
         let path = vec![PathSegment::Field(self.key.to_string())];

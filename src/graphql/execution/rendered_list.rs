@@ -1,8 +1,8 @@
-//! Lists of messages and conversations, most of what is ever answered.
+//! Prerendered lists of messages and conversations, the largest part of most responses.
 //!
-//! A list whose selection is plain is written in one walk ([`super::selection_plan`]); any other is left to
-//! async-graphql. Either way what is made is taken from the operation's memory_budget: what is written with every
-//! item, values before there are any, by their number.
+//! A list with a plain selection ([`super::selection_plan`]) is written as JSON directly. Other lists are
+//! resolved by async-graphql. In both cases the memory counts against the operation's budget: rendered items
+//! one by one, values in advance by their number.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -18,21 +18,21 @@ use crate::memory::{MemoryBudget, MemoryError};
 use crate::model::Slice;
 use crate::store;
 
-/// Most bytes that are set aside before a list is written.
+/// The most bytes that are allocated before a list is written.
 const MOST_RESERVED: usize = 64 * 1024;
 
-/// A list of `O`, made of the items of a page.
+/// A list of `O` from the items of a page.
 pub(in crate::graphql) struct RenderedList<'a, T: ListItem<O>, O> {
     page: &'a Arc<Slice<T>>,
     object: std::marker::PhantomData<fn() -> O>,
 }
 
-/// What an object of the schema can be made from, and written without being made.
+/// An item that can be rendered directly or converted to an object of the schema.
 pub(in crate::graphql) trait ListItem<O>: Send + Sync + Sized + 'static {
-    /// How it is written.
+    /// The writer of the object.
     const WRITER: ObjectWriter<Self>;
 
-    /// The object of an item of a page, which it shares; none where the page ends before.
+    /// The object of an item, which shares the page. `None` past the end of the page.
     fn object(page: &Arc<Slice<Self>>, at: usize) -> Option<O>;
 }
 
@@ -41,7 +41,7 @@ impl<'a, T: ListItem<O>, O> RenderedList<'a, T, O> {
         Self { page, object: std::marker::PhantomData }
     }
 
-    /// None where the selection is not plain, or an item has something that must be loaded.
+    /// Renders the list. `None` if the selection is not plain, or an item has a value that must be loaded.
     fn write(
         &self,
         selection: &SelectionSet,
@@ -66,7 +66,7 @@ impl<'a, T: ListItem<O>, O> RenderedList<'a, T, O> {
                 return fits.map(|()| None);
             }
             if at == 0 {
-                // The others will be about as long.
+                // The others are probably about as long.
                 out.reserve(MOST_RESERVED.min((out.len() + 64) * items.len()));
             }
         }
@@ -74,7 +74,7 @@ impl<'a, T: ListItem<O>, O> RenderedList<'a, T, O> {
         Ok(Some(out))
     }
 
-    /// The same, with a reservation where that is what it takes.
+    /// Like `write`, with a memory reservation if it is needed.
     async fn written(
         &self,
         selection: &SelectionSet,

@@ -1,4 +1,4 @@
-//! Responses on their way to the client.
+//! Responses of operations.
 
 use async_graphql::{Response, Value};
 use bytes::Bytes;
@@ -9,34 +9,34 @@ use super::number::nearest_value_of;
 use crate::memory::{MemoryBudget, MemoryError, MemoryReservation, UNRESERVED_BYTES};
 use crate::model::JsonValue;
 
-/// An answer that was made.
+/// A response that is not sent yet.
 pub struct PendingResponse(Kind);
 
 enum Kind {
-    /// It is not written yet.
+    /// Values that are not rendered yet.
     Response(UnrenderedResponse),
-    /// It was written when it was made, maybe for others too.
+    /// A prerendered event, possibly shared by several subscribers.
     RenderedResponse(Bytes, MemoryReservation),
 }
 
-/// A response that is not written yet, and what it may hold until then.
+/// A response that is not rendered yet, and its memory budget.
 struct UnrenderedResponse {
     response: Response,
     memory_budget: MemoryBudget,
     most: u32,
 }
 
-/// An answer as it is sent.
+/// A response as it is sent.
 pub struct RenderedResponse {
-    /// Its text.
+    /// The JSON.
     pub bytes: Bytes,
-    /// The response without its data.
+    /// The response without data.
     pub response: Response,
-    /// Nothing was executed: the document or the request as a whole was refused.
+    /// Whether nothing was executed because the request was rejected.
     pub is_request_error: bool,
-    /// There are only errors: a subscription has ended with it.
+    /// Whether there are only errors, which end a subscription.
     pub has_failed: bool,
-    /// To be kept as long as the text.
+    /// The memory reservation, to be kept as long as the JSON.
     pub held: MemoryReservation,
 }
 
@@ -45,16 +45,16 @@ impl PendingResponse {
         Self(Kind::Response(UnrenderedResponse { response, memory_budget, most }))
     }
 
-    /// Without errors, as it is sent, with what is held for it.
+    /// A prerendered response without errors.
     pub(in crate::graphql) fn written(bytes: Bytes, held: MemoryReservation) -> Self {
         Self(Kind::RenderedResponse(bytes, held))
     }
 
-    /// Writes it. What comes to more bytes than an answer may have, or finds no room in memory, is refused as
-    /// a whole. `write` is given the most bytes it may write, and tells whether it has.
+    /// Renders the response. If it exceeds the size limit or its memory cannot be reserved, the whole
+    /// response becomes an error. `write` gets the size limit and returns whether the response fits.
     pub async fn write(self, write: impl Fn(&mut Vec<u8>, &Response, usize) -> bool) -> RenderedResponse {
         match self.0 {
-            // In a box: most of what followers wait for has been written.
+            // Boxed, because most events of subscriptions are prerendered.
             Kind::Response(unwritten) => Box::pin(unwritten.write(write)).await,
             Kind::RenderedResponse(bytes, held) => {
                 let response = Response::default();
@@ -65,8 +65,8 @@ impl PendingResponse {
 }
 
 impl PendingResponse {
-    /// The response as async-graphql's own transports send it, refused as a whole if it has more bytes than it may. What
-    /// it held is given back.
+    /// The response for transports of async-graphql, replaced by an error if it exceeds the size limit. Its
+    /// memory is released.
     pub(in crate::graphql) fn into_response(self) -> Response {
         let (mut response, most) = match self.0 {
             Kind::Response(UnrenderedResponse { response, most, .. }) => (response, most),
@@ -86,7 +86,7 @@ impl PendingResponse {
     }
 }
 
-/// Makes values of JSON that was written already.
+/// Converts rendered JSON to values.
 fn make_plain(value: &mut Value) {
     match value {
         Value::Binary(text) => *value = JsonValue::read(text).map_or(Value::Null, nearest_value_of),
@@ -133,7 +133,7 @@ impl UnrenderedResponse {
     }
 }
 
-/// Whether nothing was executed: the document or the request as a whole was refused.
+/// Whether nothing was executed because the request was rejected.
 pub fn is_request_error(response: &Response) -> bool {
     !response.errors.is_empty()
         && response.data == async_graphql::Value::Null

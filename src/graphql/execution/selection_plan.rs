@@ -1,12 +1,13 @@
-//! How plain fields are written: those that need nothing more than what was read with their item.
+//! Selection plans: how plain fields are rendered. A field is plain if its value was read together with its
+//! item.
 //!
-//! They are written as JSON in one walk: which function writes each field is found once for a selection, not
-//! once for each item, and there is no future, no map and no value in between. Everything else is left to
-//! async-graphql, with the same result: a fragment on another type, a directive that is not `@skip` or
-//! `@include`, a field that has to be loaded, an object that is selected twice.
+//! The function that writes a field is found once for a selection, not for each item, and JSON is written
+//! without futures, maps and values. Other selections are left to async-graphql, with the same result:
+//! fragments on other types, directives except `@skip` and `@include`, fields that must be loaded, and
+//! objects that are selected twice.
 //!
-//! What was written cannot be merged with anything, so an operation in which selections are merged at all
-//! ([`merges_selections`]) has nothing written.
+//! Rendered JSON cannot be merged, so operations that merge selections ([`merges_selections`]) are not
+//! prerendered.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,26 +19,26 @@ use crate::model;
 
 type FindMessage<T> = fn(&T) -> Option<Option<&model::Message>>;
 
-/// What is written for a field of an item.
+/// The writer of a field.
 pub(in crate::graphql) enum FieldWriter<T: 'static> {
-    /// A scalar or an enum. False where it cannot be written.
+    /// A scalar or an enum. Returns false if it cannot be written.
     Leaf(fn(&mut Vec<u8>, &T) -> bool),
-    /// A text. None where it must be loaded first.
+    /// A text. `None` if it must be loaded first.
     Text(fn(&T) -> Option<&str>),
     /// An object of the item itself.
     Object(&'static ObjectWriter<T>),
-    /// A message, or null. None where it was not read.
+    /// A message or null. `None` if it was not read.
     Message(FindMessage<T>, &'static ObjectWriter<model::Message>),
 }
 
-/// An object of the schema and how its plain fields are written.
+/// An object of the schema and the writers of its plain fields.
 pub(in crate::graphql) struct ObjectWriter<T: 'static> {
     pub(in crate::graphql) name: &'static str,
-    /// None for a field that is not plain.
+    /// The writer of a field. `None` if the field is not plain.
     pub(in crate::graphql) field: fn(&str) -> Option<FieldWriter<T>>,
 }
 
-/// How to write the selected fields of an object.
+/// The plan of a selection set.
 pub(in crate::graphql) struct SelectionPlan<T: 'static>(Vec<(Vec<u8>, PlannedField<T>)>);
 
 enum PlannedField<T: 'static> {
@@ -48,11 +49,11 @@ enum PlannedField<T: 'static> {
     Message(FindMessage<T>, SelectionPlan<model::Message>),
 }
 
-/// The fragments of a document, by their names.
+/// The fragments of a document by name.
 pub(in crate::graphql) type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
 
 impl<T> SelectionPlan<T> {
-    /// None where the selection is not plain.
+    /// Plans a selection. `None` if it is not plain.
     pub(in crate::graphql) fn of(
         kind: &ObjectWriter<T>,
         selection: &SelectionSet,
@@ -63,7 +64,7 @@ impl<T> SelectionPlan<T> {
         Some(plan)
     }
 
-    /// Adds what is selected to what is selected already, by response key and name.
+    /// Adds a selection to the plan, by response key and name.
     fn add<'a>(
         &mut self,
         kind: &ObjectWriter<T>,
@@ -79,7 +80,7 @@ impl<T> SelectionPlan<T> {
                 Selection::Field(Positioned { node: field, .. }) => {
                     let (key, name) = (field.response_key().node.as_str(), field.name.node.as_str());
                     match selected.iter().find(|(selected, _)| *selected == key) {
-                        // The same again; a selection of its own would have to be merged.
+                        // The same field again. Its selection set would have to be merged.
                         Some((_, same)) if *same == name && field.selection_set.node.items.is_empty() => {}
                         Some(_) => return None,
                         None => {
@@ -128,10 +129,10 @@ impl<T> SelectionPlan<T> {
         }
     }
 
-    /// Writes an item, and the text that was loaded for it, if one was. False where it cannot: what was
-    /// written of it must be forgotten.
+    /// Writes an item, and its loaded text if there is one. Returns false if it cannot be written: then the
+    /// output must be discarded.
     pub(in crate::graphql) fn write(&self, out: &mut Vec<u8>, item: &T, loaded: Option<&str>) -> bool {
-        // The first key brings the brace. There is none where `@skip` has removed all fields.
+        // The first key writes the brace. There is no key if `@skip` has removed all fields.
         if self.0.is_empty() {
             out.push(b'{');
         }
@@ -160,13 +161,13 @@ impl<T> SelectionPlan<T> {
     }
 }
 
-/// Where these still stand, what they stand at stays: what they leave out is gone before anything runs.
+/// These directives have already removed what they exclude before execution.
 fn is_plain(directives: &[Positioned<Directive>]) -> bool {
     directives.iter().all(|directive| matches!(directive.node.name.node.as_str(), "skip" | "include"))
 }
 
-/// Whether selections may have to be merged: a field that has one comes twice under the same response key,
-/// in fragments or without. <https://spec.graphql.org/draft/#sec-Field-Selection-Merging>
+/// Whether selections may have to be merged: a field with a selection set occurs twice under one response
+/// key, possibly in fragments. <https://spec.graphql.org/draft/#sec-Field-Selection-Merging>
 pub(in crate::graphql) fn merges_selections(selection: &SelectionSet, fragments: &Fragments) -> bool {
     let mut fields = Vec::new();
     collect(selection, fragments, &mut fields);
@@ -177,7 +178,7 @@ pub(in crate::graphql) fn merges_selections(selection: &SelectionSet, fragments:
     })
 }
 
-/// The fields that have selections, those within fragments included, whatever type they are for.
+/// The fields with selection sets, including those in fragments on any type.
 fn collect<'a>(selection: &'a SelectionSet, fragments: &'a Fragments, fields: &mut Vec<&'a Field>) {
     for item in &selection.items {
         match &item.node {
@@ -198,7 +199,7 @@ fn collect<'a>(selection: &'a SelectionSet, fragments: &'a Fragments, fields: &m
     }
 }
 
-/// What a selection comes to, as text: where it is the same and plain, the same is written.
+/// A normalised text of a selection. Equal plain texts have equal output.
 pub(in crate::graphql) fn selection_key(out: &mut String, selection: &SelectionSet, fragments: &Fragments) {
     for item in &selection.items {
         match &item.node {

@@ -1,26 +1,26 @@
-//! What a subscription and the transport that carries it share.
+//! State that a subscription shares with its transport.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::prerendered::PrerenderedStream;
 
-/// Where a subscription stands, shared with the transport that carries it.
+/// State that a subscription shares with its transport.
 #[derive(Clone, Default)]
 pub(in crate::graphql) struct SubscriptionState {
-    /// The cursor the transport says to resume from; it wins over the argument, which a client that
-    /// reconnects by itself repeats unchanged.
+    /// The cursor of the transport to resume from. It overrides the argument, which a client that reconnects
+    /// automatically repeats unchanged.
     pub(in crate::graphql) resume: Option<String>,
     started: SubscriptionStarted,
     state: Arc<Mutex<State>>,
 }
 
-/// Whether a subscription has started: everything that is committed from then on is delivered.
+/// Whether a subscription has started: from then on every committed item is delivered.
 #[derive(Clone, Default)]
 pub struct SubscriptionStarted(Arc<AtomicBool>);
 
 impl SubscriptionStarted {
-    /// Whether it has.
+    /// Whether it has started.
     pub fn has_started(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
@@ -28,9 +28,9 @@ impl SubscriptionStarted {
 
 #[derive(Default)]
 struct State {
-    /// The cursor of the event that is being answered.
+    /// The cursor of the current event.
     cursor: Option<String>,
-    /// The events from now on, rendered without async-graphql.
+    /// The prerendered events from now on.
     prerendered: Option<PrerenderedStream>,
 }
 
@@ -39,7 +39,7 @@ impl SubscriptionState {
         Self { resume, started, state: Arc::default() }
     }
 
-    /// Call it once the first event to deliver is known.
+    /// Marks the subscription as started. Call it when the position of the first event is known.
     pub(in crate::graphql) fn begin(&self) {
         self.started.0.store(true, Ordering::Release);
     }
@@ -52,7 +52,7 @@ impl SubscriptionState {
         self.state().cursor.take().map(Arc::from)
     }
 
-    /// Goes on without async-graphql.
+    /// Continues with prerendered events.
     pub(in crate::graphql) fn continue_prerendered(&self, prerendered: PrerenderedStream) {
         self.state().prerendered = Some(prerendered);
     }

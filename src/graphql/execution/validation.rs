@@ -1,9 +1,9 @@
-//! Parsing and validation of documents, before anything of them is executed.
+//! Parsing and validation of documents before execution.
 //!
-//! apollo-compiler parses a text and checks all rules of the specification's chapter on validation
-//! (<https://spec.graphql.org/September2025/#sec-Validation>) but a few, which [`inputs`] adds. A valid document
-//! is converted to the form that async-graphql executes (`convert`), so that both read the same text alike.
-//! `tests/clients/validation.mjs` compares the verdicts with those of graphql-js.
+//! apollo-compiler parses a text and checks the validation rules of the specification
+//! (<https://spec.graphql.org/September2025/#sec-Validation>), except for a few, which [`inputs`] adds. A
+//! valid document is converted to the syntax tree of async-graphql (`convert`), so that both use the same
+//! parse. `tests/clients/validation.mjs` compares the results with those of graphql-js.
 
 mod convert;
 mod inputs;
@@ -24,14 +24,13 @@ use super::limits::{FieldSizes, Limits};
 use convert::Positions;
 use suggestions::Suggestions;
 
-/// At most so many errors of a document are reported.
+/// The most reported errors of a document.
 const MAX_ERRORS: usize = 10;
 
-/// At most so many characters of an error's message: a message may quote a literal of the document.
+/// The most characters of an error message: a message may quote a literal of the document.
 const MAX_MESSAGE: usize = 300;
 
-/// What apollo-compiler 1 lacks of the types of introspection.
-/// <https://spec.graphql.org/September2025/#sec-Schema-Introspection.Schema-Introspection-Schema>
+/// Introspection types that apollo-compiler 1 lacks.
 const INTROSPECTION: &str = "extend type __Type { isOneOf: Boolean }";
 
 /// Parses documents and validates them against the schema.
@@ -41,10 +40,10 @@ pub(in crate::graphql) struct Validator {
 }
 
 impl Validator {
-    /// A validator for a schema in the schema definition language, whose fields have these sizes.
+    /// A validator for a schema in SDL with these field sizes.
     ///
     /// # Panics
-    /// The schema is not valid. It is the program's own, so no input leads here.
+    /// The schema is not valid. It is part of the program.
     pub(in crate::graphql) fn new(sdl: &str, sizes: &'static FieldSizes) -> Self {
         let schema =
             Schema::builder().parse(sdl, "schema.graphql").parse(INTROSPECTION, "introspection.graphql");
@@ -59,12 +58,11 @@ impl Validator {
         self.sizes
     }
 
-    /// The document of a text, in the form that is executed.
+    /// Parses and validates a text, and converts it to the syntax tree that is executed.
     ///
     /// # Errors
-    /// A response to send instead: the text asks for more than a limit allows (QUERY_TOO_COMPLEX), is not
-    /// GraphQL (GRAPHQL_PARSE_FAILED), or breaks a rule of validation (GRAPHQL_VALIDATION_FAILED). Errors carry
-    /// their locations.
+    /// A response to send instead: the text exceeds a limit (QUERY_TOO_COMPLEX), is not GraphQL
+    /// (GRAPHQL_PARSE_FAILED), or is not valid (GRAPHQL_VALIDATION_FAILED). Errors have locations.
     pub(in crate::graphql) fn read(
         &self,
         text: &str,
@@ -82,13 +80,13 @@ impl Validator {
             return Err(syntax_error(message, vec![positions.at(offset)]));
         }
         let document = convert::document(&parsed, &positions);
-        // Validation of a document takes time with its size, so its size is checked first.
+        // Checked first, because validation takes time proportional to the size.
         limits.check_document(&document, self.sizes).map_err(|refusal| refusal.response())?;
         self.validate(&parsed, &positions, limits.introspection)?;
         Ok(document)
     }
 
-    /// Names are suggested only where introspection is allowed.
+    /// Names are suggested only if introspection is allowed.
     fn validate(
         &self,
         parsed: &ast::Document,

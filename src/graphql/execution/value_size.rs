@@ -1,15 +1,15 @@
-//! About what the values of an answer take in memory, before they are made.
+//! Estimates of the memory of values before they are made.
 
 use async_graphql::parser::types::{Field, Selection, SelectionSet};
 use async_graphql::{ContextBase, Positioned};
 
 use super::selection_plan::Fragments;
 
-/// What an object takes, and what each of its fields does besides texts.
+/// The bytes of an object and of each of its fields, without texts.
 const OBJECT: usize = 512;
 const FIELD: usize = 128;
 
-/// Where something is selected of an object.
+/// A context with a selection set.
 pub(in crate::graphql) trait Selected {
     fn selected(&self) -> &SelectionSet;
 }
@@ -26,13 +26,12 @@ impl Selected for Positioned<Field> {
     }
 }
 
-/// What so many objects take with all that is selected of them. What lists within them hold they take for
-/// themselves.
+/// The estimated bytes of this number of objects with their selections. Nested lists count by themselves.
 pub(in crate::graphql) fn size_of_objects<S: Selected>(ctx: &ContextBase<'_, &S>, count: usize) -> usize {
     count.saturating_mul(OBJECT + FIELD * fields(&ctx.query_env.fragments, ctx.item.selected()))
 }
 
-/// Fields of a selection and of those within it. The guard has bounded them.
+/// The number of fields in a selection and its nested selections. The limits bound it.
 fn fields(fragments: &Fragments, selection: &SelectionSet) -> usize {
     let each = selection.items.iter().map(|item| match &item.node {
         Selection::Field(field) => 1 + fields(fragments, &field.node.selection_set.node),

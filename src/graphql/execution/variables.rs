@@ -1,9 +1,9 @@
-//! Variables before anything runs.
+//! Coercion of variables before execution.
 //!
-//! async-graphql looks at most values when a resolver first asks for them; by then, fields before that
-//! one have run. The specification wants the whole request refused
-//! (<https://spec.graphql.org/draft/#sec-Coercing-Variable-Values>), so every value is compared with its
-//! type here, by the schema as it is published. Errors name the place and the rule, never the value.
+//! async-graphql validates most values when a resolver reads them, after earlier fields have run. The
+//! specification rejects the whole request (<https://spec.graphql.org/draft/#sec-Coercing-Variable-Values>).
+//! So every value is checked here against the types of the published schema. Errors contain the path and the
+//! rule, never the value.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,10 +18,10 @@ use async_graphql_value::Value as Argument;
 use super::number;
 use crate::model::{Invalid, Timestamp};
 
-/// Most characters of a name in an error.
+/// The most characters of a name in an error.
 const MAX_TOLD: usize = 40;
 
-/// The types that a variable may have besides the scalars.
+/// The input types of the schema, without scalars.
 #[derive(Debug, Default)]
 pub(in crate::graphql) struct InputTypes(HashMap<String, InputType>);
 
@@ -30,7 +30,7 @@ enum InputType {
     Enum(HashSet<String>),
     Object {
         fields: HashMap<String, Field>,
-        /// Whether exactly one field is to be given.
+        /// Whether it is a OneOf input object.
         one_of: bool,
     },
 }
@@ -42,10 +42,10 @@ struct Field {
 }
 
 impl InputTypes {
-    /// The types of a schema in GraphQL's schema definition language.
+    /// Reads the types of a schema in SDL.
     ///
     /// # Panics
-    /// The schema cannot be parsed. It is the program's own, so no input leads here.
+    /// The schema cannot be parsed. It is part of the program.
     pub(in crate::graphql) fn of_schema(sdl: &str) -> Self {
         let definitions = match parse_schema(sdl) {
             Ok(document) => document.definitions,
@@ -73,11 +73,11 @@ impl InputTypes {
         Self(types.collect())
     }
 
-    /// Compares the values with the types that the operation declares, and gives numbers the form in which
-    /// resolvers read them: an Int may be written `2.0` or `2e0`. Types that do not exist are left to validation.
+    /// Checks the values against the declared types, and converts numbers to the form that resolvers read: an
+    /// Int may be written as `2.0` or `2e0`. Unknown types are left to validation.
     ///
     /// # Errors
-    /// The first value that does not fit: its place, `$input.messages[2].role`, and the rule.
+    /// The first invalid value: its path, for example `$input.messages[2].role`, and the rule.
     pub(in crate::graphql) fn coerce(
         &self,
         definitions: &[Positioned<VariableDefinition>],
@@ -107,7 +107,7 @@ impl InputTypes {
                 }
                 Ok(())
             }
-            // A single value stands for a list of it.
+            // A single value is coerced to a list.
             (value, BaseType::List(of)) => self.fits(value, of, path),
             (value, BaseType::Named(name)) => self.fits_named(value, name, path),
         }
@@ -149,7 +149,7 @@ impl InputTypes {
                 let absent = fields.iter().filter(|(field, known)| {
                     !known.of.nullable && !known.has_default && !given.contains_key(field.as_str())
                 });
-                // The first by name, so that the same request is always shown the same.
+                // The first by name, so that errors are deterministic.
                 match absent.min_by_key(|(field, _)| *field) {
                     Some((field, known)) => Err(missing(&format!("{path}.{field}"), &known.of)),
                     None => Ok(()),
@@ -159,8 +159,8 @@ impl InputTypes {
     }
 }
 
-/// Gives variables without a value their defaults. async-graphql does so where it reads arguments, but not
-/// where `@include` and `@skip` ask for a condition: those took an absent one for false.
+/// Sets defaults of variables without a value. async-graphql does so for arguments, but treats a missing
+/// condition of `@include` and `@skip` as false.
 pub(in crate::graphql) fn fill_in(definitions: &[Positioned<VariableDefinition>], given: &mut Variables) {
     for definition in definitions.iter().map(|definition| &definition.node) {
         if let Some(default) = &definition.default_value {
@@ -169,11 +169,11 @@ pub(in crate::graphql) fn fill_in(definitions: &[Positioned<VariableDefinition>]
     }
 }
 
-/// Refuses conditions of `@include` and `@skip` that are null: a variable of a nullable type may stand there if
-/// it has a default (§5.8.5), and may be null all the same. async-graphql would take null for false.
+/// Rejects null as condition of `@include` and `@skip`. A nullable variable with a default is allowed there
+/// (§5.8.5) and can be null. async-graphql would treat null as false.
 ///
 /// # Errors
-/// The variable that is null.
+/// A variable is null.
 pub(in crate::graphql) fn check_conditions(
     document: &ExecutableDocument,
     operation: &OperationDefinition,
@@ -210,7 +210,7 @@ fn missing(path: &str, of: &Type) -> Invalid {
     Invalid::new(path, format!("must be given: its type is `{of}`"))
 }
 
-/// Runs `look` one step further down, and comes back up.
+/// Runs `look` with a longer path, then restores the path.
 fn within<T>(path: &mut String, step: &str, look: impl FnOnce(&mut String) -> T) -> T {
     let length = path.len();
     path.push_str(step);
@@ -249,7 +249,7 @@ fn scalar(value: &mut Value, name: &str) -> Result<(), String> {
             let fits = matches!(value, Value::String(text) if is_time(text));
             (fits, "a DateTime such as \"2026-11-21T09:30:00Z\"")
         }
-        // JSON takes any value; what is no type at all is left to validation.
+        // JSON accepts any value. Unknown types are left to validation.
         _ => return Ok(()),
     };
     if fits { Ok(()) } else { Err(format!("must be {rule}")) }

@@ -1,18 +1,18 @@
-//! How much the variables of a request are.
+//! The size of variables.
 
 use async_graphql::{Value, Variables};
 
-/// Bytes that a value takes besides its text, in the lists, objects and maps that it may be in.
+/// The bytes of a value without its text, in lists, objects and maps.
 const VALUE: usize = 128;
 
-/// What values come to.
+/// The size of all variables.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(in crate::graphql) struct VariablesSize {
-    /// Lists and objects within each other. Reading JSON bounds them.
+    /// The nesting of lists and objects. The JSON parser limits it.
     pub(in crate::graphql) levels: u64,
-    /// Values, lists and objects and what is in them.
+    /// The number of values: lists, objects, and everything in them.
     pub(in crate::graphql) values: usize,
-    /// Bytes of their texts and names.
+    /// The bytes of texts and names.
     text: usize,
 }
 
@@ -26,7 +26,7 @@ impl VariablesSize {
         all
     }
 
-    /// Bytes that they take in memory, about.
+    /// The approximate memory, in bytes.
     pub(in crate::graphql) fn bytes(&self) -> usize {
         self.values * VALUE + self.text
     }

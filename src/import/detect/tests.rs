@@ -80,7 +80,7 @@ fn other_file_kinds_are_detected() {
 
 #[test]
 fn other_json_is_not_detected() {
-    for text in ["{}", "[]", "[1, 2]", "{\"a\":", "[{\"question_id\": 1, \"messages\": []}]"] {
+    for text in ["{}", "[]", "[1, 2]", "{\"a\":", "[{\"question_id\": 1, \"turns\": []}]"] {
         assert_eq!(detect(text.as_bytes()), None, "{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! Whether the process lives and whether it can serve.
+//! Liveness and readiness.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use axum::routing::get;
 
 use crate::server::state::HandlerState;
 
-/// How long the database may take to answer.
+/// Timeout of the database check.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// `/livez`: the process answers. `/readyz`: so does the database, there are keys to verify tokens with,
-/// and no shutdown has begun.
+/// `/livez`: the process runs. `/readyz`: the database responds, there are keys to verify tokens with, and no
+/// shutdown has begun.
 pub(in crate::server) fn router() -> Router<HandlerState> {
     Router::new().route("/livez", get(async || "ok\n")).route("/readyz", get(ready))
 }

@@ -1,4 +1,4 @@
-//! `/metrics`: what the server counts, for Prometheus.
+//! `/metrics` for Prometheus.
 
 use axum::Router;
 use axum::extract;
@@ -12,7 +12,7 @@ use crate::server::state::HandlerState;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// `/metrics`, for the listener of who looks after the server.
+/// The route `/metrics` of the admin listener.
 pub(in crate::server) fn router() -> Router<HandlerState> {
     Router::new().route("/metrics", get(show))
 }

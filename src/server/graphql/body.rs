@@ -1,4 +1,4 @@
-//! Responses as they go over the wire, alike on every transport.
+//! Serialization of responses, equal on every transport.
 
 use async_graphql::Response;
 use axum::body::{Body, Bytes};
@@ -6,9 +6,8 @@ use axum::body::{Body, Bytes};
 use crate::graphql::{is_request_error, write_value};
 use crate::memory::MemoryReservation;
 
-/// Writes what GraphQL calls a response, as JSON, unless that comes to more than `most` bytes. Whether it was
-/// written whole. A request error has no `data` at all.
-/// <https://spec.graphql.org/draft/#sec-Response-Format>
+/// Writes a GraphQL response as JSON. Returns false if it would have more than `most` bytes. A request error
+/// has no `data`. <https://spec.graphql.org/draft/#sec-Response-Format>
 pub(in crate::server) fn write(out: &mut Vec<u8>, response: &Response, most: usize) -> bool {
     let mut separator = b'{';
     let mut key = |out: &mut Vec<u8>, name: &str| {
@@ -33,11 +32,11 @@ pub(in crate::server) fn write(out: &mut Vec<u8>, response: &Response, most: usi
 }
 
 fn write_json(out: &mut Vec<u8>, value: &impl serde::Serialize) -> bool {
-    // What is written here has string keys only, so it is always JSON.
+    // All maps have string keys, so this cannot fail.
     serde_json::to_writer(out, value).is_ok()
 }
 
-/// The bytes of an answer, kept with what is held for them until the last of them is sent.
+/// The bytes of a response with their memory reservation.
 struct ReservedBytes {
     bytes: Bytes,
     _held: MemoryReservation,
@@ -49,7 +48,7 @@ impl AsRef<[u8]> for ReservedBytes {
     }
 }
 
-/// A body of bytes that are held until they are sent.
+/// A body that keeps the reservation until its bytes are sent.
 pub(in crate::server) fn with_reservation(bytes: Bytes, held: MemoryReservation) -> Body {
     if held.is_empty() {
         Body::from(bytes)
@@ -58,7 +57,7 @@ pub(in crate::server) fn with_reservation(bytes: Bytes, held: MemoryReservation)
     }
 }
 
-/// The text of an answer: JSON is always UTF-8.
+/// The text of a response. JSON is always UTF-8.
 pub(in crate::server) fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_default()
 }

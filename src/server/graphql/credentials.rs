@@ -1,7 +1,7 @@
-//! Who is asking, on every transport, and how a refusal is reported.
+//! Credentials of requests on every transport, and the responses to invalid ones.
 //!
-//! A back end says whom it acts for in `Scrollback-Act-As`. What it says wrongly is refused, never passed
-//! over: it would else write to its own account what is a user's.
+//! A back end names the owner it acts for in `Scrollback-Act-As`. An invalid value is rejected, not ignored:
+//! otherwise the back end would write to its own account.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response as HttpResponse;
@@ -14,13 +14,13 @@ use crate::graphql::{Code, error_response};
 use crate::model::{Invalid, JsonObject, JsonValue, Viewer};
 use crate::server::state::ServerState;
 
-/// The header that names the owner a back end acts for.
+/// The header with the owner that a back end acts for.
 pub(in crate::server) const ACT_AS_HEADER: HeaderName = HeaderName::from_static("scrollback-act-as");
 
-/// How long a client may wait before it tries credentials again that could not be looked at, in seconds.
+/// Seconds after which a client should retry if its credentials could not be verified.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
-/// What a request or a socket says about who asks.
+/// The credentials of a request or a WebSocket.
 #[derive(Debug, Clone, Default)]
 pub(in crate::server) struct RequestCredentials {
     authorization: Option<String>,
@@ -28,7 +28,7 @@ pub(in crate::server) struct RequestCredentials {
 }
 
 impl RequestCredentials {
-    /// What the headers say.
+    /// Reads the headers.
     pub(in crate::server) fn of_headers(headers: &HeaderMap) -> Result<Self, AuthError> {
         let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let mut named = headers.get_all(ACT_AS_HEADER).iter();
@@ -43,8 +43,8 @@ impl RequestCredentials {
         Ok(Self { authorization: authorization.map(str::to_owned), act_as })
     }
 
-    /// What the payload of `connection_init` says, whatever the case of its keys; it wins over the headers
-    /// of the upgrade.
+    /// Reads the payload of `connection_init`, with keys in any case. It overrides the headers of the
+    /// upgrade.
     pub(in crate::server) fn with_payload(mut self, payload: &JsonObject) -> Result<Self, AuthError> {
         let all = |name: &'static str| {
             payload.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
@@ -62,7 +62,7 @@ impl RequestCredentials {
         Ok(self)
     }
 
-    /// Who that is.
+    /// Verifies the credentials.
     pub(in crate::server) async fn viewer(&self, shared: &ServerState) -> Result<Viewer, AuthError> {
         let credentials =
             Credentials { authorization: self.authorization.as_deref(), act_as: self.act_as.as_deref() };
@@ -74,8 +74,8 @@ fn wrong(rule: &str) -> AuthError {
     AuthError::InvalidActAs(Invalid::new(ACT_AS, rule))
 }
 
-/// The answer to a request whose credentials were refused: before anything else of it is read, so the
-/// status says so whatever the media type.
+/// The response to invalid credentials. The body is not read yet, so the status is the same for every media
+/// type.
 pub(in crate::server) fn reject(media_type: MediaType, refused: &AuthError) -> HttpResponse {
     // RFC 6750, 3.1.
     let (status, code, challenge) = match refused {
@@ -100,7 +100,7 @@ pub(in crate::server) fn reject(media_type: MediaType, refused: &AuthError) -> H
     response
 }
 
-/// How a socket is closed whose credentials were refused.
+/// The close frame for invalid credentials.
 pub(in crate::server) fn close(refused: &AuthError) -> Close {
     match refused {
         AuthError::KeysUnavailable => Close::try_again_later(&refused.to_string()),

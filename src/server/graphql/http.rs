@@ -1,7 +1,7 @@
 //! GraphQL over HTTP: <https://graphql.github.io/graphql-over-http/draft/>.
 //!
-//! POST takes JSON only, so that no form of another site can call; GET runs queries only. Batches
-//! are refused. Credentials are checked before a body is read.
+//! POST accepts only JSON, so that forms of other sites cannot send requests. GET runs only queries. Batches
+//! are rejected. Credentials are checked before the body is read.
 
 mod request;
 
@@ -32,10 +32,10 @@ use crate::server::state::ServerState;
 pub(in crate::server) use request::{RequestError, from_parameters};
 use request::{from_body, from_query};
 
-/// Names the request in the log: `x-request-id`.
+/// The id of the request, as in the log: `x-request-id`.
 pub(in crate::server) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// `/graphql`: an upgrade goes to the socket, everything else is answered here.
+/// The handler of `/graphql`, including WebSocket upgrades.
 pub(in crate::server) async fn graphql(
     extract::State(HandlerState(shared)): extract::State<HandlerState>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -60,7 +60,7 @@ async fn answer(shared: &Arc<ServerState>, request: Request, id: RequestId) -> H
         return with_allow(fault.into_response(MediaType::Json), "GET, POST");
     }
     let Some(media_type) = MediaType::accepted(text_of(request.headers(), header::ACCEPT)) else {
-        let message = "the answer can be application/graphql-response+json, application/json or \
+        let message = "the response can be application/graphql-response+json, application/json or \
                        text/event-stream";
         return RequestError::new(StatusCode::NOT_ACCEPTABLE, message).into_response(MediaType::Json);
     };
@@ -126,7 +126,8 @@ fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// What was executed, or refused as a document. With `application/json` that is always 200.
+/// The response of an executed operation or a rejected document. With `application/json` the status is always
+/// 200.
 fn executed(media_type: MediaType, answer: RenderedResponse) -> HttpResponse {
     let refused = media_type == MediaType::GraphqlResponse && answer.is_request_error;
     let status = if refused { StatusCode::BAD_REQUEST } else { StatusCode::OK };
@@ -144,7 +145,7 @@ fn with_allow(mut response: HttpResponse, methods: &'static str) -> HttpResponse
     response
 }
 
-/// Answers what panicked.
+/// The response after a panic.
 fn broken(id: RequestId) -> HttpResponse {
     write(StatusCode::INTERNAL_SERVER_ERROR, MediaType::Json, &panicked(id))
 }

@@ -1,14 +1,13 @@
-//! Which media type to answer with.
-//! <https://graphql.github.io/graphql-over-http/draft/>, RFC 9110 section 12.5.1.
+//! Content negotiation: <https://graphql.github.io/graphql-over-http/draft/>, RFC 9110 section 12.5.1.
 
-/// What a response can be written as.
+/// The media type of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::server) enum MediaType {
-    /// `application/graphql-response+json`: status codes tell request errors from results.
+    /// `application/graphql-response+json`: the status distinguishes request errors from results.
     GraphqlResponse,
     /// `application/json`: a well-formed request is always 200.
     Json,
-    /// `text/event-stream`: GraphQL over SSE. Only for who names it.
+    /// `text/event-stream`: GraphQL over SSE. Only if the client names it.
     EventStream,
 }
 
@@ -21,11 +20,11 @@ impl MediaType {
         }
     }
 
-    /// The best type that an `Accept` header allows; without one, JSON. `None`: it allows none.
+    /// The best type that an `Accept` header allows, JSON without a header. `None` if it allows none.
     pub(in crate::server) fn accepted(accept: Option<&str>) -> Option<Self> {
         let Some(accept) = accept else { return Some(Self::Json) };
         let ranges: Vec<Range> = accept.split(',').filter_map(Range::parse).collect();
-        // In order of preference where the client has none.
+        // Ordered by preference, if the client has none.
         let offers = [(Self::Json, "json"), (Self::GraphqlResponse, "graphql-response+json")];
         let weigh = |subtype| {
             ranges
@@ -79,7 +78,7 @@ impl<'a> Range<'a> {
         Some(Self { subtype, any_type, quality })
     }
 
-    /// How closely it names `application/subtype`, and with what quality.
+    /// How specifically it matches `application/subtype`, and its quality.
     fn matches(&self, subtype: &str) -> Option<(u8, u16)> {
         let specificity = match (self.any_type, self.subtype) {
             (true, "*") => 0,
@@ -91,7 +90,7 @@ impl<'a> Range<'a> {
     }
 }
 
-/// The quality of `text/event-stream`, where a media range names it.
+/// The quality of `text/event-stream`, if a media range names it.
 fn stream_quality(range: &str) -> Option<u16> {
     let mut parts = range.split(';').map(str::trim);
     if !parts.next()?.eq_ignore_ascii_case("text/event-stream") {

@@ -1,4 +1,4 @@
-//! Operations as every transport runs them: bounded in time, and counted.
+//! Runs operations for every transport, with time limits and metrics.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::model::Viewer;
 use crate::server::state::ServerState;
 
 impl ServerState {
-    /// Reads a request's document and finds the operation to run.
+    /// Parses and validates a request's document and selects the operation.
     ///
     /// # Errors
     /// A response to send instead.
@@ -22,10 +22,10 @@ impl ServerState {
         self.api.prepare(request).inspect_err(|refusal| self.metrics.operation_rejected(refusal))
     }
 
-    /// Counts what a prepared operation takes until it has run.
+    /// Reserves memory for a prepared operation until it has run.
     ///
     /// # Errors
-    /// A response to send instead: there is no room for it.
+    /// A response to send instead: the memory for requests is used up.
     pub(in crate::server) fn reserve_request(
         &self,
         viewer: &Viewer,
@@ -36,7 +36,7 @@ impl ServerState {
         taken.inspect_err(|refusal| self.metrics.operation_rejected(refusal))
     }
 
-    /// Runs a query or a mutation, for as long as one may take.
+    /// Runs a query or a mutation with a time limit.
     pub(in crate::server) async fn execute(
         &self,
         viewer: &Viewer,
@@ -57,7 +57,7 @@ impl ServerState {
         written
     }
 
-    /// A response that is no operation's, written.
+    /// Renders an error response.
     pub(in crate::server) fn render_error(&self, response: Response) -> RenderedResponse {
         let mut bytes = Vec::new();
         body::write(&mut bytes, &response, usize::MAX);
@@ -70,8 +70,7 @@ impl ServerState {
         }
     }
 
-    /// Runs any operation as a stream, to its end or to an error without an event: a subscription's last
-    /// word.
+    /// Runs any operation as a stream, until it ends or fails.
     pub(in crate::server) fn stream(
         &self,
         viewer: &Viewer,

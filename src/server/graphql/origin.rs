@@ -1,22 +1,22 @@
-//! Which web pages may open a socket. CORS does not cover sockets; browsers send the page's origin with
-//! the upgrade and leave the rest to the server.
+//! Checks the origin of WebSocket upgrades. CORS does not apply to WebSockets: browsers send the origin of
+//! the page and leave the check to the server.
 
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 
-/// Whether a socket may be opened: by what is no browser, by a page of this very host, and by those
-/// that may call by CORS.
+/// Whether a WebSocket may be opened: by clients other than browsers, by pages of the same host, and by the
+/// origins that CORS allows.
 pub(in crate::server) fn may_open(headers: &HeaderMap, uri: &Uri, allowed: &[String]) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else { return true };
     let Ok(origin) = origin.to_str() else { return false };
-    // HTTP/2 names the host in its address.
+    // HTTP/2 has the host in `:authority`.
     let host = headers.get(header::HOST).map(HeaderValue::to_str).and_then(Result::ok);
     let host = host.or(uri.authority().map(Authority::as_str));
     let of_this_host = || is_of(origin, host?).then_some(());
     allowed.iter().any(|allowed| allowed == origin) || of_this_host().is_some()
 }
 
-/// Whether an origin is of this host. The scheme is not known here: TLS ends before the server.
+/// Whether an origin is of this host. The scheme is not known: TLS ends at a proxy.
 fn is_of(origin: &str, host: &str) -> bool {
     let Some((scheme, authority)) = origin.split_once("://") else { return false };
     let standard = match scheme {

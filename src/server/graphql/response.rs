@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response as HttpResponse};
 use super::body;
 use super::media_type::MediaType;
 
-/// Answers with what is no operation's.
+/// An HTTP response with an error.
 pub(in crate::server) fn write(
     status: StatusCode,
     media_type: MediaType,

@@ -1,10 +1,10 @@
 //! GraphQL over SSE, distinct connections mode:
 //! <https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md>.
 //!
-//! Every event of a subscription that can be resumed carries its cursor as `id:`. A client that
-//! reconnects by itself sends the last one as `Last-Event-ID`, which wins over the argument; what cannot be
-//! one is refused, never passed over. The stream ends when the credentials do and when the server shuts
-//! down; the client then comes again.
+//! Events of a subscription that can be resumed have its cursor as `id:`. A client that reconnects
+//! automatically sends the last one as `Last-Event-ID`, which overrides the argument. An invalid id is
+//! rejected, not ignored. The stream ends when the credentials expire and when the server shuts down, and the
+//! client reconnects.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -26,13 +26,13 @@ use crate::model::{OwnerId, Viewer};
 use crate::server::quota::QuotaPermit;
 use crate::server::state::ServerState;
 
-/// Where a client that reconnects stands.
+/// The cursor of a client that reconnects.
 pub(in crate::server) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// Where a client that reconnects stands, if it says so. An empty id is none: a browser's before its first.
+/// The cursor of a client that reconnects.
 ///
 /// # Errors
-/// It cannot be an id that was sent.
+/// The header is not a valid id.
 pub(in crate::server) fn resume(headers: &HeaderMap) -> Result<Option<String>, RequestError> {
     let mut given = headers.get_all(LAST_EVENT_ID).iter();
     let wrong = |rule| RequestError {
@@ -50,8 +50,8 @@ pub(in crate::server) fn resume(headers: &HeaderMap) -> Result<Option<String>, R
     }
 }
 
-/// Streams an operation: its events, then `complete`. Answers when it has started, so that a client that has the
-/// response headers gets every event from then on.
+/// Streams the events of an operation, then `complete`. The response starts when the operation has started,
+/// so that a client that has the response headers gets every event from then on.
 pub(in crate::server) async fn stream(
     shared: &Arc<ServerState>,
     viewer: &Viewer,
@@ -65,10 +65,11 @@ pub(in crate::server) async fn stream(
     let events =
         AssertUnwindSafe(shared.stream(viewer, operation, id, resume, started.clone())).catch_unwind();
     let panic_state = shared.clone();
-    // Of an answer until the next is asked for: then it has been taken.
+    // The reservation of the last event. It is dropped when the next one is requested: then the last one was
+    // sent.
     let mut held = MemoryReservation::default();
     let events = events.map(move |event| {
-        // Kept as long as there may be another event.
+        // The quota permit is kept until the stream ends.
         let _ = &share;
         let (answer, cursor) = event.unwrap_or_else(|_| (panic_state.render_error(panicked(id)), None));
         drop(std::mem::replace(&mut held, answer.held));
@@ -85,7 +86,7 @@ pub(in crate::server) async fn stream(
     write(events, shared.settings.ping_interval)
 }
 
-/// Tells why an operation cannot be run, as an event: a browser shows nothing of any other answer.
+/// Sends the error of an operation as an event, because browsers do not expose other responses.
 pub(in crate::server) fn reject(shared: &ServerState, response: Response) -> HttpResponse {
     write(
         stream::iter([data(&shared.render_error(response).bytes), complete()]),
@@ -93,12 +94,12 @@ pub(in crate::server) fn reject(shared: &ServerState, response: Response) -> Htt
     )
 }
 
-/// Sends a comment when there was nothing for so long, so that proxies keep the connection.
+/// Sends a comment at this interval if there are no events, so that proxies keep the connection.
 fn write(events: impl Stream<Item = Event> + Send + 'static, interval: Duration) -> HttpResponse {
     let keep_alive = KeepAlive::new().interval(interval);
     let mut response = Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(keep_alive).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // Nginx would otherwise hold events back until its buffer is full.
+    // Disables buffering in nginx.
     response
         .headers_mut()
         .insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
@@ -111,6 +112,6 @@ fn data(bytes: &[u8]) -> Event {
 }
 
 fn complete() -> Event {
-    // Without data a browser would drop the event.
+    // Browsers ignore events without data.
     Event::default().event("complete").data("")
 }

@@ -1,4 +1,4 @@
-//! Answers to who asks too often.
+//! Rate limits of requests.
 
 use std::time::Duration;
 
@@ -12,17 +12,17 @@ use crate::model::Viewer;
 use crate::server::state::ServerState;
 
 impl ServerState {
-    /// Counts an operation.
+    /// Counts an operation of the viewer.
     ///
     /// # Errors
-    /// The viewer asks too often: how long to wait.
+    /// The rate limit is exceeded. The error is the time to wait.
     pub(in crate::server) fn check_rate(&self, viewer: &Viewer) -> Result<(), Duration> {
         self.rate.as_ref().map_or(Ok(()), |rate| rate.check(&viewer.owner))
     }
 }
 
-/// The answer to a request that came too soon. Nothing of it was read, so the status says so whatever the
-/// media type, as it does for credentials: 429 with `Retry-After` (RFC 6585, 4).
+/// The response to a request over the rate limit: 429 with `Retry-After` (RFC 6585, 4). The body is not read
+/// yet, so the status is the same for every media type.
 pub(in crate::server) fn reject(media_type: MediaType, wait: Duration) -> HttpResponse {
     let mut response = write(StatusCode::TOO_MANY_REQUESTS, media_type, &rate_limited(wait));
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);

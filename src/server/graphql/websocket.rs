@@ -1,10 +1,10 @@
 //! GraphQL over WebSocket, subprotocol graphql-transport-ws:
 //! <https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md>.
 //!
-//! One task owns the socket; every operation runs in a task of its own and hands its messages over
-//! a short queue, so that a slow reader holds back its own operations and nothing grows. An
-//! operation that panics ends alone. The socket closes when the credentials end, when its other side
-//! has been silent for too long or does not read, and when the server shuts down.
+//! One task owns the WebSocket. Every operation runs in its own task and sends its messages through a short
+//! queue, so a slow reader delays only its own operations and memory is bounded. A panic ends only its
+//! operation. The WebSocket is closed when the credentials expire, when the client is silent for too long or
+//! does not read, and when the server shuts down.
 
 mod connection;
 mod operation;
@@ -28,15 +28,15 @@ use crate::server::state::ServerState;
 pub(in crate::server) use protocol::Close;
 use protocol::{ClientMessage, SUBPROTOCOL};
 
-/// Buffers of a socket, what a client's message usually fits in. The library's defaults cost 128 KiB a
-/// socket, idle or not.
+/// The read buffer, large enough for most client messages. The default of the library costs 128 KiB for each
+/// WebSocket.
 const READ_BUFFER_BYTES: usize = 512;
 
-/// What is gathered of messages before they are written: they are when nothing more waits.
+/// The write buffer. Messages are flushed when no more are waiting.
 const WRITE_BUFFER_BYTES: usize = 16 * 1024;
 
-/// Takes the upgrade, unless it is for a web page that may not call. Credentials may come in its headers;
-/// those of `connection_init` win.
+/// Upgrades the request, unless the origin is not allowed. Headers may contain credentials, which those of
+/// `connection_init` override.
 pub(in crate::server) fn upgrade(
     shared: Arc<ServerState>,
     upgrade: WebSocketUpgrade,
@@ -53,7 +53,7 @@ pub(in crate::server) fn upgrade(
     };
     let connection_guard = request.extensions().get::<ConnectionGuard>().cloned();
     let upgraded = request.extensions().get::<UpgradedConnection>().cloned();
-    // What is a little too large is read, so that the client has sent it all before the socket is closed.
+    // Messages up to twice the limit are read, so that the client can read the close frame.
     let limit = shared.settings.message_limit.saturating_mul(2);
     upgrade
         .protocols([SUBPROTOCOL])
@@ -65,7 +65,7 @@ pub(in crate::server) fn upgrade(
             let (tracker, abort) = (shared.sockets.clone(), shared.abort.clone());
             let gauge = GaugeGuard::new(&shared.metrics.sockets);
             let has_subprotocol = socket.protocol().is_some_and(|protocol| protocol == SUBPROTOCOL);
-            // In a box at once: each future that it is handed through would have room for it.
+            // Boxed early: every future that it moves through would otherwise include its size.
             let connection = Box::new(Connection::new(shared, socket, credentials));
             tracker.track_future(async move {
                 run(connection, has_subprotocol, upgraded, &abort).await;
@@ -95,7 +95,7 @@ async fn run(
     }
 }
 
-/// Reads what a client says, and the request or the credentials that it brings.
+/// Parses a client message, and the request or the credentials in it.
 pub(in crate::server) fn parse_message(text: &str) -> Result<Option<async_graphql::Request>, Close> {
     match ClientMessage::parse(text)? {
         ClientMessage::Subscribe { payload, .. } => protocol::request(payload).map(Some),

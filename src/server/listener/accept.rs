@@ -22,25 +22,25 @@ use super::connection_slot::ConnectionSlot;
 use crate::server::metrics::{GaugeGuard, Metrics};
 use crate::server::quota::Quota;
 
-/// How long to wait for open files, or whatever else is failing.
+/// Delay before accepting again after an error, for example when there are no free file descriptors.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);
 
-/// How long those who are sent away may take to be gone.
+/// Time for an evicted connection to close.
 const EVICTION_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Refused connections that may be open at once, until their clients have read the answer. More are closed
-/// at once, and their clients may see a broken connection instead.
+/// The most rejected connections that stay open until their clients have read the response. Further ones are
+/// closed at once, and their clients may see a broken connection instead.
 pub(in crate::server) const MAX_REJECTING: usize = 64;
 
-/// How many connections there may be at once.
+/// Limits of open connections.
 #[derive(Clone, Copy)]
 pub(in crate::server) struct ConnectionLimits {
     pub(in crate::server) total: usize,
-    /// From one address, if that matters.
+    /// The limit for each address, if there is one.
     pub(in crate::server) per_address: Option<usize>,
 }
 
-/// Takes connections from one listener.
+/// Accepts connections from one listener.
 pub(in crate::server) struct Acceptor {
     server: ConnectionServer,
     router: Router,
@@ -53,7 +53,7 @@ pub(in crate::server) struct Acceptor {
 }
 
 impl Acceptor {
-    /// An acceptor that takes no more connections than that at once.
+    /// Creates an acceptor with these limits.
     pub(in crate::server) fn new(
         server: ConnectionServer,
         router: Router,
@@ -72,8 +72,8 @@ impl Acceptor {
         }
     }
 
-    /// Takes connections until the `closing` begins; those there are then finish what they have begun,
-    /// unless they are `abort`.
+    /// Accepts connections until `closing` is cancelled. Open connections then finish their requests, unless
+    /// `abort` is cancelled.
     pub(in crate::server) async fn run(
         &self,
         listener: TcpListener,
@@ -94,7 +94,7 @@ impl Acceptor {
                 Err(error) if is_client_error(&error) => {}
                 Err(error) => {
                     if !failing {
-                        tracing::error!(%error, "cannot take connections for now");
+                        tracing::error!(%error, "cannot accept connections: retrying");
                     }
                     failing = true;
                     tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
@@ -111,7 +111,7 @@ impl Acceptor {
         abort: CancellationToken,
     ) {
         let Some(slot) = self.slot(from).await else {
-            tracing::debug!(%from, "all places are taken");
+            tracing::debug!(%from, "all connection slots are in use");
             self.metrics.connections_refused.inc();
             self.reject(stream, closing);
             return;
@@ -123,7 +123,7 @@ impl Acceptor {
         });
     }
 
-    /// Answers a connection that there is no place for, and closes it.
+    /// Responds with 503 and closes the connection.
     fn reject(&self, stream: TcpStream, closing: CancellationToken) {
         let Ok(permit) = self.rejecting.clone().try_acquire_owned() else {
             return connection::reject_immediately(&stream);
@@ -138,7 +138,7 @@ impl Acceptor {
         });
     }
 
-    /// A place for one more, if need be of somebody who does not use it.
+    /// Takes a slot for a connection, if necessary by evicting an idle connection.
     async fn slot(&self, from: IpAddr) -> Option<ConnectionSlot> {
         let share = match &self.addresses {
             Some(addresses) => Some(addresses.try_acquire(&address_group(from))?),
@@ -154,20 +154,20 @@ impl Acceptor {
         Some(ConnectionSlot::new(permit, share, GaugeGuard::new(&self.metrics.connections)))
     }
 
-    /// Waits until all connections have ended, but for those that have become WebSockets.
+    /// Waits until all connections have ended, except for those that were upgraded to WebSockets.
     pub(in crate::server) async fn wait(&self) {
         self.connections.close();
         self.connections.wait().await;
     }
 }
 
-/// Whether it failed for the sake of the client: it was gone before it was taken.
+/// Whether accepting failed because the client disconnected.
 fn is_client_error(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// Whose connections are counted together: one host may have all of an IPv6 /64 to come from.
+/// The key under which the connections of an address are counted: a host may use a whole IPv6 /64.
 fn address_group(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),

@@ -1,9 +1,9 @@
-//! One connection: HTTP/1.1, or HTTP/2 for who begins with its preface.
+//! A connection: HTTP/1.1, or HTTP/2 if the client sends its preface.
 //!
-//! The server waits for a client only so long: for the head of a request, for another request, and for
-//! the client to read. Slower clients are disconnected; of HTTP/2, only the answer that is not read. What a handler waits for (a body, the database, news
-//! for a stream) is the handler's to bound. A connection that becomes a WebSocket leaves
-//! all this behind.
+//! There are timeouts for the head of a request, for the next request, and for the client to read. A slow
+//! client is disconnected; on HTTP/2, only the stream that it does not read is closed. Handlers have their
+//! own timeouts for what they wait for: a body, the database, events of a stream. A connection that is
+//! upgraded to a WebSocket has its own timeouts too.
 
 mod activity;
 mod body_source;
@@ -43,42 +43,42 @@ use request_body::RequestBody;
 use response_body::TrackedResponseBody;
 use transport::Transport;
 
-/// Requests that an HTTP/2 connection may have open at once.
+/// The most concurrent requests of an HTTP/2 connection.
 const MAX_CONCURRENT_STREAMS: u32 = 100;
 
-/// Streams that a client may reset before the server has looked at them; more end the connection
+/// The most streams that a client may reset before the server has handled them. More close the connection
 /// (CVE-2023-44487, "rapid reset").
 const MAX_PENDING_RESETS: usize = 20;
 
-/// A body that is left unread and larger than this ends its HTTP/1.1 connection. Of a smaller one the rest
-/// may have come with the head, and the connection can go on.
+/// An unread body larger than this closes its HTTP/1.1 connection. The rest of a smaller one may have arrived
+/// already, so the connection is kept.
 const KEEP_ALIVE_UNREAD_BYTES: u64 = 16 * 1024;
 
-/// Keeps the connection of a request from being idle: found in the extensions of requests that came over
-/// HTTP/2, where a socket is one of many things on its connection.
+/// Keeps a connection from being idle. It is in the extensions of HTTP/2 requests, where a WebSocket is one
+/// of many streams of the connection.
 #[derive(Clone)]
 pub(in crate::server) struct ConnectionGuard {
     _exchange: Arc<RequestExchange>,
 }
 
-/// The HTTP/1.1 connection of a request that asks for an upgrade: found in its extensions.
+/// The HTTP/1.1 connection of a request for an upgrade. It is in the extensions of the request.
 #[derive(Clone)]
 pub(in crate::server) struct UpgradedConnection(Arc<ConnectionActivity>);
 
 impl UpgradedConnection {
-    /// When the connection is dropped, lets the client read what was sent last, although it may still be
-    /// sending itself.
+    /// Makes the connection linger when it is dropped, so that a client that is still sending can read the
+    /// last message.
     pub(in crate::server) fn linger(&self) {
         self.0.linger_when_dropped();
     }
 }
 
-/// How connections are spoken on and how long clients may take.
+/// Serves connections with the configured protocols, limits and timeouts.
 #[derive(Clone)]
 pub(in crate::server) struct ConnectionServer {
     builder: Builder<TokioExecutor>,
     timeouts: ClientTimeouts,
-    /// How long sent bytes may stay tcp_user_timeout: the other side is gone, and says nothing.
+    /// The time after which a connection is closed if sent bytes are not acknowledged.
     tcp_user_timeout: Duration,
     linger: LingerLimits,
 }
@@ -86,7 +86,7 @@ pub(in crate::server) struct ConnectionServer {
 impl ConnectionServer {
     pub(in crate::server) fn new(settings: &Settings) -> Self {
         let mut builder = Builder::new(TokioExecutor::new());
-        // No timeout of hyper's for heads: it would count the time between requests, too.
+        // hyper's header timeout is not used: it would include the time between requests.
         builder
             .http1()
             .timer(TokioTimer::new())
@@ -112,7 +112,8 @@ impl ConnectionServer {
         Self { builder, timeouts, tcp_user_timeout, linger }
     }
 
-    /// Serves a connection to its end. `closing` lets it finish what it has begun, `abort` does not.
+    /// Serves a connection until it ends. When `closing` is cancelled it finishes its requests, when `abort`
+    /// is cancelled it ends at once.
     pub(in crate::server) async fn serve(
         &self,
         stream: TcpStream,
@@ -123,7 +124,7 @@ impl ConnectionServer {
         abort: &CancellationToken,
     ) {
         if let Err(error) = self.configure_socket(&stream) {
-            tracing::debug!(%error, "a connection was gone at once");
+            tracing::debug!(%error, "a connection ended before it was served");
             return;
         }
         let activity = ConnectionActivity::new(self.timeouts);
@@ -150,7 +151,7 @@ impl ConnectionServer {
             let answered = router.clone().oneshot(request);
             async move {
                 let mut response = answered.await?;
-                // HTTP/2 resets the one stream with NO_ERROR (RFC 9113, 8.1), and the connection goes on.
+                // HTTP/2 resets only the stream, with NO_ERROR (RFC 9113, 8.1).
                 let unread = if multiplexed { 0 } else { activity.unread() };
                 if unread > KEEP_ALIVE_UNREAD_BYTES || unread > 0 && expects_continue {
                     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -174,7 +175,7 @@ impl ConnectionServer {
     }
 }
 
-/// A connection that can be told to take no more requests.
+/// A connection with graceful shutdown.
 trait GracefulConnection: Future {
     fn shut_down(self: Pin<&mut Self>);
 }
@@ -195,16 +196,16 @@ where
     }
 }
 
-/// Drives a connection until it ends or its client has taken too long.
+/// Polls a connection until it ends or a timeout expires.
 async fn drive<C: GracefulConnection>(
     mut connection: Pin<&mut C>,
     activity: &Arc<ConnectionActivity>,
     closing: &CancellationToken,
 ) {
     let mut closed = pin!(closing.cancelled());
-    // Once it has been told to take no more requests: until when it may close by itself.
+    // The deadline of a graceful shutdown, once it has begun.
     let mut shutting_down = None;
-    // Rung early it is set again; so it need not be moved whenever something happens.
+    // If the timer fires early it is reset, so it need not be reset on every event.
     let mut timer = pin!(sleep_until(Instant::now()));
     poll_fn(|cx| {
         loop {
@@ -229,11 +230,11 @@ async fn drive<C: GracefulConnection>(
                     return Poll::Pending;
                 }
             } else if what == TimeoutKind::Idle && shutting_down.is_none() {
-                // HTTP/2 says so, lest the client send a request meanwhile.
+                // HTTP/2 sends GOAWAY, so that the client does not send another request.
                 shutting_down = Some(activity.close_deadline());
                 connection.as_mut().shut_down();
             } else if what != TimeoutKind::Write || !activity.drop_unread_responses() {
-                tracing::debug!(?what, "a client took too long");
+                tracing::debug!(?what, "a client exceeded a timeout");
                 return Poll::Ready(());
             }
         }

@@ -1,4 +1,4 @@
-//! One of the connections that there may be at once.
+//! Slots of open connections.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::server::metrics::GaugeGuard;
 use crate::server::quota::QuotaPermit;
 
-/// Counts a connection against the limits, until it is dropped.
+/// Counts a connection against the limits until it is dropped.
 pub(in crate::server) struct ConnectionSlot {
     _permit: OwnedSemaphorePermit,
     _permit_of_address: Option<QuotaPermit<IpAddr>>,

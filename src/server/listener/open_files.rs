@@ -1,10 +1,9 @@
-//! Open files: every connection is one, and systems grant few unless they are asked.
+//! The limit of open files: every connection needs one, and the default limit of systems is low.
 
-/// What the process needs besides connections: the database, its log, the standard streams, and refused
-/// connections.
+/// Files besides those of connections: the database, its log, the standard streams, and rejected connections.
 const OTHER_FILES: u64 = 100 + super::accept::MAX_REJECTING as u64;
 
-/// Raises the process's own limit so that it can have as many connections, as far as the system lets it.
+/// Raises the limit of the process for this number of connections, as far as the system allows.
 pub(in crate::server) fn raise_limit(connections: usize) {
     let wanted = OTHER_FILES.saturating_add(connections as u64);
     match rlimit::increase_nofile_limit(wanted) {

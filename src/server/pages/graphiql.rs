@@ -1,11 +1,10 @@
-//! The page at `/` and `/graphiql`: GraphiQL, or a plain page where it was built without.
+//! The page at `/` and `/graphiql`: GraphiQL, or a plain page if the build has no bundle.
 //!
-//! `build.rs` bundles the files in `graphiql/` and compresses them; they are part of the binary.
-//! Three rules hold. The page loads nothing from anywhere else and may not: its
-//! Content-Security-Policy says so. It works without a network. And it holds no secret: the token
-//! reaches it in the fragment of its address, which no server sees.
+//! `build.rs` bundles and compresses the files in `graphiql/`; they are part of the binary. The page loads
+//! nothing from other hosts, which its Content-Security-Policy enforces. It works without a network. It
+//! contains no secret: the token is in the fragment of the URL, which browsers do not send.
 //!
-//! Every file is revalidated by its tag, so that a new binary is a new page at once.
+//! Every file is revalidated by its ETag, so that a new binary takes effect at once.
 
 use axum::Router;
 use axum::body::Body;
@@ -17,24 +16,24 @@ use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 
-/// Styles may be inline, for GraphiQL's dialogs bring some. Scripts may not.
+/// Inline styles are allowed because GraphiQL's dialogs use them. Inline scripts are not.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 // `FALLBACK: Asset` and `BUNDLE: Option<Bundle>`.
 include!(concat!(env!("OUT_DIR"), "/graphiql.rs"));
 
-/// What the bundling makes.
+/// The bundled files.
 #[derive(Clone, Copy)]
 struct Bundle {
     page: Asset,
     script: Asset,
     style: Asset,
-    /// Of the packages in the script and the style.
+    /// The licences of the packages in the script and the style.
     licenses: Asset,
 }
 
-/// A file, as it is and compressed.
+/// A file, uncompressed and compressed.
 #[derive(Clone, Copy)]
 struct Asset {
     content_type: &'static str,
@@ -43,19 +42,19 @@ struct Asset {
     br: Option<Encoded>,
 }
 
-/// The bytes that go over the wire, and the tag that stands for exactly these.
+/// The bytes to send, and their ETag.
 #[derive(Clone, Copy)]
 struct Encoded {
     etag: &'static str,
     bytes: &'static [u8],
 }
 
-/// The routes of the page and of what it loads.
+/// The routes of the page and its files.
 pub(crate) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     routes(BUNDLE)
 }
 
-/// The routes with a bundle or, without one, of the fallback alone.
+/// The routes with a bundle, or of the fallback page.
 fn routes<S: Clone + Send + Sync + 'static>(bundle: Option<Bundle>) -> Router<S> {
     let page = bundle.map_or(FALLBACK, |bundle| bundle.page);
     let router = Router::new().route("/", serve(page)).route("/graphiql", serve(page));
@@ -73,7 +72,7 @@ fn serve<S: Clone + Send + Sync + 'static>(asset: Asset) -> MethodRouter<S> {
     get(move |headers: HeaderMap| async move { respond(&asset, &headers) })
 }
 
-/// The file in the encoding that the client likes best, or 304 where it has that already.
+/// The file in the encoding that the client prefers, or 304 if the client has it.
 fn respond(asset: &Asset, request: &HeaderMap) -> Response {
     let (coding, encoded) = choose(asset, &list(request, &ACCEPT_ENCODING));
     let rules = [
@@ -94,13 +93,13 @@ fn respond(asset: &Asset, request: &HeaderMap) -> Response {
     }
 }
 
-/// A header that is a list, with the values of its repetitions joined.
+/// A list header, with the values of repeated headers joined.
 fn list(headers: &HeaderMap, name: &HeaderName) -> String {
     let values: Vec<_> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
     values.join(",")
 }
 
-/// Whether `If-None-Match` names the tag. Weakness does not matter here (RFC 9110, 13.1.2).
+/// Whether `If-None-Match` contains the ETag. Weak and strong ETags match (RFC 9110, 13.1.2).
 fn matches(if_none_match: &str, etag: &str) -> bool {
     let mut tags = if_none_match.split(',').map(str::trim);
     tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
@@ -108,8 +107,8 @@ fn matches(if_none_match: &str, etag: &str) -> bool {
 
 /// The encoding with the highest weight in `Accept-Encoding`; among equals, the smallest.
 ///
-/// What a client accepts without naming it comes last, and when it accepts nothing that there is,
-/// it gets the file as it is.
+/// An encoding that the client does not name explicitly is the last choice. If the client accepts none, it
+/// gets the uncompressed file.
 fn choose(asset: &Asset, accept_encoding: &str) -> (Option<&'static str>, Encoded) {
     let mut best = (None, asset.identity);
     let mut best_weight = weight(accept_encoding, "identity").unwrap_or(0.0);
@@ -122,7 +121,7 @@ fn choose(asset: &Asset, accept_encoding: &str) -> (Option<&'static str>, Encode
     best
 }
 
-/// The weight that `Accept-Encoding` gives a coding by name: 1 unless it says otherwise.
+/// The weight of a coding that `Accept-Encoding` names, by default 1.
 fn weight(accept_encoding: &str, coding: &str) -> Option<f32> {
     accept_encoding.split(',').find_map(|entry| {
         let (name, parameters) = entry.split_once(';').unwrap_or((entry, ""));

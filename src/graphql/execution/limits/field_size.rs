@@ -1,4 +1,4 @@
-//! How many objects a field stands for.
+//! The number of objects that a field returns.
 
 use async_graphql::parser::types::{Field, OperationDefinition, OperationType};
 use async_graphql::{Value, Variables};
@@ -7,31 +7,31 @@ use async_graphql_value::Value as Argument;
 use crate::graphql::execution::number;
 use crate::model::MAX_PAGE;
 
-/// What the schema tells of the sizes of its fields.
+/// The sizes of the schema's fields.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::graphql) struct FieldSizes {
-    /// The fields that answer with a page, and the size of the page when nothing else is asked for.
+    /// The fields that return a page, and the default size of the page.
     pub(in crate::graphql) pages: &'static [(&'static str, u32)],
-    /// The fields of a page that are its items.
+    /// The fields of a page that contain its items.
     pub(in crate::graphql) items: &'static [&'static str],
-    /// Lists that cannot be asked for in pages, and the length that is reckoned with.
+    /// Lists without pages, and the assumed length.
     pub(in crate::graphql) lists: &'static [(&'static str, u64)],
-    /// Root fields that answer with a page in queries, and with one item at a time in subscriptions.
+    /// Root fields that return a page in queries and single items in subscriptions.
     pub(in crate::graphql) streams: &'static [&'static str],
 }
 
-/// How many objects a field stands for.
+/// The number of objects that a field returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FieldSize {
-    /// One object that has so many items.
+    /// One object with this number of items.
     Page(u64),
-    /// The items of the page it belongs to.
+    /// The items of the page that the field belongs to.
     Items,
-    /// So many objects.
+    /// This number of objects.
     List(u64),
 }
 
-/// Tells the sizes of fields from the operation's variables.
+/// Computes the sizes of fields with the operation's variables.
 #[derive(Clone, Copy)]
 pub(super) struct FieldSizing<'a> {
     sizes: &'a FieldSizes,
@@ -39,7 +39,7 @@ pub(super) struct FieldSizing<'a> {
 }
 
 impl<'a> FieldSizing<'a> {
-    /// For an operation and the variables that it runs with.
+    /// For an operation and its variables.
     pub(super) fn of(
         sizes: &'a FieldSizes,
         operation: &'a OperationDefinition,
@@ -48,14 +48,14 @@ impl<'a> FieldSizing<'a> {
         Self { sizes, operation: Some((operation, variables)) }
     }
 
-    /// Where sizes do not matter: variables count as absent.
+    /// Without variables, if sizes do not matter.
     pub(super) fn without_variables(sizes: &'a FieldSizes) -> Self {
         Self { sizes, operation: None }
     }
 }
 
 impl FieldSizing<'_> {
-    /// A size that the resolver will refuse counts as the largest.
+    /// An invalid size counts as the largest: the resolver rejects it.
     pub(super) fn size(&self, field: &Field) -> FieldSize {
         let name = field.name.node.as_str();
         let most = u64::from(MAX_PAGE);
@@ -106,7 +106,7 @@ impl FieldSizing<'_> {
         length.try_into().unwrap_or(u64::MAX)
     }
 
-    /// A variable's value, or its default.
+    /// The value of a variable, or its default.
     fn variable(&self, name: &str) -> Option<&Value> {
         let (operation, variables) = self.operation?;
         let declared = || {

@@ -1,18 +1,18 @@
 //! Splits a document into tokens, without recursion.
 //!
-//! It never finds fewer than the parser will. Where a text is not GraphQL, it goes on after the fault and counts
-//! every byte that begins no token: <https://spec.graphql.org/September2025/#sec-Language.Source-Text>.
+//! It never finds fewer tokens than the parser. After an invalid character it continues, and every byte that
+//! begins no token counts: <https://spec.graphql.org/September2025/#sec-Language.Source-Text>.
 
-/// What a text consists of.
+/// The counts of a text.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Scan {
     /// Names, numbers, strings and punctuators.
     pub(super) tokens: u32,
-    /// Most brackets within each other, of whatever kind.
+    /// The deepest nesting of brackets of any kind.
     pub(super) nesting: u32,
 }
 
-/// Where a token begins, in bytes, and its first byte, which tells what it is.
+/// The start of a token in bytes, and its first byte, which determines its kind.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::graphql) struct Token {
     pub(in crate::graphql) offset: usize,
@@ -81,7 +81,7 @@ fn name(text: &[u8]) -> usize {
     text.iter().position(|byte| !is_part(byte)).unwrap_or(text.len())
 }
 
-/// A digit 0 ends a number's whole part.
+/// A leading 0 ends the integer part of a number.
 fn number(text: &[u8]) -> usize {
     let digits = |at: usize| text[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     let is = |at: usize, bytes: &[u8]| text.get(at).is_some_and(|byte| bytes.contains(byte));
@@ -99,7 +99,7 @@ fn number(text: &[u8]) -> usize {
     end
 }
 
-/// A string that does not end goes to the end of its line.
+/// An unterminated string ends at the end of its line.
 fn string(text: &[u8]) -> usize {
     if text.starts_with(b"\"\"\"") {
         return block_string(text).unwrap_or(2);

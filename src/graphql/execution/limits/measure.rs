@@ -1,7 +1,7 @@
-//! How large a document is with its fragments spread, without spreading them.
+//! The size of a document with its fragments expanded, without expanding them.
 //!
-//! Every fragment is measured once, those it spreads before it. Calls nest as deep as the brackets of
-//! one definition, which the text was bounded by.
+//! Every fragment is measured once, after those that it spreads. The recursion is as deep as the brackets of
+//! one definition, which are limited before.
 
 use std::collections::HashMap;
 
@@ -10,38 +10,38 @@ use async_graphql::parser::types::{Directive, ExecutableDocument, Field, Selecti
 
 use super::field_size::{FieldSize, FieldSizing};
 
-/// A fragment that spreads itself, at first hand or by way of others.
+/// The name of a fragment that spreads itself, directly or indirectly.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::graphql) struct Cycle(pub(super) String);
 
-/// The measures of a selection set with its fragments spread.
+/// The size of a selection set with its fragments expanded.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Measure {
-    /// Fields, spreads and inline fragments.
+    /// Fields, fragment spreads and inline fragments.
     pub(super) selections: u64,
-    /// Fields of its first level.
+    /// Fields of the first level.
     pub(super) fields: u64,
-    /// Selection sets within it, one in the other.
+    /// The nesting of selection sets.
     pub(super) levels: u64,
-    /// Fields within fields.
+    /// The depth of fields.
     pub(super) depth: u64,
-    /// The same where they tell the schema.
+    /// The depth of introspection fields.
     pub(super) introspection_depth: u64,
-    /// Fields within fields that are lists of the schema.
+    /// The depth of introspection lists.
     pub(super) lists: u64,
-    /// What it costs besides its items.
+    /// The cost without the items of a page.
     fixed: u64,
-    /// What it costs for every item of the page that it is the selection set of.
+    /// The cost of each item of the page that it is the selection set of.
     per_item: u64,
 }
 
 impl Measure {
-    /// What it costs for a page of this size.
+    /// The cost for a page of this size.
     pub(super) fn cost(&self, size: u64) -> u64 {
         self.fixed.saturating_add(size.saturating_mul(self.per_item))
     }
 
-    /// Both, side by side.
+    /// The sum of two selections.
     fn and(self, other: Self) -> Self {
         Self {
             selections: self.selections.saturating_add(other.selections),
@@ -55,7 +55,7 @@ impl Measure {
         }
     }
 
-    /// The selection that spreads it.
+    /// The size of a spread of this fragment.
     fn spread(self) -> Self {
         Self { selections: self.selections.saturating_add(1), levels: self.levels + 1, ..self }
     }
@@ -80,7 +80,7 @@ impl<'a> Measurer<'a> {
         for name in spreads.keys().copied() {
             let mut path = vec![name];
             while let Some(name) = path.last().copied() {
-                // What spreads an unknown fragment is left to validation.
+                // Unknown fragments are left to validation.
                 let known = |name: &str| measurer.fragments.contains_key(name) || !spreads.contains_key(name);
                 match spreads[name].iter().copied().find(|spread| !known(spread)) {
                     Some(next) if path.contains(&next) => return Err(Cycle(next.to_owned())),
@@ -122,7 +122,7 @@ impl<'a> Measurer<'a> {
         let deeper = |depth: u64| if depth > 0 { depth + 1 } else { 0 };
         let (fixed, per_item) = match self.pages.size(field) {
             _ if !is_object => (0, 0),
-            // Without items of its own it may be the list itself: a turn's `messages`.
+            // A field without items may be the list itself, for example `messages` of a payload.
             FieldSize::Page(size) if inner.per_item == 0 => {
                 (inner.cost(1).saturating_add(1).saturating_mul(size), 0)
             }
@@ -159,7 +159,7 @@ fn walk<'a>(set: &'a SelectionSet, visit: &mut impl FnMut(&'a Selection)) {
     }
 }
 
-/// The names of the fragments that a selection set spreads at first hand.
+/// The names of the fragments that a selection set spreads directly.
 fn spreads(set: &SelectionSet) -> Vec<&str> {
     let mut names = Vec::new();
     walk(set, &mut |selection| {
@@ -170,14 +170,14 @@ fn spreads(set: &SelectionSet) -> Vec<&str> {
     names
 }
 
-/// What stands in a document, fragments not spread.
+/// Counts of a document without expanding fragments.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Names {
     pub(super) aliases: usize,
     pub(super) directives: usize,
 }
 
-/// Counts what stands in a document.
+/// Counts the aliases, directives and other parts of a document.
 pub(super) fn names(document: &ExecutableDocument) -> Names {
     let mut names = Names::default();
     let mut count = |directives: &[Positioned<Directive>], set| {

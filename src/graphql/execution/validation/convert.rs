@@ -1,7 +1,6 @@
-//! From apollo-compiler's syntax tree to async-graphql's, which is what gets executed.
+//! Converts the syntax tree of apollo-compiler to that of async-graphql, which is executed.
 //!
-//! Where a document defines a name twice, the first definition is converted. Validation refuses such a
-//! document afterwards.
+//! If a name is defined twice, the first definition is converted. Validation rejects such a document later.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -20,7 +19,7 @@ use crate::graphql::execution::number;
 /// Line and column of each byte of a text.
 pub(super) struct Positions<'a> {
     text: &'a str,
-    /// Where each line begins, in bytes.
+    /// The start of each line, in bytes.
     lines: Vec<usize>,
 }
 
@@ -37,7 +36,7 @@ impl<'a> Positions<'a> {
         Self { text, lines: std::iter::once(0).chain(after).collect() }
     }
 
-    /// The position of an offset in bytes, counted from 1, columns in code points.
+    /// The line and column of a byte offset, counted from 1, columns in code points.
     pub(super) fn at(&self, offset: usize) -> Pos {
         let line = self.lines.partition_point(|start| *start <= offset);
         let start = self.lines[line - 1];
@@ -123,7 +122,7 @@ impl Positions<'_> {
     }
 
     fn variable(&self, variable: &ast::VariableDefinition) -> VariableDefinition {
-        // A variable has no place in a default value: the parser has refused it.
+        // The parser has rejected variables in default values.
         let default_value = variable.default_value.as_ref().map(|node| {
             let value = self.value(node).into_const().unwrap_or(ConstValue::Null);
             Positioned::new(value, self.of_node(node))

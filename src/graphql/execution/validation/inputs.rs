@@ -1,10 +1,10 @@
-//! Rules about input values that apollo-compiler 1.33 does not check.
+//! Validation rules for input values that apollo-compiler 1.33 does not check.
 //!
-//! - Input objects name a field once (§5.6.3), wherever a value stands.
-//! - OneOf input objects have exactly one field, and that not null (§5.6.5).
-//! - A variable fits where it is used, inside of lists and input objects too, a default of null is none, and a
-//!   field of a OneOf input object takes only a variable that is not nullable (§5.8.5).
-//! - A variable is defined, inside of values of custom scalars too (§5.8.3).
+//! - An input object has each field at most once (§5.6.3).
+//! - A OneOf input object has exactly one field, which is not null (§5.6.5).
+//! - The type of a variable fits its location, also within lists and input objects. A default of null counts
+//!   as none, and a field of a OneOf input object requires a non-null variable (§5.8.5).
+//! - A variable is defined, also within values of custom scalars (§5.8.3).
 //!
 //! The paragraphs are those of <https://spec.graphql.org/September2025/#sec-Validation>.
 
@@ -15,13 +15,13 @@ use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::{ExecutableDocument, Name, Node, Schema, ast};
 
-/// A value that breaks a rule.
+/// An invalid value.
 pub(super) struct InputError {
     pub(super) message: String,
     pub(super) location: Option<SourceSpan>,
 }
 
-/// Checks all values of a document that apollo-compiler finds valid.
+/// Checks all values of a document that is valid for apollo-compiler.
 pub(super) fn check(schema: &Schema, typed: &ExecutableDocument, parsed: &ast::Document) -> Vec<InputError> {
     let mut errors = unique_fields(parsed);
     for operation in typed.operations.iter() {
@@ -32,7 +32,7 @@ pub(super) fn check(schema: &Schema, typed: &ExecutableDocument, parsed: &ast::D
     errors
 }
 
-/// Finds input objects that name a field twice.
+/// Finds input objects with duplicate fields.
 fn unique_fields(document: &ast::Document) -> Vec<InputError> {
     let mut errors = Vec::new();
     let mut visit = |value: &Node<ast::Value>| {
@@ -104,17 +104,17 @@ fn each_value(value: &Node<ast::Value>, visit: Visit<'_>) {
     }
 }
 
-/// Where a value stands.
+/// The location of a value.
 #[derive(Clone, Copy)]
 struct Location<'a> {
-    /// None inside of a value of a custom scalar.
+    /// The expected type. `None` within a value of a custom scalar.
     ty: Option<&'a ast::Type>,
     has_default: bool,
-    /// The OneOf input object whose field it is.
+    /// The OneOf input object that it is a field of.
     one_of: Option<&'a Name>,
 }
 
-/// Compares the values of an operation and of the fragments that it uses with their locations.
+/// Checks the values of an operation and its fragments against their locations.
 struct Usages<'a> {
     schema: &'a Schema,
     operation: &'a Operation,

@@ -1,11 +1,11 @@
-//! What apollo-parser 0.8.7 reads otherwise than the specification says.
+//! Workarounds for deviations of apollo-parser 0.8.7 from the specification.
 
 use std::borrow::Cow;
 
 use crate::graphql::execution::limits::lexer::tokens;
 
-/// The text with spaces for the commas between an alias and its colon (`a,: id`), which mean nothing but make the
-/// parser refuse the text. Offsets stay what they are.
+/// Replaces commas between an alias and its colon (`a,: id`) by spaces. They are insignificant, but the
+/// parser rejects them. Offsets do not change.
 pub(super) fn without_commas_before_colons(text: &str) -> Cow<'_, str> {
     let mut changed = Cow::Borrowed(text);
     let mut name_at = None;
@@ -22,11 +22,11 @@ pub(super) fn without_commas_before_colons(text: &str) -> Cow<'_, str> {
     changed
 }
 
-/// Where the first argument or field of an input object stands that has no value, in bytes:
-/// `conversations(first)`, `filter: { titleContains }`. The parser drops it without an error.
+/// The offset of the first argument or input field without a value: `conversations(first)`, `filter: {
+/// titleContains }`. The parser drops it without an error.
 ///
-/// The text is one that the parser has taken, so brackets are balanced. Between parentheses a name is such a key
-/// unless it is in a list or follows what makes it a value, a type, a variable or a directive.
+/// The parser has accepted the text, so brackets are balanced. Within parentheses a name is such a key unless
+/// it is in a list or follows a token that makes it a value, a type, a variable or a directive.
 pub(super) fn key_without_value(text: &str) -> Option<usize> {
     let mut open = Vec::new();
     let mut previous = 0;
@@ -39,7 +39,7 @@ pub(super) fn key_without_value(text: &str) -> Option<usize> {
         }
         key = None;
         match token.first {
-            // Braces outside of parentheses are those of selections.
+            // Braces outside of parentheses belong to selections.
             b'(' | b'[' | b'{' if token.first == b'(' || !open.is_empty() => open.push(token.first),
             b')' | b']' | b'}' => {
                 open.pop();

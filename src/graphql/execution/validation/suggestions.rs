@@ -1,14 +1,14 @@
-//! Names that a mistyped field or argument may have meant.
+//! Suggestions for mistyped fields and arguments.
 
 use std::collections::HashMap;
 
 use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::{Name, Schema, ast};
 
-/// By where the mistyped field or argument begins in the text, in bytes: the name that is nearest to it.
+/// The nearest known name for each mistyped field or argument, by its offset in bytes.
 pub(super) type Suggestions<'a> = HashMap<usize, &'a Name>;
 
-/// Suggests names for all fields and arguments of a document that the schema does not know.
+/// Suggests names for all unknown fields and arguments of a document.
 pub(super) fn find<'a>(schema: &'a Schema, document: &ast::Document) -> Suggestions<'a> {
     let mut found = Search { schema, suggestions: HashMap::new() };
     for definition in &document.definitions {

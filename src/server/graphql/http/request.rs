@@ -1,4 +1,4 @@
-//! From an HTTP request to a GraphQL request.
+//! Parses GraphQL requests from HTTP requests.
 
 use async_graphql::Request;
 use axum::body::{Body, HttpBody};
@@ -10,16 +10,16 @@ use crate::memory::{MemoryError, MemoryReservation, UNRESERVED_REQUEST_BYTES};
 use crate::model::{JsonFault, JsonObject, JsonValue};
 use crate::server::settings::Settings;
 
-/// What Apollo's clients name a document in.
+/// The extension of automatic persisted queries.
 const PERSISTED_QUERY: &str = "persistedQuery";
 
-/// How much of a body is read without room for all of it.
+/// The bytes of a body that are read without a memory reservation.
 const UNRESERVED_BODY_BYTES: usize = UNRESERVED_REQUEST_BYTES / COPIES;
 
-/// How often a body's texts are there at once: as they came, and as they are read.
+/// The copies of a body's texts: received and parsed.
 const COPIES: usize = 2;
 
-/// Why an HTTP request is not a GraphQL request.
+/// The reason why an HTTP request is not a valid GraphQL request.
 #[derive(Debug)]
 pub(in crate::server) struct RequestError {
     pub(in crate::server) status: StatusCode,
@@ -41,14 +41,14 @@ impl RequestError {
         Self { code: Code::Unavailable, ..fault }
     }
 
-    /// Not JSON, or nested deeper than is safe to read.
+    /// The input is not JSON, or nests too deep.
     fn not_json(subject: &str, fault: JsonFault) -> Self {
         let code = if fault == JsonFault::TooDeep { Code::QueryTooComplex } else { Code::BadRequest };
         Self { code, ..Self::bad(format!("{subject} {fault}")) }
     }
 }
 
-/// Reads the body of a POST, within its limits of bytes and time. What it takes meanwhile is counted.
+/// Reads the body of a POST within its limits of size and time. Its memory is reserved meanwhile.
 pub(super) async fn from_body(
     request: axum::extract::Request,
     settings: &Settings,
@@ -60,8 +60,8 @@ pub(super) async fn from_body(
         let message = "the body must be `content-type: application/json` in UTF-8";
         return Err(RequestError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
     }
-    // Nothing is read of a body that says it is too large. A client that waits for `100 Continue` does not
-    // send it, others get the answer while the connection closes.
+    // A body that declares a larger size is not read. A client that waits for `100 Continue` does not send
+    // it. Others get the response while the connection closes.
     if request.body().size_hint().lower() > limit as u64 {
         return Err(too_large(limit));
     }
@@ -78,8 +78,8 @@ pub(super) async fn from_body(
     }
 }
 
-/// Reads a body, until it is over the limit or there is no room for it. The rest is left to the connection,
-/// which drops it.
+/// Reads a body until it exceeds the limit or its memory cannot be reserved. The connection discards the
+/// rest.
 async fn read(
     body: Body,
     limit: usize,
@@ -90,7 +90,7 @@ async fn read(
     let mut chunks = body.into_data_stream();
     let (mut bytes, mut held) = (Vec::new(), MemoryReservation::default());
     while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|_| RequestError::bad("the body did not arrive whole"))?;
+        let chunk = chunk.map_err(|_| RequestError::bad("the body is incomplete"))?;
         let size = bytes.len() + chunk.len();
         if size > limit {
             return Err(too_large(limit));
@@ -112,7 +112,7 @@ fn too_large(limit: usize) -> RequestError {
     }
 }
 
-/// Reads the query string of a GET.
+/// Parses the query string of a GET.
 pub(super) fn from_query(query: &str) -> Result<Request, RequestError> {
     let mut parameters = JsonObject::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -128,8 +128,8 @@ pub(super) fn from_query(query: &str) -> Result<Request, RequestError> {
     from_parameters(parameters)
 }
 
-/// The parameters of a request; others are ignored, as the specification asks. A document may be named
-/// instead of sent.
+/// Parses the parameters of a request. Unknown ones are ignored, as the specification requires. A document
+/// may be sent as text or by id.
 pub(in crate::server) fn from_parameters(mut parameters: JsonObject) -> Result<Request, RequestError> {
     let extensions = match parameters.swap_remove("extensions") {
         None | Some(JsonValue::Null) => JsonObject::new(),
@@ -159,7 +159,7 @@ pub(in crate::server) fn from_parameters(mut parameters: JsonObject) -> Result<R
     Ok(request)
 }
 
-/// `application/json`, in UTF-8 where a charset is named.
+/// Whether the type is `application/json`, in UTF-8 if there is a charset.
 fn is_json(content_type: &str) -> bool {
     let mut parts = content_type.split(';').map(str::trim);
     let json = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));

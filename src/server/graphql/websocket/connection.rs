@@ -1,4 +1,4 @@
-//! One socket, from its first message to its close.
+//! A WebSocket, from the first message to the close.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -18,30 +18,30 @@ use crate::server::graphql::credentials::{self, RequestCredentials};
 use crate::server::quota::QuotaPermit;
 use crate::server::state::ServerState;
 
-/// Messages that wait for the socket: few, they may be large. The operations wait when it is full, in
-/// the order they came, so that a busy one holds up no other for longer than its turn.
+/// The most queued messages. Messages can be large, so there are few. If the queue is full, operations wait
+/// in turn.
 const QUEUE_MESSAGES: usize = 4;
 
-/// How long the other side may take to close a socket that has been closed here. Were it left at once,
-/// what that side was still sending would cost it the reason of the close.
+/// Time for the client to answer a close frame. If the server disconnected at once, a client that is still
+/// sending would not see the reason.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Ends the connection: with a close frame, or without one when the other side is gone.
+/// How to end the connection: with a close frame, or without one if the client is gone.
 type CloseAction = Option<Close>;
 
 pub(super) struct Connection {
     shared: Arc<ServerState>,
     socket: WebSocket,
-    /// From the upgrade's headers.
+    /// The credentials of the upgrade's headers.
     credentials: RequestCredentials,
-    /// Who it is, once it has introduced itself.
+    /// The viewer, after `connection_init`.
     viewer: Option<(Viewer, QuotaPermit<OwnerId>)>,
     operations: HashMap<Arc<str>, RunningOperation>,
     next_serial: OperationSerial,
-    /// In boxes, because a queue sets room for 32 aside from its beginning.
+    /// Boxed, because a channel allocates space for 32 messages in advance.
     queue: mpsc::Sender<Box<QueuedMessage>>,
     message: mpsc::Receiver<Box<QueuedMessage>>,
-    /// Until when the client must have introduced itself, afterwards until when its credentials hold.
+    /// The deadline of `connection_init`, later the expiry of the credentials.
     deadline: Instant,
     last_received: Instant,
     next_ping: Instant,
@@ -66,7 +66,7 @@ impl Connection {
         }
     }
 
-    /// Serves the socket until it ends. Gives the close frame to send, if the other side is there.
+    /// Serves the WebSocket until it ends. Returns the close frame to send, if the client is connected.
     pub(super) async fn run(&mut self) -> CloseAction {
         let guard = self.shared.drain.enter();
         let mut must_close = pin!(guard.must_close());
@@ -74,7 +74,7 @@ impl Connection {
         let mut timer = pin!(sleep_until(self.next_deadline()));
         loop {
             let next = self.next_deadline();
-            // Rung early it is set again; so it need not be moved with every message.
+            // If the timer fires early it is reset, so it need not be reset for every message.
             if next < timer.deadline() || timer.is_elapsed() {
                 timer.as_mut().reset(next);
             }
@@ -99,8 +99,8 @@ impl Connection {
         }
     }
 
-    /// Sends a close frame, if the other side still reads, and waits a moment for the one it answers. Whether
-    /// that came: if not, the other side may still be sending.
+    /// Sends a close frame and waits for that of the client. Returns false if none arrived: the client may
+    /// still be sending.
     pub(super) async fn close(&mut self, Close { code, reason }: Close) -> bool {
         self.operations.clear();
         let frame = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
@@ -129,7 +129,7 @@ impl Connection {
         if now >= self.deadline {
             return Err(Some(match self.viewer {
                 None => Close::init_timeout(),
-                Some(_) => Close::forbidden("the credentials have ended"),
+                Some(_) => Close::forbidden("the credentials have expired"),
             }));
         }
         if now >= self.last_received + settings.dead_after {
@@ -151,14 +151,14 @@ impl Connection {
             Some(Ok(Message::Text(text))) if text.len() > limit => Err(Some(Close::too_large(limit))),
             Some(Ok(Message::Text(text))) => {
                 let message = ClientMessage::parse(&text).map_err(Some)?;
-                // In a box: a socket that waits takes no room for it.
+                // Boxed to keep an idle connection small.
                 Box::pin(self.handle_message(message)).await
             }
             Some(Ok(Message::Binary(_))) => Err(Some(Close::bad_request("Messages must be text"))),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
             Some(Err(error)) => Err(close_for_error(error, limit)),
             Some(Ok(Message::Close(_))) => {
-                // The answer goes out with the next read.
+                // The close frame is answered with the next read.
                 let _ = timeout(CLOSE_TIMEOUT, self.socket.next()).await;
                 Err(None)
             }
@@ -195,7 +195,7 @@ impl Connection {
                 let request = protocol::request(payload).map_err(Some)?;
                 let most = self.shared.settings.operations_per_socket;
                 if self.operations.len() >= most {
-                    let message = format!("a socket may run at most {most} operations at once");
+                    let message = format!("a WebSocket can run at most {most} operations at once");
                     let refused = error_response(Code::BadRequest, message);
                     return self.send(protocol::error(&id, &refused.errors)).await;
                 }
@@ -216,12 +216,12 @@ impl Connection {
         }
     }
 
-    /// Sends what operations said, all that waits at once, unless the client has completed them meanwhile.
+    /// Sends the queued messages of operations, except for those that the client has completed meanwhile.
     async fn forward(&mut self, message: Box<QueuedMessage>) -> Result<(), CloseAction> {
         let write_timeout = self.shared.settings.write_timeout;
         let sending = async {
             let (mut next, mut held) = (Some(message), Vec::new());
-            // No more than may wait, or the other side would not be last_received meanwhile.
+            // At most one full queue, because nothing is received meanwhile.
             let mut more = QUEUE_MESSAGES;
             while let Some(message) = next.take() {
                 let running = self.operations.get(&message.id);
@@ -254,7 +254,7 @@ impl Connection {
     }
 }
 
-/// How to close a socket on which something unreadable came.
+/// The close frame after a message that could not be read.
 fn close_for_error(error: axum::Error, limit: usize) -> CloseAction {
     use tungstenite::Error;
     match error.into_inner().downcast_ref::<Error>()? {

@@ -1,4 +1,4 @@
-//! One operation on a socket.
+//! An operation on a WebSocket.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -16,21 +16,21 @@ use crate::memory::MemoryReservation;
 use crate::model::Viewer;
 use crate::server::state::ServerState;
 
-/// Tells an operation from an earlier one that had the same id.
+/// Distinguishes an operation from an earlier one with the same id.
 pub(super) type OperationSerial = u64;
 
-/// What an operation hands to its socket.
+/// A message of an operation to its WebSocket.
 pub(super) struct QueuedMessage {
     pub(super) id: Arc<str>,
     pub(super) serial: OperationSerial,
     pub(super) text: String,
-    /// Until the text is sent.
+    /// The memory reservation of the text.
     pub(super) held: MemoryReservation,
-    /// Whether it is the operation's last message.
+    /// Whether it is the last message of the operation.
     pub(super) last: bool,
 }
 
-/// Where an operation's messages go.
+/// Sends the messages of an operation.
 pub(super) struct OperationSender {
     pub(super) id: Arc<str>,
     pub(super) serial: OperationSerial,
@@ -38,7 +38,7 @@ pub(super) struct OperationSender {
 }
 
 impl OperationSender {
-    /// A result, or how the operation failed and ended with it.
+    /// A result, or the error that ends the operation.
     fn result(&self, answer: RenderedResponse, has_failed: bool) -> Box<QueuedMessage> {
         if has_failed {
             return self.error(&answer.response);
@@ -58,35 +58,35 @@ impl OperationSender {
         Box::new(QueuedMessage { id: self.id.clone(), serial: self.serial, text, held, last })
     }
 
-    /// Waits for room in the queue. A socket that is gone has no use for the message.
+    /// Waits for space in the queue. If the WebSocket is closed, the message is dropped.
     async fn send(&self, outgoing: Box<QueuedMessage>) {
         let _ = self.queue.send(outgoing).await;
     }
 }
 
-/// An operation that has been started.
+/// A started operation.
 pub(super) struct RunningOperation {
     pub(super) serial: OperationSerial,
     task: AbortHandle,
-    /// Whether it is a subscription. That is known once its document has been read.
+    /// Whether it is a subscription, which is known after its document was parsed.
     is_subscription: Arc<AtomicBool>,
 }
 
 impl RunningOperation {
-    /// Whether it will end by itself before long.
+    /// Whether it ends by itself: a query or a mutation.
     pub(super) fn is_short_lived(&self) -> bool {
         !self.is_subscription.load(Ordering::Relaxed)
     }
 }
 
 impl Drop for RunningOperation {
-    /// Ends the operation, if it has not ended.
+    /// Cancels the operation if it has not ended.
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-/// Runs an operation in a task of its own.
+/// Runs an operation in its own task.
 pub(super) fn start(
     shared: Arc<ServerState>,
     viewer: Viewer,
@@ -96,7 +96,7 @@ pub(super) fn start(
     let id = shared.new_request();
     let (serial, is_subscription) = (sender.serial, Arc::new(AtomicBool::new(false)));
     let set_subscription = is_subscription.clone();
-    // In a box, as what is made of it: a task has room for all that it is given, for as long as it runs.
+    // Boxed, because a task keeps the size of its captures for as long as it runs.
     let request = Box::new(request);
     let task = tokio::spawn(async move {
         let work = AssertUnwindSafe(run(&shared, &viewer, request, &sender, id, &set_subscription));
@@ -108,7 +108,7 @@ pub(super) fn start(
     RunningOperation { serial, task: task.abort_handle(), is_subscription }
 }
 
-/// What it holds while it waits is small: a box, not what is in it.
+/// Large values are boxed to keep a waiting subscription small.
 async fn run(
     shared: &ServerState,
     viewer: &Viewer,

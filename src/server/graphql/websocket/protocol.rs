@@ -7,10 +7,10 @@ use crate::model::{JsonObject, JsonValue};
 use crate::server::graphql::body;
 use crate::server::graphql::http::from_parameters;
 
-/// The only subprotocol that is spoken.
+/// The supported subprotocol.
 pub(super) const SUBPROTOCOL: &str = "graphql-transport-ws";
 
-/// Why the server closes a socket.
+/// A close frame of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::server) struct Close {
     pub(super) code: u16,
@@ -44,7 +44,7 @@ impl Close {
         Self::new(4429, "Too many initialisation requests")
     }
 
-    /// Clients come again by themselves (RFC 6455's registry, 1013).
+    /// Clients reconnect automatically (code 1013 of the registry of RFC 6455).
     pub(in crate::server) fn try_again_later(reason: &str) -> Self {
         Self::new(1013, reason)
     }
@@ -53,12 +53,12 @@ impl Close {
         Self::new(1001, "the server is shutting down")
     }
 
-    /// Not UTF-8 (RFC 6455, 8.1).
+    /// The message is not UTF-8 (RFC 6455, 8.1).
     pub(super) fn not_text() -> Self {
         Self::new(1007, "Messages must be UTF-8")
     }
 
-    /// Not a WebSocket's frame.
+    /// The frame is not valid.
     pub(super) fn violation() -> Self {
         Self::new(1002, "Protocol error")
     }
@@ -67,8 +67,8 @@ impl Close {
         Self::new(1009, &format!("a message must be at most {limit} bytes"))
     }
 
-    /// "Try again later", and not the protocol's 4429, after which clients never come back: when a
-    /// network fails, the sockets that were lost with it are counted until they are known to be dead.
+    /// 1013 "try again later" instead of 4429, after which clients do not reconnect: after a network failure,
+    /// lost WebSockets count until their timeout.
     pub(super) fn too_many_sockets(most: usize) -> Self {
         Self::new(1013, &format!("an owner may have at most {most} sockets open"))
     }
@@ -77,7 +77,7 @@ impl Close {
         &self.reason
     }
 
-    /// A close frame has room for 123 bytes of reason (RFC 6455, 5.5.1).
+    /// A close frame has at most 123 bytes of reason (RFC 6455, 5.5.1).
     fn new(code: u16, reason: &str) -> Self {
         let mut end = reason.len().min(123);
         while !reason.is_char_boundary(end) {
@@ -87,7 +87,7 @@ impl Close {
     }
 }
 
-/// What a client says.
+/// A message of the client.
 #[derive(Debug)]
 pub(super) enum ClientMessage {
     ConnectionInit { payload: Option<JsonObject> },
@@ -106,7 +106,7 @@ impl ClientMessage {
         fields.and_then(Self::of).ok_or_else(|| Close::bad_request("Invalid message received"))
     }
 
-    /// Fields that the protocol does not know are ignored.
+    /// Unknown fields are ignored.
     fn of(mut fields: JsonObject) -> Option<Self> {
         let kind = text(fields.swap_remove("type"))?;
         let id = text(fields.swap_remove("id"));
@@ -138,7 +138,7 @@ pub(super) fn request(payload: JsonObject) -> Result<Request, Close> {
     from_parameters(payload).map_err(|fault| Close::bad_request(&fault.message))
 }
 
-/// What the server says.
+/// A message of the server.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum ServerMessage<'a> {
@@ -175,7 +175,7 @@ pub(super) fn pong(payload: Option<JsonObject>) -> String {
     ServerMessage::Pong { payload }.text()
 }
 
-/// With an answer as it was written.
+/// A `next` message with a rendered response.
 pub(super) fn next(id: &str, answer: &[u8]) -> String {
     let id = serde_json::to_string(id).unwrap_or_default();
     let mut text = Vec::with_capacity(id.len() + answer.len() + 40);

@@ -1,4 +1,4 @@
-//! What a connection is doing, and how long it may go on like that.
+//! The state of a connection, and the timeout that applies to it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -9,29 +9,30 @@ use tokio::time::Instant;
 
 use super::body_source::BodySource;
 
-/// How long a client may take.
+/// The timeouts of a client.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ClientTimeouts {
-    /// From the first byte of a request's head to its last, and to a connection's first request.
+    /// From the first byte of a request's head to the last, and from the start of a connection to its first
+    /// request.
     pub(super) request_head: Duration,
     /// Between requests.
     pub(super) idle: Duration,
-    /// To take the next piece of an answer.
+    /// To read the next chunk of a response.
     pub(super) write: Duration,
 }
 
-/// What a client takes too long for.
+/// The kind of a timeout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TimeoutKind {
-    /// It has begun a request, or a connection, and does not go on.
+    /// The head of a request is incomplete.
     RequestHead,
-    /// It asks for nothing.
+    /// The connection is idle.
     Idle,
-    /// It does not read what it asked for.
+    /// The client does not read a response.
     Write,
 }
 
-/// Shared by a connection, its transport and the requests it carries.
+/// Shared by a connection, its transport and its requests.
 pub(super) struct ConnectionActivity {
     timeouts: ClientTimeouts,
     state: Mutex<State>,
@@ -39,27 +40,27 @@ pub(super) struct ConnectionActivity {
 }
 
 struct State {
-    /// Requests that are not answered whole.
+    /// The number of requests without a complete response.
     open: usize,
-    /// Since when there has been none, and no byte of another one.
+    /// The time since which there is no request and no byte of another one.
     idle: Instant,
-    /// When the first byte came since.
+    /// The time of the first byte after `idle`.
     first_byte: Option<Instant>,
-    /// HTTP/2: bytes that come between requests need not begin one.
+    /// Whether this is HTTP/2, where bytes between requests need not start a request.
     multiplexed: bool,
-    /// There has been no request yet.
+    /// Whether there was no request yet.
     before_first_request: bool,
-    /// HTTP/1.1: how much of the last request's body was left unread, at most.
+    /// HTTP/1.1: the unread bytes of the last request's body, at most.
     unread: u64,
-    /// Somebody else needs the place.
+    /// Whether the connection was evicted.
     evicted: bool,
-    /// It is a WebSocket whose client may still be sending when it is dropped.
+    /// Whether it is a WebSocket whose client may still be sending when it is dropped.
     lingers: bool,
-    /// It is no connection of requests any more.
+    /// Whether the connection has ended or was upgraded.
     closed: bool,
-    /// Since when the transport has taken nothing.
+    /// The time since which the transport accepts no bytes.
     blocked: Option<Instant>,
-    /// Answers whose next piece is theirs to take.
+    /// Responses with a chunk that the client has not read yet.
     pending_writes: Vec<PendingWrite>,
 }
 
@@ -68,7 +69,7 @@ struct PendingWrite {
     source: Arc<BodySource>,
 }
 
-/// One request, from its head to the last piece of its answer.
+/// A request, from its head to the last chunk of its response.
 pub(super) struct RequestExchange {
     activity: Arc<ConnectionActivity>,
     source: Arc<BodySource>,
@@ -92,7 +93,7 @@ impl ConnectionActivity {
         Arc::new(Self { timeouts, state: Mutex::new(state), waker: AtomicWaker::new() })
     }
 
-    /// A request's head has been read.
+    /// Records that the head of a request was read.
     pub(super) fn request_started(self: &Arc<Self>, multiplexed: bool) -> RequestExchange {
         let mut state = self.state();
         state.open += 1;
@@ -103,7 +104,7 @@ impl ConnectionActivity {
         RequestExchange { activity: self.clone(), source: Arc::default() }
     }
 
-    /// Bytes have come.
+    /// Records that bytes were received.
     pub(super) fn bytes_received(&self) {
         let mut state = self.state();
         if state.open == 0 && state.first_byte.is_none() {
@@ -111,24 +112,24 @@ impl ConnectionActivity {
         }
     }
 
-    /// A request's body was dropped before its end, with at most so many bytes to come.
+    /// Records that a request's body was dropped with at most this many unread bytes.
     pub(super) fn leave_unread(&self, remaining: u64) {
         self.state().unread = remaining;
     }
 
-    /// How much of the last request's body was left unread, at most.
+    /// The unread bytes of the last request's body, at most.
     pub(super) fn unread(&self) -> u64 {
         self.state().unread
     }
 
-    /// Whether the client may still be sending a request that was already answered: its body was left
-    /// unread, or its head was refused.
+    /// Whether the client may still be sending a request that has its response: the body was not read, or the
+    /// head was rejected.
     pub(super) fn has_unread_request(&self) -> bool {
         let state = self.state();
         !state.multiplexed && (state.unread > 0 || state.open == 0 && state.first_byte.is_some())
     }
 
-    /// Lets a WebSocket linger when it is dropped.
+    /// Makes a WebSocket linger when it is dropped.
     pub(super) fn linger_when_dropped(&self) {
         self.state().lingers = true;
     }
@@ -138,7 +139,7 @@ impl ConnectionActivity {
         self.state().lingers
     }
 
-    /// The transport has taken bytes, or has not.
+    /// Records whether the transport accepts bytes.
     pub(super) fn write_polled(&self, blocked: bool) {
         let mut state = self.state();
         match (blocked, state.blocked) {
@@ -148,7 +149,7 @@ impl ConnectionActivity {
         }
     }
 
-    /// When the client will have taken too long, and for what, if nothing happens until then.
+    /// The next timeout if nothing happens until then, and its kind.
     pub(super) fn next_timeout(&self) -> Option<(Instant, TimeoutKind)> {
         let state = self.state();
         let unread = state.pending_writes.iter().map(|pending| pending.since).chain(state.blocked).min();
@@ -167,10 +168,9 @@ impl ConnectionActivity {
         unread.into_iter().chain(silent).min_by_key(|(at, _)| *at)
     }
 
-    /// Lets go of answers that are not read, where other answers of the connection may be. A connection
-    /// with only such answers is idle.
+    /// Aborts HTTP/2 responses that the client does not read. A connection with only such responses is idle.
     ///
-    /// Whether that helps: otherwise it is the connection that is stuck.
+    /// Returns false if the connection itself is blocked.
     pub(super) fn drop_unread_responses(&self) -> bool {
         let mut state = self.state();
         let late = Instant::now().checked_sub(self.timeouts.write);
@@ -188,29 +188,29 @@ impl ConnectionActivity {
         !unread.is_empty()
     }
 
-    /// Since when it has been without a request, if it is.
+    /// The time since which the connection is idle, if it is.
     pub(super) fn idle_since(&self) -> Option<Instant> {
         let state = self.state();
         (state.open == 0 && !state.closed && !state.evicted).then_some(state.idle)
     }
 
-    /// Ends it, for want of room, unless a request has come meanwhile.
+    /// Closes the connection to free its slot, unless a request has started meanwhile.
     pub(super) fn evict(&self) {
         self.state().evicted = true;
         self.waker.wake();
     }
 
-    /// It has ended, or become a WebSocket.
+    /// Records that the connection has ended or was upgraded to a WebSocket.
     pub(super) fn connection_closed(&self) {
         self.state().closed = true;
     }
 
-    /// Until when a connection that takes no more requests may close by itself.
+    /// The deadline for a graceful shutdown that begins now.
     pub(super) fn close_deadline(&self) -> Instant {
         Instant::now() + self.timeouts.write
     }
 
-    /// Wakes the task that waits for [`ConnectionActivity::next_timeout`] when the deadline may be earlier than before.
+    /// Registers the task to wake when [`ConnectionActivity::next_timeout`] may be earlier than before.
     pub(super) fn register(&self, waker: &Waker) {
         self.waker.register(waker);
     }
@@ -221,7 +221,7 @@ impl ConnectionActivity {
 }
 
 impl State {
-    /// There is one request less.
+    /// Records that a request has ended.
     fn request_finished(&mut self) {
         self.open -= 1;
         if self.open == 0 {
@@ -232,12 +232,12 @@ impl State {
 }
 
 impl RequestExchange {
-    /// What is left of the answer.
+    /// The rest of the response body.
     pub(super) fn source(&self) -> &BodySource {
         &self.source
     }
 
-    /// A piece of the answer is theirs to take.
+    /// Records that a chunk is ready for the client to read.
     pub(super) fn chunk_sent(&self) {
         let mut state = self.activity.state();
         let since = Instant::now();
@@ -251,7 +251,7 @@ impl RequestExchange {
         }
     }
 
-    /// It has everything there is so far.
+    /// Records that the client has read everything so far.
     pub(super) fn all_sent(&self) {
         self.activity.state().pending_writes.retain(|pending| !Arc::ptr_eq(&pending.source, &self.source));
     }
@@ -277,7 +277,7 @@ mod tests {
         write: Duration::from_secs(20),
     };
 
-    /// In seconds from now.
+    /// The next timeout, in seconds from now.
     fn next_timeout(activity: &ConnectionActivity) -> Option<(f64, TimeoutKind)> {
         activity.next_timeout().map(|(at, what)| ((at - Instant::now()).as_secs_f64().round(), what))
     }

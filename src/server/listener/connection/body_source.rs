@@ -1,4 +1,4 @@
-//! What is left of an answer.
+//! The rest of a response body.
 
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,28 +7,27 @@ use std::task::{Context, Poll};
 use axum::body::{Body, Bytes};
 use http_body::{Body as _, Frame, SizeHint};
 
-/// Most bytes handed over at once. A client that takes less than this within the write timeout does
-/// not read.
+/// The largest chunk. A client that reads less than this within the write timeout counts as not reading.
 const CHUNK_BYTES: usize = 16 * 1024;
 
-/// Kept where it can be let go of while nobody asks for more.
+/// The rest of a response body, which can be dropped while the client does not read.
 #[derive(Default)]
 pub(super) struct BodySource(Mutex<SourceState>);
 
 #[derive(Default)]
 enum SourceState {
-    /// The request is being worked for.
+    /// There is no response yet.
     #[default]
     Pending,
-    /// The second is what the body gave last and was not handed over yet.
+    /// The body, and the bytes that it returned and that were not passed on yet.
     Streaming(Body, Bytes),
-    /// Nobody read it.
+    /// It was dropped because the client did not read it.
     Abandoned,
 }
 
-/// It was forgotten: the answer cannot go on.
+/// The response was aborted because the client did not read it.
 #[derive(Debug, thiserror::Error)]
-#[error("the answer was not read in time")]
+#[error("the client did not read the response in time")]
 pub(super) struct WriteTimeout;
 
 impl BodySource {
@@ -44,7 +43,7 @@ impl BodySource {
         matches!(*self.state(), SourceState::Abandoned)
     }
 
-    /// The next piece, of at most [`CHUNK_BYTES`] bytes.
+    /// The next chunk, of at most [`CHUNK_BYTES`] bytes.
     pub(super) fn poll_chunk(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let mut state = self.state();
         let (body, rest) = match &mut *state {

@@ -1,13 +1,13 @@
-//! Which connections can be spared when there is no room for another.
+//! The open connections, and the eviction of idle ones.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::activity::ConnectionActivity;
 
-/// One in so many connections is spared at once: looking for them takes time.
+/// One in this many connections is evicted at a time, because finding them takes time.
 const EVICTION_FRACTION: usize = 100;
 
-/// The connections that there are, and some that there were.
+/// The open connections. May contain closed ones.
 #[derive(Default)]
 pub(in crate::server) struct OpenConnections(Mutex<Vec<Weak<ConnectionActivity>>>);
 
@@ -20,7 +20,7 @@ impl OpenConnections {
         connections.push(Arc::downgrade(activity));
     }
 
-    /// Ends those that have been idle for longest. Whether there were any.
+    /// Closes the connections that are idle longest. Returns false if there are none.
     pub(in crate::server) fn evict_idle(&self) -> bool {
         let mut connections = self.all();
         connections.retain(|connection| connection.strong_count() > 0);

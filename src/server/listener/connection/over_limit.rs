@@ -1,4 +1,4 @@
-//! The answer to connections over a limit: 503, in the protocol that the client speaks.
+//! The response to connections over a limit: 503, in the protocol of the client.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -15,12 +15,12 @@ use tokio::time::timeout;
 
 use super::{ConnectionServer, linger};
 
-/// What an HTTP/2 client sends first (RFC 9113, section 3.4), as far as no HTTP/1.1 request begins so.
+/// The start of an HTTP/2 preface (RFC 9113, section 3.4), which no HTTP/1.1 request begins with.
 const PREFACE: &[u8] = b"PRI";
 
-const BODY: &str = r#"{"errors":[{"message":"the server has no room for another connection: try again","extensions":{"code":"UNAVAILABLE","retryable":true}}]}"#;
+const BODY: &str = r#"{"errors":[{"message":"the server has too many connections: retry later","extensions":{"code":"UNAVAILABLE","retryable":true}}]}"#;
 
-/// The same for HTTP/1.1.
+/// The response for HTTP/1.1.
 fn http1() -> String {
     format!(
         "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
@@ -42,15 +42,15 @@ fn http2() -> Response<Body> {
     response
 }
 
-/// Answers without waiting for a request. The client may be told of a broken connection instead.
+/// Responds without waiting for a request. The client may see a broken connection instead.
 pub(in crate::server) fn reject_immediately(stream: &TcpStream) {
-    // All of the answer fits into an empty buffer.
+    // The response fits into an empty send buffer.
     let _ = stream.try_write(http1().as_bytes());
 }
 
 impl ConnectionServer {
-    /// Answers once the client has begun a request, because clients take no answer before one, or when it has
-    /// not for as long as a connection lingers.
+    /// Responds once the client has started a request, because clients expect no response before, or after
+    /// the lingering time.
     pub(in crate::server) async fn reject(&self, mut stream: TcpStream) {
         let mut first = [0; PREFACE.len()];
         let begun = timeout(self.linger.time, stream.peek(&mut first)).await;
@@ -61,7 +61,7 @@ impl ConnectionServer {
         }
     }
 
-    /// Answers the first request, and then takes no more.
+    /// Responds to the first request, then shuts down.
     async fn reject_http2(&self, stream: TcpStream) {
         let answered = Notify::new();
         let service = service_fn(|_: Request<Incoming>| {

@@ -1,4 +1,4 @@
-//! The body of a request, and whether all of it was read.
+//! The body of a request.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 
 use super::activity::ConnectionActivity;
 
-/// Tells the connection if it is dropped before it was read to its end.
+/// Records if it is dropped before it was read to the end.
 pub(super) struct RequestBody {
     incoming: Incoming,
     activity: Arc<ConnectionActivity>,

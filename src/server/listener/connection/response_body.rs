@@ -1,4 +1,4 @@
-//! The body of an answer, chunk by chunk.
+//! The body of a response.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use http_body::{Frame, SizeHint};
 
 use super::activity::RequestExchange;
 
-/// Hands over what a handler answered, and tells whose turn it is.
+/// Passes on the body of a handler's response and records when the client has to read.
 pub(super) struct TrackedResponseBody(Arc<RequestExchange>);
 
 impl TrackedResponseBody {

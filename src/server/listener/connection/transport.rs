@@ -1,4 +1,4 @@
-//! The bytes of a connection, on their way in and out.
+//! The byte stream of a connection.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -13,8 +13,8 @@ use super::activity::ConnectionActivity;
 use super::linger::{self, Linger, LingerLimits};
 use crate::server::listener::connection_slot::ConnectionSlot;
 
-/// A TCP connection that tells what it does. It keeps its place among the connections as long as it
-/// lives, also once it has become a WebSocket.
+/// A TCP connection that records its activity. It keeps its slot until it is dropped, even after an upgrade
+/// to a WebSocket.
 pub(super) struct Transport {
     /// Taken when the transport is dropped.
     connected: Option<(TcpStream, ConnectionSlot)>,
@@ -23,10 +23,10 @@ pub(super) struct Transport {
     closing: Closing,
 }
 
-/// How far the server has closed a connection.
+/// The progress of closing a connection.
 enum Closing {
     Open,
-    /// The server's side is closed; the client may still be sending.
+    /// The server's side is closed. The client may still be sending.
     Lingering(Linger),
     Closed,
 }
@@ -90,8 +90,8 @@ impl AsyncWrite for Transport {
         self.stream()?.poll_flush(cx)
     }
 
-    /// Closes the server's side at once. Done when the client has closed its own, if it may still be sending
-    /// a request that was answered early, or when a limit is reached.
+    /// Closes the server's side. Ready when the client has closed its side, if it may still be sending a
+    /// request with an early response, or when a limit is reached.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let (stream, _) = this.connected.as_mut().ok_or(io::ErrorKind::NotConnected)?;
@@ -113,7 +113,7 @@ impl AsyncWrite for Transport {
     }
 }
 
-/// A WebSocket is dropped where other connections are shut down.
+/// WebSockets are dropped without a shutdown.
 impl Drop for Transport {
     fn drop(&mut self) {
         if self.activity.lingers_when_dropped()
