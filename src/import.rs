@@ -1,12 +1,12 @@
-//! Loading conversations from files of other systems.
+//! Imports of conversations from files of other systems.
 //!
-//! An import can be repeated and resumed: ids are made from the origin's own (UUID version 5 of the
-//! owner, the format and the id there), so what is there already is left alone and what is missing is
-//! added. A conversation that cannot be read is skipped and reported with its number, id and title; the
-//! rest goes on. A file of which nothing can be read is refused as a whole, with what it seems to be.
+//! An import can be repeated and resumed: ids are UUIDs of version 5, made of the owner, the format and the
+//! id in the file. Existing conversations are skipped and missing messages are added. A conversation that
+//! cannot be parsed is skipped and reported with its number, id and title. A file without any valid
+//! conversation is rejected, with its detected format.
 //!
-//! Whole trees are kept: every version of a message becomes a branch, and the path that was active
-//! there is the active one here.
+//! Imports keep all branches: every version of a message becomes a branch. The active path of the file
+//! becomes the active branch.
 
 mod chatgpt;
 mod detect;
@@ -32,20 +32,20 @@ use parsed::{Parsed, ParsedConversation};
 use rejection::Rejection;
 pub use report::Report;
 
-/// The conversations of a file, not written yet.
+/// The parsed conversations of a file.
 pub struct Conversations {
     file: PathBuf,
     format: Format,
     entries: Parsed,
 }
 
-/// The byte order mark that some programs put before UTF-8.
+/// The byte order mark that some programs write before UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Reads `file`. Conversations that cannot be read are kept as rejected.
+/// Parses `file`. Invalid conversations are kept as rejections.
 ///
 /// # Errors
-/// The file cannot be read, or no conversation of the format is in it.
+/// The file cannot be read, or it has no valid conversation of the format.
 pub fn read(format: Format, file: &Path) -> Result<Conversations, ImportError> {
     let bytes = std::fs::read(file).map_err(|error| ImportError::file(file, &error))?;
     let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
@@ -60,7 +60,7 @@ pub fn read(format: Format, file: &Path) -> Result<Conversations, ImportError> {
 /// Writes conversations for the owner of `scope`.
 ///
 /// # Errors
-/// The database cannot be written. What was written stays; the same import goes on from there.
+/// The database cannot be written. Written conversations are kept, and the same import continues from there.
 pub async fn write(scope: &Scoped, conversations: Conversations) -> anyhow::Result<Report> {
     let Conversations { file, format, entries } = conversations;
     let progress = ProgressBar::new(entries.len() as u64);
@@ -79,7 +79,7 @@ pub async fn write(scope: &Scoped, conversations: Conversations) -> anyhow::Resu
     Ok(report)
 }
 
-/// Writes one conversation. The inner error refuses it, the outer ends the import.
+/// Writes one conversation. The inner error rejects it, the outer error ends the import.
 async fn write_one(
     scope: &Scoped,
     format: Format,
@@ -101,8 +101,8 @@ async fn write_one(
     }
 }
 
-/// Reads a file as [`read`] does and writes nothing, for `fuzz` to feed: how many conversations could be
-/// written, of how many.
+/// Parses a file like [`read`] without writing, for `fuzz`. Returns the number of valid conversations and of
+/// all.
 #[doc(hidden)]
 pub fn probe(owner: &OwnerId, format: Format, bytes: &[u8]) -> (usize, usize) {
     let parsed = parse(format, bytes);

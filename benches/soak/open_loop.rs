@@ -122,7 +122,7 @@ impl ConnectionWorker {
             let statistics = || self.statistics.lock().unwrap();
             match outcome {
                 Ok(answer) if Operation::Append.succeeded(&answer) => {
-                    statistics().answered(number, due, sent)
+                    statistics().answered(number, due, sent);
                 }
                 Ok(answer) => statistics().rejected(due, sent, answer.body),
                 Err(error) => {

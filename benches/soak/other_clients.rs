@@ -41,7 +41,7 @@ pub(crate) async fn read(
                 let sent = Instant::now();
                 match connection.send(request).await {
                     Ok(answer) => {
-                        statistics.lock().unwrap().read(sent, Operation::History.succeeded(&answer))
+                        statistics.lock().unwrap().read(sent, Operation::History.succeeded(&answer));
                     }
                     Err(error) => {
                         statistics.lock().unwrap().disconnected(&error);

@@ -1,4 +1,4 @@
-//! VerificationKeys, each with the one algorithm it is used with.
+//! Keys that verify tokens, each with its one algorithm.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;

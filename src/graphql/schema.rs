@@ -1,8 +1,8 @@
-//! The schema: what clients may ask.
+//! The GraphQL schema.
 //!
-//! One file a noun holds its object; the files beneath it hold its fields, inputs, queries and mutations. A
-//! resolver reads its arguments into [`crate::model`], makes one call to the store or the feed, and wraps what
-//! comes back; it decides nothing. What runs resolvers is [`super::execution`].
+//! Each noun has a file with its object; the files beneath it have its fields, inputs, queries and mutations.
+//! A resolver converts its arguments to types of [`crate::model`], makes one call to the store or the feed,
+//! and wraps the result. It makes no decisions. [`super::execution`] runs resolvers.
 
 mod argument;
 mod change;
@@ -24,7 +24,7 @@ use super::execution::limits::FieldSizes;
 use super::execution::validation::Validator;
 pub(super) use subscription::Subscription;
 
-/// Where reading begins.
+/// The root of queries.
 #[derive(MergedObject, Default)]
 pub(super) struct Query(
     viewer::ViewerQuery,
@@ -33,7 +33,7 @@ pub(super) struct Query(
     change::ChangeQuery,
 );
 
-/// Where writing begins. Every mutation may be repeated safely.
+/// The root of mutations. Every mutation can be retried safely.
 #[derive(MergedObject, Default)]
 pub(super) struct Mutation(
     conversation::mutations::ConversationMutation,
@@ -41,7 +41,7 @@ pub(super) struct Mutation(
     message_stream::StreamMutation,
 );
 
-/// How large the fields of the schema are.
+/// The sizes of the schema's fields.
 pub(super) const FIELD_SIZES: &FieldSizes = &FieldSizes {
     pages: &[
         ("conversations", conversation::DEFAULT_CONVERSATIONS.size),
@@ -57,24 +57,23 @@ pub(super) fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
     Schema::build(Query::default(), Mutation::default(), Subscription).register_output_type::<node::Node>()
 }
 
-/// A validator of documents for the schema.
+/// A validator for documents of the schema.
 pub(super) fn validator() -> Validator {
     Validator::new(&definitions(), FIELD_SIZES)
 }
 
-/// The schema in GraphQL's schema definition language, without a description of the schema as a whole, which
-/// async-graphql's parser does not read.
+/// The schema as SDL, without a description of the schema itself, which the parser of async-graphql does not
+/// support.
 pub(super) fn definitions() -> String {
     let options = SDLExportOptions::new().use_space_ident().indent_width(2).include_specified_by();
     builder().finish().sdl_with_options(options)
 }
 
-/// How async-graphql's introspection describes every schema as a whole.
+/// The description of every schema in introspection of async-graphql.
 const DESCRIPTION: &str = "A GraphQL Schema defines the capabilities of a GraphQL server. It exposes all available \
     types and directives on the server, as well as the entry points for query, mutation, and subscription operations.";
 
-/// The schema in GraphQL's schema definition language, as `schema.graphql` keeps it and introspection describes
-/// it.
+/// The schema as SDL, equal to `schema.graphql` and to introspection.
 pub fn sdl() -> String {
     definitions().replace("\nschema {\n", &format!("\n\"\"\"\n{DESCRIPTION}\n\"\"\"\nschema {{\n"))
 }

@@ -1,8 +1,8 @@
 //! ChatGPT exports: `conversations.json`, an array of conversations, or one conversation alone.
 //!
-//! A conversation is a tree, `mapping: {node id: {parent, children, message | null}}`, whose active
-//! path ends in `current_node`. The whole tree is kept. Nodes without a message, or with nothing said
-//! in it, are left out, and their children follow the message before.
+//! A conversation is a tree, `mapping: {node id: {parent, children, message | null}}`, whose active path ends
+//! in `current_node`. The whole tree is imported. Nodes without a message or without content are left out,
+//! and their children follow the message before.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use crate::model::{Json, JsonObject, JsonValue, MAX_PARTS_BYTES, Part, Role};
 
 #[derive(Deserialize)]
 struct Conversation {
-    /// Both may be there.
+    /// Either or both may exist.
     id: Option<String>,
     conversation_id: Option<String>,
     title: Option<String>,
@@ -90,7 +90,7 @@ fn path(nodes: &HashMap<String, Node>, current: Option<&str>) -> Result<Vec<Stri
     let mut next = current;
     while let Some((id, node)) = next.and_then(|id| Some((id, nodes.get(id)?))) {
         if path.len() > nodes.len() {
-            return Err("its messages follow each other in a circle".into());
+            return Err("its messages form a cycle".into());
         }
         path.push(id.to_owned());
         next = node.parent.as_deref();
@@ -107,8 +107,8 @@ struct Tree {
 }
 
 impl Tree {
-    /// Depth first, the active child first: so the active path comes first, and every parent before
-    /// its children.
+    /// Depth first, the active child first. So the active path comes first, and every parent before its
+    /// children.
     fn walk(&mut self, active: &[String]) -> Result<(), String> {
         let roots = self
             .nodes
@@ -169,7 +169,7 @@ impl Tree {
     }
 }
 
-/// What a message says: nothing, a text, or parts. Parts are never joined to one text.
+/// The content of a message: nothing, a text, or parts. Parts are never joined to one text.
 fn body(content: &JsonObject) -> Result<Option<ParsedBody>, String> {
     let kind = content.get("content_type").and_then(JsonValue::as_str).unwrap_or("text");
     let parts = match (kind, content.get("parts").and_then(JsonValue::as_array)) {
@@ -203,7 +203,7 @@ fn part(part: &JsonValue) -> Result<Part, String> {
     }
 }
 
-/// Reasoning: newer exports tell thoughts with summaries, older ones plain texts.
+/// Reasoning: newer exports have thoughts with summaries, older ones plain texts.
 fn thoughts(content: &JsonObject) -> Vec<Part> {
     let listed = |name: &str| content.get(name).and_then(JsonValue::as_array).into_iter().flatten();
     let told = |thought: &JsonValue| {
@@ -217,7 +217,7 @@ fn thoughts(content: &JsonObject) -> Vec<Part> {
     thoughts.chain(texts).map(|text| Part::Reasoning { text }).collect()
 }
 
-/// Anything else, kept as it came.
+/// Any other data, stored unchanged.
 fn data(kind: &str, value: &JsonValue) -> Result<Part, String> {
     let data =
         Json::within("content", value.to_string(), MAX_PARTS_BYTES).map_err(|error| error.to_string())?;

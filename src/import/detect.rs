@@ -1,25 +1,25 @@
-//! What a file is, from its first bytes and the keys of its first entries.
+//! Detects the format of a file from its first bytes and the keys of its first entries.
 
 use serde_json::{Map, Value};
 
 use super::format::Format;
 
-/// Entries whose keys are looked at: exports begin with some that are no conversations.
+/// The number of entries whose keys are checked. Some exports begin with entries that are not conversations.
 const MAX_ENTRIES: usize = 100;
 
-/// What a file is.
+/// The detected format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FileKind {
-    /// A format that can be imported, as it is imported.
+    /// A supported format in the supported layout.
     Readable(Format),
-    /// A format that can be imported, with an object on each line where there must be one array, or the
-    /// other way round.
+    /// A supported format with another layout: one object per line instead of one array, or the other way
+    /// round.
     WrongLayout(Format),
-    /// Something else: what it is, and what to do.
+    /// Another format: its description, and what to do.
     Other(&'static str, &'static str),
 }
 
-/// How the entries of a JSON file follow each other.
+/// The layout of the entries of a JSON file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Layout {
     Array,
@@ -37,7 +37,7 @@ const UTF_16: FileKind = FileKind::Other(
     "convert it to UTF-8 first, with `iconv --from-code UTF-16 --to-code UTF-8`",
 );
 
-/// What files begin with.
+/// The first bytes of file formats.
 const MAGIC: [(&[u8], FileKind); 13] = [
     (b"PK\x03\x04", ZIP),
     (b"PK\x05\x06", ZIP),
@@ -54,7 +54,7 @@ const MAGIC: [(&[u8], FileKind); 13] = [
     (b"ARROW1", FileKind::Other("is an Arrow file", CANNOT)),
 ];
 
-/// What a file is, where it can be told.
+/// Detects the format of a file. `None` if it is unknown.
 pub(super) fn detect(bytes: &[u8]) -> Option<FileKind> {
     if let Some((_, kind)) = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic)) {
         return Some(*kind);
@@ -69,13 +69,13 @@ pub(super) fn detect(bytes: &[u8]) -> Option<FileKind> {
     }
 }
 
-/// Something that is neither JSON nor of a known kind.
+/// The kind of a text that is not JSON.
 fn plain(text: &[u8]) -> FileKind {
     let start = String::from_utf8_lossy(&text[..text.len().min(1024)]).to_lowercase();
     if start.starts_with("<!doctype html") || start.starts_with("<html") {
         return FileKind::Other("is an HTML page", "use the JSON file of the same export");
     }
-    // A character may be cut at the end.
+    // The last character may be incomplete.
     let is_binary = start.trim_end_matches('\u{fffd}').contains(['\0', '\u{fffd}']);
     if is_binary {
         FileKind::Other("is a binary file", CANNOT)
@@ -101,7 +101,7 @@ fn accepts(format: Format, layout: Layout) -> bool {
     }
 }
 
-/// The first entries of a file, as far as they can be read.
+/// The first entries of a file that can be parsed.
 fn entries(text: &[u8]) -> (Layout, Vec<Value>) {
     let in_array = text.strip_prefix(b"[");
     let mut rest = in_array.unwrap_or(text);
@@ -123,7 +123,7 @@ fn entries(text: &[u8]) -> (Layout, Vec<Value>) {
     (layout, entries)
 }
 
-/// What an entry with these fields is one of.
+/// The format of an entry with these fields.
 fn kind_of_keys(fields: &Map<String, Value>) -> Option<FileKind> {
     let has = |name: &str| fields.contains_key(name);
     let first_of = |name: &str| fields.get(name).and_then(Value::as_array).map(|list| list.first());
@@ -165,7 +165,7 @@ fn kind_of_keys(fields: &Map<String, Value>) -> Option<FileKind> {
 }
 
 impl FileKind {
-    /// What the file is and what to do, after the name of the file.
+    /// The description of the file and what to do, after the name of the file.
     pub(super) fn advice(self, asked: Format) -> String {
         match self {
             Self::Readable(format) => {

@@ -1,4 +1,4 @@
-//! What cannot be imported, and why: a conversation of a file, or the whole file.
+//! Errors of imports: rejected conversations and rejected files.
 
 use std::fmt;
 use std::io;
@@ -9,13 +9,13 @@ use super::format::Format;
 use super::parsed::Parsed;
 use super::rejection::Rejection;
 
-/// RejectedConversations that are listed; the others are counted.
+/// The most rejections that are listed. Others are counted.
 const MAX_LISTED: usize = 20;
 
-/// Most characters of an id, a title or a reason that are shown.
+/// The most characters of an id, a title or a reason in a message.
 const MAX_CHARACTERS: usize = 120;
 
-/// The conversations of a file that were refused: the first ones, and how many more.
+/// The rejected conversations of a file: the first ones, and the number of others.
 #[derive(Debug, Default)]
 pub struct RejectedConversations {
     file: PathBuf,
@@ -28,7 +28,7 @@ impl RejectedConversations {
         Self { file: file.to_owned(), ..Self::default() }
     }
 
-    /// Adds the conversation at `index`, from 0, which begins on `line`, from 1.
+    /// Adds the conversation at `index`, counted from 0, which begins on `line`, counted from 1.
     pub(super) fn add(&mut self, index: usize, line: usize, fault: Rejection) {
         if self.listed.len() < MAX_LISTED {
             self.listed.push((index, line, fault));
@@ -38,12 +38,12 @@ impl RejectedConversations {
     }
 }
 
-/// A line for each.
+/// One line for each.
 impl fmt::Display for RejectedConversations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, (index, line, fault)) in self.listed.iter().enumerate() {
             let names = [
-                // A file without line breaks has all in its first line.
+                // In a file without line breaks everything is on line 1.
                 (*line > 1).then(|| format!("line {line}")),
                 fault.id.as_deref().map(|id| format!("id {}", quoted(id))),
                 fault.title.as_deref().map(|title| format!("title {}", quoted(title))),
@@ -56,12 +56,12 @@ impl fmt::Display for RejectedConversations {
         }
         match self.others {
             0 => Ok(()),
-            others => write!(f, "\n{}: {others} more were refused", self.file.display()),
+            others => write!(f, "\n{}: {others} more were rejected", self.file.display()),
         }
     }
 }
 
-/// A text of the file on one line, without characters that a terminal would act on.
+/// A text of the file on one line, without control characters.
 fn quoted(text: &str) -> String {
     format!("{:?}", cut(text))
 }
@@ -77,16 +77,16 @@ fn cut(text: &str) -> String {
     }
 }
 
-/// Why nothing of a file can be imported.
+/// The reason why a file cannot be imported.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The file cannot be read.
     #[error("cannot read {0}: {1}")]
     File(String, String),
-    /// It is something else, and this is what to do about it.
+    /// The file has another format. Contains what to do.
     #[error("{0}")]
     Other(String),
-    /// It is of the right format, but every conversation in it is refused.
+    /// The format is right, but every conversation is rejected.
     #[error("nothing in {0} can be imported\n{1}")]
     Refused(String, RejectedConversations),
 }
@@ -97,7 +97,7 @@ impl ImportError {
     }
 }
 
-/// Why `file` is refused, of whose `entries` none is a conversation.
+/// The error for `file`, none of whose `entries` is valid.
 pub(super) fn reject_file(file: &Path, format: Format, text: &[u8], entries: Parsed) -> ImportError {
     let name = file.display().to_string();
     let kind = detect::detect(text);

@@ -1,9 +1,9 @@
-//! The formats that can be imported.
+//! The supported formats.
 
-/// What a file holds.
+/// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// OpenAssistant message trees, one a line.
+    /// OpenAssistant message trees, one per line.
     OpenAssistant,
     /// ShareGPT conversations, one array.
     ShareGpt,
@@ -20,7 +20,7 @@ impl Format {
         }
     }
 
-    /// What a file of this format holds, for people.
+    /// A description of the contents.
     pub(super) fn contents(self) -> &'static str {
         match self {
             Self::OpenAssistant => "OpenAssistant message trees",

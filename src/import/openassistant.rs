@@ -51,7 +51,7 @@ fn tree(line: &[u8]) -> Result<ParsedConversation, Rejection> {
     let title = title_of(&tree.prompt.text);
     let mut messages = Vec::new();
     let mut head = 0;
-    // Depth first, best reply first: so the best path comes first, and every parent before its children.
+    // Depth first, the best reply first. So the best path comes first, and every parent before its children.
     let mut rest = vec![(None, tree.prompt, true)];
     while let Some((parent, mut node, best)) = rest.pop() {
         let at = messages.len();

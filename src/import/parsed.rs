@@ -1,45 +1,45 @@
-//! Conversations as files tell them, whatever the format.
+//! Parsed conversations, independent of the format.
 
 use super::rejection::Rejection;
 use crate::model::{JsonObject, Part, Role};
 
-/// A conversation as a file tells it.
+/// A parsed conversation.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ParsedConversation {
-    /// Its id in the file.
+    /// The id in the file.
     pub(super) origin: String,
     pub(super) title: Option<String>,
-    /// Parents before children; the first path is the one that was active.
+    /// Parents before children. The active path comes first.
     pub(super) messages: Vec<ParsedMessage>,
-    /// Where the active path ends.
+    /// The index of the last message of the active path.
     pub(super) head: usize,
 }
 
-/// A message as a file tells it.
+/// A parsed message.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ParsedMessage {
-    /// Its id in the file, where it has one.
+    /// The id in the file, if there is one.
     pub(super) origin: Option<String>,
-    /// Which turn it follows; none for a first one.
+    /// The index of the parent. `None` for a first message.
     pub(super) parent: Option<usize>,
     pub(super) role: Role,
     pub(super) body: ParsedBody,
     pub(super) model: Option<String>,
-    /// What else the file tells and somebody may want.
+    /// Other data of the file.
     pub(super) metadata: JsonObject,
 }
 
-/// What is body in a turn.
+/// The content of a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ParsedBody {
     Text(String),
     Parts(Vec<Part>),
 }
 
-/// Everything in a file, by the line it begins on: a conversation, or why it cannot be read.
+/// The conversations of a file with their first lines, or the reasons why they are invalid.
 pub(super) type Parsed = Vec<(usize, Result<ParsedConversation, Rejection>)>;
 
-/// The beginning of a conversation's first message as its title: one line, at most 80 characters.
+/// A title from the first message: one line of at most 80 characters.
 pub(super) fn title_of(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(80) {

@@ -1,9 +1,9 @@
-//! Why one conversation cannot be imported.
+//! The reason why a conversation cannot be imported.
 
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Why a conversation cannot be imported, and what it is called in its file.
+/// The reason why a conversation cannot be imported, with its id and title in the file.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Rejection {
     pub(super) id: Option<String>,
@@ -11,7 +11,7 @@ pub(super) struct Rejection {
     pub(super) reason: String,
 }
 
-/// The fields that name a conversation, in any of the formats.
+/// The fields with the id and the title of a conversation, in all formats.
 #[derive(Deserialize)]
 struct Names {
     id: Option<Value>,
@@ -27,8 +27,8 @@ impl From<String> for Rejection {
 }
 
 impl Rejection {
-    /// An entry that is not what it should be. The texts in it are not repeated; neither is the place of the
-    /// fault, which serde counts from the beginning of the entry.
+    /// An entry of the wrong shape. The message quotes no texts of the entry and no position, which serde
+    /// counts from the start of the entry.
     pub(super) fn in_json(what: &str, error: &serde_json::Error) -> Self {
         let fault = error.to_string();
         let fault = fault.split(" at line ").next().unwrap_or_default();
@@ -39,12 +39,12 @@ impl Rejection {
         Self::from(format!("{what}: {fault}"))
     }
 
-    /// A file that should be an array. The place is that in the file.
+    /// A file that is not an array. The position is that in the file.
     pub(super) fn not_an_array(error: &serde_json::Error) -> Self {
         Self::from(format!("not an array of conversations: {error}"))
     }
 
-    /// With the id and the title that are in `json`, as far as it can be read.
+    /// Adds the id and the title in `json`, if they can be parsed.
     pub(super) fn named_by(self, json: &[u8]) -> Self {
         let Ok(names) = serde_json::from_slice::<Names>(json) else { return self };
         let text = |value: Option<Value>| match value? {

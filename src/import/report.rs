@@ -1,21 +1,21 @@
-//! What an import did.
+//! The result of an import.
 
 use std::fmt;
 
 use super::error::RejectedConversations;
 
-/// What an import did.
+/// The result of an import.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Conversations that were written.
+    /// Imported conversations.
     pub conversations: usize,
-    /// Messages in them.
+    /// Imported messages.
     pub messages: usize,
-    /// Conversations that were there already.
+    /// Conversations that already existed.
     pub present: usize,
-    /// Conversations that were refused.
+    /// Rejected conversations.
     pub refused: usize,
-    /// The first of these, and why.
+    /// The reasons of the first rejections.
     pub rejected: RejectedConversations,
 }
 
@@ -24,7 +24,7 @@ impl fmt::Display for Report {
         let Self { conversations, messages, present, refused, .. } = self;
         write!(
             f,
-            "{conversations} conversations with {messages} messages imported, {present} were there already, {refused} refused"
+            "{conversations} conversations with {messages} messages imported, {present} existed already, {refused} rejected"
         )
     }
 }

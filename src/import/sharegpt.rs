@@ -1,7 +1,7 @@
 //! ShareGPT conversations: one JSON array.
 //!
-//! `[{id, conversations: [{from: human | gpt | system | tool, value}]}]`. Every element is read on
-//! its own, so that a bad one does not cost the others.
+//! `[{id, conversations: [{from: human | gpt | system | tool, value}]}]`. Every element is parsed by itself,
+//! so that an invalid one does not affect the others.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -41,7 +41,7 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed {
     }
 }
 
-/// The elements of a JSON array, each with the line it begins on.
+/// The elements of a JSON array, each with its first line.
 pub(super) fn elements(bytes: &[u8]) -> Result<Vec<(usize, &str)>, serde_json::Error> {
     let elements: Vec<&RawValue> = serde_json::from_slice(bytes)?;
     let (mut line, mut seen) = (1, 0);

@@ -1,4 +1,4 @@
-//! From what a file tells to what the store keeps.
+//! Writes parsed conversations to the store.
 
 use anyhow::Context;
 use uuid::Uuid;
@@ -12,20 +12,20 @@ use crate::model::{
 };
 use crate::store::{Error, Scoped};
 
-/// Of the ids that imports make.
+/// The namespace of the UUIDs of imports.
 const NAMESPACE: Uuid = Uuid::from_u128(0x9b1f_6c0e_52a4_4f0e_8f1d_3a6e_2c77_d501);
 
-/// A conversation that keeps every rule, ready to be written.
+/// A valid conversation, ready to be written.
 pub(super) struct Prepared {
-    /// With the messages of the active path's beginning that need no branch: all of it.
+    /// The conversation with the messages of the active path.
     conversation: NewConversation,
     id: ConversationId,
-    /// The other messages, each with the one it follows.
+    /// The other messages, each with its parent.
     branches: Vec<(AppendParent, NewMessage)>,
     head: Option<MessageId>,
 }
 
-/// Checks a conversation as a whole, before anything of it is written.
+/// Checks the whole conversation before anything is written.
 pub(super) fn prepare(
     owner: &OwnerId,
     format: Format,
@@ -47,7 +47,7 @@ pub(super) fn prepare(
     for (at, turn) in found.messages.into_iter().enumerate() {
         let parent = turn.parent;
         let message = message(&format!("messages[{at}]"), ids[at], turn)?;
-        // The path that was active comes first, and goes into the conversation with its creation.
+        // The active path comes first and is created together with the conversation.
         let is_path = at <= found.head && parent == at.checked_sub(1);
         if is_path {
             path.push(message);
@@ -83,7 +83,7 @@ fn message(argument: &str, id: Option<MessageId>, turn: ParsedMessage) -> Result
     })
 }
 
-/// Writes what is not there yet. The inner error refuses the conversation, the outer ends the import.
+/// Writes missing messages. The inner error rejects the conversation, the outer error ends the import.
 pub(super) async fn write(
     scope: &Scoped,
     prepared: Prepared,
@@ -112,7 +112,7 @@ async fn write_conversation(scope: &Scoped, prepared: Prepared, report: &mut Rep
     } else {
         report.present += 1;
     }
-    // What an import that was cut off has written already is not written again: ids make it repeatable.
+    // Messages of an interrupted import are not written twice, because ids make appends idempotent.
     for (after, message) in branches {
         let messages = vec![message];
         let append = Append { conversation: id, after, expected_head: None, messages };

@@ -141,10 +141,10 @@ async fn assert_imported(
     let server = program.serve(&[]).await;
     let conversations = expected.len();
     let new = format!(
-        "{conversations} conversations with {messages} messages imported, 0 were there already, 0 refused\n"
+        "{conversations} conversations with {messages} messages imported, 0 existed already, 0 rejected\n"
     );
     let again =
-        format!("0 conversations with 0 messages imported, {conversations} were there already, 0 refused\n");
+        format!("0 conversations with 0 messages imported, {conversations} existed already, 0 rejected\n");
     for (user, report) in [("ada", &new), ("ada", &again), ("bob", &new)] {
         let printed = program.printed(&["import", format, file.to_str().unwrap(), "--user", user]).await;
         assert_eq!(&printed, report, "{user}");
@@ -187,8 +187,8 @@ async fn chatgpt_exports_are_imported_with_their_active_path() {
     } }, { "id": "folder" }]);
     fs::write(program.folder().join("conversations.json"), export.to_string()).unwrap();
     for report in [
-        "1 conversations with 5 messages imported, 0 were there already, 1 refused\n",
-        "0 conversations with 0 messages imported, 1 were there already, 1 refused\n",
+        "1 conversations with 5 messages imported, 0 existed already, 1 rejected\n",
+        "0 conversations with 0 messages imported, 1 existed already, 1 rejected\n",
     ] {
         let output = program.run(&["import", "chatgpt", "conversations.json", "--user", "ada"]).await;
         assert_eq!(

@@ -141,7 +141,7 @@ async fn a_file_without_readable_conversations_is_refused_with_reasons() {
     let lines: Vec<_> = errors.lines().collect();
     assert_eq!(lines.len(), 22, "{errors}");
     assert_eq!(lines[1], "file: conversation 1 (id \"t\"): not a message tree: missing field `message_id`");
-    assert_eq!(lines[21], "file: 10 more were refused");
+    assert_eq!(lines[21], "file: 10 more were rejected");
     assert!(!errors.contains("secret"), "texts are not repeated: {errors}");
 }
 
@@ -161,7 +161,7 @@ async fn the_first_twenty_refused_conversations_are_listed() {
     for (conversations, messages, present) in [(1, 1, 0), (0, 0, 1)] {
         let (code, told, errors) = import(&program, "sharegpt", "file.json").await;
         let report = format!(
-            "{conversations} conversations with {messages} messages imported, {present} were there already, 34 refused\n"
+            "{conversations} conversations with {messages} messages imported, {present} existed already, 34 rejected\n"
         );
         assert_eq!((code, told), (3, report), "{errors}");
         let lines: Vec<_> = errors.lines().filter(|line| line.starts_with("file.json: ")).collect();
@@ -175,7 +175,7 @@ async fn the_first_twenty_refused_conversations_are_listed() {
         ]) {
             assert!(line.starts_with(&format!("file.json: conversation {expected}")), "{line}");
         }
-        assert_eq!(lines[20], "file.json: 14 more were refused");
+        assert_eq!(lines[20], "file.json: 14 more were rejected");
         assert!(!errors.contains("secret"), "texts are not repeated: {errors}");
     }
 }
@@ -191,7 +191,7 @@ async fn an_import_exits_with_0_only_if_everything_was_imported() {
     write("empty.json", json!([{ "id": "a", "conversations": [] }]).to_string().as_bytes());
     let report = |new: usize, messages: usize, present: usize, refused: usize| {
         format!(
-            "{new} conversations with {messages} messages imported, {present} were there already, {refused} refused\n"
+            "{new} conversations with {messages} messages imported, {present} existed already, {refused} rejected\n"
         )
     };
     for (file, code, expected) in [
@@ -238,7 +238,7 @@ async fn invalid_entries_are_reported_and_skipped() {
     let file = program.folder().join("trees.jsonl");
     fs::write(&file, lines.iter().map(|(line, _)| line.as_slice()).collect::<Vec<_>>().join(&b'\n')).unwrap();
     let output = program.run(&["import", "openassistant", "trees.jsonl", "--user", "ada"]).await;
-    let report = "2 conversations with 4 messages imported, 0 were there already, 6 refused\n";
+    let report = "2 conversations with 4 messages imported, 0 existed already, 6 rejected\n";
     assert_eq!((output.status.code(), String::from_utf8(output.stdout).unwrap().as_str()), (Some(3), report));
     let errors = String::from_utf8(output.stderr).unwrap();
     let told: Vec<_> = errors.lines().filter(|line| line.starts_with("trees.jsonl: ")).collect();

@@ -251,7 +251,7 @@ fn set_refused(error: &mut ServerError, refused: MemoryError) {
             extend(error, "maximum", Value::from(most));
         }
         MemoryError::Exhausted | MemoryError::RequestsExhausted | MemoryError::ReservationRequired => {
-            set_code(error, Code::Unavailable)
+            set_code(error, Code::Unavailable);
         }
     }
 }

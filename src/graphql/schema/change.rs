@@ -1,4 +1,4 @@
-//! Changes: the feed of everything that happens to what the viewer has.
+//! The change feed.
 
 use async_graphql::{Context, ID, Interface, Object, SimpleObject};
 
@@ -14,19 +14,23 @@ use crate::graphql::execution::value_size::size_of_objects;
 use crate::model::{ChangeKind, CommittedChange, End, MessageId, OwnerId, Page};
 use crate::store::{Error, Result};
 
-/// Changes on a page when nothing else is asked for.
+/// The default size of a page of changes.
 pub(in crate::graphql) const DEFAULT_CHANGES: Page = Page { end: End::First, size: 50 };
 
-/// Something that changed, once it was committed. Resume from its cursor.
+/// A committed change. Resume from its cursor.
 #[derive(Interface)]
 #[graphql(
-    field(name = "cursor", ty = "String", desc = "Give it to `changes(after:)` to go on after this change."),
-    field(name = "changed_at", ty = "DateTime", desc = "By the server's clock."),
-    field(name = "conversation_id", ty = "ID", desc = "The conversation it happened to."),
+    field(
+        name = "cursor",
+        ty = "String",
+        desc = "Pass it to `changes(after:)` to continue after this change."
+    ),
+    field(name = "changed_at", ty = "DateTime", desc = "The time of the change, by the server's clock."),
+    field(name = "conversation_id", ty = "ID", desc = "The conversation that changed."),
     field(
         name = "actor",
         ty = "Option<ID>",
-        desc = "The subject of the back end that did it for the viewer; null when they did it themselves."
+        desc = "The subject of the back end that made the change for the viewer. Null if the viewer made it."
     )
 )]
 pub(in crate::graphql) enum Change {
@@ -39,7 +43,7 @@ pub(in crate::graphql) enum Change {
 }
 
 impl Change {
-    /// A committed change of this owner's.
+    /// A committed change of this owner.
     pub(in crate::graphql) fn new(owner: &OwnerId, committed: CommittedChange) -> Result<Self> {
         let cursor = cursor::of_change(owner, committed.revision);
         let kind = committed.change.kind;
@@ -55,7 +59,7 @@ impl Change {
     }
 }
 
-/// What all changes tell.
+/// The fields of all changes.
 struct ChangeDetails {
     cursor: String,
     committed: CommittedChange,
@@ -90,7 +94,7 @@ impl ChangeDetails {
     }
 }
 
-/// An object of a kind of change: what all of them tell, and its own fields.
+/// Defines the object of a kind of change, with the common fields and its own.
 macro_rules! change_object {
     ($name:ident, $description:literal, { $($own:tt)* }) => {
         #[doc = $description]
@@ -99,22 +103,22 @@ macro_rules! change_object {
         #[doc = $description]
         #[Object]
         impl $name {
-            /// Give it to `changes(after:)` to go on after this change.
+            /// Pass it to `changes(after:)` to continue after this change.
             async fn cursor(&self) -> String {
                 self.0.cursor.clone()
             }
 
-            /// By the server's clock.
+            /// The time of the change, by the server's clock.
             async fn changed_at(&self) -> DateTime {
                 self.0.changed_at()
             }
 
-            /// The conversation it happened to.
+            /// The conversation that changed.
             async fn conversation_id(&self) -> ID {
                 self.0.conversation_id()
             }
 
-            /// The subject of the back end that did it for the viewer; null when they did it themselves.
+            /// The subject of the back end that made the change for the viewer. Null if the viewer made it.
             async fn actor(&self) -> Option<ID> {
                 self.0.actor()
             }
@@ -124,13 +128,14 @@ macro_rules! change_object {
     };
 }
 
-change_object!(ConversationCreated, "A conversation came to be.", {
-    /// As it is now; null once deleted.
+change_object!(ConversationCreated, "A conversation was created.", {
+    /// The conversation in its current state. Null if it was deleted.
     async fn conversation(&self, ctx: &Context<'_>) -> Option<Result<Conversation>> {
         self.0.conversation(ctx).await.transpose()
     }
 
-    /// The conversation, as it is now, as an edge of the viewer's conversations. Null if it has been deleted.
+    /// The conversation in its current state, as an edge of the viewer's conversations. Null if it was
+    /// deleted.
     async fn conversation_edge(
         &self,
         ctx: &Context<'_>,
@@ -142,78 +147,78 @@ change_object!(ConversationCreated, "A conversation came to be.", {
     }
 });
 
-change_object!(ConversationUpdated, "A conversation's title, data or active branch changed.", {
-    /// As it is now; null once deleted.
+change_object!(ConversationUpdated, "The title, metadata or active branch of a conversation changed.", {
+    /// The conversation in its current state. Null if it was deleted.
     async fn conversation(&self, ctx: &Context<'_>) -> Option<Result<Conversation>> {
         self.0.conversation(ctx).await.transpose()
     }
 });
 
-change_object!(ConversationDeleted, "A conversation is gone, with its messages.", {});
+change_object!(ConversationDeleted, "A conversation was deleted with its messages.", {});
 
 change_object!(MessageAdded, "A message was appended.", {
-    /// The message it happened to.
+    /// The message that changed.
     async fn message_id(&self) -> Result<ID> {
         Ok(ID::from(self.0.message_id()?.0))
     }
 
-    /// As it is now; null once its conversation is deleted.
+    /// The message in its current state. Null if its conversation was deleted.
     async fn message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
         self.0.message(ctx).await.transpose()
     }
 
-    /// The message, as it is now, as an edge of the conversation's messages. Null if its conversation has been
-    /// deleted.
+    /// The message in its current state, as an edge of the conversation's messages. Null if its conversation
+    /// was deleted.
     async fn message_edge(&self, ctx: &Context<'_>) -> Option<Result<MessageEdge>> {
         let found = self.0.message(ctx).await.transpose()?;
         Some(found.map(MessageEdge::from))
     }
 });
 
-change_object!(MessageUpdated, "A message was edited, or its stream has ended.", {
-    /// The message it happened to.
+change_object!(MessageUpdated, "A message was edited, or its stream ended.", {
+    /// The message that changed.
     async fn message_id(&self) -> Result<ID> {
         Ok(ID::from(self.0.message_id()?.0))
     }
 
-    /// As it is now; null once its conversation is deleted.
+    /// The message in its current state. Null if its conversation was deleted.
     async fn message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
         self.0.message(ctx).await.transpose()
     }
 });
 
-change_object!(MessageDeleted, "A message's content was removed; its place stays.", {
-    /// The message it happened to.
+change_object!(MessageDeleted, "The content of a message was deleted. Its position is kept.", {
+    /// The message that changed.
     async fn message_id(&self) -> Result<ID> {
         Ok(ID::from(self.0.message_id()?.0))
     }
 });
 
-/// Changes in the order of their commits, oldest first.
+/// A page of changes in commit order, oldest first.
 #[derive(SimpleObject)]
 struct ChangePage {
     /// The changes of the page.
     nodes: Vec<Change>,
-    /// Give it to `changes(after:)`.
+    /// Pass it to `changes(after:)` to continue after this page.
     end_cursor: String,
-    /// There are more already.
+    /// Whether there are more changes.
     has_next_page: bool,
 }
 
-/// Queries for the feed.
+/// Queries of the change feed.
 #[derive(Default)]
 pub(in crate::graphql) struct ChangeQuery;
 
 #[Object]
 impl ChangeQuery {
-    /// What has changed since `after`, oldest first: the same feed as the subscription `changes`, for
-    /// clients that poll or sync offline. Without `after`: from the oldest change that is kept.
+    /// The changes after `after`, oldest first: the same feed as the subscription `changes`, for clients that
+    /// poll or sync offline. Without `after`: from the oldest change that is kept.
     async fn changes(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The cursor of a change, a page's endCursor, or a connection's changeCursor.")]
         after: Option<String>,
-        #[graphql(desc = "The first so many, 1 to 100. Default: 50.")] first: Option<i32>,
+        #[graphql(desc = "The most changes of the page, 1 to 100. Default: 50.")] first: Option<i32>,
     ) -> Result<ChangePage> {
         let owner = &ctx.viewer()?.owner;
         let page = Page::from_arguments(first, None, DEFAULT_CHANGES)?;

@@ -1,4 +1,4 @@
-//! Conversations: the object, and how its fields are written.
+//! The object `Conversation`, and the writers of its fields.
 
 pub(in crate::graphql) mod connection;
 mod fields;
@@ -15,19 +15,19 @@ use crate::graphql::execution::json_writer::{
 use crate::graphql::execution::selection_plan::{FieldWriter, ObjectWriter};
 use crate::model::{self, End, Page, Slice};
 
-/// Messages on a page when nothing else is asked for.
+/// The default size of a page of messages.
 pub(in crate::graphql) const DEFAULT_MESSAGES: Page = Page { end: End::Last, size: 50 };
 
-/// Conversations on a page when nothing else is asked for.
+/// The default size of a page of conversations.
 pub(in crate::graphql) const DEFAULT_CONVERSATIONS: Page = Page { end: End::First, size: 20 };
 
-/// A conversation of the viewer's, with what of it was read in the same statement.
+/// A conversation of the viewer, with data that was read in the same statement.
 #[derive(Clone)]
 pub(in crate::graphql) struct Conversation {
     pub(super) row: Arc<model::Conversation>,
-    /// The messages of a page.
+    /// The messages of a page, if they were read.
     pub(super) page: Option<(Page, Arc<Slice<model::Message>>)>,
-    /// The head, or that there is none.
+    /// The head, if it was read. `Some(None)` if there is none.
     pub(super) head: Option<Option<Message>>,
 }
 
@@ -56,7 +56,7 @@ impl Conversation {
     }
 }
 
-/// How the fields of a conversation are written that need nothing but what was read with it.
+/// The writers of fields that need only the data that was read with the conversation.
 pub(in crate::graphql) const CONVERSATION: ObjectWriter<ConversationItem> = ObjectWriter {
     name: "Conversation",
     field: |name| {
@@ -75,7 +75,7 @@ pub(in crate::graphql) const CONVERSATION: ObjectWriter<ConversationItem> = Obje
     },
 };
 
-/// A conversation of a page, with its head if that was read with it.
+/// A conversation of a page, with its head if it was read.
 pub(in crate::graphql) struct ConversationItem {
     pub(in crate::graphql) conversation: Arc<model::Conversation>,
     pub(in crate::graphql) head: Option<Option<Arc<model::Message>>>,

@@ -1,8 +1,7 @@
-//! Cursors: where a client stands in a list, as text that means nothing to it.
+//! Cursors: positions in lists, as opaque text.
 //!
-//! A cursor names the list it was taken from, so that one of another list, or of somebody else's,
-//! is refused instead of read as a place. It is not secret and grants nothing: every read is scoped
-//! to the viewer all the same.
+//! A cursor contains its list, so a cursor of another list or another owner is rejected. It is not secret and
+//! gives no access: every read is limited to the viewer's data.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,12 +14,12 @@ const MESSAGE: u8 = 1;
 const CONVERSATION: u8 = 2;
 const CHANGE: u8 = 3;
 
-/// A place among the messages of a conversation.
+/// The cursor of a message.
 pub(in crate::graphql) fn of_message(conversation: ConversationId, position: i64) -> String {
     encode(MESSAGE, &[conversation.0.as_bytes(), &position.to_be_bytes()])
 }
 
-/// The position a cursor stands for in `conversation`.
+/// Parses the cursor of a message in `conversation`.
 pub(in crate::graphql) fn message(
     argument: &str,
     cursor: &str,
@@ -34,7 +33,7 @@ pub(in crate::graphql) fn message(
     Ok(i64_from(position))
 }
 
-/// A place among an owner's conversations in some order.
+/// The cursor of a conversation in a list of an owner with this order.
 pub(in crate::graphql) fn of_conversation(
     owner: &OwnerId,
     order: ConversationOrder,
@@ -43,7 +42,7 @@ pub(in crate::graphql) fn of_conversation(
     encode(CONVERSATION, &[&list_tag(owner, order), &time.0.to_be_bytes(), id.0.as_bytes()])
 }
 
-/// The key a cursor stands for in this owner's list of this order.
+/// Parses the cursor of a conversation in this list.
 pub(in crate::graphql) fn conversation(
     argument: &str,
     cursor: &str,
@@ -60,12 +59,12 @@ pub(in crate::graphql) fn conversation(
     Ok((Timestamp(i64_from(time)), ConversationId(id)))
 }
 
-/// A place among an owner's changes.
+/// The cursor of a conversation in a list of an owner with this order.
 pub(in crate::graphql) fn of_change(owner: &OwnerId, revision: i64) -> String {
     encode(CHANGE, &[&owner_tag(owner, CHANGE), &revision.to_be_bytes()])
 }
 
-/// The revision a cursor stands for among this owner's changes.
+/// Parses the cursor of a change of this owner.
 pub(in crate::graphql) fn change(argument: &str, cursor: &str, owner: &OwnerId) -> Result<i64, Invalid> {
     let bytes: [u8; 16] = decode(CHANGE, cursor).ok_or_else(|| wrong(argument))?;
     let (tag, revision) = bytes.split_at(8);
@@ -75,12 +74,12 @@ pub(in crate::graphql) fn change(argument: &str, cursor: &str, owner: &OwnerId) 
     Ok(i64_from(revision))
 }
 
-/// A place in a message's text: its offset as it is, for a client may count it itself.
+/// The cursor of a text: the plain offset, which clients may also compute.
 pub(in crate::graphql) fn of_text(offset: i64) -> String {
     offset.to_string()
 }
 
-/// The offset a cursor stands for in a message's text.
+/// Parses the cursor of a text.
 pub(in crate::graphql) fn text(argument: &str, cursor: &str) -> Result<i64, Invalid> {
     let offset = cursor.parse().ok().filter(|offset| *offset >= 0 && of_text(*offset) == cursor);
     offset.ok_or_else(|| Invalid::new(argument, "must be a cursor of this text"))
@@ -90,7 +89,7 @@ fn wrong(argument: &str) -> Invalid {
     Invalid::new(argument, "must be a cursor of this list")
 }
 
-/// Tells one owner's list in one order from all others.
+/// Identifies the list of an owner in an order.
 fn list_tag(owner: &OwnerId, order: ConversationOrder) -> [u8; 8] {
     owner_tag(owner, order as u8)
 }
@@ -135,7 +134,7 @@ mod tests {
     const OWNER: &str = "ada";
     const ORDER: ConversationOrder = ConversationOrder::CreatedAscending;
 
-    /// Any text, and cursors that were given out and then had a piece of them replaced by another.
+    /// Any text, and valid cursors with a part replaced.
     fn cursors() -> impl Strategy<Value = String> {
         let (id, owner) = (ConversationId(Uuid::from_u128(ID)), OwnerId::new(OWNER).unwrap());
         let given = any::<(i64, u8)>().prop_map(move |(number, kind)| match kind % 4 {
@@ -189,7 +188,7 @@ mod tests {
             prop_assert_eq!(text("offset", &of_text(offset)), Ok(offset));
         }
 
-        /// Whatever is read as a cursor is one that was given out: there is one text for each place.
+        /// Every text that parses is a cursor that the server creates: each position has one text.
         #[test]
         fn any_text_is_a_cursor_or_rejected(given in cursors()) {
             let (id, owner) = (ConversationId(Uuid::from_u128(ID)), OwnerId::new(OWNER).unwrap());

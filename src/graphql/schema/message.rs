@@ -1,4 +1,4 @@
-//! Messages: the object, and how its fields are written.
+//! The object `Message`, and the writers of its fields.
 
 pub(in crate::graphql) mod connection;
 mod fields;
@@ -15,35 +15,35 @@ use crate::graphql::execution::json_writer::{
 use crate::graphql::execution::selection_plan::{FieldWriter, ObjectWriter};
 use crate::model::{self, Slice};
 
-/// Who speaks in a message.
+/// The author of a message.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "model::Role")]
 pub(in crate::graphql) enum Role {
-    /// The person.
+    /// A person.
     User,
-    /// The model.
+    /// A model.
     Assistant,
     /// Instructions to the model.
     System,
-    /// A tool's result.
+    /// The result of a tool.
     Tool,
 }
 
-/// How far a message is.
+/// The status of a message.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "model::MessageStatus")]
 pub(in crate::graphql) enum MessageStatus {
-    /// Being written; its text grows.
+    /// Text is still being added.
     Streaming,
-    /// Whole.
+    /// The message is complete.
     Complete,
-    /// Stopped by the user, or its writer went away; the text so far is kept.
+    /// The writer was stopped or its lease expired. The text so far is kept.
     Interrupted,
-    /// It could not be written.
+    /// The writer failed.
     Failed,
 }
 
-/// A message of the viewer's: by itself, or one of a page. Either is shared by all who show it.
+/// A message of the viewer: a single one or one of a page. Both are shared.
 #[derive(Clone)]
 pub(in crate::graphql) enum Message {
     Alone(Arc<model::Message>),
@@ -51,7 +51,7 @@ pub(in crate::graphql) enum Message {
 }
 
 impl Message {
-    /// One of a page: there is one.
+    /// One of a page, at a valid index.
     pub(in crate::graphql) fn of(page: &Arc<Slice<model::Message>>, at: usize) -> Self {
         Self::Among(page.clone(), at)
     }
@@ -76,7 +76,7 @@ impl From<Arc<model::Message>> for Message {
     }
 }
 
-/// How the fields of a message are written that need nothing but the message.
+/// The writers of fields that need only the message.
 pub(in crate::graphql) const MESSAGE: ObjectWriter<model::Message> = ObjectWriter {
     name: "Message",
     field: |name| {

@@ -1,4 +1,4 @@
-//! Answers that stream: messages whose text grows while it is written.
+//! Streaming messages.
 
 use async_graphql::{ComplexObject, Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 
@@ -16,14 +16,14 @@ use crate::graphql::execution::selection_plan::{FieldWriter, ObjectWriter};
 use crate::model::{self, Invalid, MessageId, StreamEnd, TextChunk, check_text_chunk};
 use crate::store::Result;
 
-/// Text that was added to a message.
+/// A chunk of the text of a message.
 #[derive(SimpleObject)]
 pub(in crate::graphql) struct MessageTextChunk {
-    /// Code points before it.
+    /// The number of code points before it.
     offset: i64,
-    /// What was added.
+    /// The added text.
     text: String,
-    /// How far the message is. Anything but STREAMING: this is the last chunk.
+    /// The status of the message. If it is not STREAMING, this is the last chunk.
     status: MessageStatus,
 }
 
@@ -62,35 +62,35 @@ impl SubscriptionItem for TextChunk {
 struct AppendMessageTextInput {
     /// The id of the streaming message.
     message_id: ID,
-    /// How many Unicode code points the writer has sent before.
+    /// The number of Unicode code points that the writer has sent before.
     offset: i64,
-    /// UTF-8 without NUL. Empty: only tells that the writer is still there.
+    /// UTF-8 without NUL. An empty text only renews the lease of the writer.
     text: String,
 }
 
-/// How far the text is.
+/// The progress of a streaming message.
 #[derive(SimpleObject)]
 struct AppendMessageTextPayload {
     /// The new length in code points: the next offset.
     length: i64,
-    /// The writer should stop now.
+    /// Whether a client requested that the writer stops.
     stop_requested: bool,
 }
 
-/// How a streaming message ends.
+/// The end of a streaming message.
 #[derive(InputObject)]
 struct FinishMessageInput {
     /// The id of the streaming message.
     message_id: ID,
     /// COMPLETE, INTERRUPTED or FAILED.
     status: MessageStatus,
-    /// What the whole message is made of, where it is more than the text that was streamed: its content
-    /// is then the text parts, joined by blank lines. It must begin with the streamed text, because
-    /// subscribers to the text get only the rest. To say something else, update the message afterwards.
+    /// The parts of the whole message, if it is more than the streamed text. Its content is then the text
+    /// parts, joined by blank lines. It must start with the streamed text, because subscribers to the text
+    /// get only the rest. To replace the text, update the message afterwards.
     parts: Option<Vec<MessagePartInput>>,
-    /// What it cost.
+    /// The tokens that the message used.
     usage: Option<TokenUsageInput>,
-    /// The caller's own data; null makes it {}.
+    /// Data of the client, never interpreted. Null sets {}.
     metadata: MaybeUndefined<Json>,
 }
 
@@ -123,29 +123,29 @@ impl FinishMessagePayload {
     }
 }
 
-/// Which message's writer is to stop.
+/// The message to stop.
 #[derive(InputObject)]
 struct StopMessageInput {
     /// The id of the streaming message.
     message_id: ID,
 }
 
-/// The message, still streaming until its writer has heard.
+/// The message. It is streaming until its writer ends it.
 #[derive(SimpleObject)]
 struct StopMessagePayload {
     /// The message.
     message: Message,
 }
 
-/// Changes to messages that stream.
+/// Mutations of streaming messages.
 #[derive(Default)]
 pub(in crate::graphql) struct StreamMutation;
 
 #[Object]
 impl StreamMutation {
-    /// Adds text to a STREAMING message. `offset` is how many Unicode code points the writer has sent
-    /// before: a repeat changes nothing, a hole is a CONFLICT that tells the length. CONFLICT also once
-    /// the message has ended.
+    /// Adds text to a STREAMING message. `offset` is the number of Unicode code points that the writer has
+    /// sent before. A retry changes nothing. Error CONFLICT: the offset leaves a gap (`extensions.length` has
+    /// the current length), or the message has ended.
     async fn append_message_text(
         &self,
         ctx: &Context<'_>,
@@ -160,8 +160,8 @@ impl StreamMutation {
         Ok(AppendMessageTextPayload { length: progress.length, stop_requested: progress.stop_requested })
     }
 
-    /// Ends a STREAMING message; its text so far is its content. A repeat with the same status changes
-    /// nothing. CONFLICT when it has ended otherwise.
+    /// Ends a STREAMING message and keeps its text as content. A retry with the same status changes nothing.
+    /// Error CONFLICT: the message has ended with another status.
     async fn finish_message(
         &self,
         ctx: &Context<'_>,
@@ -172,8 +172,9 @@ impl StreamMutation {
         Ok(FinishMessagePayload { message: ctx.store()?.finish_message(end).await?.into() })
     }
 
-    /// Asks the writer of the message to stop; from any device. The writer learns it from its next
-    /// `appendMessageText`. Where nobody writes it, nothing changes.
+    /// Requests that the writer of a streaming message stops. Any client of the viewer can do so. The writer
+    /// sees the request in the response of its next `appendMessageText`. A message that is not streaming is
+    /// not changed.
     async fn stop_message(
         &self,
         ctx: &Context<'_>,

@@ -1,5 +1,4 @@
-//! Anything by its id.
-//! <https://relay.dev/graphql/objectidentification.htm>
+//! Objects by id.
 
 use std::collections::HashMap;
 
@@ -14,26 +13,26 @@ use crate::graphql::execution::value_size::size_of_objects;
 use crate::model::{ConversationId, Invalid, MAX_PAGE, MessageId};
 use crate::store::Result;
 
-/// Whatever has an id of its own.
+/// An object with an id.
 #[derive(Interface)]
 #[graphql(field(
     name = "id",
     ty = "ID",
-    desc = "Unique among everything the viewer has, as long as they choose no id twice: whether a\nconversation and a message were given the same is not looked at."
+    desc = "Unique among all objects of the viewer, unless a client chose the same id for a conversation\nand a message, which is not checked."
 ))]
 pub(in crate::graphql) enum Node {
     Conversation(Conversation),
     Message(Message),
 }
 
-/// Queries by id alone.
+/// Queries by id.
 #[derive(Default)]
 pub(in crate::graphql) struct NodeQuery;
 
 #[Object]
 impl NodeQuery {
-    /// A conversation or a message by id; null when there is none that the viewer owns. Where they have
-    /// given one id to both: the conversation.
+    /// A conversation or a message by id. Null if the viewer has no such object. If a conversation and a
+    /// message have the same id: the conversation.
     async fn node(
         &self,
         ctx: &Context<'_>,
@@ -46,8 +45,8 @@ impl NodeQuery {
         find(ctx, &[id]).await.map(|mut nodes| nodes.pop().flatten()).transpose()
     }
 
-    /// Several by id, at most 100, in the order asked for, each as `node` finds it; null where the viewer
-    /// owns none.
+    /// Several objects by id, at most 100, in the order of `ids`. Null for each id of which the viewer has no
+    /// object.
     async fn nodes(
         &self,
         ctx: &Context<'_>,
@@ -62,14 +61,14 @@ impl NodeQuery {
     }
 }
 
-/// Two statements for any number of ids.
+/// Uses two statements for any number of ids.
 async fn find(ctx: &Context<'_>, ids: &[Uuid]) -> Result<Vec<Option<Node>>> {
     let conversations: Vec<_> = ids.iter().copied().map(ConversationId).collect();
     let conversations = ctx.store()?.conversations_by_id(&conversations).await?;
     let rest = ids.iter().copied().filter(|id| !conversations.contains_key(&ConversationId(*id)));
     let messages = ctx.store()?.messages_by_id(&rest.map(MessageId).collect::<Vec<_>>()).await?;
     ctx.memory_budget()?.grow(size_of_objects(ctx, ids.len())).await?;
-    // Shared, for an id may come more than once.
+    // Shared, because an id may occur more than once.
     let conversations: HashMap<_, _> =
         conversations.into_iter().map(|(id, found)| (id.0, Conversation::from(found))).collect();
     let messages: HashMap<_, _> =

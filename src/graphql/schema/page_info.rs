@@ -1,10 +1,10 @@
-//! Where a page stands in its list: <https://relay.dev/graphql/connections.htm#sec-undefined.PageInfo>.
+//! The position of a page in its list: <https://relay.dev/graphql/connections.htm#sec-undefined.PageInfo>.
 
 use async_graphql::SimpleObject;
 
 use crate::model::Slice;
 
-/// Where a page stands in its list.
+/// The position of a page in its list.
 #[derive(SimpleObject)]
 pub(in crate::graphql) struct PageInfo {
     /// Whether the list has items after this page.

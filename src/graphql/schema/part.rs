@@ -7,7 +7,7 @@ use async_graphql::{Enum, SimpleObject, Union};
 use super::scalar::Json;
 use crate::model;
 
-/// What a message is made of.
+/// A part of a message.
 #[derive(Union)]
 pub(in crate::graphql) enum MessagePart {
     Text(TextPart),
@@ -19,49 +19,49 @@ pub(in crate::graphql) enum MessagePart {
     Data(DataPart),
 }
 
-/// What is said.
+/// A text.
 #[derive(SimpleObject)]
 pub(in crate::graphql) struct TextPart {
     /// May be empty.
     text: String,
 }
 
-/// What the model thought before it spoke.
+/// Reasoning of the model.
 #[derive(SimpleObject)]
 pub(in crate::graphql) struct ReasoningPart {
     /// May be empty.
     text: String,
 }
 
-/// A file, kept elsewhere.
+/// A file that is stored elsewhere.
 #[derive(SimpleObject)]
 pub(in crate::graphql) struct FilePart {
     /// For example image/png.
     media_type: String,
-    /// What the user calls it.
+    /// The name of the file.
     filename: Option<String>,
-    /// Where it is; the text as it was given.
+    /// The address of the file, as the client gave it.
     url: String,
 }
 
-/// A call of a tool, and what came of it.
+/// A tool call and its result.
 #[derive(SimpleObject)]
 pub(in crate::graphql) struct ToolPart {
-    /// Which call.
+    /// The id of the call.
     tool_call_id: String,
-    /// Which tool.
+    /// The name of the tool.
     tool_name: String,
-    /// How far the call is.
+    /// The state of the call.
     state: ToolState,
-    /// What the tool is given.
+    /// The input of the tool.
     input: Option<Json>,
-    /// What the tool answered.
+    /// The output of the tool.
     output: Option<Json>,
-    /// Why there is no answer.
+    /// The error, if the tool failed.
     error_text: Option<String>,
 }
 
-/// How far a tool call is.
+/// The state of a tool call.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "model::ToolState")]
 pub(in crate::graphql) enum ToolState {
@@ -69,20 +69,20 @@ pub(in crate::graphql) enum ToolState {
     InputStreaming,
     /// The input is complete.
     InputAvailable,
-    /// Somebody must allow the call first.
+    /// The call needs an approval.
     ApprovalRequested,
-    /// The tool has answered.
+    /// The tool returned an output.
     OutputAvailable,
     /// The tool has failed.
     OutputError,
-    /// The call was not allowed.
+    /// The call was denied.
     OutputDenied,
 }
 
 /// A web page that the model refers to.
 #[derive(SimpleObject)]
 pub(in crate::graphql) struct SourceUrlPart {
-    /// Identifies the source.
+    /// The id of the source.
     source_id: String,
     /// The address of the page, as the client gave it.
     url: String,
@@ -93,7 +93,7 @@ pub(in crate::graphql) struct SourceUrlPart {
 /// A document that the model refers to.
 #[derive(SimpleObject)]
 pub(in crate::graphql) struct SourceDocumentPart {
-    /// Identifies the source.
+    /// The id of the source.
     source_id: String,
     /// The media type of the document, for example application/pdf. Documents stored before this field
     /// existed have application/octet-stream.
@@ -104,12 +104,12 @@ pub(in crate::graphql) struct SourceDocumentPart {
     filename: Option<String>,
 }
 
-/// Anything else, kept as it came.
+/// Any other data, stored unchanged.
 #[derive(SimpleObject)]
 pub(in crate::graphql) struct DataPart {
-    /// What it is.
+    /// The name of the data.
     name: String,
-    /// The value itself; never interpreted.
+    /// The value, never interpreted.
     data: Json,
 }
 

@@ -5,10 +5,11 @@ use async_graphql::{InputValueError, InputValueResult, MaybeUndefined, Scalar, S
 use crate::graphql::execution::json_writer::write_value;
 use crate::model::{self, Invalid};
 
-/// A time as clients see it.
+/// A time in the API.
 pub(in crate::graphql) struct DateTime(pub(in crate::graphql) model::Timestamp);
 
-/// RFC 3339 with offset, UTC, microseconds, for example 2026-11-21T09:30:00.123456Z.
+/// An RFC 3339 time with offset. The server returns UTC with microseconds, for example
+/// 2026-11-21T09:30:00.123456Z.
 #[Scalar(name = "DateTime", specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -23,16 +24,17 @@ impl ScalarType for DateTime {
     }
 }
 
-/// JSON as clients see it: its compact text, written as it is (see [`crate::graphql::execution::json_writer`]).
+/// JSON in the API, as compact text that is written unchanged (see
+/// [`crate::graphql::execution::json_writer`]).
 pub(in crate::graphql) struct Json(String);
 
 impl Json {
-    /// The caller's own data: what was given, or the empty object.
+    /// The given metadata, or the empty object.
     pub(in crate::graphql) fn metadata(given: Option<Self>) -> Result<model::Json, Invalid> {
         given.map_or_else(|| Ok(model::Json::empty_object()), |json| json.check("metadata"))
     }
 
-    /// A change of the caller's own data: null makes it the empty object.
+    /// A change of the metadata. Null sets the empty object.
     pub(in crate::graphql) fn patch(given: MaybeUndefined<Self>) -> Result<Option<model::Json>, Invalid> {
         match given {
             MaybeUndefined::Undefined => Ok(None),
@@ -41,12 +43,12 @@ impl Json {
         }
     }
 
-    /// What a client wrote, checked; `argument` is named when it breaks a rule.
+    /// Checks the value. Errors name `argument`.
     pub(in crate::graphql) fn check(self, argument: &str) -> Result<model::Json, Invalid> {
         model::Json::new(argument, self.0)
     }
 
-    /// The same, where another bound than that of [`Json::check`] holds.
+    /// Like [`Json::check`], with another size limit.
     pub(in crate::graphql) fn check_within(
         self,
         argument: &str,
@@ -68,19 +70,19 @@ impl From<model::Json> for Json {
     }
 }
 
-/// Any JSON value, given back with its keys in their order and its numbers digit for digit; of equal keys in
-/// an object the last one counts. At most 16 KiB when it is written; in the parts of a message, as much as
-/// these may have together. A whole number has at most 4300 digits.
+/// Any JSON value. The server returns it with its keys in the same order and its numbers digit for digit; of
+/// equal keys in an object it keeps the last value. At most 16 KiB; in the parts of a message, as much as all
+/// parts may have. An integer has at most 4300 digits.
 #[Scalar(name = "JSON", specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259")]
 impl ScalarType for Json {
-    /// Takes any value: the argument that breaks a rule is known only to [`Json::check`].
+    /// Accepts any value: only [`Json::check`] knows the name of the argument for an error.
     fn parse(value: Value) -> InputValueResult<Self> {
         let mut text = Vec::new();
         write_value(&mut text, &value, usize::MAX);
         Ok(Self(String::from_utf8(text).map_err(|error| error.to_string())?))
     }
 
-    /// As it stands: made into values, it would take many times as much.
+    /// The text itself: as values it would take many times the memory.
     fn to_value(&self) -> Value {
         Value::Binary(self.0.clone().into())
     }

@@ -1,6 +1,6 @@
 //! Subscriptions.
 //!
-//! What a subscription begins with is looked up in a box: a subscription that waits takes no room for it.
+//! The start of a subscription is boxed, to keep a waiting subscription small.
 
 use async_graphql::{Context, ID};
 use futures_util::{Stream, StreamExt};
@@ -16,20 +16,20 @@ use crate::graphql::execution::error::SubscriptionError;
 use crate::graphql::execution::prerender::subscribe;
 use crate::store;
 
-/// Where following begins.
+/// The root of subscriptions.
 pub(in crate::graphql) struct Subscription;
 
-/// Where following begins.
+/// The root of subscriptions.
 #[async_graphql::Subscription]
 impl Subscription {
-    /// New messages in a conversation: first those after `after` from the database, then live, each
-    /// exactly once, in order of position, across reconnects, restarts and replicas. Without `after`:
-    /// from now on. Ends when the conversation is deleted. Error NOT_FOUND when it is not the
-    /// viewer's.
+    /// The messages of a conversation after `after`, first the stored ones, then new ones, each exactly once
+    /// and in order of position, across reconnects, restarts and replicas. Without `after`: only new ones.
+    /// The stream ends when the conversation is deleted. Error NOT_FOUND: the viewer has no such
+    /// conversation.
     async fn message_added(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which conversation to follow.")] conversation_id: ID,
+        #[graphql(desc = "The conversation to subscribe to.")] conversation_id: ID,
         #[graphql(desc = "A message cursor: an edge's, or a page's endCursor.")] after: Option<String>,
     ) -> Result<impl Stream<Item = Result<MessageEdge, SubscriptionError>> + use<>, SubscriptionError> {
         let conversation =
@@ -46,9 +46,9 @@ impl Subscription {
         Ok(subscribe(ctx, subscription, messages, |message| MessageEdge::from(message.clone())))
     }
 
-    /// Everything that changes for the viewer, in commit order, each exactly once; resumable like
-    /// `messageAdded`. Without `after`: from now on. Error CURSOR_EXPIRED when the feed no longer
-    /// reaches back so far: read again, then subscribe.
+    /// All changes to the data of the viewer, in commit order, each exactly once. Resumes like
+    /// `messageAdded`. Without `after`: only new ones. Error CURSOR_EXPIRED: changes after this cursor were
+    /// already deleted. Query the data again, then subscribe.
     async fn changes(
         &self,
         ctx: &Context<'_>,
@@ -71,14 +71,15 @@ impl Subscription {
         }))
     }
 
-    /// A streaming message's text: what it has after `offset`, then what is added, until it is finished;
-    /// the last chunk tells how it ended. Offsets count Unicode code points. For a message that is not
-    /// streaming: one chunk.
+    /// The text of a streaming message after `offset`, then added text, until the message ends. The last
+    /// chunk has the final status. Offsets count Unicode code points. A message that is not streaming has one
+    /// chunk.
     async fn message_text(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which message to follow.")] message_id: ID,
-        #[graphql(desc = "How many code points the caller has already. Default: 0.")] offset: Option<i64>,
+        #[graphql(desc = "The message to subscribe to.")] message_id: ID,
+        #[graphql(desc = "The number of code points that the client already has. Default: 0.")]
+        offset: Option<i64>,
     ) -> Result<impl Stream<Item = Result<MessageTextChunk, SubscriptionError>> + use<>, SubscriptionError>
     {
         let id = argument::message_id("messageId", &message_id).map_err(store::Error::from)?;

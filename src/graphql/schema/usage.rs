@@ -1,21 +1,21 @@
-//! What a model spent on a message.
+//! Token usage.
 
 use async_graphql::{InputObject, SimpleObject};
 
 use crate::model::{self, Invalid};
 
-/// Tokens, as the model's provider counted them; null where it did not tell.
+/// Token counts, as the model's provider reported them. Null if it did not report a count.
 #[derive(SimpleObject)]
 pub(in crate::graphql) struct TokenUsage {
-    /// Given to the model.
+    /// Tokens of the input.
     input_tokens: Option<i32>,
-    /// Written by the model.
+    /// Tokens of the output.
     output_tokens: Option<i32>,
-    /// Both, as the provider added them up.
+    /// Tokens in total, as the provider reported them.
     total_tokens: Option<i32>,
-    /// Of the input, what the provider had kept from an earlier call.
+    /// Tokens of the input that the provider read from its cache.
     cached_input_tokens: Option<i32>,
-    /// Of the output, what the model thought and did not say.
+    /// Tokens of the output that are reasoning.
     reasoning_tokens: Option<i32>,
 }
 
@@ -32,18 +32,18 @@ impl From<model::TokenUsage> for TokenUsage {
     }
 }
 
-/// Tokens, as the model's provider counted them. None is negative; they need not add up.
+/// Token counts, as the model's provider reported them. They must not be negative and need not add up.
 #[derive(InputObject)]
 pub(in crate::graphql) struct TokenUsageInput {
-    /// Given to the model.
+    /// Tokens of the input.
     input_tokens: Option<i32>,
-    /// Written by the model.
+    /// Tokens of the output.
     output_tokens: Option<i32>,
-    /// Both, as the provider added them up.
+    /// Tokens in total, as the provider reported them.
     total_tokens: Option<i32>,
-    /// Of the input, what the provider had kept from an earlier call.
+    /// Tokens of the input that the provider read from its cache.
     cached_input_tokens: Option<i32>,
-    /// Of the output, what the model thought and did not say.
+    /// Tokens of the output that are reasoning.
     reasoning_tokens: Option<i32>,
 }
 

@@ -1,4 +1,4 @@
-//! Who is asking.
+//! The viewer.
 
 use async_graphql::{Context, ID, Object, SimpleObject};
 
@@ -6,12 +6,13 @@ use crate::graphql::execution::context::ContextExt;
 use crate::model::{self, OwnerId};
 use crate::store::Result;
 
-/// The one whose credentials came with the request.
+/// The user that the request is authenticated as.
 #[derive(SimpleObject)]
 pub(in crate::graphql) struct Viewer {
-    /// The subject of the credentials, or the one a back end acts for: the owner of everything here.
+    /// The subject of the credentials, or the user that a back end acts for. It is the owner of all data that
+    /// the API returns.
     id: ID,
-    /// The subject of a back end's credentials that acts for the viewer; null when they ask themselves.
+    /// The subject of the back end that acts for the viewer. Null if none does.
     actor: Option<ID>,
 }
 
@@ -21,7 +22,7 @@ pub(in crate::graphql) struct ViewerQuery;
 
 #[Object]
 impl ViewerQuery {
-    /// Who the credentials say is asking.
+    /// The user that the request is authenticated as.
     async fn viewer(&self, ctx: &Context<'_>) -> Result<Viewer> {
         let model::Viewer { owner, actor, .. } = ctx.viewer()?;
         let id = |owner: &OwnerId| ID::from(owner.as_str());

@@ -52,32 +52,31 @@ impl ConversationConnection {
         PageInfo::of(&self.slice, ConversationItem::cursor)
     }
 
-    /// Where to start `changes` so that nothing is missed after this page: it was read before the
-    /// page was.
+    /// Pass it to `changes(after:)` to get all changes after this page. It was read before the page.
     async fn change_cursor(&self) -> &str {
         &self.change_cursor
     }
 }
 
-/// A conversation and its place in the list.
+/// A conversation and its cursor.
 pub(in crate::graphql) struct ConversationEdge {
     node: Conversation,
     order: ConversationOrder,
 }
 
 impl ConversationEdge {
-    /// The edge of a conversation in the list of this order.
+    /// The edge in the list with this order.
     pub(in crate::graphql) fn new(node: Conversation, order: ConversationOrder) -> Self {
         Self { node, order }
     }
 
-    /// The edge of a conversation in the list of an order, or of the default one.
+    /// The edge in the list with this order, or with the default order.
     pub(in crate::graphql) fn in_order(node: Conversation, order: Option<OrderInput>) -> Self {
         Self::new(node, order.map(ConversationOrder::from).unwrap_or_default())
     }
 }
 
-/// A conversation and its place in the list.
+/// A conversation and its cursor.
 #[Object]
 impl ConversationEdge {
     /// Pass it to `conversations(after:)` or `conversations(before:)` to continue from this conversation.

@@ -14,49 +14,48 @@ use crate::store::Result;
 /// A conversation of the viewer's: messages in an order, on one or several branches.
 #[Object]
 impl Conversation {
-    /// UUID, version 7 when the server chose it.
+    /// A UUID: the one that the client chose, or one of version 7.
     pub(in crate::graphql) async fn id(&self) -> ID {
         ID::from(self.row.id.0)
     }
 
-    /// What it is called.
+    /// The title.
     async fn title(&self) -> Option<&str> {
         self.row.title.as_deref()
     }
 
-    /// The caller's own data; never interpreted.
+    /// Data of the client, never interpreted.
     async fn metadata(&self, ctx: &Context<'_>) -> Result<Json> {
         let metadata = &self.row.metadata;
         ctx.memory_budget()?.grow(metadata.as_str().len()).await?;
         Ok(Json::from(metadata))
     }
 
-    /// By the server's clock.
+    /// The time of creation, by the server's clock.
     async fn created_at(&self) -> DateTime {
         DateTime(self.row.created_at)
     }
 
-    /// Last activity: a new message, a rename, …
+    /// The time of the last activity: a new message, a rename, …
     async fn updated_at(&self) -> DateTime {
         DateTime(self.row.updated_at)
     }
 
-    /// All messages, on every branch; deleted ones not counted.
+    /// The number of messages on all branches, without deleted ones.
     async fn message_count(&self) -> i64 {
         self.row.message_count
     }
 
-    /// The messages on the active branch, in conversation order, oldest first in every page. Without
-    /// arguments: the last 50. At most 100 at a time. `leafId` reads the branch that ends in that
-    /// message.
+    /// The messages of the active branch in conversation order, oldest first in every page. Without
+    /// arguments: the last 50. At most 100 at a time. `leafId` selects the branch that ends in that message.
     async fn messages(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first so many of the range, 1 to 100.")] first: Option<i32>,
+        #[graphql(desc = "The first items of the range, 1 to 100.")] first: Option<i32>,
         #[graphql(desc = "Only messages after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many of the range, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The last items of the range, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only messages before this cursor.")] before: Option<String>,
-        #[graphql(desc = "The message the branch ends in. Default: the head.")] leaf_id: Option<ID>,
+        #[graphql(desc = "The last message of the branch. Default: the head.")] leaf_id: Option<ID>,
     ) -> Result<MessageConnection> {
         let page = Page::from_arguments(first, last, DEFAULT_MESSAGES)?;
         if after.is_none() && before.is_none() && leaf_id.is_none() && self.row.is_linear() {
@@ -76,7 +75,7 @@ impl Conversation {
         Ok(ctx.store()?.path(&self.row, leaf, range, page).await?.into())
     }
 
-    /// The newest message on the active branch; null when there is none.
+    /// The last message of the active branch. Null if there is none.
     async fn head(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
         if let Some(head) = &self.head {
             return head.clone().map(Ok);

@@ -1,4 +1,4 @@
-//! What clients say about conversations, read into the model.
+//! Inputs of conversations.
 
 use async_graphql::{Enum, ID, InputObject, MaybeUndefined};
 
@@ -7,12 +7,12 @@ use crate::graphql::schema::message::input::NewMessageInput;
 use crate::graphql::schema::scalar::{DateTime, Json};
 use crate::model::{self, ConversationId, ConversationPatch, Invalid, NewConversation, Title};
 
-/// Which conversations to list: those that fit all that is given.
+/// Selects conversations that match all given fields.
 #[derive(InputObject)]
 pub(in crate::graphql) struct ConversationFilter {
-    /// Only titles that contain this text. Case, accents and width are ignored: "cafe" finds
-    /// "Café", "STRASSE" finds "Straße". The Turkish letters I, ı, İ and i are all the same. `%`, `_` and `\`
-    /// have no special meaning. The empty text finds every conversation that has a title.
+    /// Only titles that contain this text. Case, accents and width are ignored: "cafe" finds "Café",
+    /// "STRASSE" finds "Straße". The Turkish letters I, ı, İ and i are equal. `%`, `_` and `\` have no
+    /// special meaning. The empty text finds every conversation with a title.
     title_contains: Option<String>,
     /// Only conversations with activity at this time or later.
     updated_since: Option<DateTime>,
@@ -28,7 +28,7 @@ impl ConversationFilter {
     }
 }
 
-/// By what conversations are listed.
+/// The order of a list of conversations.
 #[derive(InputObject)]
 pub(in crate::graphql) struct ConversationOrder {
     /// The time to sort by.
@@ -40,13 +40,13 @@ pub(in crate::graphql) struct ConversationOrder {
 /// A time of a conversation.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 enum ConversationOrderField {
-    /// Last activity.
+    /// The time of the last activity.
     UpdatedAt,
-    /// Creation.
+    /// The time of creation.
     CreatedAt,
 }
 
-/// Which way a list runs.
+/// The direction of an order.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 enum OrderDirection {
     /// Oldest first.
@@ -71,14 +71,14 @@ impl From<ConversationOrder> for model::ConversationOrder {
 /// A conversation to create.
 #[derive(InputObject)]
 pub(in crate::graphql) struct CreateConversationInput {
-    /// A UUID of the caller's choice, made for this conversation and nothing else. The same id again with
-    /// the same content answers with the first result; with other content: CONFLICT.
+    /// A UUID that the client created for this conversation only. A retry with the same id and content
+    /// returns the first result. Error CONFLICT: the id was used with other content.
     id: Option<ID>,
     /// At most 1 KiB of UTF-8 without NUL.
     title: Option<String>,
-    /// The caller's own data. Default: {}.
+    /// Data of the client, never interpreted. Default: {}.
     metadata: Option<Json>,
-    /// The first messages, at most 100, in the order they shall stand.
+    /// The first messages, at most 100, in order.
     messages: Option<Vec<NewMessageInput>>,
 }
 
@@ -93,14 +93,14 @@ impl CreateConversationInput {
     }
 }
 
-/// What to change of a conversation.
+/// Changes to a conversation.
 #[derive(InputObject)]
 pub(in crate::graphql) struct UpdateConversationInput {
     /// The id of the conversation to update.
     id: ID,
-    /// At most 1 KiB of UTF-8 without NUL; null takes the title away.
+    /// At most 1 KiB of UTF-8 without NUL. Null removes the title.
     title: MaybeUndefined<String>,
-    /// The caller's own data; null makes it {}.
+    /// Data of the client, never interpreted. Null sets {}.
     metadata: MaybeUndefined<Json>,
 }
 
@@ -117,18 +117,18 @@ impl UpdateConversationInput {
     }
 }
 
-/// Which conversation to delete.
+/// The conversation to delete.
 #[derive(InputObject)]
 pub(in crate::graphql) struct DeleteConversationInput {
     /// The id of the conversation to delete.
     pub(in crate::graphql) id: ID,
 }
 
-/// Which branch to make the active one.
+/// The branch to activate.
 #[derive(InputObject)]
 pub(in crate::graphql) struct SwitchBranchInput {
     /// The id of the conversation.
     pub(in crate::graphql) conversation_id: ID,
-    /// The message the branch ends in.
+    /// The last message of the branch.
     pub(in crate::graphql) leaf_id: ID,
 }

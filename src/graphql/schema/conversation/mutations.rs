@@ -12,7 +12,7 @@ use crate::graphql::execution::context::ContextExt;
 use crate::graphql::schema::argument;
 use crate::store::Result;
 
-/// The new conversation, or the one the same call made before.
+/// The created conversation, or that of the first request if this is a retry.
 #[derive(SimpleObject)]
 #[graphql(complex)]
 struct CreateConversationPayload {
@@ -32,7 +32,7 @@ impl CreateConversationPayload {
     }
 }
 
-/// The conversation as it is now.
+/// The updated conversation.
 #[derive(SimpleObject)]
 struct UpdateConversationPayload {
     /// The conversation after the update.
@@ -46,21 +46,21 @@ struct SwitchBranchPayload {
     conversation: Conversation,
 }
 
-/// What is gone.
+/// The deleted conversation.
 #[derive(SimpleObject)]
 struct DeleteConversationPayload {
     /// The id of the deleted conversation.
     deleted_conversation_id: ID,
 }
 
-/// Changes to conversations.
+/// Mutations of conversations.
 #[derive(Default)]
 pub(in crate::graphql) struct ConversationMutation;
 
 #[Object]
 impl ConversationMutation {
-    /// A new conversation, with its first messages if given, in one transaction. Error CONFLICT when
-    /// an id has been used for something else.
+    /// Creates a conversation with its first messages, if given, in one transaction. Error CONFLICT: an id
+    /// was used for something else.
     async fn create_conversation(
         &self,
         ctx: &Context<'_>,
@@ -71,7 +71,7 @@ impl ConversationMutation {
         Ok(CreateConversationPayload { conversation: conversation.into() })
     }
 
-    /// Sets what is given; an absent field stays, an explicit null clears it.
+    /// Updates the given fields. Null clears a field.
     async fn update_conversation(
         &self,
         ctx: &Context<'_>,
@@ -82,7 +82,7 @@ impl ConversationMutation {
         Ok(UpdateConversationPayload { conversation: conversation.into() })
     }
 
-    /// Deletes the conversation and its messages for good.
+    /// Deletes the conversation and its messages permanently.
     async fn delete_conversation(
         &self,
         ctx: &Context<'_>,
@@ -93,12 +93,12 @@ impl ConversationMutation {
         Ok(DeleteConversationPayload { deleted_conversation_id: ID::from(id.0) })
     }
 
-    /// Makes the branch that ends in `leafId` the active one: `messages` and `head` then go by it, and
-    /// the next message is appended there.
+    /// Activates the branch that ends in `leafId`: `messages` and `head` then show it, and the next message
+    /// is appended to it.
     async fn switch_branch(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The conversation and the branch to make active.")] input: SwitchBranchInput,
+        #[graphql(desc = "The conversation and the branch to activate.")] input: SwitchBranchInput,
     ) -> Result<SwitchBranchPayload> {
         let id = argument::conversation_id("input.conversationId", &input.conversation_id)?;
         let leaf = argument::message_id("input.leafId", &input.leaf_id)?;

@@ -18,8 +18,8 @@ pub(in crate::graphql) struct ConversationQuery;
 
 #[Object]
 impl ConversationQuery {
-    /// One of the viewer's conversations. Error NOT_FOUND, the same for an id that does not exist
-    /// and for one that is somebody else's.
+    /// A conversation of the viewer. Error NOT_FOUND: there is none with this id, or it belongs to another
+    /// user.
     async fn conversation(
         &self,
         ctx: &Context<'_>,
@@ -28,20 +28,22 @@ impl ConversationQuery {
         Some(one(ctx, &id).await)
     }
 
-    /// The viewer's conversations, most recently active first. Without arguments: the first 20. At
-    /// most 100 at a time.
+    /// The conversations of the viewer, most recently active first. Without arguments: the first 20. At most
+    /// 100 at a time.
     #[expect(clippy::too_many_arguments, reason = "the schema's arguments")]
     async fn conversations(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first so many of the range, 1 to 100.")] first: Option<i32>,
+        #[graphql(desc = "The first items of the range, 1 to 100.")] first: Option<i32>,
         #[graphql(desc = "Only conversations after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many of the range, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The last items of the range, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only conversations before this cursor.")] before: Option<String>,
-        #[graphql(desc = "Only conversations that fit all that is given.")] filter: Option<
+        #[graphql(desc = "Only conversations that match all given fields.")] filter: Option<
             ConversationFilter,
         >,
-        #[graphql(desc = "Default: UPDATED_AT, DESC.")] order_by: Option<ConversationOrder>,
+        #[graphql(desc = "The order of the list. Default: UPDATED_AT, DESC.")] order_by: Option<
+            ConversationOrder,
+        >,
     ) -> Result<ConversationConnection> {
         let page = Page::from_arguments(first, last, DEFAULT_CONVERSATIONS)?;
         let order = order_by.map(model::ConversationOrder::from).unwrap_or_default();
@@ -52,7 +54,7 @@ impl ConversationQuery {
             after: after.map(|text| key("after", text)).transpose()?,
             before: before.map(|text| key("before", text)).transpose()?,
         };
-        // Before the page, so that whatever the page lacks comes after the cursor.
+        // Read before the page, so that changes after the page come after the cursor.
         let wanted = ctx.look_ahead().field("changeCursor").exists();
         let revision = if wanted { ctx.store()?.revision().await? } else { 0 };
         let is_recent = page.end == End::First && order == model::ConversationOrder::default();
@@ -75,7 +77,8 @@ async fn one(ctx: &Context<'_>, id: &ID) -> Result<Conversation> {
     Ok(Conversation { row: Arc::new(row), page, head: None })
 }
 
-/// The page of messages that is selected below and can be read with the conversation: one, from an end.
+/// The selected page of messages, if it can be read together with the conversation: only one page, from an
+/// end.
 fn page_ahead(ctx: &Context<'_>) -> Option<Page> {
     let selected = ctx.look_ahead().field("messages").selection_fields();
     let [field] = selected.as_slice() else { return None };

@@ -35,12 +35,10 @@ impl MessageConnection {
     }
 }
 
-/// A message and its place in the conversation. Its cursor may be given to `messages(after:)` and to
-/// `messageAdded(after:)` alike.
+/// A message and its cursor, for `messages(after:)` and `messageAdded(after:)`.
 pub(in crate::graphql) struct MessageEdge(Message);
 
-/// A message and its place in the conversation. Its cursor may be given to `messages(after:)` and to
-/// `messageAdded(after:)` alike.
+/// A message and its cursor, for `messages(after:)` and `messageAdded(after:)`.
 #[Object]
 impl MessageEdge {
     /// Pass it to `messages(after:)`, `messages(before:)` or `messageAdded(after:)` to continue from this

@@ -17,29 +17,29 @@ use crate::store::Result;
 /// A message of the viewer's: one turn of a conversation.
 #[Object]
 impl Message {
-    /// UUID, version 7 when the server chose it.
+    /// A UUID: the one that the client chose, or one of version 7.
     pub(in crate::graphql) async fn id(&self) -> ID {
         ID::from(self.row().id.0)
     }
 
-    /// Where it stands.
+    /// The conversation that the message belongs to.
     async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
         Ok(ctx.loaders()?.conversation(self.row().conversation).await?.into())
     }
 
-    /// MessagePosition in the conversation: 1, 2, 3, … without gaps, given under the conversation's row lock,
-    /// so that it is the order of commits. Order by this, never by time.
+    /// The position in the conversation: 1, 2, 3, … without gaps, in commit order. It is assigned under the
+    /// row lock of the conversation. Sort by it, never by time.
     async fn position(&self) -> i64 {
         self.row().position
     }
 
-    /// Who speaks.
+    /// The author.
     async fn role(&self) -> Role {
         self.row().role.into()
     }
 
-    /// The text: what was given, or the text parts joined by blank lines; the text so far while the
-    /// message is streaming, nothing once it is deleted.
+    /// The text: the given content, or the text parts joined by blank lines. While the message is streaming:
+    /// the text so far. Empty if it is deleted.
     async fn content(&self, ctx: &Context<'_>) -> Result<Cow<'_, str>> {
         let row = self.row();
         let text = if row.status == model::MessageStatus::Streaming {
@@ -51,7 +51,7 @@ impl Message {
         Ok(text)
     }
 
-    /// What it is made of; a plain text is one text part.
+    /// The parts. A plain text has one text part.
     async fn parts(&self, ctx: &Context<'_>) -> Result<Vec<MessagePart>> {
         let row = self.row();
         if let Some(parts) = &row.parts {
@@ -68,12 +68,12 @@ impl Message {
         Ok(part.into_iter().collect())
     }
 
-    /// How far it is.
+    /// The status.
     async fn status(&self) -> MessageStatus {
         self.row().status.into()
     }
 
-    /// The message it follows; null for a first message.
+    /// The message that it follows. Null for a first message.
     async fn parent(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
         let place = (self.row().conversation, self.row().parent?);
         let loaded = match ctx.loaders() {
@@ -83,7 +83,7 @@ impl Message {
         loaded.map(|found| found.map(Message::from)).transpose()
     }
 
-    /// Messages with the same parent, this one included, oldest first.
+    /// The messages with the same parent, including this one, oldest first.
     async fn siblings(&self, ctx: &Context<'_>) -> Result<Vec<Message>> {
         let place = (self.row().conversation, self.row().parent.unwrap_or(0));
         let siblings = ctx.loaders()?.messages_following(place).await?;
@@ -97,29 +97,29 @@ impl Message {
         self.row().model.as_deref()
     }
 
-    /// What it cost, as its writer told.
+    /// The tokens that it used, as its writer reported them.
     async fn usage(&self) -> Option<TokenUsage> {
         self.row().usage.map(TokenUsage::from)
     }
 
-    /// The caller's own data; never interpreted.
+    /// Data of the client, never interpreted.
     async fn metadata(&self, ctx: &Context<'_>) -> Result<Json> {
         let metadata = &self.row().metadata;
         ctx.memory_budget()?.grow(metadata.as_str().len()).await?;
         Ok(Json::from(metadata))
     }
 
-    /// By the server's clock; never earlier than the message before.
+    /// The time of creation, by the server's clock. Never earlier than that of the message before.
     async fn created_at(&self) -> DateTime {
         DateTime(self.row().created_at)
     }
 
-    /// When it was last edited.
+    /// The time of the last edit.
     async fn edited_at(&self) -> Option<DateTime> {
         self.row().edited_at.map(DateTime)
     }
 
-    /// When its content was removed. The place stays, the content is gone.
+    /// The time at which the content was deleted. The position is kept.
     async fn deleted_at(&self) -> Option<DateTime> {
         self.row().deleted_at.map(DateTime)
     }

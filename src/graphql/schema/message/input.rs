@@ -1,4 +1,4 @@
-//! What clients say about messages, read into the model.
+//! Inputs of messages.
 
 use async_graphql::{ID, InputObject, MaybeUndefined};
 
@@ -12,24 +12,24 @@ use crate::model::{
     NewMessage,
 };
 
-/// A message to stand in a new conversation or a turn.
+/// A message of a new conversation or of a batch.
 #[derive(InputObject)]
 pub(in crate::graphql) struct NewMessageInput {
     /// A UUID of the caller's choice, made for this message and nothing else: makes the append repeatable.
     id: Option<ID>,
     /// The author of the message.
     role: Role,
-    /// 1 byte to 256 KiB of UTF-8 without NUL. Either this or `parts`.
+    /// 1 byte to 256 KiB of UTF-8 without NUL. Give either this or `parts`.
     content: Option<String>,
-    /// 1 to 1000 parts, at most 256 KiB of JSON. Either this or `content`.
+    /// 1 to 1000 parts, at most 256 KiB of JSON. Give either this or `content`.
     parts: Option<Vec<MessagePartInput>>,
-    /// COMPLETE, the default, or STREAMING, which may start without content.
+    /// COMPLETE (the default) or STREAMING, which may start without content.
     status: Option<MessageStatus>,
     /// The model that wrote it, 1 to 255 bytes.
     model: Option<String>,
-    /// What it cost.
+    /// The tokens that the message used.
     usage: Option<TokenUsageInput>,
-    /// The caller's own data. Default: {}.
+    /// Data of the client, never interpreted. Default: {}.
     metadata: Option<Json>,
 }
 
@@ -59,7 +59,7 @@ impl NewMessageInput {
         })
     }
 
-    /// Several of them, at most 100.
+    /// Parses at most 100 messages.
     pub(in crate::graphql) fn parse_all(inputs: Vec<Self>) -> Result<Vec<NewMessage>, Invalid> {
         if inputs.len() > MAX_PAGE as usize {
             let rule = format!("must be at most {MAX_PAGE}, are {}", inputs.len());
@@ -77,28 +77,27 @@ impl NewMessageInput {
 pub(in crate::graphql) struct AppendMessageInput {
     /// The id of the conversation to append to.
     conversation_id: ID,
-    /// A UUID of the caller's choice, made for this message and nothing else: makes the append repeatable.
-    /// The same again answers with the first result; another message under the same id: CONFLICT.
+    /// A UUID that the client created for this message only. It makes the append idempotent: a retry with the
+    /// same content returns the first result. Error CONFLICT: the id was used with other content.
     id: Option<ID>,
     /// The author of the message.
     role: Role,
-    /// 1 byte to 256 KiB of UTF-8 without NUL. Either this or `parts`.
+    /// 1 byte to 256 KiB of UTF-8 without NUL. Give either this or `parts`.
     content: Option<String>,
-    /// 1 to 1000 parts, at most 256 KiB of JSON. Either this or `content`.
+    /// 1 to 1000 parts, at most 256 KiB of JSON. Give either this or `content`.
     parts: Option<Vec<MessagePartInput>>,
-    /// COMPLETE, the default, or STREAMING, which may start without content.
+    /// COMPLETE (the default) or STREAMING, which may start without content.
     status: Option<MessageStatus>,
     /// The model that wrote it, 1 to 255 bytes.
     model: Option<String>,
-    /// What it cost.
+    /// The tokens that the message used.
     usage: Option<TokenUsageInput>,
-    /// The caller's own data. Default: {}.
+    /// Data of the client, never interpreted. Default: {}.
     metadata: Option<Json>,
-    /// Append after this message. Absent: after the head. Null: as a first message, beside the first
-    /// there is.
+    /// The message to append after. Absent: the head. Null: none, the message becomes another first message.
     parent_id: MaybeUndefined<ID>,
-    /// Refuse with CONFLICT, `extensions.headId` telling the head, when another message is the head: a
-    /// stale tab overwrites nothing.
+    /// The message that must be the head. If another one is, the error is CONFLICT and `extensions.headId`
+    /// has the head. Use it so that an outdated client overwrites nothing.
     expected_head_id: Option<ID>,
 }
 
@@ -119,17 +118,17 @@ impl AppendMessageInput {
     }
 }
 
-/// A turn: messages to append, each after the one before.
+/// Messages to append, each after the one before.
 #[derive(InputObject)]
 pub(in crate::graphql) struct AppendMessagesInput {
     /// The id of the conversation to append to.
     conversation_id: ID,
     /// 1 to 100 messages.
     messages: Vec<NewMessageInput>,
-    /// Append the first after this message. Absent: after the head. Null: as a first message, beside the
-    /// first there is.
+    /// The message to append the first one after. Absent: the head. Null: none, the first one becomes another
+    /// first message.
     parent_id: MaybeUndefined<ID>,
-    /// Refuse with CONFLICT when another message is the head.
+    /// The message that must be the head. Error CONFLICT: another one is.
     expected_head_id: Option<ID>,
 }
 
@@ -143,7 +142,7 @@ impl AppendMessagesInput {
     }
 }
 
-/// A text or parts, never both.
+/// Parses a text or parts, not both.
 fn body(
     content: Option<String>,
     parts: Option<Vec<MessagePartInput>>,
@@ -174,18 +173,18 @@ fn append(
     })
 }
 
-/// What to change of a message.
+/// Changes to a message.
 #[derive(InputObject)]
 pub(in crate::graphql) struct UpdateMessageInput {
     /// The id of the message to update.
     id: ID,
-    /// 1 byte to 256 KiB of UTF-8 without NUL. Either this or `parts`.
+    /// 1 byte to 256 KiB of UTF-8 without NUL. Give either this or `parts`.
     content: Option<String>,
-    /// 1 to 1000 parts, at most 256 KiB of JSON. Either this or `content`.
+    /// 1 to 1000 parts, at most 256 KiB of JSON. Give either this or `content`.
     parts: Option<Vec<MessagePartInput>>,
-    /// The caller's own data; null makes it {}.
+    /// Data of the client, never interpreted. Null sets {}.
     metadata: MaybeUndefined<Json>,
-    /// What it cost; null clears it.
+    /// The tokens that the message used. Null clears them.
     usage: MaybeUndefined<TokenUsageInput>,
 }
 
@@ -202,7 +201,7 @@ impl UpdateMessageInput {
     }
 }
 
-/// Which message to delete.
+/// The message to delete.
 #[derive(InputObject)]
 pub(in crate::graphql) struct DeleteMessageInput {
     /// The id of the message to delete.

@@ -13,7 +13,7 @@ use crate::graphql::schema::argument;
 use crate::model::{self, Slice};
 use crate::store::{Error, Result};
 
-/// The new message, or the one the same call appended before.
+/// The appended message, or that of the first request if this is a retry.
 #[derive(SimpleObject)]
 #[graphql(complex)]
 struct AppendMessagePayload {
@@ -29,10 +29,10 @@ impl AppendMessagePayload {
     }
 }
 
-/// The new messages, or those the same call appended before.
+/// The appended messages, or those of the first request if this is a retry.
 struct AppendMessagesPayload(Arc<Slice<model::Message>>);
 
-/// The new messages, or those the same call appended before.
+/// The appended messages, or those of the first request if this is a retry.
 #[Object]
 impl AppendMessagesPayload {
     /// The appended messages, in the order of the input.
@@ -47,7 +47,7 @@ impl AppendMessagesPayload {
     }
 }
 
-/// The message as it is now.
+/// The updated message.
 #[derive(SimpleObject)]
 #[graphql(complex)]
 struct UpdateMessagePayload {
@@ -63,22 +63,23 @@ impl UpdateMessagePayload {
     }
 }
 
-/// The message without its content.
+/// The deleted message, without content.
 #[derive(SimpleObject)]
 struct DeleteMessagePayload {
     /// The message after its content was deleted.
     message: Message,
 }
 
-/// Changes to messages.
+/// Mutations of messages.
 #[derive(Default)]
 pub(in crate::graphql) struct MessageMutation;
 
 #[Object]
 impl MessageMutation {
-    /// Adds a message after the head, or after `parentId`, which starts a branch where that message
-    /// already has a successor; so a message is edited or regenerated without losing the old one. Answers once it is durable. The new message is the head. Error CONFLICT
-    /// when the id has been used for something else, or when another message is the head than expected.
+    /// Appends a message after the head, or after `parentId`. If that message already has a successor, this
+    /// starts a new branch, so a message can be edited or regenerated without losing the old version. The new
+    /// message becomes the head. The response is sent once the message is durable. Error CONFLICT: the id was
+    /// used for something else, or another message than `expectedHeadId` is the head.
     async fn append_message(
         &self,
         ctx: &Context<'_>,
@@ -90,7 +91,7 @@ impl MessageMutation {
         Ok(AppendMessagePayload { message: message.into() })
     }
 
-    /// Adds several messages, each after the one before, all or none: a turn. At most 100.
+    /// Appends several messages atomically, each after the one before. At most 100.
     async fn append_messages(
         &self,
         ctx: &Context<'_>,
@@ -101,8 +102,8 @@ impl MessageMutation {
         Ok(AppendMessagesPayload(Arc::new(Slice { items, has_previous: false, has_next: false })))
     }
 
-    /// Sets what is given, and `editedAt`. Error CONFLICT while the message is streaming and once it is
-    /// deleted. For another version beside this one, append with the same `parentId` instead.
+    /// Updates the given fields and `editedAt`. Error CONFLICT: the message is streaming or deleted. To keep
+    /// the old version, append a message with the same `parentId` instead.
     async fn update_message(
         &self,
         ctx: &Context<'_>,
@@ -113,8 +114,8 @@ impl MessageMutation {
         Ok(UpdateMessagePayload { message: message.into() })
     }
 
-    /// Removes what a message says. Its place and the tree stay; the text is gone from the database and
-    /// from every later answer.
+    /// Deletes the content of a message from the database. The message keeps its position and its place in
+    /// the tree, without content.
     async fn delete_message(
         &self,
         ctx: &Context<'_>,

@@ -1,4 +1,4 @@
-//! What clients say about parts, read into the model.
+//! Inputs of parts.
 
 use async_graphql::{InputObject, OneofObject};
 
@@ -9,69 +9,69 @@ use crate::model::{self, Invalid, MAX_PARTS_BYTES, Part, Parts, Source};
 /// One part of a message: exactly one field.
 #[derive(OneofObject)]
 pub(in crate::graphql) enum MessagePartInput {
-    /// What is said.
+    /// A text.
     Text(TextPartInput),
-    /// What the model thought before it spoke.
+    /// Reasoning of the model.
     Reasoning(ReasoningPartInput),
-    /// A file, kept elsewhere.
+    /// A file that is stored elsewhere.
     File(FilePartInput),
-    /// A call of a tool, and what came of it.
+    /// A tool call and its result.
     Tool(ToolPartInput),
     /// A web page that the model refers to.
     SourceUrl(SourceUrlPartInput),
     /// A document that the model refers to.
     SourceDocument(SourceDocumentPartInput),
-    /// Anything else, kept as it came.
+    /// Any other data, stored unchanged.
     Data(DataPartInput),
 }
 
-/// What is said.
+/// A text.
 #[derive(InputObject)]
 pub(in crate::graphql) struct TextPartInput {
     /// UTF-8 without NUL. May be empty when another part is not.
     text: String,
 }
 
-/// What the model thought before it spoke.
+/// Reasoning of the model.
 #[derive(InputObject)]
 pub(in crate::graphql) struct ReasoningPartInput {
     /// UTF-8 without NUL. May be empty when another part is not.
     text: String,
 }
 
-/// A file, kept elsewhere.
+/// A file that is stored elsewhere.
 #[derive(InputObject)]
 pub(in crate::graphql) struct FilePartInput {
     /// For example image/png. 1 byte to 1 KiB.
     media_type: String,
-    /// What the user calls it. At most 1 KiB.
+    /// The name of the file. At most 1 KiB.
     filename: Option<String>,
-    /// Where it is: 1 byte to 8 KiB. A small file may stand in a data: URL; a larger one is stored
-    /// elsewhere and its URL given.
+    /// The address of the file, 1 byte to 8 KiB. A `data:` URL can contain a small file. Store a larger one
+    /// elsewhere and give its URL.
     url: String,
 }
 
-/// A call of a tool, and what came of it.
+/// A tool call and its result.
 #[derive(InputObject)]
 pub(in crate::graphql) struct ToolPartInput {
-    /// Which call. 1 byte to 8 KiB.
+    /// The id of the call. 1 byte to 8 KiB.
     tool_call_id: String,
-    /// Which tool. 1 byte to 1 KiB.
+    /// The name of the tool. 1 byte to 1 KiB.
     tool_name: String,
-    /// How far the call is.
+    /// The state of the call.
     state: ToolState,
-    /// What the tool is given.
+    /// The input of the tool.
     input: Option<Json>,
-    /// What the tool answered.
+    /// The output of the tool.
     output: Option<Json>,
-    /// Why there is no answer.
+    /// The error, if the tool failed.
     error_text: Option<String>,
 }
 
 /// A web page that the model refers to.
 #[derive(InputObject)]
 pub(in crate::graphql) struct SourceUrlPartInput {
-    /// Identifies the source. 1 byte to 8 KiB.
+    /// The id of the source. 1 byte to 8 KiB.
     source_id: String,
     /// The address of the page. 1 byte to 8 KiB.
     url: String,
@@ -82,7 +82,7 @@ pub(in crate::graphql) struct SourceUrlPartInput {
 /// A document that the model refers to.
 #[derive(InputObject)]
 pub(in crate::graphql) struct SourceDocumentPartInput {
-    /// Identifies the source. 1 byte to 8 KiB.
+    /// The id of the source. 1 byte to 8 KiB.
     source_id: String,
     /// The media type of the document, for example application/pdf. 1 byte to 1 KiB.
     media_type: String,
@@ -92,12 +92,12 @@ pub(in crate::graphql) struct SourceDocumentPartInput {
     filename: Option<String>,
 }
 
-/// Anything else, kept as it came.
+/// Any other data, stored unchanged.
 #[derive(InputObject)]
 pub(in crate::graphql) struct DataPartInput {
-    /// What it is. 1 byte to 1 KiB.
+    /// The name of the data. 1 byte to 1 KiB.
     name: String,
-    /// The value itself; never interpreted.
+    /// The value, never interpreted.
     data: Json,
 }
 

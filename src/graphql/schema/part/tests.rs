@@ -1,4 +1,4 @@
-//! Parts through a schema that answers with what it was given.
+//! Round trips of parts through a schema that echoes its input.
 
 use async_graphql::{EmptyMutation, EmptySubscription, Object, Request, Schema, Variables};
 use serde_json::{Value, json};
