@@ -1,7 +1,7 @@
 //! Bundles GraphiQL for `src/server/pages/graphiql.rs`, in the build folder, with npm and node.
 //!
-//! The build never fails for want of it: without npm, or with `SCROLLBACK_GRAPHIQL=off`, the server
-//! has a plain page in GraphiQL's place. What is missing is said in one warning.
+//! The build does not fail without npm: without it, or with `SCROLLBACK_GRAPHIQL=off`, the server has a plain
+//! page instead of GraphiQL, and the build prints a warning.
 
 use std::env;
 use std::fs;
@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The page's sources. A file that is not named here is not part of the build.
+/// The sources of the page. Files that are not listed are not part of the build.
 const SOURCES: &str = "src/server/pages/graphiql";
 const FILES: [&str; 10] = [
     "package.json",
@@ -27,7 +27,7 @@ const FILES: [&str; 10] = [
 const SWITCH: &str = "SCROLLBACK_GRAPHIQL";
 const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
 
-/// Exactly what the lock file says, no scripts of packages, and not long without a network.
+/// Installs the versions of the lock file, without package scripts and without long network timeouts.
 const INSTALL: [&str; 8] = [
     "ci",
     "--ignore-scripts",
@@ -55,7 +55,7 @@ fn main() -> io::Result<()> {
     fs::write(out.join("graphiql.rs"), generated(&folder, bundled)?)
 }
 
-/// A fresh copy of the sources; the source tree itself is never written to.
+/// Copies the sources. The source tree is not written to.
 fn copy_sources(out: &Path) -> io::Result<PathBuf> {
     let folder = out.join("graphiql");
     if folder.exists() {
@@ -68,7 +68,7 @@ fn copy_sources(out: &Path) -> io::Result<PathBuf> {
     Ok(folder)
 }
 
-/// Leaves the bundle in `dist`, and nothing of the hundred megabytes it is made of.
+/// Builds the bundle in `dist` and deletes everything else.
 fn bundle(folder: &Path) -> Result<(), String> {
     let result = run(folder, "node", &["--version"])
         .and_then(|()| run(folder, NPM, &INSTALL))
@@ -80,7 +80,7 @@ fn bundle(folder: &Path) -> Result<(), String> {
     result
 }
 
-/// Runs a program to its end; a failure is reported in one line.
+/// Runs a program. A failure is reported in one line.
 fn run(folder: &Path, program: &str, arguments: &[&str]) -> Result<(), String> {
     let output = Command::new(program).args(arguments).current_dir(folder).output().map_err(|fault| {
         rerun_when_installed();
@@ -96,7 +96,7 @@ fn run(folder: &Path, program: &str, arguments: &[&str]) -> Result<(), String> {
     Err(format!("`{command}` failed: {}; touch build.rs to try again", told.unwrap_or("it does not say why")))
 }
 
-/// Has cargo look again once something new is in the folders where programs are found.
+/// Makes cargo run this again when programs are installed.
 fn rerun_when_installed() {
     println!("cargo:rerun-if-env-changed=PATH");
     let path = env::var_os("PATH").unwrap_or_default();
@@ -105,7 +105,7 @@ fn rerun_when_installed() {
     }
 }
 
-/// The source text that `graphiql.rs` includes: the files with their types and tags.
+/// The source code that `graphiql.rs` includes: the files with their types and ETags.
 fn generated(folder: &Path, bundled: bool) -> io::Result<String> {
     const HTML: &str = "text/html; charset=utf-8";
     let fallback = asset(folder, "fallback.html", HTML)?;
@@ -121,7 +121,7 @@ fn generated(folder: &Path, bundled: bool) -> io::Result<String> {
     Ok(format!("const FALLBACK: Asset = {fallback};\nconst BUNDLE: Option<Bundle> = {bundle};\n"))
 }
 
-/// An `Asset`, with those of its encodings that lie beside it.
+/// An `Asset`, with the encodings that exist.
 fn asset(folder: &Path, file: &str, content_type: &str) -> io::Result<String> {
     let identity = encoded(folder, file)?;
     let [gzip, br] = ["gz", "br"].map(|suffix| {
@@ -130,7 +130,7 @@ fn asset(folder: &Path, file: &str, content_type: &str) -> io::Result<String> {
     Ok(format!("Asset {{ content_type: {content_type:?}, identity: {identity}, gzip: {gzip}, br: {br} }}"))
 }
 
-/// An `Encoded`. Its tag follows from its bytes, so that each encoding has its own.
+/// An `Encoded`. Its ETag is derived from its bytes, so each encoding has a different one.
 fn encoded(folder: &Path, file: &str) -> io::Result<String> {
     let mut hasher = DefaultHasher::new();
     fs::read(folder.join(file))?.hash(&mut hasher);

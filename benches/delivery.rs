@@ -1,8 +1,8 @@
-//! How long a committed message takes to its subscriber: `cargo bench --bench delivery`.
+//! Measures the delay between a commit and its delivery to a subscriber: `cargo bench --bench delivery`.
 //!
-//! Ten users append to a conversation each, 200 messages a second together, whether or not the server
-//! keeps up; each conversation is followed over a WebSocket. Servers, databases and NATS are processes
-//! of their own on this machine, with their defaults: every commit is on disk.
+//! Ten users append to one conversation each, 200 messages per second in total, even if the server is slower.
+//! Each conversation has a subscriber over a WebSocket. Servers, databases and NATS are separate processes on
+//! this machine with default settings: every commit is on disk.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what a benchmark does not expect ends it")]
 
 #[path = "../tests/it"]
@@ -54,7 +54,7 @@ async fn main() {
     measure("PostgreSQL, another replica, NATS", &one, &two).await;
 }
 
-/// Appends on one server what is followed on the other, and prints a line.
+/// Appends on one server, subscribes on the other, and prints a line.
 async fn measure(name: &str, here: &Running, there: &Running) {
     let mut writers = Vec::new();
     let mut readers = Vec::new();
@@ -62,7 +62,7 @@ async fn measure(name: &str, here: &Running, there: &Running) {
     for user in 0..USERS {
         let client = here.client(&format!("user-{user}"));
         let id = client.new_conversation().await;
-        // From a cursor, so that nothing is missed while the subscription begins.
+        // From a cursor, so that no message is missed before the subscription starts.
         client.append(&id, "start").await;
         let query = "query($id: ID!) { conversation(id: $id) { messages { pageInfo { endCursor } } } }";
         let data = client.data(query, json!({ "id": id })).await;
@@ -104,14 +104,15 @@ async fn measure(name: &str, here: &Running, there: &Running) {
     println!("| {name} | {} |", columns.join(" | "));
 }
 
-/// Milliseconds; negative where the second came first, as a receipt may before the answer.
+/// Milliseconds. Negative if the second came first, for example if a message is received before the response
+/// of its append.
 fn between(first: Instant, second: Instant) -> f64 {
     let seconds = second.saturating_duration_since(first).as_secs_f64()
         - first.saturating_duration_since(second).as_secs_f64();
     seconds * 1000.0
 }
 
-/// When an append was sent, and when it was answered.
+/// The times at which an append was sent and answered.
 async fn append(client: Client, conversation: String, number: usize) -> (Instant, Instant) {
     let content = format!("{number} {}", "A text of some length, as people write them. ".repeat(10));
     let input = json!({ "conversationId": conversation, "role": "USER", "content": content });
@@ -120,7 +121,7 @@ async fn append(client: Client, conversation: String, number: usize) -> (Instant
     (sent, Instant::now())
 }
 
-/// When each of so many messages was received.
+/// The times at which messages were received.
 fn read(mut socket: Socket, count: usize) -> JoinHandle<Vec<(usize, Instant)>> {
     tokio::spawn(async move {
         let mut received = Vec::new();

@@ -1,5 +1,5 @@
-//! How long it takes to refuse requests that are made to do harm, from a client's first byte to the
-//! answer's last: `cargo bench --bench hostile`.
+//! Measures the time to reject hostile requests, from a client's first byte to the response's last: `cargo
+//! bench --bench hostile`.
 #![expect(clippy::unwrap_used, reason = "what a benchmark does not expect ends it")]
 
 #[path = "../tests/it/hostile/documents.rs"]
@@ -67,7 +67,7 @@ async fn main() {
     }
 }
 
-/// On a connection of its own: what is far too large may cost the connection.
+/// Uses a new connection: a request that is much too large may close it.
 async fn send(url: &str, body: &str) -> (Duration, String) {
     let expires_at = Timestamp(Clock::system().now().0 + 600_000_000);
     let token =

@@ -1,6 +1,6 @@
-//! What the server does between the socket and the database, piece by piece: `cargo bench --bench micro`.
+//! Measures single steps between the socket and the database: `cargo bench --bench micro`.
 //!
-//! The database itself is not asked for anything here; `benches/peers` measures all of it together.
+//! The database is not used; `benches/peers` measures whole requests.
 #![expect(clippy::unwrap_used, reason = "what a benchmark does not expect ends it")]
 
 use std::hint::black_box;

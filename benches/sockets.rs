@@ -1,8 +1,9 @@
-//! What an idle socket with one subscription costs the server: `cargo bench --bench sockets`.
+//! Measures the memory of an idle WebSocket with one subscription: `cargo bench --bench sockets`.
 //!
-//! Opens 2,000 sockets, each with one idle `messageAdded`, and prints how much the server's resident
-//! memory grows for each between the 200th and the last. Once all follow different conversations, each
-//! of another user; once twenty of each user follow the same.
+//! Opens 2,000 WebSockets, each with one idle `messageAdded`, and prints how much the server's resident
+//! memory grows for each between the 200th and the last. In the first run all subscribe to different
+//! conversations of different users; in the second run each user has twenty WebSockets on the same
+//! conversation.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what a benchmark does not expect ends it")]
 
 #[path = "../tests/it"]
@@ -33,7 +34,7 @@ async fn main() {
     }
 }
 
-/// Bytes for each socket, where so many follow the same.
+/// The bytes for each WebSocket, if this number subscribes to the same conversation.
 async fn cost(together: usize) -> f64 {
     let program = Program::believing();
     let server = program.serve(&[]).await;

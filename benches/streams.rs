@@ -1,10 +1,11 @@
-//! Answers that stream, many at once: `cargo bench --bench streams`, and `-- --help` for its options.
+//! Measures many concurrent streaming messages: `cargo bench --bench streams`, and `-- --help` for its
+//! options.
 //!
-//! Every answer belongs to a user of its own. Its writer has a piece ready at fixed times, whether or not
-//! the server keeps up, and sends one after the other; its readers follow over WebSockets. Every piece
-//! must reach every reader, once and in order. The server and its database are processes of their own on
-//! this machine, with their defaults: every commit is on disk. `SCROLLBACK_PROGRAM` names another build
-//! of the server to measure.
+//! Every message belongs to a different user. Its writer has a chunk ready at fixed times, even if the server
+//! is slower, and sends one chunk after the other. Its readers subscribe over WebSockets. Every chunk must
+//! reach every reader, once and in order. The server and its database are separate processes on this machine
+//! with default settings: every commit is on disk. `SCROLLBACK_PROGRAM` is the path of another build of the
+//! server to measure.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what a benchmark does not expect ends it")]
 
 #[path = "../tests/it"]
@@ -24,25 +25,25 @@ use tokio::time::{sleep, sleep_until};
 
 use it::harness::{APPEND, APPEND_TEXT, Client, Cluster, FINISH, Program, Running, Socket};
 
-/// Measures answers that stream.
+/// Measures streaming messages.
 #[derive(Parser, Clone)]
 struct Options {
-    /// Answers that stream at once.
+    /// Concurrent streaming messages.
     #[arg(long, default_value_t = 100)]
     answers: u32,
-    /// Pieces a second of each answer.
+    /// Chunks per second of each message.
     #[arg(long, default_value_t = 20)]
     pieces: u32,
-    /// Readers of each answer.
+    /// Readers of each message.
     #[arg(long, default_value_t = 2)]
     readers: usize,
-    /// Seconds that are measured, after two that are not.
+    /// Measured seconds, after two seconds of warm-up.
     #[arg(long, default_value_t = 20)]
     seconds: u64,
     /// One database instead of both.
     #[arg(long)]
     engine: Option<Engine>,
-    /// What cargo tells every benchmark.
+    /// Passed by cargo to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -55,8 +56,8 @@ enum Engine {
 
 const WARM_UP: Duration = Duration::from_secs(2);
 
-/// Code points of a piece: a few words.
-const PIECE: usize = 24;
+/// Code points of a chunk: a few words.
+const CHUNK_CODE_POINTS: usize = 24;
 
 const FOLLOW: &str = "subscription($id: ID!) { messageText(messageId: $id) { offset text status } }";
 
@@ -84,17 +85,17 @@ async fn main() {
     }
 }
 
-/// When a piece was due, sent and acknowledged.
+/// The times at which a chunk was due, sent and acknowledged.
 #[derive(Clone, Copy)]
 struct Sent {
     due: Instant,
     sent: Instant,
     acknowledged: Instant,
-    /// How often it was sent in vain.
+    /// How often it was rejected.
     refused: usize,
 }
 
-/// Streams everything, and prints a line.
+/// Runs the measurement and prints a line.
 async fn measure(name: &str, server: &Running, options: &Options) {
     let mut prepared = Vec::new();
     for user in 0..options.answers {
@@ -118,7 +119,7 @@ async fn measure(name: &str, server: &Running, options: &Options) {
     let until = from + Duration::from_secs(options.seconds);
     let mut answers: Vec<(JoinHandle<Vec<Sent>>, _)> = Vec::new();
     for (number, (client, id, readers)) in (0..).zip(prepared) {
-        // Not all at the same moment.
+        // Spreads the starts.
         let every = Duration::from_secs(1) / options.pieces;
         let first = start + every * number / options.answers;
         answers.push((tokio::spawn(write(client, id, first, every, until)), readers));
@@ -158,20 +159,21 @@ async fn measure(name: &str, server: &Running, options: &Options) {
     println!("{line} | {:.2} | {per_piece:.2} | {peak} | {:.2} |", cores[0], cores[1]);
 }
 
-/// The text of a piece: no two of an answer are alike.
+/// The text of a chunk, unique within its message.
 fn piece(number: usize) -> String {
     let text = format!("{number:06} and what it says ");
-    assert_eq!(text.chars().count(), PIECE);
+    assert_eq!(text.chars().count(), CHUNK_CODE_POINTS);
     text
 }
 
-/// Sends pieces as they are due until the time is over, one after the other, and ends the answer.
+/// Sends chunks as they become due, one after the other, and ends the message.
 async fn write(client: Client, id: Value, first: Instant, every: Duration, until: Instant) -> Vec<Sent> {
     let mut pieces = Vec::new();
     let mut due = first;
     while due < until && Instant::now() < until {
         sleep_until(due.into()).await;
-        let variables = json!({ "id": id, "offset": pieces.len() * PIECE, "text": piece(pieces.len()) });
+        let variables =
+            json!({ "id": id, "offset": pieces.len() * CHUNK_CODE_POINTS, "text": piece(pieces.len()) });
         let sent = Instant::now();
         let mut refused = 0;
         let length = loop {
@@ -183,14 +185,14 @@ async fn write(client: Client, id: Value, first: Instant, every: Duration, until
         };
         let acknowledged = Instant::now();
         pieces.push(Sent { due, sent, acknowledged, refused });
-        assert_eq!(length, pieces.len() * PIECE, "every piece is there, and nothing else");
+        assert_eq!(length, pieces.len() * CHUNK_CODE_POINTS, "every piece is there, and nothing else");
         due += every;
     }
     client.retry(FINISH, json!({ "id": id, "status": "COMPLETE" })).await;
     pieces
 }
 
-/// When each piece was received. They must come in order, each once, until the answer ends.
+/// The times at which chunks were received. They must arrive in order, each once, until the message ends.
 async fn read(mut socket: Socket) -> Vec<Instant> {
     let mut received = Vec::new();
     loop {
@@ -203,8 +205,8 @@ async fn read(mut socket: Socket) -> Vec<Instant> {
         }
         let chunk = &message["payload"]["data"]["messageText"];
         let text = chunk["text"].as_str().unwrap_or_else(|| panic!("{message}"));
-        assert_eq!(chunk["offset"], received.len() * PIECE, "a piece is missing, or came twice");
-        let count = text.len() / PIECE;
+        assert_eq!(chunk["offset"], received.len() * CHUNK_CODE_POINTS, "a piece is missing, or came twice");
+        let count = text.len() / CHUNK_CODE_POINTS;
         let expected: String = (received.len()..received.len() + count).map(piece).collect();
         assert_eq!(text, expected, "another text than was sent");
         received.extend([at].repeat(count));
@@ -215,18 +217,19 @@ async fn read(mut socket: Socket) -> Vec<Instant> {
     }
 }
 
-/// Milliseconds; negative where the second came first, as a receipt may before the acknowledgement.
+/// Milliseconds. Negative if the second came first, for example if a chunk is received before its
+/// acknowledgement.
 fn between(first: Instant, second: Instant) -> f64 {
     let seconds = second.saturating_duration_since(first).as_secs_f64()
         - first.saturating_duration_since(second).as_secs_f64();
     seconds * 1000.0
 }
 
-/// What a process has used so far, in user mode and for it in the kernel.
+/// The CPU time of a process so far, in user and kernel mode.
 fn cpu_time(process: u32) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     let (_, fields) = stat.rsplit_once(") ").expect("a name in brackets");
     let ticks = fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap());
-    // Linux tells hundredths of a second here, whatever its clock.
+    // Linux counts hundredths of a second here.
     Duration::from_millis(ticks.sum::<u64>() * 10)
 }

@@ -1,4 +1,4 @@
-//! Arguments as benchmarks take them: words, and values by name, `name=value`.
+//! Arguments of benchmarks: words, and values by name, `name=value`.
 
 use std::fmt::Display;
 use std::fs;
@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use std::process::exit;
 use std::str::FromStr;
 
-/// What was given and is not taken yet.
+/// The arguments that were not read yet.
 pub(crate) struct Arguments {
     words: Vec<String>,
     values: Vec<(String, String)>,
 }
 
 impl Arguments {
-    /// The program's own. Who asks for help gets it, and nothing else.
+    /// The arguments of the program. `help` prints the help and exits.
     pub(crate) fn read(help: &str) -> Self {
         let (mut words, mut values) = (Vec::new(), Vec::new());
         for argument in std::env::args().skip(1) {
@@ -22,7 +22,7 @@ impl Arguments {
                     print!("{help}");
                     exit(0);
                 }
-                // Told by cargo to every benchmark.
+                // Passed by cargo to every benchmark.
                 _ if argument.starts_with('-') => {}
                 Some((name, value)) => values.push((name.into(), value.into())),
                 None => words.push(argument),
@@ -36,12 +36,12 @@ impl Arguments {
         std::mem::take(&mut self.words)
     }
 
-    /// Whether a value is given.
+    /// Whether there is a value with this name.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.values.iter().any(|(given, _)| given == name)
     }
 
-    /// A value, as it was given last.
+    /// The last value with this name.
     pub(crate) fn text(&mut self, name: &str) -> Option<String> {
         let found = self.values.iter().rposition(|(given, _)| given == name)?;
         let value = self.values.swap_remove(found).1;
@@ -54,37 +54,37 @@ impl Arguments {
         self.text(name).map_or(default, |text| positive(name, &text))
     }
 
-    /// NumberSet of at least 1, with commas.
+    /// Numbers of at least 1, separated by commas.
     pub(crate) fn numbers(&mut self, name: &str, default: &[usize]) -> Vec<usize> {
         let Some(text) = self.text(name) else { return default.to_vec() };
         text.split(',').map(|part| positive(name, part)).collect()
     }
 
-    /// Some of these choices, with commas; all unless told.
+    /// Some of these choices, separated by commas. All by default.
     pub(crate) fn choices(&mut self, name: &str, among: &[&'static str]) -> Vec<&'static str> {
         let Some(text) = self.text(name) else { return among.to_vec() };
         text.split(',').map(|part| chosen(name, part, among)).collect()
     }
 
-    /// The server that is measured: this build's, unless another is named.
+    /// The path of the measured server, by default that of this build.
     pub(crate) fn this(&mut self) -> PathBuf {
         let named = self.text("this").or_else(|| std::env::var("SCROLLBACK_PROGRAM").ok());
         program("this", named.as_deref().unwrap_or(env!("CARGO_BIN_EXE_scrollback")))
     }
 
-    /// What is left, under any name.
+    /// The remaining values.
     pub(crate) fn rest(self) -> Vec<(String, String)> {
         self.values
     }
 }
 
-/// The choice that a text is, in whatever case.
+/// The choice with this name, in any case.
 pub(crate) fn chosen(name: &str, text: &str, among: &[&'static str]) -> &'static str {
     let found = among.iter().find(|choice| choice.eq_ignore_ascii_case(text));
     found.copied().unwrap_or_else(|| refuse(format!("{name}: {text} is none of {}", among.join(", "))))
 }
 
-/// A program's whole path: servers run in folders of their own.
+/// The absolute path of a program: servers run in other folders.
 pub(crate) fn program(name: &str, path: &str) -> PathBuf {
     let found = fs::canonicalize(path).ok().filter(|path| path.is_file());
     found.unwrap_or_else(|| refuse(format!("{name}: there is no program at {path}")))
@@ -95,7 +95,7 @@ fn positive(name: &str, text: &str) -> usize {
     number.unwrap_or_else(|| refuse(format!("{name}: {text} is not a whole number of at least 1")))
 }
 
-/// Says what is wrong with the arguments, and ends.
+/// Prints an error and exits.
 pub(crate) fn refuse(message: impl Display) -> ! {
     eprintln!("{message}; `help` tells what can be given");
     exit(2)

@@ -1,4 +1,4 @@
-//! Clients that ask again as soon as they are answered.
+//! Closed-loop load: each client sends the next request when it has the response.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::http::Connection;
 use crate::measurement::Measurement;
 use crate::operation::Operation;
 
-/// Lets so many clients ask for one of the requests at a time, at random.
+/// Runs clients that send random requests of the list.
 pub(crate) async fn measure(
     deployment: &Deployment,
     operation: Operation,
@@ -34,7 +34,7 @@ pub(crate) async fn measure(
     Measurement::of(&mut took, elapsed, before, deployment.cpu_usage())
 }
 
-/// Asks until a time; how long each took, in microseconds.
+/// Sends requests until a time. Returns their durations in microseconds.
 async fn run_client(
     mut connection: Connection,
     operation: Operation,

@@ -1,4 +1,4 @@
-//! How long processes have kept processors busy, in microseconds, as Linux tells it: by ticks of 10 ms.
+//! CPU time of processes in microseconds, from the 10 ms ticks of Linux.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ struct Times {
 
 fn times(process: u32) -> Option<Times> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name stands in brackets and may hold anything.
+    // The name is in parentheses and can contain anything.
     let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
     let ticks = |at: usize| fields[at].parse::<u64>().ok();
     let parent = fields[1].parse().ok()?;
@@ -40,7 +40,7 @@ fn processes() -> impl Iterator<Item = u32> {
     all.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-/// The process that all of a cluster's are children of.
+/// The parent of all processes of a cluster.
 pub(crate) async fn postmaster(cluster: &Cluster) -> u32 {
     let mut connection = PgConnection::connect(&cluster.url("postgres")).await.unwrap();
     let backend: i32 =
@@ -48,7 +48,7 @@ pub(crate) async fn postmaster(cluster: &Cluster) -> u32 {
     times(u32::try_from(backend).unwrap()).expect("a process").parent
 }
 
-/// The process of this machine that listens at an address, if there is one and we may look.
+/// The local process that listens on an address, if it is visible.
 pub(crate) fn listener(address: &str) -> Option<u32> {
     let address: SocketAddr = std::net::ToSocketAddrs::to_socket_addrs(address).ok()?.next()?;
     if !address.ip().is_loopback() {

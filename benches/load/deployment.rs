@@ -1,4 +1,4 @@
-//! The servers that are measured: our own, or ones that are running.
+//! The measured servers: started here, or running already.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,35 +10,35 @@ use scrollback::model::{OwnerId, Timestamp};
 use crate::cpu;
 use crate::it::harness::{Cluster, Program, Running, SECRET};
 
-/// Servers over one database.
+/// Servers with one database.
 pub(crate) struct Deployment {
-    /// What it is called in tables.
+    /// The name in tables.
     pub(crate) name: String,
     /// `host:port` of each. Requests go to the first.
     pub(crate) addresses: Vec<String>,
     credentials: Credentials,
-    /// Of the servers, where they are known.
+    /// The processes of the servers, if known.
     pub(crate) processes: Option<Vec<u32>>,
     postgres: Option<u32>,
     own: Option<OwnedServers>,
 }
 
-/// What is started here ends with it.
+/// Servers that are started here and end when this is dropped.
 struct OwnedServers {
     program: Program,
     running: Vec<Running>,
 }
 
-/// What the servers believe.
+/// The credentials for the servers.
 #[derive(Debug, Clone)]
 pub(crate) enum Credentials {
-    /// Tokens that are signed with it.
+    /// A secret to sign tokens with.
     Secret(String),
-    /// Only this one.
+    /// A single token.
     Token(String),
 }
 
-/// Microseconds of processors so far.
+/// CPU time so far, in microseconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CpuUsage {
     pub(crate) server: Option<u64>,
@@ -46,11 +46,11 @@ pub(crate) struct CpuUsage {
     pub(crate) load: u64,
 }
 
-/// The name of a build that is put behind PostgreSQL's row-level security.
-const ROW_LEVEL_SECURITY: &str = "fenced";
+/// The name of a build that runs with row-level security of PostgreSQL.
+const ROW_LEVEL_SECURITY: &str = "row-level-security";
 
 impl Deployment {
-    /// A build's server over a database of its own: the cluster's, or SQLite.
+    /// Starts a server of a build with a new database of the cluster, or SQLite.
     pub(crate) async fn start(name: &str, build: &Path, cluster: Option<&Cluster>, sockets: usize) -> Self {
         let mut program = Program::of(build.into())
             .with("SCROLLBACK_AUTH_JWT_SECRET", SECRET)
@@ -58,14 +58,14 @@ impl Deployment {
             .with("SCROLLBACK_SERVER_SOCKETS_PER_OWNER", sockets.to_string());
         let mut postgres = None;
         if let Some(cluster) = cluster {
-            let is_fenced = name == ROW_LEVEL_SECURITY;
-            let database = if is_fenced {
+            let with_policies = name == ROW_LEVEL_SECURITY;
+            let database = if with_policies {
                 cluster.create_database_of_a_plain_role().await
             } else {
                 cluster.create_database().await
             };
             program = program.with("SCROLLBACK_DATABASE_URL", database);
-            if is_fenced {
+            if with_policies {
                 program = program.with("SCROLLBACK_DATABASE_ROW_LEVEL_SECURITY", "on");
             }
             postgres = Some(cpu::postmaster(cluster).await);
@@ -78,13 +78,13 @@ impl Deployment {
         it
     }
 
-    /// What is running already.
+    /// Servers that are running already.
     pub(crate) fn running(addresses: Vec<String>, credentials: Credentials) -> Self {
         let processes = addresses.iter().map(|address| cpu::listener(address)).collect();
         Self { name: addresses.join(", "), addresses, credentials, processes, postgres: None, own: None }
     }
 
-    /// Starts another server over the same database.
+    /// Starts another server with the same database.
     pub(crate) async fn add_server(&mut self) {
         if let Some(OwnedServers { program, running }) = &mut self.own {
             let server = program.serve(&[]).await;
@@ -94,7 +94,7 @@ impl Deployment {
         }
     }
 
-    /// Ends all but the first.
+    /// Stops all servers but the first.
     pub(crate) fn remove_servers(&mut self) {
         if let Some(OwnedServers { running, .. }) = &mut self.own {
             running.truncate(1);
@@ -107,22 +107,22 @@ impl Deployment {
         self.processes = self.own.as_ref().map(|own| own.running.iter().map(Running::process).collect());
     }
 
-    /// Whether there can be more servers over the same database.
+    /// Whether more servers can use the same database.
     pub(crate) fn can_add_servers(&self) -> bool {
         self.own.is_some() && self.postgres.is_some()
     }
 
-    /// Where requests go.
+    /// The address for requests.
     pub(crate) fn address(&self) -> &str {
         &self.addresses[0]
     }
 
-    /// Credentials of so many users; all the same where only one token is believed.
+    /// Tokens of users. All the same if there is only one token.
     pub(crate) fn tokens(&self, users: usize) -> Vec<String> {
         (0..users).map(|user| self.credentials.token(&format!("load-{user}"))).collect()
     }
 
-    /// What has been used until now.
+    /// The CPU time so far.
     pub(crate) fn cpu_usage(&self) -> CpuUsage {
         let processes = self.processes.as_ref();
         CpuUsage {

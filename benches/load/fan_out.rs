@@ -1,8 +1,8 @@
-//! One conversation that many follow.
+//! Fan-out: one conversation with many subscribers.
 //!
-//! One client appends, each message as soon as the one before is answered, whether or not the subscribers
-//! keep up. They follow from a cursor before the first message. Who is let go resumes, as clients do: so
-//! nothing may be missing in the end, nothing may come twice, and nothing out of order.
+//! One client appends, each message as soon as the one before has its response, even if subscribers are
+//! slower. They subscribe from a cursor before the first message. A subscriber that is dropped resumes, so no
+//! message may be missing, duplicated or out of order in the end.
 
 use std::time::{Duration, Instant};
 
@@ -16,20 +16,20 @@ use crate::operation::Operation;
 use crate::subscriber::{Subscriber, end};
 use crate::test_data::{Conversation, create};
 
-/// Longest wait for a message, in a row.
+/// The longest wait for the next message.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What a fan-out can be blamed for, in the order of [`Delivered::faults`].
+/// The kinds of faults, in the order of [`Delivered::faults`].
 pub(crate) const FAULTS: [&str; 4] = ["lost", "twice", "out of order", "resumed"];
 
-/// Deliveries, counted and timed.
+/// The counts and times of deliveries.
 pub(crate) struct Delivered {
-    /// Of deliveries; latencies from when a message was sent.
+    /// Latencies are counted from the time at which a message was sent.
     pub(crate) figures: Measurement,
     pub(crate) faults: [usize; 4],
 }
 
-/// What a subscriber received: each message once, and when; and its faults.
+/// The messages that a subscriber received, with their times, and its faults.
 struct Received {
     times: Vec<(usize, Instant)>,
     twice: usize,
@@ -37,7 +37,7 @@ struct Received {
     resumed: usize,
 }
 
-/// A conversation of one message.
+/// Creates a conversation with one message.
 pub(crate) async fn conversation(deployment: &Deployment) -> Conversation {
     let address = deployment.address();
     let mut connection = Connection::open(address).await.expect("a connection");
@@ -46,7 +46,8 @@ pub(crate) async fn conversation(deployment: &Deployment) -> Conversation {
     Conversation { id, token }
 }
 
-/// Appends so many messages to a conversation of one, with so many subscribers, in turn at each server.
+/// Appends messages to a conversation with one message and this number of subscribers, spread over the
+/// servers.
 pub(crate) async fn measure(
     deployment: &Deployment,
     conversation: &Conversation,
@@ -92,7 +93,7 @@ pub(crate) async fn measure(
     Delivered { figures, faults }
 }
 
-/// Receives until every message was there, or none comes any more.
+/// Receives until all messages arrived or none arrives any more.
 async fn receive(mut subscriber: Subscriber, appends: usize) -> Received {
     let mut seen = vec![false; appends];
     let mut next = 0;
@@ -101,7 +102,7 @@ async fn receive(mut subscriber: Subscriber, appends: usize) -> Received {
         let Ok(position) = timeout(TIMEOUT, subscriber.next()).await else { break };
         let at = Instant::now();
         let Ok(position) = position else { break };
-        // The conversation begins with one message, at position 1.
+        // The conversation has one message at the start, at position 1.
         let nth = usize::try_from(position).unwrap() - 2;
         if std::mem::replace(&mut seen[nth], true) {
             it.twice += 1;

@@ -1,6 +1,6 @@
-//! HTTP/1.1 with as little work as possible: who makes the load shares the machine with who bears it.
+//! A minimal HTTP/1.1 client: it shares the machine with the measured server.
 //!
-//! One request at a time on each connection, written as prepared bytes; answers say how long they are.
+//! One request at a time on each connection, as prepared bytes. Responses need a Content-Length.
 
 use std::io::{Error, ErrorKind, Result};
 use std::ops::Range;
@@ -9,13 +9,13 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// A connection that is kept.
+/// A keep-alive connection.
 pub(crate) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
-/// What came back.
+/// A response.
 pub(crate) struct Answer<'a> {
     pub(crate) status: u16,
     pub(crate) body: &'a [u8],
@@ -29,7 +29,7 @@ impl Connection {
         Ok(Self { stream, buffer: Vec::with_capacity(4096) })
     }
 
-    /// Sends a request and reads its answer to the end.
+    /// Sends a request and reads its response.
     pub(crate) async fn send(&mut self, request: &[u8]) -> Result<Answer<'_>> {
         self.stream.write_all(request).await?;
         self.buffer.clear();
@@ -59,7 +59,7 @@ impl Connection {
     }
 }
 
-/// Status and place of the body, once the head is there.
+/// The status and the range of the body, once the head is complete.
 fn head(answer: &[u8]) -> Result<Option<(u16, Range<usize>)>> {
     let Some(end) = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n") else { return Ok(None) };
     let head = str::from_utf8(&answer[..end]).map_err(Error::other)?;
@@ -73,7 +73,7 @@ fn head(answer: &[u8]) -> Result<Option<(u16, Range<usize>)>> {
     found.map(Some).ok_or_else(|| Error::other(format!("neither a status nor a length: {head}")))
 }
 
-/// A GraphQL operation as it travels.
+/// A GraphQL operation as an HTTP request.
 pub(crate) fn post(address: &str, token: &str, query: &str, variables: &Value) -> Vec<u8> {
     let body = serde_json::json!({ "query": query, "variables": variables }).to_string();
     format!(

@@ -1,9 +1,9 @@
-//! How much a server does, how long it takes and what it costs: `cargo bench --bench load`, and
-//! `-- help` for what can be chosen.
+//! Measures throughput, latency and CPU time of a server: `cargo bench --bench load`, and `-- help` for the
+//! options.
 //!
-//! Servers and PostgreSQL are processes of their own on this machine, with their defaults: every commit is
-//! on disk before it is answered. They are filled first; or one is given that runs already. Builds that
-//! are compared take turns, round after round, and medians are shown.
+//! Servers and PostgreSQL are separate processes on this machine with default settings: every commit is on
+//! disk before its response. They are filled with data first; a running server can be measured instead.
+//! Builds that are compared take turns in every round, and medians are printed.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what a benchmark does not expect ends it")]
 
 mod arguments;
@@ -37,7 +37,7 @@ use operation::Operation;
 use options::{Options, Target};
 use test_data::{Conversation, clear, fill};
 
-/// A deployment with what it was filled with.
+/// A deployment with its test data.
 struct FilledDeployment {
     deployment: Deployment,
     conversations: Vec<Conversation>,
@@ -64,7 +64,7 @@ async fn main() {
         Target::Running { addresses, credentials } => {
             let deployment = Deployment::running(addresses.clone(), credentials.clone());
             let mut all = [FilledDeployment::new(deployment, &options).await];
-            // What was made goes, whatever happens.
+            // The test data is deleted in any case.
             let measured = AssertUnwindSafe(measure("running", &mut all, &options)).catch_unwind().await;
             clear(all[0].deployment.address(), &all[0].conversations).await;
             if let Err(panic) = measured {
@@ -82,7 +82,7 @@ impl FilledDeployment {
     }
 }
 
-/// Measures each operation on all of them, and prints its table.
+/// Measures each operation on all deployments and prints its table.
 async fn measure(title: &str, all: &mut [FilledDeployment], options: &Options) {
     for name in &options.operations {
         let title = format!("{title}: {name}");
@@ -99,7 +99,7 @@ async fn measure_operation(title: &str, operation: Operation, all: &[FilledDeplo
     let mut prepared = Vec::new();
     for FilledDeployment { deployment, conversations } in all {
         let address = deployment.address();
-        // A list asks for all conversations of an owner, and the first ones are one of each.
+        // A list reads all conversations of an owner, and the first ones belong to different owners.
         let about = if operation == Operation::List { options.users } else { conversations.len() };
         let about = conversations.iter().take(about);
         let requests: Vec<_> = about.map(|conversation| operation.request(address, conversation)).collect();

@@ -1,21 +1,21 @@
-//! What a measurement finds, and tables of medians.
+//! Results of measurements, and tables of their medians.
 
 use std::collections::BTreeMap;
 
 use crate::deployment::CpuUsage;
 
-/// What one measurement finds. Latencies in milliseconds, CPU in microseconds an operation.
+/// The result of a measurement. Latencies in milliseconds, CPU time in microseconds per operation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Measurement {
     pub(crate) per_second: f64,
-    /// p50, p90, p99, the longest.
+    /// p50, p90, p99 and maximum.
     pub(crate) latency: [f64; 4],
-    /// Of the server, its database, and this load, where they are known.
+    /// CPU time of the server, its database and this load, if known.
     pub(crate) cpu: [Option<f64>; 3],
 }
 
 impl Measurement {
-    /// From how long each operation took, in microseconds, all together in so many seconds.
+    /// From the duration of each operation in microseconds, and the total time in seconds.
     pub(crate) fn of(took: &mut [u32], seconds: f64, before: CpuUsage, after: CpuUsage) -> Self {
         let count = took.len() as f64;
         let each = |before: Option<u64>, after: Option<u64>| Some((after? - before?) as f64 / count);
@@ -31,14 +31,14 @@ impl Measurement {
     }
 }
 
-/// p50, p90, p99 and the longest of microseconds, in milliseconds.
+/// p50, p90, p99 and maximum of microseconds, in milliseconds.
 pub(crate) fn percentiles(took: &mut [u32]) -> [f64; 4] {
     took.sort_unstable();
     let last = took.len().saturating_sub(1);
     [50, 90, 99, 100].map(|part| took.get(last * part / 100).map_or(0.0, |it| f64::from(*it) / 1000.0))
 }
 
-/// Rows of one table, each with what every round found.
+/// The rows of a table, each with the results of all rounds.
 #[derive(Default)]
 pub(crate) struct Table {
     rows: BTreeMap<(usize, usize), Row>,
@@ -52,7 +52,7 @@ struct Row {
 }
 
 impl Table {
-    /// Adds what a round found with so many clients; among programs, in this place.
+    /// Adds the result of a round with this number of clients, at this place among the programs.
     pub(crate) fn add(
         &mut self,
         clients: usize,
@@ -68,7 +68,7 @@ impl Table {
         row.faults.iter_mut().zip(faults).for_each(|(sum, more)| *sum += more);
     }
 
-    /// Prints it: medians of the rounds, and all faults of them together.
+    /// Prints the medians of the rounds, and the sum of all faults.
     pub(crate) fn print(&self, title: &str, columns: [&str; 2], faults: &[&str]) {
         let [clients, per_second] = columns;
         let faults: String = faults.iter().map(|fault| format!(" {fault} |")).collect();

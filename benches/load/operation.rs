@@ -1,4 +1,4 @@
-//! What clients ask for, one request after the other.
+//! The measured operations.
 
 use serde_json::{Value, json};
 
@@ -6,9 +6,9 @@ use crate::http::{Answer, Connection, post};
 use crate::it::harness::APPEND;
 use crate::test_data::{Conversation, TEXT};
 
-/// Messages of a history.
+/// Messages in a history.
 pub(crate) const HISTORY: usize = 50;
-/// Conversations of a list.
+/// Conversations in a list.
 pub(crate) const LIST: usize = 20;
 
 const READ_HISTORY: &str = "query($id: ID!) { conversation(id: $id) {
@@ -19,19 +19,19 @@ const READ_LIST: &str = "query { conversations(first: 20) { nodes {
   id title updatedAt messageCount head { id position role content createdAt }
 } } }";
 
-/// An operation that is asked for again and again.
+/// An operation that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
-    /// One message at the end of a conversation, durable when answered.
+    /// Append one message, durable when the response is sent.
     Append,
-    /// The last messages of a conversation.
+    /// Read the last messages of a conversation.
     History,
-    /// An owner's newest conversations, each with its last message.
+    /// Read an owner's newest conversations, each with its last message.
     List,
 }
 
 impl Operation {
-    /// Its request about a conversation, or about the conversations of its owner.
+    /// The request for a conversation, or for the conversations of its owner.
     pub(crate) fn request(self, address: &str, conversation: &Conversation) -> Vec<u8> {
         let Conversation { id, token } = conversation;
         match self {
@@ -44,8 +44,8 @@ impl Operation {
         }
     }
 
-    /// Whether an answer is a success, as cheaply as that can be told: whatever fails leaves nothing of
-    /// the field, for nothing in it may be null.
+    /// Whether a response is a success. The check is cheap: after an error the field is missing, because
+    /// nothing in it is nullable.
     pub(crate) fn succeeded(self, answer: &Answer<'_>) -> bool {
         let beginning: &[u8] = match self {
             Self::Append => br#"{"data":{"appendMessage":{"message":{"id":"#,
@@ -55,7 +55,7 @@ impl Operation {
         answer.status == 200 && answer.body.starts_with(beginning)
     }
 
-    /// Asks once and looks at everything that comes back.
+    /// Sends the request once and checks the whole response.
     pub(crate) async fn check(self, connection: &mut Connection, request: &[u8]) {
         let data = connection.data(request).await;
         let found = match self {

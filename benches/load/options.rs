@@ -1,4 +1,4 @@
-//! What is measured, where, and for how long.
+//! The options of the benchmark.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,9 +10,9 @@ use crate::test_data::DataSize;
 
 const OPERATIONS: [&str; 4] = ["append", "history", "list", "fan-out"];
 
-/// Everything that can be chosen.
+/// All options.
 pub(crate) struct Options {
-    /// Names of what is measured, in order.
+    /// The names of the measured operations, in order.
     pub(crate) operations: Vec<&'static str>,
     pub(crate) place: Target,
     pub(crate) clients: Vec<usize>,
@@ -25,16 +25,16 @@ pub(crate) struct Options {
     pub(crate) amount: DataSize,
 }
 
-/// Where it is measured.
+/// The measured servers.
 pub(crate) enum Target {
-    /// On servers of these builds, by name, over each of these databases.
+    /// Servers of these builds, by name, with each of these databases.
     OwnedServers { programs: Vec<(String, PathBuf)>, engines: Vec<&'static str> },
-    /// On a server that is running, by the addresses of its replicas.
+    /// A running server, by the addresses of its replicas.
     Running { addresses: Vec<String>, credentials: Credentials },
 }
 
 impl Options {
-    /// As the arguments say. What makes no sense ends the program.
+    /// Parses the arguments. Invalid ones end the program.
     pub(crate) fn read() -> Self {
         let mut arguments = Arguments::read(include_str!("help.txt"));
         let words = arguments.words();
@@ -50,7 +50,7 @@ impl Options {
         if operations.contains(&"history") && amount.messages < HISTORY {
             refuse(format!("messages: a history is of {HISTORY}"));
         }
-        // A server that is running lets an owner have 20 sockets, unless it was told otherwise.
+        // By default a running server allows 20 WebSockets for each owner.
         let subscribers: &[usize] = if arguments.has("url") { &[10] } else { &[10, 100] };
         Self {
             operations,

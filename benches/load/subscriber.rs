@@ -1,4 +1,4 @@
-//! Who follows a conversation over a WebSocket, and resumes where it was when it is let go.
+//! A subscriber of a conversation over a WebSocket, which resumes when it is dropped.
 
 use std::collections::VecDeque;
 use std::io::{Error, Result};
@@ -22,15 +22,15 @@ const FOLLOW: &str = "subscription($id: ID!, $after: String) {
 const END: &str =
     "query($id: ID!) { conversation(id: $id) { messages(last: 1) { pageInfo { endCursor } } } }";
 
-/// A subscription on a socket of its own.
+/// A subscription with its own WebSocket.
 pub(crate) struct Subscriber {
     stream: WebSocketStream<TcpStream>,
     conversation: Conversation,
-    /// Of the last message that was received.
+    /// The cursor of the last received message.
     pub(crate) cursor: String,
-    /// What came before it was asked for.
+    /// Messages that were received in advance.
     early: VecDeque<String>,
-    /// How often it was let go, and resumed.
+    /// How often it was dropped and resumed.
     pub(crate) resumed: usize,
 }
 
@@ -42,7 +42,7 @@ pub(crate) async fn end(connection: &mut Connection, address: &str, conversation
 }
 
 impl Subscriber {
-    /// Follows a conversation from a cursor. What it asks for has been taken when this returns.
+    /// Subscribes from a cursor. The subscription has started when this returns.
     pub(crate) async fn open(address: &str, conversation: Conversation, cursor: String) -> Result<Self> {
         let tcp = TcpStream::connect(address).await?;
         tcp.set_nodelay(true)?;
@@ -56,7 +56,7 @@ impl Subscriber {
         it.send(&json!({ "type": "connection_init", "payload": payload })).await?;
         it.receive().await?;
         it.subscribe().await?;
-        // Messages are taken in order.
+        // The server handles messages in order.
         it.send(&json!({ "type": "ping" })).await?;
         let mut early = VecDeque::new();
         loop {
@@ -73,7 +73,7 @@ impl Subscriber {
     pub(crate) async fn next(&mut self) -> Result<u64> {
         loop {
             let text = self.receive().await?;
-            // The fields come in the order they were asked for, and a cursor holds no quotation mark.
+            // Fields are in the requested order, and a cursor contains no quotation mark.
             let cursor = after(&text, "\"cursor\":\"").and_then(|rest| rest.split('"').next());
             let position = after(&text, "\"position\":").and_then(number);
             if let (Some(cursor), Some(position)) = (cursor, position) {
@@ -84,7 +84,7 @@ impl Subscriber {
         }
     }
 
-    /// Begins again when that is what the server wants.
+    /// Resumes if the server requests it.
     async fn resume(&mut self, text: &str) -> Result<()> {
         let message: Value = serde_json::from_str(text)?;
         match message["type"].as_str() {

@@ -1,4 +1,4 @@
-//! What is there before anything is measured: users with conversations with messages.
+//! Test data: users with conversations with messages.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use crate::http::{Connection, post};
 /// A seventh of a message.
 pub(crate) const TEXT: &str = "A text of some length, as people write them. ";
 
-/// Messages that one call may bring.
+/// The most messages of one request.
 const CALL: usize = 100;
 
 const CREATE: &str = "mutation($input: CreateConversationInput!) {
@@ -24,23 +24,23 @@ const CONTINUE: &str = "mutation($input: AppendMessagesInput!) {
 
 const DELETE: &str = "mutation($id: ID!) { deleteConversation(input: { id: $id }) { __typename } }";
 
-/// A conversation, and its owner's credentials.
+/// A conversation and the token of its owner.
 #[derive(Debug, Clone)]
 pub(crate) struct Conversation {
     pub(crate) id: String,
     pub(crate) token: String,
 }
 
-/// How much there shall be.
+/// The size of the test data.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DataSize {
-    /// Of each owner.
+    /// Conversations of each owner.
     pub(crate) conversations: usize,
-    /// Of each conversation.
+    /// Messages of each conversation.
     pub(crate) messages: usize,
 }
 
-/// Makes conversations for the owners of these tokens, the first ones of each before the second ones.
+/// Creates conversations for the owners of these tokens, one for each owner in turn.
 pub(crate) async fn fill(address: &str, tokens: &[String], amount: DataSize) -> Vec<Conversation> {
     let all = tokens.len() * amount.conversations;
     let next = Arc::new(AtomicUsize::new(0));
@@ -68,7 +68,7 @@ pub(crate) async fn fill(address: &str, tokens: &[String], amount: DataSize) -> 
     made.into_iter().map(|(_, conversation)| conversation).collect()
 }
 
-/// Makes one conversation, and gives its id.
+/// Creates a conversation and returns its id.
 pub(crate) async fn create(
     connection: &mut Connection,
     address: &str,

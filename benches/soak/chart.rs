@@ -1,4 +1,4 @@
-//! A picture of the time: memory, answers a second, latencies, one below the other.
+//! Charts of memory, throughput and latencies over time.
 
 use std::error::Error;
 use std::path::Path;
@@ -17,20 +17,20 @@ const LIGHT_RED: RGBColor = RGBColor(240, 160, 140);
 const GREEN: RGBColor = RGBColor(60, 140, 70);
 const GREY: RGBColor = RGBColor(130, 130, 130);
 
-/// Width of a chart; beside it are the names of its lines.
+/// The width of a chart. The legend is next to it.
 const CHART: u32 = 830;
 
-/// A line: its name, its colour, and its value in a second, where there is one.
+/// A line: its name, its colour and its value in a second, if there is one.
 type Line<'a> = (&'a str, RGBColor, &'a dyn Fn(&Sample) -> Option<f64>);
 
-/// One of the charts: what it shows, the text of a value, and its lines.
+/// A chart: its title, the format of values, and its lines.
 struct Chart<'a> {
     title: &'a str,
     label: &'a dyn Fn(&f64) -> String,
     lines: &'a [Line<'a>],
 }
 
-/// Draws all samples of an engine, under this title, with what was offered a second.
+/// Draws all samples of an engine with this title and the offered rate.
 pub(crate) fn draw(path: &Path, title: &str, offered: f64, samples: &[Sample]) -> Result<(), Box<dyn Error>> {
     let root = SVGBackend::new(path, SIZE).into_drawing_area();
     root.fill(&WHITE)?;

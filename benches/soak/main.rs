@@ -1,9 +1,8 @@
-//! What becomes of a server that is asked for twice what it can do: `cargo bench --bench soak`, and
-//! `-- help` for what can be chosen.
+//! Runs a server under twice its sustainable load: `cargo bench --bench soak`, and `-- help` for the options.
 //!
-//! Memory must stay where it is, what is refused must be refused quickly, and what was acknowledged must
-//! be there in the end. Server and PostgreSQL are processes of their own on this machine, with their
-//! defaults: every commit is on disk.
+//! Memory must not grow, rejections must be fast, and everything that was acknowledged must exist in the end.
+//! Server and PostgreSQL are separate processes on this machine with default settings: every commit is on
+//! disk.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what a benchmark does not expect ends it")]
 
 #[path = "../load/arguments.rs"]
@@ -59,12 +58,12 @@ use statistics::SharedStatistics;
 use test_data::{DataSize, fill};
 use verify::Stored;
 
-/// Clients whose rate is what can be sustained.
+/// The number of closed-loop clients whose rate counts as sustainable.
 const CLIENTS: usize = 64;
-/// Before that rate is taken, and while it is.
+/// Warm-up and duration of that measurement.
 const WARM_UP: Duration = Duration::from_secs(2);
 const MEASURED: Duration = Duration::from_secs(5);
-/// Of each owner.
+/// Conversations of each owner.
 const CONVERSATIONS: usize = 5;
 
 struct Options {
@@ -102,7 +101,7 @@ impl Options {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let options = Options::read();
-    // A connection is an open file.
+    // Each connection needs an open file.
     let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or_default();
     if files < options.connections as u64 + 200 {
         refuse(format!("connections: only {files} files may be open (ulimit -n)"));
@@ -115,7 +114,7 @@ async fn main() -> ExitCode {
     if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Soaks one engine; whether it kept all that it promised.
+/// Runs one engine. Returns whether it kept its promises.
 async fn soak(engine: &str, options: &Options) -> bool {
     let cluster = (engine == "PostgreSQL").then(|| Cluster::start(&["max_wal_size=4GB"]));
     let deployment = Deployment::start(engine, &options.this, cluster.as_ref(), 20).await;
@@ -149,7 +148,7 @@ async fn soak(engine: &str, options: &Options) -> bool {
     report.is_good()
 }
 
-/// Appends a second of clients that wait for their answers.
+/// The appends per second of closed-loop clients.
 async fn sustainable(deployment: &Deployment, options: &Options) -> f64 {
     let tokens = deployment.tokens(options.owners);
     let amount = DataSize { conversations: CONVERSATIONS, messages: 1 };

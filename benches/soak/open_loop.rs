@@ -1,8 +1,8 @@
-//! Appends that come at even times, whether or not those before are answered.
+//! Open-loop load: appends are due at even times, independent of responses.
 //!
-//! Request `n` is due at `n / rate` and goes over connection `n mod connections`, to conversation
-//! `n mod conversations`, as the message whose id is made of `n`. A connection takes one at a time; what is
-//! due meanwhile waits for it here, and its latency goes on counting.
+//! Request `n` is due at `n / rate`, uses connection `n mod connections` and conversation `n mod
+//! conversations`, and its message id contains `n`. A connection sends one request at a time; later ones
+//! wait, and their latency includes the wait.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,35 +18,35 @@ use crate::operation::Operation;
 use crate::statistics::SharedStatistics;
 use crate::test_data::{Conversation, TEXT};
 
-/// How long a request may wait to be sent before it is given up.
+/// The longest wait of a request before it is dropped.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The first half of every message's id, a UUID of version 8.
+/// The first half of every message id, a UUID of version 8.
 const RUN: u64 = 0x736f_616b_0000_8000;
-/// What makes a UUID of the second half.
+/// The variant bits of the second half.
 const VARIANT: u64 = 1 << 63;
 
-/// The id of a message, by its number.
+/// The id of a message from its number.
 pub(crate) fn id(number: usize) -> Uuid {
     Uuid::from_u64_pair(RUN, VARIANT | number as u64)
 }
 
-/// The number of a message, by its id.
+/// The number of a message from its id.
 pub(crate) fn number(id: &Uuid) -> Option<usize> {
     let (run, number) = id.as_u64_pair();
     (run == RUN).then_some((number & !VARIANT) as usize)
 }
 
-/// How much is offered, where, and how long.
+/// The load: its rate, target and duration.
 pub(crate) struct OpenLoop {
     pub(crate) address: String,
-    /// Appends a second.
+    /// Appends per second.
     pub(crate) rate: f64,
     pub(crate) duration: Duration,
     pub(crate) connections: usize,
 }
 
-/// A request, and where its message's id stands.
+/// A request, and the offset of the message id in it.
 struct Template {
     request: Vec<u8>,
     id: usize,
@@ -65,7 +65,7 @@ impl Template {
 }
 
 impl OpenLoop {
-    /// Offers everything, and waits for the last answer.
+    /// Sends all requests and waits for the last response.
     pub(crate) async fn make(self, conversations: &[Conversation], statistics: &SharedStatistics) {
         let templates: Arc<[Template]> =
             conversations.iter().map(|conversation| Template::new(&self.address, conversation)).collect();
@@ -85,7 +85,7 @@ impl OpenLoop {
     }
 }
 
-/// What goes over one connection.
+/// Sends the requests of one connection.
 struct ConnectionWorker {
     offer: Arc<OpenLoop>,
     templates: Arc<[Template]>,
@@ -95,7 +95,7 @@ struct ConnectionWorker {
 
 impl ConnectionWorker {
     async fn run(self, first: usize) {
-        // Opened by the first request: who only connects is cut after a while.
+        // Connected with the first request, because the server closes idle connections.
         let mut connection = None;
         let mut request = Vec::new();
         for number in (first..).step_by(self.offer.connections) {

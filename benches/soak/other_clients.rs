@@ -1,4 +1,4 @@
-//! Who goes on while the server has too much to do: a few readers, and subscribers that may miss nothing.
+//! Readers and subscribers that run during the overload. Subscribers must not miss anything.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,13 +17,13 @@ use crate::test_data::Conversation;
 const READERS: usize = 4;
 const FOLLOWERS: usize = 8;
 
-/// A reader's time between two histories.
+/// The pause of a reader between two histories.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// How long subscribers may take in the end to receive what is left.
+/// The time for subscribers to receive the rest in the end.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Starts readers of any conversation. They end when the set is dropped.
+/// Starts readers of random conversations. They stop when the set is dropped.
 pub(crate) async fn read(
     address: &str,
     conversations: &[Conversation],
@@ -55,14 +55,14 @@ pub(crate) async fn read(
     readers
 }
 
-/// How far a subscriber is, and what went wrong on the way.
+/// The progress of a subscriber, and its faults.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct SubscriberReport {
-    /// The last position it received.
+    /// The last received position.
     last: u64,
     pub(crate) missed: u64,
     pub(crate) twice: u64,
-    /// How often it was let go or cut, and resumed.
+    /// How often it was dropped or disconnected, and resumed.
     pub(crate) resumed: usize,
 }
 
@@ -72,7 +72,7 @@ pub(crate) struct Subscribers {
 }
 
 impl Subscribers {
-    /// Starts following, from the only message that there is.
+    /// Subscribes from the first message.
     pub(crate) async fn start(address: &str, conversations: &[Conversation]) -> Self {
         let mut connection = Connection::open(address).await.expect("a connection");
         let mut all = Vec::new();
@@ -90,12 +90,12 @@ impl Subscribers {
         Self { all }
     }
 
-    /// Waits until each has received what is there, by numbers of conversations, and gives all together.
+    /// Waits until each subscriber has received everything, and adds up the reports.
     pub(crate) async fn finish(self, last: &[u64]) -> SubscriberReport {
         let mut sum = SubscriberReport::default();
         for (number, mut receiver, task) in self.all {
             let last = last[number];
-            // Who does not come to the end has missed what is left.
+            // A subscriber that does not finish has missed the rest.
             let _ = timeout(TIMEOUT, receiver.wait_for(|followed| followed.last >= last)).await;
             let followed = *receiver.borrow();
             sum.missed += followed.missed + last.saturating_sub(followed.last);

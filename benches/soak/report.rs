@@ -1,4 +1,4 @@
-//! What a soak has shown, in words.
+//! The report of a run.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use crate::other_clients::SubscriberReport;
 use crate::statistics::{Sample, Statistics};
 use crate::verify::Stored;
 
-/// A processor that is so busy with the load has no more to give.
+/// The CPU use of the load above which its results are doubtful.
 const BUSY: f64 = 0.95;
 
-/// A load that is later than this is not the one that was meant.
+/// The delay of the load above which its results are doubtful.
 const LATE: Duration = Duration::from_millis(100);
 
-/// Everything that was found.
+/// The results.
 pub(crate) struct Report<'a> {
     pub(crate) engine: &'a str,
     pub(crate) sustainable: f64,
-    /// Offered a second.
+    /// Offered appends per second.
     pub(crate) rate: f64,
     pub(crate) options: &'a Options,
     pub(crate) samples: Vec<Sample>,
@@ -28,12 +28,12 @@ pub(crate) struct Report<'a> {
 }
 
 impl Report<'_> {
-    /// Acknowledged, and not there.
+    /// Acknowledged messages that do not exist.
     fn lost(&self) -> usize {
         self.statistics.acknowledged.missing_from(&self.stored.messages)
     }
 
-    /// Whether all that was acknowledged is there once, in order, and was told to all who follow.
+    /// Whether every acknowledged message exists once, in order, and was delivered to all subscribers.
     pub(crate) fn is_good(&self) -> bool {
         let Self { stored, followed, .. } = self;
         self.lost() + stored.twice + stored.misplaced == 0 && followed.missed + followed.twice == 0
@@ -85,11 +85,11 @@ impl Report<'_> {
     }
 
     fn latencies(&self) {
-        // The median second's, and the worst of all.
+        // Of the median second, and of the worst.
         let of = |what: fn(&Sample) -> [f64; 4]| {
             let [p50, _, p99, max] = [0, 1, 2, 3].map(|at| {
                 let all = self.samples.iter().map(|it| what(it)[at]);
-                // Seconds without any.
+                // Seconds without samples are skipped.
                 let mut all: Vec<f64> = all.filter(|latency| *latency > 0.0).collect();
                 all.sort_by(f64::total_cmp);
                 all
@@ -105,7 +105,7 @@ impl Report<'_> {
         println!("- histories: {}", of(|it| it.read));
     }
 
-    /// Whether what was found may be the fault of who made the load.
+    /// Warns if the load itself may have distorted the results.
     fn load(&self) {
         let Self { samples, statistics, .. } = self;
         let cores = samples.iter().map(|it| it.load).sum::<f64>() / samples.len() as f64;

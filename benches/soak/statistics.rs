@@ -1,4 +1,4 @@
-//! What has come of all that was offered, and second by second how the server bore it.
+//! Statistics of all requests, in total and for each second.
 
 use std::fs;
 use std::io::Error;
@@ -10,15 +10,15 @@ use tokio::time::sleep_until;
 use crate::cpu;
 use crate::measurement::percentiles;
 
-/// Between everybody who counts. One thread does: nobody waits for it.
+/// Shared by all tasks. They run on one thread, so nobody waits for the lock.
 pub(crate) type SharedStatistics = Arc<Mutex<Statistics>>;
 
-/// Some of the first numbers.
+/// A set of small numbers.
 #[derive(Default)]
 pub(crate) struct NumberSet(Vec<bool>);
 
 impl NumberSet {
-    /// Adds one; false where it is there already.
+    /// Adds a number. Returns false if it is already in the set.
     pub(crate) fn insert(&mut self, number: usize) -> bool {
         if number >= self.0.len() {
             self.0.resize(number + 1, false);
@@ -30,30 +30,30 @@ impl NumberSet {
         self.0.iter().filter(|is| **is).count()
     }
 
-    /// How many are here and not other.
+    /// The count of numbers that are not in `other`.
     pub(crate) fn missing_from(&self, other: &Self) -> usize {
         let in_there = |number: usize| other.0.get(number).copied().unwrap_or(false);
         self.0.iter().enumerate().filter(|(number, is)| **is && !in_there(*number)).count()
     }
 }
 
-/// Counts of the whole time.
+/// Totals of the run.
 #[derive(Default)]
 pub(crate) struct Statistics {
     now: SecondCounts,
-    /// NumberSet of messages that were acknowledged.
+    /// The numbers of acknowledged messages.
     pub(crate) acknowledged: NumberSet,
-    /// Refused with UNAVAILABLE, to be tried again.
+    /// Rejected with UNAVAILABLE.
     pub(crate) refused: usize,
-    /// Answered with another error.
+    /// Failed with another error.
     pub(crate) failed: usize,
-    /// Connections that were cut before an answer: nobody knows what became of the request.
+    /// Connections that were closed before the response. The result of the request is unknown.
     pub(crate) cut: usize,
-    /// Waited for too long to be sent at all.
+    /// Requests that waited too long and were not sent.
     pub(crate) unsent: usize,
-    /// Histories that were read, and refused.
+    /// Histories that were read, and rejected.
     pub(crate) reads: [usize; 2],
-    /// The first of those that were cut or failed.
+    /// The first error of a failed request or connection.
     pub(crate) failure: Option<String>,
 }
 
@@ -65,7 +65,7 @@ struct SecondCounts {
     read: Vec<u32>,
 }
 
-/// Of appends that ended the same way: since they were due, and since they were sent.
+/// The latencies of appends with the same outcome: since they were due, and since they were sent.
 #[derive(Default)]
 struct Latencies {
     due: Vec<u32>,
@@ -87,9 +87,9 @@ impl Latencies {
     }
 }
 
-/// Appends that ended the same way in a second. Latencies in milliseconds: p50, p90, p99, the longest.
+/// Appends with the same outcome in a second. Latencies in milliseconds: p50, p90, p99 and maximum.
 pub(crate) struct OutcomeSummary {
-    /// How many a second.
+    /// Appends per second.
     pub(crate) rate: f64,
     /// Since they were due.
     pub(crate) due: [f64; 4],
@@ -97,19 +97,19 @@ pub(crate) struct OutcomeSummary {
     pub(crate) sent: [f64; 4],
 }
 
-/// A second.
+/// The measurements of a second.
 pub(crate) struct Sample {
-    /// Seconds since the beginning.
+    /// Seconds since the start.
     pub(crate) at: f64,
-    /// Memory that the server holds, in bytes.
+    /// Resident memory of the server, in bytes.
     pub(crate) memory: u64,
     pub(crate) answered: OutcomeSummary,
     pub(crate) refused: OutcomeSummary,
-    /// How long histories took, in milliseconds: p50, p90, p99, the longest.
+    /// Durations of histories in milliseconds: p50, p90, p99 and maximum.
     pub(crate) read: [f64; 4],
-    /// Part of a processor that this load kept busy.
+    /// CPU use of this load, as part of a core.
     pub(crate) load: f64,
-    /// By how much this load was late for what was due, at most.
+    /// The largest delay of this load.
     pub(crate) late: Duration,
 }
 
@@ -119,7 +119,7 @@ impl Statistics {
         self.now.answered.push(due, sent);
     }
 
-    /// Anything but a success.
+    /// Counts a response that is not a success.
     pub(crate) fn rejected(&mut self, due: Instant, sent: Instant, body: &[u8]) {
         let text = String::from_utf8_lossy(body);
         if text.contains(r#""code":"UNAVAILABLE""#) {
@@ -146,7 +146,7 @@ fn micros(time: Duration) -> u32 {
     u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
 }
 
-/// Samples every second, for so many seconds.
+/// Takes a sample every second.
 pub(crate) async fn sample(statistics: SharedStatistics, server: u32, seconds: usize) -> Vec<Sample> {
     let begin = Instant::now();
     let mut samples = Vec::new();
@@ -170,7 +170,7 @@ pub(crate) async fn sample(statistics: SharedStatistics, server: u32, seconds: u
     samples
 }
 
-/// Waits in small steps, and gives the most that one of them took too long.
+/// Waits in small steps and returns the largest delay of a step.
 async fn wait(until: Instant) -> Duration {
     let mut late = Duration::ZERO;
     while Instant::now() < until {

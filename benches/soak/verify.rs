@@ -1,4 +1,4 @@
-//! Whether what was acknowledged is there, once, and in order.
+//! Verifies that acknowledged messages exist, once and in order.
 
 use std::sync::Arc;
 
@@ -16,17 +16,17 @@ const READ: &str = "query($id: ID!, $after: String) { conversation(id: $id) {
   messages(first: 100, after: $after) { nodes { id position } pageInfo { endCursor hasNextPage } }
 } }";
 
-/// Connections that read.
+/// The number of connections.
 const READERS: usize = 8;
 
-/// What is there.
+/// The stored messages.
 #[derive(Default)]
 pub(crate) struct Stored {
-    /// NumberSet of messages.
+    /// The numbers of stored messages.
     pub(crate) messages: NumberSet,
-    /// Messages that are there more than once.
+    /// Messages that exist more than once.
     pub(crate) twice: usize,
-    /// Messages out of their conversation or place: positions must count without holes.
+    /// Messages in another conversation or with a position that leaves a gap.
     pub(crate) misplaced: usize,
     /// The last position of each conversation.
     pub(crate) last: Vec<u64>,
@@ -53,7 +53,7 @@ struct PageInfo {
 }
 
 impl Stored {
-    /// Reads every conversation from its beginning to its end.
+    /// Reads every conversation completely.
     pub(crate) async fn read(address: &str, conversations: &[Conversation]) -> Self {
         let conversations: Arc<[Conversation]> = conversations.into();
         let mut running = JoinSet::new();
@@ -73,7 +73,7 @@ impl Stored {
             it.last[at] = nodes.len() as u64;
             for (place, node) in (1..).zip(&nodes) {
                 it.misplaced += usize::from(node.position != place);
-                // The first message of each was there before.
+                // The first message of each conversation is test data.
                 let Some(number) = number(&node.id) else { continue };
                 it.misplaced += usize::from(number % conversations.len() != at);
                 it.twice += usize::from(!it.messages.insert(number));

@@ -32,12 +32,11 @@ const IGNORABLE: CodePointSetDataBorrowed<'static> = CodePointSetData::new::<Def
 /// 4. Latin letters with a stroke, which Unicode does not decompose, lose it: `ø` is `o`, `ł` is `l`.
 /// 5. NFC, so that a Hangul syllable does not contain another one that lacks its last consonant.
 ///
-/// Turkish `I`, `ı`, `İ` and `i` are all `i`: which pairs belong together depends on the language, which
-/// nobody knows of a title.
+/// Turkish `I`, `ı`, `İ` and `i` are all `i`: the correct pairs depend on the language, which is not known.
 ///
 /// Folding again changes nothing. The folded form may be up to 11 times as long in UTF-8 (`ﷺ`).
 ///
-/// Folded forms are stored: a change of this rule needs a migration that folds everything again.
+/// Folded forms are stored, so a change of these rules needs a migration that folds everything again.
 pub fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();

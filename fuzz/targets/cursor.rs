@@ -1,4 +1,4 @@
-//! A text, and bytes as cursors hold them: what is read as a cursor is one that was given out.
+//! Parses texts and raw cursor bytes: whatever parses must be a cursor that the server creates.
 #![no_main]
 
 use std::sync::LazyLock;

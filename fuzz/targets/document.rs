@@ -1,4 +1,4 @@
-//! A document, and variables behind a line `---`: whatever the guard lets through is also validated and run.
+//! Runs a document with the variables after a line `---`: what passes the limits is validated and executed.
 #![no_main]
 
 use std::sync::LazyLock;

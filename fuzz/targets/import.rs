@@ -1,4 +1,4 @@
-//! A file to import, in each format, as far as what would be written.
+//! Parses a file in each import format and prepares its conversations.
 #![no_main]
 
 use std::sync::LazyLock;

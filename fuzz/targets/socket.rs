@@ -1,4 +1,4 @@
-//! A message of a socket's client, as far as the document that it asks to run.
+//! Parses a WebSocket message and prepares its document.
 #![no_main]
 
 use std::sync::LazyLock;

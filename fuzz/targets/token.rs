@@ -1,5 +1,5 @@
-//! A header and claims, each on a line, signed as they are: nobody but ada is believed, and only in time.
-//! What is no such pair is sent as a token itself.
+//! Verifies tokens: a header and claims, each on a line, are signed unchanged. Only ada's tokens that have
+//! not expired may be accepted. Other input is used as a token itself.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -32,7 +32,7 @@ fuzz_target!(|bytes: &[u8]| {
     let credentials = Credentials { authorization: Some(&authorization), act_as: None };
     if let Ok(viewer) = runtime.block_on(authenticator.viewer(credentials)) {
         assert!(viewer.actor.is_none());
-        // Ends are compared in whole seconds.
+        // Expiry is compared in whole seconds.
         let end = viewer.expires_at.expect("an end").0.saturating_add(1_000_000);
         assert!(end >= Clock::system().now().0);
         assert!((1..=255).contains(&viewer.owner.as_str().len()));

@@ -1,8 +1,9 @@
 //! OpenAssistant message trees: one JSON object a line.
 //!
 //! `{message_tree_id, prompt: {message_id, text, role: prompter | assistant, rank, replies: […]}}`.
-//! The whole tree is kept. The path of the best-ranked replies (rank 0 is best; unranked ones come
-//! last, in the file's order) is the active one.
+//!
+//! The whole tree is imported. The path of the best-ranked replies becomes the active one. Rank 0 is best;
+//! replies without a rank come last, in the order of the file.
 
 use serde::Deserialize;
 

@@ -1,4 +1,4 @@
-//! Back ends that act for users: what they may, what is kept of it, and what they are refused.
+//! Back ends that act for users: access, recorded actors, and errors.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

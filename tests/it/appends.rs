@@ -1,4 +1,4 @@
-//! Appends that come at the same time share a commit, and each is answered as if it had come alone.
+//! Concurrent appends share a commit, and each has the same result as if it were sent alone.
 
 mod concurrent;
 
@@ -95,7 +95,8 @@ fn at_head(number: u128, messages: Vec<NewMessage>) -> Append {
     Append { conversation: conversation(number), after: AppendParent::Head, expected_head: None, messages }
 }
 
-/// Runs a test on both databases, and behind row-level security; on one thread, so that what is begun together waits together.
+/// Runs a test on both databases and with row-level security, on one thread, so that requests that start
+/// together are batched.
 macro_rules! on_each_engine {
     ($($name:ident),+ $(,)?) => {$(
         mod $name {

@@ -1,4 +1,4 @@
-//! What may use what, and how long a file may be.
+//! Dependencies between modules, and the length of files.
 
 mod imports;
 
@@ -8,7 +8,8 @@ use std::path::{Component, Path, PathBuf};
 
 use imports::Imports;
 
-/// What each module of the crate may use of the others. `model`, `clock`, `config` and `permissions` are leaves.
+/// The modules that each module may use. All may use `model`, `clock`, `config` and `permissions` if listed;
+/// these use none but each other.
 const ARROWS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     (

@@ -228,7 +228,7 @@ async fn paths_page_forwards_and_backwards(app: TestApp) {
     }
 }
 
-/// What is done to a conversation; numbers choose among the messages there are.
+/// A step of a test; numbers select among the existing messages.
 #[derive(Debug, Clone)]
 enum Step {
     Append(Option<usize>),
@@ -266,7 +266,7 @@ impl Model {
         path
     }
 
-    /// What the server should say of the path that ends in a message.
+    /// The expected path that ends in a message.
     fn nodes(&self, leaf: Option<usize>) -> Value {
         let node = |at: usize| {
             let siblings = (0..self.ids.len()).filter(|other| self.parents[*other] == self.parents[at]);

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::harness::{Program, TIMEOUT, shared_cluster};
 
-/// What a proxy before PostgreSQL does with a statement that it waits for.
+/// What a proxy in front of PostgreSQL does with a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Proxy {
     /// Lets everything pass.

@@ -1,4 +1,4 @@
-//! The feed: everything that changes, in the order of the commits, once.
+//! The change feed: every change in commit order, once.
 
 use scrollback::model::Timestamp;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Commands whose output nobody reads to its end, or that cannot be written.
+//! Commands whose output is not read to the end, or cannot be written.
 
 use std::fs::{File, OpenOptions};
 use std::io::pipe;

@@ -1,4 +1,4 @@
-//! Conversations: making, listing, changing, deleting.
+//! Conversations: create, list, update, delete.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Tokens of issuers that tell their keys at a URL, and what hostile ones get.
+//! Tokens of issuers with a key set URL, including hostile ones.
 
 mod tls;
 
@@ -13,7 +13,7 @@ use crate::harness::{Client, Engine, KeyServer, Program, SigningKey, Socket, TIM
 /// A public key of 1,024 bits.
 const SMALL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/credentials/rsa1024.pem");
 
-/// A server that believes the keys told at a URL.
+/// A server that trusts the keys at a URL.
 async fn app(keys: &KeyServer, settings: &[(&'static str, &str)]) -> TestApp {
     let url = [("auth.jwt_secret", ""), ("auth.jwks_url", keys.url.as_str())];
     TestApp::start_with(Engine::Sqlite, &[&url, settings].concat()).await

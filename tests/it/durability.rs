@@ -1,4 +1,4 @@
-//! What must outlive a kill, a shutdown and a common start.
+//! Durability: data survives kills and shutdowns, and replicas start concurrently.
 
 use std::collections::{BTreeMap, BTreeSet};
 

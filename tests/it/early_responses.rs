@@ -1,4 +1,4 @@
-//! Requests that are answered before their bodies are read: real clients, still sending, read the answer.
+//! Responses that are sent before the body was read: real clients that are still sending can read them.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Edges in payloads and changes: with the cursors that the connections give.
+//! Edges in payloads and changes, with the cursors of the connections.
 
 use serde_json::{Value, json};
 

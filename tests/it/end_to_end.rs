@@ -1,5 +1,5 @@
-//! An assistant built on nothing but the API: it is asked, edited, regenerated, switched, stopped and
-//! resumed, over lost connections and a restart, while another device looks on. Not a word is lost.
+//! An assistant that uses only the API: messages are sent, edited, regenerated, switched, stopped and
+//! resumed, over lost connections and a restart, while another device watches. No text is lost.
 
 use std::collections::BTreeMap;
 
@@ -59,7 +59,7 @@ impl DisplayedMessage {
     }
 }
 
-/// Another device: all it shows is what it was told since it was opened.
+/// Another device, which shows only what its subscriptions delivered.
 struct Device {
     client: Client,
     cursor: Value,

@@ -1,4 +1,4 @@
-//! What was deleted is in none of SQLite's files any more.
+//! Erasure: deleted data is not in any file of SQLite.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What tests start and talk to.
+//! Servers, clients and databases for tests.
 //!
 //! A [`TestApp`] is a whole server on a port of its own, over a database of its own. Tests are
 //! written once and run on both databases with [`on_each_database`].
@@ -39,7 +39,7 @@ pub(crate) use program::{Program, Running};
 pub(crate) use socket::{Closed, Socket};
 pub(crate) use tls::Authority;
 
-/// What tokens are signed with here.
+/// The secret of tokens in tests.
 pub(crate) const SECRET: &str = "a secret that only the tests know";
 
 /// No wait in a test may take longer.
@@ -74,7 +74,7 @@ impl TestApp {
         Self::start_from(engine, "", settings).await
     }
 
-    /// The same with a configuration file, for what can be set nowhere else.
+    /// Starts with a configuration file too, for settings that have no other source.
     pub(crate) async fn start_from(engine: Engine, file: &str, settings: &[(&'static str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = match engine {
@@ -125,7 +125,7 @@ impl TestApp {
         }
     }
 
-    /// Stops and starts again over what is on disk.
+    /// Restarts the server with its stored data.
     pub(crate) async fn restart(mut self) -> Self {
         self.stop().await;
         Self::serve(self.engine, self.config, self.folder).await

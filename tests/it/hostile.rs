@@ -28,7 +28,7 @@ fn answer() -> Value {
     json!({ "viewer": { "id": "ada" }, "conversations": { "nodes": [] } })
 }
 
-/// The server is as it was.
+/// Checks that the server still works.
 async fn assert_well(client: &Client) {
     assert_eq!(client.data(QUERY, json!({})).await, answer());
 }
@@ -113,7 +113,7 @@ async fn get_and_event_streams_have_the_same_limits() {
     assert_well(&ada).await;
 }
 
-/// A body of JSON, and what it is answered.
+/// Sends a JSON body and returns the response.
 async fn post(client: &Client, body: impl Into<Body>) -> (StatusCode, String, String) {
     let request = client.request(Method::POST, "/graphql").header(CONTENT_TYPE, "application/json");
     let response = request.body(body).send().await.unwrap();

@@ -29,7 +29,7 @@ on_each_database!(
 
 const CREATE: &str = "mutation { createConversation(input: {}) { conversation { id } } }";
 
-/// What came back, read to its end.
+/// A response that was read completely.
 struct ReadResponse {
     status: StatusCode,
     headers: HeaderMap,

@@ -1,4 +1,4 @@
-//! HTTP/2, frame by frame: sockets over it, and what it offers to who means harm.
+//! HTTP/2 at the frame level: WebSockets, and hostile clients.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Loading conversations of other systems, and reading them back over HTTP.
+//! Imports of conversations, and reading them over HTTP.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Files that cannot be imported, or not as a whole: what is said, and how the command ends.
+//! Files that cannot be imported completely: the errors and the exit code.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,14 +12,14 @@ fn sample(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
 }
 
-/// How an import ends, and what it says on standard output and standard error.
+/// Runs an import and returns its exit code, standard output and standard error.
 async fn import(program: &Program, format: &str, file: &str) -> (i32, String, String) {
     let output = program.run(&["import", format, file, "--user", "ada"]).await;
     let [told, errors] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
     (output.status.code().unwrap(), told, errors)
 }
 
-/// Checks that nothing of a file is imported and not even a database made, and gives what is said.
+/// Checks that nothing is imported and no database is created, and returns the error.
 async fn refused(format: &str, content: &[u8]) -> String {
     let program = Program::believing();
     fs::write(program.folder().join("file"), content).unwrap();

@@ -1,5 +1,5 @@
-//! Streaming answers when the server is killed: the writer goes on, the reader goes on, not a letter is
-//! lost or doubled. And when the writer is killed: what it wrote stays, and ends without it.
+//! Streaming messages when the server or the writer is killed: after a kill of the server, writer and reader
+//! continue without loss or duplication; after a kill of the writer, its text is kept and the message ends.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Who can read the schema.
+//! Introspection of the schema.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ async fn page(client: &Client, path: &str) -> StatusCode {
     client.request(Method::GET, path).send().await.unwrap().status()
 }
 
-/// Whether introspection is answered, names are suggested and the page is there: all or nothing.
+/// Checks that introspection, suggestions and the GraphiQL page are all on or all off.
 async fn assert_told(app: &TestApp, told: bool) {
     let ada = app.client("ada");
     for path in ["/", "/graphiql"] {

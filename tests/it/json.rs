@@ -1,4 +1,4 @@
-//! JSON comes back as it was given: keys in their order, numbers digit for digit.
+//! JSON round-trips: keys keep their order, numbers their digits.
 
 use std::collections::HashMap;
 

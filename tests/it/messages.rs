@@ -1,4 +1,4 @@
-//! Messages: appending, reading, repeating, following.
+//! Messages: appends, reads, retries, subscriptions.
 
 use std::collections::BTreeSet;
 

@@ -32,7 +32,7 @@ fn value(text: &str, series: &str) -> Option<f64> {
     text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
 }
 
-/// Scrapes until a series has this value: what a client has been told may be counted a moment later.
+/// Scrapes until a series has this value. Counters may be updated shortly after the client has the response.
 async fn until(admin: &str, series: &str, expected: f64) {
     let start = Instant::now();
     loop {

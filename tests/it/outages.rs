@@ -1,5 +1,5 @@
-//! A database that is away, that hangs, and a disk that fails: what clients get meanwhile, and
-//! that all goes on by itself.
+//! Outages: a database that is unavailable or hangs, and a disk that fails. Clients get errors meanwhile, and
+//! the server recovers by itself.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::harness::{
     APPEND, Client, Cluster, Disk, DiskFault, Program, Running, Socket, TIMEOUT, shared_cluster,
 };
 
-/// An answer that takes longer would be no answer: twice what a request waits for a connection.
+/// The most time for a response: twice the time that a request waits for a connection.
 const PROMPTLY: Duration = Duration::from_secs(4);
 
 async fn status(client: &Client, path: &str) -> u16 {

@@ -1,8 +1,8 @@
-//! Nobody reads or changes what is not theirs.
+//! Users cannot read or change data of other users.
 //!
-//! Every field of the roots has a case here in which a stranger reaches for what ada has, and for
-//! what nobody has: both answers must be the same. Every field of the objects is reached for by id.
-//! A field without a case fails the test, so a new one cannot be forgotten.
+//! Every root field has a case in which another user requests ada's data, and data that does not exist: both
+//! responses must be equal. Every field of the objects is tested by id. A field without a case fails the
+//! test, so new fields cannot be forgotten.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +27,7 @@ with_row_level_security!(
     ids_in_use_are_conflicts_without_details,
 );
 
-/// What a stranger reaches for.
+/// The data that another user requests.
 struct Target {
     conversation: String,
     message: String,

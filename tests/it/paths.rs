@@ -1,4 +1,4 @@
-//! Paths through large trees: what reading one costs.
+//! The cost of reading paths in large trees.
 
 use scrollback::model::{
     Append, AppendParent, Content, ConversationId, End, Json, MessageBody, MessageId, MessageStatus,

@@ -1,4 +1,4 @@
-//! Who else on the machine may use what the server creates, and what it says where others may.
+//! Permissions of created files, and warnings about files that others can use.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

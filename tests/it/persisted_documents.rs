@@ -1,4 +1,4 @@
-//! Documents that clients name instead of sending: trusted ones and automatic ones, on every transport.
+//! Persisted documents, trusted and automatic, on every transport.
 
 use std::collections::BTreeMap;
 

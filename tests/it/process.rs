@@ -1,4 +1,4 @@
-//! The program as people start it: its commands, its settings, and what it refuses.
+//! The program: its commands, its settings, and its errors.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

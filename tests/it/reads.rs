@@ -1,4 +1,4 @@
-//! Reads that take a short way answer as the long way does, and each asker its own.
+//! Fast paths of reads return the same as ordinary ones, and do not mix owners.
 
 use std::collections::HashMap;
 
@@ -175,7 +175,7 @@ async fn subscribers_get_the_same_events_with_and_without_prerendering(app: Test
     }
 }
 
-/// What each operation of a socket was told: so many events, or one error.
+/// The events of each operation of a WebSocket: this many, or one error.
 async fn events(socket: &mut Socket, operations: usize, each: usize) -> Vec<Vec<Value>> {
     let mut told = vec![Vec::new(); operations];
     while told.iter().any(|told: &Vec<Value>| told.len() < each) {

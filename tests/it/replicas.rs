@@ -1,4 +1,4 @@
-//! Several replicas on one PostgreSQL: what one commits, the others tell.
+//! Several replicas on one PostgreSQL: changes of one are delivered by the others.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const FOLLOW: &str = "subscription($id: ID!, $after: String) {
 
 const CHANGES: &str = "subscription($after: String) { changes(after: $after) { conversationId } }";
 
-/// Follows on one replica what is appended on the other, until each side has told the other something.
+/// Subscribes on one replica and appends on the other, in both directions.
 async fn told_between(one: &TestApp, two: &TestApp) {
     for (here, there) in [(one, two), (two, one)] {
         let ada = here.client("ada");

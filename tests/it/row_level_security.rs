@@ -1,7 +1,8 @@
 //! PostgreSQL's row-level security: a second check of ownership.
 //!
-//! Many other tests run with it too (`with_row_level_security`). Here is what it does by itself: what a session sees
-//! that names no owner or another one, and how policies are created and removed while servers run.
+//! Many other tests run with it too (`with_row_level_security`). These tests check the policies themselves:
+//! what a session without an owner or with another owner sees, and how policies are created and removed while
+//! servers run.
 
 mod deployment;
 mod plans;
@@ -27,7 +28,7 @@ async fn count(connection: &mut PgConnection, table: &str) -> i64 {
     sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(connection).await.unwrap()
 }
 
-/// Says from now on whose rows this session is about.
+/// Sets the owner of this session.
 async fn say(session: &mut PgConnection, setting: &str, value: &str) {
     sqlx::query("SELECT set_config($1, $2, false)").bind(setting).bind(value).execute(session).await.unwrap();
 }

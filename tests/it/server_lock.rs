@@ -1,4 +1,4 @@
-//! One server at a time on an SQLite database, and what may run beside it.
+//! The lock of an SQLite database: one server at a time, and the commands that may run beside it.
 
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
@@ -12,7 +12,7 @@ const CHANGES: &str = "subscription($after: String!) {
   changes(after: $after) { ... on ConversationCreated { conversation { title } } }
 }";
 
-/// What a second server on `path` says, in one line.
+/// The error of a second server on `path`, in one line.
 fn refusal(path: &Path) -> String {
     format!(
         "scrollback: another Scrollback server uses the SQLite database {}: stop it, set `database.url` to \

@@ -11,7 +11,7 @@ on_each_database!(
     a_slow_stream_gets_a_cursor_and_does_not_block_others,
 );
 
-/// Together more than what the operating system and the server keep for who does not read.
+/// In total more than the operating system and the server buffer for a client that does not read.
 const MESSAGES: usize = 80;
 const BYTES: usize = 150 * 1024;
 

@@ -1,4 +1,4 @@
-//! Sockets as connections: who may open them and how many, what ends them, and what does not.
+//! WebSockets as connections: origins, limits, and what closes them.
 
 use std::time::{Duration, Instant};
 

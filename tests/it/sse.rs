@@ -1,4 +1,4 @@
-//! GraphQL over SSE: following with nothing but HTTP.
+//! GraphQL over SSE.
 
 use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode};

@@ -1,4 +1,4 @@
-//! What a command says when it cannot use its settings or its database.
+//! Errors of commands that cannot use their settings or database.
 
 use std::fs;
 use std::io::Write;
@@ -19,7 +19,7 @@ fn with_sample(program: Program) -> Program {
     program
 }
 
-/// What all commands say alike about this database.
+/// The error of all commands for this database.
 async fn refused(program: &Program) -> String {
     let mut said = Vec::new();
     for arguments in COMMANDS {
@@ -210,7 +210,7 @@ async fn a_file_that_is_not_a_database_is_reported_in_one_sentence() {
     assert!(said.contains("`data_dir`") && said.ends_with("is a file, not a folder\n"), "{said}");
 }
 
-/// A script that starts the program without what lets root read and write everything.
+/// A script that starts the program without the privileges of root.
 fn without_privileges(folder: &std::path::Path) -> std::path::PathBuf {
     let uid = Command::new("id").arg("-u").output().unwrap().stdout;
     let program = env!("CARGO_BIN_EXE_scrollback");

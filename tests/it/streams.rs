@@ -1,4 +1,4 @@
-//! Answers that stream: piece by piece, exactly, for everyone, to the end.
+//! Streaming messages.
 
 mod parts;
 

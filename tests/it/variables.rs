@@ -1,4 +1,4 @@
-//! Variables that do not fit their types: the whole request is refused, and nothing of it has run.
+//! Invalid variables: the whole request is rejected and nothing has run.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -10,7 +10,7 @@ NOTE = "Scrollback, release build, its own tables: also writes the feed of chang
 subscription = scrollback.subscription
 VARIANTS = {
     "scrollback-postgres": {},
-    "scrollback-postgres-fenced": {"SCROLLBACK_DATABASE_ROW_LEVEL_SECURITY": "on", "WORK": "_fenced"},
+    "scrollback-postgres-rls": {"SCROLLBACK_DATABASE_ROW_LEVEL_SECURITY": "on", "WORK": "_rls"},
 }
 request = functools.partial(scrollback.request, graphql)
 answer = functools.partial(scrollback.answer, graphql)

@@ -1,5 +1,5 @@
-//! Random appends one by one, and the same at once: what is stored must explain every answer, and what
-//! does not depend on who came first must be answered the same.
+//! Random appends, sequential and concurrent: the stored data must explain every result, and results that do
+//! not depend on the order must be equal.
 
 use std::collections::HashMap;
 
@@ -48,7 +48,7 @@ fn requests(seed: u64) -> Vec<Request> {
     requests
 }
 
-/// What is stored explains every answer.
+/// Checks that the stored data explains every result.
 async fn explain(database: &Database, requests: &[Request], answers: &[Result<Vec<Message>, Error>]) {
     let mut stored: HashMap<MessageId, Message> = HashMap::new();
     for (number, owner) in OWNED {

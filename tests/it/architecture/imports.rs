@@ -12,7 +12,7 @@ use super::sources;
 /// A module by its path: `["store", "hot", "reads"]`.
 pub(super) type Module = Vec<String>;
 
-/// What files use, and what each hands on under a name of its own (`pub use`).
+/// The imports of files, and their re-exports (`pub use`).
 #[derive(Default)]
 pub(super) struct Imports {
     used: BTreeMap<Module, Vec<Module>>,
@@ -63,7 +63,7 @@ impl Imports {
         }
     }
 
-    /// What each file uses of the others.
+    /// The files that each file uses.
     fn arrows(&self) -> BTreeMap<Module, BTreeSet<Module>> {
         let arrow = |(module, used): (&Module, &Vec<Module>)| {
             let targets = used.iter().filter_map(|path| self.defines(path));

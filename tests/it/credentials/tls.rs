@@ -1,4 +1,4 @@
-//! Keys over TLS: only a server that somebody trusted vouches for is believed.
+//! Key sets over TLS: only servers with a trusted certificate are accepted.
 
 use jsonwebtoken::{Algorithm, Header};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! What the tests need to know of a Markdown file.
+//! A parser for the parts of Markdown that the tests use.
 
 use std::collections::BTreeSet;
 

@@ -21,7 +21,7 @@ use super::markdown::{Block, blocks};
 use super::shell::{Shell, first_line};
 use crate::harness::{Client, EventStream, TIMEOUT, shared_cluster};
 
-/// What the pages call the server, and its listener for metrics.
+/// The addresses of the server and its metrics listener in the pages.
 const ADDRESS: &str = "127.0.0.1:8000";
 const EVERYWHERE: &str = "0.0.0.0:8000";
 const ADMIN_ADDRESS: &str = "127.0.0.1:9000";
@@ -38,7 +38,7 @@ exec scrollback \"$@\"
 
 type Result<T = ()> = std::result::Result<T, String>;
 
-/// Runs a page, and gives what is wrong with it. The first wrong block ends it.
+/// Runs a page and returns its errors. The first failed block ends it.
 pub(super) async fn run(name: &str, text: &str) -> Vec<String> {
     let mut page = Page::new();
     let blocks = blocks(text);
@@ -54,7 +54,7 @@ pub(super) async fn run(name: &str, text: &str) -> Vec<String> {
 struct Page {
     folder: TempDir,
     server: Option<Server>,
-    /// What the last block answered.
+    /// The response of the last block.
     answer: String,
 }
 

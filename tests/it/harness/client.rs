@@ -14,7 +14,7 @@ pub(crate) struct Client {
     act_as: Option<String>,
 }
 
-/// What came back, read once.
+/// A response that was read.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-/// What can be wrong with it.
+/// The faults of a disk.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum DiskFault {
     /// No file takes another byte.
@@ -16,7 +16,7 @@ pub(crate) enum DiskFault {
     Failing,
 }
 
-/// What the files of the programs that are given its [`Disk::environment`] are on.
+/// A disk for the files of programs that run with [`Disk::environment`].
 pub(crate) struct Disk {
     folder: TempDir,
 }

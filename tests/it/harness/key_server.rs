@@ -84,7 +84,7 @@ impl SigningKey {
     }
 }
 
-/// Tells keys at a URL, for as long as it is there.
+/// Serves a key set at a URL until it is dropped.
 pub(crate) struct KeyServer {
     pub(crate) url: String,
     shared: Arc<KeyServerState>,
@@ -140,12 +140,12 @@ impl KeyServer {
         self.shared.down.store(down, Ordering::SeqCst);
     }
 
-    /// How often it was asked so far.
+    /// The number of requests so far.
     pub(crate) fn request_count(&self) -> u64 {
         *self.asked.borrow()
     }
 
-    /// Waits until it was asked so often.
+    /// Waits for this number of requests.
     pub(crate) async fn wait_for_requests(&self, times: u64) {
         let mut asked = self.asked.clone();
         timeout(TIMEOUT, asked.wait_for(|asked| *asked >= times)).await.expect("asked in time").unwrap();

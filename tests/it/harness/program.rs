@@ -28,7 +28,7 @@ pub(crate) struct Running {
 }
 
 impl Program {
-    /// In an empty folder, told nothing.
+    /// A program in an empty folder without settings.
     pub(crate) fn new() -> Self {
         // Another build may be named, to be compared with this one.
         let another = std::env::var_os("SCROLLBACK_PROGRAM");
@@ -67,7 +67,7 @@ impl Program {
         self
     }
 
-    /// What is in its environment under this name.
+    /// The value of an environment variable.
     pub(crate) fn variable(&self, name: &str) -> &str {
         let found = self.environment.iter().find(|(variable, _)| *variable == name);
         found.map(|(_, value)| value.as_str()).unwrap()
@@ -77,7 +77,7 @@ impl Program {
         self.folder.path()
     }
 
-    /// The command itself, for what the other functions do not do.
+    /// The command itself, for other uses.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.build);
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SCROLLBACK_")) {
@@ -99,7 +99,7 @@ impl Program {
         timeout(TIMEOUT, self.command(arguments).output()).await.expect("an end in time").unwrap()
     }
 
-    /// What a command that must succeed writes to its standard output.
+    /// Runs a command that must succeed, and returns its standard output.
     pub(crate) async fn printed(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments).await;
         let errors = String::from_utf8_lossy(&output.stderr);
@@ -115,7 +115,7 @@ impl Program {
         self.printed(&["migrate", "down", "--steps", &steps.to_string()]).await;
     }
 
-    /// What a command that must fail writes to its standard error.
+    /// Runs a command that must fail, and returns its standard error.
     pub(crate) async fn refused(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments).await;
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
@@ -199,7 +199,7 @@ impl Running {
         assert!(kill.success());
     }
 
-    /// Waits for its end, and gives what it wrote to its log.
+    /// Waits until it ends, and returns its log.
     pub(crate) async fn ended(mut self) -> (ExitStatus, String) {
         let status = timeout(TIMEOUT, self.child.wait()).await.expect("an end in time").unwrap();
         (status, self.log.await.unwrap())

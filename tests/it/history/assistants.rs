@@ -21,14 +21,14 @@ const PIECES: usize = 16;
 
 const STOP: &str = "mutation($id: ID!) { stopMessage(input: { messageId: $id }) { message { id } } }";
 
-/// An answer and those who follow it.
+/// A streaming message and its subscribers.
 pub(super) struct Streamed {
     pub(super) appended: Acknowledged,
     pub(super) answer: Answer,
     pub(super) followers: Vec<JoinHandle<ReceivedText>>,
 }
 
-/// What becomes of an answer.
+/// How a streaming message ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Plan {
     Finished,
@@ -68,7 +68,7 @@ struct Writer {
 }
 
 impl Writer {
-    /// Tries until it is known what came of it.
+    /// Retries until the result is known.
     async fn settle(&mut self, query: &str, variables: Value) -> Result<Value, Value> {
         loop {
             if let Some(outcome) = self.client.outcome(query, variables.clone()).await {

@@ -1,4 +1,4 @@
-//! Replicas that can be killed, and where clients find them.
+//! Replicas that can be killed, and their addresses.
 
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use sqlx::{Connection, Executor, PgConnection};
 use super::proxy::Proxy;
 use crate::harness::{Client, Engine, Program, Running, shared_cluster, token};
 
-/// Where clients find the replicas just now.
+/// The current addresses of the replicas.
 pub(super) type Addresses = Arc<RwLock<Vec<String>>>;
 
 /// One or more replicas over one database.
@@ -66,12 +66,12 @@ impl Deployment {
         Self { programs, running, database, front: replicas.clone(), replicas }
     }
 
-    /// From now on clients use the proxy's address.
+    /// Makes clients use the proxy.
     pub(super) fn use_proxy(&mut self, proxy: &Proxy) {
         self.front = Arc::new(RwLock::new(vec![proxy.url.clone()]));
     }
 
-    /// Ends a replica as `kill -9` does, and starts it again elsewhere.
+    /// Kills a replica with SIGKILL and starts it again.
     pub(super) async fn kill(&mut self, number: usize) {
         self.running[number].take().unwrap().kill().await;
         let running = self.programs[number].serve(&[]).await;
@@ -79,7 +79,7 @@ impl Deployment {
         self.running[number] = Some(running);
     }
 
-    /// Ends the sessions through which replicas hear each other.
+    /// Ends the database sessions that receive signals.
     pub(super) async fn end_listening_sessions(&self) {
         let mut admin = PgConnection::connect(self.database.as_ref().unwrap()).await.unwrap();
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
@@ -87,7 +87,7 @@ impl Deployment {
         admin.execute(end).await.unwrap();
     }
 
-    /// Waits until a write is refused. It is another user's: what is checked does not see it.
+    /// Waits until a write is rejected. It belongs to another user, so the checked data is not affected.
     pub(super) async fn wait_for_rejection(&self) {
         let bob = Client::new(&address(&self.front), Some(token("bob", Duration::from_secs(600))));
         let query = "mutation { createConversation(input: {}) { conversation { id } } }";

@@ -1,4 +1,4 @@
-//! Writers, assistants, followers and a reader, all at once.
+//! Writers, assistants, subscribers and a reader, all concurrent.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -96,7 +96,7 @@ impl Load {
         timeout(LIMIT, progress.wait_for(|count| *count >= wanted)).await.expect("progress").unwrap();
     }
 
-    /// Waits until everything is written and told, and checks it.
+    /// Waits until everything is written and delivered, and checks it.
     pub(super) async fn finish(self, deployment: &Deployment) {
         for writer in self.writers {
             timeout(LIMIT, writer).await.expect("writers in time").unwrap();
@@ -143,8 +143,8 @@ impl Load {
     }
 }
 
-/// What was streamed and what was received of it, by message, once all of it has ended; and where these
-/// messages were appended.
+/// The streamed and the received texts of each message once all have ended, and the conversations of the
+/// messages.
 async fn collect_texts(
     assistants: Vec<JoinHandle<Vec<Streamed>>>,
 ) -> (BTreeMap<String, (Answer, Vec<ReceivedText>)>, Vec<Acknowledged>) {

@@ -1,4 +1,4 @@
-//! What was acknowledged, what is there, and whether they agree.
+//! Acknowledged and stored messages, and whether they agree.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -12,7 +12,7 @@ use crate::harness::Client;
 pub(super) struct Acknowledged {
     pub(super) conversation: String,
     pub(super) id: String,
-    /// `None` for an answer that is streamed.
+    /// `None` for a streaming message.
     pub(super) content: Option<String>,
     pub(super) position: i64,
     pub(super) sent: Instant,
@@ -29,7 +29,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Whether it can have been read of what is stored in the end.
+    /// Whether a read of the stored message may have returned this.
     pub(super) fn can_become(&self, stored: &Self) -> bool {
         let grew = self.status == "STREAMING" && stored.content.starts_with(&self.content);
         *self == *stored || (grew && (self.position, &self.id) == (stored.position, &stored.id))
@@ -78,7 +78,7 @@ pub(super) async fn read(client: &Client, conversation: &str) -> Option<Vec<Entr
     }
 }
 
-/// Whether the log is what was acknowledged.
+/// Checks the stored messages against the acknowledgements.
 pub(super) fn check(log: &Log, acknowledged: &[Acknowledged]) {
     let ids: BTreeSet<&str> = log.values().flatten().map(|entry| entry.id.as_str()).collect();
     assert_eq!(ids.len(), log.values().map(Vec::len).sum::<usize>(), "an id stands twice");
@@ -91,7 +91,7 @@ pub(super) fn check(log: &Log, acknowledged: &[Acknowledged]) {
             assert_eq!((&entry.content, &*entry.status), (content, "COMPLETE"));
         }
     }
-    // What was acknowledged before something else was sent stands before it.
+    // A message that was acknowledged before another was sent has a lower position.
     for (conversation, entries) in log {
         let mut acks: Vec<_> = acknowledged.iter().filter(|ack| ack.conversation == *conversation).collect();
         acks.sort_by_key(|ack| ack.position);

@@ -1,4 +1,4 @@
-//! A bad network: connections are held up at random, and reset at random or all at once.
+//! A network with faults: connections are delayed and reset at random, or all reset at once.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::task::AbortHandle;
 
 use super::deployment::{Addresses, Deployment, address};
 
-/// Stands before a deployment; what comes goes to some replica.
+/// A proxy in front of a deployment. Connections go to random replicas.
 pub(super) struct Proxy {
     pub(super) url: String,
     resets: watch::Sender<()>,

@@ -1,4 +1,4 @@
-//! Followers that drop and resume at random, and fail over when a replica goes.
+//! Subscribers that disconnect and resume at random, and that use another replica if one is away.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::log::{Entry, entry};
 use super::texts::ReceivedText;
 use crate::harness::{EventStream, Socket};
 
-/// How much there is in the end.
+/// The final state of the data.
 #[derive(Debug, Clone)]
 pub(super) struct FinalState {
     /// Messages of each conversation.
@@ -83,19 +83,19 @@ impl Stream {
     }
 }
 
-/// What a follower keeps of its events.
+/// The state of a subscriber.
 trait SubscriberState {
     const QUERY: &'static str;
-    /// Events after which it drops at the latest.
+    /// The most events before it disconnects.
     const TIMEOUT: usize;
     fn variables(&self) -> Value;
-    /// Takes an event's data.
+    /// Handles the data of an event.
     fn take(&mut self, data: &Value);
     /// Whether it has everything. There is nothing to compare with before everything is written.
     fn is_complete(&self, ended: Option<&FinalState>) -> bool;
 }
 
-/// Follows until it has everything.
+/// Subscribes until it has everything.
 async fn follow<K: SubscriberState>(
     front: Addresses,
     over_socket: bool,
@@ -168,7 +168,7 @@ pub(super) async fn follow_conversation(
     kept.entries
 }
 
-/// What an account's feed told.
+/// The changes in an account's feed.
 #[derive(Default)]
 pub(super) struct AccountFeed {
     /// Messages that were added, each with its conversation.

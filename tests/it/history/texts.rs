@@ -1,25 +1,24 @@
-//! Texts that were streamed: what their writers were told, what was received and read of them, and whether
-//! all of this agrees.
+//! Consistency of streamed texts: what their writers know, what subscribers received and what readers read.
 
 use std::time::Instant;
 
 use super::log::Entry;
 
-/// What the writer of an answer knows of it.
+/// What the writer of a streaming message knows.
 #[derive(Debug, Clone)]
 pub(super) struct Answer {
     pub(super) id: String,
-    /// The pieces that were acknowledged, joined.
+    /// The acknowledged chunks, joined.
     pub(super) acknowledged: String,
-    /// When it was acknowledged to have so many code points.
+    /// The times at which lengths were acknowledged, in code points.
     pub(super) lengths: Vec<(Instant, usize)>,
-    /// A last piece of which nobody said whether it is there.
+    /// The last chunk, if it is unknown whether it was stored.
     pub(super) unsure: String,
-    /// How its writer ended it; `None` when it went away or was given up.
+    /// The final status that the writer set. `None` if it left or lost its lease.
     pub(super) ended: Option<&'static str>,
 }
 
-/// What a follower was told of a text: pieces with their offsets, and how it ended.
+/// The chunks that a subscriber received, with their offsets, and the final status.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ReceivedText {
     pub(super) pieces: Vec<(usize, String)>,
@@ -27,21 +26,21 @@ pub(super) struct ReceivedText {
 }
 
 impl ReceivedText {
-    /// Where it goes on.
+    /// The offset of the next chunk.
     pub(super) fn length(&self) -> usize {
         self.pieces.iter().map(|(_, text)| text.chars().count()).sum()
     }
 }
 
-/// What was read of a text, and when the reading began.
+/// A read of a text, and its start time.
 #[derive(Debug, Clone)]
 pub(super) struct TextRead {
     pub(super) began: Instant,
     pub(super) text: String,
 }
 
-/// Whether an answer is stored as its writer was told, was told to its followers exactly, and was never
-/// read without what had been acknowledged.
+/// Checks that a message is stored as acknowledged, that subscribers received exactly this text, and that no
+/// read missed acknowledged text.
 pub(super) fn check(
     answer: &Answer,
     stored: &Entry,

@@ -1,4 +1,4 @@
-//! Requests that are made to do harm.
+//! Hostile requests.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Questions that are short and whose answers would be huge: what is refused, and what it costs others.
+//! Short requests with huge responses: which are rejected, and how they affect others.
 
 use reqwest::Method;
 use reqwest::header::ACCEPT;

@@ -1,4 +1,4 @@
-//! Many of the largest answers at once, asked for by one user: memory stays bounded, and others are served.
+//! Many of the largest responses at once for one user: memory is bounded, and others are served.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +20,8 @@ const BYTES: usize = 255 * 1024;
 const ALONE: usize = 150;
 const TOGETHER: usize = 100;
 
-/// What all of it may take: two answers with what is read for them, thrice over, and what is free for each.
+/// The limit of all memory: two responses with their working set, three times over, and the unreserved bytes
+/// of each operation.
 const MOST: u64 = 350 * 1024 * 1024;
 
 const QUERY: &str = "query($id: ID!) { conversation(id: $id) { messages(last: 60) { nodes { content } } } }";
@@ -79,7 +80,7 @@ async fn storm(engine: Engine) {
     assert!(grown < MOST, "{grown} bytes more");
 }
 
-/// Whether it was answered: whole, or that there is too much to do.
+/// Whether the response is complete, or UNAVAILABLE.
 async fn is_answered(request: reqwest::RequestBuilder) -> bool {
     let mut response = request.send().await.unwrap();
     let (mut size, mut start) = (0, Vec::new());
@@ -98,13 +99,14 @@ async fn is_answered(request: reqwest::RequestBuilder) -> bool {
     false
 }
 
-/// Somebody else's question is answered.
+/// Checks that another user is served.
 async fn served(bob: &Client, id: &str) {
     let answer = timeout(TIMEOUT, bob.data(QUERY, json!({ "id": id }))).await.expect("an answer in time");
     assert_eq!(answer["conversation"]["messages"]["nodes"][0]["content"], "hello");
 }
 
-/// Asks on many connections and on a socket and reads nothing. Once they are gone there is room again.
+/// Sends requests on many connections and a WebSocket without reading. Once they are closed, their memory is
+/// free again.
 async fn do_not_read(server: &Running, eve: &Client, id: &str) {
     let body = json!({ "query": QUERY, "variables": { "id": id } }).to_string();
     let head = format!(
@@ -124,7 +126,7 @@ async fn do_not_read(server: &Running, eve: &Client, id: &str) {
     for number in 0..40 {
         socket.subscribe(&number.to_string(), QUERY, json!({ "id": id })).await;
     }
-    // What takes little is answered all the while, and what takes much in the end.
+    // Small requests are served all the time, large ones in the end.
     let little = "query($id: ID!) { conversation(id: $id) { messageCount } }";
     assert_eq!(eve.data(little, json!({ "id": id })).await["conversation"]["messageCount"], MESSAGES);
     drop((silent, socket));

@@ -1,5 +1,5 @@
-//! Requests that take much before anything is read for them: counted while they arrive, while they are
-//! answered, and as long as what they ask for is followed.
+//! Memory of large requests: reserved while they are received, while they run, and as long as a subscription
+//! lasts.
 
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, Response, StatusCode};
@@ -24,10 +24,10 @@ const SETTINGS: &[(&str, &str)] = &[
 ];
 const FITTING: usize = 4;
 
-/// What a body may have.
+/// The limit of a body.
 const BYTES: usize = 1024 * 1024;
 
-/// A question of that many bytes, most of which nobody asked for.
+/// A request of this size, most of which are unused variables.
 fn question(bytes: usize) -> String {
     let question = |ignored: usize| json!({ "query": "{ viewer { id } }", "ignored": "x".repeat(ignored) });
     question(bytes - question(0).to_string().len()).to_string()

@@ -1,4 +1,4 @@
-//! Statements that take long: the database is not kept busy for longer than one may take.
+//! Slow statements: they end at the statement timeout.
 
 use serde_json::json;
 use sqlx::{Connection, Executor, PgConnection, SqliteConnection};

@@ -37,7 +37,7 @@ async fn gone(url: &str) {
     tokio::time::timeout(TIMEOUT, wait).await.unwrap();
 }
 
-/// Whether a client still has what it had, and can add to it.
+/// Checks that a client can read its messages and append another.
 async fn works(client: &Client, conversation: &str) {
     let before = messages(client, conversation).await;
     client.append(conversation, "and more").await;

@@ -1,5 +1,5 @@
-//! Whose rows a statement is about is said within the statement itself, before anything is looked for,
-//! whatever way the planner takes.
+//! The owners are set within the statement itself and take effect before any row is read, whatever plan
+//! PostgreSQL chooses.
 
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};

@@ -1,4 +1,4 @@
-//! What a message is made of besides text.
+//! Parts of messages.
 
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
