@@ -8,8 +8,7 @@ use std::path::{Component, Path, PathBuf};
 
 use imports::Imports;
 
-/// The modules that each module may use. All may use `model`, `clock`, `config` and `permissions` if listed;
-/// these use none but each other.
+/// The modules that each module may use. `model`, `config` and `permissions` use no others.
 const ARROWS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     (

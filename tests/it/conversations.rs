@@ -7,9 +7,9 @@ use crate::harness::{TestApp, on_each_database, with_row_level_security};
 on_each_database!(
     a_new_conversation_gets_ids_and_times_from_the_server,
     a_conversation_and_its_first_messages_are_created_atomically,
-    creating_with_the_same_id_is_idempotent,
+    creating_with_an_id_is_idempotent,
     an_update_sets_given_fields_and_null_clears,
-    a_deleted_conversation_is_gone_with_its_messages,
+    deleting_a_conversation_deletes_its_messages,
     lists_are_ordered_by_activity_and_paged,
     lists_can_be_ordered_and_filtered,
     bad_input_names_the_argument_and_the_rule,
@@ -18,10 +18,7 @@ on_each_database!(
     a_missing_variable_rejects_the_whole_request,
 );
 
-with_row_level_security!(
-    creating_with_the_same_id_is_idempotent,
-    a_deleted_conversation_is_gone_with_its_messages
-);
+with_row_level_security!(creating_with_an_id_is_idempotent, deleting_a_conversation_deletes_its_messages);
 
 const CREATE: &str = "mutation Create($input: CreateConversationInput!) {
   createConversation(input: $input) {
@@ -108,7 +105,7 @@ async fn a_conversation_and_its_first_messages_are_created_atomically(app: TestA
     assert_eq!(data["conversations"]["nodes"].as_array().unwrap().len(), 1);
 }
 
-async fn creating_with_the_same_id_is_idempotent(app: TestApp) {
+async fn creating_with_an_id_is_idempotent(app: TestApp) {
     let (ada, bob) = (app.client("ada"), app.client("bob"));
     let id = "0197a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b";
     let input = json!({ "id": id, "title": "One", "messages": [{ "role": "USER", "content": "Hello" }] });
@@ -161,7 +158,7 @@ async fn an_update_sets_given_fields_and_null_clears(app: TestApp) {
     }
 }
 
-async fn a_deleted_conversation_is_gone_with_its_messages(app: TestApp) {
+async fn deleting_a_conversation_deletes_its_messages(app: TestApp) {
     let ada = app.client("ada");
     let (gone, kept) = (ada.new_conversation().await, ada.new_conversation().await);
     let message = ada.append(&gone, "Forget me").await;
