@@ -269,6 +269,6 @@ mod tests {
         let circle = json!({ "id": "c", "current_node": "a", "mapping": {
             "a": node("b", &["b"], "user", &json!(["x"])), "b": node("a", &["a"], "user", &json!(["y"])),
         } });
-        assert!(parsed(&circle).unwrap_err().reason.contains("circle"));
+        assert!(parsed(&circle).unwrap_err().reason.contains("cycle"));
     }
 }

@@ -1,4 +1,4 @@
-//! Tokens of any kind: whatever is sent is an owner's own token, or refused.
+//! Arbitrary tokens: each is accepted as its owner's or rejected.
 
 use futures_util::FutureExt;
 use proptest::prelude::*;

@@ -2,7 +2,7 @@
 //!
 //! The number of connections is limited, in total and, if configured, for each address. An address beyond its limit
 //! gets 503. If all slots are taken, the connection that has been without a request for longest is closed, so idle
-//! connections keep nobody out. If none is idle, the new connection gets 503 at once: a load balancer then asks another
+//! connections block no new ones. If none is idle, the new connection gets 503 at once: a load balancer then asks another
 //! replica, and a client retries. The server reads and drops what such a client sends, so that it can read the
 //! response. No fault of one connection ends the loop. Running out of file descriptors makes it wait, not spin.
 
