@@ -321,7 +321,7 @@ async fn running_out_of_file_descriptors_is_survived() {
     server.terminate().await;
     let (status, log) = server.ended().await;
     assert!(status.success());
-    let told = log.matches("cannot take connections for now").count();
+    let told = log.matches("cannot accept connections: retrying").count();
     assert!((1..10).contains(&told), "{log}");
 }
 
