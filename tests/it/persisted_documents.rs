@@ -239,7 +239,7 @@ async fn invalid_manifests_are_refused_at_start() {
     std::fs::create_dir(program.folder().join("empty")).unwrap();
     std::fs::write(program.folder().join("broken.json"), json!({ "a": "{ viewer" }).to_string()).unwrap();
     for (settings, told) in [
-        ("only = true", "`documents.only` needs `documents.manifest`"),
+        ("only = true", "`documents.only` requires `documents.manifest`"),
         ("manifest = \"nowhere.json\"", "cannot read `documents.manifest`, nowhere.json"),
         ("manifest = \"empty\"", "the folder has no *.json file"),
         ("manifest = \"broken.json\"", "broken.json: the document a: "),

@@ -262,6 +262,6 @@ async fn an_inaccessible_file_is_reported_in_one_sentence() {
     fs::create_dir(nowhere.folder().join("data")).unwrap();
     forbid(&nowhere, "data", 0o500);
     let told = refused(&nowhere).await;
-    assert!(told.contains("cannot create data/new: Permission denied"), "{told}");
+    assert!(told.contains("cannot make data/new: Permission denied"), "{told}");
     forbid(&nowhere, "data", 0o700);
 }

@@ -50,7 +50,7 @@ async fn system_certificate_authorities_are_trusted() {
     assert_eq!(authenticate(&authority).await, 200);
     assert_eq!(authenticate(&Authority::new()).await, 503);
     let listen = ["--listen", "127.0.0.1:0"];
-    assert!(trusting("/nowhere").refused(&listen).await.contains("no certificates to trust"));
+    assert!(trusting("/nowhere").refused(&listen).await.contains("there are no trusted certificates"));
 }
 
 #[tokio::test]
