@@ -19,7 +19,7 @@ mod engine;
 mod entity;
 mod error;
 mod hot;
-mod parameters;
+mod json_rows;
 mod repository;
 mod row_budget;
 mod scope;

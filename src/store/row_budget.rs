@@ -5,6 +5,8 @@
 //! what they wait for. Statements that would give any number of rows, or large ones, stop by themselves where
 //! the allowance ends (`repository::bounded`), so that the database does not read what nobody could take either.
 
+use sea_orm::sea_query::{Expr, ExprTrait, Func};
+
 use crate::memory::Allowance;
 use crate::model::Conversation;
 use crate::store::entity::message;
@@ -72,10 +74,12 @@ impl RowSize for Conversation {
     }
 }
 
-/// What a message takes, as [`RowSize`] has it.
-macro_rules! size {
-    () => {
-        "256 + octet_length(m.content) + octet_length(m.metadata) + COALESCE(octet_length(m.parts), 0)"
-    };
+/// The size of a row of `message` in a statement, computed like [`RowSize`].
+pub(in crate::store) fn message_size() -> Expr {
+    let bytes = |column| Func::cust("octet_length").arg(Expr::col((message::Entity, column)));
+    let parts = Func::coalesce([bytes(message::Column::Parts).into(), Expr::val(0)]);
+    Expr::val(ROW as i32)
+        .add(bytes(message::Column::Content))
+        .add(bytes(message::Column::Metadata))
+        .add(parts)
 }
-pub(in crate::store) use size;

@@ -7,19 +7,20 @@
 //! [`Tx::commit`], which writes the feed and, after the commit, signals. What is ordinary and often, the
 //! writer does in batches, by the same rules.
 
+use sea_orm::sea_query::{Expr, ExprTrait, InsertStatement, OnConflict, Query};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, FromQueryResult,
-    IntoActiveModel, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait,
+    FromQueryResult, IntoActiveModel, SqliteTransactionMode, Statement, StatementBuilder, TransactionOptions,
+    TransactionTrait,
 };
-
 use tokio::runtime::Handle;
 
 use crate::model::{Change, ChangeKind, OwnerId, Timestamp};
 use crate::signals::Topic;
 use crate::store::database::Store;
-use crate::store::engine::row_level_security;
+use crate::store::engine::row_level_security::{self, RowLevelSecurity};
 use crate::store::engine::write_lock::WriteLockGuard;
-use crate::store::entity::change;
+use crate::store::entity::{account, change};
 use crate::store::error::Error;
 use crate::store::error::Result;
 use crate::store::scope::Scoped;
@@ -41,15 +42,33 @@ struct Revision {
     revision: i64,
 }
 
-/// Makes the account on its owner's first write; else moves its clock on.
-const TAKE_REVISIONS: &str = "INSERT INTO account (id, revision, created_at) VALUES ($1, $2, $3) \
-     ON CONFLICT (id) DO UPDATE SET revision = account.revision + $2 RETURNING revision";
-
-/// The same, saying whose rows the transaction is about before there is a row to be put in.
-const TAKE_REVISIONS_WITH_ROW_LEVEL_SECURITY: &str = "INSERT INTO account (id, revision, created_at) SELECT $1, $2, $3 \
-     FROM (SELECT set_config('scrollback.owners', ARRAY[$1::text]::text, true) AS told OFFSET 0) AS fence \
-     WHERE fence.told IS NOT NULL \
-     ON CONFLICT (id) DO UPDATE SET revision = account.revision + $2 RETURNING revision";
+/// Creates the account with the owner's first write, and afterwards adds `count` to its revision.
+fn take_revisions(
+    row_level_security: RowLevelSecurity,
+    owner: &OwnerId,
+    count: i64,
+    now: Timestamp,
+) -> Result<InsertStatement> {
+    let row = [Expr::val(owner.clone()), Expr::val(count), Expr::val(now)];
+    let revision = account::Column::Revision.into_expr();
+    let mut insert = Query::insert();
+    insert
+        .into_table(account::Entity)
+        .columns([account::Column::Id, account::Column::Revision, account::Column::CreatedAt])
+        .on_conflict(
+            OnConflict::column(account::Column::Id)
+                .value(account::Column::Revision, revision.add(count))
+                .to_owned(),
+        )
+        .returning_col(account::Column::Revision);
+    let complete = if row_level_security.is_active() {
+        insert.select_from(row_level_security::with_owner(row, owner))
+    } else {
+        insert.values(row)
+    };
+    complete.map_err(|error| Error::broken(error.to_string()))?;
+    Ok(insert)
+}
 
 impl Tx {
     /// Begins a write of exactly `changes` changes.
@@ -68,13 +87,8 @@ impl Tx {
             changes: Vec::with_capacity(changes),
         };
         let count = i64::try_from(changes).unwrap_or(i64::MAX);
-        let values = [owner.clone().into(), count.into(), tx.now.into()];
-        let take = if store.0.row_level_security.is_active() {
-            TAKE_REVISIONS_WITH_ROW_LEVEL_SECURITY
-        } else {
-            TAKE_REVISIONS
-        };
-        let taken: Option<Revision> = tx.one(take, values).await?;
+        let take = take_revisions(store.0.row_level_security, owner, count, tx.now)?;
+        let taken: Option<Revision> = tx.one(&take).await?;
         let taken = taken.ok_or_else(|| Error::broken("an account gave no revision".into()))?;
         tx.next_revision = taken.revision - count + 1;
         tx.last_revision = taken.revision;
@@ -95,14 +109,13 @@ impl Tx {
         &self.tx
     }
 
-    /// Runs a statement whose text is constant and gives the one row it returns, if any.
+    /// Runs a statement that returns at most one row.
     pub(in crate::store) async fn one<T: FromQueryResult>(
         &self,
-        sql: &str,
-        values: impl IntoIterator<Item = Value>,
+        statement: &impl StatementBuilder,
     ) -> Result<Option<T>> {
-        let statement = Statement::from_sql_and_values(self.tx.get_database_backend(), sql, values);
-        Ok(T::find_by_statement(statement).one(&self.tx).await?)
+        let row = self.tx.query_one(statement).await?;
+        Ok(row.map(|row| T::from_query_result(&row, "")).transpose()?)
     }
 
     /// Notes a change, to be written to the feed with the commit.

@@ -19,6 +19,7 @@
 mod policies;
 
 use sea_orm::prelude::async_trait::async_trait;
+use sea_orm::sea_query::{Expr, ExprTrait, Func, FunctionCall, Query, SelectStatement};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr};
 use sea_orm::{ExecResult, QueryResult, Statement, Value, Values};
 use sqlx::PgConnection;
@@ -114,7 +115,8 @@ impl<'a> Reader<'a> {
         Self { connection, whose: row_level_security.is_active().then_some(Whose::Everybody) }
     }
 
-    /// A query that first says whose rows it is about.
+    /// A query that first says whose rows it is about. SeaORM can build the LATERAL subquery around a statement that it
+    /// builds, but a reader gets the text of a statement that is built already.
     fn tell(&self, mut statement: Statement) -> Statement {
         let set = match &self.whose {
             None => return statement,
@@ -165,8 +167,16 @@ fn only_reads() -> DbErr {
     DbErr::Custom("a reader was asked to write".into())
 }
 
+/// Selects the row to insert, after naming its owner.
+pub(in crate::store) fn with_owner(row: [Expr; 3], owner: &OwnerId) -> SelectStatement {
+    let named = Query::select().expr_as(set_owner(owner), "owners").offset(0).take();
+    let is_named = Expr::col(("named", "owners")).is_not_null();
+    Query::select().exprs(row).from_subquery(named, "named").and_where(is_named).take()
+}
+
 /// Says whose rows the rest of a transaction is about.
 pub(in crate::store) async fn tell(transaction: &mut PgConnection, owners: &[&str]) -> sqlx::Result<()> {
+    // The connection is sqlx's: SeaORM does not share it.
     let tell = sqlx::query("SELECT set_config('scrollback.owners', $1::text[]::text, true)");
     tell.bind(owners).execute(transaction).await.map(drop)
 }
@@ -176,8 +186,12 @@ pub(in crate::store) async fn tell_one(
     transaction: &DatabaseTransaction,
     owner: &OwnerId,
 ) -> Result<(), DbErr> {
-    let tell = "SELECT set_config('scrollback.owners', ARRAY[$1::text]::text, true)";
-    let values = [owner.clone().into()];
-    let statement = Statement::from_sql_and_values(transaction.get_database_backend(), tell, values);
-    transaction.execute_raw(statement).await.map(drop)
+    transaction.execute(&Query::select().expr(set_owner(owner)).take()).await.map(drop)
+}
+
+/// Sets the owner for the rest of the transaction.
+fn set_owner(owner: &OwnerId) -> FunctionCall {
+    let owners = [Expr::cust("'{}'::text[]"), Expr::val(owner.clone())];
+    let owners = Expr::from(Func::cust("array_append").args(owners)).cast_as("text");
+    Func::cust("set_config").args([Expr::val("scrollback.owners"), owners, Expr::val(true)])
 }

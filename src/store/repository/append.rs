@@ -12,8 +12,10 @@
 
 use std::collections::HashSet;
 
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter,
+    QueryTrait,
 };
 
 use crate::model::{
@@ -21,27 +23,14 @@ use crate::model::{
     ModelName, NewMessage, Timestamp, TokenUsage,
 };
 use crate::store::engine::slot;
-use crate::store::entity::{branch, message};
+use crate::store::entity::{branch, conversation, message};
 use crate::store::error::Error;
 use crate::store::error::Result;
 use crate::store::hot::writer::request::{NewMessages, Outcome};
 use crate::store::scope::Scoped;
 use crate::store::transaction::Tx;
 
-/// Gives the next positions, takes the row's lock and checks ownership in one; where the messages
-/// follow the head of a conversation that never forked, it also moves the head. A message is never
-/// older than the one before it, whatever the clock does.
-const TAKE_POSITIONS: &str = "UPDATE conversation \
-     SET last_position = last_position + $4, message_count = message_count + $4, \
-     head_position = CASE WHEN $5 AND branches = 0 AND head_position = last_position \
-     THEN last_position + $4 ELSE head_position END, \
-     updated_at = CASE WHEN updated_at < $3 THEN $3 ELSE updated_at + 1 END \
-     WHERE id = $1 AND owner_id = $2 \
-     RETURNING last_position, head_position, branches, trunk, updated_at";
-
-const MOVE_HEAD: &str = "UPDATE conversation SET head_position = last_position, branch = $2, \
-     branches = $3, trunk = $4 WHERE id = $1 RETURNING last_position";
-
+/// A conversation after an append took its positions.
 #[derive(FromQueryResult)]
 struct Positions {
     last_position: i64,
@@ -49,12 +38,6 @@ struct Positions {
     branches: i64,
     trunk: i64,
     updated_at: Timestamp,
-}
-
-#[derive(FromQueryResult)]
-struct Moved {
-    #[expect(dead_code, reason = "that a row came back is what matters")]
-    last_position: i64,
 }
 
 /// Where a message is put: all of it is its own already.
@@ -112,15 +95,7 @@ impl Scoped {
         let NewMessages { conversation, head: expected_head, rows, .. } = messages;
         let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
         let mut tx = Tx::begin(self, rows.len()).await?;
-        let values = [
-            conversation.into(),
-            self.owner.clone().into(),
-            tx.now().into(),
-            count.into(),
-            (after == After::Head).into(),
-        ];
-        let taken: Positions =
-            tx.one(TAKE_POSITIONS, values).await?.ok_or(Error::NotFound("conversation"))?;
+        let taken = self.take_positions(&tx, conversation, count, after).await?;
         if let Some(repeated) = self.repeated(tx.connection(), &rows).await? {
             return Ok(repeated);
         }
@@ -153,6 +128,38 @@ impl Scoped {
         }
         tx.commit().await?;
         Ok(appended)
+    }
+
+    /// Takes the next positions and the row's lock, and checks ownership, in one statement. If the messages
+    /// follow the head of a conversation that never forked, it also moves the head. A message is never
+    /// older than the one before it, whatever the clock does.
+    async fn take_positions(
+        &self,
+        tx: &Tx,
+        conversation: ConversationId,
+        count: i64,
+        after: After,
+    ) -> Result<Positions> {
+        use conversation::Column::{
+            Branches, HeadPosition, Id, LastPosition, MessageCount, OwnerId, Trunk, UpdatedAt,
+        };
+        let mut update = conversation::Entity::update_many()
+            .col_expr(LastPosition, Expr::col(LastPosition).add(count))
+            .col_expr(MessageCount, Expr::col(MessageCount).add(count))
+            .col_expr(UpdatedAt, conversation::next_updated_at(tx.now()))
+            .filter(Id.eq(conversation))
+            .filter(OwnerId.eq(self.owner.clone()));
+        if after == After::Head {
+            let is_linear =
+                Expr::col(Branches).eq(0_i64).and(Expr::col(HeadPosition).eq(Expr::col(LastPosition)));
+            let head =
+                Expr::case(is_linear, Expr::col(LastPosition).add(count)).finally(Expr::col(HeadPosition));
+            update = update.col_expr(HeadPosition, head.into());
+        }
+        let mut update = update.into_query();
+        let returned = [LastPosition, HeadPosition, Branches, Trunk, UpdatedAt];
+        update.returning(Query::returning().columns(returned));
+        tx.one(&update).await?.ok_or(Error::NotFound("conversation"))
     }
 
     /// What the same call appended before, if it did.
@@ -246,9 +253,17 @@ async fn take_branch(
         branch::Entity::insert(row.into_active_model()).exec_without_returning(tx.connection()).await?;
     }
     let trunk = if branches == 0 { 0 } else { trunk };
-    let values = [conversation.into(), branch.unwrap_or(0).into(), branches.into(), trunk.into()];
-    let moved: Option<Moved> = tx.one(MOVE_HEAD, values).await?;
-    moved.ok_or_else(|| Error::broken("a locked conversation is gone".into()))?;
+    let moved = conversation::Entity::update_many()
+        .col_expr(conversation::Column::HeadPosition, Expr::col(conversation::Column::LastPosition))
+        .col_expr(conversation::Column::Branch, Expr::val(branch.unwrap_or(0)))
+        .col_expr(conversation::Column::Branches, Expr::val(branches))
+        .col_expr(conversation::Column::Trunk, Expr::val(trunk))
+        .filter(conversation::Column::Id.eq(conversation))
+        .exec(tx.connection())
+        .await?;
+    if moved.rows_affected == 0 {
+        return Err(Error::broken("a locked conversation is gone".into()));
+    }
     Ok(branch)
 }
 

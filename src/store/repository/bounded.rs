@@ -1,25 +1,46 @@
 //! Reads of no more than an operation may hold.
 
-use sea_orm::{EntityTrait, Statement, Value};
+use sea_orm::sea_query::{Expr, ExprTrait, Frame, FrameType, Func, Query, SelectStatement, WindowStatement};
+use sea_orm::{ColumnTrait, EntityTrait, QuerySelect, Select};
 
 use crate::memory::Refused;
 use crate::model::Message;
 use crate::store::entity::message;
 use crate::store::error::{Error, Result};
 use crate::store::hot::reads::request::{MessageRange, MessageRanges};
-use crate::store::row_budget::RowSize;
+use crate::store::row_budget::{RowSize, message_size};
 use crate::store::scope::Scoped;
 
 /// Rows that are read in one go where the rows may be large.
 const ROWS_AT_ONCE: usize = 256;
 
-/// The messages that `some` names by id, each with its size, up to as many bytes as a
-/// parameter says and one message more. Only those are looked into.
-fn within(some: &str, parameter: usize) -> String {
-    format!(
-        "SELECT m.* FROM (SELECT i.*, sum(i.size) OVER (ROWS UNBOUNDED PRECEDING) AS total \
-         FROM ({some}) AS i) AS s JOIN message AS m ON m.id = s.id WHERE s.total - s.size <= ${parameter}"
-    )
+/// The columns of a statement that finds messages: the id and the size of each.
+const ID: &str = "id";
+const SIZE: &str = "size";
+
+/// Selects the id and the size of messages, for [`Scoped::found_messages`].
+pub(in crate::store) fn ids_and_sizes() -> SelectStatement {
+    let id = message::Column::Id.into_expr();
+    Query::select().expr_as(id, ID).expr_as(message_size(), SIZE).take()
+}
+
+/// Selects the messages that `found` selects the ids and sizes of, up to so many bytes and one message more. The
+/// database does not read the texts of the others.
+fn within(found: SelectStatement, bytes: i64) -> Select<message::Entity> {
+    let first_to_this = WindowStatement::new().frame_start(FrameType::Rows, Frame::UnboundedPreceding).take();
+    let size = || Expr::col(SIZE);
+    let sums = Query::select()
+        .columns([ID, SIZE])
+        .expr_window_as(Func::sum(size()), first_to_this, "total")
+        .from_subquery(found, "found")
+        .take();
+    let mut select = message::Entity::find();
+    QuerySelect::query(&mut select)
+        .from_clear()
+        .from_subquery(sums, "sums")
+        .inner_join(message::Entity, message::Column::Id.into_expr().equals(("sums", ID)))
+        .and_where(Expr::col(("sums", "total")).sub(Expr::col(("sums", SIZE))).lte(bytes));
+    select
 }
 
 impl Scoped {
@@ -43,20 +64,15 @@ impl Scoped {
         Ok(rows)
     }
 
-    /// The messages that a statement names: `some` gives their ids and sizes. In no
-    /// order.
-    pub(in crate::store) async fn messages_named(
+    /// The messages that a statement finds. It selects [`ids_and_sizes`]. In no order.
+    pub(in crate::store) async fn found_messages(
         &self,
-        some: &str,
-        values: Vec<Value>,
+        found: SelectStatement,
     ) -> Result<Vec<message::Model>> {
-        let sql = within(some, values.len() + 1);
         let read = || async {
             let (reserved, left) = (self.allowance.is_reserved(), self.allowance.left());
             let bytes = i64::try_from(left).unwrap_or(i64::MAX);
-            let values = values.iter().cloned().chain([bytes.into()]);
-            let statement = Statement::from_sql_and_values(self.backend(), &sql, values);
-            let rows = message::Entity::find().from_raw_sql(statement).all(&self.reader()).await?;
+            let rows = within(found.clone(), bytes).all(&self.reader()).await?;
             // There may be more than what was read, even if there is room for more by now.
             if rows.iter().map(RowSize::size).sum::<usize>() > left {
                 return Err(if reserved { self.allowance.refusal() } else { Refused::Unreserved }.into());

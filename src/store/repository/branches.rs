@@ -6,84 +6,28 @@
 //! parents, however long the conversation. The trunk, what was appended before the first fork, is one
 //! dense range; a conversation that never forked is nothing but trunk.
 
+mod statements;
+
 use std::collections::HashMap;
 
+use sea_orm::sea_query::Order;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, DbBackend, FromQueryResult, IntoActiveModel, QueryFilter,
-    Statement,
+    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, FromQueryResult, IntoActiveModel,
+    QueryFilter,
 };
 
 use crate::model::{
     Change, ChangeKind, Conversation, ConversationId, ConversationPatch, End, Message, MessageId, Page,
     Range, Slice,
 };
-use crate::store::engine::slot::slot;
 use crate::store::entity::message;
 use crate::store::error::Error;
 use crate::store::error::Result;
 use crate::store::hot::reads::request::MessageRange;
-use crate::store::parameters;
-use crate::store::row_budget::size;
+use crate::store::repository::bounded::ids_and_sizes;
 use crate::store::scope::Scoped;
 use crate::store::transaction::Tx;
-
-/// From a branch to the root: each branch on the way, and the last position of it that is on the path.
-const PATH: &str = "WITH RECURSIVE path(branch, upto, depth) AS ( \
-     SELECT CAST($2 AS bigint), CAST($3 AS bigint), 0 \
-     UNION ALL SELECT b.parent_branch, b.fork_position, path.depth + 1 \
-     FROM path JOIN branch AS b ON b.conversation_id = $1 AND b.branch = path.branch) \
-     SELECT branch, upto FROM path ORDER BY depth";
-
-/// What is read of a message to find it: its id, and its size.
-macro_rules! named {
-    () => {
-        concat!("SELECT m.id, ", size!(), " AS size FROM ")
-    };
-}
-
-/// The messages that follow some places: on the trunk the next one, elsewhere every message that names the place.
-const FOLLOWING_SQLITE: &str = concat!(
-    named!(),
-    "json_each($1) AS wanted JOIN message AS m ON m.slot = ",
-    slot!("unhex(wanted.value ->> 0)", "(wanted.value ->> 1) + 1"),
-    " AND m.conversation_id = unhex(wanted.value ->> 0) AND m.position = (wanted.value ->> 1) + 1 AND m.branch IS NULL AND m.owner_id = $2 UNION ALL ",
-    named!(),
-    "json_each($1) AS wanted JOIN message AS m ON m.conversation_id = unhex(wanted.value ->> 0) \
-     AND m.parent_position = wanted.value ->> 1 AND m.branch IS NOT NULL AND m.owner_id = $2"
-);
-const FOLLOWING_POSTGRES: &str = concat!(
-    named!(),
-    "jsonb_array_elements($1::text::jsonb) AS wanted \
-     JOIN message AS m ON m.conversation_id = (wanted ->> 0)::uuid \
-     AND m.position = (wanted ->> 1)::bigint + 1 AND m.branch IS NULL AND m.owner_id = $2 UNION ALL ",
-    named!(),
-    "jsonb_array_elements($1::text::jsonb) AS wanted \
-     JOIN message AS m ON m.conversation_id = (wanted ->> 0)::uuid \
-     AND m.parent_position = (wanted ->> 1)::bigint AND m.branch IS NOT NULL AND m.owner_id = $2"
-);
-
-/// A range of positions on one branch. Left to itself SQLite reads the range and skips what is on other
-/// branches.
-const FIRST_SQLITE: &str = concat!(
-    named!(),
-    "message AS m INDEXED BY message_by_branch WHERE conversation_id = $1 \
-     AND position > $2 AND position <= $3 AND owner_id = $4 AND branch = $6 ORDER BY position LIMIT $5"
-);
-const LAST_SQLITE: &str = concat!(
-    named!(),
-    "message AS m INDEXED BY message_by_branch WHERE conversation_id = $1 \
-     AND position > $2 AND position <= $3 AND owner_id = $4 AND branch = $6 ORDER BY position DESC LIMIT $5"
-);
-const FIRST_POSTGRES: &str = concat!(
-    named!(),
-    "message AS m WHERE conversation_id = $1 AND position > $2 AND position <= $3 AND owner_id = $4 \
-     AND branch = $6 ORDER BY position LIMIT $5"
-);
-const LAST_POSTGRES: &str = concat!(
-    named!(),
-    "message AS m WHERE conversation_id = $1 AND position > $2 AND position <= $3 AND owner_id = $4 \
-     AND branch = $6 ORDER BY position DESC LIMIT $5"
-);
+use statements::{following, path};
 
 #[derive(FromQueryResult)]
 struct Step {
@@ -157,9 +101,9 @@ impl Scoped {
         if conversation.branches == 0 {
             return Ok(vec![Segment { branch: None, after: 0, upto: leaf.position }]);
         }
-        let values = [conversation.id.into(), leaf.branch.into(), leaf.position.into()];
-        let statement = Statement::from_sql_and_values(self.backend(), PATH, values);
-        let steps = Step::find_by_statement(statement).all(&self.reader()).await?;
+        let steps = self.reader().query_all(&path(conversation.id, leaf.branch, leaf.position)).await?;
+        let steps = steps.iter().map(|row| Step::from_query_result(row, ""));
+        let steps = steps.collect::<std::result::Result<Vec<_>, _>>()?;
         let mut segments = Vec::with_capacity(steps.len() + 1);
         for (at, step) in steps.iter().enumerate() {
             if step.branch == 0 {
@@ -195,15 +139,18 @@ impl Scoped {
                 MessageRange { after, before: upto + 1, rows: limit, ..self.all_of(conversation, page) };
             return self.stretch(stretch).await;
         };
-        let some = match (self.backend(), end) {
-            (DbBackend::Sqlite, End::First) => FIRST_SQLITE,
-            (DbBackend::Sqlite, End::Last) => LAST_SQLITE,
-            (_, End::First) => FIRST_POSTGRES,
-            (_, End::Last) => LAST_POSTGRES,
-        };
-        let range = [conversation.into(), after.into(), upto.into(), self.owner.clone().into()];
-        let values = range.into_iter().chain([i64::from(limit).into(), branch.into()]).collect();
-        let mut rows = self.messages_named(some, values).await?;
+        let order = if end == End::First { Order::Asc } else { Order::Desc };
+        let found = ids_and_sizes()
+            .from(message::Entity)
+            .and_where(message::Column::ConversationId.eq(conversation))
+            .and_where(message::Column::Branch.eq(branch))
+            .and_where(message::Column::Position.gt(after))
+            .and_where(message::Column::Position.lte(upto))
+            .and_where(message::Column::OwnerId.eq(self.owner.clone()))
+            .order_by((message::Entity, message::Column::Position), order)
+            .limit(u64::from(limit))
+            .take();
+        let mut rows = self.found_messages(found).await?;
         rows.sort_unstable_by_key(|row| row.position);
         if end == End::Last {
             rows.reverse();
@@ -216,9 +163,7 @@ impl Scoped {
         &self,
         places: &[(ConversationId, i64)],
     ) -> Result<HashMap<(ConversationId, i64), Vec<Message>>> {
-        let some = if self.backend() == DbBackend::Sqlite { FOLLOWING_SQLITE } else { FOLLOWING_POSTGRES };
-        let values = vec![parameters::places(places).into(), self.owner.clone().into()];
-        let rows = self.messages_named(some, values).await?;
+        let rows = self.found_messages(following(self.backend(), &self.owner, places)).await?;
         let mut following: HashMap<_, Vec<Message>> = HashMap::new();
         for row in rows {
             let message = Message::try_from(row)?;

@@ -3,9 +3,8 @@
 //! Revisions have no holes. So a page that does not begin right after the place it was asked for
 //! shows that what stood between has been trimmed, and no other bookkeeping is needed.
 
-use sea_orm::{
-    ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Statement,
-};
+use sea_orm::sea_query::{Expr, ExprTrait, Order, Query};
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 
 use crate::model::{Change, ChangeKind, Committed, Invalid, OwnerId, Timestamp};
 use crate::store::database::Store;
@@ -19,10 +18,7 @@ use crate::store::transaction;
 const TRIM_ACCOUNTS: u64 = 500;
 const TRIM_CHANGES: u64 = 1000;
 
-/// The accounts after one, each with the time of its oldest change.
-const OLDEST: &str = "SELECT id, (SELECT changed_at FROM change WHERE owner_id = account.id \
-     ORDER BY revision LIMIT 1) AS oldest FROM account WHERE id > $1 ORDER BY id LIMIT $2";
-
+/// An account, with the time of its oldest change.
 #[derive(FromQueryResult)]
 struct Oldest {
     id: OwnerId,
@@ -90,9 +86,23 @@ impl Store {
         let mut removed = 0;
         let mut after = String::new();
         loop {
-            let values = [after.into(), TRIM_ACCOUNTS.into()];
-            let statement = Statement::from_sql_and_values(self.backend(), OLDEST, values);
-            let accounts = Oldest::find_by_statement(statement).all(&self.reader_of_everybody()).await?;
+            let oldest = Query::select()
+                .column(change::Column::ChangedAt)
+                .from(change::Entity)
+                .and_where(change::Column::OwnerId.into_expr().equals((account::Entity, account::Column::Id)))
+                .order_by(change::Column::Revision, Order::Asc)
+                .limit(1)
+                .take();
+            let accounts = account::Entity::find()
+                .select_only()
+                .column(account::Column::Id)
+                .expr_as(Expr::SubQuery(None, Box::new(oldest.into())), "oldest")
+                .filter(account::Column::Id.gt(after.as_str()))
+                .order_by_asc(account::Column::Id)
+                .limit(TRIM_ACCOUNTS)
+                .into_model::<Oldest>()
+                .all(&self.reader_of_everybody())
+                .await?;
             let Some(last) = accounts.last() else { return Ok(removed) };
             after = last.id.as_str().to_owned();
             for account in accounts {

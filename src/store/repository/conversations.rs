@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::sea_query::{Expr, ExprTrait, Order};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, Order};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, DbBackend, EntityTrait, IntoActiveModel, QueryFilter,
     QueryOrder, QuerySelect, Select,
@@ -24,16 +24,6 @@ use crate::store::hot::reads::request::{ConversationPage, ListConversations, Rea
 use crate::store::repository::append::{Place, insert_message};
 use crate::store::scope::Scoped;
 use crate::store::transaction::Tx;
-
-/// Also takes the row's lock, so that the statements after it have the conversation to themselves.
-const TOUCH: &str = "UPDATE conversation \
-     SET title = CASE WHEN $4 THEN $5 ELSE title END, \
-     title_folded = CASE WHEN $4 THEN $7 ELSE title_folded END, metadata = COALESCE($6, metadata), \
-     updated_at = CASE WHEN updated_at < $3 THEN $3 ELSE updated_at + 1 END \
-     WHERE id = $1 AND owner_id = $2 \
-     RETURNING *";
-
-const DELETE: &str = "DELETE FROM conversation WHERE id = $1 AND owner_id = $2 RETURNING *";
 
 impl Scoped {
     /// One of the owner's conversations.
@@ -199,9 +189,14 @@ impl Scoped {
             .filter(Condition::all().add_option(slot::among(self.backend(), id, (0, slot::LAST))))
             .exec(tx.connection())
             .await?;
-        let deleted: Option<conversation::Model> =
-            tx.one(DELETE, [id.into(), self.owner.clone().into()]).await?;
-        deleted.ok_or(Error::NotFound("conversation"))?;
+        let deleted = conversation::Entity::delete_many()
+            .filter(conversation::Column::Id.eq(id))
+            .filter(conversation::Column::OwnerId.eq(self.owner.clone()))
+            .exec(tx.connection())
+            .await?;
+        if deleted.rows_affected == 0 {
+            return Err(Error::NotFound("conversation"));
+        }
         tx.record(Change { kind: ChangeKind::ConversationDeleted, conversation: id, message: None });
         tx.commit().await
     }
@@ -215,19 +210,21 @@ impl Scoped {
         id: ConversationId,
         patch: ConversationPatch,
     ) -> Result<conversation::Model> {
-        let sets_title = patch.title.is_some();
-        let title = patch.title.flatten();
-        let title_folded = title.as_ref().map(Title::folded);
-        let values = [
-            id.into(),
-            self.owner.clone().into(),
-            tx.now().into(),
-            sets_title.into(),
-            title.map(Title::into_string).into(),
-            patch.metadata.map(crate::model::Json::into_string).into(),
-            title_folded.into(),
-        ];
-        tx.one(TOUCH, values).await?.ok_or(Error::NotFound("conversation"))
+        let mut update = conversation::Entity::update_many()
+            .col_expr(conversation::Column::UpdatedAt, conversation::next_updated_at(tx.now()))
+            .filter(conversation::Column::Id.eq(id))
+            .filter(conversation::Column::OwnerId.eq(self.owner.clone()));
+        if let Some(title) = patch.title {
+            let folded = title.as_ref().map(Title::folded);
+            update = update
+                .col_expr(conversation::Column::Title, Expr::val(title.map(Title::into_string)))
+                .col_expr(conversation::Column::TitleFolded, Expr::val(folded));
+        }
+        if let Some(metadata) = patch.metadata {
+            update = update.col_expr(conversation::Column::Metadata, Expr::val(metadata));
+        }
+        let updated = update.exec_with_returning(tx.connection()).await?.pop();
+        updated.ok_or(Error::NotFound("conversation"))
     }
 }
 
@@ -241,11 +238,10 @@ fn filtered(
     }
     if let Some(text) = &filter.title_contains {
         // No LIKE: every character of the text is literal.
-        let contains = match backend {
-            DbBackend::Sqlite => "instr(title_folded, ?) > 0",
-            _ => "strpos(title_folded, $1) > 0",
-        };
-        select = select.filter(Expr::cust_with_values(contains, [fold(text)]));
+        let find = if backend == DbBackend::Sqlite { "instr" } else { "strpos" };
+        let title = conversation::Column::TitleFolded.into_expr();
+        let place = Expr::from(Func::cust(find).args([title, Expr::val(fold(text))]));
+        select = select.filter(place.gt(0));
     }
     select
 }

@@ -1,6 +1,7 @@
 //! Changing what a message says, and taking it away. Its place, its branch and its id stay.
 
-use sea_orm::{ActiveModelTrait, ActiveValue, ColumnTrait, IntoActiveModel, QueryFilter};
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 use crate::model::{
     Change, ChangeKind, ConversationPatch, Json, Message, MessageId, MessagePatch, MessageStatus, TokenUsage,
@@ -10,10 +11,6 @@ use crate::store::error::Error;
 use crate::store::error::Result;
 use crate::store::scope::Scoped;
 use crate::store::transaction::Tx;
-
-/// A deleted message is not counted.
-const COUNT_ONE_LESS: &str =
-    "UPDATE conversation SET message_count = message_count - 1 WHERE id = $1 RETURNING *";
 
 impl Scoped {
     /// Sets what the patch gives, and the time of the edit.
@@ -70,7 +67,12 @@ impl Scoped {
         }
         row.deleted_at = ActiveValue::Set(Some(tx.now()));
         let row = row.update(tx.connection()).await?;
-        let _: Option<conversation::Model> = tx.one(COUNT_ONE_LESS, [conversation.into()]).await?;
+        let count = Expr::col(conversation::Column::MessageCount);
+        conversation::Entity::update_many()
+            .col_expr(conversation::Column::MessageCount, count.sub(1_i64))
+            .filter(conversation::Column::Id.eq(conversation))
+            .exec(tx.connection())
+            .await?;
         tx.record(Change { kind: ChangeKind::MessageDeleted, conversation, message: Some(id) });
         tx.commit().await?;
         row.try_into()

@@ -5,47 +5,18 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ColumnTrait, DbBackend, QueryFilter};
+use sea_orm::sea_query::ExprTrait;
+use sea_orm::{ColumnTrait, Condition, QueryFilter};
 
 use crate::model::{ConversationId, Message, MessageId, Page, Range, Slice};
-use crate::store::engine::slot::slot;
+use crate::store::engine::slot;
 use crate::store::entity::message;
 use crate::store::error::Error;
 use crate::store::error::Result;
 use crate::store::hot::reads::request::MessageRange;
-use crate::store::parameters;
-use crate::store::row_budget::size;
+use crate::store::json_rows::{JsonRows, REQUESTED};
+use crate::store::repository::bounded::ids_and_sizes;
 use crate::store::scope::Scoped;
-
-/// Messages by their places.
-const AT_SQLITE: &str = concat!(
-    "SELECT m.id, ",
-    size!(),
-    " AS size FROM json_each($1) AS wanted \
-     JOIN message AS m ON m.slot = ",
-    slot!("unhex(wanted.value ->> 0)", "(wanted.value ->> 1)"),
-    " AND m.conversation_id = unhex(wanted.value ->> 0) AND m.position = wanted.value ->> 1 AND m.owner_id = $2"
-);
-const AT_POSTGRES: &str = concat!(
-    "SELECT m.id, ",
-    size!(),
-    " AS size FROM jsonb_array_elements($1::text::jsonb) AS wanted \
-     JOIN message AS m ON m.conversation_id = (wanted ->> 0)::uuid AND m.position = (wanted ->> 1)::bigint \
-     AND m.owner_id = $2"
-);
-
-/// Messages by their ids.
-const BY_ID_SQLITE: &str = concat!(
-    "SELECT m.id, ",
-    size!(),
-    " AS size FROM json_each($1) AS wanted JOIN message AS m ON m.id = unhex(wanted.value) AND m.owner_id = $2"
-);
-const BY_ID_POSTGRES: &str = concat!(
-    "SELECT m.id, ",
-    size!(),
-    " AS size FROM jsonb_array_elements_text($1::text::jsonb) AS wanted \
-     JOIN message AS m ON m.id = wanted::uuid AND m.owner_id = $2"
-);
 
 impl Scoped {
     /// A message by its id.
@@ -56,9 +27,15 @@ impl Scoped {
 
     /// Messages by id, in no order; what is unknown or foreign is left out.
     pub async fn messages_by_id(&self, ids: &[MessageId]) -> Result<HashMap<MessageId, Message>> {
-        let some = if self.backend() == DbBackend::Sqlite { BY_ID_SQLITE } else { BY_ID_POSTGRES };
-        let rows =
-            self.messages_named(some, vec![parameters::ids(ids).into(), self.owner.clone().into()]).await?;
+        let requested = JsonRows::message_ids(self.backend(), ids);
+        let message = Condition::all()
+            .add(message::Column::Id.into_expr().eq(requested.uuid(0)))
+            .add(message::Column::OwnerId.eq(self.owner.clone()));
+        let found = ids_and_sizes()
+            .from_function(requested.table(), REQUESTED)
+            .inner_join(message::Entity, message)
+            .take();
+        let rows = self.found_messages(found).await?;
         rows.into_iter().map(|row| Ok((row.id, row.try_into()?))).collect()
     }
 
@@ -112,9 +89,18 @@ impl Scoped {
         &self,
         places: &[(ConversationId, i64)],
     ) -> Result<HashMap<(ConversationId, i64), Message>> {
-        let some = if self.backend() == DbBackend::Sqlite { AT_SQLITE } else { AT_POSTGRES };
-        let values = vec![parameters::places(places).into(), self.owner.clone().into()];
-        let rows = self.messages_named(some, values).await?;
+        let requested = JsonRows::places(self.backend(), places);
+        let (conversation, position) = (requested.uuid(0), requested.number(1));
+        let message = Condition::all()
+            .add(message::Column::ConversationId.into_expr().eq(conversation.clone()))
+            .add(message::Column::Position.into_expr().eq(position.clone()))
+            .add(message::Column::OwnerId.eq(self.owner.clone()))
+            .add_option(slot::at(self.backend(), conversation, position));
+        let found = ids_and_sizes()
+            .from_function(requested.table(), REQUESTED)
+            .inner_join(message::Entity, message)
+            .take();
+        let rows = self.found_messages(found).await?;
         rows.into_iter().map(|row| Ok(((row.conversation_id, row.position), row.try_into()?))).collect()
     }
 

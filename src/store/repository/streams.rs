@@ -7,9 +7,10 @@
 
 use std::collections::HashMap;
 
+use sea_orm::sea_query::{Expr, ExprTrait, Func, Query};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, DbBackend, EntityTrait, FromQueryResult, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect, Statement,
+    ActiveModelTrait, ActiveValue, ColumnTrait, Condition, EntityTrait, FromQueryResult, IntoActiveModel,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
 };
 
 use crate::model::{
@@ -22,28 +23,9 @@ use crate::store::entity::{message, message_text, stream};
 use crate::store::error::Error;
 use crate::store::error::Result;
 use crate::store::hot::writer::request::NewTextChunk;
-use crate::store::parameters;
 use crate::store::row_budget::RowSize;
 use crate::store::scope::Scoped;
 use crate::store::transaction::{self, Tx};
-
-const STOP: &str = "UPDATE stream SET stop_requested = $3 WHERE message_id = $1 AND owner_id = $2";
-
-/// A message with the pieces of its text, in one snapshot: it may end at any moment.
-const TEXT_SQLITE: &str = "SELECT m.id, m.status, m.content, t.start, t.text FROM json_each($1) AS wanted \
-     JOIN message AS m ON m.id = unhex(wanted.value) AND m.owner_id = $2 \
-     LEFT JOIN message_text AS t ON t.message_id = m.id ORDER BY m.id, t.start";
-const TEXT_POSTGRES: &str = "SELECT m.id, m.status, m.content, t.start, t.text \
-     FROM jsonb_array_elements_text($1::text::jsonb) AS wanted \
-     JOIN message AS m ON m.id = wanted::uuid AND m.owner_id = $2 \
-     LEFT JOIN message_text AS t ON t.message_id = m.id ORDER BY m.id, t.start";
-
-/// The same for one message, from the piece on that holds a place: so the end of a text costs as much to
-/// read as it has that is new, however long the text is.
-const TAIL: &str = "SELECT m.id, m.status, m.content, t.start, t.text FROM message AS m \
-     LEFT JOIN message_text AS t ON t.message_id = m.id AND t.start >= COALESCE( \
-       (SELECT max(p.start) FROM message_text AS p WHERE p.message_id = $1 AND p.start <= $3), 0) \
-     WHERE m.id = $1 AND m.owner_id = $2 ORDER BY t.start";
 
 /// Longest text that may be streamed, in code points.
 const MAX_TEXT: i64 = 256 * 1024;
@@ -219,9 +201,11 @@ impl Scoped {
     /// # Errors
     /// - `NotFound`: no such message for this owner.
     pub async fn stop_message(&self, id: MessageId) -> Result<Message> {
-        let values = [id.into(), self.owner.clone().into(), true.into()];
-        let statement = Statement::from_sql_and_values(self.backend(), STOP, values);
-        transaction::run_untold(&self.store, &self.owner, statement).await?;
+        let stop = stream::Entity::update_many()
+            .col_expr(stream::Column::StopRequested, Expr::val(true))
+            .filter(stream::Column::MessageId.eq(id))
+            .filter(stream::Column::OwnerId.eq(self.owner.clone()));
+        transaction::run_untold(&self.store, &self.owner, stop.build(self.backend())).await?;
         self.message(id).await?.ok_or(Error::NotFound("message"))
     }
 
@@ -241,15 +225,12 @@ impl Scoped {
     /// The pieces of a message's text from an offset on, and how far the message is. None: there is no
     /// such message for this owner.
     pub async fn pieces(&self, id: MessageId, offset: i64) -> Result<Option<(Vec<Piece>, MessageStatus)>> {
-        let backend = self.backend();
-        let values = [id.into(), self.owner.clone().into(), offset.into()];
-        let tail = Statement::from_sql_and_values(backend, TAIL, values);
-        let rows = TextRow::find_by_statement(tail).all(&self.reader()).await?;
+        let rows = self.tail(id, offset).into_model::<TextRow>().all(&self.reader()).await?;
         let Some(first) = rows.first() else { return Ok(None) };
         let status = MessageStatus::from_code(first.status)
             .ok_or_else(|| Error::broken(format!("a message has the unknown status {}", first.status)))?;
         let piece = |start: i64, text: &str| {
-            let skipped = (offset - start).max(0);
+            let skipped = Ord::max(offset - start, 0);
             Piece { offset: start + skipped, text: beyond(text, skipped).to_owned(), status }
         };
         let pieces = if status == MessageStatus::Streaming {
@@ -262,11 +243,46 @@ impl Scoped {
     }
 
     async fn text_rows(&self, ids: &[MessageId]) -> Result<Vec<TextRow>> {
-        let backend = self.backend();
-        let sql = if backend == DbBackend::Sqlite { TEXT_SQLITE } else { TEXT_POSTGRES };
-        let values = [parameters::ids(ids).into(), self.owner.clone().into()];
-        let statement = Statement::from_sql_and_values(backend, sql, values);
-        Ok(TextRow::find_by_statement(statement).all(&self.reader()).await?)
+        let select = self
+            .own_messages_with_pieces(Condition::all())
+            .filter(message::Column::Id.is_in(ids.iter().copied()))
+            .order_by_asc(message::Column::Id)
+            .order_by_asc(message_text::Column::Start);
+        Ok(select.into_model::<TextRow>().all(&self.reader()).await?)
+    }
+
+    /// Selects the [`TextRow`]s of one message, from the piece on that has an offset. So reading the end of a text
+    /// costs as much as the end is long, however long the text is.
+    fn tail(&self, id: MessageId, offset: i64) -> Select<message::Entity> {
+        let start = Query::select()
+            .expr(Func::max(message_text::Column::Start.into_expr()))
+            .from(message_text::Entity)
+            .and_where(message_text::Column::MessageId.eq(id))
+            .and_where(message_text::Column::Start.lte(offset))
+            .take();
+        let start = Func::coalesce([Expr::SubQuery(None, Box::new(start.into())), Expr::val(0_i64)]);
+        let pieces =
+            Condition::all().add(Expr::col((message_text::Entity, message_text::Column::Start)).gte(start));
+        self.own_messages_with_pieces(pieces)
+            .filter(message::Column::Id.eq(id))
+            .order_by_asc(message_text::Column::Start)
+    }
+
+    /// Selects the [`TextRow`]s of the owner's messages, with the pieces that match a condition. Messages and pieces
+    /// come from one statement, because a stream can end at any moment.
+    fn own_messages_with_pieces(&self, pieces: Condition) -> Select<message::Entity> {
+        let of_message =
+            message_text::Column::MessageId.into_expr().equals((message::Entity, message::Column::Id));
+        let mut select = self.own_messages().select_only().columns([
+            message::Column::Id,
+            message::Column::Status,
+            message::Column::Content,
+        ]);
+        QuerySelect::query(&mut select)
+            .column((message_text::Entity, message_text::Column::Start))
+            .column((message_text::Entity, message_text::Column::Text))
+            .left_join(message_text::Entity, pieces.add(of_message));
+        select
     }
 }
 
