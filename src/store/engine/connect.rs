@@ -140,6 +140,7 @@ pub(in crate::store) async fn alone(
     };
     let tx = connection.begin_with_options(options).await?;
     if tx.get_database_backend() == DbBackend::Postgres {
+        // SeaORM has neither SET nor advisory locks.
         tx.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
         tx.execute_unprepared("SELECT pg_advisory_xact_lock(hashtext('scrollback migrations'))").await?;
     }
@@ -181,7 +182,7 @@ async fn open(settings: &Settings) -> anyhow::Result<Pools> {
 /// given as an array PostgreSQL would plan again and again, which costs more than most reads. Nor is any of
 /// them worth compiling.
 ///
-/// Poolers refuse these at the start of a session, so they are set in it.
+/// Poolers refuse these at the start of a session, so they are set in it. SeaORM has no settings of a session.
 const SET_UP_SESSION: &str = "SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $2, false), \
      set_config('idle_in_transaction_session_timeout', $1, false), \
      set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '5', false), \

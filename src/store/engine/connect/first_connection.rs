@@ -81,7 +81,8 @@ async fn changes_session(first: &mut PgConnection, second: &mut PgConnection) ->
     Ok(false)
 }
 
-/// The process of PostgreSQL that serves a statement. Nothing is prepared, which would need a session.
+/// The process of PostgreSQL that serves a statement. SeaORM would prepare the statement, which needs a session that
+/// stays the same.
 async fn session(connection: &mut PgConnection) -> Result<i32, sqlx::Error> {
     sqlx::raw_sql("SELECT pg_backend_pid()").fetch_one(connection).await?.try_get(0)
 }

@@ -5,6 +5,8 @@
 //! Policies that are up are left alone, which needs no rights to the tables. One that is ever changed needs
 //! a new name, by which it is missed where the old one is up.
 //!
+//! SQL stands here as text because SeaORM has no policies, no `SET`, and no entities of PostgreSQL's catalogs.
+//!
 //! The tables' owner is bound by them too (FORCE), because that is who serves. Superusers and roles with
 //! BYPASSRLS are not, so they are refused.
 
