@@ -44,7 +44,7 @@ impl Store {
     /// and it is SQLite.
     pub async fn connect(settings: &Settings, clock: Clock, signals: Signals) -> anyhow::Result<Self> {
         let statements = Arc::new(AtomicU64::new(0));
-        let connect::Connections { read, write, appends, write_lock, lock } =
+        let connect::Connections { read, write, writer, write_lock, lock } =
             connect::connect(settings, &statements).await?;
         let reads = reads(settings, &read, &statements)?;
         let row_level_security = settings.row_level_security;
@@ -54,7 +54,7 @@ impl Store {
             statements: statements.clone(),
             row_level_security,
         };
-        let writer = Writer::start(appends, settings.writes, context)?;
+        let writer = Writer::start(writer, settings.writes, context)?;
         Ok(Self(Arc::new(Inner {
             read,
             write,

@@ -5,7 +5,7 @@ use sea_orm::{DbErr, RuntimeErr, SqlErr};
 
 use crate::memory::Refused;
 use crate::model::{Invalid, MessageId};
-use crate::store::engine::connect::NO_SESSIONS;
+use crate::store::engine::connect::POOLER_WITHOUT_SESSIONS;
 
 /// Why a read or a write did not happen. After any of them nothing was written.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -67,8 +67,8 @@ impl From<DbErr> for Error {
         }
         if is_passing(&error) {
             Self::Unavailable(error)
-        } else if lost_its_session(&error) {
-            Self::Internal(DbErr::Custom(NO_SESSIONS.to_owned()))
+        } else if is_pooler_error(&error) {
+            Self::Internal(DbErr::Custom(POOLER_WITHOUT_SESSIONS.to_owned()))
         } else {
             Self::Internal(error)
         }
@@ -116,7 +116,7 @@ fn is_passing(error: &DbErr) -> bool {
 
 /// Whether a statement that was prepared is not there, or is there before it was: then a pooler between
 /// the server and PostgreSQL has changed the session. Where it does at the start, it is refused then.
-fn lost_its_session(error: &DbErr) -> bool {
+fn is_pooler_error(error: &DbErr) -> bool {
     let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error
     else {
         return false;

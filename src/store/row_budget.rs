@@ -13,7 +13,7 @@ use crate::store::entity::message;
 use crate::store::error::Result;
 
 /// What a row takes besides its texts.
-pub(in crate::store) const ROW: usize = 256;
+pub(in crate::store) const ROW_OVERHEAD: usize = 256;
 
 /// What one read has taken of an allowance: given back unless it is kept.
 pub(in crate::store) struct RowBudget {
@@ -22,7 +22,7 @@ pub(in crate::store) struct RowBudget {
 }
 
 impl RowBudget {
-    pub(in crate::store) fn of(allowance: &Allowance) -> Self {
+    pub(in crate::store) fn new(allowance: &Allowance) -> Self {
         Self { allowance: allowance.clone(), taken: 0 }
     }
 
@@ -64,13 +64,16 @@ pub(in crate::store) trait RowSize {
 
 impl RowSize for message::Model {
     fn size(&self) -> usize {
-        ROW + self.content.len() + self.metadata.as_str().len() + self.parts.as_ref().map_or(0, String::len)
+        ROW_OVERHEAD
+            + self.content.len()
+            + self.metadata.as_str().len()
+            + self.parts.as_ref().map_or(0, String::len)
     }
 }
 
 impl RowSize for Conversation {
     fn size(&self) -> usize {
-        ROW + self.title.as_ref().map_or(0, String::len) + self.metadata.as_str().len()
+        ROW_OVERHEAD + self.title.as_ref().map_or(0, String::len) + self.metadata.as_str().len()
     }
 }
 
@@ -78,7 +81,7 @@ impl RowSize for Conversation {
 pub(in crate::store) fn message_size() -> Expr {
     let bytes = |column| Func::cust("octet_length").arg(Expr::col((message::Entity, column)));
     let parts = Func::coalesce([bytes(message::Column::Parts).into(), Expr::val(0)]);
-    Expr::val(ROW as i32)
+    Expr::val(ROW_OVERHEAD as i32)
         .add(bytes(message::Column::Content))
         .add(bytes(message::Column::Metadata))
         .add(parts)

@@ -28,7 +28,7 @@ use crate::store::scope::Scoped;
 /// A write in progress for one owner.
 pub(in crate::store) struct Tx {
     tx: DatabaseTransaction,
-    held: Held,
+    guard: TransactionGuard,
     owner: OwnerId,
     actor: Option<OwnerId>,
     now: Timestamp,
@@ -74,11 +74,14 @@ impl Tx {
     /// Begins a write of exactly `changes` changes.
     pub(in crate::store) async fn begin(scope: &Scoped, changes: usize) -> Result<Self> {
         let Scoped { store, owner, actor, .. } = scope;
-        let held =
-            Held { guard: Some(store.0.write_lock.take().await?), store: store.clone(), erases: false };
+        let guard = TransactionGuard {
+            lock: Some(store.0.write_lock.acquire().await?),
+            store: store.clone(),
+            erases_content: false,
+        };
         let mut tx = Self {
             tx: begin(&store.0.write).await?,
-            held,
+            guard,
             owner: owner.clone(),
             actor: actor.clone(),
             now: store.0.clock.now(),
@@ -120,7 +123,7 @@ impl Tx {
 
     /// Notes a change, to be written to the feed with the commit.
     pub(in crate::store) fn record(&mut self, change: Change) {
-        self.held.erases |= erases(change.kind);
+        self.guard.erases_content |= erases_content(change.kind);
         self.changes.push(change);
     }
 
@@ -147,9 +150,9 @@ impl Tx {
         }
         change::Entity::insert_many(rows).exec_without_returning(&self.tx).await?;
         self.tx.commit().await?;
-        drop(self.held.guard.take());
-        let Held { store, erases, .. } = &self.held;
-        if *erases {
+        drop(self.guard.lock.take());
+        let TransactionGuard { store, erases_content, .. } = &self.guard;
+        if *erases_content {
             store.0.writer.erased();
         }
         for change in self.changes {
@@ -161,7 +164,7 @@ impl Tx {
 }
 
 /// Whether a change can overwrite or remove content.
-fn erases(kind: ChangeKind) -> bool {
+fn erases_content(kind: ChangeKind) -> bool {
     match kind {
         ChangeKind::ConversationCreated | ChangeKind::MessageAdded => false,
         ChangeKind::ConversationUpdated
@@ -172,18 +175,18 @@ fn erases(kind: ChangeKind) -> bool {
 }
 
 /// Runs a statement that writes what is no change of anything the owner has. Gives how many rows it wrote.
-pub(in crate::store) async fn run_untold(
+pub(in crate::store) async fn run_without_change(
     store: &Store,
     owner: &OwnerId,
     statement: Statement,
 ) -> Result<u64> {
-    let _turn = store.0.write_lock.take().await?;
+    let _lock = store.0.write_lock.acquire().await?;
     let write = &store.0.write;
     if !store.0.row_level_security.is_active() {
         return Ok(write.execute_raw(statement).await?.rows_affected());
     }
     let tx = begin(write).await?;
-    row_level_security::tell_one(&tx, owner).await?;
+    row_level_security::set_owner(&tx, owner).await?;
     let written = tx.execute_raw(statement).await?.rows_affected();
     tx.commit().await?;
     Ok(written)
@@ -191,19 +194,19 @@ pub(in crate::store) async fn run_untold(
 
 /// The turn of a transaction. After a rollback, which SQLx does some time later on the connection it
 /// gives back, the turn ends when the connection can be had again.
-struct Held {
-    guard: Option<WriteLockGuard>,
+struct TransactionGuard {
+    lock: Option<WriteLockGuard>,
     store: Store,
     /// Whether the transaction overwrites or removes content.
-    erases: bool,
+    erases_content: bool,
 }
 
-impl Drop for Held {
+impl Drop for TransactionGuard {
     fn drop(&mut self) {
-        if let Some(guard) = self.guard.take().filter(WriteLockGuard::is_exclusive)
+        if let Some(guard) = self.lock.take().filter(WriteLockGuard::is_exclusive)
             && let Ok(runtime) = Handle::try_current()
         {
-            let (store, erases) = (self.store.clone(), self.erases);
+            let (store, erases) = (self.store.clone(), self.erases_content);
             runtime.spawn(async move {
                 if let Err(error) = store.0.write.ping().await {
                     tracing::warn!(%error, "a transaction may not have been taken back yet");

@@ -23,21 +23,21 @@ use sqlx::PgPool;
 
 use crate::store::engine::row_level_security;
 use crate::store::engine::write_lock::WriteLock;
-use crate::store::hot::writer::{self, Target};
+use crate::store::hot::writer::{self, WriterConnections};
 use settings::{Pools, common_options};
 pub use settings::{Process, Settings};
 
-pub(in crate::store) use first_connection::NO_SESSIONS;
+pub(in crate::store) use first_connection::POOLER_WITHOUT_SESSIONS;
 pub(in crate::store) use server_lock::ServerLock;
-pub(in crate::store) use sqlite::MAPPED;
+pub(in crate::store) use sqlite::MMAP_SIZE;
 
 /// A connection to PostgreSQL that was used so recently is not tried before it is used again.
-const STALE: Duration = Duration::from_secs(1);
+const PING_AFTER_IDLE: Duration = Duration::from_secs(1);
 
 pub(in crate::store) struct Connections {
     pub(in crate::store) read: DatabaseConnection,
     pub(in crate::store) write: DatabaseConnection,
-    pub(in crate::store) appends: Target,
+    pub(in crate::store) writer: WriterConnections,
     pub(in crate::store) write_lock: WriteLock,
     /// Of a server on SQLite.
     pub(in crate::store) lock: Option<ServerLock>,
@@ -48,7 +48,7 @@ pub(in crate::store) async fn connect(
     statements: &Arc<AtomicU64>,
 ) -> anyhow::Result<Connections> {
     let lock = match settings.process {
-        Process::Server => lock(settings)?,
+        Process::Server => lock_database(settings)?,
         Process::Command => None,
     };
     let Pools { mut read, mut write } = open(settings).await?;
@@ -59,7 +59,7 @@ pub(in crate::store) async fn connect(
     match pending.first() {
         None => {}
         Some(_) if settings.migrate => {
-            let _lock = if lock.is_none() { self::lock(settings)? } else { None };
+            let _lock = if lock.is_none() { lock_database(settings)? } else { None };
             migrate(&write, async |tx| Migrator::up(tx, None).await).await?;
         }
         Some(first) => bail!(
@@ -68,26 +68,29 @@ pub(in crate::store) async fn connect(
             first.name()
         ),
     }
-    row_level_security::settle(&write, settings.row_level_security).await?;
+    row_level_security::apply(&write, settings.row_level_security).await?;
     for connection in [&mut read, &mut write] {
         let statements = statements.clone();
         connection.set_metric_callback(move |_| {
             statements.fetch_add(1, Ordering::Relaxed);
         });
     }
-    let (appends, write_lock) = match settings.sqlite_file()? {
+    let (writer, write_lock) = match settings.sqlite_file()? {
         Some(file) => {
-            let write_lock = WriteLock::one_by_one(settings.acquire_timeout);
-            let (writer, checkpoints) = (sqlite::open_beside(&file)?, sqlite::open_beside(&file)?);
+            let write_lock = WriteLock::exclusive(settings.acquire_timeout);
+            let (writer, checkpoints) = (sqlite::open_for_writer(&file)?, sqlite::open_for_writer(&file)?);
             let [writer, checkpoints] = [writer, checkpoints].map(Box::new);
-            (Target::Sqlite { writer, checkpoints, write_lock: write_lock.clone() }, write_lock)
+            (WriterConnections::Sqlite { writer, checkpoints, write_lock: write_lock.clone() }, write_lock)
         }
         None => {
-            let waiting = write.get_postgres_connection_pool().clone();
-            (Target::Postgres { lanes: open_lanes(settings).await?, waiting }, WriteLock::free())
+            let blocked_owners = write.get_postgres_connection_pool().clone();
+            (
+                WriterConnections::Postgres { workers: open_worker_pool(settings).await?, blocked_owners },
+                WriteLock::unlimited(),
+            )
         }
     };
-    Ok(Connections { read, write, appends, write_lock, lock })
+    Ok(Connections { read, write, writer, write_lock, lock })
 }
 
 /// The migrations and whether each is applied.
@@ -108,7 +111,7 @@ pub async fn migrations(settings: &Settings) -> anyhow::Result<Vec<(String, bool
 /// # Errors
 /// The database cannot be reached, or has migrations that this version does not know.
 pub async fn undo_migrations(settings: &Settings, steps: u32) -> anyhow::Result<()> {
-    let _lock = lock(settings)?;
+    let _lock = lock_database(settings)?;
     let Pools { write, .. } = open(settings).await?;
     migrate(&write, async |tx| Migrator::down(tx, Some(steps)).await).await?;
     write.close().await?;
@@ -120,17 +123,17 @@ async fn migrate(
     connection: &DatabaseConnection,
     work: impl AsyncFnOnce(&DatabaseTransaction) -> Result<(), DbErr>,
 ) -> anyhow::Result<()> {
-    let migrated = alone(connection, async |tx| {
-        let lifted = row_level_security::lift(tx).await?;
+    let migrated = in_exclusive_transaction(connection, async |tx| {
+        let suspended = row_level_security::suspend(tx).await?;
         work(tx).await?;
-        row_level_security::force(tx, &lifted).await
+        row_level_security::resume(tx, &suspended).await
     });
     migrated.await.context("cannot migrate the database")
 }
 
 /// Changes the schema in one transaction that no other process can be in at the same time.
 #[expect(clippy::disallowed_methods, reason = "the schema is not an owner's")]
-pub(in crate::store) async fn alone(
+pub(in crate::store) async fn in_exclusive_transaction(
     connection: &DatabaseConnection,
     work: impl AsyncFnOnce(&DatabaseTransaction) -> Result<(), DbErr>,
 ) -> Result<(), DbErr> {
@@ -149,7 +152,7 @@ pub(in crate::store) async fn alone(
 }
 
 /// Keeps other servers, and changes of the schema, away from an SQLite database.
-fn lock(settings: &Settings) -> anyhow::Result<Option<ServerLock>> {
+fn lock_database(settings: &Settings) -> anyhow::Result<Option<ServerLock>> {
     let Some(file) = settings.sqlite_file()? else { return Ok(None) };
     database_file::prepare(&file)?;
     ServerLock::acquire(&file).map(Some)
@@ -197,7 +200,7 @@ fn postgres_options(settings: &Settings, lock_timeout: &'static str) -> ConnectO
         .max_connections(settings.max_connections)
         .connect_timeout(settings.acquire_timeout)
         // A ping before every use would be a round trip before every other one.
-        .test_before_acquire_if_idle_for(STALE)
+        .test_before_acquire_if_idle_for(PING_AFTER_IDLE)
         .set_application_name(settings.row_level_security.session())
         .map_sqlx_postgres_pool_opts(move |pool| {
             let timeout = timeout.clone();
@@ -210,7 +213,7 @@ fn postgres_options(settings: &Settings, lock_timeout: &'static str) -> ConnectO
 }
 
 /// The connections of the writer's lanes: one each, and one for what they have to wait for.
-async fn open_lanes(settings: &Settings) -> anyhow::Result<PgPool> {
+async fn open_worker_pool(settings: &Settings) -> anyhow::Result<PgPool> {
     let mut options = postgres_options(settings, writer::LOCK_TIMEOUT);
     options.max_connections(settings.writes.lanes + 1);
     let pool = Database::connect(options).await.context("cannot connect to PostgreSQL")?;

@@ -12,7 +12,7 @@
 //!   PostgreSQL pulls it up, so it runs after that row. PostgreSQL evaluates the policies at the first row of the
 //!   query, which is later.
 //! - **Writes** name the owners in the first statement of the transaction (`store::transaction`), and a batch in a
-//!   statement of its own ([`tell`]): a statement that writes has no order of evaluation to rely on.
+//!   statement of its own ([`set_owners`]): a statement that writes has no order of evaluation to rely on.
 //! - Background tasks look for old changes and silent writers of all owners. They name themselves instead of owners, and
 //!   see accounts, changes and streams, but no conversation and no message. They then act as each owner.
 
@@ -24,7 +24,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBacken
 use sea_orm::{ExecResult, QueryResult, Statement, Value, Values};
 use sqlx::PgConnection;
 
-pub(in crate::store) use policies::{check_role, force, lift, settle};
+pub(in crate::store) use policies::{apply, check_role, resume, suspend};
 
 use crate::model::OwnerId;
 
@@ -72,10 +72,10 @@ macro_rules! scoped_sql {
             scoped: concat!(
                 "SELECT found.* FROM (SELECT set_config('scrollback.owners', (",
                 $owners,
-                "::text[])::text, true) AS told OFFSET 0) AS fence \
+                "::text[])::text, true) AS owners OFFSET 0) AS named \
                  CROSS JOIN LATERAL (SELECT * FROM (",
                 $($sql,)+
-                ") AS sought WHERE fence.told IS NOT NULL OFFSET 0) AS found",
+                ") AS query WHERE named.owners IS NOT NULL OFFSET 0) AS found",
             ),
         }
     };
@@ -83,7 +83,7 @@ macro_rules! scoped_sql {
 pub(in crate::store) use scoped_sql;
 
 /// Whose rows are read.
-enum Whose {
+enum ReadScope {
     /// Of these owners, as a JSON array.
     Owners(String),
     /// Of everybody, where that can be seen.
@@ -93,7 +93,7 @@ enum Whose {
 /// Where to read what belongs to somebody.
 pub(in crate::store) struct Reader<'a> {
     connection: &'a DatabaseConnection,
-    whose: Option<Whose>,
+    scope: Option<ReadScope>,
 }
 
 impl<'a> Reader<'a> {
@@ -104,7 +104,7 @@ impl<'a> Reader<'a> {
         owners: impl Iterator<Item = &'o OwnerId>,
     ) -> Self {
         let json = || serde_json::Value::from_iter(owners.map(OwnerId::as_str)).to_string();
-        Self { connection, whose: row_level_security.is_active().then(|| Whose::Owners(json())) }
+        Self { connection, scope: row_level_security.is_active().then(|| ReadScope::Owners(json())) }
     }
 
     /// For background tasks: accounts, changes and streams of all owners.
@@ -112,16 +112,16 @@ impl<'a> Reader<'a> {
         row_level_security: RowLevelSecurity,
         connection: &'a DatabaseConnection,
     ) -> Self {
-        Self { connection, whose: row_level_security.is_active().then_some(Whose::Everybody) }
+        Self { connection, scope: row_level_security.is_active().then_some(ReadScope::Everybody) }
     }
 
     /// A query that first says whose rows it is about. SeaORM can build the LATERAL subquery around a statement that it
     /// builds, but a reader gets the text of a statement that is built already.
-    fn tell(&self, mut statement: Statement) -> Statement {
-        let set = match &self.whose {
+    fn with_owners(&self, mut statement: Statement) -> Statement {
+        let set = match &self.scope {
             None => return statement,
-            Some(Whose::Everybody) => "set_config('scrollback.upkeep', 'on', true)".to_owned(),
-            Some(Whose::Owners(owners)) => {
+            Some(ReadScope::Everybody) => "set_config('scrollback.upkeep', 'on', true)".to_owned(),
+            Some(ReadScope::Owners(owners)) => {
                 let values = &mut statement.values.get_or_insert_with(|| Values(Vec::new())).0;
                 values.push(Value::from(owners.clone()));
                 let owners = values.len();
@@ -132,8 +132,8 @@ impl<'a> Reader<'a> {
             }
         };
         statement.sql = format!(
-            "SELECT found.* FROM (SELECT {set} AS told OFFSET 0) AS fence CROSS JOIN LATERAL \
-             (SELECT * FROM ({}) AS sought WHERE fence.told IS NOT NULL OFFSET 0) AS found",
+            "SELECT found.* FROM (SELECT {set} AS owners OFFSET 0) AS named CROSS JOIN LATERAL \
+             (SELECT * FROM ({}) AS query WHERE named.owners IS NOT NULL OFFSET 0) AS found",
             statement.sql
         );
         statement
@@ -155,11 +155,11 @@ impl ConnectionTrait for Reader<'_> {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.connection.query_one_raw(self.tell(statement)).await
+        self.connection.query_one_raw(self.with_owners(statement)).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.connection.query_all_raw(self.tell(statement)).await
+        self.connection.query_all_raw(self.with_owners(statement)).await
     }
 }
 
@@ -169,28 +169,31 @@ fn only_reads() -> DbErr {
 
 /// Selects the row to insert, after naming its owner.
 pub(in crate::store) fn with_owner(row: [Expr; 3], owner: &OwnerId) -> SelectStatement {
-    let named = Query::select().expr_as(set_owner(owner), "owners").offset(0).take();
+    let named = Query::select().expr_as(setting_of(owner), "owners").offset(0).take();
     let is_named = Expr::col(("named", "owners")).is_not_null();
     Query::select().exprs(row).from_subquery(named, "named").and_where(is_named).take()
 }
 
 /// Says whose rows the rest of a transaction is about.
-pub(in crate::store) async fn tell(transaction: &mut PgConnection, owners: &[&str]) -> sqlx::Result<()> {
+pub(in crate::store) async fn set_owners(
+    transaction: &mut PgConnection,
+    owners: &[&str],
+) -> sqlx::Result<()> {
     // The connection is sqlx's: SeaORM does not share it.
-    let tell = sqlx::query("SELECT set_config('scrollback.owners', $1::text[]::text, true)");
-    tell.bind(owners).execute(transaction).await.map(drop)
+    let set = sqlx::query("SELECT set_config('scrollback.owners', $1::text[]::text, true)");
+    set.bind(owners).execute(transaction).await.map(drop)
 }
 
 /// The same for a transaction of SeaORM's and one owner.
-pub(in crate::store) async fn tell_one(
+pub(in crate::store) async fn set_owner(
     transaction: &DatabaseTransaction,
     owner: &OwnerId,
 ) -> Result<(), DbErr> {
-    transaction.execute(&Query::select().expr(set_owner(owner)).take()).await.map(drop)
+    transaction.execute(&Query::select().expr(setting_of(owner)).take()).await.map(drop)
 }
 
 /// Sets the owner for the rest of the transaction.
-fn set_owner(owner: &OwnerId) -> FunctionCall {
+fn setting_of(owner: &OwnerId) -> FunctionCall {
     let owners = [Expr::cust("'{}'::text[]"), Expr::val(owner.clone())];
     let owners = Expr::from(Func::cust("array_append").args(owners)).cast_as("text");
     Func::cust("set_config").args([Expr::val("scrollback.owners"), owners, Expr::val(true)])

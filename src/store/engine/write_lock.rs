@@ -16,8 +16,8 @@ use crate::store::error::Result;
 /// Gives the turns.
 #[derive(Clone)]
 pub(in crate::store) struct WriteLock {
-    queue: Option<Arc<Mutex<()>>>,
-    patience: Duration,
+    mutex: Option<Arc<Mutex<()>>>,
+    timeout: Duration,
 }
 
 /// Held while writing.
@@ -25,30 +25,30 @@ pub(in crate::store) struct WriteLock {
 pub(in crate::store) struct WriteLockGuard(Option<OwnedMutexGuard<()>>);
 
 impl WriteLock {
-    /// One at a time, each waiting for at most `patience`.
-    pub(in crate::store) fn one_by_one(patience: Duration) -> Self {
-        Self { queue: Some(Arc::default()), patience }
+    /// One at a time, each waiting for at most `timeout`.
+    pub(in crate::store) fn exclusive(timeout: Duration) -> Self {
+        Self { mutex: Some(Arc::default()), timeout }
     }
 
     /// All at once.
-    pub(in crate::store) fn free() -> Self {
-        Self { queue: None, patience: Duration::ZERO }
+    pub(in crate::store) fn unlimited() -> Self {
+        Self { mutex: None, timeout: Duration::ZERO }
     }
 
     /// Waits for a turn.
     ///
     /// # Errors
     /// `Unavailable` when it takes too long.
-    pub(in crate::store) async fn take(&self) -> Result<WriteLockGuard> {
-        let Some(queue) = &self.queue else { return Ok(WriteLockGuard(None)) };
-        let guard = tokio::time::timeout(self.patience, queue.clone().lock_owned()).await;
+    pub(in crate::store) async fn acquire(&self) -> Result<WriteLockGuard> {
+        let Some(mutex) = &self.mutex else { return Ok(WriteLockGuard(None)) };
+        let guard = tokio::time::timeout(self.timeout, mutex.clone().lock_owned()).await;
         let too_long = |_| Error::Unavailable(DbErr::Custom("other writes take too long".into()));
         guard.map(|guard| WriteLockGuard(Some(guard))).map_err(too_long)
     }
 
     /// The same for a thread, however long it takes.
-    pub(in crate::store) fn blocking_take(&self) -> WriteLockGuard {
-        WriteLockGuard(self.queue.clone().map(Mutex::blocking_lock_owned))
+    pub(in crate::store) fn blocking_acquire(&self) -> WriteLockGuard {
+        WriteLockGuard(self.mutex.clone().map(Mutex::blocking_lock_owned))
     }
 }
 

@@ -18,10 +18,10 @@
 //! Every ask carries its own owner, and the owner stands in the condition of every row it gets: what is
 //! read together is not owned together.
 
-mod lanes;
 mod postgres;
 pub(in crate::store) mod request;
 mod sqlite;
+mod workers;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -35,8 +35,8 @@ use crate::model::Message;
 use crate::store::engine::row_level_security::RowLevelSecurity;
 use crate::store::error::{Error, Result};
 use request::{
-    ConversationPage, ListConversations, ListedConversation, MessageRanges, PendingRead, ReadConversation,
-    ReadRequest, Work,
+    ConversationPage, ListConversations, ListedConversation, MessageRanges, PendingRead, ReadContext,
+    ReadConversation, ReadRequest,
 };
 
 /// Asks that may wait; more are refused at once.
@@ -49,8 +49,8 @@ pub(in crate::store) struct Reads {
 }
 
 enum Workers {
-    Lanes(lanes::Lanes),
-    Threads(sqlite::Threads),
+    Tasks(workers::ReadWorkers),
+    Threads(sqlite::ReadThreads),
 }
 
 impl Reads {
@@ -61,45 +61,49 @@ impl Reads {
         statements: Arc<AtomicU64>,
     ) -> Self {
         let (queue, receiver) = async_channel::bounded(QUEUE);
-        let work = Arc::new(Work { queue: receiver, row_level_security, statements });
-        Self { queue, workers: Workers::Lanes(lanes::Lanes::open(pool, &work)) }
+        let work = Arc::new(ReadContext { queue: receiver, row_level_security, statements });
+        Self { queue, workers: Workers::Tasks(workers::ReadWorkers::start(pool, &work)) }
     }
 
-    /// Reads of a SQLite file, each for no longer than `patience`.
+    /// Reads of a SQLite file, each for no longer than `timeout`.
     ///
     /// # Errors
     /// It cannot be opened.
     pub(in crate::store) fn on_sqlite(
         file: &std::path::Path,
-        patience: Duration,
+        timeout: Duration,
         statements: Arc<AtomicU64>,
     ) -> anyhow::Result<Self> {
         let (queue, receiver) = async_channel::bounded(QUEUE);
-        let work = Arc::new(Work { queue: receiver, row_level_security: RowLevelSecurity::Off, statements });
-        Ok(Self { queue, workers: Workers::Threads(sqlite::Threads::start(file, patience, &work)?) })
+        let work =
+            Arc::new(ReadContext { queue: receiver, row_level_security: RowLevelSecurity::Off, statements });
+        Ok(Self { queue, workers: Workers::Threads(sqlite::ReadThreads::start(file, timeout, &work)?) })
     }
 
     /// Opens a conversation; none that is not the asker's.
-    pub(in crate::store) async fn open(&self, opening: ReadConversation) -> Result<Option<ConversationPage>> {
-        match self.beside(&opening.allowance) {
-            Some(lanes) => Box::pin(lanes.read_beside(opening)).await,
-            None => self.ask(opening, ReadRequest::Open).await,
+    pub(in crate::store) async fn conversation(
+        &self,
+        read: ReadConversation,
+    ) -> Result<Option<ConversationPage>> {
+        match self.dedicated(&read.allowance) {
+            Some(workers) => Box::pin(workers.read_alone(read)).await,
+            None => self.submit(read, ReadRequest::Conversation).await,
         }
     }
 
     /// Reads stretches, each for itself, in the order they are asked for.
     pub(in crate::store) async fn message_ranges(&self, ranges: MessageRanges) -> Result<Vec<Vec<Message>>> {
-        match self.beside(&ranges.allowance) {
-            Some(lanes) => Box::pin(lanes.read_beside(ranges)).await,
-            None => self.ask(ranges, ReadRequest::MessageRanges).await,
+        match self.dedicated(&ranges.allowance) {
+            Some(workers) => Box::pin(workers.read_alone(ranges)).await,
+            None => self.submit(ranges, ReadRequest::MessageRanges).await,
         }
     }
 
     /// Lists conversations.
-    pub(in crate::store) async fn list(&self, listing: ListConversations) -> Result<Vec<ListedConversation>> {
-        match self.beside(&listing.allowance) {
-            Some(lanes) => Box::pin(lanes.read_beside(listing)).await,
-            None => self.ask(listing, ReadRequest::List).await,
+    pub(in crate::store) async fn list(&self, read: ListConversations) -> Result<Vec<ListedConversation>> {
+        match self.dedicated(&read.allowance) {
+            Some(workers) => Box::pin(workers.read_alone(read)).await,
+            None => self.submit(read, ReadRequest::List).await,
         }
     }
 
@@ -107,23 +111,27 @@ impl Reads {
     pub(in crate::store) async fn close(&self) {
         self.queue.close();
         match &self.workers {
-            Workers::Lanes(lanes) => lanes.closed().await,
+            Workers::Tasks(workers) => workers.wait().await,
             Workers::Threads(threads) => threads.join().await,
         }
     }
 
     /// Where to read what is not to be waited for by others. That is rare: it is awaited in a box, which all
     /// other reads then need no room for.
-    fn beside(&self, allowance: &Allowance) -> Option<&lanes::Lanes> {
+    fn dedicated(&self, allowance: &Allowance) -> Option<&workers::ReadWorkers> {
         match &self.workers {
-            Workers::Lanes(lanes) if allowance.is_large() => Some(lanes),
+            Workers::Tasks(workers) if allowance.is_large() => Some(workers),
             _ => None,
         }
     }
 
-    async fn ask<Q, A>(&self, ask: Q, kind: impl FnOnce(PendingRead<Q, A>) -> ReadRequest) -> Result<A> {
+    async fn submit<Q, A>(
+        &self,
+        read: Q,
+        into_request: impl FnOnce(PendingRead<Q, A>) -> ReadRequest,
+    ) -> Result<A> {
         let (reply, answer) = oneshot::channel();
-        match self.queue.try_send(kind(PendingRead { ask, reply })) {
+        match self.queue.try_send(into_request(PendingRead { read, reply })) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => return Err(Error::unavailable("too many reads wait")),
             Err(TrySendError::Closed(_)) => return Err(Error::unavailable("the database is closed")),

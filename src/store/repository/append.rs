@@ -26,7 +26,7 @@ use crate::store::engine::slot;
 use crate::store::entity::{branch, conversation, message};
 use crate::store::error::Error;
 use crate::store::error::Result;
-use crate::store::hot::writer::request::{NewMessages, Outcome};
+use crate::store::hot::writer::request::{AppendOutcome, NewMessages};
 use crate::store::scope::Scoped;
 use crate::store::transaction::Tx;
 
@@ -41,7 +41,7 @@ struct Positions {
 }
 
 /// Where a message is put: all of it is its own already.
-pub(in crate::store) struct Place {
+pub(in crate::store) struct MessagePlace {
     pub(in crate::store) position: i64,
     /// None on the trunk.
     pub(in crate::store) branch: Option<i64>,
@@ -68,42 +68,44 @@ impl Scoped {
             head: expected_head,
             rows,
         };
-        if after == After::Head && is_ordinary(&messages.rows) {
+        if after == After::Head && is_batchable(&messages.rows) {
             let outcome;
             (messages, outcome) = self.store.0.writer.append(messages).await?;
             match outcome {
-                Outcome::Appended { first, created_at } => {
+                AppendOutcome::Appended { first, created_at } => {
                     return (first..)
                         .zip(messages.rows)
-                        .map(|(at, row)| placed(row, at, created_at))
+                        .map(|(at, row)| with_place(row, at, created_at))
                         .collect();
                 }
-                Outcome::NotFound => return Err(Error::NotFound("conversation")),
-                Outcome::Known => {
-                    if let Some(repeated) = self.repeated(&self.reader(), &messages.rows).await? {
-                        return Ok(repeated);
+                AppendOutcome::NotFound => return Err(Error::NotFound("conversation")),
+                AppendOutcome::Known => {
+                    if let Some(already_appended) =
+                        self.already_appended(&self.reader(), &messages.rows).await?
+                    {
+                        return Ok(already_appended);
                     }
                 }
-                Outcome::NotBatchable | Outcome::Busy => {}
+                AppendOutcome::NotBatchable | AppendOutcome::Busy => {}
             }
         }
-        self.append_apart(messages, after).await
+        self.append_in_transaction(messages, after).await
     }
 
     /// Appends in a transaction of its own, whatever the case.
-    async fn append_apart(&self, messages: NewMessages, after: After) -> Result<Vec<Message>> {
+    async fn append_in_transaction(&self, messages: NewMessages, after: After) -> Result<Vec<Message>> {
         let NewMessages { conversation, head: expected_head, rows, .. } = messages;
         let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
         let mut tx = Tx::begin(self, rows.len()).await?;
         let taken = self.take_positions(&tx, conversation, count, after).await?;
-        if let Some(repeated) = self.repeated(tx.connection(), &rows).await? {
-            return Ok(repeated);
+        if let Some(already_appended) = self.already_appended(tx.connection(), &rows).await? {
+            return Ok(already_appended);
         }
         let before = taken.last_position - count;
         let follows_head = taken.head_position == taken.last_position;
         let head = if follows_head { before } else { taken.head_position };
         if let Some(expected) = expected_head {
-            let actual = at(&tx, conversation, head).await?.map(|row| row.id);
+            let actual = message_at(&tx, conversation, head).await?.map(|row| row.id);
             if actual != Some(expected) {
                 return Err(Error::HeadMoved(actual));
             }
@@ -113,7 +115,7 @@ impl Scoped {
         if !follows_head {
             let parent = match after {
                 After::Message(id) => Some(self.parent(&tx, conversation, id).await?),
-                After::Head => at(&tx, conversation, head).await?,
+                After::Head => message_at(&tx, conversation, head).await?,
                 After::Nothing => None,
             };
             previous = parent.as_ref().map_or(0, |row| row.position);
@@ -122,7 +124,7 @@ impl Scoped {
         let mut appended = Vec::with_capacity(rows.len());
         for (position, row) in (before + 1..).zip(rows) {
             let parent = Some(previous);
-            let place = Place { position, branch, parent, created_at: taken.updated_at };
+            let place = MessagePlace { position, branch, parent, created_at: taken.updated_at };
             appended.push(insert_message(&mut tx, place, row).await?);
             previous = position;
         }
@@ -163,7 +165,7 @@ impl Scoped {
     }
 
     /// What the same call appended before, if it did.
-    async fn repeated(
+    async fn already_appended(
         &self,
         connection: &impl ConnectionTrait,
         rows: &[message::Model],
@@ -177,15 +179,15 @@ impl Scoped {
         if found.is_empty() {
             return Ok(None);
         }
-        let mut repeated = Vec::with_capacity(rows.len());
+        let mut already_appended = Vec::with_capacity(rows.len());
         for new in rows {
             let there = found.iter().find(|row| row.id == new.id).ok_or(Error::Conflict)?;
             if there.owner_id != self.owner || there.fingerprint != new.fingerprint {
                 return Err(Error::Conflict);
             }
-            repeated.push(there.clone().try_into()?);
+            already_appended.push(there.clone().try_into()?);
         }
-        Ok(Some(repeated))
+        Ok(Some(already_appended))
     }
 
     /// A message's row, all but its place.
@@ -237,7 +239,8 @@ async fn take_branch(
     let on_trunk = parent_branch.is_none();
     let trunk = if taken.branches == 0 { before } else { taken.trunk };
     let has_successor = (on_trunk && position < trunk)
-        || (taken.branches > 0 && goes_on(tx, conversation, parent_branch.unwrap_or(0), position).await?);
+        || (taken.branches > 0
+            && has_message_after(tx, conversation, parent_branch.unwrap_or(0), position).await?);
     let (branch, branches) = match (has_successor, taken.branches) {
         (false, 0) => (None, 0),
         (false, branches) => (Some(parent_branch.unwrap_or(0)), branches),
@@ -268,7 +271,12 @@ async fn take_branch(
 }
 
 /// Whether a branch has a message after a position.
-async fn goes_on(tx: &Tx, conversation: ConversationId, branch: i64, position: i64) -> Result<bool> {
+async fn has_message_after(
+    tx: &Tx,
+    conversation: ConversationId,
+    branch: i64,
+    position: i64,
+) -> Result<bool> {
     let next = message::Entity::find()
         .filter(message::Column::ConversationId.eq(conversation))
         .filter(message::Column::Branch.eq(branch))
@@ -278,7 +286,7 @@ async fn goes_on(tx: &Tx, conversation: ConversationId, branch: i64, position: i
     Ok(next.is_some())
 }
 
-async fn at(tx: &Tx, conversation: ConversationId, position: i64) -> Result<Option<message::Model>> {
+async fn message_at(tx: &Tx, conversation: ConversationId, position: i64) -> Result<Option<message::Model>> {
     let slot = slot::among(tx.backend(), conversation, (position, position));
     let found = message::Entity::find()
         .filter(message::Column::ConversationId.eq(conversation))
@@ -288,14 +296,14 @@ async fn at(tx: &Tx, conversation: ConversationId, position: i64) -> Result<Opti
 }
 
 /// Whether the writer can take them: whole messages, each with an id of its own.
-fn is_ordinary(rows: &[message::Model]) -> bool {
+fn is_batchable(rows: &[message::Model]) -> bool {
     let mut ids = HashSet::with_capacity(rows.len());
     !rows.is_empty()
         && rows.iter().all(|row| row.status != MessageStatus::Streaming.code() && ids.insert(row.id))
 }
 
 /// A message on the trunk as the writer has stored it.
-fn placed(mut row: message::Model, position: i64, created_at: Timestamp) -> Result<Message> {
+fn with_place(mut row: message::Model, position: i64, created_at: Timestamp) -> Result<Message> {
     row.position = position;
     row.created_at = created_at;
     row.try_into()
@@ -304,7 +312,7 @@ fn placed(mut row: message::Model, position: i64, created_at: Timestamp) -> Resu
 /// Inserts a message at a place that is already its own, and records the change.
 pub(in crate::store) async fn insert_message(
     tx: &mut Tx,
-    place: Place,
+    place: MessagePlace,
     mut row: message::Model,
 ) -> Result<Message> {
     row.position = place.position;
@@ -316,7 +324,7 @@ pub(in crate::store) async fn insert_message(
     let text = streamed.then(|| std::mem::take(&mut row.content));
     tx.connection().execute(&slot::insert(tx.backend(), row.clone())).await?;
     if let Some(text) = text {
-        crate::store::repository::streams::begin(tx, &row, text).await?;
+        crate::store::repository::streams::begin_stream(tx, &row, text).await?;
     }
     let (conversation, message) = (row.conversation_id, Some(row.id));
     tx.record(Change { kind: ChangeKind::MessageAdded, conversation, message });

@@ -45,7 +45,7 @@ fn within(found: SelectStatement, bytes: i64) -> Select<message::Entity> {
 
 impl Scoped {
     /// Reads; and once more with a reservation, where that is what it takes.
-    pub(in crate::store) async fn with_room<T, F: Future<Output = Result<T>>>(
+    pub(in crate::store) async fn with_reservation<T, F: Future<Output = Result<T>>>(
         &self,
         read: impl Fn() -> F,
     ) -> Result<T> {
@@ -79,7 +79,7 @@ impl Scoped {
             }
             self.take(rows)
         };
-        self.with_room(read).await
+        self.with_reservation(read).await
     }
 
     /// Ranges of messages, in the order they are asked for: in one statement where they are small, else a few at
@@ -98,9 +98,9 @@ impl Scoped {
         let mut found = Vec::with_capacity(each.len());
         while !each.is_empty() {
             let mut rows = 0;
-            let some = each.iter().take_while(|stretch| {
+            let some = each.iter().take_while(|message_range| {
                 let first = rows == 0;
-                rows += stretch.rows as usize;
+                rows += message_range.rows as usize;
                 first || rows <= ROWS_AT_ONCE
             });
             let rest = each.split_off(some.count());

@@ -135,9 +135,13 @@ impl Scoped {
         let Some(branch) = segment.branch else {
             // The trunk is dense: nothing else stands in its range.
             let page = Page { end, size: limit };
-            let stretch =
-                MessageRange { after, before: upto + 1, rows: limit, ..self.all_of(conversation, page) };
-            return self.stretch(stretch).await;
+            let message_range = MessageRange {
+                after,
+                before: upto + 1,
+                rows: limit,
+                ..self.whole_conversation(conversation, page)
+            };
+            return self.message_range(message_range).await;
         };
         let order = if end == End::First { Order::Asc } else { Order::Desc };
         let found = ids_and_sizes()

@@ -129,7 +129,7 @@ impl Store {
             let trim = change::Entity::delete_many()
                 .filter(change::Column::OwnerId.eq(owner.clone()))
                 .filter(change::Column::Revision.lte(last.revision));
-            removed += transaction::run_untold(self, owner, trim.build(self.backend())).await?;
+            removed += transaction::run_without_change(self, owner, trim.build(self.backend())).await?;
             self.0.writer.erased();
         }
     }

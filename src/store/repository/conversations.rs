@@ -21,7 +21,7 @@ use crate::store::entity::{branch, conversation, message};
 use crate::store::error::Error;
 use crate::store::error::Result;
 use crate::store::hot::reads::request::{ConversationPage, ListConversations, ReadConversation};
-use crate::store::repository::append::{Place, insert_message};
+use crate::store::repository::append::{MessagePlace, insert_message};
 use crate::store::scope::Scoped;
 use crate::store::transaction::Tx;
 
@@ -39,10 +39,10 @@ impl Scoped {
         id: ConversationId,
         page: Option<Page>,
     ) -> Result<Option<(Conversation, Option<Slice<Message>>)>> {
-        let opening =
+        let read =
             || ReadConversation { owner: self.owner.clone(), id, page, allowance: self.allowance.clone() };
-        let opened = self.with_room(|| self.reads().open(opening())).await?;
-        Ok(opened.map(|ConversationPage { conversation, messages }| {
+        let found = self.with_reservation(|| self.reads().conversation(read())).await?;
+        Ok(found.map(|ConversationPage { conversation, messages }| {
             let slice = |(rows, page)| Slice::from_rows(rows, page, &Range::<i64>::all());
             (conversation, messages.zip(page).map(slice))
         }))
@@ -51,8 +51,8 @@ impl Scoped {
     /// The owner's conversations that were active last, each with its head, in one statement.
     pub async fn recent(&self, size: u32) -> Result<Slice<(Conversation, Option<Message>)>> {
         let (owner, allowance) = (&self.owner, &self.allowance);
-        let listing = || ListConversations { owner: owner.clone(), most: size, allowance: allowance.clone() };
-        let listed = self.with_room(|| self.reads().list(listing())).await?;
+        let read = || ListConversations { owner: owner.clone(), limit: size, allowance: allowance.clone() };
+        let listed = self.with_reservation(|| self.reads().list(read())).await?;
         let page = Page { end: End::First, size };
         Ok(Slice::from_rows(listed, page, &Range::<i64>::all()))
     }
@@ -109,7 +109,7 @@ impl Scoped {
             let rows = select.clone().all(&self.reader()).await?;
             self.take(rows.into_iter().map(Conversation::from).collect())
         };
-        self.with_room(read).await
+        self.with_reservation(read).await
     }
 
     /// Makes a conversation with its first messages, all or nothing.
@@ -147,7 +147,7 @@ impl Scoped {
         let row = row.into_active_model().insert(tx.connection()).await?;
         tx.record(Change { kind: ChangeKind::ConversationCreated, conversation: id, message: None });
         for (position, message) in (1..).zip(new.messages) {
-            let place = Place { position, branch: None, parent: None, created_at: row.created_at };
+            let place = MessagePlace { position, branch: None, parent: None, created_at: row.created_at };
             insert_message(&mut tx, place, self.row(id, message)).await?;
         }
         tx.commit().await?;
@@ -178,7 +178,7 @@ impl Scoped {
         let mut tx = Tx::begin(self, 1).await?;
         self.touch(&tx, id, ConversationPatch::default()).await?;
         // What hangs on another row goes before it: row-level security hides it from then on.
-        crate::store::repository::streams::forget_conversation(&tx, id).await?;
+        crate::store::repository::streams::delete_streams(&tx, id).await?;
         branch::Entity::delete_many()
             .filter(branch::Column::ConversationId.eq(id))
             .exec(tx.connection())

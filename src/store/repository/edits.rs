@@ -56,7 +56,7 @@ impl Scoped {
             return row.try_into();
         }
         let conversation = row.conversation_id;
-        crate::store::repository::streams::forget(&tx, id).await?;
+        crate::store::repository::streams::delete_stream(&tx, id).await?;
         let mut row = row.into_active_model();
         row.content = ActiveValue::Set(String::new());
         row.parts = ActiveValue::Set(None);

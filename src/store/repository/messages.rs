@@ -47,7 +47,7 @@ impl Scoped {
         range: Range<i64>,
         page: Page,
     ) -> Result<Slice<Message>> {
-        let rows = self.stretch(self.all_of(conversation, page).within(&range)).await?;
+        let rows = self.message_range(self.whole_conversation(conversation, page).within(&range)).await?;
         Ok(Slice::from_rows(rows, page, &range))
     }
 
@@ -58,7 +58,7 @@ impl Scoped {
         conversations: &[ConversationId],
         page: Page,
     ) -> Result<HashMap<ConversationId, Slice<Message>>> {
-        let trunk = |id: &ConversationId| MessageRange { trunk: true, ..self.all_of(*id, page) };
+        let trunk = |id: &ConversationId| MessageRange { trunk: true, ..self.whole_conversation(*id, page) };
         let found = self.message_ranges(conversations.iter().map(trunk).collect()).await?;
         let slices = found.into_iter().map(|rows| Slice::from_rows(rows, page, &Range::<i64>::all()));
         Ok(conversations.iter().copied().zip(slices).collect())
@@ -66,7 +66,11 @@ impl Scoped {
 
     /// All of a conversation's messages, read from a page's end, one more than it holds to tell whether
     /// there are more.
-    pub(in crate::store) fn all_of(&self, conversation: ConversationId, page: Page) -> MessageRange {
+    pub(in crate::store) fn whole_conversation(
+        &self,
+        conversation: ConversationId,
+        page: Page,
+    ) -> MessageRange {
         let owner = self.owner.clone();
         MessageRange {
             owner,
@@ -79,9 +83,9 @@ impl Scoped {
         }
     }
 
-    pub(in crate::store) async fn stretch(&self, stretch: MessageRange) -> Result<Vec<Message>> {
-        let found = self.message_ranges(vec![stretch]).await?.pop();
-        found.ok_or_else(|| Error::broken("a stretch was not read".into()))
+    pub(in crate::store) async fn message_range(&self, message_range: MessageRange) -> Result<Vec<Message>> {
+        let found = self.message_ranges(vec![message_range]).await?.pop();
+        found.ok_or_else(|| Error::broken("a message_range was not read".into()))
     }
 
     /// Messages by their places, in no order; what is unknown or foreign is left out.

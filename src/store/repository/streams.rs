@@ -31,10 +31,10 @@ use crate::store::transaction::{self, Tx};
 const MAX_TEXT: i64 = 256 * 1024;
 
 /// Texts that are read in one statement: few, they may be long.
-const TEXTS: usize = 4;
+const TEXTS_PER_STATEMENT: usize = 4;
 
 /// Streams that are checked in one step.
-const SWEEP: u64 = 100;
+const INTERRUPT_BATCH: u64 = 100;
 
 #[derive(FromQueryResult)]
 struct TextRow {
@@ -52,7 +52,7 @@ impl RowSize for TextRow {
 }
 
 /// Begins the stream of a message with the text it may start with.
-pub(in crate::store) async fn begin(tx: &Tx, message: &message::Model, text: String) -> Result<()> {
+pub(in crate::store) async fn begin_stream(tx: &Tx, message: &message::Model, text: String) -> Result<()> {
     let row = stream::Model {
         message_id: message.id,
         conversation_id: message.conversation_id,
@@ -70,7 +70,7 @@ pub(in crate::store) async fn begin(tx: &Tx, message: &message::Model, text: Str
 }
 
 /// Removes a stream and its pieces.
-pub(in crate::store) async fn forget(tx: &Tx, id: MessageId) -> Result<()> {
+pub(in crate::store) async fn delete_stream(tx: &Tx, id: MessageId) -> Result<()> {
     stream::Entity::delete_by_id(id).exec(tx.connection()).await?;
     message_text::Entity::delete_many()
         .filter(message_text::Column::MessageId.eq(id))
@@ -80,13 +80,13 @@ pub(in crate::store) async fn forget(tx: &Tx, id: MessageId) -> Result<()> {
 }
 
 /// Removes the streams of a conversation, with their pieces.
-pub(in crate::store) async fn forget_conversation(tx: &Tx, conversation: ConversationId) -> Result<()> {
+pub(in crate::store) async fn delete_streams(tx: &Tx, conversation: ConversationId) -> Result<()> {
     let streams = stream::Entity::find()
         .filter(stream::Column::ConversationId.eq(conversation))
         .all(tx.connection())
         .await?;
     for stream in streams {
-        forget(tx, stream.message_id).await?;
+        delete_stream(tx, stream.message_id).await?;
     }
     Ok(())
 }
@@ -103,7 +103,7 @@ impl Scoped {
         if offset.saturating_add(code_points(text)) > MAX_TEXT {
             return Err(Invalid::new("input.text", format!("must end within {MAX_TEXT} code points")).into());
         }
-        if let Some(progress) = self.grow(id, offset, text).await? {
+        if let Some(progress) = self.extend(id, offset, text).await? {
             return Ok(progress);
         }
         let row = stream::Entity::find_by_id(id)
@@ -114,20 +114,20 @@ impl Scoped {
         if offset > row.length {
             return Err(Error::Hole(row.length));
         }
-        let added = beyond(text, row.length - offset);
+        let added = skip_code_points(text, row.length - offset);
         if added.is_empty() {
             return Ok(Progress { length: row.length, stop_requested: row.stop_requested });
         }
         // Another write of the same text came between: the caller tries again and sees how far it is.
-        let grown = self.grow(id, row.length, added).await?;
-        grown.ok_or(Error::State("being written by another writer"))
+        let extended = self.extend(id, row.length, added).await?;
+        extended.ok_or(Error::State("being written by another writer"))
     }
 
     /// Adds text where the stream ends there.
-    async fn grow(&self, message: MessageId, start: i64, text: &str) -> Result<Option<Progress>> {
+    async fn extend(&self, message: MessageId, start: i64, text: &str) -> Result<Option<Progress>> {
         let (owner, text, code_points) = (self.owner.clone(), text.to_owned(), code_points(text));
         let piece = NewTextChunk { owner, message, start, text, code_points };
-        Ok(self.store.0.writer.grow(piece).await?.1)
+        Ok(self.store.0.writer.append_text(piece).await?.1)
     }
 
     /// Why there is no stream.
@@ -177,7 +177,7 @@ impl Scoped {
         let mut row = row.into_active_model();
         let streamed: String = pieces.into_iter().map(|piece| piece.text).collect();
         let (content, parts) = match end.parts {
-            Some(parts) => (continuing(&streamed, &parts)?, Some(parts.to_json())),
+            Some(parts) => (content_of(&streamed, &parts)?, Some(parts.to_json())),
             None => (streamed, None),
         };
         row.content = ActiveValue::Set(content);
@@ -205,16 +205,16 @@ impl Scoped {
             .col_expr(stream::Column::StopRequested, Expr::val(true))
             .filter(stream::Column::MessageId.eq(id))
             .filter(stream::Column::OwnerId.eq(self.owner.clone()));
-        transaction::run_untold(&self.store, &self.owner, stop.build(self.backend())).await?;
+        transaction::run_without_change(&self.store, &self.owner, stop.build(self.backend())).await?;
         self.message(id).await?.ok_or(Error::NotFound("message"))
     }
 
     /// The text so far of messages that are being written, or their content where they have ended.
     pub async fn texts(&self, ids: &[MessageId]) -> Result<HashMap<MessageId, String>> {
         let mut texts: HashMap<MessageId, String> = HashMap::new();
-        for some in ids.chunks(TEXTS) {
+        for some in ids.chunks(TEXTS_PER_STATEMENT) {
             let read = || async { self.take(self.text_rows(some).await?) };
-            for row in self.with_room(read).await? {
+            for row in self.with_reservation(read).await? {
                 let text = texts.entry(row.id).or_insert(row.content);
                 text.push_str(row.text.as_deref().unwrap_or_default());
             }
@@ -225,13 +225,13 @@ impl Scoped {
     /// The pieces of a message's text from an offset on, and how far the message is. None: there is no
     /// such message for this owner.
     pub async fn pieces(&self, id: MessageId, offset: i64) -> Result<Option<(Vec<Piece>, MessageStatus)>> {
-        let rows = self.tail(id, offset).into_model::<TextRow>().all(&self.reader()).await?;
+        let rows = self.text_from(id, offset).into_model::<TextRow>().all(&self.reader()).await?;
         let Some(first) = rows.first() else { return Ok(None) };
         let status = MessageStatus::from_code(first.status)
             .ok_or_else(|| Error::broken(format!("a message has the unknown status {}", first.status)))?;
         let piece = |start: i64, text: &str| {
             let skipped = Ord::max(offset - start, 0);
-            Piece { offset: start + skipped, text: beyond(text, skipped).to_owned(), status }
+            Piece { offset: start + skipped, text: skip_code_points(text, skipped).to_owned(), status }
         };
         let pieces = if status == MessageStatus::Streaming {
             let rows = rows.iter().filter_map(|row| Some((row.start?, row.text.as_deref()?)));
@@ -253,7 +253,7 @@ impl Scoped {
 
     /// Selects the [`TextRow`]s of one message, from the piece on that has an offset. So reading the end of a text
     /// costs as much as the end is long, however long the text is.
-    fn tail(&self, id: MessageId, offset: i64) -> Select<message::Entity> {
+    fn text_from(&self, id: MessageId, offset: i64) -> Select<message::Entity> {
         let start = Query::select()
             .expr(Func::max(message_text::Column::Start.into_expr()))
             .from(message_text::Entity)
@@ -292,7 +292,7 @@ impl Store {
     pub async fn interrupt_silent(&self, before: Timestamp) -> Result<usize> {
         let silent = stream::Entity::find()
             .filter(stream::Column::WrittenAt.lt(before))
-            .limit(SWEEP)
+            .limit(INTERRUPT_BATCH)
             .all(&self.reader_of_everybody())
             .await?;
         let mut interrupted = 0;
@@ -316,12 +316,12 @@ impl Store {
 }
 
 /// What parts say, where that goes on from what was streamed: subscribers to the text get only the rest.
-fn continuing(streamed: &str, parts: &Parts) -> Result<String> {
+fn content_of(streamed: &str, parts: &Parts) -> Result<String> {
     let content = parts.content();
     if content.starts_with(streamed) {
         return Ok(content);
     }
-    let rule = "must have texts that, joined by blank lines, begin with the text that was streamed";
+    let rule = "must have texts that, joined by blank lines, begin_stream with the text that was streamed";
     Err(Invalid::new("input.parts", rule).into())
 }
 
@@ -330,7 +330,7 @@ fn code_points(text: &str) -> i64 {
 }
 
 /// What is left of a text without its first code points.
-fn beyond(text: &str, code_points: i64) -> &str {
+fn skip_code_points(text: &str, code_points: i64) -> &str {
     let skipped = usize::try_from(code_points).unwrap_or(0);
     text.char_indices().nth(skipped).map_or("", |(at, _)| &text[at..])
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use super::file_error::refused;
+use super::file_error::open_error;
 use crate::permissions;
 
 /// What every database of SQLite begins with; an empty file becomes one.
@@ -25,7 +25,7 @@ pub(super) fn prepare(file: &Path) -> anyhow::Result<()> {
     if let Some(folder) = file.parent() {
         permissions::create_folder(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
-    permissions::open_or_create(file).map(drop).map_err(|error| refused(file, &error))
+    permissions::open_or_create(file).map(drop).map_err(|error| open_error(file, &error))
 }
 
 /// The file of a database and those that are created beside it.
@@ -61,7 +61,7 @@ fn check(file: &Path) -> anyhow::Result<()> {
     let mut start = Vec::new();
     opened
         .and_then(|opened| opened.take(HEADER.len() as u64).read_to_end(&mut start))
-        .map_err(|error| refused(file, &error))?;
+        .map_err(|error| open_error(file, &error))?;
     if !start.is_empty() && start != HEADER {
         bail!("{name} is not an SQLite database: move it away, or set `database.url` to another file");
     }
@@ -74,7 +74,7 @@ pub(super) fn explain(file: &Path, error: impl Into<anyhow::Error>) -> anyhow::E
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let trial = folder.join(format!(".scrollback-{:x}", rand::random::<u64>()));
     match OpenOptions::new().write(true).create_new(true).open(&trial) {
-        Err(fault) => refused(file, &fault),
+        Err(fault) => open_error(file, &fault),
         Ok(_) => {
             let _ = std::fs::remove_file(&trial);
             error.into().context(format!("cannot open the database {}", file.display()))
@@ -93,8 +93,8 @@ mod tests {
     #[test]
     fn a_read_only_file_system_is_named() {
         let error = std::io::Error::from(ErrorKind::ReadOnlyFilesystem);
-        let told = refused(Path::new("a.db"), &error).to_string();
-        assert_eq!(told, "cannot open the database a.db: its file system is read-only");
+        let message = open_error(Path::new("a.db"), &error).to_string();
+        assert_eq!(message, "cannot open the database a.db: its file system is read-only");
     }
 
     #[test]

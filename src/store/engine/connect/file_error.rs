@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::anyhow;
 
-pub(super) fn refused(file: &Path, error: &std::io::Error) -> anyhow::Error {
+pub(super) fn open_error(file: &Path, error: &std::io::Error) -> anyhow::Error {
     let name = file.display();
     match error.kind() {
         ErrorKind::PermissionDenied => anyhow!(

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
-use super::file_error::refused;
+use super::file_error::open_error;
 use crate::permissions;
 
 /// What the name of the database file is followed by.
@@ -25,9 +25,9 @@ impl ServerLock {
     /// # Errors
     /// Another process holds the lock, or the file cannot be created or locked.
     pub(super) fn acquire(database: &Path) -> anyhow::Result<Self> {
-        let path = database.canonicalize().map_err(|error| refused(database, &error))?;
+        let path = database.canonicalize().map_err(|error| open_error(database, &error))?;
         let opened = permissions::open_or_create(&lock_file(&path));
-        let file = opened.map_err(|error| refused(database, &error))?;
+        let file = opened.map_err(|error| open_error(database, &error))?;
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => bail!(
@@ -35,7 +35,7 @@ impl ServerLock {
                  file, or use PostgreSQL, which takes several servers",
                 path.display()
             ),
-            Err(TryLockError::Error(error)) => Err(refused(&lock_file(&path), &error)),
+            Err(TryLockError::Error(error)) => Err(open_error(&lock_file(&path), &error)),
         }
     }
 

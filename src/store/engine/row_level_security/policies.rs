@@ -15,7 +15,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBacken
 use sea_orm::{FromQueryResult, Statement};
 
 use super::RowLevelSecurity;
-use crate::store::engine::connect::alone;
+use crate::store::engine::connect::in_exclusive_transaction;
 
 /// Where statements find the setting that is about this.
 const SETTING: &str = "`database.row_level_security`";
@@ -61,7 +61,7 @@ const OWN: &str = "scrollback_own";
 const UPKEEP: &str = "scrollback_upkeep";
 
 /// How long the lock on a table may be waited for: later statements wait behind it.
-const PATIENCE: &str = "SET LOCAL lock_timeout = '2s'";
+const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '2s'";
 
 /// What is up on a table.
 #[derive(FromQueryResult)]
@@ -83,7 +83,7 @@ struct Role {
 ///
 /// # Errors
 /// The role may not change it, it is up where nobody asks for it, or others do not ask for it.
-pub(in crate::store) async fn settle(
+pub(in crate::store) async fn apply(
     connection: &DatabaseConnection,
     row_level_security: RowLevelSecurity,
 ) -> anyhow::Result<()> {
@@ -92,23 +92,23 @@ pub(in crate::store) async fn settle(
     }
     for table in TABLES {
         let state = state(connection, table).await?;
-        let is_up = state.is_up(table);
-        let step = match row_level_security {
+        let has_policies = state.has_policies(table);
+        let change = match row_level_security {
             RowLevelSecurity::Off if state.enabled && state.own => bail!(
                 "row-level security is up on the table `{}`, and a server that is not told so would find \
                  nothing there: set {SETTING} to \"on\", or to \"ready\" to take it down",
                 table.name
             ),
-            RowLevelSecurity::Ready if state.is_anything() => Step::Down,
-            RowLevelSecurity::On if !is_up => Step::Up,
+            RowLevelSecurity::Ready if state.has_any() => PolicyChange::Remove,
+            RowLevelSecurity::On if !has_policies => PolicyChange::Create,
             _ => continue,
         };
-        if step == Step::Up {
-            refuse_blind(connection).await?;
+        if change == PolicyChange::Create {
+            check_sessions(connection).await?;
         }
-        alone(connection, async |tx| {
-            tx.execute_unprepared(PATIENCE).await?;
-            table.take(tx, step).await
+        in_exclusive_transaction(connection, async |tx| {
+            tx.execute_unprepared(LOCK_TIMEOUT).await?;
+            table.change(tx, change).await
         })
         .await
         .with_context(|| format!("cannot change row-level security on `{}` ({SETTING})", table.name))?;
@@ -148,13 +148,13 @@ pub(in crate::store) async fn check_role(
 
 /// Servers that do not say whose rows they are about would find nothing from now on. Those of this role can
 /// be seen.
-async fn refuse_blind(connection: &DatabaseConnection) -> anyhow::Result<()> {
+async fn check_sessions(connection: &DatabaseConnection) -> anyhow::Result<()> {
     let query = "SELECT count(*) AS sessions FROM pg_stat_activity \
                  WHERE datname = current_database() AND application_name = $1";
     let values = [RowLevelSecurity::Off.session().into()];
     let statement = Statement::from_sql_and_values(DbBackend::Postgres, query, values);
-    match Blind::find_by_statement(statement).one(connection).await? {
-        Some(Blind { sessions }) if sessions > 0 => bail!(
+    match Sessions::find_by_statement(statement).one(connection).await? {
+        Some(Sessions { sessions }) if sessions > 0 => bail!(
             "{sessions} sessions are of servers where {SETTING} is \"off\", which would find nothing from now on: \
              set it to \"ready\" on all servers first"
         ),
@@ -163,7 +163,7 @@ async fn refuse_blind(connection: &DatabaseConnection) -> anyhow::Result<()> {
 }
 
 #[derive(FromQueryResult)]
-struct Blind {
+struct Sessions {
     sessions: i64,
 }
 
@@ -179,39 +179,40 @@ async fn state(connection: &impl ConnectionTrait, table: &Table) -> anyhow::Resu
 }
 
 impl State {
-    fn is_up(&self, table: &Table) -> bool {
+    fn has_policies(&self, table: &Table) -> bool {
         self.enabled && self.forced && self.own && self.upkeep == table.upkeep
     }
 
-    fn is_anything(&self) -> bool {
+    fn has_any(&self) -> bool {
         self.enabled || self.forced || self.own || self.upkeep
     }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Step {
-    Up,
-    Down,
+enum PolicyChange {
+    Create,
+    Remove,
 }
 
 impl Table {
     /// Whatever is there before. Replicas that do it at the same time do it one after the other.
-    async fn take(&self, tx: &DatabaseTransaction, step: Step) -> Result<(), DbErr> {
+    async fn change(&self, tx: &DatabaseTransaction, change: PolicyChange) -> Result<(), DbErr> {
         let Self { name, own, upkeep } = self;
         let mut statements = vec![
             format!("DROP POLICY IF EXISTS {OWN} ON {name}"),
             format!("DROP POLICY IF EXISTS {UPKEEP} ON {name}"),
         ];
-        if step == Step::Up {
+        if change == PolicyChange::Create {
             statements.push(format!("CREATE POLICY {OWN} ON {name} USING ({own}) WITH CHECK ({own})"));
             if *upkeep {
-                let told = "(SELECT current_setting('scrollback.upkeep', true)) = 'on'";
-                statements.push(format!("CREATE POLICY {UPKEEP} ON {name} FOR SELECT USING ({told})"));
+                let is_upkeep = "(SELECT current_setting('scrollback.upkeep', true)) = 'on'";
+                statements.push(format!("CREATE POLICY {UPKEEP} ON {name} FOR SELECT USING ({is_upkeep})"));
             }
         }
-        let (enable, force) = if step == Step::Up { ("ENABLE", "FORCE") } else { ("DISABLE", "NO FORCE") };
+        let (enable, resume) =
+            if change == PolicyChange::Create { ("ENABLE", "FORCE") } else { ("DISABLE", "NO FORCE") };
         statements
-            .push(format!("ALTER TABLE {name} {enable} ROW LEVEL SECURITY, {force} ROW LEVEL SECURITY"));
+            .push(format!("ALTER TABLE {name} {enable} ROW LEVEL SECURITY, {resume} ROW LEVEL SECURITY"));
         for statement in statements {
             tx.execute_unprepared(&statement).await?;
         }
@@ -225,11 +226,11 @@ struct Forced {
 }
 
 /// Lets the tables' owner through for the rest of a transaction, because a migration is about all rows.
-/// Gives where [`force`] is to bind it again.
-pub(in crate::store) async fn lift(tx: &DatabaseTransaction) -> Result<Vec<String>, DbErr> {
-    let mut lifted = Vec::new();
+/// Gives where [`resume`] is to bind it again.
+pub(in crate::store) async fn suspend(tx: &DatabaseTransaction) -> Result<Vec<String>, DbErr> {
+    let mut suspended = Vec::new();
     if tx.get_database_backend() != DbBackend::Postgres {
-        return Ok(lifted);
+        return Ok(suspended);
     }
     for Table { name, .. } in TABLES {
         let query =
@@ -237,15 +238,15 @@ pub(in crate::store) async fn lift(tx: &DatabaseTransaction) -> Result<Vec<Strin
         let statement = Statement::from_sql_and_values(DbBackend::Postgres, query, [(*name).into()]);
         if let Some(Forced { name }) = Forced::find_by_statement(statement).one(tx).await? {
             tx.execute_unprepared(&format!("ALTER TABLE {name} NO FORCE ROW LEVEL SECURITY")).await?;
-            lifted.push(name);
+            suspended.push(name);
         }
     }
-    Ok(lifted)
+    Ok(suspended)
 }
 
 /// Binds the tables' owner again where it was bound and the table is still there.
-pub(in crate::store) async fn force(tx: &DatabaseTransaction, lifted: &[String]) -> Result<(), DbErr> {
-    for name in lifted {
+pub(in crate::store) async fn resume(tx: &DatabaseTransaction, suspended: &[String]) -> Result<(), DbErr> {
+    for name in suspended {
         tx.execute_unprepared(&format!("ALTER TABLE IF EXISTS {name} FORCE ROW LEVEL SECURITY")).await?;
     }
     Ok(())

@@ -55,10 +55,10 @@ pub(in crate::store) struct MessageRanges {
     pub(in crate::store) allowance: Allowance,
 }
 
-/// The owner's conversations, most recently active first, each with its head; one more than `most`.
+/// The owner's conversations, most recently active first, each with its head; one more than `limit`.
 pub(in crate::store) struct ListConversations {
     pub(in crate::store) owner: OwnerId,
-    pub(in crate::store) most: u32,
+    pub(in crate::store) limit: u32,
     pub(in crate::store) allowance: Allowance,
 }
 
@@ -67,13 +67,13 @@ pub(in crate::store) type ListedConversation = (Conversation, Option<Message>);
 
 /// A read and where its result goes.
 pub(super) struct PendingRead<Q, A> {
-    pub(super) ask: Q,
+    pub(super) read: Q,
     pub(super) reply: oneshot::Sender<Result<A>>,
 }
 
 /// An ask of one of the three kinds.
 pub(super) enum ReadRequest {
-    Open(PendingRead<ReadConversation, Option<ConversationPage>>),
+    Conversation(PendingRead<ReadConversation, Option<ConversationPage>>),
     MessageRanges(PendingRead<MessageRanges, Vec<Vec<Message>>>),
     List(PendingRead<ListConversations, Vec<ListedConversation>>),
 }
@@ -89,17 +89,17 @@ impl ReadRequest {
     /// Rows that it may have to read.
     pub(super) fn rows(&self) -> usize {
         match self {
-            Self::Open(waiting) => 1 + waiting.ask.page.map_or(0, |page| page.size as usize + 1),
-            Self::MessageRanges(waiting) => waiting.ask.rows(),
-            Self::List(waiting) => waiting.ask.most as usize + 1,
+            Self::Conversation(waiting) => 1 + waiting.read.page.map_or(0, |page| page.size as usize + 1),
+            Self::MessageRanges(waiting) => waiting.read.rows(),
+            Self::List(waiting) => waiting.read.limit as usize + 1,
         }
     }
 
     /// Answers with an error.
-    pub(super) fn refuse(self, error: &Error) {
+    pub(super) fn answer_error(self, error: &Error) {
         // The caller may be gone.
         let _ = match self {
-            Self::Open(waiting) => waiting.reply.send(Err(error.clone())).is_ok(),
+            Self::Conversation(waiting) => waiting.reply.send(Err(error.clone())).is_ok(),
             Self::MessageRanges(waiting) => waiting.reply.send(Err(error.clone())).is_ok(),
             Self::List(waiting) => waiting.reply.send(Err(error.clone())).is_ok(),
         };
@@ -108,7 +108,7 @@ impl ReadRequest {
     /// Whether the caller still waits.
     pub(super) fn is_awaited(&self) -> bool {
         match self {
-            Self::Open(waiting) => !waiting.reply.is_closed(),
+            Self::Conversation(waiting) => !waiting.reply.is_closed(),
             Self::MessageRanges(waiting) => !waiting.reply.is_closed(),
             Self::List(waiting) => !waiting.reply.is_closed(),
         }
@@ -123,13 +123,13 @@ pub(super) fn text_of(bytes: &[u8]) -> Result<String> {
 }
 
 /// What the workers of either engine are given.
-pub(super) struct Work {
+pub(super) struct ReadContext {
     pub(super) queue: async_channel::Receiver<ReadRequest>,
     pub(super) row_level_security: RowLevelSecurity,
     pub(super) statements: Arc<AtomicU64>,
 }
 
-impl Work {
+impl ReadContext {
     pub(super) fn count_statement(&self) {
         self.statements.fetch_add(1, Ordering::Relaxed);
     }

@@ -17,14 +17,14 @@ use uuid::Uuid;
 
 use super::request::{
     ConversationPage, ListConversations, ListedConversation, MessageRange, MessageRanges, PendingRead,
-    ReadConversation, ReadRequest, Work, text_of,
+    ReadContext, ReadConversation, ReadRequest, text_of,
 };
 use crate::model::{Conversation, ConversationId, End, Json, Message, MessageId, OwnerId, Timestamp};
-use crate::store::engine::connect::MAPPED;
+use crate::store::engine::connect::MMAP_SIZE;
 use crate::store::engine::slot::slot;
 use crate::store::entity::message;
 use crate::store::error::Result;
-use crate::store::row_budget::{ROW, RowBudget};
+use crate::store::row_budget::{ROW_OVERHEAD, RowBudget};
 
 /// Pages that a thread keeps besides, in KiB and negative: it hardly needs any.
 const CACHE_SIZE: i64 = -2048;
@@ -49,9 +49,9 @@ macro_rules! conversation_columns {
 const MESSAGE_TEXTS: Range<usize> = 3..6;
 
 /// How many columns [`conversation_of`] reads.
-const CONVERSATION: usize = 11;
+const CONVERSATION_COLUMNS: usize = 11;
 
-const OPEN: &str = concat!(
+const CONVERSATION: &str = concat!(
     "SELECT ",
     conversation_columns!(),
     " FROM conversation AS c WHERE c.id = ?1 AND c.owner_id = ?2"
@@ -86,20 +86,20 @@ const LIST: &str = concat!(
 );
 
 /// The threads; they end when the queue is closed and empty.
-pub(super) struct Threads(Mutex<Vec<JoinHandle<()>>>);
+pub(super) struct ReadThreads(Mutex<Vec<JoinHandle<()>>>);
 
-impl Threads {
+impl ReadThreads {
     /// Opens the file once for each core.
     ///
     /// # Errors
     /// It cannot be opened.
-    pub(super) fn start(file: &Path, patience: Duration, work: &Arc<Work>) -> anyhow::Result<Self> {
+    pub(super) fn start(file: &Path, timeout: Duration, work: &Arc<ReadContext>) -> anyhow::Result<Self> {
         let mut threads = Vec::new();
         for number in 1..=available_parallelism().map_or(2, usize::from) {
             let connection = connect(file).with_context(|| format!("cannot read {}", file.display()))?;
             let work = work.clone();
             let thread = thread::Builder::new().name(format!("sqlite-read-{number}"));
-            let run = move || run(&connection, patience, &work);
+            let run = move || run(&connection, timeout, &work);
             threads.push(thread.spawn(run).context("cannot start a thread")?);
         }
         Ok(Self(Mutex::new(threads)))
@@ -124,41 +124,41 @@ fn connect(file: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(file, flags)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.pragma_update(None, "query_only", true)?;
-    connection.pragma_update(None, "mmap_size", MAPPED)?;
+    connection.pragma_update(None, "mmap_size", MMAP_SIZE)?;
     connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
     Ok(connection)
 }
 
 /// Steps of a statement after which the clock is looked at: some tens of microseconds.
-const STEPS: i32 = 1000;
+const PROGRESS_STEPS: i32 = 1000;
 
-fn run(connection: &Connection, patience: Duration, work: &Work) {
+fn run(connection: &Connection, timeout: Duration, work: &ReadContext) {
     let deadline = Arc::new(Mutex::new(Instant::now()));
     let until = deadline.clone();
     let is_late = move || Instant::now() > *until.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Err(error) = connection.progress_handler(STEPS, Some(is_late)) {
+    if let Err(error) = connection.progress_handler(PROGRESS_STEPS, Some(is_late)) {
         tracing::error!(%error, "statements will not be given up when they take too long");
     }
-    while let Ok(ask) = work.queue.recv_blocking() {
-        if !ask.is_awaited() {
+    while let Ok(read) = work.queue.recv_blocking() {
+        if !read.is_awaited() {
             continue;
         }
         work.count_statement();
-        *deadline.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + patience;
-        match ask {
-            ReadRequest::Open(waiting) => {
-                answer(waiting, |ask| snapshot(connection, || open(connection, ask)));
+        *deadline.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + timeout;
+        match read {
+            ReadRequest::Conversation(waiting) => {
+                answer(waiting, |read| snapshot(connection, || open(connection, read)));
             }
             ReadRequest::MessageRanges(waiting) => {
-                answer(waiting, |asks| snapshot(connection, || message_ranges(connection, asks)));
+                answer(waiting, |reads| snapshot(connection, || message_ranges(connection, reads)));
             }
-            ReadRequest::List(waiting) => answer(waiting, |ask| list(connection, ask)),
+            ReadRequest::List(waiting) => answer(waiting, |read| list(connection, read)),
         }
     }
 }
 
 fn answer<Q, A>(waiting: PendingRead<Q, A>, read: impl FnOnce(&Q) -> Result<A>) {
-    let answered = read(&waiting.ask);
+    let answered = read(&waiting.read);
     let _ = waiting.reply.send(answered);
 }
 
@@ -182,79 +182,85 @@ fn run_cached(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([]).map(drop)
 }
 
-fn open(connection: &Connection, ask: &ReadConversation) -> Result<Option<ConversationPage>> {
-    let mut statement = connection.prepare_cached(OPEN)?;
-    let mut rows = statement.query((ask.id.0.as_bytes(), ask.owner.as_str()))?;
+fn open(connection: &Connection, read: &ReadConversation) -> Result<Option<ConversationPage>> {
+    let mut statement = connection.prepare_cached(CONVERSATION)?;
+    let mut rows = statement.query((read.id.0.as_bytes(), read.owner.as_str()))?;
     let Some(row) = rows.next()? else { return Ok(None) };
-    let mut draw = RowBudget::of(&ask.allowance);
-    draw.take(texts(row, 1..3)?)?;
-    let conversation = conversation_of(row, &ask.owner)?;
-    let messages = match ask.page {
+    let mut budget = RowBudget::new(&read.allowance);
+    budget.take(texts(row, 1..3)?)?;
+    let conversation = conversation_of(row, &read.owner)?;
+    let messages = match read.page {
         Some(page) if conversation.is_linear() => {
             let before = conversation.last_position + 1;
             let range = MessageRange {
-                owner: ask.owner.clone(),
-                conversation: ask.id,
+                owner: read.owner.clone(),
+                conversation: read.id,
                 after: 0,
                 before,
                 end: page.end,
                 rows: page.size + 1,
                 trunk: false,
             };
-            Some(messages_in(connection, &range, &mut draw)?)
+            Some(messages_in(connection, &range, &mut budget)?)
         }
         _ => None,
     };
-    draw.keep();
+    budget.keep();
     Ok(Some(ConversationPage { conversation, messages }))
 }
 
-fn message_ranges(connection: &Connection, asks: &MessageRanges) -> Result<Vec<Vec<Message>>> {
-    let mut draw = RowBudget::of(&asks.allowance);
-    let found = asks.each.iter().map(|range| messages_in(connection, range, &mut draw)).collect();
-    draw.keep_if_ok(found)
+fn message_ranges(connection: &Connection, reads: &MessageRanges) -> Result<Vec<Vec<Message>>> {
+    let mut budget = RowBudget::new(&reads.allowance);
+    let found = reads.each.iter().map(|range| messages_in(connection, range, &mut budget)).collect();
+    budget.keep_if_ok(found)
 }
 
-fn messages_in(connection: &Connection, ask: &MessageRange, draw: &mut RowBudget) -> Result<Vec<Message>> {
-    let sql = if ask.end == End::First { FIRST } else { LAST };
+fn messages_in(connection: &Connection, read: &MessageRange, budget: &mut RowBudget) -> Result<Vec<Message>> {
+    let sql = if read.end == End::First { FIRST } else { LAST };
     let mut statement = connection.prepare_cached(sql)?;
-    let values: [&dyn ToSql; 6] =
-        [ask.conversation.0.as_bytes(), &ask.owner.as_str(), &ask.after, &ask.before, &ask.rows, &ask.trunk];
+    let values: [&dyn ToSql; 6] = [
+        read.conversation.0.as_bytes(),
+        &read.owner.as_str(),
+        &read.after,
+        &read.before,
+        &read.rows,
+        &read.trunk,
+    ];
     let mut rows = statement.query(&values[..])?;
-    let mut messages = Vec::with_capacity(ask.rows as usize);
+    let mut messages = Vec::with_capacity(read.rows as usize);
     while let Some(row) = rows.next()? {
-        draw.take(texts(row, MESSAGE_TEXTS)?)?;
-        messages.push(message_of(row, 0, ask.conversation, &ask.owner)?.try_into()?);
+        budget.take(texts(row, MESSAGE_TEXTS)?)?;
+        messages.push(message_of(row, 0, read.conversation, &read.owner)?.try_into()?);
     }
     Ok(messages)
 }
 
-fn list(connection: &Connection, ask: &ListConversations) -> Result<Vec<ListedConversation>> {
+fn list(connection: &Connection, read: &ListConversations) -> Result<Vec<ListedConversation>> {
     let mut statement = connection.prepare_cached(LIST)?;
-    let mut rows = statement.query((ask.owner.as_str(), i64::from(ask.most) + 1))?;
-    let mut listed = Vec::with_capacity(ask.most as usize + 1);
-    let mut draw = RowBudget::of(&ask.allowance);
+    let mut rows = statement.query((read.owner.as_str(), i64::from(read.limit) + 1))?;
+    let mut listed = Vec::with_capacity(read.limit as usize + 1);
+    let mut budget = RowBudget::new(&read.allowance);
     while let Some(row) = rows.next()? {
-        draw.take(texts(row, 1..3)?)?;
-        let conversation = conversation_of(row, &ask.owner)?;
-        let has_head = row.get::<_, Option<i64>>(CONVERSATION)?.is_some();
+        budget.take(texts(row, 1..3)?)?;
+        let conversation = conversation_of(row, &read.owner)?;
+        let has_head = row.get::<_, Option<i64>>(CONVERSATION_COLUMNS)?.is_some();
         let head = if has_head {
             let Range { start, end } = MESSAGE_TEXTS;
-            draw.take(texts(row, CONVERSATION + start..CONVERSATION + end)?)?;
-            let row = message_of(row, CONVERSATION, conversation.id, &ask.owner)?;
+            budget.take(texts(row, CONVERSATION_COLUMNS + start..CONVERSATION_COLUMNS + end)?)?;
+            let row = message_of(row, CONVERSATION_COLUMNS, conversation.id, &read.owner)?;
             Some(row.try_into()?)
         } else {
             None
         };
         listed.push((conversation, head));
     }
-    draw.keep();
+    budget.keep();
     Ok(listed)
 }
 
 /// What a row takes, looked at before any of it is copied: its texts are among these columns.
 fn texts(row: &Row<'_>, columns: Range<usize>) -> rusqlite::Result<usize> {
-    let mut bytes = ROW;
+    let mut bytes = ROW_OVERHEAD;
     for column in columns {
         if let ValueRef::Text(text) = row.get_ref(column)? {
             bytes += text.len();

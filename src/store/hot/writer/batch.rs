@@ -8,21 +8,21 @@ use std::collections::{HashSet, VecDeque};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::request::{Batch, Job, NewMessages, NewTextChunk};
+use super::request::{Batch, NewMessages, NewTextChunk, WriteRequest};
 use crate::model::{ConversationId, MessageId, OwnerId};
 
 /// Most messages and pieces of a batch, and most bytes, unless one append alone has more.
-const ROWS: usize = 256;
-const BYTES: usize = 4 << 20;
+const MAX_ROWS: usize = 256;
+const MAX_BYTES: usize = 4 << 20;
 
 /// Where a worker takes its batches from. Unbounded because the room in front of it is bounded.
 pub(super) struct BatchReceiver {
-    queue: UnboundedReceiver<Job>,
-    later: VecDeque<Job>,
+    queue: UnboundedReceiver<WriteRequest>,
+    later: VecDeque<WriteRequest>,
 }
 
 impl BatchReceiver {
-    pub(super) fn new() -> (UnboundedSender<Job>, Self) {
+    pub(super) fn new() -> (UnboundedSender<WriteRequest>, Self) {
         let (sender, queue) = unbounded_channel();
         (sender, Self { queue, later: VecDeque::new() })
     }
@@ -60,19 +60,23 @@ impl BatchReceiver {
     /// The first that waits fits always, so that every batch has something.
     fn fill(&mut self) -> Batch {
         let mut batch = Batch::default();
-        let mut plan = Plan::default();
+        let mut plan = BatchPlan::default();
         let mut postponed = VecDeque::new();
-        while let Some(job) = self.later.pop_front().or_else(|| self.queue.try_recv().ok()) {
-            let (rows, bytes) = weight(&job);
-            if plan.rows > 0 && (plan.rows + rows > ROWS || plan.bytes + bytes > BYTES) {
-                self.later.push_front(job);
+        while let Some(request) = self.later.pop_front().or_else(|| self.queue.try_recv().ok()) {
+            let (rows, bytes) = size(&request);
+            if plan.rows > 0 && (plan.rows + rows > MAX_ROWS || plan.bytes + bytes > MAX_BYTES) {
+                self.later.push_front(request);
                 break;
             }
-            match job {
-                Job::Append(request) if plan.takes_append(&request.work) => batch.appends.push(request),
-                Job::Grow(request) if plan.takes_piece(&request.work) => batch.pieces.push(request),
-                job => {
-                    postponed.push_back(job);
+            match request {
+                WriteRequest::Append(request) if plan.admits_append(&request.work) => {
+                    batch.appends.push(request)
+                }
+                WriteRequest::AppendText(request) if plan.admits_text(&request.work) => {
+                    batch.pieces.push(request)
+                }
+                request => {
+                    postponed.push_back(request);
                     continue;
                 }
             }
@@ -85,16 +89,16 @@ impl BatchReceiver {
     }
 }
 
-fn weight(job: &Job) -> (usize, usize) {
-    match job {
-        Job::Append(request) => (request.work.rows.len(), request.work.bytes()),
-        Job::Grow(request) => (1, request.work.text.len()),
+fn size(request: &WriteRequest) -> (usize, usize) {
+    match request {
+        WriteRequest::Append(request) => (request.work.rows.len(), request.work.bytes()),
+        WriteRequest::AppendText(request) => (1, request.work.text.len()),
     }
 }
 
 /// What stands in a batch so far.
 #[derive(Default)]
-struct Plan {
+struct BatchPlan {
     rows: usize,
     bytes: usize,
     ids: HashSet<MessageId>,
@@ -102,8 +106,8 @@ struct Plan {
     streams: HashSet<(MessageId, OwnerId)>,
 }
 
-impl Plan {
-    fn takes_append(&mut self, messages: &NewMessages) -> bool {
+impl BatchPlan {
+    fn admits_append(&mut self, messages: &NewMessages) -> bool {
         let mut chosen = messages.rows.iter().filter(|row| row.fingerprint.is_some()).map(|row| row.id);
         let clashes = chosen.clone().any(|id| self.ids.contains(&id))
             || (messages.head.is_some() && self.conversations.contains(&messages.conversation));
@@ -115,7 +119,7 @@ impl Plan {
     }
 
     /// A stranger's piece for the same message is in nobody's way.
-    fn takes_piece(&mut self, piece: &NewTextChunk) -> bool {
+    fn admits_text(&mut self, piece: &NewTextChunk) -> bool {
         self.streams.insert((piece.message, piece.owner.clone()))
     }
 }

@@ -8,7 +8,7 @@
 //! The lock of an owner's row of `account` covers all of the owner's conversations, because every write
 //! takes it first. A worker never waits for one: an owner whose row somebody else has (a conversation is being
 //! deleted, another replica writes) goes over to a worker that does, its own for as long as it must
-//! ([`waiting`]). So workers of several replicas cannot deadlock, and nobody's long write holds up the others.
+//! ([`blocked_owners`]). So workers of several replicas cannot deadlock, and nobody's long write holds up the others.
 //!
 //! Rows are joined back on the id **and** the owner: the id alone would let a stranger's append in beside
 //! the owner's.
@@ -18,8 +18,8 @@
 //! Where row-level security is asked for, the statement is not alone: before it the transaction says which
 //! owners it is for.
 
+mod blocked_owners;
 mod statements;
-mod waiting;
 
 use std::collections::HashMap;
 
@@ -31,15 +31,16 @@ use uuid::Uuid;
 
 use super::batch::BatchReceiver;
 use super::request::{
-    Batch, BatchResults, GrowResult, NewMessages, NewTextChunk, Outcome, WorkerContext, WriteRequest,
+    AppendOutcome, AppendTextResult, Batch, BatchResults, NewMessages, NewTextChunk, PendingWrite,
+    WorkerContext,
 };
 use crate::model::{ChangeKind, OwnerId, Progress, Timestamp};
 use crate::store::engine::row_level_security;
 use crate::store::entity::message;
 use crate::store::error::Error;
 use crate::store::error::Result;
-use statements::{Appends, GROW, SKIPPING};
-pub(super) use waiting::Waiting;
+pub(super) use blocked_owners::BlockedOwners;
+use statements::{APPEND_TEXT, AppendStatements, SKIPPING_LOCKED};
 
 /// An id that is being inserted elsewhere is waited for, because it may not be committed; and so is the row
 /// of a stream. So long at most, in milliseconds: others of the worker wait with it.
@@ -49,12 +50,12 @@ pub(in crate::store) const LOCK_TIMEOUT: &str = "250";
 pub(super) async fn serve(
     mut batches: BatchReceiver,
     pool: PgPool,
-    mut waiting: Waiting,
+    mut blocked_owners: BlockedOwners,
     context: WorkerContext,
 ) {
     while let Some(batch) = batches.next().await {
-        for request in write(batch, &pool, &SKIPPING, &context).await {
-            waiting.take_in(request);
+        for request in write(batch, &pool, &SKIPPING_LOCKED, &context).await {
+            blocked_owners.add(request);
         }
     }
 }
@@ -63,21 +64,21 @@ pub(super) async fn serve(
 async fn write(
     batch: Batch,
     pool: &PgPool,
-    appends: &Appends,
+    appends: &AppendStatements,
     context: &WorkerContext,
-) -> Vec<WriteRequest<NewMessages, Outcome>> {
+) -> Vec<PendingWrite<NewMessages, AppendOutcome>> {
     let written = match pool.acquire().await {
         Ok(mut connection) => {
             WriteWorker { connection: &mut connection, appends, context }.write(&batch).await
         }
         Err(error) => BatchResults::failed(&batch, &error.into()),
     };
-    batch.settle(written, &context.signals)
+    batch.answer(written, &context.signals)
 }
 
 struct WriteWorker<'a> {
     connection: &'a mut PgConnection,
-    appends: &'a Appends,
+    appends: &'a AppendStatements,
     context: &'a WorkerContext,
 }
 
@@ -85,10 +86,10 @@ impl WriteWorker<'_> {
     async fn write(&mut self, batch: &Batch) -> BatchResults {
         let appends: Vec<&NewMessages> = batch.appends.iter().map(|request| &request.work).collect();
         let pieces: Vec<&NewTextChunk> = batch.pieces.iter().map(|request| &request.work).collect();
-        BatchResults { appends: self.append(&appends).await, pieces: self.grow(&pieces).await }
+        BatchResults { appends: self.append(&appends).await, pieces: self.append_text(&pieces).await }
     }
 
-    async fn append(&mut self, appends: &[&NewMessages]) -> Vec<Result<Outcome>> {
+    async fn append(&mut self, appends: &[&NewMessages]) -> Vec<Result<AppendOutcome>> {
         let together = match appends {
             [] => return Vec::new(),
             [_] => None,
@@ -108,20 +109,24 @@ impl WriteWorker<'_> {
         for messages in appends {
             // The next would wait for as long; in batches of their own they can all wait at the same time.
             if is_locked {
-                results.push(Ok(Outcome::NotBatchable));
+                results.push(Ok(AppendOutcome::NotBatchable));
                 continue;
             }
             let alone = match &messages.rows[..] {
                 [row] => self.append_one(messages, row).await,
                 _ => self.append_many(&[messages]).await.map(|outcomes| outcomes[0]),
             };
-            is_locked = alone.as_ref().is_err_and(took_too_long);
-            results.push(fall_out(alone, Outcome::NotBatchable));
+            is_locked = alone.as_ref().is_err_and(is_lock_timeout);
+            results.push(if_refused(alone, AppendOutcome::NotBatchable));
         }
         results
     }
 
-    async fn append_one(&mut self, messages: &NewMessages, row: &message::Model) -> sqlx::Result<Outcome> {
+    async fn append_one(
+        &mut self,
+        messages: &NewMessages,
+        row: &message::Model,
+    ) -> sqlx::Result<AppendOutcome> {
         let append = sqlx::query(self.appends.one)
             .bind(messages.conversation.0)
             .bind(messages.owner.as_str())
@@ -139,10 +144,10 @@ impl WriteWorker<'_> {
             .bind(messages.head.map(|head| head.0))
             .bind(messages.actor.as_ref().map(OwnerId::as_str));
         let found = self.run(append, &[&messages.owner]).await?;
-        found.first().map_or(Ok(Outcome::NotFound), |found| outcome(found, 0))
+        found.first().map_or(Ok(AppendOutcome::NotFound), |found| outcome(found, 0))
     }
 
-    async fn append_many(&mut self, appends: &[&NewMessages]) -> sqlx::Result<Vec<Outcome>> {
+    async fn append_many(&mut self, appends: &[&NewMessages]) -> sqlx::Result<Vec<AppendOutcome>> {
         let rows = || {
             let numbered = (0_i64..).zip(appends);
             numbered
@@ -171,7 +176,7 @@ impl WriteWorker<'_> {
             );
         let owners: Vec<&OwnerId> = appends.iter().map(|messages| &messages.owner).collect();
         let found = self.run(append, &owners).await?;
-        let mut outcomes = vec![Outcome::NotFound; appends.len()];
+        let mut outcomes = vec![AppendOutcome::NotFound; appends.len()];
         // The first message of an append tells where it begins, so it is the last to be looked at.
         for row in found.iter().rev() {
             let append: i64 = row.try_get(0)?;
@@ -180,11 +185,11 @@ impl WriteWorker<'_> {
         Ok(outcomes)
     }
 
-    async fn grow(&mut self, pieces: &[&NewTextChunk]) -> Vec<Result<GrowResult>> {
+    async fn append_text(&mut self, pieces: &[&NewTextChunk]) -> Vec<Result<AppendTextResult>> {
         if pieces.is_empty() {
             return Vec::new();
         }
-        let together = match self.grow_many(pieces).await {
+        let together = match self.append_text_many(pieces).await {
             Ok(grown) => return grown.into_iter().map(Ok).collect(),
             Err(error) => error,
         };
@@ -194,14 +199,14 @@ impl WriteWorker<'_> {
         }
         let mut results = Vec::with_capacity(pieces.len());
         for piece in pieces {
-            let alone = self.grow_many(&[piece]).await;
+            let alone = self.append_text_many(&[piece]).await;
             results.push(alone.map(|grown| grown[0]).map_err(Error::from));
         }
         results
     }
 
-    async fn grow_many(&mut self, pieces: &[&NewTextChunk]) -> sqlx::Result<Vec<GrowResult>> {
-        let grow = sqlx::query(GROW)
+    async fn append_text_many(&mut self, pieces: &[&NewTextChunk]) -> sqlx::Result<Vec<AppendTextResult>> {
+        let append_text = sqlx::query(APPEND_TEXT)
             .bind(pieces.iter().map(|piece| piece.message.0).collect::<Vec<_>>())
             .bind(pieces.iter().map(|piece| piece.owner.as_str()).collect::<Vec<_>>())
             .bind(pieces.iter().map(|piece| piece.start).collect::<Vec<_>>())
@@ -209,7 +214,7 @@ impl WriteWorker<'_> {
             .bind(pieces.iter().map(|piece| piece.code_points).collect::<Vec<_>>())
             .bind(self.now());
         let owners: Vec<&OwnerId> = pieces.iter().map(|piece| &piece.owner).collect();
-        let found = self.run(grow, &owners).await?;
+        let found = self.run(append_text, &owners).await?;
         let mut grown = vec![None; pieces.len()];
         let nth: HashMap<_, _> =
             (0..).zip(pieces).map(|(nth, piece)| ((piece.message.0, piece.owner.as_str()), nth)).collect();
@@ -236,7 +241,7 @@ impl WriteWorker<'_> {
         owners.dedup();
         self.context.count(1);
         let mut tx = self.connection.begin().await?;
-        row_level_security::tell(&mut tx, &owners).await?;
+        row_level_security::set_owners(&mut tx, &owners).await?;
         let found = batch.fetch_all(&mut *tx).await?;
         tx.commit().await?;
         Ok(found)
@@ -250,15 +255,15 @@ impl WriteWorker<'_> {
 
 /// From four columns: whether an id was known; whether it is an ordinary append; where the message is and
 /// since when, if it is.
-fn outcome(row: &PgRow, column: usize) -> sqlx::Result<Outcome> {
+fn outcome(row: &PgRow, column: usize) -> sqlx::Result<AppendOutcome> {
     let place = (row.try_get(column + 2)?, row.try_get(column + 3)?);
     Ok(match (row.try_get(column)?, row.try_get(column + 1)?, place) {
         (_, _, (Some(first), Some(created_at))) => {
-            Outcome::Appended { first, created_at: Timestamp(created_at) }
+            AppendOutcome::Appended { first, created_at: Timestamp(created_at) }
         }
-        (true, ..) => Outcome::Known,
-        (false, true, _) => Outcome::Busy,
-        (false, false, _) => Outcome::NotBatchable,
+        (true, ..) => AppendOutcome::Known,
+        (false, true, _) => AppendOutcome::Busy,
+        (false, false, _) => AppendOutcome::NotBatchable,
     })
 }
 
@@ -271,12 +276,12 @@ fn is_refused(error: &sqlx::Error) -> bool {
 }
 
 /// Whether a lock was waited for in vain.
-fn took_too_long(error: &sqlx::Error) -> bool {
+fn is_lock_timeout(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(DatabaseError::code);
     code.is_some_and(|code| code == "55P03")
 }
 
 /// What is refused even alone is left to the operation that asked for it.
-fn fall_out<T>(alone: sqlx::Result<T>, apart: T) -> Result<T> {
-    alone.or_else(|error| if is_refused(&error) { Ok(apart) } else { Err(error.into()) })
+fn if_refused<T>(alone: sqlx::Result<T>, not_batchable: T) -> Result<T> {
+    alone.or_else(|error| if is_refused(&error) { Ok(not_batchable) } else { Err(error.into()) })
 }

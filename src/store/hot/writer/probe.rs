@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::batch::BatchReceiver;
-use super::request::{Job, NewMessages, WriteRequest};
+use super::request::{NewMessages, PendingWrite, WriteRequest};
 use super::write_queue::{Bounds, WriteQueue};
 use crate::model::{ConversationId, Json, MessageId, MessageStatus, OwnerId, Role, Timestamp};
 use crate::store::entity::message;
@@ -25,8 +25,12 @@ impl Waiting {
             let conversation = ConversationId(Uuid::from_u128(number % conversations));
             let rows = vec![row(number + 1, conversation, owner)];
             let work = NewMessages { owner: owner.clone(), actor: None, conversation, head, rows };
-            if let Ok(permit) = queue.enter(owner, 0) {
-                let _ = sender.send(Job::Append(WriteRequest { work, permit, answer: oneshot::channel().0 }));
+            if let Ok(permit) = queue.acquire(owner, 0) {
+                let _ = sender.send(WriteRequest::Append(PendingWrite {
+                    work,
+                    permit,
+                    reply: oneshot::channel().0,
+                }));
             }
         }
         Self(batches)

@@ -37,7 +37,7 @@ pub(in crate::store) struct NewTextChunk {
 
 /// What became of messages that were handed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::store) enum Outcome {
+pub(in crate::store) enum AppendOutcome {
     /// It is durable: the first message stands here, the others after it.
     Appended { first: i64, created_at: Timestamp },
     /// There is no such conversation for this owner.
@@ -51,31 +51,31 @@ pub(in crate::store) enum Outcome {
 }
 
 /// What became of a piece; `None` where the stream does not end where the piece begins.
-pub(super) type GrowResult = Option<Progress>;
+pub(super) type AppendTextResult = Option<Progress>;
 
 /// What is handed in, and where the answer goes.
-pub(super) struct WriteRequest<Work, Answer> {
+pub(super) struct PendingWrite<Work, Answer> {
     pub(super) work: Work,
     pub(super) permit: QueuePermit,
-    pub(super) answer: oneshot::Sender<(Work, Result<Answer>)>,
+    pub(super) reply: oneshot::Sender<(Work, Result<Answer>)>,
 }
 
-pub(super) enum Job {
-    Append(WriteRequest<NewMessages, Outcome>),
-    Grow(WriteRequest<NewTextChunk, GrowResult>),
+pub(super) enum WriteRequest {
+    Append(PendingWrite<NewMessages, AppendOutcome>),
+    AppendText(PendingWrite<NewTextChunk, AppendTextResult>),
 }
 
 /// What is written in one go.
 #[derive(Default)]
 pub(super) struct Batch {
-    pub(super) appends: Vec<WriteRequest<NewMessages, Outcome>>,
-    pub(super) pieces: Vec<WriteRequest<NewTextChunk, GrowResult>>,
+    pub(super) appends: Vec<PendingWrite<NewMessages, AppendOutcome>>,
+    pub(super) pieces: Vec<PendingWrite<NewTextChunk, AppendTextResult>>,
 }
 
 /// What became of a batch, in its order.
 pub(super) struct BatchResults {
-    pub(super) appends: Vec<Result<Outcome>>,
-    pub(super) pieces: Vec<Result<GrowResult>>,
+    pub(super) appends: Vec<Result<AppendOutcome>>,
+    pub(super) pieces: Vec<Result<AppendTextResult>>,
 }
 
 /// What a worker needs besides its connection.
@@ -99,37 +99,37 @@ impl NewMessages {
 
 impl Batch {
     /// Wakes who waits for news of what was committed, then answers everybody but those who have to wait.
-    pub(super) fn settle(
+    pub(super) fn answer(
         self,
         written: BatchResults,
         signals: &Signals,
-    ) -> Vec<WriteRequest<NewMessages, Outcome>> {
+    ) -> Vec<PendingWrite<NewMessages, AppendOutcome>> {
         let mut busy = Vec::new();
         for (request, result) in self.appends.into_iter().zip(written.appends) {
-            if matches!(result, Ok(Outcome::Appended { .. })) {
+            if matches!(result, Ok(AppendOutcome::Appended { .. })) {
                 signals.signal(&Topic::Conversation(request.work.conversation));
                 signals.signal(&Topic::Account(request.work.owner.clone()));
             }
             match result {
-                Ok(Outcome::Busy) => busy.push(request),
-                result => request.settle(result),
+                Ok(AppendOutcome::Busy) => busy.push(request),
+                result => request.answer(result),
             }
         }
         for (request, result) in self.pieces.into_iter().zip(written.pieces) {
             if matches!(result, Ok(Some(_))) {
                 signals.signal(&Topic::Message(request.work.message));
             }
-            request.settle(result);
+            request.answer(result);
         }
         busy
     }
 }
 
-impl<Work, Answer> WriteRequest<Work, Answer> {
+impl<Work, Answer> PendingWrite<Work, Answer> {
     /// The caller may be gone; then nobody needs the result.
-    pub(super) fn settle(self, result: Result<Answer>) {
+    pub(super) fn answer(self, result: Result<Answer>) {
         drop(self.permit);
-        let _ = self.answer.send((self.work, result));
+        let _ = self.reply.send((self.work, result));
     }
 }
 

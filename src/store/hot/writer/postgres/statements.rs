@@ -99,21 +99,22 @@ macro_rules! append_many {
 }
 
 /// What is said to append, one alone and many. `SKIP LOCKED` or nothing is put in where it locks accounts.
-pub(super) struct Appends {
+pub(super) struct AppendStatements {
     pub(super) one: &'static str,
     pub(super) many: &'static str,
 }
 
 /// Leave alone what somebody else has locked.
-pub(super) const SKIPPING: Appends =
-    Appends { one: append_one!(" SKIP LOCKED"), many: append_many!(" SKIP LOCKED") };
+pub(super) const SKIPPING_LOCKED: AppendStatements =
+    AppendStatements { one: append_one!(" SKIP LOCKED"), many: append_many!(" SKIP LOCKED") };
 
 /// Wait for it.
-pub(super) const WAITING: Appends = Appends { one: append_one!(""), many: append_many!("") };
+pub(super) const WAITING_FOR_LOCKS: AppendStatements =
+    AppendStatements { one: append_one!(""), many: append_many!("") };
 
 /// Adds pieces to the streams that end where they begin. A stream's row is held for moments only, so
 /// it is waited for.
-pub(super) const GROW: &str = "WITH given AS MATERIALIZED ( \
+pub(super) const APPEND_TEXT: &str = "WITH given AS MATERIALIZED ( \
        SELECT * FROM unnest($1::uuid[], $2::text[], $3::int8[], $4::text[], $5::int8[]) \
        AS given (message_id, owner_id, start, text, code_points)), \
      grown AS ( \

@@ -19,89 +19,94 @@ use tokio_util::task::TaskTracker;
 
 use super::postgres::BatchRead;
 use super::request::{
-    ConversationPage, ListConversations, ListedConversation, MessageRanges, PendingRead, ReadConversation,
-    ReadRequest, Work,
+    ConversationPage, ListConversations, ListedConversation, MessageRanges, PendingRead, ReadContext,
+    ReadConversation, ReadRequest,
 };
 use crate::model::Message;
 use crate::store::error::{Error, Result};
 
 /// How many rows one batch may ask for: several whole pages.
-const MOST_ROWS: usize = 512;
+const MAX_BATCH_ROWS: usize = 512;
 
 /// How long a lane keeps its connection without work.
-const KEEP: Duration = Duration::from_secs(1);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The lanes, and what goes past them.
-pub(super) struct Lanes {
+pub(super) struct ReadWorkers {
     pool: PgPool,
-    work: Arc<Work>,
+    work: Arc<ReadContext>,
     running: TaskTracker,
 }
 
-impl Lanes {
+impl ReadWorkers {
     /// Starts lanes: few for each core, because a lane is busy with many asks at once, and never more than
     /// half of the connections, the rest being for all other statements.
-    pub(super) fn open(pool: &PgPool, work: &Arc<Work>) -> Self {
+    pub(super) fn start(pool: &PgPool, work: &Arc<ReadContext>) -> Self {
         let cores = available_parallelism().map_or(1, usize::from);
-        let most = pool.options().get_max_connections() as usize;
-        let lanes = (2 * cores).min(most / 2).max(1);
+        let limit = pool.options().get_max_connections() as usize;
+        let workers = (2 * cores).min(limit / 2).max(1);
         let running = TaskTracker::new();
-        for _ in 0..lanes {
-            let lane = Lane { pool: pool.clone(), kept: None, keeps: most > 1, work: work.clone() };
-            running.spawn(lane.run());
+        for _ in 0..workers {
+            let worker = ReadWorker {
+                pool: pool.clone(),
+                connection: None,
+                keeps_connection: limit > 1,
+                work: work.clone(),
+            };
+            running.spawn(worker.run());
         }
         Self { pool: pool.clone(), work: work.clone(), running }
     }
 
     /// Answers one ask over a connection from the pool, as every other statement is.
-    pub(super) async fn read_beside<Q: BatchRead>(&self, ask: Q) -> Result<Q::Answer> {
+    pub(super) async fn read_alone<Q: BatchRead>(&self, read: Q) -> Result<Q::Answer> {
         let mut connection = self.pool.acquire().await?;
         self.work.count_statement();
-        let asks = std::slice::from_ref(&ask);
-        let answered = Q::read(&mut connection, self.work.row_level_security, asks).await?.pop();
-        answered.unwrap_or_else(|| Err(Error::broken("an ask was not answered".into())))
+        let reads = std::slice::from_ref(&read);
+        let answered = Q::read(&mut connection, self.work.row_level_security, reads).await?.pop();
+        answered.unwrap_or_else(|| Err(Error::broken("an read was not answered".into())))
     }
 
     /// Waits until what was asked is answered, once no more is.
-    pub(super) async fn closed(&self) {
+    pub(super) async fn wait(&self) {
         self.running.close();
         self.running.wait().await;
     }
 }
 
-struct Lane {
+struct ReadWorker {
     pool: PgPool,
-    kept: Option<PoolConnection<sqlx::Postgres>>,
+    connection: Option<PoolConnection<sqlx::Postgres>>,
     /// Not where the pool has nothing else to give.
-    keeps: bool,
-    work: Arc<Work>,
+    keeps_connection: bool,
+    work: Arc<ReadContext>,
 }
 
 /// What one batch asks for, by kind.
 #[derive(Default)]
 struct Batch {
-    openings: Vec<PendingRead<ReadConversation, Option<ConversationPage>>>,
+    conversations: Vec<PendingRead<ReadConversation, Option<ConversationPage>>>,
     ranges: Vec<PendingRead<MessageRanges, Vec<Vec<Message>>>>,
-    listings: Vec<PendingRead<ListConversations, Vec<ListedConversation>>>,
+    lists: Vec<PendingRead<ListConversations, Vec<ListedConversation>>>,
 }
 
-impl Lane {
+impl ReadWorker {
     async fn run(mut self) {
         while let Some(first) = self.next().await {
             let batch = self.take(first);
             self.answer(batch).await;
-            if !self.keeps {
-                self.kept = None;
+            if !self.keeps_connection {
+                self.connection = None;
             }
         }
     }
 
     async fn next(&mut self) -> Option<ReadRequest> {
-        if self.kept.is_some() {
-            if let Ok(next) = timeout(KEEP, self.work.queue.recv()).await {
+        if self.connection.is_some() {
+            if let Ok(next) = timeout(IDLE_TIMEOUT, self.work.queue.recv()).await {
                 return next.ok();
             }
-            self.kept = None;
+            self.connection = None;
         }
         self.work.queue.recv().await.ok()
     }
@@ -111,7 +116,7 @@ impl Lane {
         let mut batch = Batch::default();
         let mut rows = first.rows();
         batch.add(first);
-        while rows < MOST_ROWS
+        while rows < MAX_BATCH_ROWS
             && let Ok(next) = self.work.queue.try_recv()
         {
             rows += next.rows();
@@ -121,19 +126,19 @@ impl Lane {
     }
 
     async fn answer(&mut self, batch: Batch) {
-        let Batch { openings, ranges, listings } = batch;
-        self.answer_kind(openings).await;
-        self.answer_kind(ranges).await;
-        self.answer_kind(listings).await;
+        let Batch { conversations, ranges, lists } = batch;
+        self.answer_all(conversations).await;
+        self.answer_all(ranges).await;
+        self.answer_all(lists).await;
     }
 
-    async fn answer_kind<Q: BatchRead>(&mut self, waiting: Vec<PendingRead<Q, Q::Answer>>) {
+    async fn answer_all<Q: BatchRead>(&mut self, waiting: Vec<PendingRead<Q, Q::Answer>>) {
         if waiting.is_empty() {
             return;
         }
-        let (asks, replies): (Vec<_>, Vec<_>) =
-            waiting.into_iter().map(|PendingRead { ask, reply }| (ask, reply)).unzip();
-        match self.read(&asks).await {
+        let (reads, replies): (Vec<_>, Vec<_>) =
+            waiting.into_iter().map(|PendingRead { read, reply }| (read, reply)).unzip();
+        match self.read(&reads).await {
             Ok(answers) => {
                 for (reply, answer) in replies.into_iter().zip(answers) {
                     let _ = reply.send(answer);
@@ -151,22 +156,22 @@ impl Lane {
     /// What waited while the database could not be reached has waited for as long as one should: it does
     /// not wait for the next attempt behind what came before it.
     fn refuse_waiting(&self, error: &Error) {
-        while let Ok(ask) = self.work.queue.try_recv() {
-            ask.refuse(error);
+        while let Ok(read) = self.work.queue.try_recv() {
+            read.answer_error(error);
         }
     }
 
     /// Runs a statement, over a fresh connection if the kept one turns out to be lost.
-    async fn read<Q: BatchRead>(&mut self, asks: &[Q]) -> Result<Vec<Result<Q::Answer>>> {
-        if let Some(mut connection) = self.kept.take() {
+    async fn read<Q: BatchRead>(&mut self, reads: &[Q]) -> Result<Vec<Result<Q::Answer>>> {
+        if let Some(mut connection) = self.connection.take() {
             self.work.count_statement();
-            match Q::read(&mut connection, self.work.row_level_security, asks).await {
+            match Q::read(&mut connection, self.work.row_level_security, reads).await {
                 Err(Error::Unavailable(error)) => {
-                    tracing::debug!(%error, "a lane's connection was lost");
+                    tracing::debug!(%error, "a worker's connection was lost");
                     drop(connection.detach());
                 }
                 answered => {
-                    self.kept = Some(connection);
+                    self.connection = Some(connection);
                     return answered;
                 }
             }
@@ -180,23 +185,23 @@ impl Lane {
             }
         };
         self.work.count_statement();
-        let answered = Q::read(&mut connection, self.work.row_level_security, asks).await;
+        let answered = Q::read(&mut connection, self.work.row_level_security, reads).await;
         if !matches!(answered, Err(Error::Unavailable(_))) {
-            self.kept = Some(connection);
+            self.connection = Some(connection);
         }
         answered
     }
 }
 
 impl Batch {
-    fn add(&mut self, ask: ReadRequest) {
-        if !ask.is_awaited() {
+    fn add(&mut self, read: ReadRequest) {
+        if !read.is_awaited() {
             return;
         }
-        match ask {
-            ReadRequest::Open(waiting) => self.openings.push(waiting),
+        match read {
+            ReadRequest::Conversation(waiting) => self.conversations.push(waiting),
             ReadRequest::MessageRanges(waiting) => self.ranges.push(waiting),
-            ReadRequest::List(waiting) => self.listings.push(waiting),
+            ReadRequest::List(waiting) => self.lists.push(waiting),
         }
     }
 }

@@ -10,19 +10,19 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::task::TaskTracker;
 
 use super::super::batch::BatchReceiver;
-use super::super::request::{Job, NewMessages, Outcome, WorkerContext, WriteRequest};
-use super::statements::WAITING;
+use super::super::request::{AppendOutcome, NewMessages, PendingWrite, WorkerContext, WriteRequest};
+use super::statements::WAITING_FOR_LOCKS;
 use crate::model::OwnerId;
 
 /// The waiting owners of one worker.
-pub(in crate::store::hot::writer) struct Waiting {
-    workers: HashMap<OwnerId, UnboundedSender<Job>>,
+pub(in crate::store::hot::writer) struct BlockedOwners {
+    workers: HashMap<OwnerId, UnboundedSender<WriteRequest>>,
     pool: PgPool,
     context: WorkerContext,
     running: TaskTracker,
 }
 
-impl Waiting {
+impl BlockedOwners {
     /// Those who wait use connections of `pool`, as all do who wait for locks.
     pub(in crate::store::hot::writer) fn new(
         pool: PgPool,
@@ -32,19 +32,19 @@ impl Waiting {
         Self { workers: HashMap::new(), pool, context, running }
     }
 
-    pub(super) fn take_in(&mut self, request: WriteRequest<NewMessages, Outcome>) {
+    pub(super) fn add(&mut self, request: PendingWrite<NewMessages, AppendOutcome>) {
         let owner = request.work.owner.clone();
-        let mut job = Job::Append(request);
+        let mut request = WriteRequest::Append(request);
         if let Some(worker) = self.workers.get(&owner) {
-            match worker.send(job) {
+            match worker.send(request) {
                 Ok(()) => return,
-                Err(ended) => job = ended.0,
+                Err(ended) => request = ended.0,
             }
         }
         self.workers.retain(|_, worker| !worker.is_closed());
         let (worker, batches) = BatchReceiver::new();
         // The receiver is there.
-        let _ = worker.send(job);
+        let _ = worker.send(request);
         self.workers.insert(owner, worker);
         self.running.spawn(serve(batches, self.pool.clone(), self.context.clone()));
     }
@@ -52,9 +52,9 @@ impl Waiting {
 
 async fn serve(mut batches: BatchReceiver, pool: PgPool, context: WorkerContext) {
     while let Some(batch) = batches.next_at_once() {
-        for request in super::write(batch, &pool, &WAITING, &context).await {
+        for request in super::write(batch, &pool, &WAITING_FOR_LOCKS, &context).await {
             // There is no row to wait for.
-            request.settle(Ok(Outcome::NotBatchable));
+            request.answer(Ok(AppendOutcome::NotBatchable));
         }
     }
 }
