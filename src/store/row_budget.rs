@@ -1,9 +1,9 @@
-//! Reading no more than may be held.
+//! Reads take the bytes of their rows from the allowance of the operation, row by row.
 //!
-//! Rows are taken from the operation's allowance as they are read. Where they are more than it may just have,
-//! what was read is let go of, a reservation is waited for, and it is read again: nobody who waits holds
-//! what they wait for. Statements that would give any number of rows, or large ones, stop by themselves where
-//! the allowance ends (`repository::bounded`), so that the database does not read what nobody could take either.
+//! If the rows exceed the part of the allowance that needs no reservation, the read drops them, waits for a
+//! reservation and reads again. So no operation holds memory while it waits for memory. Statements that can return
+//! many or large rows stop by themselves at the end of the allowance (`repository::bounded`), so the database does
+//! not read rows that cannot be returned.
 
 use sea_orm::sea_query::{Expr, ExprTrait, Func};
 
@@ -12,10 +12,10 @@ use crate::model::Conversation;
 use crate::store::entity::message;
 use crate::store::error::Result;
 
-/// What a row takes besides its texts.
+/// Bytes of a row besides its texts.
 pub(in crate::store) const ROW_OVERHEAD: usize = 256;
 
-/// What one read has taken of an allowance: given back unless it is kept.
+/// The bytes that one read took from an allowance. They are given back on drop unless they are kept.
 pub(in crate::store) struct RowBudget {
     allowance: Allowance,
     taken: usize,
@@ -26,7 +26,7 @@ impl RowBudget {
         Self { allowance: allowance.clone(), taken: 0 }
     }
 
-    /// For a row of so many bytes.
+    /// Takes the bytes of a row.
     pub(in crate::store) fn take(&mut self, bytes: usize) -> Result<()> {
         self.allowance.take(bytes)?;
         self.taken += bytes;
@@ -37,7 +37,7 @@ impl RowBudget {
         self.allowance.give_back(std::mem::take(&mut self.taken));
     }
 
-    /// What was read is answered.
+    /// Keeps the bytes taken, because the operation returns the rows.
     pub(in crate::store) fn keep(mut self) {
         self.taken = 0;
     }
@@ -56,9 +56,9 @@ impl Drop for RowBudget {
     }
 }
 
-/// A row that is read.
+/// The size of a row.
 pub(in crate::store) trait RowSize {
-    /// What it takes, in bytes.
+    /// In bytes.
     fn size(&self) -> usize;
 }
 

@@ -1,11 +1,11 @@
-//! Transactions: begun here, recorded here, committed here.
+//! Transactions: the only place that begins, records and commits them.
 //!
-//! A transaction first takes the owner's row in `account`, which gives it the revisions of the
-//! changes it will make and makes the owner's writes wait for each other, so that the feed has no
-//! holes and commits in order. Only then does it touch conversations: locks are taken in one order
-//! everywhere. A transaction that is dropped is rolled back. The only way to finish one is
-//! [`Tx::commit`], which writes the feed and, after the commit, signals. What is ordinary and often, the
-//! writer does in batches, by the same rules.
+//! A transaction first locks the owner's row in `account`. This gives it the revisions of its changes. It also makes
+//! the writes of one owner wait for each other, so the feed has no holes and commits in order. Only then does the
+//! transaction touch conversations: all transactions take locks in this order.
+//!
+//! A transaction that is dropped is rolled back. [`Tx::commit`] writes the feed, commits, and then sends the signals.
+//! The workers of `store::hot::writer` follow the same rules for the batches that they write.
 
 use sea_orm::sea_query::{Expr, ExprTrait, InsertStatement, OnConflict, Query};
 use sea_orm::{
@@ -92,7 +92,7 @@ impl Tx {
         let count = i64::try_from(changes).unwrap_or(i64::MAX);
         let take = take_revisions(store.0.row_level_security, owner, count, tx.now)?;
         let taken: Option<Revision> = tx.one(&take).await?;
-        let taken = taken.ok_or_else(|| Error::broken("an account gave no revision".into()))?;
+        let taken = taken.ok_or_else(|| Error::broken("taking revisions returned no row".into()))?;
         tx.next_revision = taken.revision - count + 1;
         tx.last_revision = taken.revision;
         Ok(tx)
@@ -103,7 +103,7 @@ impl Tx {
         self.now
     }
 
-    /// Where to run statements.
+    /// The database that runs the statements.
     pub(in crate::store) fn backend(&self) -> DbBackend {
         self.tx.get_database_backend()
     }
@@ -121,13 +121,13 @@ impl Tx {
         Ok(row.map(|row| T::from_query_result(&row, "")).transpose()?)
     }
 
-    /// Notes a change, to be written to the feed with the commit.
+    /// Records a change. The commit writes it to the feed.
     pub(in crate::store) fn record(&mut self, change: Change) {
         self.guard.erases_content |= erases_content(change.kind);
         self.changes.push(change);
     }
 
-    /// Writes the feed, commits, and then wakes who waits for news.
+    /// Writes the feed, commits, and then signals the subscribers.
     pub(in crate::store) async fn commit(mut self) -> Result<()> {
         let mut rows = Vec::with_capacity(self.changes.len());
         for change in &self.changes {
@@ -146,7 +146,9 @@ impl Tx {
             self.next_revision += 1;
         }
         if self.next_revision != self.last_revision + 1 {
-            return Err(Error::broken("a write recorded another number of changes than it announced".into()));
+            return Err(Error::broken(
+                "a write recorded a different number of changes than it reserved".into(),
+            ));
         }
         change::Entity::insert_many(rows).exec_without_returning(&self.tx).await?;
         self.tx.commit().await?;
@@ -174,7 +176,7 @@ fn erases_content(kind: ChangeKind) -> bool {
     }
 }
 
-/// Runs a statement that writes what is no change of anything the owner has. Gives how many rows it wrote.
+/// Runs a statement that writes, without recording a change. Returns the number of rows it wrote.
 pub(in crate::store) async fn run_without_change(
     store: &Store,
     owner: &OwnerId,
@@ -192,8 +194,8 @@ pub(in crate::store) async fn run_without_change(
     Ok(written)
 }
 
-/// The turn of a transaction. After a rollback, which SQLx does some time later on the connection it
-/// gives back, the turn ends when the connection can be had again.
+/// The write lock of a transaction. After a rollback the lock is released when the connection can be used again: sqlx
+/// rolls back some time later, on the connection that it gives back to the pool.
 struct TransactionGuard {
     lock: Option<WriteLockGuard>,
     store: Store,
@@ -209,10 +211,10 @@ impl Drop for TransactionGuard {
             let (store, erases) = (self.store.clone(), self.erases_content);
             runtime.spawn(async move {
                 if let Err(error) = store.0.write.ping().await {
-                    tracing::warn!(%error, "a transaction may not have been taken back yet");
+                    tracing::warn!(%error, "cannot check that a transaction was rolled back");
                 }
                 drop(guard);
-                // It was committed if only its caller has gone.
+                // If the caller was dropped during the commit, the transaction was committed.
                 if erases {
                     store.0.writer.erased();
                 }
@@ -223,10 +225,10 @@ impl Drop for TransactionGuard {
 
 /// SQLite takes its write lock at once: a transaction that reads first and locks later would fail.
 ///
-/// On PostgreSQL a task of its own begins it, which nobody cancels. An operation is dropped when its client goes.
-/// If sqlx 0.9.0 is dropped while it waits for the answer to `BEGIN`, it forgets that it has sent it: the pool gets
-/// back a connection inside a transaction, and whatever is done on it from then on is acknowledged and never
-/// committed. <https://github.com/transact-rs/sqlx/issues/4393>
+/// On PostgreSQL a separate task begins the transaction, because an operation is dropped when its client disconnects.
+/// If sqlx 0.9.0 is dropped while it waits for the answer to `BEGIN`, it forgets that it has sent it. The pool then
+/// gets back a connection inside a transaction, and later writes on it are acknowledged and never committed.
+/// <https://github.com/transact-rs/sqlx/issues/4393>
 async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction> {
     if connection.get_database_backend() == DbBackend::Sqlite {
         return begin_uninterrupted(connection).await;

@@ -28,13 +28,13 @@ pub(in crate::store) use policies::{apply, check_role, resume, suspend};
 
 use crate::model::OwnerId;
 
-/// What is done about row-level security.
+/// The mode of row-level security.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RowLevelSecurity {
-    /// Not used. A database with policies is refused.
+    /// Off. A database with policies is rejected.
     #[default]
     Off,
-    /// Transactions name their owners, and policies are removed: the step between the others.
+    /// Transactions name their owners, and policies are removed: the step between off and on.
     Ready,
     /// Transactions name their owners, and policies are created.
     On,
@@ -46,25 +46,24 @@ impl RowLevelSecurity {
         self != Self::Off
     }
 
-    /// What sessions are called, by which others know whether they say it.
+    /// The application name of the sessions. Other servers see from it whether transactions name their owners.
     pub(in crate::store) fn session(self) -> &'static str {
         if self.is_active() { "scrollback fenced" } else { "scrollback" }
     }
 
-    /// The text of a statement as it is run.
+    /// The text of a statement in this mode.
     pub(in crate::store) fn text(self, text: &SqlText) -> &'static str {
         if self.is_active() { text.scoped } else { text.plain }
     }
 }
 
-/// A statement with a constant text, without and with the owners that row-level security needs.
+/// The text of a statement, without and with the owners for row-level security.
 pub(in crate::store) struct SqlText {
     pub(in crate::store) plain: &'static str,
     pub(in crate::store) scoped: &'static str,
 }
 
-/// Makes a [`SqlText`] of a query, given in pieces, that has the owners among its parameters: the first piece
-/// names that one, an array.
+/// Makes a [`SqlText`] of a query, given in parts. The first argument is the parameter that has the array of owners.
 macro_rules! scoped_sql {
     ($owners:literal; $($sql:expr),+ $(,)?) => {
         $crate::store::engine::row_level_security::SqlText {
@@ -82,22 +81,22 @@ macro_rules! scoped_sql {
 }
 pub(in crate::store) use scoped_sql;
 
-/// Whose rows are read.
+/// The owners of the rows of a read.
 enum ReadScope {
-    /// Of these owners, as a JSON array.
+    /// These owners, as a JSON array.
     Owners(String),
-    /// Of everybody, where that can be seen.
+    /// All owners, in the tables that background tasks can see.
     Everybody,
 }
 
-/// Where to read what belongs to somebody.
+/// A connection for reads. With row-level security it adds the owners to each statement.
 pub(in crate::store) struct Reader<'a> {
     connection: &'a DatabaseConnection,
     scope: Option<ReadScope>,
 }
 
 impl<'a> Reader<'a> {
-    /// For what belongs to these owners.
+    /// Reads rows of these owners.
     pub(in crate::store) fn of<'o>(
         row_level_security: RowLevelSecurity,
         connection: &'a DatabaseConnection,
@@ -115,8 +114,8 @@ impl<'a> Reader<'a> {
         Self { connection, scope: row_level_security.is_active().then_some(ReadScope::Everybody) }
     }
 
-    /// A query that first says whose rows it is about. SeaORM can build the LATERAL subquery around a statement that it
-    /// builds, but a reader gets the text of a statement that is built already.
+    /// Makes a query name its owners first. The reader receives statements after SeaORM has built them, so it wraps
+    /// their text.
     fn with_owners(&self, mut statement: Statement) -> Statement {
         let set = match &self.scope {
             None => return statement,
@@ -164,7 +163,7 @@ impl ConnectionTrait for Reader<'_> {
 }
 
 fn only_reads() -> DbErr {
-    DbErr::Custom("a reader was asked to write".into())
+    DbErr::Custom("a connection for reads cannot write".into())
 }
 
 /// Selects the row to insert, after naming its owner.
@@ -174,17 +173,17 @@ pub(in crate::store) fn with_owner(row: [Expr; 3], owner: &OwnerId) -> SelectSta
     Query::select().exprs(row).from_subquery(named, "named").and_where(is_named).take()
 }
 
-/// Says whose rows the rest of a transaction is about.
+/// Names the owners for the rest of a transaction.
 pub(in crate::store) async fn set_owners(
     transaction: &mut PgConnection,
     owners: &[&str],
 ) -> sqlx::Result<()> {
-    // The connection is sqlx's: SeaORM does not share it.
+    // This is a connection of sqlx, which SeaORM cannot use.
     let set = sqlx::query("SELECT set_config('scrollback.owners', $1::text[]::text, true)");
     set.bind(owners).execute(transaction).await.map(drop)
 }
 
-/// The same for a transaction of SeaORM's and one owner.
+/// The same for one owner and a transaction of SeaORM.
 pub(in crate::store) async fn set_owner(
     transaction: &DatabaseTransaction,
     owner: &OwnerId,
@@ -192,7 +191,7 @@ pub(in crate::store) async fn set_owner(
     transaction.execute(&Query::select().expr(setting_of(owner)).take()).await.map(drop)
 }
 
-/// Sets the owner for the rest of the transaction.
+/// The expression that names the owner for the rest of a transaction.
 fn setting_of(owner: &OwnerId) -> FunctionCall {
     let owners = [Expr::cust("'{}'::text[]"), Expr::val(owner.clone())];
     let owners = Expr::from(Func::cust("array_append").args(owners)).cast_as("text");

@@ -1,8 +1,8 @@
-//! Where SQLite keeps a message: its conversation's number, and its position in the low 32 bits.
+//! The slot of a message on SQLite: the primary key of `message`, made of the number of the conversation and, in the
+//! low 32 bits, the position.
 //!
-//! A slot is how a message is found there and nothing more. What it belongs to and whose it is its other
-//! columns say, and every statement checks them too: a statement that names a slot names the
-//! conversation, the position and the owner besides.
+//! A slot only finds rows. It does not check ownership: a statement that uses a slot also has the conversation, the
+//! position and the owner in its condition.
 
 use sea_orm::sea_query::{Expr, ExprTrait, InsertStatement, IntoIden, Query};
 use sea_orm::{ActiveModelTrait, ColumnTrait, DbBackend, IntoActiveModel, Iterable};

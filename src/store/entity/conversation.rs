@@ -1,4 +1,4 @@
-//! One row a conversation.
+//! Conversations.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::ExprTrait;
@@ -13,7 +13,7 @@ pub struct Model {
     pub id: ConversationId,
     pub owner_id: OwnerId,
     pub title: Option<String>,
-    /// The title as [`crate::model::fold`] writes it, where `titleContains` looks.
+    /// The title after [`crate::model::fold`], for the filter `titleContains`.
     pub title_folded: Option<String>,
     pub metadata: Json,
     pub created_at: Timestamp,

@@ -1,22 +1,23 @@
-//! The hot reads: a conversation with a page of its messages, a range of positions, the conversations
-//! that were active last.
+//! The hot reads: a conversation with a page of its messages, a range of positions, and the most recently active
+//! conversations.
 //!
-//! They are most of what a server is asked for, so they have statements of their own whose text never
-//! changes, are decoded by position, and do not wait in line with everything else. Both engines have the
-//! same three, [`ReadConversation`], [`MessageRanges`] and [`ListConversations`], and nothing else reads what they read:
+//! Most requests are one of these. They have their own statements with constant texts, decode columns by index, and
+//! have their own queue. Both databases implement [`ReadConversation`], [`MessageRanges`] and [`ListConversations`],
+//! and nothing else reads the same data:
 //!
-//! - on PostgreSQL ([`postgres`]) a few lanes, each with a connection, answer many askers with one
-//!   statement: whatever waits when a lane is free shares its round trip, so a batch forms by itself under
-//!   load and a lone read is alone. What may be large shares with nobody, who would have to wait for it: it
-//!   goes to a connection of its own;
-//! - on SQLite ([`sqlite`]) a few threads, each with a connection, answer one asker after the other
-//!   without a hop for every row.
+//! - On PostgreSQL ([`postgres`]) a few workers, each with a connection, answer many reads with one statement. A
+//!   worker takes all reads that wait, so batches form under load, and one read alone runs alone. A read that can be
+//!   large uses a connection of its own, so that others do not wait for it.
+//! - On SQLite ([`sqlite`]) a few threads, each with a connection, answer one read after the other, without a task
+//!   switch for every row.
 //!
-//! Every ask carries the allowance of its operation, which its rows are taken from one by one: an ask for too
-//! much is refused while it is read, holds no more than it may, and costs those that it is read with nothing.
+//! Each read has the allowance of its operation and takes its rows from it one by one. A read that exceeds its
+//! allowance is rejected while it runs, and does not affect the other reads of its batch.
 //!
-//! Every ask carries its own owner, and the owner stands in the condition of every row it gets: what is
-//! read together is not owned together.
+//! Each read has its own owner. The owner is in the condition of every row: a batch can have reads of different
+//! owners.
+//!
+//! `cargo bench --bench load -- history list` measures these reads.
 
 mod postgres;
 pub(in crate::store) mod request;
@@ -39,10 +40,10 @@ use request::{
     ReadConversation, ReadRequest,
 };
 
-/// Asks that may wait; more are refused at once.
+/// The maximum number of reads in the queue. More are rejected at once.
 const QUEUE: usize = 4096;
 
-/// Where to ask. Asks are answered until it is closed.
+/// The queue of reads and the workers that answer them.
 pub(in crate::store) struct Reads {
     queue: async_channel::Sender<ReadRequest>,
     workers: Workers,
@@ -54,7 +55,7 @@ enum Workers {
 }
 
 impl Reads {
-    /// Reads over a PostgreSQL's pool of connections.
+    /// Reads through a connection pool of PostgreSQL.
     pub(in crate::store) fn on_postgres(
         pool: &sqlx::PgPool,
         row_level_security: RowLevelSecurity,
@@ -65,10 +66,10 @@ impl Reads {
         Self { queue, workers: Workers::Tasks(workers::ReadWorkers::start(pool, &work)) }
     }
 
-    /// Reads of a SQLite file, each for no longer than `timeout`.
+    /// Reads from an SQLite file. Each read is interrupted after `timeout`.
     ///
     /// # Errors
-    /// It cannot be opened.
+    /// The file cannot be opened.
     pub(in crate::store) fn on_sqlite(
         file: &std::path::Path,
         timeout: Duration,
@@ -80,7 +81,7 @@ impl Reads {
         Ok(Self { queue, workers: Workers::Threads(sqlite::ReadThreads::start(file, timeout, &work)?) })
     }
 
-    /// Opens a conversation; none that is not the asker's.
+    /// Reads a conversation. `None` if the owner has no such conversation.
     pub(in crate::store) async fn conversation(
         &self,
         read: ReadConversation,
@@ -91,7 +92,7 @@ impl Reads {
         }
     }
 
-    /// Reads stretches, each for itself, in the order they are asked for.
+    /// Reads ranges of messages, in the given order.
     pub(in crate::store) async fn message_ranges(&self, ranges: MessageRanges) -> Result<Vec<Vec<Message>>> {
         match self.dedicated(&ranges.allowance) {
             Some(workers) => Box::pin(workers.read_alone(ranges)).await,
@@ -107,7 +108,7 @@ impl Reads {
         }
     }
 
-    /// Lets the workers go once they have answered what was asked.
+    /// Rejects new reads, and waits until the workers have answered the queued ones.
     pub(in crate::store) async fn close(&self) {
         self.queue.close();
         match &self.workers {
@@ -116,8 +117,8 @@ impl Reads {
         }
     }
 
-    /// Where to read what is not to be waited for by others. That is rare: it is awaited in a box, which all
-    /// other reads then need no room for.
+    /// The workers, if the read must not share a statement. This is rare. Its future is boxed, so that the futures of
+    /// all other reads stay small.
     fn dedicated(&self, allowance: &Allowance) -> Option<&workers::ReadWorkers> {
         match &self.workers {
             Workers::Tasks(workers) if allowance.is_large() => Some(workers),
@@ -133,9 +134,9 @@ impl Reads {
         let (reply, answer) = oneshot::channel();
         match self.queue.try_send(into_request(PendingRead { read, reply })) {
             Ok(()) => {}
-            Err(TrySendError::Full(_)) => return Err(Error::unavailable("too many reads wait")),
+            Err(TrySendError::Full(_)) => return Err(Error::unavailable("the read queue is full")),
             Err(TrySendError::Closed(_)) => return Err(Error::unavailable("the database is closed")),
         }
-        answer.await.map_err(|_| Error::unavailable("a read was given up"))?
+        answer.await.map_err(|_| Error::unavailable("a worker dropped a read"))?
     }
 }

@@ -1,22 +1,22 @@
-//! The writer: appends that arrive at the same time share one commit.
+//! The write workers: appends that arrive at the same time share one commit.
 //!
-//! An append is answered once it is durable, so under load many wait at the same time. A worker takes everything that
-//! waits ([`batch`]), writes it in one transaction and answers each append. It does not wait for more: one append alone is
-//! written at once. SQLite has one worker, a thread with its own connection ([`sqlite`]). PostgreSQL has several
-//! ([`postgres`]). Each owner belongs to one worker, so that appends of one owner share a batch instead of waiting for a
-//! row lock. Text of streaming messages has a worker of its own, because it may wait for a lock.
+//! An append is answered once it is durable, so under load many appends wait at the same time. A worker takes all
+//! that wait ([`batch`]), writes them in one transaction and answers each. It does not wait for more: one append
+//! alone is written at once. SQLite has one worker, a thread with its own connection ([`sqlite`]). PostgreSQL has
+//! several ([`postgres`]). Each owner belongs to one worker, so that appends of one owner share a batch instead of
+//! waiting for a row lock. Text of streaming messages has a worker of its own, because it may wait for a lock.
 //!
 //! A worker handles the common case only: messages after the head of a conversation that never forked, and text at
-//! the end of a stream. Everything else is [`AppendOutcome::NotBatchable`]: the batch does not write it, and the operation that
-//! asked for it writes it in a transaction of its own. So the rules of the rare cases stand once, in
-//! `repository::append` and `repository::streams`, and a faulty append cannot fail the others of its batch.
+//! the end of a stream. Everything else is [`AppendOutcome::NotBatchable`]: the batch does not write it, and the
+//! operation that requested it writes it in a transaction of its own. So the rules of the rare cases are in one
+//! place, in `repository::append` and `repository::streams`, and a faulty append cannot fail the others of its batch.
 //!
 //! - If a batch cannot be committed, all of it fails as unavailable. Ids make a retry safe.
 //! - If the database refuses a batch, each part is tried again alone, and is not batchable if it is refused again.
-//! - The queue is bounded ([`write_queue`]), in total and for each owner. Beyond that, appends are refused at once.
-//! - A client that stops waiting changes nothing: the write goes on.
+//! - The queue is bounded ([`write_queue`]), in total and for each owner. Beyond that, appends are rejected at once.
+//! - If a client stops waiting, the write goes on.
 //!
-//! `cargo bench --bench load -- append` measures what this is good for.
+//! `cargo bench --bench load -- append` measures the effect.
 
 mod batch;
 mod checkpoint;
@@ -47,25 +47,25 @@ pub(in crate::store) use postgres::LOCK_TIMEOUT;
 pub(in crate::store) use sqlite::STATEMENTS;
 pub use write_queue::Bounds;
 
-/// Where appends are written.
+/// The connections of the workers.
 pub(in crate::store) enum WriterConnections {
-    /// With a connection more, for checkpoints.
+    /// `checkpoints` is a second connection, for checkpoints.
     Sqlite {
         writer: Box<rusqlite::Connection>,
         checkpoints: Box<rusqlite::Connection>,
         write_lock: WriteLock,
     },
-    /// The workers' connections, and those for appends that wait for a lock.
+    /// The connections of the workers, and those for owners whose row is locked.
     Postgres { workers: PgPool, blocked_owners: PgPool },
 }
 
-/// Takes what is to be appended to the workers.
+/// The queue and the workers.
 pub(in crate::store) struct Writer {
-    /// None once it is closed.
+    /// Empty once the writer is closed.
     workers: RwLock<Vec<mpsc::UnboundedSender<WriteRequest>>>,
     queue: Arc<WriteQueue>,
     running: TaskTracker,
-    /// On SQLite, until it is closed.
+    /// Only on SQLite. `None` once the writer is closed.
     erasure_notifier: Mutex<Option<ErasureNotifier>>,
 }
 
@@ -114,7 +114,7 @@ impl Writer {
         })
     }
 
-    /// To be called after every commit that overwrote or removed content: SQLite's log still holds it.
+    /// Call this after every commit that overwrote or removed content: SQLite's log still has the content.
     pub(in crate::store) fn erased(&self) {
         if let Some(erasure_notifier) = &*self.erasure_notifier.lock().unwrap_or_else(PoisonError::into_inner)
         {
@@ -122,11 +122,11 @@ impl Writer {
         }
     }
 
-    /// Appends messages, unless they are not the ordinary case.
+    /// Appends messages, if they are the common case.
     ///
     /// # Errors
-    /// - `Busy`: too much waits already.
-    /// - `Unavailable`: it could not be committed, or nobody knows whether it was.
+    /// - `Busy`: the queue is full.
+    /// - `Unavailable`: the commit failed, or its result is unknown.
     pub(in crate::store) async fn append(
         &self,
         messages: NewMessages,
@@ -143,7 +143,7 @@ impl Writer {
         Ok((messages, outcome?))
     }
 
-    /// Adds text to a stream, if that ends where the piece begins.
+    /// Adds text to a stream, if the stream ends where the text begins.
     ///
     /// # Errors
     /// As for [`Writer::append`].
@@ -158,7 +158,7 @@ impl Writer {
         Ok((piece, grown?))
     }
 
-    /// The last worker is for pieces, the others are each for some owners; SQLite's is both.
+    /// The last worker is for streamed text, the others are each for some owners. SQLite has one worker for both.
     fn send_to_worker(&self, owner: Option<u64>, request: WriteRequest) -> Result<()> {
         let workers = self.workers.read().unwrap_or_else(PoisonError::into_inner);
         let last = workers.len().checked_sub(1).ok_or_else(closed)?;
@@ -166,7 +166,7 @@ impl Writer {
         workers[worker].send(request).map_err(|_| closed())
     }
 
-    /// Refuses what comes from now on, and waits until what came before is answered.
+    /// Rejects new writes, and waits until the queued ones are answered.
     pub(in crate::store) async fn close(&self) {
         self.workers.write().unwrap_or_else(PoisonError::into_inner).clear();
         self.erasure_notifier.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -175,7 +175,7 @@ impl Writer {
     }
 }
 
-/// A thread that closing waits for.
+/// Starts a thread that [`Writer::close`] waits for.
 fn thread(running: &TaskTracker, name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
     let token = running.token();
     let work = move || {

@@ -1,14 +1,15 @@
-//! Appending: the one way messages come to be.
+//! Appends messages.
 //!
-//! A message has a position in its conversation: 1, 2, 3, … without holes. Positions are given
-//! while the conversation's row is locked, in the transaction that inserts the messages, so two
-//! writers never share one and they commit in order.
+//! A message has a position in its conversation: 1, 2, 3, … without gaps. An append takes its positions under the
+//! lock of the conversation's row, in the transaction that inserts the messages. So two writers never get the same
+//! position, and positions commit in order.
 //!
-//! Almost every append goes to the end of a conversation that never forked: those are the writer's,
-//! which commits many at once. What falls out of it, or is known to be something else, is done here, in a
-//! transaction of its own: a message goes on the branch of the message it follows where that one is the
-//! tip; after any other message it opens a branch. Appending is repeatable where the caller chose the id:
-//! the same again answers with the first result and writes nothing.
+//! Almost all appends go to the end of a conversation that never forked. The write workers commit many of these at
+//! once (`store::hot::writer`). This file has the other cases, each in a transaction of its own: a message goes on
+//! the branch of its parent if the parent is the tip of that branch. Otherwise it opens a branch.
+//!
+//! An append with ids chosen by the client can be repeated: the same append returns the first result and writes
+//! nothing.
 
 use std::collections::HashSet;
 
@@ -40,24 +41,24 @@ struct Positions {
     updated_at: Timestamp,
 }
 
-/// Where a message is put: all of it is its own already.
+/// The place of a message. The caller has reserved it.
 pub(in crate::store) struct MessagePlace {
     pub(in crate::store) position: i64,
     /// None on the trunk.
     pub(in crate::store) branch: Option<i64>,
-    /// Of the message it follows; not needed on the trunk.
+    /// The position of the parent. Not needed on the trunk.
     pub(in crate::store) parent: Option<i64>,
     pub(in crate::store) created_at: Timestamp,
 }
 
 impl Scoped {
-    /// Adds messages, each after the one before, the first after what is given. All or none.
+    /// Adds messages. Each follows the one before, the first follows `after`. All are added, or none.
     ///
     /// # Errors
     /// - `NotFound`: no such conversation, or no such parent in it, for this owner.
-    /// - `Conflict`: an id has been used for something else.
-    /// - `HeadMoved`: another message is the head than was expected.
-    /// - `Busy`: too many appends wait already.
+    /// - `Conflict`: an id was used for something else.
+    /// - `HeadMoved`: the head is not the expected message.
+    /// - `Busy`: the write queue is full.
     pub async fn append(&self, append: Append) -> Result<Vec<Message>> {
         let Append { conversation, after, expected_head, messages } = append;
         let rows = messages.into_iter().map(|new| self.row(conversation, new)).collect();
@@ -92,7 +93,7 @@ impl Scoped {
         self.append_in_transaction(messages, after).await
     }
 
-    /// Appends in a transaction of its own, whatever the case.
+    /// Appends in a transaction of its own. It handles every case.
     async fn append_in_transaction(&self, messages: NewMessages, after: After) -> Result<Vec<Message>> {
         let NewMessages { conversation, head: expected_head, rows, .. } = messages;
         let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
@@ -164,7 +165,7 @@ impl Scoped {
         tx.one(&update).await?.ok_or(Error::NotFound("conversation"))
     }
 
-    /// What the same call appended before, if it did.
+    /// The messages that an earlier, equal append added.
     async fn already_appended(
         &self,
         connection: &impl ConnectionTrait,
@@ -190,7 +191,7 @@ impl Scoped {
         Ok(Some(already_appended))
     }
 
-    /// A message's row, all but its place.
+    /// The row of a message, without its place.
     pub(in crate::store) fn row(&self, conversation: ConversationId, new: NewMessage) -> message::Model {
         let fingerprint = new.id.map(|_| Fingerprint::of_message(conversation, &new).0);
         let (content, parts) = new.body.map(Body::into_columns).unwrap_or_default();
@@ -225,8 +226,8 @@ impl Scoped {
     }
 }
 
-/// The branch for what follows `parent`: its own where it is the tip, else a new one. The messages
-/// that are about to be appended become the head.
+/// The branch of the messages after `parent`: its own if the parent is the tip, otherwise a new one. It also makes
+/// the last of the messages that are about to be appended the head.
 async fn take_branch(
     tx: &Tx,
     conversation: ConversationId,
@@ -295,21 +296,21 @@ async fn message_at(tx: &Tx, conversation: ConversationId, position: i64) -> Res
     Ok(found.one(tx.connection()).await?)
 }
 
-/// Whether the writer can take them: whole messages, each with an id of its own.
+/// Whether the write workers can append them: complete messages with different ids.
 fn is_batchable(rows: &[message::Model]) -> bool {
     let mut ids = HashSet::with_capacity(rows.len());
     !rows.is_empty()
         && rows.iter().all(|row| row.status != MessageStatus::Streaming.code() && ids.insert(row.id))
 }
 
-/// A message on the trunk as the writer has stored it.
+/// The message that a write worker stored on the trunk.
 fn with_place(mut row: message::Model, position: i64, created_at: Timestamp) -> Result<Message> {
     row.position = position;
     row.created_at = created_at;
     row.try_into()
 }
 
-/// Inserts a message at a place that is already its own, and records the change.
+/// Inserts a message at a reserved place, and records the change.
 pub(in crate::store) async fn insert_message(
     tx: &mut Tx,
     place: MessagePlace,
@@ -319,7 +320,7 @@ pub(in crate::store) async fn insert_message(
     row.created_at = place.created_at;
     row.branch = place.branch;
     row.parent_position = place.branch.and(place.parent);
-    // The row comes before its text: row-level security shows a text to whom it shows the message.
+    // The row is inserted before its text: row-level security shows a text only if it shows the message.
     let streamed = row.status == MessageStatus::Streaming.code();
     let text = streamed.then(|| std::mem::take(&mut row.content));
     tx.connection().execute(&slot::insert(tx.backend(), row.clone())).await?;

@@ -1,4 +1,4 @@
-//! Reads of no more than an operation may hold.
+//! Reads that stay within the allowance of the operation.
 
 use sea_orm::sea_query::{Expr, ExprTrait, Frame, FrameType, Func, Query, SelectStatement, WindowStatement};
 use sea_orm::{ColumnTrait, EntityTrait, QuerySelect, Select};
@@ -11,10 +11,10 @@ use crate::store::hot::reads::request::{MessageRange, MessageRanges};
 use crate::store::row_budget::{RowSize, message_size};
 use crate::store::scope::Scoped;
 
-/// Rows that are read in one go where the rows may be large.
+/// The maximum number of rows of one read, if the rows can be large.
 const ROWS_AT_ONCE: usize = 256;
 
-/// The columns of a statement that finds messages: the id and the size of each.
+/// The columns of a statement for [`Scoped::found_messages`].
 const ID: &str = "id";
 const SIZE: &str = "size";
 
@@ -24,8 +24,8 @@ pub(in crate::store) fn ids_and_sizes() -> SelectStatement {
     Query::select().expr_as(id, ID).expr_as(message_size(), SIZE).take()
 }
 
-/// Selects the messages that `found` selects the ids and sizes of, up to so many bytes and one message more. The
-/// database does not read the texts of the others.
+/// Selects the messages whose ids and sizes `found` selects: so many that their sizes exceed `bytes` by at most one
+/// message. The database does not read the texts of the others.
 fn within(found: SelectStatement, bytes: i64) -> Select<message::Entity> {
     let first_to_this = WindowStatement::new().frame_start(FrameType::Rows, Frame::UnboundedPreceding).take();
     let size = || Expr::col(SIZE);
@@ -44,7 +44,7 @@ fn within(found: SelectStatement, bytes: i64) -> Select<message::Entity> {
 }
 
 impl Scoped {
-    /// Reads; and once more with a reservation, where that is what it takes.
+    /// Reads, and reads again with a reservation if the first read needs one.
     pub(in crate::store) async fn with_reservation<T, F: Future<Output = Result<T>>>(
         &self,
         read: impl Fn() -> F,
@@ -58,13 +58,13 @@ impl Scoped {
         }
     }
 
-    /// Takes rows from the allowance, all or none.
+    /// Takes the bytes of all rows from the allowance, or of none.
     pub(in crate::store) fn take<T: RowSize>(&self, rows: Vec<T>) -> Result<Vec<T>> {
         self.allowance.take(rows.iter().map(RowSize::size).sum())?;
         Ok(rows)
     }
 
-    /// The messages that a statement finds. It selects [`ids_and_sizes`]. In no order.
+    /// The messages that a statement finds, in no order. The statement starts with [`ids_and_sizes`].
     pub(in crate::store) async fn found_messages(
         &self,
         found: SelectStatement,
@@ -73,7 +73,7 @@ impl Scoped {
             let (reserved, left) = (self.allowance.is_reserved(), self.allowance.left());
             let bytes = i64::try_from(left).unwrap_or(i64::MAX);
             let rows = within(found.clone(), bytes).all(&self.reader()).await?;
-            // There may be more than what was read, even if there is room for more by now.
+            // If the rows exceed the allowance, the statement may have left out others.
             if rows.iter().map(RowSize::size).sum::<usize>() > left {
                 return Err(if reserved { self.allowance.refusal() } else { Refused::Unreserved }.into());
             }
@@ -82,8 +82,7 @@ impl Scoped {
         self.with_reservation(read).await
     }
 
-    /// Ranges of messages, in the order they are asked for: in one statement where they are small, else a few at
-    /// a time.
+    /// Ranges of messages, in the given order: in one statement if they are small, otherwise a few at a time.
     pub(in crate::store) async fn message_ranges(
         &self,
         mut each: Vec<MessageRange>,

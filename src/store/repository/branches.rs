@@ -1,10 +1,11 @@
-//! Branches are ranges.
+//! Branches are ranges of positions.
 //!
-//! A branch continues its parent branch up to where it forked, so the path from the first message to
-//! any other is a handful of ranges of positions, found by following the rows of `branch`, and reading
-//! a page of it is as many index ranges, from the end that is asked for inwards. There is no walk over
-//! parents, however long the conversation. The trunk, what was appended before the first fork, is one
-//! dense range; a conversation that never forked is nothing but trunk.
+//! A branch continues its parent branch up to the position where it forked. So the path from the first message to any
+//! other is a few ranges of positions, which the rows of `branch` give. A page of a path is as many index ranges,
+//! read from the requested end. No read walks from message to parent, however long the conversation is.
+//!
+//! The trunk is the messages that were appended before the first fork. It is one range without gaps. A conversation
+//! that never forked has only a trunk.
 
 mod statements;
 
@@ -35,7 +36,8 @@ struct Step {
     upto: i64,
 }
 
-/// A range of positions on one branch (none: the trunk): after the first bound, up to the second.
+/// A range of positions on one branch, or on the trunk (`None`): after the first bound, up to and including the
+/// second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Segment {
     branch: Option<i64>,
@@ -43,7 +45,7 @@ struct Segment {
     upto: i64,
 }
 
-/// Where a path ends.
+/// The end of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Leaf {
     branch: i64,
@@ -80,7 +82,7 @@ impl Scoped {
             rows.extend(self.segment(conversation.id, segment, &range, page.end, missing).await?);
         }
         let mut slice = Slice::from_rows(rows, page, &range);
-        // A bound beyond the path's end, on another branch, has nothing of the path behind it.
+        // If the bound is behind the end of the path, on another branch, no message of the path follows it.
         slice.has_next &= range.before.is_none_or(|before| before <= leaf.position) || page.end == End::First;
         Ok(slice)
     }
@@ -96,7 +98,7 @@ impl Scoped {
         Ok(Leaf { branch: row.branch.unwrap_or(0), position: row.position })
     }
 
-    /// The path's ranges, from its leaf to the root.
+    /// The ranges of the path, from its leaf to the root.
     async fn segments(&self, conversation: &Conversation, leaf: Leaf) -> Result<Vec<Segment>> {
         if conversation.branches == 0 {
             return Ok(vec![Segment { branch: None, after: 0, upto: leaf.position }]);
@@ -133,7 +135,7 @@ impl Scoped {
             return Ok(Vec::new());
         }
         let Some(branch) = segment.branch else {
-            // The trunk is dense: nothing else stands in its range.
+            // The trunk has no gaps, and its range has no other messages.
             let page = Page { end, size: limit };
             let message_range = MessageRange {
                 after,
@@ -194,7 +196,7 @@ impl Scoped {
             .await?
             .ok_or(Error::NotFound("message"))?;
         if row.head_position == leaf.position {
-            // It is so already: nothing is written, the lock is let go before anything is waited for.
+            // The leaf is already the head: roll back, which releases the locks, and read.
             drop(tx);
             return self.conversation(id).await?.ok_or(Error::NotFound("conversation"));
         }

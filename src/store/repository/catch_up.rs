@@ -1,8 +1,8 @@
-//! Who has missed something: one statement for all that are followed.
+//! Which followers are behind the database: one statement for all of them.
 //!
-//! Signals may be lost, so a poll asks for all followers whether the database has gone beyond
-//! where they stand. The owner stands in every place that is asked for; what is not theirs counts as
-//! ended, and their own read tells them so.
+//! Signals can be lost. So a poll checks for all followers whether the database has newer data than they have seen.
+//! Each request names its owner. A conversation that does not exist for its owner is reported too: the read that
+//! follows then returns the error.
 
 use sea_orm::sea_query::{Expr, ExprTrait, Func, Query};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr};
@@ -15,8 +15,7 @@ use crate::store::error::Result;
 use crate::store::json_rows::{JsonRows, REQUESTED};
 
 impl Store {
-    /// Which of these conversations have messages after a position, or are not there for their owner:
-    /// their indices.
+    /// The indices of the conversations that have messages after a position, or do not exist for their owner.
     pub async fn conversations_beyond(
         &self,
         places: &[((OwnerId, ConversationId), i64)],
@@ -39,7 +38,7 @@ impl Store {
         self.indices(owners, &requested, condition).await
     }
 
-    /// Which of these owners have changes after a revision: their indices.
+    /// The indices of the owners that have changes after a revision.
     pub async fn accounts_beyond(&self, places: &[(OwnerId, i64)]) -> Result<Vec<usize>> {
         let owners = places.iter().map(|(owner, _)| owner);
         let requested = JsonRows::new(
@@ -57,7 +56,7 @@ impl Store {
         self.indices(owners, &requested, condition).await
     }
 
-    /// The first columns of the rows that a condition is true for.
+    /// The first columns of the rows for which a condition is true.
     async fn indices<'o>(
         &self,
         owners: impl Iterator<Item = &'o OwnerId>,

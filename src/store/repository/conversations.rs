@@ -1,7 +1,7 @@
 //! Conversations: reads and writes.
 //!
-//! `updated_at` moves forward with every change by at least a microsecond, whatever the clock
-//! does, so that a list by activity never stands still.
+//! Every change increases `updated_at` by at least a microsecond, whatever the clock does, so a change always moves
+//! the conversation in a list by activity.
 
 use std::collections::HashMap;
 
@@ -31,9 +31,8 @@ impl Scoped {
         Ok(self.open(id, None).await?.map(|(conversation, _)| conversation))
     }
 
-    /// One of the owner's conversations with the messages at one end of it, in one statement. Without
-    /// them where no page is asked for, and where the active branch is not simply all messages: what is on
-    /// it is then read with [`Scoped::path`].
+    /// One of the owner's conversations with the messages at one end of it, in one statement. There are no messages
+    /// if no page is requested, or if the conversation has forked: [`Scoped::path`] reads those.
     pub async fn open(
         &self,
         id: ConversationId,
@@ -48,7 +47,7 @@ impl Scoped {
         }))
     }
 
-    /// The owner's conversations that were active last, each with its head, in one statement.
+    /// The owner's most recently active conversations, each with its head, in one statement.
     pub async fn recent(&self, size: u32) -> Result<Slice<(Conversation, Option<Message>)>> {
         let (owner, allowance) = (&self.owner, &self.allowance);
         let read = || ListConversations { owner: owner.clone(), limit: size, allowance: allowance.clone() };
@@ -57,7 +56,7 @@ impl Scoped {
         Ok(Slice::from_rows(listed, page, &Range::<i64>::all()))
     }
 
-    /// Conversations by id, in no order; what is unknown or foreign is left out.
+    /// Conversations by id, in no order. Unknown and foreign ids are left out.
     pub async fn conversations_by_id(
         &self,
         ids: &[ConversationId],
@@ -103,7 +102,7 @@ impl Scoped {
         Ok(Slice::from_rows(self.all_conversations(select).await?, page, &range))
     }
 
-    /// What is selected, taken from the allowance.
+    /// The selected conversations. Their bytes are taken from the allowance.
     async fn all_conversations(&self, select: Select<conversation::Entity>) -> Result<Vec<Conversation>> {
         let read = || async {
             let rows = select.clone().all(&self.reader()).await?;
@@ -112,11 +111,11 @@ impl Scoped {
         self.with_reservation(read).await
     }
 
-    /// Makes a conversation with its first messages, all or nothing.
+    /// Creates a conversation with its first messages, all or nothing.
     ///
     /// # Errors
-    /// - `Conflict`: the id, or the id of a message, has been used for something else. The same id
-    ///   with the same content is not an error: it answers with what was made first.
+    /// - `Conflict`: the id, or the id of a message, was used for something else. The same id with the same content
+    ///   is not an error: it returns the conversation that exists.
     pub async fn create_conversation(&self, new: NewConversation) -> Result<Conversation> {
         let mut tx = Tx::begin(self, 1 + new.messages.len()).await?;
         let fingerprint = new.id.map(|_| Fingerprint::of_conversation(&new));
@@ -154,7 +153,7 @@ impl Scoped {
         Ok(row.into())
     }
 
-    /// Sets what the patch gives.
+    /// Sets the fields that the patch has.
     ///
     /// # Errors
     /// - `NotFound`: no such conversation for this owner.
@@ -177,7 +176,8 @@ impl Scoped {
     pub async fn delete_conversation(&self, id: ConversationId) -> Result<()> {
         let mut tx = Tx::begin(self, 1).await?;
         self.touch(&tx, id, ConversationPatch::default()).await?;
-        // What hangs on another row goes before it: row-level security hides it from then on.
+        // Rows that depend on others go first: row-level security hides them as soon as the row they depend on is
+        // gone.
         crate::store::repository::streams::delete_streams(&tx, id).await?;
         branch::Entity::delete_many()
             .filter(branch::Column::ConversationId.eq(id))
@@ -203,7 +203,7 @@ impl Scoped {
 }
 
 impl Scoped {
-    /// Takes a conversation's lock, moves its time on and sets what the patch gives.
+    /// Locks a conversation for the transaction, increases `updated_at`, and sets the fields that the patch has.
     pub(in crate::store) async fn touch(
         &self,
         tx: &Tx,
@@ -237,7 +237,7 @@ fn filtered(
         select = select.filter(conversation::Column::UpdatedAt.gte(since));
     }
     if let Some(text) = &filter.title_contains {
-        // No LIKE: every character of the text is literal.
+        // No LIKE, because every character of the text is literal.
         let find = if backend == DbBackend::Sqlite { "instr" } else { "strpos" };
         let title = conversation::Column::TitleFolded.into_expr();
         let place = Expr::from(Func::cust(find).args([title, Expr::val(fold(text))]));

@@ -1,4 +1,4 @@
-//! Changing what a message says, and taking it away. Its place, its branch and its id stay.
+//! Edits and deletions of messages. A message keeps its position, its branch and its id.
 
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
@@ -13,11 +13,11 @@ use crate::store::scope::Scoped;
 use crate::store::transaction::Tx;
 
 impl Scoped {
-    /// Sets what the patch gives, and the time of the edit.
+    /// Sets the fields that the patch has, and the time of the edit.
     ///
     /// # Errors
     /// - `NotFound`: no such message for this owner.
-    /// - `State`: it is being written, or deleted.
+    /// - `State`: the message is being written, or deleted.
     pub async fn update_message(&self, id: MessageId, patch: MessagePatch) -> Result<Message> {
         let mut tx = Tx::begin(self, 1).await?;
         let row = self.lock_message(&tx, id).await?;
@@ -45,7 +45,7 @@ impl Scoped {
         row.try_into()
     }
 
-    /// Removes what a message says. A repeat changes nothing.
+    /// Removes the content of a message. A repeat changes nothing.
     ///
     /// # Errors
     /// - `NotFound`: no such message for this owner.
@@ -78,7 +78,7 @@ impl Scoped {
         row.try_into()
     }
 
-    /// A message as it is while its conversation is locked.
+    /// Locks the conversation of a message, and returns the message.
     pub(in crate::store) async fn lock_message(&self, tx: &Tx, id: MessageId) -> Result<message::Model> {
         let find = || self.own_messages().filter(message::Column::Id.eq(id)).one(tx.connection());
         let row = find().await?.ok_or(Error::NotFound("message"))?;

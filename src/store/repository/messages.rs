@@ -1,7 +1,6 @@
-//! Messages: reading them by id, by place, and in order of position.
+//! Messages: reads by id, by position, and in the order of positions.
 //!
-//! [`Scoped::messages`] gives all messages of a conversation on every branch, as subscribers get them. Reading one
-//! branch is in `branches`.
+//! [`Scoped::messages`] returns the messages of all branches, for subscribers. `branches` reads one branch.
 
 use std::collections::HashMap;
 
@@ -25,7 +24,7 @@ impl Scoped {
         row.map(Message::try_from).transpose()
     }
 
-    /// Messages by id, in no order; what is unknown or foreign is left out.
+    /// Messages by id, in no order. Unknown and foreign ids are left out.
     pub async fn messages_by_id(&self, ids: &[MessageId]) -> Result<HashMap<MessageId, Message>> {
         let requested = JsonRows::message_ids(self.backend(), ids);
         let message = Condition::all()
@@ -39,8 +38,7 @@ impl Scoped {
         rows.into_iter().map(|row| Ok((row.id, row.try_into()?))).collect()
     }
 
-    /// A page of a conversation's messages, by position. A conversation that is not the owner's
-    /// has none.
+    /// A page of a conversation's messages, by position. Empty if the conversation is not the owner's.
     pub async fn messages(
         &self,
         conversation: ConversationId,
@@ -51,8 +49,8 @@ impl Scoped {
         Ok(Slice::from_rows(rows, page, &range))
     }
 
-    /// The first or last messages of many conversations that never forked, in one statement. Where
-    /// one has forked meanwhile, the page ends before the fork.
+    /// The first or last messages of many conversations that never forked, in one statement. If a conversation has
+    /// forked in the meantime, its page ends before the fork.
     pub async fn messages_of_many(
         &self,
         conversations: &[ConversationId],
@@ -64,7 +62,7 @@ impl Scoped {
         Ok(conversations.iter().copied().zip(slices).collect())
     }
 
-    /// All of a conversation's messages, read from a page's end, one more than it holds to tell whether
+    /// All messages of a conversation, from the end of the page, with one more row than the page has to see whether
     /// there are more.
     pub(in crate::store) fn whole_conversation(
         &self,
@@ -85,10 +83,10 @@ impl Scoped {
 
     pub(in crate::store) async fn message_range(&self, message_range: MessageRange) -> Result<Vec<Message>> {
         let found = self.message_ranges(vec![message_range]).await?.pop();
-        found.ok_or_else(|| Error::broken("a message_range was not read".into()))
+        found.ok_or_else(|| Error::broken("a range of messages was not read".into()))
     }
 
-    /// Messages by their places, in no order; what is unknown or foreign is left out.
+    /// Messages by conversation and position, in no order. Unknown and foreign ones are left out.
     pub async fn messages_at(
         &self,
         places: &[(ConversationId, i64)],
@@ -108,7 +106,7 @@ impl Scoped {
         rows.into_iter().map(|row| Ok(((row.conversation_id, row.position), row.try_into()?))).collect()
     }
 
-    /// The position of a conversation's newest message; 0 when it has none.
+    /// The position of a conversation's newest message. 0 if there is none.
     ///
     /// # Errors
     /// - `NotFound`: no such conversation for this owner.

@@ -1,9 +1,9 @@
-//! Messages whose text grows while it is written.
+//! Messages that stream: their text grows while it is written.
 //!
-//! A piece is a row of its own, so that no growing row is written again and again; when the message
-//! ends they are folded into it. Offsets count Unicode code points: a repeat of what is there changes
-//! nothing, a hole is refused. The row of `stream` exists exactly as long as the message is being
-//! written; deleting it ends the message, so two that end it at once do not both.
+//! Each chunk of text is a row of its own, so no write rewrites a growing row. The end of the stream joins the chunks
+//! into the message. Offsets count Unicode code points. A repeated chunk changes nothing, and a gap is an error. The
+//! row of `stream` exists exactly as long as the message is being written. The operation that deletes it ends the
+//! message, so only one of two concurrent operations can.
 
 use std::collections::HashMap;
 
@@ -27,13 +27,13 @@ use crate::store::row_budget::RowSize;
 use crate::store::scope::Scoped;
 use crate::store::transaction::{self, Tx};
 
-/// Longest text that may be streamed, in code points.
+/// The maximum length of a streamed text, in code points.
 const MAX_TEXT: i64 = 256 * 1024;
 
-/// Texts that are read in one statement: few, they may be long.
+/// The maximum number of texts in one statement. Few, because texts can be long.
 const TEXTS_PER_STATEMENT: usize = 4;
 
-/// Streams that are checked in one step.
+/// The maximum number of streams that one call of [`Store::interrupt_silent`] ends.
 const INTERRUPT_BATCH: u64 = 100;
 
 #[derive(FromQueryResult)]
@@ -51,7 +51,7 @@ impl RowSize for TextRow {
     }
 }
 
-/// Begins the stream of a message with the text it may start with.
+/// Begins the stream of a message with its initial text.
 pub(in crate::store) async fn begin_stream(tx: &Tx, message: &message::Model, text: String) -> Result<()> {
     let row = stream::Model {
         message_id: message.id,
@@ -69,7 +69,7 @@ pub(in crate::store) async fn begin_stream(tx: &Tx, message: &message::Model, te
     Ok(())
 }
 
-/// Removes a stream and its pieces.
+/// Deletes a stream and its text chunks.
 pub(in crate::store) async fn delete_stream(tx: &Tx, id: MessageId) -> Result<()> {
     stream::Entity::delete_by_id(id).exec(tx.connection()).await?;
     message_text::Entity::delete_many()
@@ -79,7 +79,7 @@ pub(in crate::store) async fn delete_stream(tx: &Tx, id: MessageId) -> Result<()
     Ok(())
 }
 
-/// Removes the streams of a conversation, with their pieces.
+/// Deletes the streams of a conversation, with their text chunks.
 pub(in crate::store) async fn delete_streams(tx: &Tx, conversation: ConversationId) -> Result<()> {
     let streams = stream::Entity::find()
         .filter(stream::Column::ConversationId.eq(conversation))
@@ -96,8 +96,8 @@ impl Scoped {
     ///
     /// # Errors
     /// - `NotFound`: no such message for this owner.
-    /// - `State`: it has ended.
-    /// - `Hole`: the offset is beyond the text.
+    /// - `State`: the message has ended.
+    /// - `Hole`: the offset is behind the end of the text.
     /// - `Invalid`: the text would become too long.
     pub async fn append_text(&self, id: MessageId, offset: i64, text: &str) -> Result<Progress> {
         if offset.saturating_add(code_points(text)) > MAX_TEXT {
@@ -118,19 +118,19 @@ impl Scoped {
         if added.is_empty() {
             return Ok(Progress { length: row.length, stop_requested: row.stop_requested });
         }
-        // Another write of the same text came between: the caller tries again and sees how far it is.
+        // Another write of the same text was faster. The client retries with the new length.
         let extended = self.extend(id, row.length, added).await?;
         extended.ok_or(Error::State("being written by another writer"))
     }
 
-    /// Adds text where the stream ends there.
+    /// Adds text if the stream ends at `start`.
     async fn extend(&self, message: MessageId, start: i64, text: &str) -> Result<Option<Progress>> {
         let (owner, text, code_points) = (self.owner.clone(), text.to_owned(), code_points(text));
         let piece = NewTextChunk { owner, message, start, text, code_points };
         Ok(self.store.0.writer.append_text(piece).await?.1)
     }
 
-    /// Why there is no stream.
+    /// The error for a message that has no stream.
     async fn not_streaming(&self, id: MessageId) -> Error {
         match self.message(id).await {
             Ok(Some(_)) => Error::State("not being written any more"),
@@ -139,17 +139,17 @@ impl Scoped {
         }
     }
 
-    /// Ends a stream: its pieces become the message's content. A repeat changes nothing.
+    /// Ends a stream: its text chunks become the content of the message. A repeat changes nothing.
     ///
     /// # Errors
     /// - `NotFound`: no such message for this owner.
-    /// - `State`: it has ended otherwise.
-    /// - `Invalid`: the parts do not say what was streamed.
+    /// - `State`: the message ended with another status.
+    /// - `Invalid`: the parts do not begin with the streamed text.
     pub async fn finish_message(&self, end: StreamEnd) -> Result<Message> {
         self.end(end, None).await?.ok_or(Error::NotFound("message"))
     }
 
-    /// Ends a stream, or only one that was written last before a time. None: there is none such.
+    /// Ends a stream. With `written_before`, only if its last write is older; `None` if it is not.
     async fn end(&self, end: StreamEnd, written_before: Option<Timestamp>) -> Result<Option<Message>> {
         let mut tx = Tx::begin(self, 1).await?;
         let row = self.lock_message(&tx, end.message).await?;
@@ -196,7 +196,7 @@ impl Scoped {
         row.try_into().map(Some)
     }
 
-    /// Asks the writer of a message to stop. Without a writer, nothing changes.
+    /// Asks the writer of a message to stop. Changes nothing if the message has ended.
     ///
     /// # Errors
     /// - `NotFound`: no such message for this owner.
@@ -209,7 +209,7 @@ impl Scoped {
         self.message(id).await?.ok_or(Error::NotFound("message"))
     }
 
-    /// The text so far of messages that are being written, or their content where they have ended.
+    /// The text so far of messages that are being written, and the content of messages that have ended.
     pub async fn texts(&self, ids: &[MessageId]) -> Result<HashMap<MessageId, String>> {
         let mut texts: HashMap<MessageId, String> = HashMap::new();
         for some in ids.chunks(TEXTS_PER_STATEMENT) {
@@ -222,8 +222,7 @@ impl Scoped {
         Ok(texts)
     }
 
-    /// The pieces of a message's text from an offset on, and how far the message is. None: there is no
-    /// such message for this owner.
+    /// The text chunks of a message from an offset on, and its status. `None` if the owner has no such message.
     pub async fn pieces(&self, id: MessageId, offset: i64) -> Result<Option<(Vec<Piece>, MessageStatus)>> {
         let rows = self.text_from(id, offset).into_model::<TextRow>().all(&self.reader()).await?;
         let Some(first) = rows.first() else { return Ok(None) };
@@ -251,8 +250,8 @@ impl Scoped {
         Ok(select.into_model::<TextRow>().all(&self.reader()).await?)
     }
 
-    /// Selects the [`TextRow`]s of one message, from the piece on that has an offset. So reading the end of a text
-    /// costs as much as the end is long, however long the text is.
+    /// Selects the [`TextRow`]s of one message, from the chunk on that contains an offset. So the cost of reading the
+    /// end of a text does not depend on the length of the text.
     fn text_from(&self, id: MessageId, offset: i64) -> Select<message::Entity> {
         let start = Query::select()
             .expr(Func::max(message_text::Column::Start.into_expr()))
@@ -268,8 +267,8 @@ impl Scoped {
             .order_by_asc(message_text::Column::Start)
     }
 
-    /// Selects the [`TextRow`]s of the owner's messages, with the pieces that match a condition. Messages and pieces
-    /// come from one statement, because a stream can end at any moment.
+    /// Selects the [`TextRow`]s of the owner's messages, with the text chunks that match a condition. Messages and
+    /// chunks come from one statement, because a stream can end between two.
     fn own_messages_with_pieces(&self, pieces: Condition) -> Select<message::Entity> {
         let of_message =
             message_text::Column::MessageId.into_expr().equals((message::Entity, message::Column::Id));
@@ -287,8 +286,8 @@ impl Scoped {
 }
 
 impl Store {
-    /// Interrupts messages whose writers have been silent since before a time; their text so far is
-    /// kept. Safe to run from several replicas at once. Gives how many it interrupted.
+    /// Interrupts messages whose last write is older than a time, and keeps their text. Several replicas can run it
+    /// at the same time. Returns the number of interrupted messages.
     pub async fn interrupt_silent(&self, before: Timestamp) -> Result<usize> {
         let silent = stream::Entity::find()
             .filter(stream::Column::WrittenAt.lt(before))
@@ -315,7 +314,7 @@ impl Store {
     }
 }
 
-/// What parts say, where that goes on from what was streamed: subscribers to the text get only the rest.
+/// The content of the parts. It must begin with the streamed text: subscribers to the text get only the rest.
 fn content_of(streamed: &str, parts: &Parts) -> Result<String> {
     let content = parts.content();
     if content.starts_with(streamed) {
@@ -329,7 +328,7 @@ fn code_points(text: &str) -> i64 {
     i64::try_from(text.chars().count()).unwrap_or(i64::MAX)
 }
 
-/// What is left of a text without its first code points.
+/// The text without its first code points.
 fn skip_code_points(text: &str, code_points: i64) -> &str {
     let skipped = usize::try_from(code_points).unwrap_or(0);
     text.char_indices().nth(skipped).map_or("", |(at, _)| &text[at..])

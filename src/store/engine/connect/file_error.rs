@@ -1,4 +1,4 @@
-//! Why a file of the database cannot be used.
+//! Errors of the operating system on the database file.
 
 use std::io::ErrorKind;
 use std::path::Path;

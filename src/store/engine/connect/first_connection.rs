@@ -1,5 +1,5 @@
-//! The first connection to PostgreSQL, before the pools': it fails at once and says why, where a pool tries
-//! again until its timeout and says only that.
+//! The first connection to PostgreSQL, before the pools. It fails at once with the reason. A pool would retry until
+//! its timeout and report only the timeout.
 
 use std::future::Future;
 use std::io;
@@ -11,10 +11,10 @@ use sea_orm::sqlx::{self, ConnectOptions, Connection, Row};
 use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
 
-/// How often the connections are asked which session of PostgreSQL serves them.
+/// How often the check asks which session serves a connection.
 const ROUNDS: usize = 3;
 
-/// What a pooler that does not keep sessions is refused with.
+/// The error for a pooler that does not keep sessions.
 pub(in crate::store) const POOLER_WITHOUT_SESSIONS: &str = "a connection pooler gives each transaction another session of \
      PostgreSQL, which Scrollback cannot use: set `pool_mode = session` in PgBouncer, or connect to PostgreSQL \
      directly";
@@ -58,16 +58,15 @@ pub(super) async fn check(url: &str, timeout: Duration) -> anyhow::Result<()> {
     let _ = with_timeout(timeout, first.close()).await;
     match changes {
         Ok(true) => bail!("cannot use PostgreSQL at {target}: {POOLER_WITHOUT_SESSIONS}"),
-        // A pooler may have no second session to give, and lets the second connection wait.
+        // A pooler with one session lets the second connection wait.
         Ok(false) | Err(sqlx::Error::Io(_)) => Ok(()),
         Err(error) => bail!("cannot use PostgreSQL at {target}: {}", fault(&error)),
     }
 }
 
-/// Whether one session serves both connections, or several sessions one of them. A connection that keeps its
-/// session for as long as it lives is never taken for one that does not. A pooler that gives sessions away for
-/// a transaction is found out whichever of its idle ones it gives next: with the same one always, the second
-/// connection has that of the first; with one after the other, the first has two.
+/// Whether one session serves both connections, or several sessions serve one. A connection that keeps its session is
+/// never reported. A pooler in transaction mode is detected whichever idle session it picks: if it always picks the
+/// same, both connections have it; if it alternates, the first connection has two.
 async fn changes_session(first: &mut PgConnection, second: &mut PgConnection) -> Result<bool, sqlx::Error> {
     let mut sessions = (session(first).await?, None);
     for _ in 0..ROUNDS {
@@ -101,7 +100,7 @@ fn is_socket(options: &PgConnectOptions) -> bool {
     options.get_socket().is_some() || options.get_host().starts_with('/')
 }
 
-/// Where a connection goes and as whom, without the password.
+/// The target of a connection for messages, without the password.
 fn target(options: &PgConnectOptions) -> String {
     let host = match options.get_socket() {
         Some(socket) => socket.display().to_string(),
@@ -114,13 +113,13 @@ fn target(options: &PgConnectOptions) -> String {
 
 const CONNECTION_CLOSED: &str = "the server closed the connection";
 
-/// What the driver says, and what to do about it.
+/// The error of the driver, and what to do about it.
 fn fault(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Io(error) => io_fault(error),
         sqlx::Error::Database(error) => database_fault(error.as_ref()),
         sqlx::Error::Tls(error) => format!("TLS failed: {error} (`sslmode` in `database.url`)"),
-        // Nothing was read: the driver has no other error for it.
+        // The driver reports a closed connection this way.
         sqlx::Error::Protocol(fault) if fault.contains("SSLRequest: 0x00") => CONNECTION_CLOSED.to_owned(),
         sqlx::Error::Protocol(fault) => format!("the answer is not that of PostgreSQL: {fault}"),
         error => error.to_string(),

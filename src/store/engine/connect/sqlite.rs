@@ -1,4 +1,4 @@
-//! The connections to SQLite's file.
+//! The connections to an SQLite file.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -13,35 +13,34 @@ use super::database_file;
 use super::settings::{Pools, Settings, common_options};
 use crate::store::hot::writer;
 
-/// How long another process may keep SQLite's file locked.
+/// How long a connection waits for a lock of another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Pages that a connection of SQLite's writer keeps, in KiB and negative, as the pragma takes it.
+/// `PRAGMA cache_size` of connections that write: negative, in KiB.
 const CACHE_SIZE: &str = "-16384";
 
-/// The same of each connection that only reads: there are many, and what they read is rarely the same.
+/// The same for connections that read. There are many, and they rarely read the same pages.
 const READER_CACHE_SIZE: &str = "-4096";
 
-/// How much of SQLite's file the hot reads and the writer read in place, in bytes: all of it, as far as the
-/// library was built to (`.cargo/config.toml`; 2 GiB otherwise). What is mapped is the system's own cache of
-/// the file, so the threads share it, it is given back when memory is short, and a page costs no call.
+/// `PRAGMA mmap_size` of the hot reads and the write worker, in bytes: the whole file, up to the limit of the library
+/// (`.cargo/config.toml`; 2 GiB otherwise). Threads share the page cache of the system. The system frees it when
+/// memory is short, and reading a page costs no call.
 pub(in crate::store) const MMAP_SIZE: i64 = 1 << 40;
 
-/// How long SQLite's log may become, in pages, before an ordinary write shortens it: the writer does so
-/// long before.
+/// Pages of the log after which a commit through SeaORM runs a checkpoint. The checkpoint thread is usually earlier.
 const WAL_AUTOCHECKPOINT: &str = "32000";
 
-/// A log that has become longer, when there was much to write at once, is cut to this.
+/// The size to which SQLite truncates a longer log, in bytes.
 const JOURNAL_SIZE_LIMIT: i64 = 64 << 20;
 
 /// Every connection that writes overwrites with zeros what it deletes. Otherwise deleted texts stay in the file, in
 /// free pages and in the free space of pages. `FAST` would leave the free pages as they are.
 const SECURE_DELETE: &str = "ON";
 
-/// Rows that SQLite reads ahead of who takes them: few, they may be large.
+/// Rows that sqlx reads ahead. Few, because they can be large.
 const ROW_BUFFER_SIZE: usize = 16;
 
-/// Steps of a statement of SQLite after which the clock is looked at: some tens of microseconds.
+/// Virtual machine steps between two checks of the deadline: some tens of microseconds.
 const PROGRESS_STEPS: i32 = 1000;
 
 /// WAL with a single writer. `synchronous = FULL` makes a commit durable before it is answered.
@@ -70,7 +69,7 @@ pub(super) async fn open(settings: &Settings, file: &Path) -> anyhow::Result<Poo
     });
     let timeout = settings.statement_timeout;
     reader.map_sqlx_sqlite_pool_opts(move |pool| {
-        // The first is for fresh connections, the second for all others.
+        // `after_connect` is for new connections, `before_acquire` for all others.
         pool.after_connect(move |connection, _| Box::pin(set_deadline(connection, timeout))).before_acquire(
             move |connection, _| {
                 Box::pin(async move { set_deadline(connection, timeout).await.map(|()| true) })
@@ -82,30 +81,30 @@ pub(super) async fn open(settings: &Settings, file: &Path) -> anyhow::Result<Poo
     Ok(Pools { read, write })
 }
 
-/// Whether a connection has no transaction left open. SQLite itself takes back a transaction that the disk
-/// refuses; the rollback that follows then fails, and sqlx goes on as if the connection were inside
-/// that transaction. What it would run there after another rollback would never be committed.
+/// Whether a connection has no open transaction. SQLite itself rolls back a transaction when the disk reports an
+/// error. The rollback of sqlx then fails, and sqlx goes on as if the connection were inside a transaction. After
+/// another rollback, later writes on it would never be committed.
 /// <https://sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction>
 async fn has_no_transaction(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    // Answered after the rollback that may be on its way.
+    // The answer comes after a rollback that is still running.
     connection.ping().await?;
     Ok(!connection.is_in_transaction())
 }
 
-/// Gives up whatever a connection that is about to be used works on for longer than `timeout`: a statement
-/// that nobody waits for any more would go on. It is used for one statement at a time.
+/// Interrupts the next statement of a connection after `timeout`. Otherwise a statement would go on after its client
+/// stopped waiting. A connection runs one statement at a time.
 async fn set_deadline(connection: &mut SqliteConnection, timeout: Duration) -> Result<(), sqlx::Error> {
     let until = Instant::now() + timeout;
     connection.lock_handle().await?.set_progress_handler(PROGRESS_STEPS, move || Instant::now() < until);
     Ok(())
 }
 
-/// A connection to a file does not go stale, and a fresh one has a cold cache.
+/// Keeps connections open: a connection to a file does not go stale, and a new one has a cold cache.
 fn keep_connections(options: &mut ConnectOptions) {
     options.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>).test_before_acquire(false);
 }
 
-/// A connection of the writer's threads.
+/// Opens a connection for a thread of the writer.
 pub(super) fn open_for_writer(file: &Path) -> anyhow::Result<rusqlite::Connection> {
     let open = || {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;

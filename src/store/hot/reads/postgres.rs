@@ -1,9 +1,11 @@
-//! The hot reads on PostgreSQL: each answers any number of asks.
+//! The hot reads on PostgreSQL: a statement answers any number of reads.
 //!
-//! The statement that one ask shares with others cannot stop where its allowance ends. So for an operation
-//! without a reservation it leaves out texts that are longer than `each`: of what nobody could take only so
-//! much is ever sent. Such an ask comes again with a reservation, and then gets everything. Rows are decoded
-//! one by one as they arrive, and dropped where their ask is refused already.
+//! A statement that several reads share cannot stop at the end of one allowance. So for an operation without a
+//! reservation it leaves out texts longer than `max_text`, which bounds the bytes that PostgreSQL sends. Such a read
+//! runs again with a reservation, and then gets all texts. Rows are decoded one by one as they arrive. Rows of a read
+//! that was already rejected are dropped.
+//!
+//! `cargo bench --bench load -- history list` measures these reads.
 
 mod statements;
 
@@ -27,17 +29,17 @@ use crate::store::error::Result;
 use crate::store::row_budget::{RowBudget, RowSize};
 use statements::{CONVERSATION, FIRST, LAST, LIST};
 
-/// Bytes that may be sent of each kind of text for an ask that may turn out to be too large.
+/// The maximum bytes of each kind of text that PostgreSQL sends for a read without a reservation.
 const UNRESERVED_TEXT_BYTES: usize = 2 * FREE;
 
-/// An answer for each ask, or why all failed together.
+/// A result for each read, or the error of the statement.
 pub(super) type BatchResults<Q> = Result<Vec<Result<<Q as BatchRead>::Answer>>>;
 
-/// Asks that one statement answers.
+/// Reads that one statement answers.
 pub(super) trait BatchRead: Send + Sync + Sized {
     type Answer: Send;
 
-    /// An answer for each ask, in their order.
+    /// A result for each read, in their order.
     fn read(
         connection: &mut PgConnection,
         row_level_security: RowLevelSecurity,
@@ -81,7 +83,7 @@ impl BatchRead for ListConversations {
     }
 }
 
-/// What was found of a conversation so far.
+/// The part of a conversation that was read so far.
 type Found = (Option<Conversation>, Vec<Message>);
 
 async fn conversations(
@@ -109,7 +111,7 @@ async fn conversations(
         .bind(first)
         .bind(each);
     let mut rows = statement.fetch(connection);
-    // In no order: a conversation may come after its messages.
+    // Rows come in no order: a conversation can follow its messages.
     let mut found: Vec<BudgetedResult<Found>> =
         reads.iter().map(|read| BudgetedResult::new(&read.allowance)).collect();
     while let Some(row) = rows.try_next().await? {
@@ -241,7 +243,7 @@ async fn list(
     Ok(found.into_iter().map(listed).collect())
 }
 
-/// What was found for an ask so far, unless that is more than it may have.
+/// The rows of a read so far, or its rejection if they exceed its allowance.
 struct BudgetedResult<A> {
     budget: RowBudget,
     found: std::result::Result<A, Refused>,
@@ -252,7 +254,7 @@ impl<A: Default> BudgetedResult<A> {
         Self { budget: RowBudget::new(allowance), found: Ok(A::default()) }
     }
 
-    /// Adds a row. An ask that is refused for it costs the others nothing.
+    /// Adds a row. A read that is rejected for it does not affect the others.
     fn add(&mut self, add: impl FnOnce(&mut A, &mut RowBudget) -> Result<()>) -> Result<()> {
         let Ok(found) = &mut self.found else { return Ok(()) };
         match add(found, &mut self.budget) {
@@ -272,7 +274,7 @@ impl<A: Default> BudgetedResult<A> {
     }
 }
 
-/// The longest texts to be sent for an ask of so many rows.
+/// The maximum length of texts for a read of so many rows, in bytes.
 fn max_text_bytes(allowance: &Allowance, rows: usize) -> i32 {
     if allowance.is_reserved() {
         i32::MAX
@@ -281,13 +283,13 @@ fn max_text_bytes(allowance: &Allowance, rows: usize) -> i32 {
     }
 }
 
-/// Whose row it is, counted from 0.
+/// The index of the read that a row belongs to, from 0.
 fn read_index(row: &PgRow) -> Result<usize> {
     let ord: i64 = row.try_get_unchecked(0)?;
     usize::try_from(ord - 1).map_err(|_| Error::broken(format!("a row belongs to read {ord}")))
 }
 
-/// In the order in which they are read from an end inwards.
+/// Sorts messages from an end.
 fn sorted_from(mut messages: Vec<Message>, end: End) -> Vec<Message> {
     match end {
         End::First => messages.sort_by_key(|message| message.position),
@@ -316,7 +318,7 @@ fn conversation_of(id: ConversationId, owner: &OwnerId, numbers: &[i64]) -> Resu
     })
 }
 
-/// A message, taken from the allowance. Where some of it was left out, that was too small.
+/// Decodes a message and takes its bytes from the allowance. If a text was left out, the allowance is too small.
 fn message_of(
     row: &PgRow,
     at: usize,
@@ -358,7 +360,7 @@ fn message_of(
     row.try_into()
 }
 
-/// Most of what is read.
+/// The content. It is most of the bytes of a read.
 fn content(row: &PgRow, column: usize) -> Result<String> {
     let value = row.try_get_raw(column)?;
     if value.is_null() {

@@ -1,8 +1,9 @@
-//! The hot reads on SQLite: threads that each hold a connection of their own.
+//! The hot reads on SQLite: threads with a connection each.
 //!
-//! A read takes some tens of microseconds, less than a hop between threads for every row would. A thread
-//! answers one ask after the other; there is one thread for each core, because they share nothing. The
-//! connections cannot write. One ask is one snapshot, and is given up when it takes too long.
+//! A read takes some tens of microseconds, less than task switches for all of its rows would take (`cargo bench
+//! --bench load -- history list`). A thread answers one read after the other. There is one thread for each core,
+//! because the threads share nothing. Their connections cannot write. A read sees one snapshot, and is interrupted at
+//! its deadline.
 
 use std::ops::Range;
 use std::path::Path;
@@ -26,10 +27,10 @@ use crate::store::entity::message;
 use crate::store::error::Result;
 use crate::store::row_budget::{ROW_OVERHEAD, RowBudget};
 
-/// Pages that a thread keeps besides, in KiB and negative: it hardly needs any.
+/// `PRAGMA cache_size`: negative, in KiB. Small, because reads go through mapped memory.
 const CACHE_SIZE: i64 = -2048;
 
-/// What [`message_of`] reads, from a first column on.
+/// The columns that [`message_of`] decodes.
 macro_rules! message_columns {
     () => {
         "m.position, m.id, m.role, m.content, m.metadata, m.parts, m.created_at, m.status, m.branch, \
@@ -37,7 +38,7 @@ macro_rules! message_columns {
     };
 }
 
-/// What [`conversation_of`] reads, from the first column on.
+/// The columns that [`conversation_of`] decodes.
 macro_rules! conversation_columns {
     () => {
         "c.id, c.title, c.metadata, c.created_at, c.updated_at, c.message_count, c.last_position, c.branch, \
@@ -45,10 +46,10 @@ macro_rules! conversation_columns {
     };
 }
 
-/// Where the content, the metadata and the parts of a message are among its columns.
+/// The indices of the content, the metadata and the parts among the columns of a message.
 const MESSAGE_TEXTS: Range<usize> = 3..6;
 
-/// How many columns [`conversation_of`] reads.
+/// The number of columns that [`conversation_of`] decodes.
 const CONVERSATION_COLUMNS: usize = 11;
 
 const CONVERSATION: &str = concat!(
@@ -57,7 +58,7 @@ const CONVERSATION: &str = concat!(
     " FROM conversation AS c WHERE c.id = ?1 AND c.owner_id = ?2"
 );
 
-/// The messages between two positions, found by their slots, of which a conversation has 2^32.
+/// The messages between two positions, found by their slots. A conversation has 2^32 slots.
 macro_rules! within {
     () => {
         concat!(
@@ -85,14 +86,14 @@ const LIST: &str = concat!(
      WHERE c.owner_id = ?1 ORDER BY c.updated_at DESC, c.id DESC LIMIT ?2"
 );
 
-/// The threads; they end when the queue is closed and empty.
+/// The threads. They end when the queue is closed and empty.
 pub(super) struct ReadThreads(Mutex<Vec<JoinHandle<()>>>);
 
 impl ReadThreads {
     /// Opens the file once for each core.
     ///
     /// # Errors
-    /// It cannot be opened.
+    /// The file cannot be opened.
     pub(super) fn start(file: &Path, timeout: Duration, work: &Arc<ReadContext>) -> anyhow::Result<Self> {
         let mut threads = Vec::new();
         for number in 1..=available_parallelism().map_or(2, usize::from) {
@@ -111,7 +112,7 @@ impl ReadThreads {
         let joined = tokio::task::spawn_blocking(move || {
             for thread in threads {
                 if thread.join().is_err() {
-                    tracing::error!("a thread that read had panicked");
+                    tracing::error!("a thread for reads panicked");
                 }
             }
         });
@@ -129,7 +130,7 @@ fn connect(file: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Steps of a statement after which the clock is looked at: some tens of microseconds.
+/// Virtual machine steps between two checks of the deadline: some tens of microseconds.
 const PROGRESS_STEPS: i32 = 1000;
 
 fn run(connection: &Connection, timeout: Duration, work: &ReadContext) {
@@ -137,7 +138,7 @@ fn run(connection: &Connection, timeout: Duration, work: &ReadContext) {
     let until = deadline.clone();
     let is_late = move || Instant::now() > *until.lock().unwrap_or_else(PoisonError::into_inner);
     if let Err(error) = connection.progress_handler(PROGRESS_STEPS, Some(is_late)) {
-        tracing::error!(%error, "statements will not be given up when they take too long");
+        tracing::error!(%error, "reads have no deadline");
     }
     while let Ok(read) = work.queue.recv_blocking() {
         if !read.is_awaited() {
@@ -162,8 +163,8 @@ fn answer<Q, A>(waiting: PendingRead<Q, A>, read: impl FnOnce(&Q) -> Result<A>) 
     let _ = waiting.reply.send(answered);
 }
 
-/// What several statements read is one state of the file. The transaction is ended whatever becomes of them:
-/// left open, it would show that state for good.
+/// Runs several statements in one snapshot. It always ends the transaction: an open one would keep the snapshot for
+/// all later reads.
 fn snapshot<A>(connection: &Connection, read: impl FnOnce() -> Result<A>) -> Result<A> {
     if !connection.is_autocommit() {
         run_cached(connection, "ROLLBACK")?;
@@ -173,7 +174,7 @@ fn snapshot<A>(connection: &Connection, read: impl FnOnce() -> Result<A>) -> Res
     if !connection.is_autocommit()
         && let Err(error) = run_cached(connection, "COMMIT")
     {
-        tracing::warn!(%error, "a read's transaction did not end");
+        tracing::warn!(%error, "cannot end the transaction of a read");
     }
     answered
 }
@@ -258,7 +259,7 @@ fn list(connection: &Connection, read: &ListConversations) -> Result<Vec<ListedC
     Ok(listed)
 }
 
-/// What a row takes, looked at before any of it is copied: its texts are among these columns.
+/// The size of a row, computed before any of it is copied. The texts are among these columns.
 fn texts(row: &Row<'_>, columns: Range<usize>) -> rusqlite::Result<usize> {
     let mut bytes = ROW_OVERHEAD;
     for column in columns {
@@ -314,7 +315,7 @@ fn message_of(
     })
 }
 
-/// Mostly the empty object, which needs no memory of its own.
+/// Usually the empty object, which needs no allocation.
 fn json_of(row: &Row<'_>, column: usize) -> rusqlite::Result<Json> {
     let text = row.get_ref(column)?.as_str()?;
     Ok(if text == "{}" { Json::empty_object() } else { Json::stored(text.to_owned()) })

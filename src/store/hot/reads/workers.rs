@@ -1,12 +1,12 @@
-//! Lanes: tasks that each hold a connection to PostgreSQL and answer what waits in one queue.
+//! Workers for reads on PostgreSQL: tasks with a connection each that share one queue.
 //!
-//! A lane takes all that waits when it is free, within bounds, and answers each kind of ask with one
-//! statement. It never waits for more to come. What it takes is bounded in rows, so that the time that a quick
-//! ask waits for a slow neighbour does not grow.
+//! A free worker takes all reads that wait, up to a number of rows, and answers each kind with one statement. It does
+//! not wait for more reads. The limit bounds the time that a small read waits for large ones in its batch. Shared
+//! statements save round trips under load (`cargo bench --bench load -- history list`).
 //!
-//! A lane keeps its connection while there is work and gives it back to the pool otherwise, so that idle
-//! lanes hold nothing. A kept connection may have been lost without a word: what fails for that is asked
-//! once more over a fresh one, which is safe because these are reads.
+//! A worker keeps its connection while there is work, and gives it back to the pool when it is idle. A kept
+//! connection can be lost without notice. A read that fails because of this runs again on a new connection, which is
+//! safe because it is a read.
 
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -25,13 +25,13 @@ use super::request::{
 use crate::model::Message;
 use crate::store::error::{Error, Result};
 
-/// How many rows one batch may ask for: several whole pages.
+/// The maximum number of rows of a batch: several full pages.
 const MAX_BATCH_ROWS: usize = 512;
 
-/// How long a lane keeps its connection without work.
+/// How long an idle worker keeps its connection.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The lanes, and what goes past them.
+/// The workers, and reads that do not go through them.
 pub(super) struct ReadWorkers {
     pool: PgPool,
     work: Arc<ReadContext>,
@@ -39,8 +39,8 @@ pub(super) struct ReadWorkers {
 }
 
 impl ReadWorkers {
-    /// Starts lanes: few for each core, because a lane is busy with many asks at once, and never more than
-    /// half of the connections, the rest being for all other statements.
+    /// Starts two workers for each core, because a worker answers many reads at once, but uses at most half of the
+    /// connections. The others are for all other statements.
     pub(super) fn start(pool: &PgPool, work: &Arc<ReadContext>) -> Self {
         let cores = available_parallelism().map_or(1, usize::from);
         let limit = pool.options().get_max_connections() as usize;
@@ -58,7 +58,7 @@ impl ReadWorkers {
         Self { pool: pool.clone(), work: work.clone(), running }
     }
 
-    /// Answers one ask over a connection from the pool, as every other statement is.
+    /// Runs one read on a connection of the pool.
     pub(super) async fn read_alone<Q: BatchRead>(&self, read: Q) -> Result<Q::Answer> {
         let mut connection = self.pool.acquire().await?;
         self.work.count_statement();
@@ -67,7 +67,7 @@ impl ReadWorkers {
         answered.unwrap_or_else(|| Err(Error::broken("an read was not answered".into())))
     }
 
-    /// Waits until what was asked is answered, once no more is.
+    /// Waits until the workers have ended. Close the queue first.
     pub(super) async fn wait(&self) {
         self.running.close();
         self.running.wait().await;
@@ -77,12 +77,12 @@ impl ReadWorkers {
 struct ReadWorker {
     pool: PgPool,
     connection: Option<PoolConnection<sqlx::Postgres>>,
-    /// Not where the pool has nothing else to give.
+    /// False if the pool has only one connection.
     keeps_connection: bool,
     work: Arc<ReadContext>,
 }
 
-/// What one batch asks for, by kind.
+/// The reads of a batch, by kind.
 #[derive(Default)]
 struct Batch {
     conversations: Vec<PendingRead<ReadConversation, Option<ConversationPage>>>,
@@ -111,7 +111,7 @@ impl ReadWorker {
         self.work.queue.recv().await.ok()
     }
 
-    /// With what else waits, up to the bound.
+    /// Adds the other reads that wait, up to the limit.
     fn take(&self, first: ReadRequest) -> Batch {
         let mut batch = Batch::default();
         let mut rows = first.rows();
@@ -144,7 +144,7 @@ impl ReadWorker {
                     let _ = reply.send(answer);
                 }
             }
-            // A failure is everybody's.
+            // The statement failed for all reads.
             Err(error) => {
                 for reply in replies {
                     let _ = reply.send(Err(error.clone()));
@@ -153,15 +153,15 @@ impl ReadWorker {
         }
     }
 
-    /// What waited while the database could not be reached has waited for as long as one should: it does
-    /// not wait for the next attempt behind what came before it.
+    /// Rejects the reads that waited while the database could not be reached: they have waited long enough, and would
+    /// wait again for the next attempt.
     fn refuse_waiting(&self, error: &Error) {
         while let Ok(read) = self.work.queue.try_recv() {
             read.answer_error(error);
         }
     }
 
-    /// Runs a statement, over a fresh connection if the kept one turns out to be lost.
+    /// Runs a statement, on a new connection if the kept one is lost.
     async fn read<Q: BatchRead>(&mut self, reads: &[Q]) -> Result<Vec<Result<Q::Answer>>> {
         if let Some(mut connection) = self.connection.take() {
             self.work.count_statement();

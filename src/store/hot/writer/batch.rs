@@ -1,8 +1,8 @@
-//! What goes into a batch: all that waits, in the order it came, up to a bound.
+//! Batches: all requests that wait, in the order of arrival, up to a limit.
 //!
-//! Within a batch no id stands twice, and an append that expects a head comes first in its
-//! conversation. So what is in a batch can be written in any order, and seeing only what was there before
-//! the batch is enough to decide about each. What does not fit comes first in the next batch.
+//! An id occurs once in a batch, and an append that expects a head is the first of its conversation. So the requests
+//! of a batch can be written in any order, and the state before the batch is enough to decide each of them. A request
+//! that does not fit comes first in the next batch.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -11,11 +11,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::request::{Batch, NewMessages, NewTextChunk, WriteRequest};
 use crate::model::{ConversationId, MessageId, OwnerId};
 
-/// Most messages and pieces of a batch, and most bytes, unless one append alone has more.
+/// The maximum number of messages and text chunks of a batch, and of bytes. One larger request is a batch of its own.
 const MAX_ROWS: usize = 256;
 const MAX_BYTES: usize = 4 << 20;
 
-/// Where a worker takes its batches from. Unbounded because the room in front of it is bounded.
+/// The queue of a worker. Unbounded, because permits of the write queue bound it.
 pub(super) struct BatchReceiver {
     queue: UnboundedReceiver<WriteRequest>,
     later: VecDeque<WriteRequest>,
@@ -27,7 +27,7 @@ impl BatchReceiver {
         (sender, Self { queue, later: VecDeque::new() })
     }
 
-    /// The next batch, as soon as anything waits; `None` when nothing will come any more.
+    /// The next batch, as soon as a request waits. `None` when the queue is closed and empty.
     pub(super) async fn next(&mut self) -> Option<Batch> {
         if self.later.is_empty() {
             let first = self.queue.recv().await?;
@@ -45,7 +45,7 @@ impl BatchReceiver {
         Some(self.fill())
     }
 
-    /// The next batch if anything waits; if not, nothing can come any more.
+    /// The next batch, if a request waits. Otherwise it closes the queue.
     pub(super) fn next_at_once(&mut self) -> Option<Batch> {
         if self.later.is_empty() {
             let first = self.queue.try_recv().or_else(|_| {
@@ -57,7 +57,7 @@ impl BatchReceiver {
         Some(self.fill())
     }
 
-    /// The first that waits fits always, so that every batch has something.
+    /// The first request always fits, so no batch is empty.
     fn fill(&mut self) -> Batch {
         let mut batch = Batch::default();
         let mut plan = BatchPlan::default();
@@ -96,7 +96,7 @@ fn size(request: &WriteRequest) -> (usize, usize) {
     }
 }
 
-/// What stands in a batch so far.
+/// The content of a batch so far.
 #[derive(Default)]
 struct BatchPlan {
     rows: usize,
@@ -118,7 +118,7 @@ impl BatchPlan {
         !clashes
     }
 
-    /// A stranger's piece for the same message is in nobody's way.
+    /// Text of another owner for the same message does not conflict: it has no effect.
     fn admits_text(&mut self, piece: &NewTextChunk) -> bool {
         self.streams.insert((piece.message, piece.owner.clone()))
     }

@@ -1,17 +1,21 @@
-//! Carrying SQLite's log over into the database file, beside the writer.
+//! Checkpoints of SQLite's log (WAL), on a thread of their own.
 //!
-//! Left to itself SQLite does it in the commit that makes the log long, which then waits for hundreds of
-//! pages and two syncs, and does it so often that the same pages are carried over again and again. Here a
-//! thread of its own does, whenever the log has grown by [`CHECKPOINT_PAGES`], while the writer goes on. What the writer
-//! adds meanwhile is left for the next time, until the log is [`FULL_CHECKPOINT_PAGES`]: then the rest is carried over in a turn
-//! of its own, and the writer begins the log anew with its next commit, unless somebody still reads the old
-//! one. Only a log that has become twice as long for that is begun anew here, because then the writer has to
-//! forget the pages it knows. Such a log grows no faster than it can be carried over: the writer waits for it.
+//! By default SQLite runs a checkpoint in the commit that makes the log long. That commit then waits for hundreds of
+//! pages and two syncs, so often that the same pages are written again and again. Here a separate thread runs a
+//! checkpoint whenever the log has grown by [`CHECKPOINT_PAGES`], while the writer goes on (`cargo bench --bench load
+//! -- append`).
 //!
-//! The log keeps every page as it was, and so what was deleted since. After a commit that erased something all of
-//! the log is carried over and truncated: at once, and then at most once in [`ERASURE_INTERVAL`] however many
-//! commits follow. Readers of the log are waited for ([`READER_TIMEOUT`], longer each time), and the truncation is tried
-//! again after them. It is also done at the start, because the process before may have crashed, and at the end.
+//! Pages that the writer adds in the meantime stay for the next checkpoint, until the log has
+//! [`FULL_CHECKPOINT_PAGES`]. Then a checkpoint under the write lock copies the rest, and the next commit restarts
+//! the log from its beginning, unless a reader still uses it. A log of twice that length is restarted by this thread,
+//! because then the writer has to drop the pages in its cache. The writer waits for the thread, so the log does not
+//! grow faster than checkpoints copy it.
+//!
+//! The log keeps old pages, and so deleted content. After a commit that erased something, the thread copies the whole
+//! log and truncates it: at once, and then at most once in [`ERASURE_INTERVAL`], however many commits follow. A
+//! truncation waits for readers of the log ([`READER_TIMEOUT`], longer each time), and is tried again later if they
+//! do not finish. The thread also truncates the log at the start, because the process before may have crashed, and at
+//! the end.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -23,59 +27,59 @@ use rusqlite::Connection;
 
 use crate::store::engine::write_lock::WriteLock;
 
-/// How much the log may grow before it is carried over, in pages of 4 KiB.
+/// Growth of the log between checkpoints, in pages of 4 KiB.
 const CHECKPOINT_PAGES: i32 = 4000;
 
-/// How long it may become before the writer waits until all of it is carried over, in pages.
+/// Length of the log at which the writer waits for a full checkpoint, in pages.
 const FULL_CHECKPOINT_PAGES: i32 = 3 * CHECKPOINT_PAGES;
 
-/// How long the log's new beginning waits for readers of the old one, all who write waiting with it.
+/// How long a restart of the log waits for its readers. Writers wait with it.
 const READER_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// The longest that a truncation waits for readers. It waits twice as long as the last one until it succeeds.
+/// The maximum time that a truncation waits for readers. The time doubles until a truncation succeeds.
 const MAX_READER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long the next truncation after one waits at least.
+/// The minimum time between two truncations.
 const ERASURE_INTERVAL: Duration = Duration::from_secs(1);
 
 thread_local! {
-    /// Of the log after the last commit on this thread.
+    /// The length of the log after the last commit on this thread, in pages.
     static WAL_LENGTH: Cell<i32> = const { Cell::new(0) };
 }
 
-/// What the thread is woken for.
+/// The reason for waking the thread.
 pub(super) enum CheckpointReason {
     /// The log has grown.
     Length,
-    /// Something was erased.
+    /// Content was erased.
     Erasure,
 }
 
-/// Tells the thread when the log has grown.
+/// Wakes the thread when the log has grown.
 pub(super) struct CheckpointNotifier {
     reasons: SyncSender<CheckpointReason>,
-    /// How long the log was when that was said last.
+    /// The length of the log at the last notification, in pages.
     notified_at: Cell<i32>,
 }
 
-/// Tells the thread that a commit erased something, whichever connection committed it.
+/// Wakes the thread after a commit that erased content, on any connection.
 pub(super) struct ErasureNotifier {
     reasons: SyncSender<CheckpointReason>,
     pending: Arc<AtomicBool>,
 }
 
-/// What the thread waits for.
+/// The requests to the thread.
 pub(super) struct CheckpointRequests {
     reasons: Receiver<CheckpointReason>,
-    /// Whether something was erased since the log was truncated last.
+    /// Whether content was erased since the last truncation.
     pending: Arc<AtomicBool>,
 }
 
 impl ErasureNotifier {
-    /// To be called after a commit that overwrote or removed content.
+    /// Call this after a commit that overwrote or removed content.
     pub(super) fn committed(&self) {
-        // Who finds it set already has been preceded by somebody who wakes the thread. Where the thread is about
-        // to be woken for something else, it looks too.
+        // If the flag is already set, the caller that set it wakes the thread. If the channel is full, the thread is
+        // about to wake up and checks the flag.
         if !self.pending.swap(true, Ordering::AcqRel) {
             let _ = self.reasons.try_send(CheckpointReason::Erasure);
         }
@@ -83,7 +87,7 @@ impl ErasureNotifier {
 }
 
 impl CheckpointNotifier {
-    /// Watches the commits of `writer`, on whose thread [`CheckpointNotifier::committed`] is called.
+    /// Watches the commits of `writer`. Call [`CheckpointNotifier::committed`] on its thread.
     pub(super) fn new(writer: &Connection) -> (Self, ErasureNotifier, CheckpointRequests) {
         // This replaces SQLite's own checkpoints on this connection.
         writer.wal_hook(Some(|_, pages| {
@@ -100,10 +104,10 @@ impl CheckpointNotifier {
         )
     }
 
-    /// To be called after a commit.
+    /// Call this after a commit.
     pub(super) fn committed(&self) {
         let length = WAL_LENGTH.get();
-        // Shorter than it was: it has begun anew.
+        // The log is shorter: it was restarted.
         if length < self.notified_at.get() {
             self.notified_at.set(0);
         }
@@ -114,20 +118,20 @@ impl CheckpointNotifier {
         let is_gone = if length < 2 * FULL_CHECKPOINT_PAGES {
             matches!(self.reasons.try_send(CheckpointReason::Length), Err(TrySendError::Disconnected(_)))
         } else {
-            // Waits where the thread has not come to what it was told before.
+            // Waits until the thread has received the notification before.
             self.reasons.send(CheckpointReason::Length).is_err()
         };
         if is_gone {
-            tracing::error!("nothing shortens the database's log any more");
+            tracing::error!("the checkpoint thread has ended: the database's log grows");
         }
     }
 }
 
-/// Shortens the log whenever it is time, until nothing can be committed any more.
+/// Runs checkpoints until the writer is closed.
 pub(super) fn serve(requests: &CheckpointRequests, connection: &Connection, write_lock: &WriteLock) {
     let CheckpointRequests { reasons, pending } = requests;
     if let Err(error) = connection.busy_timeout(READER_TIMEOUT) {
-        tracing::warn!(%error, "checkpoints may take long");
+        tracing::warn!(%error, "cannot set the timeout of checkpoints");
     }
     let (mut timeout, mut not_before) = (READER_TIMEOUT, Instant::now());
     loop {
@@ -137,9 +141,10 @@ pub(super) fn serve(requests: &CheckpointRequests, connection: &Connection, writ
         match reasons.recv_timeout(wait) {
             Ok(CheckpointReason::Length) => {
                 if let Err(error) = checkpoint(connection, write_lock) {
-                    tracing::warn!(%error, "cannot shorten the database's log");
+                    tracing::warn!(%error, "cannot run a checkpoint of the database's log");
                 }
-                // The log is to grow again first: looked at without a pause, it would cost the writer its disk.
+                // Drops notifications that arrived in the meantime: checkpoints without a pause would take the disk
+                // from the writer.
                 while reasons.try_recv().is_ok() {}
             }
             Ok(CheckpointReason::Erasure) | Err(RecvTimeoutError::Timeout) => {}
@@ -158,14 +163,14 @@ pub(super) fn serve(requests: &CheckpointRequests, connection: &Connection, writ
     }
 }
 
-/// Truncates the log. False: it still holds what was erased.
+/// Truncates the log. False if it still has erased content.
 fn truncate_after_erasure(
     requests: &CheckpointRequests,
     connection: &Connection,
     write_lock: &WriteLock,
     timeout: Duration,
 ) -> bool {
-    // What is erased from here on needs another truncation.
+    // Content that is erased from here on needs another truncation.
     requests.pending.store(false, Ordering::Release);
     let truncated = truncate(connection, write_lock, timeout);
     let is_done = matches!(truncated, Ok(true));
@@ -174,15 +179,15 @@ fn truncate_after_erasure(
     }
     match truncated {
         Ok(true) => {}
-        Ok(false) => tracing::debug!("the database's log is still read, and holds what was deleted"),
-        Err(error) => tracing::warn!(%error, "cannot remove from the database's log what was deleted"),
+        Ok(false) => tracing::debug!("readers use the database's log: it still has deleted content"),
+        Err(error) => tracing::warn!(%error, "cannot remove deleted content from the database's log"),
     }
     is_done
 }
 
-/// Carries all of the log over and truncates it, unless somebody reads it for longer than `timeout`.
+/// Copies the whole log and truncates it. False if a reader used it for longer than `timeout`.
 fn truncate(connection: &Connection, write_lock: &WriteLock, timeout: Duration) -> rusqlite::Result<bool> {
-    // Beside the writer, so that there is less left to wait for.
+    // Before taking the write lock, so that less is left to do under it.
     run_checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
     let guard = write_lock.blocking_acquire();
     connection.busy_timeout(timeout)?;
@@ -192,7 +197,7 @@ fn truncate(connection: &Connection, write_lock: &WriteLock, timeout: Duration) 
     truncated.map(|(is_blocked, _)| !is_blocked)
 }
 
-/// Runs a checkpoint. It returns whether somebody was in the way, and how long the log is.
+/// Runs a checkpoint. Returns whether it was blocked, and the length of the log in pages.
 fn run_checkpoint(connection: &Connection, sql: &str) -> rusqlite::Result<(bool, i32)> {
     connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
 }
@@ -203,7 +208,7 @@ fn checkpoint(connection: &Connection, write_lock: &WriteLock) -> rusqlite::Resu
     if length < FULL_CHECKPOINT_PAGES {
         return Ok(());
     }
-    // Once more, so that there is less left to wait for.
+    // Again, so that less is left to do under the write lock.
     passive()?;
     let guard = write_lock.blocking_acquire();
     let (mut is_blocked, length) = passive()?;
@@ -212,7 +217,7 @@ fn checkpoint(connection: &Connection, write_lock: &WriteLock) -> rusqlite::Resu
     }
     drop(guard);
     if is_blocked {
-        tracing::debug!("the database's log is still read, and goes on");
+        tracing::debug!("readers use the database's log: it was not restarted");
     }
     Ok(())
 }

@@ -1,22 +1,21 @@
-//! A worker on PostgreSQL: a batch is one statement, and so one round trip and one commit.
+//! A write worker on PostgreSQL: a batch is one statement, so one round trip and one commit (`cargo bench --bench
+//! load -- append`).
 //!
-//! The statement finds out what can be appended, locks, counts, inserts and answers. It sees the database
-//! as it was when it began, but what it locks as it is by then; everything it decided before it had the
-//! locks is decided again by the `UPDATE` that gives positions, and where that finds it wrong, a message
-//! without a position is inserted, which the table refuses: the whole statement is undone.
+//! The statement checks which appends are possible, locks, counts, inserts and returns the results. It sees the
+//! database as of its start, but the locked rows as of the lock. Conditions that it checked before it had the locks
+//! are checked again by the `UPDATE` that takes positions. If one is no longer true, the statement inserts a message
+//! without a position, which violates a constraint and undoes the whole statement.
 //!
-//! The lock of an owner's row of `account` covers all of the owner's conversations, because every write
-//! takes it first. A worker never waits for one: an owner whose row somebody else has (a conversation is being
-//! deleted, another replica writes) goes over to a worker that does, its own for as long as it must
-//! ([`blocked_owners`]). So workers of several replicas cannot deadlock, and nobody's long write holds up the others.
+//! The lock on an owner's row of `account` covers all conversations of the owner, because every write takes it first.
+//! A worker never waits for this lock. If another transaction has it (a conversation is being deleted, another
+//! replica writes), a separate worker takes over the appends of the owner while it has to wait ([`blocked_owners`]).
+//! So workers of several replicas cannot deadlock, and a long write of one owner does not delay others.
 //!
-//! Rows are joined back on the id **and** the owner: the id alone would let a stranger's append in beside
-//! the owner's.
+//! Rows are joined on the id **and** the owner. With the id alone, an append of another owner could be included.
 //!
-//! One append alone has a statement of its own, which costs a third of the other.
+//! A single append has a statement of its own, which costs a third of the other.
 //!
-//! Where row-level security is asked for, the statement is not alone: before it the transaction says which
-//! owners it is for.
+//! With row-level security, the transaction names its owners in a statement before this one.
 
 mod blocked_owners;
 mod statements;
@@ -42,11 +41,11 @@ use crate::store::error::Result;
 pub(super) use blocked_owners::BlockedOwners;
 use statements::{APPEND_TEXT, AppendStatements, SKIPPING_LOCKED};
 
-/// An id that is being inserted elsewhere is waited for, because it may not be committed; and so is the row
-/// of a stream. So long at most, in milliseconds: others of the worker wait with it.
+/// The maximum wait for a lock, in milliseconds. A worker waits for an id that another transaction inserts, because
+/// that transaction may roll back, and for the row of a stream. Other requests of the worker wait with it.
 pub(in crate::store) const LOCK_TIMEOUT: &str = "250";
 
-/// Writes what comes until nothing can come any more.
+/// Writes batches until the queue is closed.
 pub(super) async fn serve(
     mut batches: BatchReceiver,
     pool: PgPool,
@@ -60,7 +59,7 @@ pub(super) async fn serve(
     }
 }
 
-/// Writes a batch and answers it. Gives back those whose owners are busy.
+/// Writes a batch and answers it. Returns the appends whose owners are locked.
 async fn write(
     batch: Batch,
     pool: &PgPool,
@@ -107,7 +106,7 @@ impl WriteWorker<'_> {
         let mut results = Vec::with_capacity(appends.len());
         let mut is_locked = false;
         for messages in appends {
-            // The next would wait for as long; in batches of their own they can all wait at the same time.
+            // The next append would wait as long. In transactions of their own they can wait at the same time.
             if is_locked {
                 results.push(Ok(AppendOutcome::NotBatchable));
                 continue;
@@ -177,7 +176,7 @@ impl WriteWorker<'_> {
         let owners: Vec<&OwnerId> = appends.iter().map(|messages| &messages.owner).collect();
         let found = self.run(append, &owners).await?;
         let mut outcomes = vec![AppendOutcome::NotFound; appends.len()];
-        // The first message of an append tells where it begins, so it is the last to be looked at.
+        // The first message of an append has its position, so it comes last here.
         for row in found.iter().rev() {
             let append: i64 = row.try_get(0)?;
             outcomes[append as usize] = outcome(row, 1)?;
@@ -227,7 +226,7 @@ impl WriteWorker<'_> {
         Ok(grown)
     }
 
-    /// Runs a batch. With row-level security it names these owners first.
+    /// Runs a statement. With row-level security, it names the owners first.
     async fn run(
         &mut self,
         batch: Query<'_, Postgres, PgArguments>,
@@ -253,8 +252,8 @@ impl WriteWorker<'_> {
     }
 }
 
-/// From four columns: whether an id was known; whether it is an ordinary append; where the message is and
-/// since when, if it is.
+/// Decodes four columns: whether an id is known, whether the append is batchable, and the position and time of the
+/// message, if it was inserted.
 fn outcome(row: &PgRow, column: usize) -> sqlx::Result<AppendOutcome> {
     let place = (row.try_get(column + 2)?, row.try_get(column + 3)?);
     Ok(match (row.try_get(column)?, row.try_get(column + 1)?, place) {
@@ -267,21 +266,21 @@ fn outcome(row: &PgRow, column: usize) -> sqlx::Result<AppendOutcome> {
     })
 }
 
-/// Whether the database refused the statement for what is in it or for who else is at it: values (22),
-/// constraints (23), deadlocks (40), limits (54), locks that take too long (55).
+/// Whether PostgreSQL refused the statement because of its values or because of concurrent transactions: values (22),
+/// constraints (23), deadlocks (40), limits (54), lock timeouts (55).
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 fn is_refused(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(DatabaseError::code);
     code.is_some_and(|code| ["22", "23", "40", "54", "55"].iter().any(|class| code.starts_with(class)))
 }
 
-/// Whether a lock was waited for in vain.
+/// Whether the statement timed out waiting for a lock.
 fn is_lock_timeout(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(DatabaseError::code);
     code.is_some_and(|code| code == "55P03")
 }
 
-/// What is refused even alone is left to the operation that asked for it.
+/// If a request is refused even alone, the operation that made it handles it.
 fn if_refused<T>(alone: sqlx::Result<T>, not_batchable: T) -> Result<T> {
     alone.or_else(|error| if is_refused(&error) { Ok(not_batchable) } else { Err(error.into()) })
 }

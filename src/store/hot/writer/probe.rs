@@ -1,4 +1,4 @@
-//! What waits at a worker, for `benches/hot.rs` to plan by itself. Not for anything else.
+//! Requests that wait at a worker, for `benches/hot.rs` only.
 
 use std::sync::Arc;
 
@@ -15,8 +15,8 @@ use crate::store::entity::message;
 pub struct Waiting(BatchReceiver);
 
 impl Waiting {
-    /// So many appends of one message each, in as many conversations as there are; all with ids of the
-    /// caller's choice, and every other one expecting a head.
+    /// So many appends of one message each, in as many conversations as given. All have ids chosen by the client, and
+    /// every other one expects a head.
     pub fn appends(count: u128, conversations: u128, owner: &OwnerId) -> Self {
         let (sender, batches) = BatchReceiver::new();
         let queue = Arc::new(WriteQueue::new(Bounds { lanes: 1, waiting: usize::MAX, bytes: usize::MAX }));
@@ -36,7 +36,7 @@ impl Waiting {
         Self(batches)
     }
 
-    /// Plans batches until nothing waits: how many appends each has.
+    /// Plans batches until nothing waits. Returns the number of appends of each.
     pub fn batches(mut self) -> Vec<usize> {
         std::iter::from_fn(|| self.0.next_at_once()).map(|batch| batch.appends.len()).collect()
     }

@@ -1,4 +1,4 @@
-//! What can be written together, and how it is handed in and answered.
+//! The requests of the write queue, and their results.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,47 +13,47 @@ use crate::store::engine::row_level_security::RowLevelSecurity;
 use crate::store::entity::message;
 use crate::store::error::{Error, Result};
 
-/// Messages to put at the end of a conversation: all of each row but its place.
+/// Messages to append to a conversation: their rows, without their places.
 pub(in crate::store) struct NewMessages {
     pub(in crate::store) owner: OwnerId,
-    /// Who appends them for the owner, where that is somebody else.
+    /// The back end that appends them for the owner, if any.
     pub(in crate::store) actor: Option<OwnerId>,
     pub(in crate::store) conversation: ConversationId,
-    /// Which message must be the head, if it matters.
+    /// The message that must be the head, if the client expects one.
     pub(in crate::store) head: Option<MessageId>,
     pub(in crate::store) rows: Vec<message::Model>,
 }
 
-/// Text to put at the end of a stream.
+/// Text to append to a stream.
 pub(in crate::store) struct NewTextChunk {
     pub(in crate::store) owner: OwnerId,
     pub(in crate::store) message: MessageId,
-    /// Where the stream must end, in code points.
+    /// The required end of the stream, in code points.
     pub(in crate::store) start: i64,
     pub(in crate::store) text: String,
-    /// Of the text.
+    /// The length of the text.
     pub(in crate::store) code_points: i64,
 }
 
-/// What became of messages that were handed in.
+/// The result of an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum AppendOutcome {
-    /// It is durable: the first message stands here, the others after it.
+    /// The messages are durable. `first` is the position of the first, the others follow.
     Appended { first: i64, created_at: Timestamp },
-    /// There is no such conversation for this owner.
+    /// The owner has no such conversation.
     NotFound,
-    /// An id that the caller chose is taken, perhaps by the same call.
+    /// An id chosen by the client exists already, perhaps from the same append.
     Known,
-    /// It is not the ordinary case, or cannot be written together with others.
+    /// It is not the common case, or cannot be in a batch.
     NotBatchable,
-    /// It is ordinary, but has to wait for the owner's row.
+    /// It is the common case, but the row of the owner is locked.
     Busy,
 }
 
-/// What became of a piece; `None` where the stream does not end where the piece begins.
+/// The result of appending text. `None` if the stream does not end where the text begins.
 pub(super) type AppendTextResult = Option<Progress>;
 
-/// What is handed in, and where the answer goes.
+/// A write, its permit, and the channel for its result.
 pub(super) struct PendingWrite<Work, Answer> {
     pub(super) work: Work,
     pub(super) permit: QueuePermit,
@@ -65,20 +65,20 @@ pub(super) enum WriteRequest {
     AppendText(PendingWrite<NewTextChunk, AppendTextResult>),
 }
 
-/// What is written in one go.
+/// The writes of one transaction.
 #[derive(Default)]
 pub(super) struct Batch {
     pub(super) appends: Vec<PendingWrite<NewMessages, AppendOutcome>>,
     pub(super) pieces: Vec<PendingWrite<NewTextChunk, AppendTextResult>>,
 }
 
-/// What became of a batch, in its order.
+/// The results of a batch, in its order.
 pub(super) struct BatchResults {
     pub(super) appends: Vec<Result<AppendOutcome>>,
     pub(super) pieces: Vec<Result<AppendTextResult>>,
 }
 
-/// What a worker needs besides its connection.
+/// The shared parts of all workers, besides their connections.
 #[derive(Clone)]
 pub(in crate::store) struct WorkerContext {
     pub(in crate::store) clock: Clock,
@@ -98,7 +98,8 @@ impl NewMessages {
 }
 
 impl Batch {
-    /// Wakes who waits for news of what was committed, then answers everybody but those who have to wait.
+    /// Sends the signals of the committed writes, then answers all requests except those whose owners are locked.
+    /// Returns those.
     pub(super) fn answer(
         self,
         written: BatchResults,
@@ -126,7 +127,7 @@ impl Batch {
 }
 
 impl<Work, Answer> PendingWrite<Work, Answer> {
-    /// The caller may be gone; then nobody needs the result.
+    /// Sends the result. The caller may have disconnected.
     pub(super) fn answer(self, result: Result<Answer>) {
         drop(self.permit);
         let _ = self.reply.send((self.work, result));
@@ -134,7 +135,7 @@ impl<Work, Answer> PendingWrite<Work, Answer> {
 }
 
 impl BatchResults {
-    /// The same for all of a batch.
+    /// The same error for all requests of a batch.
     pub(super) fn failed(batch: &Batch, error: &Error) -> Self {
         Self {
             appends: batch.appends.iter().map(|_| Err(error.clone())).collect(),
@@ -144,7 +145,7 @@ impl BatchResults {
 }
 
 impl WorkerContext {
-    /// Counts statements that were run.
+    /// Counts executed statements.
     pub(super) fn count(&self, statements: u64) {
         self.statements.fetch_add(statements, Ordering::Relaxed);
     }

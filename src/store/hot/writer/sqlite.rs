@@ -1,9 +1,10 @@
-//! The worker on SQLite: a thread with a connection of its own, and its statements prepared.
+//! The write worker on SQLite: a thread with its own connection and prepared statements (`cargo bench --bench load --
+//! append`).
 //!
-//! A batch is one transaction, `BEGIN IMMEDIATE` to a commit that is synced to disk, and within it one
-//! append after the other: what comes first is seen by what comes next. There are no savepoints: what
-//! can be wrong with an append is found before anything of it is written, and if the database refuses
-//! one nevertheless, the whole batch is taken back and each is written in a transaction of its own.
+//! A batch is one transaction, from `BEGIN IMMEDIATE` to a commit that is synced to disk. Its appends run one after
+//! the other, and each sees the ones before. There are no savepoints: an append is checked before any of it is
+//! written. If the database refuses one nevertheless, the whole batch is rolled back, and each append runs in a
+//! transaction of its own.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -35,12 +36,12 @@ const APPEND_TEXT: &str = "UPDATE stream SET length = length + ?4, written_at = 
      WHERE message_id = ?1 AND owner_id = ?2 AND length = ?3 RETURNING length, stop_requested";
 const ADD_TEXT_CHUNK: &str = "INSERT INTO message_text (message_id, start, text) VALUES (?1, ?2, ?3)";
 
-/// As many as there are above, and those of transactions.
+/// The capacity of the statement cache: the statements above, and those of transactions.
 pub(in crate::store) const STATEMENTS: usize = 16;
 
 type Found<T> = std::result::Result<T, rusqlite::Error>;
 
-/// Writes what comes until nothing can come any more.
+/// Writes batches until the queue is closed.
 pub(super) fn serve(
     mut batches: BatchReceiver,
     connection: &Connection,
@@ -53,7 +54,7 @@ pub(super) fn serve(
         let guard = write_lock.blocking_acquire();
         let written = worker.write(&batch);
         drop(guard);
-        // Nobody has to wait here once it is the writer's turn.
+        // No append is busy on SQLite: the write lock is held.
         drop(batch.answer(written, &context.signals));
         checkpoints.committed();
     }
@@ -79,7 +80,7 @@ impl WriteWorker<'_> {
             },
             Err(error @ Error::Unavailable(_)) => BatchResults::failed(batch, &error),
             Err(error) => {
-                tracing::warn!(%error, "a batch is written one by one");
+                tracing::warn!(%error, "the database refused a batch: its requests run one by one");
                 let append = |messages| {
                     self.transaction(|| self.append(messages))
                         .or_else(if_refused(AppendOutcome::NotBatchable))
@@ -94,8 +95,8 @@ impl WriteWorker<'_> {
         }
     }
 
-    /// Runs `work` and commits. After an error nothing of it is written; if that is not known, the
-    /// database is unavailable.
+    /// Runs `work` and commits. After an error nothing is written. If the result of the commit is unknown, the error
+    /// is `Unavailable`.
     fn transaction<T>(&self, work: impl FnOnce() -> Found<T>) -> Result<T> {
         self.run("BEGIN IMMEDIATE")?;
         let worked = work();
@@ -117,7 +118,7 @@ impl WriteWorker<'_> {
         self.connection.prepare_cached(sql)?.execute([]).map(drop)
     }
 
-    /// Some errors have rolled back already.
+    /// Some errors roll back by themselves.
     fn roll_back(&self) {
         if !self.connection.is_autocommit()
             && let Err(error) = self.run("ROLLBACK")
@@ -220,7 +221,7 @@ impl WriteWorker<'_> {
     }
 }
 
-/// What is refused even alone is left to the operation that asked for it, unless nothing can be written.
+/// If a request is refused even alone, the operation that made it handles it, unless the database is unavailable.
 fn if_refused<T>(not_batchable: T) -> impl FnOnce(Error) -> Result<T> {
     |error| if matches!(error, Error::Unavailable(_)) { Err(error) } else { Ok(not_batchable) }
 }

@@ -1,4 +1,4 @@
-//! How much may wait to be written: so many at once, so many bytes, and of one owner not nearly all.
+//! Limits of the write queue: the number of requests, their bytes, and the share of one owner.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,18 +7,19 @@ use crate::model::OwnerId;
 use crate::store::error::Error;
 use crate::store::error::Result;
 
-/// How appends are written and how many may wait. Of one owner's, a quarter may, or one.
+/// Settings of the write workers and the limits of their queue. One owner may use a quarter of each limit, but at
+/// least one request.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
-    /// How many batches may be written at once on PostgreSQL.
+    /// The number of batches that PostgreSQL writes at the same time.
     pub lanes: u32,
-    /// Most appends that wait.
+    /// The maximum number of requests that wait.
     pub waiting: usize,
-    /// Most bytes of text that wait.
+    /// The maximum bytes of text that wait.
     pub bytes: usize,
 }
 
-/// The part that one owner may take.
+/// One owner may use this fraction (1/n) of the limits.
 const OWNER_SHARE: usize = 4;
 
 pub(super) struct WriteQueue {
@@ -39,7 +40,7 @@ struct Load {
 }
 
 impl Load {
-    /// One always fits where nothing waits, however large it is.
+    /// If nothing waits, one request always fits, however large it is.
     fn fits(self, bytes: usize, most: Self) -> bool {
         self.waiting == 0 || (self.waiting < most.waiting && self.bytes.saturating_add(bytes) <= most.bytes)
     }
@@ -55,7 +56,7 @@ impl Load {
     }
 }
 
-/// A place in the room, given back when it is dropped.
+/// A place in the queue. It is released on drop.
 pub(super) struct QueuePermit {
     queue: Arc<WriteQueue>,
     owner: OwnerId,
@@ -67,8 +68,7 @@ impl WriteQueue {
         Self { bounds, usage: Mutex::default() }
     }
 
-    /// Takes a place, or tells that there is none. Never waits: the caller knows best for how long it
-    /// makes sense to try.
+    /// Takes a place, or returns `Busy`. It never waits: the caller knows best how long to retry.
     pub(super) fn acquire(self: &Arc<Self>, owner: &OwnerId, bytes: usize) -> Result<QueuePermit> {
         let Bounds { waiting, bytes: most, .. } = self.bounds;
         let mut usage = self.usage();

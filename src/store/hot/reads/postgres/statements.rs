@@ -1,15 +1,14 @@
 //! The texts of the hot reads' statements.
 //!
-//! They never change: the asks travel as arrays, one an argument, whatever their number. LATERAL with a
-//! LIMIT keeps the plan what it should be, one walk over an index for each ask, however wrong the planner
-//! guesses how many rows there are. `ord` says whose a row is. For an ask of which only so much may be sent,
-//! texts that are longer than `max_text` are left out.
+//! The texts are constant: the arguments of all reads are arrays, one for each parameter. LATERAL with a LIMIT keeps
+//! the plan independent of the planner's row estimates: one index scan for each read. `ord` is the number of the read
+//! that a row belongs to. For reads without a reservation, texts longer than `max_text` are left out.
 
 use crate::store::engine::row_level_security::{SqlText, scoped_sql};
 
-/// What [`super::message_of`] reads, from a first column on. What few messages have travels as two arrays, of
-/// numbers and of texts, that the others leave out: each column of each row costs on either side. Of the
-/// texts, what is too long is null, or, of the parts, empty.
+/// The columns that [`super::message_of`] decodes. Columns that few messages have are in two arrays, of numbers and
+/// of texts, which are null for most messages: each column of each row costs time on both sides. A text that is too
+/// long is null, or, for the parts, empty.
 macro_rules! message_columns {
     () => {
         "CASE WHEN m.status = 2 AND coalesce(m.branch, m.edited_at, m.deleted_at) IS NULL THEN NULL \
@@ -22,15 +21,15 @@ macro_rules! message_columns {
     };
 }
 
-/// What else a conversation has, besides what has its like in a message.
+/// The columns of a conversation that a message does not have.
 macro_rules! conversation_numbers {
     () => {
         "ARRAY[c.updated_at, c.message_count, c.last_position, c.branch, c.head_position, c.branches, c.trunk]"
     };
 }
 
-/// The conversation comes as a row in the messages' columns, so that it is looked up once and sent once;
-/// it is the one without a position. A trunk has no holes, so both ends of it are ranges.
+/// The conversation is a row in the columns of the messages, without a position, so that it is looked up once and
+/// sent once. A trunk has no gaps, so both ends of it are ranges.
 pub(super) const CONVERSATION: SqlText = scoped_sql!(
     "$2";
     "SELECT req.ord, r.* FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::boolean[], $5::int[]) \
@@ -48,7 +47,7 @@ pub(super) const CONVERSATION: SqlText = scoped_sql!(
      AND m.position <= CASE WHEN req.first THEN req.max_rows ELSE c.last_position END LIMIT req.max_rows)) AS r"
 );
 
-/// The messages of a range from one end of it.
+/// The messages of a range from one end.
 macro_rules! range {
     ($order:literal) => {
         scoped_sql!(

@@ -1,7 +1,8 @@
-//! Owners whose appends have to wait, each in a worker of its own until nothing of theirs is left.
+//! Owners whose row in `account` is locked. Each has a worker of its own that waits for the lock, until none of its
+//! appends are left.
 //!
-//! Somebody else has such an owner's row: another replica, or a write that takes long. What comes for the
-//! owner meanwhile gathers here, and shares a commit when the row is free.
+//! Another transaction has the lock: another replica, or a long write. Appends of the owner that arrive in the
+//! meantime collect here, and share a commit when the lock is free.
 
 use std::collections::HashMap;
 
@@ -14,7 +15,7 @@ use super::super::request::{AppendOutcome, NewMessages, PendingWrite, WorkerCont
 use super::statements::WAITING_FOR_LOCKS;
 use crate::model::OwnerId;
 
-/// The waiting owners of one worker.
+/// The locked owners of one worker.
 pub(in crate::store::hot::writer) struct BlockedOwners {
     workers: HashMap<OwnerId, UnboundedSender<WriteRequest>>,
     pool: PgPool,
@@ -23,7 +24,7 @@ pub(in crate::store::hot::writer) struct BlockedOwners {
 }
 
 impl BlockedOwners {
-    /// Those who wait use connections of `pool`, as all do who wait for locks.
+    /// `pool` has the connections that wait for locks.
     pub(in crate::store::hot::writer) fn new(
         pool: PgPool,
         context: WorkerContext,
@@ -43,7 +44,7 @@ impl BlockedOwners {
         }
         self.workers.retain(|_, worker| !worker.is_closed());
         let (worker, batches) = BatchReceiver::new();
-        // The receiver is there.
+        // The receiver exists, so sending succeeds.
         let _ = worker.send(request);
         self.workers.insert(owner, worker);
         self.running.spawn(serve(batches, self.pool.clone(), self.context.clone()));
@@ -53,7 +54,7 @@ impl BlockedOwners {
 async fn serve(mut batches: BatchReceiver, pool: PgPool, context: WorkerContext) {
     while let Some(batch) = batches.next_at_once() {
         for request in super::write(batch, &pool, &WAITING_FOR_LOCKS, &context).await {
-            // There is no row to wait for.
+            // Still busy: there is no row to lock.
             request.answer(Ok(AppendOutcome::NotBatchable));
         }
     }

@@ -1,6 +1,6 @@
-//! The statements of a worker, each a batch in itself.
+//! The statements of a write worker. Each writes a whole batch.
 
-/// Reads where the conversation is, tells what kind of append it is, and writes it if it is ordinary.
+/// Reads the state of the conversation, decides whether the append is batchable, and writes it if it is.
 macro_rules! append_one {
     ($lock:literal) => {
         concat!(
@@ -37,10 +37,10 @@ macro_rules! append_one {
     };
 }
 
-/// The same for many: a row for each message, numbered by the append it belongs to.
+/// The same for many messages: a row for each message, with the number of its append.
 ///
-/// The planner expects one row where there are hundreds, and would join in nested loops. So what follows
-/// is joined in full, which it can only do by hashing or merging; neither side has rows the other lacks.
+/// The planner expects one row where there are hundreds, and would use nested loops. So the later joins are FULL
+/// JOINs, which PostgreSQL can only hash or merge. No side has rows that the other lacks.
 macro_rules! append_many {
     ($lock:literal) => {
         concat!(
@@ -98,22 +98,23 @@ macro_rules! append_many {
     };
 }
 
-/// What is said to append, one alone and many. `SKIP LOCKED` or nothing is put in where it locks accounts.
+/// The statements that append one message and many. They differ in how they lock accounts: with `SKIP LOCKED`, or
+/// waiting.
 pub(super) struct AppendStatements {
     pub(super) one: &'static str,
     pub(super) many: &'static str,
 }
 
-/// Leave alone what somebody else has locked.
+/// Skip locked owners.
 pub(super) const SKIPPING_LOCKED: AppendStatements =
     AppendStatements { one: append_one!(" SKIP LOCKED"), many: append_many!(" SKIP LOCKED") };
 
-/// Wait for it.
+/// Wait for locked owners.
 pub(super) const WAITING_FOR_LOCKS: AppendStatements =
     AppendStatements { one: append_one!(""), many: append_many!("") };
 
-/// Adds pieces to the streams that end where they begin. A stream's row is held for moments only, so
-/// it is waited for.
+/// Adds text chunks to the streams that end where they begin. The row of a stream is locked for a short time only, so
+/// the statement waits for it.
 pub(super) const APPEND_TEXT: &str = "WITH given AS MATERIALIZED ( \
        SELECT * FROM unnest($1::uuid[], $2::text[], $3::int8[], $4::text[], $5::int8[]) \
        AS given (message_id, owner_id, start, text, code_points)), \
