@@ -99,8 +99,8 @@ impl Store {
     }
 
     /// A connection that reads rows of all owners, for background tasks.
-    pub(super) fn reader_of_everybody(&self) -> Reader<'_> {
-        Reader::of_everybody(self.0.row_level_security, &self.0.read)
+    pub(super) fn reader_of_all_owners(&self) -> Reader<'_> {
+        Reader::of_all_owners(self.0.row_level_security, &self.0.read)
     }
 
     /// The signals sent after commits.

@@ -65,7 +65,7 @@ impl From<DbErr> for Error {
         if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) {
             return Self::Conflict;
         }
-        if is_passing(&error) {
+        if is_transient(&error) {
             Self::Unavailable(error)
         } else if is_pooler_error(&error) {
             Self::Internal(DbErr::Custom(POOLER_WITHOUT_SESSIONS.to_owned()))
@@ -86,7 +86,7 @@ impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         let code = error.sqlite_error().map(|error| error.extended_code.to_string());
         let cause = DbErr::Custom(error.to_string());
-        if code.is_some_and(|code| is_passing_code(&code)) {
+        if code.is_some_and(|code| is_transient_code(&code)) {
             Self::Unavailable(cause)
         } else {
             Self::Internal(cause)
@@ -95,7 +95,7 @@ impl From<rusqlite::Error> for Error {
 }
 
 /// Whether the connection or the load caused the error, not the statement.
-fn is_passing(error: &DbErr) -> bool {
+fn is_transient(error: &DbErr) -> bool {
     match error {
         DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
         DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
@@ -106,7 +106,7 @@ fn is_passing(error: &DbErr) -> bool {
                 | sqlx::Error::PoolTimedOut
                 | sqlx::Error::PoolClosed
                 | sqlx::Error::WorkerCrashed => true,
-                sqlx::Error::Database(error) => error.code().is_some_and(|code| is_passing_code(&code)),
+                sqlx::Error::Database(error) => error.code().is_some_and(|code| is_transient_code(&code)),
                 _ => false,
             }
         }
@@ -132,7 +132,7 @@ fn is_pooler_error(error: &DbErr) -> bool {
 /// available (55P03), operator intervention (57), system error (58). SQLite: BUSY (5), LOCKED (6), INTERRUPT (9, a
 /// deadline), IOERR (10), FULL (13) and their extended codes.
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>, <https://sqlite.org/rescode.html>
-fn is_passing_code(code: &str) -> bool {
+fn is_transient_code(code: &str) -> bool {
     if code.len() == 5 {
         return ["08", "40", "53", "55P03", "57", "58"].iter().any(|class| code.starts_with(class));
     }
@@ -144,14 +144,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_passing_faults_are_unavailable() {
+    fn only_transient_errors_are_unavailable() {
         for code in [
             "08006", "57P01", "53300", "55P03", "58030", "40P01", "57014", "5", "9", "517", "6", "1034", "13",
         ] {
-            assert!(is_passing_code(code), "{code}");
+            assert!(is_transient_code(code), "{code}");
         }
         for code in ["42601", "23505", "1", "2067", "11"] {
-            assert!(!is_passing_code(code), "{code}");
+            assert!(!is_transient_code(code), "{code}");
         }
     }
 }

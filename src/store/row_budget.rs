@@ -18,28 +18,28 @@ pub(in crate::store) const ROW_OVERHEAD: usize = 256;
 /// The bytes that one read took from an allowance. They are given back on drop unless they are kept.
 pub(in crate::store) struct RowBudget {
     allowance: Allowance,
-    taken: usize,
+    bytes_taken: usize,
 }
 
 impl RowBudget {
     pub(in crate::store) fn new(allowance: &Allowance) -> Self {
-        Self { allowance: allowance.clone(), taken: 0 }
+        Self { allowance: allowance.clone(), bytes_taken: 0 }
     }
 
     /// Takes the bytes of a row.
     pub(in crate::store) fn take(&mut self, bytes: usize) -> Result<()> {
         self.allowance.take(bytes)?;
-        self.taken += bytes;
+        self.bytes_taken += bytes;
         Ok(())
     }
 
     pub(in crate::store) fn give_back(&mut self) {
-        self.allowance.give_back(std::mem::take(&mut self.taken));
+        self.allowance.give_back(std::mem::take(&mut self.bytes_taken));
     }
 
     /// Keeps the bytes taken, because the operation returns the rows.
     pub(in crate::store) fn keep(mut self) {
-        self.taken = 0;
+        self.bytes_taken = 0;
     }
 
     pub(in crate::store) fn keep_if_ok<T>(self, read: Result<T>) -> Result<T> {

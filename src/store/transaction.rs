@@ -91,10 +91,10 @@ impl Tx {
         };
         let count = i64::try_from(changes).unwrap_or(i64::MAX);
         let take = take_revisions(store.0.row_level_security, owner, count, tx.now)?;
-        let taken: Option<Revision> = tx.one(&take).await?;
-        let taken = taken.ok_or_else(|| Error::broken("taking revisions returned no row".into()))?;
-        tx.next_revision = taken.revision - count + 1;
-        tx.last_revision = taken.revision;
+        let account: Option<Revision> = tx.one(&take).await?;
+        let account = account.ok_or_else(|| Error::broken("taking revisions returned no row".into()))?;
+        tx.next_revision = account.revision - count + 1;
+        tx.last_revision = account.revision;
         Ok(tx)
     }
 

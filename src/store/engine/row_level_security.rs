@@ -2,7 +2,7 @@
 //!
 //! The first check is the owner in the condition of every statement. This one protects against a statement that forgets
 //! it. The [`policies`] show and accept only rows of the owners that the transaction names; a transaction that names
-//! none sees nothing and writes nothing. It does not protect against somebody who can run their own statements.
+//! none cannot see or write any row. It does not protect against a client that can run its own statements.
 //!
 //! - A transaction names its owners for itself only (`set_config(…, true)`), so nothing is left on the connection.
 //! - Owners are parameters, and PostgreSQL quotes them (`text[]` to text and back). No statement is built from an owner,
@@ -86,7 +86,7 @@ enum ReadScope {
     /// These owners, as a JSON array.
     Owners(String),
     /// All owners, in the tables that background tasks can see.
-    Everybody,
+    AllOwners,
 }
 
 /// A connection for reads. With row-level security it adds the owners to each statement.
@@ -107,11 +107,11 @@ impl<'a> Reader<'a> {
     }
 
     /// For background tasks: accounts, changes and streams of all owners.
-    pub(in crate::store) fn of_everybody(
+    pub(in crate::store) fn of_all_owners(
         row_level_security: RowLevelSecurity,
         connection: &'a DatabaseConnection,
     ) -> Self {
-        Self { connection, scope: row_level_security.is_active().then_some(ReadScope::Everybody) }
+        Self { connection, scope: row_level_security.is_active().then_some(ReadScope::AllOwners) }
     }
 
     /// Makes a query name its owners first. The reader receives statements after SeaORM has built them, so it wraps
@@ -119,7 +119,7 @@ impl<'a> Reader<'a> {
     fn with_owners(&self, mut statement: Statement) -> Statement {
         let set = match &self.scope {
             None => return statement,
-            Some(ReadScope::Everybody) => "set_config('scrollback.upkeep', 'on', true)".to_owned(),
+            Some(ReadScope::AllOwners) => "set_config('scrollback.upkeep', 'on', true)".to_owned(),
             Some(ReadScope::Owners(owners)) => {
                 let values = &mut statement.values.get_or_insert_with(|| Values(Vec::new())).0;
                 values.push(Value::from(owners.clone()));

@@ -10,7 +10,7 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, DbBackend, IntoActiveModel, Iterabl
 use crate::model::ConversationId;
 use crate::store::entity::{conversation, message};
 
-/// The slot of a position in a conversation, for the statements of `store::hot`. Null if the conversation does not exist.
+/// The slot of a position in a conversation, for `store::hot`. Null if the conversation does not exist.
 macro_rules! slot {
     ($conversation:literal, $position:literal) => {
         concat!("((SELECT number FROM conversation WHERE id = ", $conversation, ") << 32) + ", $position)
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slots_are_named_where_there_are_any() {
+    fn only_sqlite_conditions_use_slots() {
         let sql = |backend| {
             let id = ConversationId(uuid::Uuid::nil());
             let named = Condition::all().add_option(among(backend, id, (1, 7)));

@@ -149,13 +149,13 @@ impl Writer {
     /// As for [`Writer::append`].
     pub(in crate::store) async fn append_text(
         &self,
-        piece: NewTextChunk,
+        chunk: NewTextChunk,
     ) -> Result<(NewTextChunk, AppendTextResult)> {
-        let permit = self.queue.acquire(&piece.owner, piece.text.len())?;
+        let permit = self.queue.acquire(&chunk.owner, chunk.text.len())?;
         let (reply, receiver) = oneshot::channel();
-        self.send_to_worker(None, WriteRequest::AppendText(PendingWrite { work: piece, permit, reply }))?;
-        let (piece, grown) = receiver.await.map_err(|_| closed())?;
-        Ok((piece, grown?))
+        self.send_to_worker(None, WriteRequest::AppendText(PendingWrite { work: chunk, permit, reply }))?;
+        let (chunk, appended) = receiver.await.map_err(|_| closed())?;
+        Ok((chunk, appended?))
     }
 
     /// The last worker is for streamed text, the others are each for some owners. SQLite has one worker for both.

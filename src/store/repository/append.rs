@@ -98,13 +98,13 @@ impl Scoped {
         let NewMessages { conversation, head: expected_head, rows, .. } = messages;
         let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
         let mut tx = Tx::begin(self, rows.len()).await?;
-        let taken = self.take_positions(&tx, conversation, count, after).await?;
+        let positions = self.take_positions(&tx, conversation, count, after).await?;
         if let Some(already_appended) = self.already_appended(tx.connection(), &rows).await? {
             return Ok(already_appended);
         }
-        let before = taken.last_position - count;
-        let follows_head = taken.head_position == taken.last_position;
-        let head = if follows_head { before } else { taken.head_position };
+        let before = positions.last_position - count;
+        let follows_head = positions.head_position == positions.last_position;
+        let head = if follows_head { before } else { positions.head_position };
         if let Some(expected) = expected_head {
             let actual = message_at(&tx, conversation, head).await?.map(|row| row.id);
             if actual != Some(expected) {
@@ -120,12 +120,12 @@ impl Scoped {
                 After::Nothing => None,
             };
             previous = parent.as_ref().map_or(0, |row| row.position);
-            branch = take_branch(&tx, conversation, &taken, before, parent.as_ref()).await?;
+            branch = take_branch(&tx, conversation, &positions, before, parent.as_ref()).await?;
         }
         let mut appended = Vec::with_capacity(rows.len());
         for (position, row) in (before + 1..).zip(rows) {
             let parent = Some(previous);
-            let place = MessagePlace { position, branch, parent, created_at: taken.updated_at };
+            let place = MessagePlace { position, branch, parent, created_at: positions.updated_at };
             appended.push(insert_message(&mut tx, place, row).await?);
             previous = position;
         }
@@ -231,18 +231,18 @@ impl Scoped {
 async fn take_branch(
     tx: &Tx,
     conversation: ConversationId,
-    taken: &Positions,
+    positions: &Positions,
     before: i64,
     parent: Option<&message::Model>,
 ) -> Result<Option<i64>> {
     let position = parent.map_or(0, |row| row.position);
     let parent_branch = parent.and_then(|row| row.branch);
     let on_trunk = parent_branch.is_none();
-    let trunk = if taken.branches == 0 { before } else { taken.trunk };
+    let trunk = if positions.branches == 0 { before } else { positions.trunk };
     let has_successor = (on_trunk && position < trunk)
-        || (taken.branches > 0
+        || (positions.branches > 0
             && has_message_after(tx, conversation, parent_branch.unwrap_or(0), position).await?);
-    let (branch, branches) = match (has_successor, taken.branches) {
+    let (branch, branches) = match (has_successor, positions.branches) {
         (false, 0) => (None, 0),
         (false, branches) => (Some(parent_branch.unwrap_or(0)), branches),
         (true, branches) => (Some(branches + 1), branches + 1),

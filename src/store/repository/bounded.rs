@@ -87,9 +87,9 @@ impl Scoped {
         &self,
         mut each: Vec<MessageRange>,
     ) -> Result<Vec<Vec<Message>>> {
-        let ask = |each| MessageRanges { each, allowance: self.allowance.clone() };
+        let ranges = |each| MessageRanges { each, allowance: self.allowance.clone() };
         if !self.allowance.is_reserved() {
-            match self.reads().message_ranges(ask(each.clone())).await {
+            match self.reads().message_ranges(ranges(each.clone())).await {
                 Err(Error::Memory(Refused::Unreserved)) => self.allowance.reserve().await?,
                 read => return read,
             }
@@ -103,7 +103,7 @@ impl Scoped {
                 first || rows <= ROWS_AT_ONCE
             });
             let rest = each.split_off(some.count());
-            found.extend(self.reads().message_ranges(ask(std::mem::replace(&mut each, rest))).await?);
+            found.extend(self.reads().message_ranges(ranges(std::mem::replace(&mut each, rest))).await?);
         }
         Ok(found)
     }

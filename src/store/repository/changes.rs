@@ -101,7 +101,7 @@ impl Store {
                 .order_by_asc(account::Column::Id)
                 .limit(TRIM_ACCOUNTS)
                 .into_model::<Oldest>()
-                .all(&self.reader_of_everybody())
+                .all(&self.reader_of_all_owners())
                 .await?;
             let Some(last) = accounts.last() else { return Ok(removed) };
             after = last.id.as_str().to_owned();

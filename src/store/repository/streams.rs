@@ -126,8 +126,8 @@ impl Scoped {
     /// Adds text if the stream ends at `start`.
     async fn extend(&self, message: MessageId, start: i64, text: &str) -> Result<Option<Progress>> {
         let (owner, text, code_points) = (self.owner.clone(), text.to_owned(), code_points(text));
-        let piece = NewTextChunk { owner, message, start, text, code_points };
-        Ok(self.store.0.writer.append_text(piece).await?.1)
+        let chunk = NewTextChunk { owner, message, start, text, code_points };
+        Ok(self.store.0.writer.append_text(chunk).await?.1)
     }
 
     /// The error for a message that has no stream.
@@ -164,7 +164,7 @@ impl Scoped {
                 None => Err(Error::State("not being written any more")),
             };
         }
-        let pieces = message_text::Entity::find()
+        let chunks = message_text::Entity::find()
             .filter(message_text::Column::MessageId.eq(end.message))
             .order_by_asc(message_text::Column::Start)
             .all(tx.connection())
@@ -175,7 +175,7 @@ impl Scoped {
             .await?;
         let conversation = row.conversation_id;
         let mut row = row.into_active_model();
-        let streamed: String = pieces.into_iter().map(|piece| piece.text).collect();
+        let streamed: String = chunks.into_iter().map(|chunk| chunk.text).collect();
         let (content, parts) = match end.parts {
             Some(parts) => (content_of(&streamed, &parts)?, Some(parts.to_json())),
             None => (streamed, None),
@@ -228,22 +228,22 @@ impl Scoped {
         let Some(first) = rows.first() else { return Ok(None) };
         let status = MessageStatus::from_code(first.status)
             .ok_or_else(|| Error::broken(format!("a message has the unknown status {}", first.status)))?;
-        let piece = |start: i64, text: &str| {
+        let chunk = |start: i64, text: &str| {
             let skipped = Ord::max(offset - start, 0);
             Piece { offset: start + skipped, text: skip_code_points(text, skipped).to_owned(), status }
         };
-        let pieces = if status == MessageStatus::Streaming {
+        let chunks = if status == MessageStatus::Streaming {
             let rows = rows.iter().filter_map(|row| Some((row.start?, row.text.as_deref()?)));
-            rows.map(|(start, text)| piece(start, text)).filter(|piece| !piece.text.is_empty()).collect()
+            rows.map(|(start, text)| chunk(start, text)).filter(|chunk| !chunk.text.is_empty()).collect()
         } else {
-            vec![piece(0, &first.content)]
+            vec![chunk(0, &first.content)]
         };
-        Ok(Some((pieces, status)))
+        Ok(Some((chunks, status)))
     }
 
     async fn text_rows(&self, ids: &[MessageId]) -> Result<Vec<TextRow>> {
         let select = self
-            .own_messages_with_pieces(Condition::all())
+            .own_messages_with_chunks(Condition::all())
             .filter(message::Column::Id.is_in(ids.iter().copied()))
             .order_by_asc(message::Column::Id)
             .order_by_asc(message_text::Column::Start);
@@ -260,16 +260,16 @@ impl Scoped {
             .and_where(message_text::Column::Start.lte(offset))
             .take();
         let start = Func::coalesce([Expr::SubQuery(None, Box::new(start.into())), Expr::val(0_i64)]);
-        let pieces =
+        let chunks =
             Condition::all().add(Expr::col((message_text::Entity, message_text::Column::Start)).gte(start));
-        self.own_messages_with_pieces(pieces)
+        self.own_messages_with_chunks(chunks)
             .filter(message::Column::Id.eq(id))
             .order_by_asc(message_text::Column::Start)
     }
 
     /// Selects the [`TextRow`]s of the owner's messages, with the text chunks that match a condition. Messages and
     /// chunks come from one statement, because a stream can end between two.
-    fn own_messages_with_pieces(&self, pieces: Condition) -> Select<message::Entity> {
+    fn own_messages_with_chunks(&self, chunks: Condition) -> Select<message::Entity> {
         let of_message =
             message_text::Column::MessageId.into_expr().equals((message::Entity, message::Column::Id));
         let mut select = self.own_messages().select_only().columns([
@@ -280,7 +280,7 @@ impl Scoped {
         QuerySelect::query(&mut select)
             .column((message_text::Entity, message_text::Column::Start))
             .column((message_text::Entity, message_text::Column::Text))
-            .left_join(message_text::Entity, pieces.add(of_message));
+            .left_join(message_text::Entity, chunks.add(of_message));
         select
     }
 }
@@ -292,7 +292,7 @@ impl Store {
         let silent = stream::Entity::find()
             .filter(stream::Column::WrittenAt.lt(before))
             .limit(INTERRUPT_BATCH)
-            .all(&self.reader_of_everybody())
+            .all(&self.reader_of_all_owners())
             .await?;
         let mut interrupted = 0;
         for stream in silent {

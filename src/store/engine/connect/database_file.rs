@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_sqlite_says_stays_where_the_system_says_nothing() {
+    fn the_error_of_sqlite_is_kept_if_the_system_reports_none() {
         let folder = tempfile::tempdir().unwrap();
         let error = explain(&folder.path().join("a.db"), anyhow!("locked"));
         assert!(format!("{error:#}").ends_with("a.db: locked"), "{error:#}");

@@ -73,7 +73,7 @@ impl BatchReceiver {
                     batch.appends.push(request)
                 }
                 WriteRequest::AppendText(request) if plan.admits_text(&request.work) => {
-                    batch.pieces.push(request)
+                    batch.chunks.push(request)
                 }
                 request => {
                     postponed.push_back(request);
@@ -119,8 +119,8 @@ impl BatchPlan {
     }
 
     /// Text of another owner for the same message does not conflict: it has no effect.
-    fn admits_text(&mut self, piece: &NewTextChunk) -> bool {
-        self.streams.insert((piece.message, piece.owner.clone()))
+    fn admits_text(&mut self, chunk: &NewTextChunk) -> bool {
+        self.streams.insert((chunk.message, chunk.owner.clone()))
     }
 }
 

@@ -84,12 +84,12 @@ struct WriteWorker<'a> {
 impl WriteWorker<'_> {
     async fn write(&mut self, batch: &Batch) -> BatchResults {
         let appends: Vec<&NewMessages> = batch.appends.iter().map(|request| &request.work).collect();
-        let pieces: Vec<&NewTextChunk> = batch.pieces.iter().map(|request| &request.work).collect();
-        BatchResults { appends: self.append(&appends).await, pieces: self.append_text(&pieces).await }
+        let chunks: Vec<&NewTextChunk> = batch.chunks.iter().map(|request| &request.work).collect();
+        BatchResults { appends: self.append(&appends).await, chunks: self.append_text(&chunks).await }
     }
 
     async fn append(&mut self, appends: &[&NewMessages]) -> Vec<Result<AppendOutcome>> {
-        let together = match appends {
+        let batch_error = match appends {
             [] => return Vec::new(),
             [_] => None,
             appends => match self.append_many(appends).await {
@@ -97,7 +97,7 @@ impl WriteWorker<'_> {
                 Err(error) => Some(error),
             },
         };
-        if let Some(error) = together
+        if let Some(error) = batch_error
             && !is_refused(&error)
         {
             let error = Error::from(error);
@@ -184,46 +184,46 @@ impl WriteWorker<'_> {
         Ok(outcomes)
     }
 
-    async fn append_text(&mut self, pieces: &[&NewTextChunk]) -> Vec<Result<AppendTextResult>> {
-        if pieces.is_empty() {
+    async fn append_text(&mut self, chunks: &[&NewTextChunk]) -> Vec<Result<AppendTextResult>> {
+        if chunks.is_empty() {
             return Vec::new();
         }
-        let together = match self.append_text_many(pieces).await {
-            Ok(grown) => return grown.into_iter().map(Ok).collect(),
+        let batch_error = match self.append_text_many(chunks).await {
+            Ok(appended) => return appended.into_iter().map(Ok).collect(),
             Err(error) => error,
         };
-        if !is_refused(&together) {
-            let error = Error::from(together);
-            return pieces.iter().map(|_| Err(error.clone())).collect();
+        if !is_refused(&batch_error) {
+            let error = Error::from(batch_error);
+            return chunks.iter().map(|_| Err(error.clone())).collect();
         }
-        let mut results = Vec::with_capacity(pieces.len());
-        for piece in pieces {
-            let alone = self.append_text_many(&[piece]).await;
-            results.push(alone.map(|grown| grown[0]).map_err(Error::from));
+        let mut results = Vec::with_capacity(chunks.len());
+        for chunk in chunks {
+            let alone = self.append_text_many(&[chunk]).await;
+            results.push(alone.map(|appended| appended[0]).map_err(Error::from));
         }
         results
     }
 
-    async fn append_text_many(&mut self, pieces: &[&NewTextChunk]) -> sqlx::Result<Vec<AppendTextResult>> {
+    async fn append_text_many(&mut self, chunks: &[&NewTextChunk]) -> sqlx::Result<Vec<AppendTextResult>> {
         let append_text = sqlx::query(APPEND_TEXT)
-            .bind(pieces.iter().map(|piece| piece.message.0).collect::<Vec<_>>())
-            .bind(pieces.iter().map(|piece| piece.owner.as_str()).collect::<Vec<_>>())
-            .bind(pieces.iter().map(|piece| piece.start).collect::<Vec<_>>())
-            .bind(pieces.iter().map(|piece| piece.text.as_str()).collect::<Vec<_>>())
-            .bind(pieces.iter().map(|piece| piece.code_points).collect::<Vec<_>>())
+            .bind(chunks.iter().map(|chunk| chunk.message.0).collect::<Vec<_>>())
+            .bind(chunks.iter().map(|chunk| chunk.owner.as_str()).collect::<Vec<_>>())
+            .bind(chunks.iter().map(|chunk| chunk.start).collect::<Vec<_>>())
+            .bind(chunks.iter().map(|chunk| chunk.text.as_str()).collect::<Vec<_>>())
+            .bind(chunks.iter().map(|chunk| chunk.code_points).collect::<Vec<_>>())
             .bind(self.now());
-        let owners: Vec<&OwnerId> = pieces.iter().map(|piece| &piece.owner).collect();
+        let owners: Vec<&OwnerId> = chunks.iter().map(|chunk| &chunk.owner).collect();
         let found = self.run(append_text, &owners).await?;
-        let mut grown = vec![None; pieces.len()];
+        let mut appended = vec![None; chunks.len()];
         let nth: HashMap<_, _> =
-            (0..).zip(pieces).map(|(nth, piece)| ((piece.message.0, piece.owner.as_str()), nth)).collect();
+            (0..).zip(chunks).map(|(nth, chunk)| ((chunk.message.0, chunk.owner.as_str()), nth)).collect();
         for row in found {
             let key: (Uuid, &str) = (row.try_get(0)?, row.try_get(1)?);
             if let Some(nth) = nth.get(&key) {
-                grown[*nth] = Some(Progress { length: row.try_get(2)?, stop_requested: row.try_get(3)? });
+                appended[*nth] = Some(Progress { length: row.try_get(2)?, stop_requested: row.try_get(3)? });
             }
         }
-        Ok(grown)
+        Ok(appended)
     }
 
     /// Runs a statement. With row-level security, it names the owners first.

@@ -69,13 +69,13 @@ pub(super) enum WriteRequest {
 #[derive(Default)]
 pub(super) struct Batch {
     pub(super) appends: Vec<PendingWrite<NewMessages, AppendOutcome>>,
-    pub(super) pieces: Vec<PendingWrite<NewTextChunk, AppendTextResult>>,
+    pub(super) chunks: Vec<PendingWrite<NewTextChunk, AppendTextResult>>,
 }
 
 /// The results of a batch, in its order.
 pub(super) struct BatchResults {
     pub(super) appends: Vec<Result<AppendOutcome>>,
-    pub(super) pieces: Vec<Result<AppendTextResult>>,
+    pub(super) chunks: Vec<Result<AppendTextResult>>,
 }
 
 /// The shared parts of all workers, besides their connections.
@@ -116,7 +116,7 @@ impl Batch {
                 result => request.answer(result),
             }
         }
-        for (request, result) in self.pieces.into_iter().zip(written.pieces) {
+        for (request, result) in self.chunks.into_iter().zip(written.chunks) {
             if matches!(result, Ok(Some(_))) {
                 signals.signal(&Topic::Message(request.work.message));
             }
@@ -139,7 +139,7 @@ impl BatchResults {
     pub(super) fn failed(batch: &Batch, error: &Error) -> Self {
         Self {
             appends: batch.appends.iter().map(|_| Err(error.clone())).collect(),
-            pieces: batch.pieces.iter().map(|_| Err(error.clone())).collect(),
+            chunks: batch.chunks.iter().map(|_| Err(error.clone())).collect(),
         }
     }
 }

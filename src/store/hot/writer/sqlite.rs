@@ -70,13 +70,13 @@ impl WriteWorker<'_> {
         let everything = self.transaction(|| {
             let appends = batch.appends.iter().map(|request| self.append(&request.work));
             let appends = appends.collect::<Found<Vec<_>>>()?;
-            let pieces = batch.pieces.iter().map(|request| self.append_text(&request.work));
-            Ok((appends, pieces.collect::<Found<Vec<_>>>()?))
+            let chunks = batch.chunks.iter().map(|request| self.append_text(&request.work));
+            Ok((appends, chunks.collect::<Found<Vec<_>>>()?))
         });
         match everything {
-            Ok((appends, pieces)) => BatchResults {
+            Ok((appends, chunks)) => BatchResults {
                 appends: appends.into_iter().map(Ok).collect(),
-                pieces: pieces.into_iter().map(Ok).collect(),
+                chunks: chunks.into_iter().map(Ok).collect(),
             },
             Err(error @ Error::Unavailable(_)) => BatchResults::failed(batch, &error),
             Err(error) => {
@@ -86,10 +86,10 @@ impl WriteWorker<'_> {
                         .or_else(if_refused(AppendOutcome::NotBatchable))
                 };
                 let append_text =
-                    |piece| self.transaction(|| self.append_text(piece)).or_else(if_refused(None));
+                    |chunk| self.transaction(|| self.append_text(chunk)).or_else(if_refused(None));
                 BatchResults {
                     appends: batch.appends.iter().map(|request| append(&request.work)).collect(),
-                    pieces: batch.pieces.iter().map(|request| append_text(&request.work)).collect(),
+                    chunks: batch.chunks.iter().map(|request| append_text(&request.work)).collect(),
                 }
             }
         }
@@ -132,7 +132,7 @@ impl WriteWorker<'_> {
         let actor = messages.actor.as_ref().map(OwnerId::as_str);
         let found: Option<(i64, i64, i64, bool)> =
             self.one(CONVERSATION, params![conversation, owner], |row| row.try_into())?;
-        let Some((slots, last, updated_at, is_plain)) = found else { return Ok(AppendOutcome::NotFound) };
+        let Some((slots, last, updated_at, is_batchable)) = found else { return Ok(AppendOutcome::NotFound) };
         for row in messages.rows.iter().filter(|row| row.fingerprint.is_some()) {
             if self.is(IS_KNOWN, params![row.id.0])? {
                 return Ok(AppendOutcome::Known);
@@ -142,7 +142,7 @@ impl WriteWorker<'_> {
             Some(head) => self.is(IS_AT, params![slots + last, conversation, last, head.0])?,
             None => true,
         };
-        if !is_plain || !follows {
+        if !is_batchable || !follows {
             return Ok(AppendOutcome::NotBatchable);
         }
         let count = messages.rows.len() as i64;
@@ -180,21 +180,21 @@ impl WriteWorker<'_> {
         Ok(AppendOutcome::Appended { first: last + 1, created_at })
     }
 
-    fn append_text(&self, piece: &NewTextChunk) -> Found<AppendTextResult> {
-        let message = piece.message.0;
+    fn append_text(&self, chunk: &NewTextChunk) -> Found<AppendTextResult> {
+        let message = chunk.message.0;
         let values = params![
             message,
-            piece.owner.as_str(),
-            piece.start,
-            piece.code_points,
+            chunk.owner.as_str(),
+            chunk.start,
+            chunk.code_points,
             self.context.clock.now().0
         ];
         let progress = |row: &Row<'_>| Ok(Progress { length: row.get(0)?, stop_requested: row.get(1)? });
-        let grown = self.one(APPEND_TEXT, values, progress)?;
-        if grown.is_some() && !piece.text.is_empty() {
-            self.execute(ADD_TEXT_CHUNK, params![message, piece.start, piece.text])?;
+        let appended = self.one(APPEND_TEXT, values, progress)?;
+        if appended.is_some() && !chunk.text.is_empty() {
+            self.execute(ADD_TEXT_CHUNK, params![message, chunk.start, chunk.text])?;
         }
-        Ok(grown)
+        Ok(appended)
     }
 
     fn one<T>(

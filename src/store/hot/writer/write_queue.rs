@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_given_back_and_one_owner_cannot_have_them_all() {
+    fn permits_are_released_and_one_owner_cannot_take_all() {
         let queue = Arc::new(WriteQueue::new(Bounds { lanes: 1, waiting: 8, bytes: 100 }));
         let busy = |name: &str, bytes| matches!(queue.acquire(&owner(name), bytes), Err(Error::Busy));
         let first = queue.acquire(&owner("ada"), 10).unwrap();
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_larger_than_the_room_is_taken_alone() {
+    fn a_request_larger_than_the_limit_is_accepted_alone() {
         let queue = Arc::new(WriteQueue::new(Bounds { lanes: 1, waiting: 8, bytes: 100 }));
         let huge = queue.acquire(&owner("ada"), 1000).unwrap();
         assert!(queue.acquire(&owner("bob"), 1).is_err());

@@ -78,15 +78,15 @@ impl WriteWorker {
         let mut batches = Vec::new();
         while let Some(batch) = self.batches.blocking_next() {
             let rows = batch.appends.iter().flat_map(|request| &request.work.rows).map(|row| row.id);
-            let pieces = batch.pieces.iter().map(|request| request.work.message);
-            batches.push(rows.chain(pieces).map(|id| id.0.as_u128()).collect());
+            let chunks = batch.chunks.iter().map(|request| request.work.message);
+            batches.push(rows.chain(chunks).map(|id| id.0.as_u128()).collect());
         }
         batches
     }
 }
 
 #[test]
-fn all_that_waits_is_one_batch_in_order() {
+fn all_waiting_requests_are_one_batch_in_order() {
     let worker = WriteWorker::new();
     worker.append(1, None, vec![row(1, true, 1), row(2, true, 1)]);
     worker.append(2, None, vec![row(3, false, 1)]);
@@ -95,7 +95,7 @@ fn all_that_waits_is_one_batch_in_order() {
 }
 
 #[test]
-fn an_id_stands_once_in_a_batch() {
+fn an_id_occurs_once_in_a_batch() {
     let worker = WriteWorker::new();
     for id in [1, 1, 2, 1] {
         worker.append(1, None, vec![row(id, true, 1)]);
@@ -107,7 +107,7 @@ fn an_id_stands_once_in_a_batch() {
 }
 
 #[test]
-fn who_expects_a_head_comes_first_in_the_conversation() {
+fn an_append_that_expects_a_head_is_the_first_of_its_conversation() {
     let worker = WriteWorker::new();
     worker.append(1, None, vec![row(1, false, 1)]);
     worker.append(1, Some(1), vec![row(2, false, 1)]);
@@ -117,7 +117,7 @@ fn who_expects_a_head_comes_first_in_the_conversation() {
 }
 
 #[test]
-fn a_batch_is_bounded_and_what_exceeds_it_alone_is_taken_alone() {
+fn a_batch_is_bounded_and_a_larger_append_is_a_batch_alone() {
     let worker = WriteWorker::new();
     for id in 0..600 {
         worker.append(1, None, vec![row(id, false, 1)]);
