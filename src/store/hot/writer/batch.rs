@@ -70,10 +70,10 @@ impl BatchReceiver {
             }
             match request {
                 WriteRequest::Append(request) if plan.admits_append(&request.work) => {
-                    batch.appends.push(request)
+                    batch.appends.push(request);
                 }
                 WriteRequest::AppendText(request) if plan.admits_text(&request.work) => {
-                    batch.chunks.push(request)
+                    batch.chunks.push(request);
                 }
                 request => {
                     postponed.push_back(request);
