@@ -1,25 +1,26 @@
 //! Everything that touches the database.
 //!
-//! - Every read and write goes through a [`Scoped`], which carries the owner: there is no way to
-//!   ask for anything without saying whose it is, and the owner stands in every statement.
-//! - `tx` alone begins transactions, records changes in the feed and signals after the commit.
-//! - Rows never leave: what comes out is [`crate::model`].
-//! - Texts may be large, so whatever reads any number of them takes their bytes from the operation's
-//!   allowance as it reads (`measured`).
+//! - Every read and write goes through a [`Scoped`], which carries the owner. The owner is in the condition of every
+//!   statement.
+//! - `transaction` alone begins transactions. It records changes in the feed, commits, and then signals.
+//! - Rows do not leave the store. Its operations return types of [`crate::model`].
+//! - SeaORM is the data layer. The entities (`entity`) define the tables and columns, and the statements in
+//!   `repository` are built from them. SQL stands as text only in `hot`, and where a comment says what SeaORM cannot
+//!   express.
+//! - Texts can be large. A read takes the bytes of its rows from the allowance of the operation (`row_budget`).
 //! - On PostgreSQL, row-level security can check ownership a second time (`engine::row_level_security`).
+//! - Appends to the end of a conversation, and of a stream's text, go through the workers of `hot::writer`, many in
+//!   one commit. All other writes are transactions of their own.
 //!
-//! - Messages at the end of a conversation, and of a stream's text, go through the `writer`, many in one
-//!   commit; all other writes are transactions of their own.
-//!
-//! On SQLite one connection writes at a time (`turn`) and several read. PostgreSQL has one pool for both,
-//! and a few connections for the writer's lanes.
+//! On SQLite one connection writes at a time (`engine::write_lock`) and several read. PostgreSQL has one pool for
+//! reads and writes, and a few connections for the write workers.
 
 mod database;
 mod engine;
 mod entity;
 mod error;
 mod hot;
-mod parameters;
+mod json_rows;
 mod repository;
 mod row_budget;
 mod scope;

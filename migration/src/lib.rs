@@ -1,8 +1,8 @@
 //! The history of Scrollback's database schema, oldest first.
 //!
-//! A migration is never edited after a release: a change is a new file. The statements are written
-//! out per engine, because the layout matters (SQLite's clustered tables, PostgreSQL's collations)
-//! and a schema builder hides it. Every migration runs inside one transaction on both engines.
+//! A migration is never edited after a release. A change is a new file. The statements are written as SQL for each
+//! engine, because the layout matters (clustered tables on SQLite, collations on PostgreSQL) and a schema builder
+//! hides it. Every migration runs in one transaction on both engines.
 
 pub use sea_orm_migration::MigrationStatus;
 use sea_orm_migration::prelude::*;
@@ -30,7 +30,7 @@ impl MigratorTrait for Migrator {
     }
 }
 
-/// Runs the statements written for the engine that `manager` talks to.
+/// Runs the statements for the engine of `manager`.
 async fn execute(manager: &SchemaManager<'_>, sqlite: &[&str], postgres: &[&str]) -> Result<(), DbErr> {
     let statements = match manager.get_database_backend() {
         sea_orm_migration::sea_orm::DbBackend::Sqlite => sqlite,

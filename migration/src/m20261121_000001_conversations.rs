@@ -1,10 +1,10 @@
-//! Accounts, conversations, messages and the feed of changes.
+//! Accounts, conversations, messages and the change feed.
 //!
-//! Times are microseconds since 1970 in UTC. Ids are UUIDs (16-byte blobs in SQLite). `metadata` is
-//! compact JSON text, kept as the caller ordered it. There are no foreign keys: a message is only
-//! written while its conversation's row is locked, and a conversation only deleted while it is.
+//! Times are microseconds since 1970 in UTC. Ids are UUIDs (16-byte blobs in SQLite). `metadata` is compact JSON text
+//! with the keys in the order of the client. There are no foreign keys: a message is written, and a conversation
+//! deleted, only under the lock of the conversation's row.
 //!
-//! History is one range of the message table's key, so SQLite keeps that table clustered by it.
+//! History is one range of the primary key of `message`, so SQLite stores that table clustered by it.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,9 +1,9 @@
-//! Branches, edits, parts, and answers that stream.
+//! Branches, edits, parts, and messages that stream.
 //!
-//! `message.branch` is null for what was appended before the conversation first forked: those rows are
-//! the trunk, positions 1 to `conversation.trunk` without a gap, so a conversation that never forked
-//! needs neither the branch table nor the indexes below, and pays for neither. Later rows name their
-//! branch (0 goes on where the trunk ends) and the position of the message they follow.
+//! `message.branch` is null for messages appended before the conversation first forked. Those rows are the trunk:
+//! positions 1 to `conversation.trunk` without a gap. So a conversation that never forked uses neither the table
+//! `branch` nor the indexes below. Later rows have their branch (0 continues the trunk) and the position of their
+//! parent.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Who made a change, where that was not its owner: the subject of a back end that acted for them.
+//! The actor of a change: the subject of the back end that made it for its owner. Null if the owner made it.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,11 +1,12 @@
-//! SQLite keeps messages by one number: their conversation's, and their position in its low 32 bits.
+//! SQLite stores messages by one number, the slot: the number of the conversation, and the position in the low 32
+//! bits.
 //!
-//! A table that is clustered by several columns keeps whole rows in its branches. A million messages made it
-//! nine levels deep, and every row of over a kilobyte went to pages of its own. By a number it is four, and
-//! a third smaller. A conversation has its number from SQLite; one that is gone may give it to another.
+//! A table clustered by several columns stores whole rows in its inner pages. With a million messages it was nine
+//! levels deep, and every row of more than a kilobyte used overflow pages. With a number as key it has four levels
+//! and is a third smaller. SQLite assigns the number of a conversation, and may reuse the number of a deleted one.
 //!
-//! The tables are written anew, so the file has room for them twice until somebody runs VACUUM. PostgreSQL
-//! keeps rows apart from what finds them, and nothing changes there.
+//! The migration rewrites the tables, so the file has room for them twice until VACUUM runs. PostgreSQL stores rows
+//! apart from their indexes, so nothing changes there.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,7 +1,7 @@
-//! `conversation.title_folded`: the title as [`fold::fold`] writes it, null where there is no title.
+//! `conversation.title_folded`: the title after [`fold::fold`], null if there is no title.
 //!
-//! `titleContains` looks there, so that both engines find the same. The column is filled in batches; like
-//! every migration that happens in one transaction, so no server sees it half filled.
+//! The filter `titleContains` searches it, so that both engines find the same. The migration fills the column in
+//! batches, in one transaction like every migration, so no server sees it half filled.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::prelude::Uuid;
@@ -16,7 +16,7 @@ const POSTGRES_UP: &[&str] = &[r#"ALTER TABLE conversation ADD COLUMN title_fold
 
 const DOWN: &[&str] = &["ALTER TABLE conversation DROP COLUMN title_folded"];
 
-/// Titles that are read and written at once.
+/// The number of titles in one batch.
 const BATCH: i64 = 500;
 
 const FIRST: &str = "SELECT id, title FROM conversation WHERE title IS NOT NULL ORDER BY id LIMIT $1";
@@ -52,7 +52,7 @@ async fn read(manager: &SchemaManager<'_>, last: Option<Uuid>) -> Result<Vec<(Uu
     rows.iter().map(|row| Ok((row.try_get("", "id")?, row.try_get("", "title")?))).collect()
 }
 
-/// Writes the folded forms in one statement. Both engines call the columns of VALUES column1 and column2.
+/// Writes the folded titles in one statement. Both engines name the columns of VALUES column1 and column2.
 async fn write(manager: &SchemaManager<'_>, titles: Vec<(Uuid, String)>) -> Result<(), DbErr> {
     let rows: Vec<_> = (0..titles.len()).map(|row| format!("(${}, ${})", 2 * row + 1, 2 * row + 2)).collect();
     let update = format!(

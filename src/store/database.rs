@@ -1,4 +1,4 @@
-//! The handle of the database that everything else shares.
+//! The handle of the database.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,7 +29,7 @@ pub(super) struct Inner {
     pub(super) write_lock: WriteLock,
     pub(super) writer: Writer,
     pub(super) reads: Reads,
-    /// Of a server on SQLite.
+    /// Only of a server on SQLite.
     pub(super) lock: Option<ServerLock>,
     pub(super) clock: Clock,
     pub(super) signals: Signals,
@@ -44,7 +44,7 @@ impl Store {
     /// and it is SQLite.
     pub async fn connect(settings: &Settings, clock: Clock, signals: Signals) -> anyhow::Result<Self> {
         let statements = Arc::new(AtomicU64::new(0));
-        let connect::Connections { read, write, appends, write_lock, lock } =
+        let connect::Connections { read, write, writer, write_lock, lock } =
             connect::connect(settings, &statements).await?;
         let reads = reads(settings, &read, &statements)?;
         let row_level_security = settings.row_level_security;
@@ -54,7 +54,7 @@ impl Store {
             statements: statements.clone(),
             row_level_security,
         };
-        let writer = Writer::start(appends, settings.writes, context)?;
+        let writer = Writer::start(writer, settings.writes, context)?;
         Ok(Self(Arc::new(Inner {
             read,
             write,
@@ -74,6 +74,7 @@ impl Store {
     /// # Errors
     /// It does not.
     pub async fn ping(&self) -> Result<()> {
+        // SeaORM's `ping` runs no statement, so it does not show that the database executes one.
         self.0.read.execute_unprepared("SELECT 1").await?;
         Ok(())
     }
@@ -83,7 +84,7 @@ impl Store {
         self.0.statements.load(Ordering::Relaxed)
     }
 
-    /// Connections to the database: those in use and those that wait for work.
+    /// The number of connections in use, and of idle connections.
     pub fn connections(&self) -> (usize, usize) {
         connect::in_use_and_idle(&self.0.read, &self.0.write)
     }
@@ -92,22 +93,22 @@ impl Store {
         self.0.read.get_database_backend()
     }
 
-    /// Where to read what belongs to these owners.
+    /// A connection that reads rows of these owners.
     pub(super) fn reader_of<'o>(&self, owners: impl Iterator<Item = &'o OwnerId>) -> Reader<'_> {
         Reader::of(self.0.row_level_security, &self.0.read, owners)
     }
 
-    /// Where upkeep reads.
-    pub(super) fn reader_of_everybody(&self) -> Reader<'_> {
-        Reader::of_everybody(self.0.row_level_security, &self.0.read)
+    /// A connection that reads rows of all owners, for background tasks.
+    pub(super) fn reader_of_all_owners(&self) -> Reader<'_> {
+        Reader::of_all_owners(self.0.row_level_security, &self.0.read)
     }
 
-    /// Where commits are signalled.
+    /// The signals sent after commits.
     pub fn signals(&self) -> &Signals {
         &self.0.signals
     }
 
-    /// Lets go of the database once what was handed in is answered and running statements have ended.
+    /// Closes the database after queued writes and running statements have ended.
     pub async fn close(&self) {
         self.0.writer.close().await;
         self.0.reads.close().await;
@@ -122,7 +123,7 @@ impl Store {
     }
 }
 
-/// What answers the hot reads.
+/// Starts the workers of the hot reads.
 fn reads(
     settings: &Settings,
     read: &DatabaseConnection,

@@ -1,4 +1,4 @@
-//! What differs between SQLite and PostgreSQL: opening the database, locks, row-level security.
+//! The differences between SQLite and PostgreSQL: opening the database, locks, row-level security.
 
 pub(super) mod connect;
 pub(super) mod row_level_security;

@@ -1,4 +1,4 @@
-//! The tables, private to the store: a row never leaves it.
+//! The entities: the only definition of tables and columns in the code. Private to the store.
 
 pub(in crate::store) mod account;
 pub(in crate::store) mod branch;

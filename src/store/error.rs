@@ -1,60 +1,60 @@
-//! What can go wrong in the store.
+//! Errors of the store.
 
 use sea_orm::sqlx;
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 
 use crate::memory::MemoryError;
 use crate::model::{Invalid, MessageId};
-use crate::store::engine::connect::NO_SESSIONS;
+use crate::store::engine::connect::POOLER_WITHOUT_SESSIONS;
 
-/// Why a read or a write did not happen. After any of them nothing was written.
+/// Why a read or a write failed. After an error nothing was written.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
-    /// No such object for this viewer; absent and foreign look the same.
+    /// The object does not exist, or belongs to another owner. The error does not say which.
     #[error("no such {0}")]
     NotFound(&'static str),
-    /// An id was used before, for something else or by somebody else. It does not say which.
+    /// The id was used before, for something else or by another owner. The error does not say which.
     #[error("the id has been used for something else")]
     Conflict,
-    /// Another message is the head than was expected: this one, if any.
+    /// The head is not the expected message. It is this one, if any.
     #[error("another message is the head")]
     HeadMoved(Option<MessageId>),
-    /// A piece of text does not begin where the text ends, which is here.
+    /// The offset is behind the end of the text. The text has this many code points.
     #[error("the text has a hole: it is {0} code points long")]
     Hole(i64),
-    /// The message is in a state that does not allow it: this one.
+    /// The state of the message does not allow the operation.
     #[error("the message is {0}")]
     State(&'static str),
-    /// So many writes wait already that another one would wait for too long.
+    /// The write queue is full.
     #[error("too many writes are waiting: try again")]
     Busy,
     /// The input broke a rule that only the store can check.
     #[error(transparent)]
     Invalid(#[from] Invalid),
-    /// A place in the feed that is no longer kept.
+    /// The changes after this cursor were trimmed.
     #[error("the feed of changes no longer reaches back to this cursor: read again, then follow")]
     Expired,
-    /// What was asked for is more than may be held in memory.
+    /// The result needs more memory than the operation may use.
     #[error(transparent)]
     Memory(#[from] MemoryError),
-    /// The database cannot be reached or is too busy; trying again may help.
+    /// The database cannot be reached or is too busy. A retry can succeed.
     #[error("the database is not available just now")]
     Unavailable(#[source] DbErr),
-    /// A fault of ours: a statement that fails, a row that does not convert.
+    /// A bug of Scrollback: a statement that fails, or a row that does not convert.
     #[error("the store failed: {0}")]
     Internal(#[source] DbErr),
 }
 
-/// What a store operation gives.
+/// The result of a store operation.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// Something that cannot be unless there is a fault of ours.
+    /// An invariant is broken.
     pub(crate) fn broken(what: String) -> Self {
         Self::Internal(DbErr::Custom(what))
     }
 
-    /// Something that may be otherwise when it is tried again.
+    /// A failure that a retry can avoid.
     pub(crate) fn unavailable(what: impl Into<String>) -> Self {
         Self::Unavailable(DbErr::Custom(what.into()))
     }
@@ -65,10 +65,10 @@ impl From<DbErr> for Error {
         if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) {
             return Self::Conflict;
         }
-        if is_passing(&error) {
+        if is_transient(&error) {
             Self::Unavailable(error)
-        } else if lost_its_session(&error) {
-            Self::Internal(DbErr::Custom(NO_SESSIONS.to_owned()))
+        } else if is_pooler_error(&error) {
+            Self::Internal(DbErr::Custom(POOLER_WITHOUT_SESSIONS.to_owned()))
         } else {
             Self::Internal(error)
         }
@@ -81,12 +81,12 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-/// The threads' connections to SQLite have errors of their own.
+/// The SQLite threads use rusqlite, which has its own errors.
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         let code = error.sqlite_error().map(|error| error.extended_code.to_string());
         let cause = DbErr::Custom(error.to_string());
-        if code.is_some_and(|code| is_passing_code(&code)) {
+        if code.is_some_and(|code| is_transient_code(&code)) {
             Self::Unavailable(cause)
         } else {
             Self::Internal(cause)
@@ -94,8 +94,8 @@ impl From<rusqlite::Error> for Error {
     }
 }
 
-/// Whether the fault lies with the connection or the load rather than with the statement.
-fn is_passing(error: &DbErr) -> bool {
+/// Whether the connection or the load caused the error, not the statement.
+fn is_transient(error: &DbErr) -> bool {
     match error {
         DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
         DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
@@ -106,7 +106,7 @@ fn is_passing(error: &DbErr) -> bool {
                 | sqlx::Error::PoolTimedOut
                 | sqlx::Error::PoolClosed
                 | sqlx::Error::WorkerCrashed => true,
-                sqlx::Error::Database(error) => error.code().is_some_and(|code| is_passing_code(&code)),
+                sqlx::Error::Database(error) => error.code().is_some_and(|code| is_transient_code(&code)),
                 _ => false,
             }
         }
@@ -114,9 +114,9 @@ fn is_passing(error: &DbErr) -> bool {
     }
 }
 
-/// Whether a statement that was prepared is not there, or is there before it was: then a pooler between
-/// the server and PostgreSQL has changed the session. Where it does at the start, it is refused then.
-fn lost_its_session(error: &DbErr) -> bool {
+/// Whether a prepared statement is missing, or exists before it was prepared. Then a pooler between Scrollback and
+/// PostgreSQL changed the session. The check at startup rejects poolers that do this from the start.
+fn is_pooler_error(error: &DbErr) -> bool {
     let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error
     else {
         return false;
@@ -128,12 +128,11 @@ fn lost_its_session(error: &DbErr) -> bool {
     matches!(code.as_deref(), Some("26000" | "42P05"))
 }
 
-/// PostgreSQL: connection exceptions (08), serialization failure and deadlock (40), out of resources
-/// (53), a lock that took too long (55P03), operator intervention (57), the system around it (58).
-/// SQLite: BUSY (5), LOCKED (6), INTERRUPT (9: it took too long), IOERR (10), FULL (13) and their extended
-/// codes.
+/// PostgreSQL: connection exceptions (08), serialization failure and deadlock (40), out of resources (53), lock not
+/// available (55P03), operator intervention (57), system error (58). SQLite: BUSY (5), LOCKED (6), INTERRUPT (9, a
+/// deadline), IOERR (10), FULL (13) and their extended codes.
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>, <https://sqlite.org/rescode.html>
-fn is_passing_code(code: &str) -> bool {
+fn is_transient_code(code: &str) -> bool {
     if code.len() == 5 {
         return ["08", "40", "53", "55P03", "57", "58"].iter().any(|class| code.starts_with(class));
     }
@@ -145,14 +144,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_passing_faults_are_unavailable() {
+    fn only_transient_errors_are_unavailable() {
         for code in [
             "08006", "57P01", "53300", "55P03", "58030", "40P01", "57014", "5", "9", "517", "6", "1034", "13",
         ] {
-            assert!(is_passing_code(code), "{code}");
+            assert!(is_transient_code(code), "{code}");
         }
         for code in ["42601", "23505", "1", "2067", "11"] {
-            assert!(!is_passing_code(code), "{code}");
+            assert!(!is_transient_code(code), "{code}");
         }
     }
 }

@@ -1,10 +1,12 @@
-//! Statements that most requests run, without SeaORM.
+//! Fast paths: the statements that most requests run, without SeaORM.
 //!
-//! - [`writer`]: appends that arrive together share one commit (`cargo bench --bench load -- append`).
-//! - [`reads`]: history and lists that are asked for together share one statement on PostgreSQL, and run without a
-//!   task switch for every row on SQLite (`cargo bench --bench load -- history list`).
+//! - [`writer`]: concurrent appends share one commit, because a commit costs a sync of the disk (`cargo bench --bench
+//!   load -- append`).
+//! - [`reads`]: the history and list reads. On PostgreSQL concurrent reads share one statement, which saves round
+//!   trips. On SQLite a thread runs each read without a task switch for every row (`cargo bench --bench load --
+//!   history list`).
 //!
-//! Everything else is in [`super::repository`].
+//! All other statements are in [`super::repository`].
 
 pub(super) mod reads;
 pub(super) mod writer;

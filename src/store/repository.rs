@@ -1,4 +1,4 @@
-//! Ordinary statements, by the tables they are about, through SeaORM's entities.
+//! The ordinary statements, one file for each subject, built from the entities of SeaORM.
 
 pub(super) mod append;
 mod bounded;

@@ -1,43 +1,45 @@
-//! Reading no more than may be held.
+//! Reads take the bytes of their rows from the allowance of the operation, row by row.
 //!
-//! Rows are taken from the operation's allowance as they are read. Where they are more than it may just have,
-//! what was read is let go of, a reservation is waited for, and it is read again: nobody who waits holds
-//! what they wait for. Statements that would give any number of rows, or large ones, stop by themselves where
-//! the allowance ends (`repository::bounded`), so that the database does not read what nobody could take either.
+//! If the rows exceed the part of the allowance that needs no reservation, the read drops them, waits for a
+//! reservation and reads again. So no operation holds memory while it waits for memory. Statements that can return
+//! many or large rows stop by themselves at the end of the allowance (`repository::bounded`), so the database does
+//! not read rows that cannot be returned.
+
+use sea_orm::sea_query::{Expr, ExprTrait, Func};
 
 use crate::memory::MemoryBudget;
 use crate::model::Conversation;
 use crate::store::entity::message;
 use crate::store::error::Result;
 
-/// What a row takes besides its texts.
-pub(in crate::store) const ROW: usize = 256;
+/// Bytes of a row besides its texts.
+pub(in crate::store) const ROW_OVERHEAD: usize = 256;
 
-/// What one read has taken of an allowance: given back unless it is kept.
+/// The bytes that one read took from an allowance. They are given back on drop unless they are kept.
 pub(in crate::store) struct RowBudget {
     allowance: MemoryBudget,
-    taken: usize,
+    bytes_taken: usize,
 }
 
 impl RowBudget {
-    pub(in crate::store) fn of(allowance: &MemoryBudget) -> Self {
-        Self { allowance: allowance.clone(), taken: 0 }
+    pub(in crate::store) fn new(allowance: &MemoryBudget) -> Self {
+        Self { allowance: allowance.clone(), bytes_taken: 0 }
     }
 
-    /// For a row of so many bytes.
+    /// Takes the bytes of a row.
     pub(in crate::store) fn take(&mut self, bytes: usize) -> Result<()> {
         self.allowance.try_grow(bytes)?;
-        self.taken += bytes;
+        self.bytes_taken += bytes;
         Ok(())
     }
 
     pub(in crate::store) fn give_back(&mut self) {
-        self.allowance.shrink(std::mem::take(&mut self.taken));
+        self.allowance.shrink(std::mem::take(&mut self.bytes_taken));
     }
 
-    /// What was read is answered.
+    /// Keeps the bytes taken, because the operation returns the rows.
     pub(in crate::store) fn keep(mut self) {
-        self.taken = 0;
+        self.bytes_taken = 0;
     }
 
     pub(in crate::store) fn keep_if_ok<T>(self, read: Result<T>) -> Result<T> {
@@ -54,28 +56,33 @@ impl Drop for RowBudget {
     }
 }
 
-/// A row that is read.
+/// The size of a row.
 pub(in crate::store) trait RowSize {
-    /// What it takes, in bytes.
+    /// In bytes.
     fn size(&self) -> usize;
 }
 
 impl RowSize for message::Model {
     fn size(&self) -> usize {
-        ROW + self.content.len() + self.metadata.as_str().len() + self.parts.as_ref().map_or(0, String::len)
+        ROW_OVERHEAD
+            + self.content.len()
+            + self.metadata.as_str().len()
+            + self.parts.as_ref().map_or(0, String::len)
     }
 }
 
 impl RowSize for Conversation {
     fn size(&self) -> usize {
-        ROW + self.title.as_ref().map_or(0, String::len) + self.metadata.as_str().len()
+        ROW_OVERHEAD + self.title.as_ref().map_or(0, String::len) + self.metadata.as_str().len()
     }
 }
 
-/// What a message takes, as [`RowSize`] has it.
-macro_rules! size {
-    () => {
-        "256 + octet_length(m.content) + octet_length(m.metadata) + COALESCE(octet_length(m.parts), 0)"
-    };
+/// The size of a row of `message` in a statement, computed like [`RowSize`].
+pub(in crate::store) fn message_size() -> Expr {
+    let bytes = |column| Func::cust("octet_length").arg(Expr::col((message::Entity, column)));
+    let parts = Func::coalesce([bytes(message::Column::Parts).into(), Expr::val(0)]);
+    Expr::val(ROW_OVERHEAD as i32)
+        .add(bytes(message::Column::Content))
+        .add(bytes(message::Column::Metadata))
+        .add(parts)
 }
-pub(in crate::store) use size;

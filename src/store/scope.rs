@@ -1,4 +1,4 @@
-//! Ownership, written once.
+//! The view of one owner. Every statement on the data of a user starts here.
 
 use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter, Select};
 
@@ -9,19 +9,19 @@ use crate::store::engine::row_level_security::Reader;
 use crate::store::entity::{conversation, message};
 use crate::store::hot::reads::Reads;
 
-/// The store as one owner sees it. Whatever is not that owner's does not exist here.
+/// The store as one owner sees it. Data of other owners looks like missing data.
 #[derive(Clone)]
 pub struct Scoped {
     pub(in crate::store) store: Store,
     pub(in crate::store) owner: OwnerId,
-    /// Who writes for the owner, where that is somebody else. It widens nothing.
+    /// The back end that writes for the owner, if any. It gives no other rights.
     pub(in crate::store) actor: Option<OwnerId>,
-    /// What is read is taken from it.
+    /// Reads take the bytes of their rows from it.
     pub(in crate::store) allowance: MemoryBudget,
 }
 
 impl Store {
-    /// What this viewer owns, and nothing else.
+    /// The view of this viewer's owner.
     pub fn viewed_by(&self, viewer: &Viewer) -> Scoped {
         Scoped::new(self.clone(), viewer)
     }
@@ -33,17 +33,17 @@ impl Scoped {
         Self { store, owner: viewer.owner.clone(), actor: viewer.actor.clone(), allowance }
     }
 
-    /// The same view, where what is read is taken from an allowance.
+    /// The same view with another allowance.
     pub fn within(self, allowance: MemoryBudget) -> Self {
         Self { allowance, ..self }
     }
 
-    /// The same view, for what is no operation's: nothing is taken from its allowance.
+    /// The same view outside of an operation, without the limits of its allowance.
     pub fn apart(&self) -> Self {
         self.clone().within(MemoryBudget::default())
     }
 
-    /// Whose view this is.
+    /// The owner.
     pub fn owner(&self) -> &OwnerId {
         &self.owner
     }

@@ -1,25 +1,26 @@
-//! Transactions: begun here, recorded here, committed here.
+//! Transactions: the only place that begins, records and commits them.
 //!
-//! A transaction first takes the owner's row in `account`, which gives it the revisions of the
-//! changes it will make and makes the owner's writes wait for each other, so that the feed has no
-//! holes and commits in order. Only then does it touch conversations: locks are taken in one order
-//! everywhere. A transaction that is dropped is rolled back. The only way to finish one is
-//! [`Tx::commit`], which writes the feed and, after the commit, signals. What is ordinary and often, the
-//! writer does in batches, by the same rules.
+//! A transaction first locks the owner's row in `account`. This gives it the revisions of its changes. It also makes
+//! the writes of one owner wait for each other, so the feed has no holes and commits in order. Only then does the
+//! transaction touch conversations: all transactions take locks in this order.
+//!
+//! A transaction that is dropped is rolled back. [`Tx::commit`] writes the feed, commits, and then sends the signals.
+//! The workers of `store::hot::writer` follow the same rules for the batches that they write.
 
+use sea_orm::sea_query::{Expr, ExprTrait, InsertStatement, OnConflict, Query};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, FromQueryResult,
-    IntoActiveModel, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait,
+    FromQueryResult, IntoActiveModel, SqliteTransactionMode, Statement, StatementBuilder, TransactionOptions,
+    TransactionTrait,
 };
-
 use tokio::runtime::Handle;
 
 use crate::model::{Change, ChangeKind, OwnerId, Timestamp};
 use crate::signals::Topic;
 use crate::store::database::Store;
-use crate::store::engine::row_level_security;
+use crate::store::engine::row_level_security::{self, RowLevelSecurity};
 use crate::store::engine::write_lock::WriteLockGuard;
-use crate::store::entity::change;
+use crate::store::entity::{account, change};
 use crate::store::error::Error;
 use crate::store::error::Result;
 use crate::store::scope::Scoped;
@@ -27,7 +28,7 @@ use crate::store::scope::Scoped;
 /// A write in progress for one owner.
 pub(in crate::store) struct Tx {
     tx: DatabaseTransaction,
-    held: Held,
+    guard: TransactionGuard,
     owner: OwnerId,
     actor: Option<OwnerId>,
     now: Timestamp,
@@ -41,25 +42,46 @@ struct Revision {
     revision: i64,
 }
 
-/// Makes the account on its owner's first write; else moves its clock on.
-const TAKE_REVISIONS: &str = "INSERT INTO account (id, revision, created_at) VALUES ($1, $2, $3) \
-     ON CONFLICT (id) DO UPDATE SET revision = account.revision + $2 RETURNING revision";
-
-/// The same, saying whose rows the transaction is about before there is a row to be put in.
-const TAKE_REVISIONS_WITH_ROW_LEVEL_SECURITY: &str = "INSERT INTO account (id, revision, created_at) SELECT $1, $2, $3 \
-     FROM (SELECT set_config('scrollback.owners', ARRAY[$1::text]::text, true) AS told OFFSET 0) AS fence \
-     WHERE fence.told IS NOT NULL \
-     ON CONFLICT (id) DO UPDATE SET revision = account.revision + $2 RETURNING revision";
+/// Creates the account with the owner's first write, and afterwards adds `count` to its revision.
+fn take_revisions(
+    row_level_security: RowLevelSecurity,
+    owner: &OwnerId,
+    count: i64,
+    now: Timestamp,
+) -> Result<InsertStatement> {
+    let row = [Expr::val(owner.clone()), Expr::val(count), Expr::val(now)];
+    let revision = account::Column::Revision.into_expr();
+    let mut insert = Query::insert();
+    insert
+        .into_table(account::Entity)
+        .columns([account::Column::Id, account::Column::Revision, account::Column::CreatedAt])
+        .on_conflict(
+            OnConflict::column(account::Column::Id)
+                .value(account::Column::Revision, revision.add(count))
+                .to_owned(),
+        )
+        .returning_col(account::Column::Revision);
+    let complete = if row_level_security.is_active() {
+        insert.select_from(row_level_security::with_owner(row, owner))
+    } else {
+        insert.values(row)
+    };
+    complete.map_err(|error| Error::broken(error.to_string()))?;
+    Ok(insert)
+}
 
 impl Tx {
     /// Begins a write of exactly `changes` changes.
     pub(in crate::store) async fn begin(scope: &Scoped, changes: usize) -> Result<Self> {
         let Scoped { store, owner, actor, .. } = scope;
-        let held =
-            Held { guard: Some(store.0.write_lock.take().await?), store: store.clone(), erases: false };
+        let guard = TransactionGuard {
+            lock: Some(store.0.write_lock.acquire().await?),
+            store: store.clone(),
+            erases_content: false,
+        };
         let mut tx = Self {
             tx: begin(&store.0.write).await?,
-            held,
+            guard,
             owner: owner.clone(),
             actor: actor.clone(),
             now: store.0.clock.now(),
@@ -68,16 +90,11 @@ impl Tx {
             changes: Vec::with_capacity(changes),
         };
         let count = i64::try_from(changes).unwrap_or(i64::MAX);
-        let values = [owner.clone().into(), count.into(), tx.now.into()];
-        let take = if store.0.row_level_security.is_active() {
-            TAKE_REVISIONS_WITH_ROW_LEVEL_SECURITY
-        } else {
-            TAKE_REVISIONS
-        };
-        let taken: Option<Revision> = tx.one(take, values).await?;
-        let taken = taken.ok_or_else(|| Error::broken("an account gave no revision".into()))?;
-        tx.next_revision = taken.revision - count + 1;
-        tx.last_revision = taken.revision;
+        let take = take_revisions(store.0.row_level_security, owner, count, tx.now)?;
+        let account: Option<Revision> = tx.one(&take).await?;
+        let account = account.ok_or_else(|| Error::broken("taking revisions returned no row".into()))?;
+        tx.next_revision = account.revision - count + 1;
+        tx.last_revision = account.revision;
         Ok(tx)
     }
 
@@ -86,7 +103,7 @@ impl Tx {
         self.now
     }
 
-    /// Where to run statements.
+    /// The database that runs the statements.
     pub(in crate::store) fn backend(&self) -> DbBackend {
         self.tx.get_database_backend()
     }
@@ -95,23 +112,22 @@ impl Tx {
         &self.tx
     }
 
-    /// Runs a statement whose text is constant and gives the one row it returns, if any.
+    /// Runs a statement that returns at most one row.
     pub(in crate::store) async fn one<T: FromQueryResult>(
         &self,
-        sql: &str,
-        values: impl IntoIterator<Item = Value>,
+        statement: &impl StatementBuilder,
     ) -> Result<Option<T>> {
-        let statement = Statement::from_sql_and_values(self.tx.get_database_backend(), sql, values);
-        Ok(T::find_by_statement(statement).one(&self.tx).await?)
+        let row = self.tx.query_one(statement).await?;
+        Ok(row.map(|row| T::from_query_result(&row, "")).transpose()?)
     }
 
-    /// Notes a change, to be written to the feed with the commit.
+    /// Records a change. The commit writes it to the feed.
     pub(in crate::store) fn record(&mut self, change: Change) {
-        self.held.erases |= erases(change.kind);
+        self.guard.erases_content |= erases_content(change.kind);
         self.changes.push(change);
     }
 
-    /// Writes the feed, commits, and then wakes who waits for news.
+    /// Writes the feed, commits, and then signals the subscribers.
     pub(in crate::store) async fn commit(mut self) -> Result<()> {
         let mut rows = Vec::with_capacity(self.changes.len());
         for change in &self.changes {
@@ -130,13 +146,15 @@ impl Tx {
             self.next_revision += 1;
         }
         if self.next_revision != self.last_revision + 1 {
-            return Err(Error::broken("a write recorded another number of changes than it announced".into()));
+            return Err(Error::broken(
+                "a write recorded a different number of changes than it reserved".into(),
+            ));
         }
         change::Entity::insert_many(rows).exec_without_returning(&self.tx).await?;
         self.tx.commit().await?;
-        drop(self.held.guard.take());
-        let Held { store, erases, .. } = &self.held;
-        if *erases {
+        drop(self.guard.lock.take());
+        let TransactionGuard { store, erases_content, .. } = &self.guard;
+        if *erases_content {
             store.0.writer.erased();
         }
         for change in self.changes {
@@ -148,7 +166,7 @@ impl Tx {
 }
 
 /// Whether a change can overwrite or remove content.
-fn erases(kind: ChangeKind) -> bool {
+fn erases_content(kind: ChangeKind) -> bool {
     match kind {
         ChangeKind::ConversationCreated | ChangeKind::MessageAdded => false,
         ChangeKind::ConversationUpdated
@@ -158,45 +176,45 @@ fn erases(kind: ChangeKind) -> bool {
     }
 }
 
-/// Runs a statement that writes what is no change of anything the owner has. Gives how many rows it wrote.
-pub(in crate::store) async fn run_untold(
+/// Runs a statement that writes, without recording a change. Returns the number of rows it wrote.
+pub(in crate::store) async fn run_without_change(
     store: &Store,
     owner: &OwnerId,
     statement: Statement,
 ) -> Result<u64> {
-    let _turn = store.0.write_lock.take().await?;
+    let _lock = store.0.write_lock.acquire().await?;
     let write = &store.0.write;
     if !store.0.row_level_security.is_active() {
         return Ok(write.execute_raw(statement).await?.rows_affected());
     }
     let tx = begin(write).await?;
-    row_level_security::tell_one(&tx, owner).await?;
+    row_level_security::set_owner(&tx, owner).await?;
     let written = tx.execute_raw(statement).await?.rows_affected();
     tx.commit().await?;
     Ok(written)
 }
 
-/// The turn of a transaction. After a rollback, which SQLx does some time later on the connection it
-/// gives back, the turn ends when the connection can be had again.
-struct Held {
-    guard: Option<WriteLockGuard>,
+/// The write lock of a transaction. After a rollback the lock is released when the connection can be used again: sqlx
+/// rolls back some time later, on the connection that it gives back to the pool.
+struct TransactionGuard {
+    lock: Option<WriteLockGuard>,
     store: Store,
     /// Whether the transaction overwrites or removes content.
-    erases: bool,
+    erases_content: bool,
 }
 
-impl Drop for Held {
+impl Drop for TransactionGuard {
     fn drop(&mut self) {
-        if let Some(guard) = self.guard.take().filter(WriteLockGuard::is_exclusive)
+        if let Some(guard) = self.lock.take().filter(WriteLockGuard::is_exclusive)
             && let Ok(runtime) = Handle::try_current()
         {
-            let (store, erases) = (self.store.clone(), self.erases);
+            let (store, erases) = (self.store.clone(), self.erases_content);
             runtime.spawn(async move {
                 if let Err(error) = store.0.write.ping().await {
-                    tracing::warn!(%error, "a transaction may not have been taken back yet");
+                    tracing::warn!(%error, "cannot check that a transaction was rolled back");
                 }
                 drop(guard);
-                // It was committed if only its caller has gone.
+                // If the caller was dropped during the commit, the transaction was committed.
                 if erases {
                     store.0.writer.erased();
                 }
@@ -207,10 +225,10 @@ impl Drop for Held {
 
 /// SQLite takes its write lock at once: a transaction that reads first and locks later would fail.
 ///
-/// On PostgreSQL a task of its own begins it, which nobody cancels. An operation is dropped when its client goes.
-/// If sqlx 0.9.0 is dropped while it waits for the answer to `BEGIN`, it forgets that it has sent it: the pool gets
-/// back a connection inside a transaction, and whatever is done on it from then on is acknowledged and never
-/// committed. <https://github.com/transact-rs/sqlx/issues/4393>
+/// On PostgreSQL a separate task begins the transaction, because an operation is dropped when its client disconnects.
+/// If sqlx 0.9.0 is dropped while it waits for the answer to `BEGIN`, it forgets that it has sent it. The pool then
+/// gets back a connection inside a transaction, and later writes on it are acknowledged and never committed.
+/// <https://github.com/transact-rs/sqlx/issues/4393>
 async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction> {
     if connection.get_database_backend() == DbBackend::Sqlite {
         return begin_uninterrupted(connection).await;

@@ -1,4 +1,4 @@
-//! Opening the database: the engine's options, and the schema it must have.
+//! Opens the database: the options of the connections, and the migrations.
 
 mod database_file;
 mod file_error;
@@ -23,23 +23,23 @@ use sqlx::PgPool;
 
 use crate::store::engine::row_level_security;
 use crate::store::engine::write_lock::WriteLock;
-use crate::store::hot::writer::{self, Target};
+use crate::store::hot::writer::{self, WriterConnections};
 use settings::{Pools, common_options};
 pub use settings::{Process, Settings};
 
-pub(in crate::store) use first_connection::NO_SESSIONS;
+pub(in crate::store) use first_connection::POOLER_WITHOUT_SESSIONS;
 pub(in crate::store) use server_lock::ServerLock;
-pub(in crate::store) use sqlite::MAPPED;
+pub(in crate::store) use sqlite::MMAP_SIZE;
 
-/// A connection to PostgreSQL that was used so recently is not tried before it is used again.
-const STALE: Duration = Duration::from_secs(1);
+/// A connection to PostgreSQL that was idle for longer is pinged before it is used again.
+const PING_AFTER_IDLE: Duration = Duration::from_secs(1);
 
 pub(in crate::store) struct Connections {
     pub(in crate::store) read: DatabaseConnection,
     pub(in crate::store) write: DatabaseConnection,
-    pub(in crate::store) appends: Target,
+    pub(in crate::store) writer: WriterConnections,
     pub(in crate::store) write_lock: WriteLock,
-    /// Of a server on SQLite.
+    /// Only of a server on SQLite.
     pub(in crate::store) lock: Option<ServerLock>,
 }
 
@@ -48,7 +48,7 @@ pub(in crate::store) async fn connect(
     statements: &Arc<AtomicU64>,
 ) -> anyhow::Result<Connections> {
     let lock = match settings.process {
-        Process::Server => lock(settings)?,
+        Process::Server => lock_database(settings)?,
         Process::Command => None,
     };
     let Pools { mut read, mut write } = open(settings).await?;
@@ -59,7 +59,7 @@ pub(in crate::store) async fn connect(
     match pending.first() {
         None => {}
         Some(_) if settings.migrate => {
-            let _lock = if lock.is_none() { self::lock(settings)? } else { None };
+            let _lock = if lock.is_none() { lock_database(settings)? } else { None };
             migrate(&write, async |tx| Migrator::up(tx, None).await).await?;
         }
         Some(first) => bail!(
@@ -68,26 +68,29 @@ pub(in crate::store) async fn connect(
             first.name()
         ),
     }
-    row_level_security::settle(&write, settings.row_level_security).await?;
+    row_level_security::apply(&write, settings.row_level_security).await?;
     for connection in [&mut read, &mut write] {
         let statements = statements.clone();
         connection.set_metric_callback(move |_| {
             statements.fetch_add(1, Ordering::Relaxed);
         });
     }
-    let (appends, write_lock) = match settings.sqlite_file()? {
+    let (writer, write_lock) = match settings.sqlite_file()? {
         Some(file) => {
-            let write_lock = WriteLock::one_by_one(settings.acquire_timeout);
-            let (writer, checkpoints) = (sqlite::open_beside(&file)?, sqlite::open_beside(&file)?);
+            let write_lock = WriteLock::exclusive(settings.acquire_timeout);
+            let (writer, checkpoints) = (sqlite::open_for_writer(&file)?, sqlite::open_for_writer(&file)?);
             let [writer, checkpoints] = [writer, checkpoints].map(Box::new);
-            (Target::Sqlite { writer, checkpoints, write_lock: write_lock.clone() }, write_lock)
+            (WriterConnections::Sqlite { writer, checkpoints, write_lock: write_lock.clone() }, write_lock)
         }
         None => {
-            let waiting = write.get_postgres_connection_pool().clone();
-            (Target::Postgres { lanes: open_lanes(settings).await?, waiting }, WriteLock::free())
+            let blocked_owners = write.get_postgres_connection_pool().clone();
+            (
+                WriterConnections::Postgres { workers: open_worker_pool(settings).await?, blocked_owners },
+                WriteLock::unlimited(),
+            )
         }
     };
-    Ok(Connections { read, write, appends, write_lock, lock })
+    Ok(Connections { read, write, writer, write_lock, lock })
 }
 
 /// The migrations and whether each is applied.
@@ -103,34 +106,31 @@ pub async fn migrations(settings: &Settings) -> anyhow::Result<Vec<(String, bool
     Ok(rows)
 }
 
-/// Takes back the newest `steps` migrations, with the data that only they have room for.
-///
-/// # Errors
-/// The database cannot be reached, or has migrations that this version does not know.
+/// Undoes the newest `steps` migrations. Data in tables and columns that they added is lost.
 pub async fn undo_migrations(settings: &Settings, steps: u32) -> anyhow::Result<()> {
-    let _lock = lock(settings)?;
+    let _lock = lock_database(settings)?;
     let Pools { write, .. } = open(settings).await?;
     migrate(&write, async |tx| Migrator::down(tx, Some(steps)).await).await?;
     write.close().await?;
     Ok(())
 }
 
-/// Migrates as one who sees every row.
+/// Migrates with row-level security suspended, so that migrations see all rows.
 async fn migrate(
     connection: &DatabaseConnection,
     work: impl AsyncFnOnce(&DatabaseTransaction) -> Result<(), DbErr>,
 ) -> anyhow::Result<()> {
-    let migrated = alone(connection, async |tx| {
-        let lifted = row_level_security::lift(tx).await?;
+    let migrated = in_exclusive_transaction(connection, async |tx| {
+        let suspended = row_level_security::suspend(tx).await?;
         work(tx).await?;
-        row_level_security::force(tx, &lifted).await
+        row_level_security::resume(tx, &suspended).await
     });
     migrated.await.context("cannot migrate the database")
 }
 
-/// Changes the schema in one transaction that no other process can be in at the same time.
+/// Changes the schema in one transaction, under a lock that excludes other processes.
 #[expect(clippy::disallowed_methods, reason = "the schema is not an owner's")]
-pub(in crate::store) async fn alone(
+pub(in crate::store) async fn in_exclusive_transaction(
     connection: &DatabaseConnection,
     work: impl AsyncFnOnce(&DatabaseTransaction) -> Result<(), DbErr>,
 ) -> Result<(), DbErr> {
@@ -140,6 +140,7 @@ pub(in crate::store) async fn alone(
     };
     let tx = connection.begin_with_options(options).await?;
     if tx.get_database_backend() == DbBackend::Postgres {
+        // SeaORM has neither SET nor advisory locks.
         tx.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
         tx.execute_unprepared("SELECT pg_advisory_xact_lock(hashtext('scrollback migrations'))").await?;
     }
@@ -147,17 +148,17 @@ pub(in crate::store) async fn alone(
     tx.commit().await
 }
 
-/// Keeps other servers, and changes of the schema, away from an SQLite database.
-fn lock(settings: &Settings) -> anyhow::Result<Option<ServerLock>> {
+/// Locks an SQLite database against other servers and other changes of the schema.
+fn lock_database(settings: &Settings) -> anyhow::Result<Option<ServerLock>> {
     let Some(file) = settings.sqlite_file()? else { return Ok(None) };
     database_file::prepare(&file)?;
     ServerLock::acquire(&file).map(Some)
 }
 
-/// The files of an SQLite database, the database itself first; none of PostgreSQL.
+/// The files of an SQLite database, the database itself first. Empty for PostgreSQL.
 pub fn sqlite_files(settings: &Settings) -> Vec<PathBuf> {
     let Ok(Some(file)) = settings.sqlite_file() else { return Vec::new() };
-    // What is beside the database is where a symbolic link leads to.
+    // The companions are next to the target of a symbolic link.
     database_file::with_companions(&file.canonicalize().unwrap_or(file))
 }
 
@@ -174,29 +175,30 @@ async fn open(settings: &Settings) -> anyhow::Result<Pools> {
     }
 }
 
-/// PostgreSQL ends what takes too long by itself: a statement that is no longer waited for would go on,
-/// and a replica that froze or vanished would keep its locks. Nobody needs its notices.
+/// The settings of a session. PostgreSQL itself ends statements and transactions that take too long: a statement
+/// would otherwise go on after its client stopped waiting, and a replica that froze or disappeared would keep its
+/// locks. Notices are not used.
 ///
-/// Statements are planned once: their texts are such that one plan is right for all values, and for what is
-/// given as an array PostgreSQL would plan again and again, which costs more than most reads. Nor is any of
-/// them worth compiling.
+/// Statements are planned once. Each text is written so that one plan is right for all values. With arrays as
+/// parameters PostgreSQL would plan each time, which costs more than most reads. JIT compilation costs more than it
+/// saves.
 ///
-/// Poolers refuse these at the start of a session, so they are set in it.
+/// Poolers refuse these settings at the start of a session, so a statement sets them. SeaORM cannot set them.
 const SET_UP_SESSION: &str = "SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $2, false), \
      set_config('idle_in_transaction_session_timeout', $1, false), \
      set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '5', false), \
      set_config('tcp_keepalives_count', '3', false), set_config('client_min_messages', 'warning', false), \
      set_config('plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false)";
 
-/// `lock_timeout` in milliseconds, 0 for none of its own.
+/// `lock_timeout` is in milliseconds, 0 for none.
 fn postgres_options(settings: &Settings, lock_timeout: &'static str) -> ConnectOptions {
     let timeout = settings.statement_timeout.as_millis().to_string();
     let mut options = common_options(settings);
     options
         .max_connections(settings.max_connections)
         .connect_timeout(settings.acquire_timeout)
-        // A ping before every use would be a round trip before every other one.
-        .test_before_acquire_if_idle_for(STALE)
+        // A ping before each use would add a round trip.
+        .test_before_acquire_if_idle_for(PING_AFTER_IDLE)
         .set_application_name(settings.row_level_security.session())
         .map_sqlx_postgres_pool_opts(move |pool| {
             let timeout = timeout.clone();
@@ -208,15 +210,15 @@ fn postgres_options(settings: &Settings, lock_timeout: &'static str) -> ConnectO
     options
 }
 
-/// The connections of the writer's lanes: one each, and one for what they have to wait for.
-async fn open_lanes(settings: &Settings) -> anyhow::Result<PgPool> {
+/// The connections of the write workers: one for each, and one for the worker of streamed text.
+async fn open_worker_pool(settings: &Settings) -> anyhow::Result<PgPool> {
     let mut options = postgres_options(settings, writer::LOCK_TIMEOUT);
     options.max_connections(settings.writes.lanes + 1);
     let pool = Database::connect(options).await.context("cannot connect to PostgreSQL")?;
     Ok(pool.get_postgres_connection_pool().clone())
 }
 
-/// How many connections the pools have in use, and how many wait for work.
+/// The number of connections in use, and of idle ones.
 pub(in crate::store) fn in_use_and_idle(
     read: &DatabaseConnection,
     write: &DatabaseConnection,

@@ -2,7 +2,7 @@
 //!
 //! The first check is the owner in the condition of every statement. This one protects against a statement that forgets
 //! it. The [`policies`] show and accept only rows of the owners that the transaction names; a transaction that names
-//! none sees nothing and writes nothing. It does not protect against somebody who can run their own statements.
+//! none cannot see or write any row. It does not protect against a client that can run its own statements.
 //!
 //! - A transaction names its owners for itself only (`set_config(…, true)`), so nothing is left on the connection.
 //! - Owners are parameters, and PostgreSQL quotes them (`text[]` to text and back). No statement is built from an owner,
@@ -12,28 +12,29 @@
 //!   PostgreSQL pulls it up, so it runs after that row. PostgreSQL evaluates the policies at the first row of the
 //!   query, which is later.
 //! - **Writes** name the owners in the first statement of the transaction (`store::transaction`), and a batch in a
-//!   statement of its own ([`tell`]): a statement that writes has no order of evaluation to rely on.
+//!   statement of its own ([`set_owners`]): a statement that writes has no order of evaluation to rely on.
 //! - Background tasks look for old changes and silent writers of all owners. They name themselves instead of owners, and
 //!   see accounts, changes and streams, but no conversation and no message. They then act as each owner.
 
 mod policies;
 
 use sea_orm::prelude::async_trait::async_trait;
+use sea_orm::sea_query::{Expr, ExprTrait, Func, FunctionCall, Query, SelectStatement};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr};
 use sea_orm::{ExecResult, QueryResult, Statement, Value, Values};
 use sqlx::PgConnection;
 
-pub(in crate::store) use policies::{check_role, force, lift, settle};
+pub(in crate::store) use policies::{apply, check_role, resume, suspend};
 
 use crate::model::OwnerId;
 
-/// What is done about row-level security.
+/// The mode of row-level security.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RowLevelSecurity {
-    /// Not used. A database with policies is refused.
+    /// Off. A database with policies is rejected.
     #[default]
     Off,
-    /// Transactions name their owners, and policies are removed: the step between the others.
+    /// Transactions name their owners, and policies are removed: the step between off and on.
     Ready,
     /// Transactions name their owners, and policies are created.
     On,
@@ -45,25 +46,24 @@ impl RowLevelSecurity {
         self != Self::Off
     }
 
-    /// What sessions are called, by which others know whether they say it.
+    /// The application name of the sessions. Other servers see from it whether transactions name their owners.
     pub(in crate::store) fn session(self) -> &'static str {
         if self.is_active() { "scrollback fenced" } else { "scrollback" }
     }
 
-    /// The text of a statement as it is run.
+    /// The text of a statement in this mode.
     pub(in crate::store) fn text(self, text: &SqlText) -> &'static str {
         if self.is_active() { text.scoped } else { text.plain }
     }
 }
 
-/// A statement with a constant text, without and with the owners that row-level security needs.
+/// The text of a statement, without and with the owners for row-level security.
 pub(in crate::store) struct SqlText {
     pub(in crate::store) plain: &'static str,
     pub(in crate::store) scoped: &'static str,
 }
 
-/// Makes a [`SqlText`] of a query, given in pieces, that has the owners among its parameters: the first piece
-/// names that one, an array.
+/// Makes a [`SqlText`] of a query, given in parts. The first argument is the parameter that has the array of owners.
 macro_rules! scoped_sql {
     ($owners:literal; $($sql:expr),+ $(,)?) => {
         $crate::store::engine::row_level_security::SqlText {
@@ -71,55 +71,56 @@ macro_rules! scoped_sql {
             scoped: concat!(
                 "SELECT found.* FROM (SELECT set_config('scrollback.owners', (",
                 $owners,
-                "::text[])::text, true) AS told OFFSET 0) AS fence \
+                "::text[])::text, true) AS owners OFFSET 0) AS named \
                  CROSS JOIN LATERAL (SELECT * FROM (",
                 $($sql,)+
-                ") AS sought WHERE fence.told IS NOT NULL OFFSET 0) AS found",
+                ") AS query WHERE named.owners IS NOT NULL OFFSET 0) AS found",
             ),
         }
     };
 }
 pub(in crate::store) use scoped_sql;
 
-/// Whose rows are read.
-enum Whose {
-    /// Of these owners, as a JSON array.
+/// The owners of the rows of a read.
+enum ReadScope {
+    /// These owners, as a JSON array.
     Owners(String),
-    /// Of everybody, where that can be seen.
-    Everybody,
+    /// All owners, in the tables that background tasks can see.
+    AllOwners,
 }
 
-/// Where to read what belongs to somebody.
+/// A connection for reads. With row-level security it adds the owners to each statement.
 pub(in crate::store) struct Reader<'a> {
     connection: &'a DatabaseConnection,
-    whose: Option<Whose>,
+    scope: Option<ReadScope>,
 }
 
 impl<'a> Reader<'a> {
-    /// For what belongs to these owners.
+    /// Reads rows of these owners.
     pub(in crate::store) fn of<'o>(
         row_level_security: RowLevelSecurity,
         connection: &'a DatabaseConnection,
         owners: impl Iterator<Item = &'o OwnerId>,
     ) -> Self {
         let json = || serde_json::Value::from_iter(owners.map(OwnerId::as_str)).to_string();
-        Self { connection, whose: row_level_security.is_active().then(|| Whose::Owners(json())) }
+        Self { connection, scope: row_level_security.is_active().then(|| ReadScope::Owners(json())) }
     }
 
     /// For background tasks: accounts, changes and streams of all owners.
-    pub(in crate::store) fn of_everybody(
+    pub(in crate::store) fn of_all_owners(
         row_level_security: RowLevelSecurity,
         connection: &'a DatabaseConnection,
     ) -> Self {
-        Self { connection, whose: row_level_security.is_active().then_some(Whose::Everybody) }
+        Self { connection, scope: row_level_security.is_active().then_some(ReadScope::AllOwners) }
     }
 
-    /// A query that first says whose rows it is about.
-    fn tell(&self, mut statement: Statement) -> Statement {
-        let set = match &self.whose {
+    /// Makes a query name its owners first. The reader receives statements after SeaORM has built them, so it wraps
+    /// their text.
+    fn with_owners(&self, mut statement: Statement) -> Statement {
+        let set = match &self.scope {
             None => return statement,
-            Some(Whose::Everybody) => "set_config('scrollback.upkeep', 'on', true)".to_owned(),
-            Some(Whose::Owners(owners)) => {
+            Some(ReadScope::AllOwners) => "set_config('scrollback.upkeep', 'on', true)".to_owned(),
+            Some(ReadScope::Owners(owners)) => {
                 let values = &mut statement.values.get_or_insert_with(|| Values(Vec::new())).0;
                 values.push(Value::from(owners.clone()));
                 let owners = values.len();
@@ -130,8 +131,8 @@ impl<'a> Reader<'a> {
             }
         };
         statement.sql = format!(
-            "SELECT found.* FROM (SELECT {set} AS told OFFSET 0) AS fence CROSS JOIN LATERAL \
-             (SELECT * FROM ({}) AS sought WHERE fence.told IS NOT NULL OFFSET 0) AS found",
+            "SELECT found.* FROM (SELECT {set} AS owners OFFSET 0) AS named CROSS JOIN LATERAL \
+             (SELECT * FROM ({}) AS query WHERE named.owners IS NOT NULL OFFSET 0) AS found",
             statement.sql
         );
         statement
@@ -153,31 +154,46 @@ impl ConnectionTrait for Reader<'_> {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.connection.query_one_raw(self.tell(statement)).await
+        self.connection.query_one_raw(self.with_owners(statement)).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.connection.query_all_raw(self.tell(statement)).await
+        self.connection.query_all_raw(self.with_owners(statement)).await
     }
 }
 
 fn only_reads() -> DbErr {
-    DbErr::Custom("a reader was asked to write".into())
+    DbErr::Custom("a connection for reads cannot write".into())
 }
 
-/// Says whose rows the rest of a transaction is about.
-pub(in crate::store) async fn tell(transaction: &mut PgConnection, owners: &[&str]) -> sqlx::Result<()> {
-    let tell = sqlx::query("SELECT set_config('scrollback.owners', $1::text[]::text, true)");
-    tell.bind(owners).execute(transaction).await.map(drop)
+/// Selects the row to insert, after naming its owner.
+pub(in crate::store) fn with_owner(row: [Expr; 3], owner: &OwnerId) -> SelectStatement {
+    let named = Query::select().expr_as(setting_of(owner), "owners").offset(0).take();
+    let is_named = Expr::col(("named", "owners")).is_not_null();
+    Query::select().exprs(row).from_subquery(named, "named").and_where(is_named).take()
 }
 
-/// The same for a transaction of SeaORM's and one owner.
-pub(in crate::store) async fn tell_one(
+/// Names the owners for the rest of a transaction.
+pub(in crate::store) async fn set_owners(
+    transaction: &mut PgConnection,
+    owners: &[&str],
+) -> sqlx::Result<()> {
+    // This is a connection of sqlx, which SeaORM cannot use.
+    let set = sqlx::query("SELECT set_config('scrollback.owners', $1::text[]::text, true)");
+    set.bind(owners).execute(transaction).await.map(drop)
+}
+
+/// The same for one owner and a transaction of SeaORM.
+pub(in crate::store) async fn set_owner(
     transaction: &DatabaseTransaction,
     owner: &OwnerId,
 ) -> Result<(), DbErr> {
-    let tell = "SELECT set_config('scrollback.owners', ARRAY[$1::text]::text, true)";
-    let values = [owner.clone().into()];
-    let statement = Statement::from_sql_and_values(transaction.get_database_backend(), tell, values);
-    transaction.execute_raw(statement).await.map(drop)
+    transaction.execute(&Query::select().expr(setting_of(owner)).take()).await.map(drop)
+}
+
+/// The expression that names the owner for the rest of a transaction.
+fn setting_of(owner: &OwnerId) -> FunctionCall {
+    let owners = [Expr::cust("'{}'::text[]"), Expr::val(owner.clone())];
+    let owners = Expr::from(Func::cust("array_append").args(owners)).cast_as("text");
+    Func::cust("set_config").args([Expr::val("scrollback.owners"), owners, Expr::val(true)])
 }

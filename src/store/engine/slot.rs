@@ -1,16 +1,16 @@
-//! Where SQLite keeps a message: its conversation's number, and its position in the low 32 bits.
+//! The slot of a message on SQLite: the primary key of `message`, made of the number of the conversation and, in the
+//! low 32 bits, the position.
 //!
-//! A slot is how a message is found there and nothing more. What it belongs to and whose it is its other
-//! columns say, and every statement checks them too: a statement that names a slot names the
-//! conversation, the position and the owner besides.
+//! A slot only finds rows. It does not check ownership: a statement that uses a slot also has the conversation, the
+//! position and the owner in its condition.
 
-use sea_orm::sea_query::{Alias, Expr, InsertStatement, IntoIden, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, InsertStatement, IntoIden, Query};
 use sea_orm::{ActiveModelTrait, ColumnTrait, DbBackend, IntoActiveModel, Iterable};
 
 use crate::model::ConversationId;
-use crate::store::entity::message;
+use crate::store::entity::{conversation, message};
 
-/// The slot of a position in a conversation, all of it SQL. Null where there is no such conversation.
+/// The slot of a position in a conversation, for `store::hot`. Null if the conversation does not exist.
 macro_rules! slot {
     ($conversation:literal, $position:literal) => {
         concat!("((SELECT number FROM conversation WHERE id = ", $conversation, ") << 32) + ", $position)
@@ -18,16 +18,42 @@ macro_rules! slot {
 }
 pub(in crate::store) use slot;
 
-/// Finds what a condition on a conversation and positions asks for. On PostgreSQL its key does.
+/// `message.slot`. SQLite alone has it, so it is not in the entity.
+const SLOT: &str = "slot";
+
+/// `conversation.number`. SQLite alone has it, so it is not in the entity.
+const NUMBER: &str = "number";
+
+/// The slot of a position in a conversation. Null if the conversation does not exist.
+fn slot_of(conversation: impl Into<Expr>, position: impl Into<Expr>) -> Expr {
+    let mut number = Query::select();
+    number
+        .column((conversation::Entity, NUMBER))
+        .from(conversation::Entity)
+        .and_where(conversation::Column::Id.into_expr().eq(conversation));
+    Expr::SubQuery(None, Box::new(number.into())).left_shift(32).add(position)
+}
+
+/// On SQLite the condition that finds the message at a position. PostgreSQL finds it by its primary key.
+pub(in crate::store) fn at(
+    backend: DbBackend,
+    conversation: impl Into<Expr>,
+    position: impl Into<Expr>,
+) -> Option<Expr> {
+    let slot = || Expr::col((message::Entity, SLOT));
+    (backend == DbBackend::Sqlite).then(|| slot().eq(slot_of(conversation, position)))
+}
+
+/// On SQLite the condition that finds the messages of a conversation between two positions, both included.
+/// PostgreSQL finds them by its primary key.
 pub(in crate::store) fn among(
     backend: DbBackend,
     conversation: ConversationId,
-    positions: (i64, i64),
+    (first, last): (i64, i64),
 ) -> Option<Expr> {
-    let (first, last) = positions;
-    let sql = concat!("slot BETWEEN ", slot!("?", "?"), " AND ", slot!("?", "?"));
-    let values: [sea_orm::Value; 4] = [conversation.into(), first.into(), conversation.into(), last.into()];
-    (backend == DbBackend::Sqlite).then(|| Expr::cust_with_values(sql, values))
+    let slot = |position| slot_of(conversation, position);
+    let column = || Expr::col((message::Entity, SLOT));
+    (backend == DbBackend::Sqlite).then(|| column().between(slot(first), slot(last)))
 }
 
 /// The last position that has a slot.
@@ -46,9 +72,8 @@ pub(in crate::store) fn insert(backend: DbBackend, row: message::Model) -> Inser
         }
     }
     if backend == DbBackend::Sqlite {
-        let slot: [sea_orm::Value; 2] = [conversation.into(), position.into()];
-        columns.push(Alias::new("slot").into_iden());
-        values.push(Expr::cust_with_values(slot!("?", "?"), slot));
+        columns.push(SLOT.into_iden());
+        values.push(slot_of(conversation, position));
     }
     Query::insert().into_table(message::Entity).columns(columns).values_panic(values).to_owned()
 }
@@ -60,17 +85,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slots_are_named_where_there_are_any() {
+    fn only_sqlite_conditions_use_slots() {
         let sql = |backend| {
             let id = ConversationId(uuid::Uuid::nil());
             let named = Condition::all().add_option(among(backend, id, (1, 7)));
             message::Entity::delete_many().filter(named).build(backend).to_string()
         };
-        let number =
-            "((SELECT number FROM conversation WHERE id = '00000000-0000-0000-0000-000000000000') << 32)";
+        let number = "((SELECT conversation.number FROM conversation \
+            WHERE conversation.id = '00000000-0000-0000-0000-000000000000') << 32)";
         assert_eq!(
-            sql(DbBackend::Sqlite),
-            format!("DELETE FROM \"message\" WHERE slot BETWEEN {number} + 1 AND {number} + 7")
+            sql(DbBackend::Sqlite).replace('"', ""),
+            format!("DELETE FROM message WHERE message.slot BETWEEN {number} + 1 AND {number} + 7")
         );
         assert_eq!(sql(DbBackend::Postgres), "DELETE FROM \"message\" WHERE TRUE");
     }

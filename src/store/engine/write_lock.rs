@@ -1,8 +1,8 @@
-//! Whose turn it is to write, where only one can.
+//! The write lock of SQLite.
 //!
-//! SQLite lets one connection write at a time and makes the others poll. Here two kinds of connection
-//! write, the writer's and SeaORM's, so each first takes a turn, in the order they came; within the
-//! process the database is never found busy. On PostgreSQL everybody may write at once.
+//! SQLite lets one connection write at a time and makes the others poll. Two kinds of connections write here: that of
+//! the write worker, and SeaORM's. Each first takes this lock, in the order of arrival, so within the process the
+//! database is never busy. On PostgreSQL the lock does nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use crate::store::error::Error;
 use crate::store::error::Result;
 
-/// Gives the turns.
+/// A fair lock, or none.
 #[derive(Clone)]
 pub(in crate::store) struct WriteLock {
-    queue: Option<Arc<Mutex<()>>>,
-    patience: Duration,
+    mutex: Option<Arc<Mutex<()>>>,
+    timeout: Duration,
 }
 
 /// Held while writing.
@@ -25,35 +25,36 @@ pub(in crate::store) struct WriteLock {
 pub(in crate::store) struct WriteLockGuard(Option<OwnedMutexGuard<()>>);
 
 impl WriteLock {
-    /// One at a time, each waiting for at most `patience`.
-    pub(in crate::store) fn one_by_one(patience: Duration) -> Self {
-        Self { queue: Some(Arc::default()), patience }
+    /// One writer at a time. A writer waits for at most `timeout`.
+    pub(in crate::store) fn exclusive(timeout: Duration) -> Self {
+        Self { mutex: Some(Arc::default()), timeout }
     }
 
-    /// All at once.
-    pub(in crate::store) fn free() -> Self {
-        Self { queue: None, patience: Duration::ZERO }
+    /// Any number of writers.
+    pub(in crate::store) fn unlimited() -> Self {
+        Self { mutex: None, timeout: Duration::ZERO }
     }
 
-    /// Waits for a turn.
-    ///
-    /// # Errors
-    /// `Unavailable` when it takes too long.
-    pub(in crate::store) async fn take(&self) -> Result<WriteLockGuard> {
-        let Some(queue) = &self.queue else { return Ok(WriteLockGuard(None)) };
-        let guard = tokio::time::timeout(self.patience, queue.clone().lock_owned()).await;
-        let too_long = |_| Error::Unavailable(DbErr::Custom("other writes take too long".into()));
+    /// Waits for the lock.
+    pub(in crate::store) async fn acquire(&self) -> Result<WriteLockGuard> {
+        let Some(mutex) = &self.mutex else { return Ok(WriteLockGuard(None)) };
+        let guard = tokio::time::timeout(self.timeout, mutex.clone().lock_owned()).await;
+        let too_long = |_| {
+            Error::Unavailable(DbErr::Custom(
+                "the write lock was not free in time (`database.acquire_timeout`)".into(),
+            ))
+        };
         guard.map(|guard| WriteLockGuard(Some(guard))).map_err(too_long)
     }
 
-    /// The same for a thread, however long it takes.
-    pub(in crate::store) fn blocking_take(&self) -> WriteLockGuard {
-        WriteLockGuard(self.queue.clone().map(Mutex::blocking_lock_owned))
+    /// The same for a thread, without a timeout.
+    pub(in crate::store) fn blocking_acquire(&self) -> WriteLockGuard {
+        WriteLockGuard(self.mutex.clone().map(Mutex::blocking_lock_owned))
     }
 }
 
 impl WriteLockGuard {
-    /// Whether anybody else must wait meanwhile.
+    /// Whether other writers wait for it.
     pub(in crate::store) fn is_exclusive(&self) -> bool {
         self.0.is_some()
     }

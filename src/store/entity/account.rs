@@ -1,4 +1,4 @@
-//! Accounts: an owner's counter of changes.
+//! Accounts: the counter of changes of an owner.
 
 use sea_orm::entity::prelude::*;
 
@@ -9,7 +9,7 @@ use crate::model::{OwnerId, Timestamp};
 pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: OwnerId,
-    /// Of the owner's newest change.
+    /// The revision of the newest change.
     pub revision: i64,
     pub created_at: Timestamp,
 }

@@ -1,4 +1,4 @@
-//! One row a fork: this branch goes on where another one is left.
+//! Branches: one row for each fork.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,4 @@
-//! One row a change: ids only, so that the feed never keeps a text.
+//! The change feed: one row for each change. It holds ids only, no texts.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,6 +1,7 @@
-//! One row a conversation.
+//! Conversations.
 
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::ExprTrait;
 
 use crate::model::{Conversation, ConversationId, Json, OwnerId, Timestamp};
 
@@ -12,7 +13,7 @@ pub struct Model {
     pub id: ConversationId,
     pub owner_id: OwnerId,
     pub title: Option<String>,
-    /// The title as [`crate::model::fold`] writes it, where `titleContains` looks.
+    /// The title after [`crate::model::fold`], for the filter `titleContains`.
     pub title_folded: Option<String>,
     pub metadata: Json,
     pub created_at: Timestamp,
@@ -30,6 +31,12 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// `updated_at` after a change at a time: always later than before, whatever the clock does.
+pub(in crate::store) fn next_updated_at(now: Timestamp) -> Expr {
+    let updated_at = || Expr::col(Column::UpdatedAt);
+    Expr::case(updated_at().lt(now), now).finally(updated_at().add(1_i64)).into()
+}
 
 impl From<Model> for Conversation {
     fn from(row: Model) -> Self {

@@ -1,4 +1,4 @@
-//! One row a message. Each has a place of its own in its conversation, and an id of its own.
+//! Messages. Each has a position in its conversation, and an id.
 
 use sea_orm::entity::prelude::*;
 
@@ -36,7 +36,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// A row whose role is unknown is a fault in the database, not in the request.
+/// An unknown role or status is a fault in the database, so the error is internal.
 impl TryFrom<Model> for Message {
     type Error = Error;
 
@@ -50,7 +50,7 @@ impl TryFrom<Model> for Message {
         let parts = row.parts.as_deref().map(|text| Parts::from_json(text).ok_or_else(broken("parts")));
         let usage = row.usage.as_deref().map(|text| TokenUsage::from_json(text).ok_or_else(broken("usage")));
         let (parts, usage) = (parts.transpose()?, usage.transpose()?);
-        // On the trunk a message follows the one before.
+        // On the trunk the parent is the message before.
         let parent = if row.branch.is_some() { row.parent_position } else { Some(row.position - 1) };
         Ok(Self {
             id: row.id,

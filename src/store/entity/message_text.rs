@@ -1,10 +1,10 @@
-//! One row a piece of a streaming message's text. Folded into the message when it ends.
+//! Text chunks of streaming messages. The end of the stream joins them into the message.
 
 use sea_orm::entity::prelude::*;
 
 use crate::model::MessageId;
 
-/// A row of `message_text`; `start` counts code points.
+/// A row of `message_text`. `start` is an offset in code points.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "message_text")]
 pub(crate) struct Model {

@@ -1,4 +1,4 @@
-//! What the entities say of the schema, for tests to compare with a database. Not for anything else.
+//! The columns of the entities, for a test that compares them with the schema of both databases.
 
 use sea_orm::{ColumnTrait, ColumnType, EntityTrait, IdenStatic, Iterable};
 

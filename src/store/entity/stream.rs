@@ -1,4 +1,4 @@
-//! One row a message that is being written: how far it is. Gone when it ends.
+//! Streams: one row for each message that is being written. The end of the stream deletes it.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,27 +1,28 @@
-//! The hot reads: a conversation with a page of its messages, a range of positions, the conversations
-//! that were active last.
+//! The hot reads: a conversation with a page of its messages, a range of positions, and the most recently active
+//! conversations.
 //!
-//! They are most of what a server is asked for, so they have statements of their own whose text never
-//! changes, are decoded by position, and do not wait in line with everything else. Both engines have the
-//! same three, [`ReadConversation`], [`MessageRanges`] and [`ListConversations`], and nothing else reads what they read:
+//! Most requests are one of these. They have their own statements with constant texts, decode columns by index, and
+//! have their own queue. Both databases implement [`ReadConversation`], [`MessageRanges`] and [`ListConversations`],
+//! and nothing else reads the same data:
 //!
-//! - on PostgreSQL ([`postgres`]) a few lanes, each with a connection, answer many askers with one
-//!   statement: whatever waits when a lane is free shares its round trip, so a batch forms by itself under
-//!   load and a lone read is alone. What may be large shares with nobody, who would have to wait for it: it
-//!   goes to a connection of its own;
-//! - on SQLite ([`sqlite`]) a few threads, each with a connection, answer one asker after the other
-//!   without a hop for every row.
+//! - On PostgreSQL ([`postgres`]) a few workers, each with a connection, answer many reads with one statement. A
+//!   worker takes all reads that wait, so batches form under load, and one read alone runs alone. A read that can be
+//!   large uses a connection of its own, so that others do not wait for it.
+//! - On SQLite ([`sqlite`]) a few threads, each with a connection, answer one read after the other, without a task
+//!   switch for every row.
 //!
-//! Every ask carries the allowance of its operation, which its rows are taken from one by one: an ask for too
-//! much is refused while it is read, holds no more than it may, and costs those that it is read with nothing.
+//! Each read has the allowance of its operation and takes its rows from it one by one. A read that exceeds its
+//! allowance is rejected while it runs, and does not affect the other reads of its batch.
 //!
-//! Every ask carries its own owner, and the owner stands in the condition of every row it gets: what is
-//! read together is not owned together.
+//! Each read has its own owner. The owner is in the condition of every row: a batch can have reads of different
+//! owners.
+//!
+//! `cargo bench --bench load -- history list` measures these reads.
 
-mod lanes;
 mod postgres;
 pub(in crate::store) mod request;
 mod sqlite;
+mod workers;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -35,99 +36,107 @@ use crate::model::Message;
 use crate::store::engine::row_level_security::RowLevelSecurity;
 use crate::store::error::{Error, Result};
 use request::{
-    ConversationPage, ListConversations, ListedConversation, MessageRanges, PendingRead, ReadConversation,
-    ReadRequest, Work,
+    ConversationPage, ListConversations, ListedConversation, MessageRanges, PendingRead, ReadContext,
+    ReadConversation, ReadRequest,
 };
 
-/// Asks that may wait; more are refused at once.
+/// The maximum number of reads in the queue. More are rejected at once.
 const QUEUE: usize = 4096;
 
-/// Where to ask. Asks are answered until it is closed.
+/// The queue of reads and the workers that answer them.
 pub(in crate::store) struct Reads {
     queue: async_channel::Sender<ReadRequest>,
     workers: Workers,
 }
 
 enum Workers {
-    Lanes(lanes::Lanes),
-    Threads(sqlite::Threads),
+    Tasks(workers::ReadWorkers),
+    Threads(sqlite::ReadThreads),
 }
 
 impl Reads {
-    /// Reads over a PostgreSQL's pool of connections.
+    /// Reads through a connection pool of PostgreSQL.
     pub(in crate::store) fn on_postgres(
         pool: &sqlx::PgPool,
         row_level_security: RowLevelSecurity,
         statements: Arc<AtomicU64>,
     ) -> Self {
         let (queue, receiver) = async_channel::bounded(QUEUE);
-        let work = Arc::new(Work { queue: receiver, row_level_security, statements });
-        Self { queue, workers: Workers::Lanes(lanes::Lanes::open(pool, &work)) }
+        let work = Arc::new(ReadContext { queue: receiver, row_level_security, statements });
+        Self { queue, workers: Workers::Tasks(workers::ReadWorkers::start(pool, &work)) }
     }
 
-    /// Reads of a SQLite file, each for no longer than `patience`.
+    /// Reads from an SQLite file. Each read is interrupted after `timeout`.
     ///
     /// # Errors
-    /// It cannot be opened.
+    /// The file cannot be opened.
     pub(in crate::store) fn on_sqlite(
         file: &std::path::Path,
-        patience: Duration,
+        timeout: Duration,
         statements: Arc<AtomicU64>,
     ) -> anyhow::Result<Self> {
         let (queue, receiver) = async_channel::bounded(QUEUE);
-        let work = Arc::new(Work { queue: receiver, row_level_security: RowLevelSecurity::Off, statements });
-        Ok(Self { queue, workers: Workers::Threads(sqlite::Threads::start(file, patience, &work)?) })
+        let work =
+            Arc::new(ReadContext { queue: receiver, row_level_security: RowLevelSecurity::Off, statements });
+        Ok(Self { queue, workers: Workers::Threads(sqlite::ReadThreads::start(file, timeout, &work)?) })
     }
 
-    /// Opens a conversation; none that is not the asker's.
-    pub(in crate::store) async fn open(&self, opening: ReadConversation) -> Result<Option<ConversationPage>> {
-        match self.beside(&opening.allowance) {
-            Some(lanes) => Box::pin(lanes.read_beside(opening)).await,
-            None => self.ask(opening, ReadRequest::Open).await,
+    /// Reads a conversation. `None` if the owner has no such conversation.
+    pub(in crate::store) async fn conversation(
+        &self,
+        read: ReadConversation,
+    ) -> Result<Option<ConversationPage>> {
+        match self.dedicated(&read.allowance) {
+            Some(workers) => Box::pin(workers.read_alone(read)).await,
+            None => self.submit(read, ReadRequest::Conversation).await,
         }
     }
 
-    /// Reads stretches, each for itself, in the order they are asked for.
+    /// Reads ranges of messages, in the given order.
     pub(in crate::store) async fn message_ranges(&self, ranges: MessageRanges) -> Result<Vec<Vec<Message>>> {
-        match self.beside(&ranges.allowance) {
-            Some(lanes) => Box::pin(lanes.read_beside(ranges)).await,
-            None => self.ask(ranges, ReadRequest::MessageRanges).await,
+        match self.dedicated(&ranges.allowance) {
+            Some(workers) => Box::pin(workers.read_alone(ranges)).await,
+            None => self.submit(ranges, ReadRequest::MessageRanges).await,
         }
     }
 
     /// Lists conversations.
-    pub(in crate::store) async fn list(&self, listing: ListConversations) -> Result<Vec<ListedConversation>> {
-        match self.beside(&listing.allowance) {
-            Some(lanes) => Box::pin(lanes.read_beside(listing)).await,
-            None => self.ask(listing, ReadRequest::List).await,
+    pub(in crate::store) async fn list(&self, read: ListConversations) -> Result<Vec<ListedConversation>> {
+        match self.dedicated(&read.allowance) {
+            Some(workers) => Box::pin(workers.read_alone(read)).await,
+            None => self.submit(read, ReadRequest::List).await,
         }
     }
 
-    /// Lets the workers go once they have answered what was asked.
+    /// Rejects new reads, and waits until the workers have answered the queued ones.
     pub(in crate::store) async fn close(&self) {
         self.queue.close();
         match &self.workers {
-            Workers::Lanes(lanes) => lanes.closed().await,
+            Workers::Tasks(workers) => workers.wait().await,
             Workers::Threads(threads) => threads.join().await,
         }
     }
 
-    /// Where to read what is not to be waited for by others. That is rare: it is awaited in a box, which all
-    /// other reads then need no room for.
-    fn beside(&self, allowance: &MemoryBudget) -> Option<&lanes::Lanes> {
+    /// The workers, if the read must not share a statement. This is rare. Its future is boxed, so that the futures of
+    /// all other reads stay small.
+    fn dedicated(&self, allowance: &MemoryBudget) -> Option<&workers::ReadWorkers> {
         match &self.workers {
-            Workers::Lanes(lanes) if allowance.has_reservation() => Some(lanes),
+            Workers::Tasks(workers) if allowance.has_reservation() => Some(workers),
             _ => None,
         }
     }
 
-    async fn ask<Q, A>(&self, ask: Q, kind: impl FnOnce(PendingRead<Q, A>) -> ReadRequest) -> Result<A> {
+    async fn submit<Q, A>(
+        &self,
+        read: Q,
+        into_request: impl FnOnce(PendingRead<Q, A>) -> ReadRequest,
+    ) -> Result<A> {
         let (reply, answer) = oneshot::channel();
-        match self.queue.try_send(kind(PendingRead { ask, reply })) {
+        match self.queue.try_send(into_request(PendingRead { read, reply })) {
             Ok(()) => {}
-            Err(TrySendError::Full(_)) => return Err(Error::unavailable("too many reads wait")),
+            Err(TrySendError::Full(_)) => return Err(Error::unavailable("the read queue is full")),
             Err(TrySendError::Closed(_)) => return Err(Error::unavailable("the database is closed")),
         }
-        answer.await.map_err(|_| Error::unavailable("a read was given up"))?
+        answer.await.map_err(|_| Error::unavailable("a worker dropped a read"))?
     }
 }

@@ -1,89 +1,34 @@
-//! Branches are ranges.
+//! Branches are ranges of positions.
 //!
-//! A branch continues its parent branch up to where it forked, so the path from the first message to
-//! any other is a handful of ranges of positions, found by following the rows of `branch`, and reading
-//! a page of it is as many index ranges, from the end that is asked for inwards. There is no walk over
-//! parents, however long the conversation. The trunk, what was appended before the first fork, is one
-//! dense range; a conversation that never forked is nothing but trunk.
+//! A branch continues its parent branch up to the position where it forked. So the path from the first message to any
+//! other is a few ranges of positions, which the rows of `branch` give. A page of a path is as many index ranges,
+//! read from the requested end. No read walks from message to parent, however long the conversation is.
+//!
+//! The trunk is the messages that were appended before the first fork. It is one range without gaps. A conversation
+//! that never forked has only a trunk.
+
+mod statements;
 
 use std::collections::HashMap;
 
+use sea_orm::sea_query::Order;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, DbBackend, FromQueryResult, IntoActiveModel, QueryFilter,
-    Statement,
+    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, FromQueryResult, IntoActiveModel,
+    QueryFilter,
 };
 
 use crate::model::{
     Change, ChangeKind, Conversation, ConversationId, ConversationPatch, End, Message, MessageId, Page,
     Range, Slice,
 };
-use crate::store::engine::slot::slot;
 use crate::store::entity::message;
 use crate::store::error::Error;
 use crate::store::error::Result;
 use crate::store::hot::reads::request::MessageRange;
-use crate::store::parameters;
-use crate::store::row_budget::size;
+use crate::store::repository::bounded::ids_and_sizes;
 use crate::store::scope::Scoped;
 use crate::store::transaction::Tx;
-
-/// From a branch to the root: each branch on the way, and the last position of it that is on the path.
-const PATH: &str = "WITH RECURSIVE path(branch, upto, depth) AS ( \
-     SELECT CAST($2 AS bigint), CAST($3 AS bigint), 0 \
-     UNION ALL SELECT b.parent_branch, b.fork_position, path.depth + 1 \
-     FROM path JOIN branch AS b ON b.conversation_id = $1 AND b.branch = path.branch) \
-     SELECT branch, upto FROM path ORDER BY depth";
-
-/// What is read of a message to find it: its id, and its size.
-macro_rules! named {
-    () => {
-        concat!("SELECT m.id, ", size!(), " AS size FROM ")
-    };
-}
-
-/// The messages that follow some places: on the trunk the next one, elsewhere every message that names the place.
-const FOLLOWING_SQLITE: &str = concat!(
-    named!(),
-    "json_each($1) AS wanted JOIN message AS m ON m.slot = ",
-    slot!("unhex(wanted.value ->> 0)", "(wanted.value ->> 1) + 1"),
-    " AND m.conversation_id = unhex(wanted.value ->> 0) AND m.position = (wanted.value ->> 1) + 1 AND m.branch IS NULL AND m.owner_id = $2 UNION ALL ",
-    named!(),
-    "json_each($1) AS wanted JOIN message AS m ON m.conversation_id = unhex(wanted.value ->> 0) \
-     AND m.parent_position = wanted.value ->> 1 AND m.branch IS NOT NULL AND m.owner_id = $2"
-);
-const FOLLOWING_POSTGRES: &str = concat!(
-    named!(),
-    "jsonb_array_elements($1::text::jsonb) AS wanted \
-     JOIN message AS m ON m.conversation_id = (wanted ->> 0)::uuid \
-     AND m.position = (wanted ->> 1)::bigint + 1 AND m.branch IS NULL AND m.owner_id = $2 UNION ALL ",
-    named!(),
-    "jsonb_array_elements($1::text::jsonb) AS wanted \
-     JOIN message AS m ON m.conversation_id = (wanted ->> 0)::uuid \
-     AND m.parent_position = (wanted ->> 1)::bigint AND m.branch IS NOT NULL AND m.owner_id = $2"
-);
-
-/// A range of positions on one branch. Left to itself SQLite reads the range and skips what is on other
-/// branches.
-const FIRST_SQLITE: &str = concat!(
-    named!(),
-    "message AS m INDEXED BY message_by_branch WHERE conversation_id = $1 \
-     AND position > $2 AND position <= $3 AND owner_id = $4 AND branch = $6 ORDER BY position LIMIT $5"
-);
-const LAST_SQLITE: &str = concat!(
-    named!(),
-    "message AS m INDEXED BY message_by_branch WHERE conversation_id = $1 \
-     AND position > $2 AND position <= $3 AND owner_id = $4 AND branch = $6 ORDER BY position DESC LIMIT $5"
-);
-const FIRST_POSTGRES: &str = concat!(
-    named!(),
-    "message AS m WHERE conversation_id = $1 AND position > $2 AND position <= $3 AND owner_id = $4 \
-     AND branch = $6 ORDER BY position LIMIT $5"
-);
-const LAST_POSTGRES: &str = concat!(
-    named!(),
-    "message AS m WHERE conversation_id = $1 AND position > $2 AND position <= $3 AND owner_id = $4 \
-     AND branch = $6 ORDER BY position DESC LIMIT $5"
-);
+use statements::{following, path};
 
 #[derive(FromQueryResult)]
 struct Step {
@@ -91,7 +36,8 @@ struct Step {
     upto: i64,
 }
 
-/// A range of positions on one branch (none: the trunk): after the first bound, up to the second.
+/// A range of positions on one branch, or on the trunk (`None`): after the first bound, up to and including the
+/// second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Segment {
     branch: Option<i64>,
@@ -99,7 +45,7 @@ struct Segment {
     upto: i64,
 }
 
-/// Where a path ends.
+/// The end of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Leaf {
     branch: i64,
@@ -136,7 +82,7 @@ impl Scoped {
             rows.extend(self.segment(conversation.id, segment, &range, page.end, missing).await?);
         }
         let mut slice = Slice::from_rows(rows, page, &range);
-        // A bound beyond the path's end, on another branch, has nothing of the path behind it.
+        // If the bound is behind the end of the path, on another branch, no message of the path follows it.
         slice.has_next &= range.before.is_none_or(|before| before <= leaf.position) || page.end == End::First;
         Ok(slice)
     }
@@ -152,14 +98,14 @@ impl Scoped {
         Ok(Leaf { branch: row.branch.unwrap_or(0), position: row.position })
     }
 
-    /// The path's ranges, from its leaf to the root.
+    /// The ranges of the path, from its leaf to the root.
     async fn segments(&self, conversation: &Conversation, leaf: Leaf) -> Result<Vec<Segment>> {
         if conversation.branches == 0 {
             return Ok(vec![Segment { branch: None, after: 0, upto: leaf.position }]);
         }
-        let values = [conversation.id.into(), leaf.branch.into(), leaf.position.into()];
-        let statement = Statement::from_sql_and_values(self.backend(), PATH, values);
-        let steps = Step::find_by_statement(statement).all(&self.reader()).await?;
+        let steps = self.reader().query_all(&path(conversation.id, leaf.branch, leaf.position)).await?;
+        let steps = steps.iter().map(|row| Step::from_query_result(row, ""));
+        let steps = steps.collect::<std::result::Result<Vec<_>, _>>()?;
         let mut segments = Vec::with_capacity(steps.len() + 1);
         for (at, step) in steps.iter().enumerate() {
             if step.branch == 0 {
@@ -189,21 +135,28 @@ impl Scoped {
             return Ok(Vec::new());
         }
         let Some(branch) = segment.branch else {
-            // The trunk is dense: nothing else stands in its range.
+            // The trunk has no gaps, and its range has no other messages.
             let page = Page { end, size: limit };
-            let stretch =
-                MessageRange { after, before: upto + 1, rows: limit, ..self.all_of(conversation, page) };
-            return self.stretch(stretch).await;
+            let message_range = MessageRange {
+                after,
+                before: upto + 1,
+                rows: limit,
+                ..self.whole_conversation(conversation, page)
+            };
+            return self.message_range(message_range).await;
         };
-        let some = match (self.backend(), end) {
-            (DbBackend::Sqlite, End::First) => FIRST_SQLITE,
-            (DbBackend::Sqlite, End::Last) => LAST_SQLITE,
-            (_, End::First) => FIRST_POSTGRES,
-            (_, End::Last) => LAST_POSTGRES,
-        };
-        let range = [conversation.into(), after.into(), upto.into(), self.owner.clone().into()];
-        let values = range.into_iter().chain([i64::from(limit).into(), branch.into()]).collect();
-        let mut rows = self.messages_named(some, values).await?;
+        let order = if end == End::First { Order::Asc } else { Order::Desc };
+        let found = ids_and_sizes()
+            .from(message::Entity)
+            .and_where(message::Column::ConversationId.eq(conversation))
+            .and_where(message::Column::Branch.eq(branch))
+            .and_where(message::Column::Position.gt(after))
+            .and_where(message::Column::Position.lte(upto))
+            .and_where(message::Column::OwnerId.eq(self.owner.clone()))
+            .order_by((message::Entity, message::Column::Position), order)
+            .limit(u64::from(limit))
+            .take();
+        let mut rows = self.found_messages(found).await?;
         rows.sort_unstable_by_key(|row| row.position);
         if end == End::Last {
             rows.reverse();
@@ -216,9 +169,7 @@ impl Scoped {
         &self,
         places: &[(ConversationId, i64)],
     ) -> Result<HashMap<(ConversationId, i64), Vec<Message>>> {
-        let some = if self.backend() == DbBackend::Sqlite { FOLLOWING_SQLITE } else { FOLLOWING_POSTGRES };
-        let values = vec![parameters::places(places).into(), self.owner.clone().into()];
-        let rows = self.messages_named(some, values).await?;
+        let rows = self.found_messages(following(self.backend(), &self.owner, places)).await?;
         let mut following: HashMap<_, Vec<Message>> = HashMap::new();
         for row in rows {
             let message = Message::try_from(row)?;
@@ -245,7 +196,7 @@ impl Scoped {
             .await?
             .ok_or(Error::NotFound("message"))?;
         if row.head_position == leaf.position {
-            // It is so already: nothing is written, the lock is let go before anything is waited for.
+            // The leaf is already the head: roll back, which releases the locks, and read.
             drop(tx);
             return self.conversation(id).await?.ok_or(Error::NotFound("conversation"));
         }

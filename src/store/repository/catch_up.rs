@@ -1,69 +1,76 @@
-//! Who has missed something: one statement for all that are followed.
+//! Which followers are behind the database: one statement for all of them.
 //!
-//! Signals may be lost, so a poll asks for all followers whether the database has gone beyond
-//! where they stand. The owner stands in every place that is asked for; what is not theirs counts as
-//! ended, and their own read tells them so.
+//! Signals can be lost. So a poll checks for all followers whether the database has newer data than they have seen.
+//! Each request names its owner. A conversation that does not exist for its owner is reported too: the read that
+//! follows then returns the error.
 
-use sea_orm::{DbBackend, FromQueryResult, Statement};
-use serde_json::{Value, json};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, Query};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr};
+use serde_json::json;
 
 use crate::model::{ConversationId, OwnerId};
 use crate::store::database::Store;
+use crate::store::entity::{account, conversation};
 use crate::store::error::Result;
-
-const CONVERSATIONS_SQLITE: &str = "SELECT w.key AS at FROM json_each($1) AS w \
-     LEFT JOIN conversation AS c ON c.id = unhex(w.value ->> 0) AND c.owner_id = w.value ->> 1 \
-     WHERE c.last_position IS NULL OR c.last_position > w.value ->> 2";
-const CONVERSATIONS_POSTGRES: &str = "SELECT w.ord - 1 AS at \
-     FROM jsonb_array_elements($1::text::jsonb) WITH ORDINALITY AS w(it, ord) \
-     LEFT JOIN LATERAL (SELECT last_position FROM conversation \
-     WHERE id = (w.it ->> 0)::uuid AND owner_id = w.it ->> 1 LIMIT 1) AS c ON true \
-     WHERE c.last_position IS NULL OR c.last_position > (w.it ->> 2)::bigint";
-const ACCOUNTS_SQLITE: &str = "SELECT w.key AS at FROM json_each($1) AS w \
-     JOIN account AS a ON a.id = w.value ->> 0 WHERE a.revision > w.value ->> 1";
-const ACCOUNTS_POSTGRES: &str = "SELECT w.ord - 1 AS at \
-     FROM jsonb_array_elements($1::text::jsonb) WITH ORDINALITY AS w(it, ord) \
-     CROSS JOIN LATERAL (SELECT revision FROM account WHERE id = w.it ->> 0 LIMIT 1) AS a \
-     WHERE a.revision > (w.it ->> 1)::bigint";
-
-#[derive(FromQueryResult)]
-struct Beyond {
-    at: i64,
-}
+use crate::store::json_rows::{JsonRows, REQUESTED};
 
 impl Store {
-    /// Which of these conversations have messages after a position, or are not there for their owner:
-    /// their indices.
+    /// The indices of the conversations that have messages after a position, or do not exist for their owner.
     pub async fn conversations_beyond(
         &self,
         places: &[((OwnerId, ConversationId), i64)],
     ) -> Result<Vec<usize>> {
         let owners = places.iter().map(|((owner, _), _)| owner);
-        let places = places
-            .iter()
-            .map(|((owner, id), position)| json!([id.0.simple().to_string(), owner.as_str(), position]));
-        self.beyond(owners, places.collect(), CONVERSATIONS_SQLITE, CONVERSATIONS_POSTGRES).await
+        let requested = JsonRows::new(
+            self.backend(),
+            (0..).zip(places).map(|(index, ((owner, id), position)): (usize, _)| {
+                json!([index, position, id.0.simple().to_string(), owner.as_str()])
+            }),
+        );
+        let last_position = Query::select()
+            .column(conversation::Column::LastPosition)
+            .from(conversation::Entity)
+            .and_where(conversation::Column::Id.into_expr().eq(requested.uuid(2)))
+            .and_where(conversation::Column::OwnerId.into_expr().eq(requested.text(3)))
+            .take();
+        let is_beyond = Expr::SubQuery(None, Box::new(last_position.into())).gt(requested.number(1));
+        let condition = Func::coalesce([is_beyond, Expr::val(true)]).into();
+        self.indices(owners, &requested, condition).await
     }
 
-    /// Which of these owners have changes after a revision: their indices.
+    /// The indices of the owners that have changes after a revision.
     pub async fn accounts_beyond(&self, places: &[(OwnerId, i64)]) -> Result<Vec<usize>> {
         let owners = places.iter().map(|(owner, _)| owner);
-        let places = places.iter().map(|(owner, revision)| json!([owner.as_str(), revision]));
-        self.beyond(owners, places.collect(), ACCOUNTS_SQLITE, ACCOUNTS_POSTGRES).await
+        let requested = JsonRows::new(
+            self.backend(),
+            (0..)
+                .zip(places)
+                .map(|(index, (owner, revision)): (usize, _)| json!([index, revision, owner.as_str()])),
+        );
+        let revision = Query::select()
+            .column(account::Column::Revision)
+            .from(account::Entity)
+            .and_where(account::Column::Id.into_expr().eq(requested.text(2)))
+            .take();
+        let condition = Expr::SubQuery(None, Box::new(revision.into())).gt(requested.number(1));
+        self.indices(owners, &requested, condition).await
     }
 
-    async fn beyond<'o>(
+    /// The first columns of the rows for which a condition is true.
+    async fn indices<'o>(
         &self,
         owners: impl Iterator<Item = &'o OwnerId>,
-        places: Value,
-        sqlite: &str,
-        postgres: &str,
+        requested: &JsonRows,
+        condition: Expr,
     ) -> Result<Vec<usize>> {
-        let reader = self.reader_of(owners);
-        let backend = self.backend();
-        let sql = if backend == DbBackend::Sqlite { sqlite } else { postgres };
-        let statement = Statement::from_sql_and_values(backend, sql, [places.to_string().into()]);
-        let found = Beyond::find_by_statement(statement).all(&reader).await?;
-        Ok(found.into_iter().filter_map(|row| usize::try_from(row.at).ok()).collect())
+        let select = Query::select()
+            .expr_as(requested.number(0), "index")
+            .from_function(requested.table(), REQUESTED)
+            .and_where(condition)
+            .take();
+        let rows = self.reader_of(owners).query_all(&select).await?;
+        let indices = rows.iter().map(|row| row.try_get::<i64>("", "index"));
+        let indices = indices.collect::<std::result::Result<Vec<_>, DbErr>>()?;
+        Ok(indices.into_iter().filter_map(|index| usize::try_from(index).ok()).collect())
     }
 }

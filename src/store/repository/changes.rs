@@ -1,11 +1,10 @@
-//! The feed of an owner's changes: reading it, and trimming what is old.
+//! The change feed of an owner: reading and trimming it.
 //!
-//! Revisions have no holes. So a page that does not begin right after the place it was asked for
-//! shows that what stood between has been trimmed, and no other bookkeeping is needed.
+//! Revisions have no gaps. So if a page does not begin right after the requested revision, the changes in between
+//! were trimmed. The feed needs no other bookkeeping.
 
-use sea_orm::{
-    ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Statement,
-};
+use sea_orm::sea_query::{Expr, ExprTrait, Order, Query};
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 
 use crate::model::{Change, ChangeKind, CommittedChange, Invalid, OwnerId, Timestamp};
 use crate::store::database::Store;
@@ -15,14 +14,11 @@ use crate::store::error::Result;
 use crate::store::scope::Scoped;
 use crate::store::transaction;
 
-/// Accounts looked at, and changes removed, in one step of trimming.
+/// The maximum number of accounts and of changes in one step of trimming.
 const TRIM_ACCOUNTS: u64 = 500;
 const TRIM_CHANGES: u64 = 1000;
 
-/// The accounts after one, each with the time of its oldest change.
-const OLDEST: &str = "SELECT id, (SELECT changed_at FROM change WHERE owner_id = account.id \
-     ORDER BY revision LIMIT 1) AS oldest FROM account WHERE id > $1 ORDER BY id LIMIT $2";
-
+/// An account with the time of its oldest change.
 #[derive(FromQueryResult)]
 struct Oldest {
     id: OwnerId,
@@ -30,13 +26,13 @@ struct Oldest {
 }
 
 impl Scoped {
-    /// The revision of the owner's newest change; 0 before the first.
+    /// The revision of the owner's newest change. 0 if there is none.
     pub async fn revision(&self) -> Result<i64> {
         let row = account::Entity::find_by_id(self.owner.clone()).one(&self.reader()).await?;
         Ok(row.map_or(0, |row| row.revision))
     }
 
-    /// The revision before the oldest change that is kept: where reading all of them begins.
+    /// The revision before the oldest change that is kept. Reading after it returns the whole feed.
     pub async fn oldest_kept(&self) -> Result<i64> {
         let oldest = change::Entity::find()
             .filter(change::Column::OwnerId.eq(self.owner.clone()))
@@ -52,10 +48,10 @@ impl Scoped {
     /// The owner's changes after a revision, oldest first, at most `limit`.
     ///
     /// # Errors
-    /// - `Expired`: what came after it is no longer kept.
-    /// - `Invalid`: it is ahead of the feed, so it was never given out.
+    /// - `Expired`: the changes after the revision were trimmed.
+    /// - `Invalid`: the revision is newer than the feed, so it does not come from this feed.
     pub async fn changes(&self, after: i64, limit: u32) -> Result<Vec<CommittedChange>> {
-        // The second look is for changes that were committed between the page and the revision.
+        // The second attempt finds changes that were committed between the reads of the page and of the revision.
         for _ in 0..2 {
             let rows = change::Entity::find()
                 .filter(change::Column::OwnerId.eq(self.owner.clone()))
@@ -84,15 +80,29 @@ impl Scoped {
 }
 
 impl Store {
-    /// Removes changes from before a time, in small steps, so that no write waits for long. Safe to
-    /// run from several replicas at once. Gives how many it removed.
+    /// Removes changes older than a time, in small steps that do not delay writes. Several replicas can run it at the
+    /// same time. Returns the number of removed changes.
     pub async fn trim_changes(&self, before: Timestamp) -> Result<u64> {
         let mut removed = 0;
         let mut after = String::new();
         loop {
-            let values = [after.into(), TRIM_ACCOUNTS.into()];
-            let statement = Statement::from_sql_and_values(self.backend(), OLDEST, values);
-            let accounts = Oldest::find_by_statement(statement).all(&self.reader_of_everybody()).await?;
+            let oldest = Query::select()
+                .column(change::Column::ChangedAt)
+                .from(change::Entity)
+                .and_where(change::Column::OwnerId.into_expr().equals((account::Entity, account::Column::Id)))
+                .order_by(change::Column::Revision, Order::Asc)
+                .limit(1)
+                .take();
+            let accounts = account::Entity::find()
+                .select_only()
+                .column(account::Column::Id)
+                .expr_as(Expr::SubQuery(None, Box::new(oldest.into())), "oldest")
+                .filter(account::Column::Id.gt(after.as_str()))
+                .order_by_asc(account::Column::Id)
+                .limit(TRIM_ACCOUNTS)
+                .into_model::<Oldest>()
+                .all(&self.reader_of_all_owners())
+                .await?;
             let Some(last) = accounts.last() else { return Ok(removed) };
             after = last.id.as_str().to_owned();
             for account in accounts {
@@ -103,7 +113,7 @@ impl Store {
         }
     }
 
-    /// From the oldest on, up to the first that is kept, so that no hole comes to be.
+    /// Removes from the oldest up to the first change that is kept, so that the feed has no gap.
     async fn trim_account(&self, owner: &OwnerId, before: Timestamp) -> Result<u64> {
         let mut removed = 0;
         loop {
@@ -119,13 +129,13 @@ impl Store {
             let trim = change::Entity::delete_many()
                 .filter(change::Column::OwnerId.eq(owner.clone()))
                 .filter(change::Column::Revision.lte(last.revision));
-            removed += transaction::run_untold(self, owner, trim.build(self.backend())).await?;
+            removed += transaction::run_without_change(self, owner, trim.build(self.backend())).await?;
             self.0.writer.erased();
         }
     }
 }
 
-/// A row of an unknown kind is a fault in the database, not in the request.
+/// An unknown kind is a fault in the database, so the error is internal.
 impl TryFrom<change::Model> for CommittedChange {
     type Error = Error;
 

@@ -1,11 +1,11 @@
 //! Conversations: reads and writes.
 //!
-//! `updated_at` moves forward with every change by at least a microsecond, whatever the clock
-//! does, so that a list by activity never stands still.
+//! Every change increases `updated_at` by at least a microsecond, whatever the clock does, so a change always moves
+//! the conversation in a list by activity.
 
 use std::collections::HashMap;
 
-use sea_orm::sea_query::{Expr, ExprTrait, Order};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, Order};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, DbBackend, EntityTrait, IntoActiveModel, QueryFilter,
     QueryOrder, QuerySelect, Select,
@@ -21,19 +21,9 @@ use crate::store::entity::{branch, conversation, message};
 use crate::store::error::Error;
 use crate::store::error::Result;
 use crate::store::hot::reads::request::{ConversationPage, ListConversations, ReadConversation};
-use crate::store::repository::append::{Place, insert_message};
+use crate::store::repository::append::{MessagePlace, insert_message};
 use crate::store::scope::Scoped;
 use crate::store::transaction::Tx;
-
-/// Also takes the row's lock, so that the statements after it have the conversation to themselves.
-const TOUCH: &str = "UPDATE conversation \
-     SET title = CASE WHEN $4 THEN $5 ELSE title END, \
-     title_folded = CASE WHEN $4 THEN $7 ELSE title_folded END, metadata = COALESCE($6, metadata), \
-     updated_at = CASE WHEN updated_at < $3 THEN $3 ELSE updated_at + 1 END \
-     WHERE id = $1 AND owner_id = $2 \
-     RETURNING *";
-
-const DELETE: &str = "DELETE FROM conversation WHERE id = $1 AND owner_id = $2 RETURNING *";
 
 impl Scoped {
     /// One of the owner's conversations.
@@ -41,33 +31,32 @@ impl Scoped {
         Ok(self.open(id, None).await?.map(|(conversation, _)| conversation))
     }
 
-    /// One of the owner's conversations with the messages at one end of it, in one statement. Without
-    /// them where no page is asked for, and where the active branch is not simply all messages: what is on
-    /// it is then read with [`Scoped::path`].
+    /// One of the owner's conversations with the messages at one end of it, in one statement. There are no messages
+    /// if no page is requested, or if the conversation has forked: [`Scoped::path`] reads those.
     pub async fn open(
         &self,
         id: ConversationId,
         page: Option<Page>,
     ) -> Result<Option<(Conversation, Option<Slice<Message>>)>> {
-        let opening =
+        let read =
             || ReadConversation { owner: self.owner.clone(), id, page, allowance: self.allowance.clone() };
-        let opened = self.with_room(|| self.reads().open(opening())).await?;
-        Ok(opened.map(|ConversationPage { conversation, messages }| {
+        let found = self.with_reservation(|| self.reads().conversation(read())).await?;
+        Ok(found.map(|ConversationPage { conversation, messages }| {
             let slice = |(rows, page)| Slice::from_rows(rows, page, &Range::<i64>::all());
             (conversation, messages.zip(page).map(slice))
         }))
     }
 
-    /// The owner's conversations that were active last, each with its head, in one statement.
+    /// The owner's most recently active conversations, each with its head, in one statement.
     pub async fn recent(&self, size: u32) -> Result<Slice<(Conversation, Option<Message>)>> {
         let (owner, allowance) = (&self.owner, &self.allowance);
-        let listing = || ListConversations { owner: owner.clone(), most: size, allowance: allowance.clone() };
-        let listed = self.with_room(|| self.reads().list(listing())).await?;
+        let read = || ListConversations { owner: owner.clone(), limit: size, allowance: allowance.clone() };
+        let listed = self.with_reservation(|| self.reads().list(read())).await?;
         let page = Page { end: End::First, size };
         Ok(Slice::from_rows(listed, page, &Range::<i64>::all()))
     }
 
-    /// Conversations by id, in no order; what is unknown or foreign is left out.
+    /// Conversations by id, in no order. Unknown and foreign ids are left out.
     pub async fn conversations_by_id(
         &self,
         ids: &[ConversationId],
@@ -113,20 +102,20 @@ impl Scoped {
         Ok(Slice::from_rows(self.all_conversations(select).await?, page, &range))
     }
 
-    /// What is selected, taken from the allowance.
+    /// The selected conversations. Their bytes are taken from the allowance.
     async fn all_conversations(&self, select: Select<conversation::Entity>) -> Result<Vec<Conversation>> {
         let read = || async {
             let rows = select.clone().all(&self.reader()).await?;
             self.take(rows.into_iter().map(Conversation::from).collect())
         };
-        self.with_room(read).await
+        self.with_reservation(read).await
     }
 
-    /// Makes a conversation with its first messages, all or nothing.
+    /// Creates a conversation with its first messages, all or nothing.
     ///
     /// # Errors
-    /// - `Conflict`: the id, or the id of a message, has been used for something else. The same id
-    ///   with the same content is not an error: it answers with what was made first.
+    /// - `Conflict`: the id, or the id of a message, was used for something else. The same id with the same content
+    ///   is not an error: it returns the conversation that exists.
     pub async fn create_conversation(&self, new: NewConversation) -> Result<Conversation> {
         let mut tx = Tx::begin(self, 1 + new.messages.len()).await?;
         let fingerprint = new.id.map(|_| Fingerprint::of_conversation(&new));
@@ -157,14 +146,14 @@ impl Scoped {
         let row = row.into_active_model().insert(tx.connection()).await?;
         tx.record(Change { kind: ChangeKind::ConversationCreated, conversation: id, message: None });
         for (position, message) in (1..).zip(new.messages) {
-            let place = Place { position, branch: None, parent: None, created_at: row.created_at };
+            let place = MessagePlace { position, branch: None, parent: None, created_at: row.created_at };
             insert_message(&mut tx, place, self.row(id, message)).await?;
         }
         tx.commit().await?;
         Ok(row.into())
     }
 
-    /// Sets what the patch gives.
+    /// Sets the fields that the patch has.
     ///
     /// # Errors
     /// - `NotFound`: no such conversation for this owner.
@@ -187,8 +176,9 @@ impl Scoped {
     pub async fn delete_conversation(&self, id: ConversationId) -> Result<()> {
         let mut tx = Tx::begin(self, 1).await?;
         self.touch(&tx, id, ConversationPatch::default()).await?;
-        // What hangs on another row goes before it: row-level security hides it from then on.
-        crate::store::repository::streams::forget_conversation(&tx, id).await?;
+        // Rows that depend on others go first: row-level security hides them as soon as the row they depend on is
+        // gone.
+        crate::store::repository::streams::delete_streams(&tx, id).await?;
         branch::Entity::delete_many()
             .filter(branch::Column::ConversationId.eq(id))
             .exec(tx.connection())
@@ -199,35 +189,42 @@ impl Scoped {
             .filter(Condition::all().add_option(slot::among(self.backend(), id, (0, slot::LAST))))
             .exec(tx.connection())
             .await?;
-        let deleted: Option<conversation::Model> =
-            tx.one(DELETE, [id.into(), self.owner.clone().into()]).await?;
-        deleted.ok_or(Error::NotFound("conversation"))?;
+        let deleted = conversation::Entity::delete_many()
+            .filter(conversation::Column::Id.eq(id))
+            .filter(conversation::Column::OwnerId.eq(self.owner.clone()))
+            .exec(tx.connection())
+            .await?;
+        if deleted.rows_affected == 0 {
+            return Err(Error::NotFound("conversation"));
+        }
         tx.record(Change { kind: ChangeKind::ConversationDeleted, conversation: id, message: None });
         tx.commit().await
     }
 }
 
 impl Scoped {
-    /// Takes a conversation's lock, moves its time on and sets what the patch gives.
+    /// Locks a conversation for the transaction, increases `updated_at`, and sets the fields that the patch has.
     pub(in crate::store) async fn touch(
         &self,
         tx: &Tx,
         id: ConversationId,
         patch: ConversationPatch,
     ) -> Result<conversation::Model> {
-        let sets_title = patch.title.is_some();
-        let title = patch.title.flatten();
-        let title_folded = title.as_ref().map(Title::folded);
-        let values = [
-            id.into(),
-            self.owner.clone().into(),
-            tx.now().into(),
-            sets_title.into(),
-            title.map(Title::into_string).into(),
-            patch.metadata.map(crate::model::Json::into_string).into(),
-            title_folded.into(),
-        ];
-        tx.one(TOUCH, values).await?.ok_or(Error::NotFound("conversation"))
+        let mut update = conversation::Entity::update_many()
+            .col_expr(conversation::Column::UpdatedAt, conversation::next_updated_at(tx.now()))
+            .filter(conversation::Column::Id.eq(id))
+            .filter(conversation::Column::OwnerId.eq(self.owner.clone()));
+        if let Some(title) = patch.title {
+            let folded = title.as_ref().map(Title::folded);
+            update = update
+                .col_expr(conversation::Column::Title, Expr::val(title.map(Title::into_string)))
+                .col_expr(conversation::Column::TitleFolded, Expr::val(folded));
+        }
+        if let Some(metadata) = patch.metadata {
+            update = update.col_expr(conversation::Column::Metadata, Expr::val(metadata));
+        }
+        let updated = update.exec_with_returning(tx.connection()).await?.pop();
+        updated.ok_or(Error::NotFound("conversation"))
     }
 }
 
@@ -240,12 +237,11 @@ fn filtered(
         select = select.filter(conversation::Column::UpdatedAt.gte(since));
     }
     if let Some(text) = &filter.title_contains {
-        // No LIKE: every character of the text is literal.
-        let contains = match backend {
-            DbBackend::Sqlite => "instr(title_folded, ?) > 0",
-            _ => "strpos(title_folded, $1) > 0",
-        };
-        select = select.filter(Expr::cust_with_values(contains, [fold(text)]));
+        // No LIKE, because every character of the text is literal.
+        let find = if backend == DbBackend::Sqlite { "instr" } else { "strpos" };
+        let title = conversation::Column::TitleFolded.into_expr();
+        let place = Expr::from(Func::cust(find).args([title, Expr::val(fold(text))]));
+        select = select.filter(place.gt(0));
     }
     select
 }

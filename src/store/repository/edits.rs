@@ -1,6 +1,7 @@
-//! Changing what a message says, and taking it away. Its place, its branch and its id stay.
+//! Edits and deletions of messages. A message keeps its position, its branch and its id.
 
-use sea_orm::{ActiveModelTrait, ActiveValue, ColumnTrait, IntoActiveModel, QueryFilter};
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 use crate::model::{
     Change, ChangeKind, ConversationPatch, Json, Message, MessageId, MessagePatch, MessageStatus, TokenUsage,
@@ -11,16 +12,12 @@ use crate::store::error::Result;
 use crate::store::scope::Scoped;
 use crate::store::transaction::Tx;
 
-/// A deleted message is not counted.
-const COUNT_ONE_LESS: &str =
-    "UPDATE conversation SET message_count = message_count - 1 WHERE id = $1 RETURNING *";
-
 impl Scoped {
-    /// Sets what the patch gives, and the time of the edit.
+    /// Sets the fields that the patch has, and the time of the edit.
     ///
     /// # Errors
     /// - `NotFound`: no such message for this owner.
-    /// - `State`: it is being written, or deleted.
+    /// - `State`: the message is being written, or deleted.
     pub async fn update_message(&self, id: MessageId, patch: MessagePatch) -> Result<Message> {
         let mut tx = Tx::begin(self, 1).await?;
         let row = self.lock_message(&tx, id).await?;
@@ -48,7 +45,7 @@ impl Scoped {
         row.try_into()
     }
 
-    /// Removes what a message says. A repeat changes nothing.
+    /// Removes the content of a message. A repeat changes nothing.
     ///
     /// # Errors
     /// - `NotFound`: no such message for this owner.
@@ -59,7 +56,7 @@ impl Scoped {
             return row.try_into();
         }
         let conversation = row.conversation_id;
-        crate::store::repository::streams::forget(&tx, id).await?;
+        crate::store::repository::streams::delete_stream(&tx, id).await?;
         let mut row = row.into_active_model();
         row.content = ActiveValue::Set(String::new());
         row.parts = ActiveValue::Set(None);
@@ -70,13 +67,18 @@ impl Scoped {
         }
         row.deleted_at = ActiveValue::Set(Some(tx.now()));
         let row = row.update(tx.connection()).await?;
-        let _: Option<conversation::Model> = tx.one(COUNT_ONE_LESS, [conversation.into()]).await?;
+        let count = Expr::col(conversation::Column::MessageCount);
+        conversation::Entity::update_many()
+            .col_expr(conversation::Column::MessageCount, count.sub(1_i64))
+            .filter(conversation::Column::Id.eq(conversation))
+            .exec(tx.connection())
+            .await?;
         tx.record(Change { kind: ChangeKind::MessageDeleted, conversation, message: Some(id) });
         tx.commit().await?;
         row.try_into()
     }
 
-    /// A message as it is while its conversation is locked.
+    /// Locks the conversation of a message, and returns the message.
     pub(in crate::store) async fn lock_message(&self, tx: &Tx, id: MessageId) -> Result<message::Model> {
         let find = || self.own_messages().filter(message::Column::Id.eq(id)).one(tx.connection());
         let row = find().await?.ok_or(Error::NotFound("message"))?;

@@ -1,51 +1,21 @@
-//! Messages: reading them by id, by place, and in order of position.
+//! Messages: reads by id, by position, and in the order of positions.
 //!
-//! [`Scoped::messages`] gives all messages of a conversation on every branch, as subscribers get them. Reading one
-//! branch is in `branches`.
+//! [`Scoped::messages`] returns the messages of all branches, for subscribers. `branches` reads one branch.
 
 use std::collections::HashMap;
 
-use sea_orm::{ColumnTrait, DbBackend, QueryFilter};
+use sea_orm::sea_query::ExprTrait;
+use sea_orm::{ColumnTrait, Condition, QueryFilter};
 
 use crate::model::{ConversationId, Message, MessageId, Page, Range, Slice};
-use crate::store::engine::slot::slot;
+use crate::store::engine::slot;
 use crate::store::entity::message;
 use crate::store::error::Error;
 use crate::store::error::Result;
 use crate::store::hot::reads::request::MessageRange;
-use crate::store::parameters;
-use crate::store::row_budget::size;
+use crate::store::json_rows::{JsonRows, REQUESTED};
+use crate::store::repository::bounded::ids_and_sizes;
 use crate::store::scope::Scoped;
-
-/// Messages by their places.
-const AT_SQLITE: &str = concat!(
-    "SELECT m.id, ",
-    size!(),
-    " AS size FROM json_each($1) AS wanted \
-     JOIN message AS m ON m.slot = ",
-    slot!("unhex(wanted.value ->> 0)", "(wanted.value ->> 1)"),
-    " AND m.conversation_id = unhex(wanted.value ->> 0) AND m.position = wanted.value ->> 1 AND m.owner_id = $2"
-);
-const AT_POSTGRES: &str = concat!(
-    "SELECT m.id, ",
-    size!(),
-    " AS size FROM jsonb_array_elements($1::text::jsonb) AS wanted \
-     JOIN message AS m ON m.conversation_id = (wanted ->> 0)::uuid AND m.position = (wanted ->> 1)::bigint \
-     AND m.owner_id = $2"
-);
-
-/// Messages by their ids.
-const BY_ID_SQLITE: &str = concat!(
-    "SELECT m.id, ",
-    size!(),
-    " AS size FROM json_each($1) AS wanted JOIN message AS m ON m.id = unhex(wanted.value) AND m.owner_id = $2"
-);
-const BY_ID_POSTGRES: &str = concat!(
-    "SELECT m.id, ",
-    size!(),
-    " AS size FROM jsonb_array_elements_text($1::text::jsonb) AS wanted \
-     JOIN message AS m ON m.id = wanted::uuid AND m.owner_id = $2"
-);
 
 impl Scoped {
     /// A message by its id.
@@ -54,42 +24,51 @@ impl Scoped {
         row.map(Message::try_from).transpose()
     }
 
-    /// Messages by id, in no order; what is unknown or foreign is left out.
+    /// Messages by id, in no order. Unknown and foreign ids are left out.
     pub async fn messages_by_id(&self, ids: &[MessageId]) -> Result<HashMap<MessageId, Message>> {
-        let some = if self.backend() == DbBackend::Sqlite { BY_ID_SQLITE } else { BY_ID_POSTGRES };
-        let rows =
-            self.messages_named(some, vec![parameters::ids(ids).into(), self.owner.clone().into()]).await?;
+        let requested = JsonRows::message_ids(self.backend(), ids);
+        let message = Condition::all()
+            .add(message::Column::Id.into_expr().eq(requested.uuid(0)))
+            .add(message::Column::OwnerId.eq(self.owner.clone()));
+        let found = ids_and_sizes()
+            .from_function(requested.table(), REQUESTED)
+            .inner_join(message::Entity, message)
+            .take();
+        let rows = self.found_messages(found).await?;
         rows.into_iter().map(|row| Ok((row.id, row.try_into()?))).collect()
     }
 
-    /// A page of a conversation's messages, by position. A conversation that is not the owner's
-    /// has none.
+    /// A page of a conversation's messages, by position. Empty if the conversation is not the owner's.
     pub async fn messages(
         &self,
         conversation: ConversationId,
         range: Range<i64>,
         page: Page,
     ) -> Result<Slice<Message>> {
-        let rows = self.stretch(self.all_of(conversation, page).within(&range)).await?;
+        let rows = self.message_range(self.whole_conversation(conversation, page).within(&range)).await?;
         Ok(Slice::from_rows(rows, page, &range))
     }
 
-    /// The first or last messages of many conversations that never forked, in one statement. Where
-    /// one has forked meanwhile, the page ends before the fork.
+    /// The first or last messages of many conversations that never forked, in one statement. If a conversation has
+    /// forked in the meantime, its page ends before the fork.
     pub async fn messages_of_many(
         &self,
         conversations: &[ConversationId],
         page: Page,
     ) -> Result<HashMap<ConversationId, Slice<Message>>> {
-        let trunk = |id: &ConversationId| MessageRange { trunk: true, ..self.all_of(*id, page) };
+        let trunk = |id: &ConversationId| MessageRange { trunk: true, ..self.whole_conversation(*id, page) };
         let found = self.message_ranges(conversations.iter().map(trunk).collect()).await?;
         let slices = found.into_iter().map(|rows| Slice::from_rows(rows, page, &Range::<i64>::all()));
         Ok(conversations.iter().copied().zip(slices).collect())
     }
 
-    /// All of a conversation's messages, read from a page's end, one more than it holds to tell whether
+    /// All messages of a conversation, from the end of the page, with one more row than the page has to see whether
     /// there are more.
-    pub(in crate::store) fn all_of(&self, conversation: ConversationId, page: Page) -> MessageRange {
+    pub(in crate::store) fn whole_conversation(
+        &self,
+        conversation: ConversationId,
+        page: Page,
+    ) -> MessageRange {
         let owner = self.owner.clone();
         MessageRange {
             owner,
@@ -102,23 +81,32 @@ impl Scoped {
         }
     }
 
-    pub(in crate::store) async fn stretch(&self, stretch: MessageRange) -> Result<Vec<Message>> {
-        let found = self.message_ranges(vec![stretch]).await?.pop();
-        found.ok_or_else(|| Error::broken("a stretch was not read".into()))
+    pub(in crate::store) async fn message_range(&self, message_range: MessageRange) -> Result<Vec<Message>> {
+        let found = self.message_ranges(vec![message_range]).await?.pop();
+        found.ok_or_else(|| Error::broken("a range of messages was not read".into()))
     }
 
-    /// Messages by their places, in no order; what is unknown or foreign is left out.
+    /// Messages by conversation and position, in no order. Unknown and foreign ones are left out.
     pub async fn messages_at(
         &self,
         places: &[(ConversationId, i64)],
     ) -> Result<HashMap<(ConversationId, i64), Message>> {
-        let some = if self.backend() == DbBackend::Sqlite { AT_SQLITE } else { AT_POSTGRES };
-        let values = vec![parameters::places(places).into(), self.owner.clone().into()];
-        let rows = self.messages_named(some, values).await?;
+        let requested = JsonRows::places(self.backend(), places);
+        let (conversation, position) = (requested.uuid(0), requested.number(1));
+        let message = Condition::all()
+            .add(message::Column::ConversationId.into_expr().eq(conversation.clone()))
+            .add(message::Column::Position.into_expr().eq(position.clone()))
+            .add(message::Column::OwnerId.eq(self.owner.clone()))
+            .add_option(slot::at(self.backend(), conversation, position));
+        let found = ids_and_sizes()
+            .from_function(requested.table(), REQUESTED)
+            .inner_join(message::Entity, message)
+            .take();
+        let rows = self.found_messages(found).await?;
         rows.into_iter().map(|row| Ok(((row.conversation_id, row.position), row.try_into()?))).collect()
     }
 
-    /// The position of a conversation's newest message; 0 when it has none.
+    /// The position of a conversation's newest message. 0 if there is none.
     ///
     /// # Errors
     /// - `NotFound`: no such conversation for this owner.

@@ -1,15 +1,16 @@
-//! Messages whose text grows while it is written.
+//! Messages that stream: their text grows while it is written.
 //!
-//! A piece is a row of its own, so that no growing row is written again and again; when the message
-//! ends they are folded into it. Offsets count Unicode code points: a repeat of what is there changes
-//! nothing, a hole is refused. The row of `stream` exists exactly as long as the message is being
-//! written; deleting it ends the message, so two that end it at once do not both.
+//! Each chunk of text is a row of its own, so no write rewrites a growing row. The end of the stream joins the chunks
+//! into the message. Offsets count Unicode code points. A repeated chunk changes nothing, and a gap is an error. The
+//! row of `stream` exists exactly as long as the message is being written. The operation that deletes it ends the
+//! message, so only one of two concurrent operations can.
 
 use std::collections::HashMap;
 
+use sea_orm::sea_query::{Expr, ExprTrait, Func, Query};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, DbBackend, EntityTrait, FromQueryResult, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect, Statement,
+    ActiveModelTrait, ActiveValue, ColumnTrait, Condition, EntityTrait, FromQueryResult, IntoActiveModel,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
 };
 
 use crate::model::{
@@ -22,37 +23,18 @@ use crate::store::entity::{message, message_text, stream};
 use crate::store::error::Error;
 use crate::store::error::Result;
 use crate::store::hot::writer::request::NewTextChunk;
-use crate::store::parameters;
 use crate::store::row_budget::RowSize;
 use crate::store::scope::Scoped;
 use crate::store::transaction::{self, Tx};
 
-const STOP: &str = "UPDATE stream SET stop_requested = $3 WHERE message_id = $1 AND owner_id = $2";
-
-/// A message with the pieces of its text, in one snapshot: it may end at any moment.
-const TEXT_SQLITE: &str = "SELECT m.id, m.status, m.content, t.start, t.text FROM json_each($1) AS wanted \
-     JOIN message AS m ON m.id = unhex(wanted.value) AND m.owner_id = $2 \
-     LEFT JOIN message_text AS t ON t.message_id = m.id ORDER BY m.id, t.start";
-const TEXT_POSTGRES: &str = "SELECT m.id, m.status, m.content, t.start, t.text \
-     FROM jsonb_array_elements_text($1::text::jsonb) AS wanted \
-     JOIN message AS m ON m.id = wanted::uuid AND m.owner_id = $2 \
-     LEFT JOIN message_text AS t ON t.message_id = m.id ORDER BY m.id, t.start";
-
-/// The same for one message, from the piece on that holds a place: so the end of a text costs as much to
-/// read as it has that is new, however long the text is.
-const TAIL: &str = "SELECT m.id, m.status, m.content, t.start, t.text FROM message AS m \
-     LEFT JOIN message_text AS t ON t.message_id = m.id AND t.start >= COALESCE( \
-       (SELECT max(p.start) FROM message_text AS p WHERE p.message_id = $1 AND p.start <= $3), 0) \
-     WHERE m.id = $1 AND m.owner_id = $2 ORDER BY t.start";
-
-/// Longest text that may be streamed, in code points.
+/// The maximum length of a streamed text, in code points.
 const MAX_TEXT: i64 = 256 * 1024;
 
-/// Texts that are read in one statement: few, they may be long.
-const TEXTS: usize = 4;
+/// The maximum number of texts in one statement. Few, because texts can be long.
+const TEXTS_PER_STATEMENT: usize = 4;
 
-/// Streams that are checked in one step.
-const SWEEP: u64 = 100;
+/// The maximum number of streams that one call of [`Store::interrupt_silent`] ends.
+const INTERRUPT_BATCH: u64 = 100;
 
 #[derive(FromQueryResult)]
 struct TextRow {
@@ -69,8 +51,8 @@ impl RowSize for TextRow {
     }
 }
 
-/// Begins the stream of a message with the text it may start with.
-pub(in crate::store) async fn begin(tx: &Tx, message: &message::Model, text: String) -> Result<()> {
+/// Begins the stream of a message with its initial text.
+pub(in crate::store) async fn begin_stream(tx: &Tx, message: &message::Model, text: String) -> Result<()> {
     let row = stream::Model {
         message_id: message.id,
         conversation_id: message.conversation_id,
@@ -87,8 +69,8 @@ pub(in crate::store) async fn begin(tx: &Tx, message: &message::Model, text: Str
     Ok(())
 }
 
-/// Removes a stream and its pieces.
-pub(in crate::store) async fn forget(tx: &Tx, id: MessageId) -> Result<()> {
+/// Deletes a stream and its text chunks.
+pub(in crate::store) async fn delete_stream(tx: &Tx, id: MessageId) -> Result<()> {
     stream::Entity::delete_by_id(id).exec(tx.connection()).await?;
     message_text::Entity::delete_many()
         .filter(message_text::Column::MessageId.eq(id))
@@ -97,14 +79,14 @@ pub(in crate::store) async fn forget(tx: &Tx, id: MessageId) -> Result<()> {
     Ok(())
 }
 
-/// Removes the streams of a conversation, with their pieces.
-pub(in crate::store) async fn forget_conversation(tx: &Tx, conversation: ConversationId) -> Result<()> {
+/// Deletes the streams of a conversation, with their text chunks.
+pub(in crate::store) async fn delete_streams(tx: &Tx, conversation: ConversationId) -> Result<()> {
     let streams = stream::Entity::find()
         .filter(stream::Column::ConversationId.eq(conversation))
         .all(tx.connection())
         .await?;
     for stream in streams {
-        forget(tx, stream.message_id).await?;
+        delete_stream(tx, stream.message_id).await?;
     }
     Ok(())
 }
@@ -114,14 +96,14 @@ impl Scoped {
     ///
     /// # Errors
     /// - `NotFound`: no such message for this owner.
-    /// - `State`: it has ended.
-    /// - `Hole`: the offset is beyond the text.
+    /// - `State`: the message has ended.
+    /// - `Hole`: the offset is behind the end of the text.
     /// - `Invalid`: the text would become too long.
     pub async fn append_text(&self, id: MessageId, offset: i64, text: &str) -> Result<StreamProgress> {
         if offset.saturating_add(code_points(text)) > MAX_TEXT {
             return Err(Invalid::new("input.text", format!("must end within {MAX_TEXT} code points")).into());
         }
-        if let Some(progress) = self.grow(id, offset, text).await? {
+        if let Some(progress) = self.extend(id, offset, text).await? {
             return Ok(progress);
         }
         let row = stream::Entity::find_by_id(id)
@@ -132,23 +114,23 @@ impl Scoped {
         if offset > row.length {
             return Err(Error::Hole(row.length));
         }
-        let added = beyond(text, row.length - offset);
+        let added = skip_code_points(text, row.length - offset);
         if added.is_empty() {
             return Ok(StreamProgress { length: row.length, stop_requested: row.stop_requested });
         }
-        // Another write of the same text came between: the caller tries again and sees how far it is.
-        let grown = self.grow(id, row.length, added).await?;
-        grown.ok_or(Error::State("being written by another writer"))
+        // Another write of the same text was faster. The client retries with the new length.
+        let extended = self.extend(id, row.length, added).await?;
+        extended.ok_or(Error::State("being written by another writer"))
     }
 
-    /// Adds text where the stream ends there.
-    async fn grow(&self, message: MessageId, start: i64, text: &str) -> Result<Option<StreamProgress>> {
+    /// Adds text if the stream ends at `start`.
+    async fn extend(&self, message: MessageId, start: i64, text: &str) -> Result<Option<StreamProgress>> {
         let (owner, text, code_points) = (self.owner.clone(), text.to_owned(), code_points(text));
-        let piece = NewTextChunk { owner, message, start, text, code_points };
-        Ok(self.store.0.writer.grow(piece).await?.1)
+        let chunk = NewTextChunk { owner, message, start, text, code_points };
+        Ok(self.store.0.writer.append_text(chunk).await?.1)
     }
 
-    /// Why there is no stream.
+    /// The error for a message that has no stream.
     async fn not_streaming(&self, id: MessageId) -> Error {
         match self.message(id).await {
             Ok(Some(_)) => Error::State("not being written any more"),
@@ -157,17 +139,17 @@ impl Scoped {
         }
     }
 
-    /// Ends a stream: its pieces become the message's content. A repeat changes nothing.
+    /// Ends a stream: its text chunks become the content of the message. A repeat changes nothing.
     ///
     /// # Errors
     /// - `NotFound`: no such message for this owner.
-    /// - `State`: it has ended otherwise.
-    /// - `Invalid`: the parts do not say what was streamed.
+    /// - `State`: the message ended with another status.
+    /// - `Invalid`: the parts do not begin with the streamed text.
     pub async fn finish_message(&self, end: StreamEnd) -> Result<Message> {
         self.end(end, None).await?.ok_or(Error::NotFound("message"))
     }
 
-    /// Ends a stream, or only one that was written last before a time. None: there is none such.
+    /// Ends a stream. With `written_before`, only if its last write is older; `None` if it is not.
     async fn end(&self, end: StreamEnd, written_before: Option<Timestamp>) -> Result<Option<Message>> {
         let mut tx = Tx::begin(self, 1).await?;
         let row = self.lock_message(&tx, end.message).await?;
@@ -182,7 +164,7 @@ impl Scoped {
                 None => Err(Error::State("not being written any more")),
             };
         }
-        let pieces = message_text::Entity::find()
+        let chunks = message_text::Entity::find()
             .filter(message_text::Column::MessageId.eq(end.message))
             .order_by_asc(message_text::Column::Start)
             .all(tx.connection())
@@ -193,9 +175,9 @@ impl Scoped {
             .await?;
         let conversation = row.conversation_id;
         let mut row = row.into_active_model();
-        let streamed: String = pieces.into_iter().map(|piece| piece.text).collect();
+        let streamed: String = chunks.into_iter().map(|chunk| chunk.text).collect();
         let (content, parts) = match end.parts {
-            Some(parts) => (continuing(&streamed, &parts)?, Some(parts.to_json())),
+            Some(parts) => (content_of(&streamed, &parts)?, Some(parts.to_json())),
             None => (streamed, None),
         };
         row.content = ActiveValue::Set(content);
@@ -214,23 +196,25 @@ impl Scoped {
         row.try_into().map(Some)
     }
 
-    /// Asks the writer of a message to stop. Without a writer, nothing changes.
+    /// Asks the writer of a message to stop. Changes nothing if the message has ended.
     ///
     /// # Errors
     /// - `NotFound`: no such message for this owner.
     pub async fn stop_message(&self, id: MessageId) -> Result<Message> {
-        let values = [id.into(), self.owner.clone().into(), true.into()];
-        let statement = Statement::from_sql_and_values(self.backend(), STOP, values);
-        transaction::run_untold(&self.store, &self.owner, statement).await?;
+        let stop = stream::Entity::update_many()
+            .col_expr(stream::Column::StopRequested, Expr::val(true))
+            .filter(stream::Column::MessageId.eq(id))
+            .filter(stream::Column::OwnerId.eq(self.owner.clone()));
+        transaction::run_without_change(&self.store, &self.owner, stop.build(self.backend())).await?;
         self.message(id).await?.ok_or(Error::NotFound("message"))
     }
 
-    /// The text so far of messages that are being written, or their content where they have ended.
+    /// The text so far of messages that are being written, and the content of messages that have ended.
     pub async fn texts(&self, ids: &[MessageId]) -> Result<HashMap<MessageId, String>> {
         let mut texts: HashMap<MessageId, String> = HashMap::new();
-        for some in ids.chunks(TEXTS) {
+        for some in ids.chunks(TEXTS_PER_STATEMENT) {
             let read = || async { self.take(self.text_rows(some).await?) };
-            for row in self.with_room(read).await? {
+            for row in self.with_reservation(read).await? {
                 let text = texts.entry(row.id).or_insert(row.content);
                 text.push_str(row.text.as_deref().unwrap_or_default());
             }
@@ -238,50 +222,81 @@ impl Scoped {
         Ok(texts)
     }
 
-    /// The pieces of a message's text from an offset on, and how far the message is. None: there is no
-    /// such message for this owner.
+    /// The text chunks of a message from an offset on, and its status. `None` if the owner has no such message.
     pub async fn pieces(
         &self,
         id: MessageId,
         offset: i64,
     ) -> Result<Option<(Vec<TextChunk>, MessageStatus)>> {
-        let backend = self.backend();
-        let values = [id.into(), self.owner.clone().into(), offset.into()];
-        let tail = Statement::from_sql_and_values(backend, TAIL, values);
-        let rows = TextRow::find_by_statement(tail).all(&self.reader()).await?;
+        let rows = self.text_from(id, offset).into_model::<TextRow>().all(&self.reader()).await?;
         let Some(first) = rows.first() else { return Ok(None) };
         let status = MessageStatus::from_code(first.status)
             .ok_or_else(|| Error::broken(format!("a message has the unknown status {}", first.status)))?;
-        let piece = |start: i64, text: &str| {
-            let skipped = (offset - start).max(0);
-            TextChunk { offset: start + skipped, text: beyond(text, skipped).to_owned(), status }
+        let chunk = |start: i64, text: &str| {
+            let skipped = Ord::max(offset - start, 0);
+            TextChunk { offset: start + skipped, text: skip_code_points(text, skipped).to_owned(), status }
         };
-        let pieces = if status == MessageStatus::Streaming {
+        let chunks = if status == MessageStatus::Streaming {
             let rows = rows.iter().filter_map(|row| Some((row.start?, row.text.as_deref()?)));
-            rows.map(|(start, text)| piece(start, text)).filter(|piece| !piece.text.is_empty()).collect()
+            rows.map(|(start, text)| chunk(start, text)).filter(|chunk| !chunk.text.is_empty()).collect()
         } else {
-            vec![piece(0, &first.content)]
+            vec![chunk(0, &first.content)]
         };
-        Ok(Some((pieces, status)))
+        Ok(Some((chunks, status)))
     }
 
     async fn text_rows(&self, ids: &[MessageId]) -> Result<Vec<TextRow>> {
-        let backend = self.backend();
-        let sql = if backend == DbBackend::Sqlite { TEXT_SQLITE } else { TEXT_POSTGRES };
-        let values = [parameters::ids(ids).into(), self.owner.clone().into()];
-        let statement = Statement::from_sql_and_values(backend, sql, values);
-        Ok(TextRow::find_by_statement(statement).all(&self.reader()).await?)
+        let select = self
+            .own_messages_with_chunks(Condition::all())
+            .filter(message::Column::Id.is_in(ids.iter().copied()))
+            .order_by_asc(message::Column::Id)
+            .order_by_asc(message_text::Column::Start);
+        Ok(select.into_model::<TextRow>().all(&self.reader()).await?)
+    }
+
+    /// Selects the [`TextRow`]s of one message, from the chunk on that contains an offset. So the cost of reading the
+    /// end of a text does not depend on the length of the text.
+    fn text_from(&self, id: MessageId, offset: i64) -> Select<message::Entity> {
+        let start = Query::select()
+            .expr(Func::max(message_text::Column::Start.into_expr()))
+            .from(message_text::Entity)
+            .and_where(message_text::Column::MessageId.eq(id))
+            .and_where(message_text::Column::Start.lte(offset))
+            .take();
+        let start = Func::coalesce([Expr::SubQuery(None, Box::new(start.into())), Expr::val(0_i64)]);
+        let chunks =
+            Condition::all().add(Expr::col((message_text::Entity, message_text::Column::Start)).gte(start));
+        self.own_messages_with_chunks(chunks)
+            .filter(message::Column::Id.eq(id))
+            .order_by_asc(message_text::Column::Start)
+    }
+
+    /// Selects the [`TextRow`]s of the owner's messages, with the text chunks that match a condition. Messages and
+    /// chunks come from one statement, because a stream can end between two.
+    fn own_messages_with_chunks(&self, chunks: Condition) -> Select<message::Entity> {
+        let of_message =
+            message_text::Column::MessageId.into_expr().equals((message::Entity, message::Column::Id));
+        let mut select = self.own_messages().select_only().columns([
+            message::Column::Id,
+            message::Column::Status,
+            message::Column::Content,
+        ]);
+        QuerySelect::query(&mut select)
+            .column((message_text::Entity, message_text::Column::Start))
+            .column((message_text::Entity, message_text::Column::Text))
+            .left_join(message_text::Entity, chunks.add(of_message));
+        select
     }
 }
 
 impl Store {
-    /// Interrupts messages whose writers have been silent since before a time; their text so far is
-    /// kept. Safe to run from several replicas at once. Gives how many it interrupted.
+    /// Interrupts messages whose last write is older than a time, and keeps their text. Several replicas can run it
+    /// at the same time. Returns the number of interrupted messages.
     pub async fn interrupt_silent(&self, before: Timestamp) -> Result<usize> {
         let silent = stream::Entity::find()
             .filter(stream::Column::WrittenAt.lt(before))
-            .limit(SWEEP)
-            .all(&self.reader_of_everybody())
+            .limit(INTERRUPT_BATCH)
+            .all(&self.reader_of_all_owners())
             .await?;
         let mut interrupted = 0;
         for stream in silent {
@@ -303,13 +318,13 @@ impl Store {
     }
 }
 
-/// What parts say, where that goes on from what was streamed: subscribers to the text get only the rest.
-fn continuing(streamed: &str, parts: &Parts) -> Result<String> {
+/// The content of the parts. It must begin with the streamed text: subscribers to the text get only the rest.
+fn content_of(streamed: &str, parts: &Parts) -> Result<String> {
     let content = parts.content();
     if content.starts_with(streamed) {
         return Ok(content);
     }
-    let rule = "must have texts that, joined by blank lines, begin with the text that was streamed";
+    let rule = "must have texts that, joined by blank lines, begin_stream with the text that was streamed";
     Err(Invalid::new("input.parts", rule).into())
 }
 
@@ -317,8 +332,8 @@ fn code_points(text: &str) -> i64 {
     i64::try_from(text.chars().count()).unwrap_or(i64::MAX)
 }
 
-/// What is left of a text without its first code points.
-fn beyond(text: &str, code_points: i64) -> &str {
+/// The text without its first code points.
+fn skip_code_points(text: &str, code_points: i64) -> &str {
     let skipped = usize::try_from(code_points).unwrap_or(0);
     text.char_indices().nth(skipped).map_or("", |(at, _)| &text[at..])
 }

@@ -1,11 +1,11 @@
-//! Why a file of the database cannot be used.
+//! Errors of the operating system on the database file.
 
 use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::anyhow;
 
-pub(super) fn refused(file: &Path, error: &std::io::Error) -> anyhow::Error {
+pub(super) fn open_error(file: &Path, error: &std::io::Error) -> anyhow::Error {
     let name = file.display();
     match error.kind() {
         ErrorKind::PermissionDenied => anyhow!(

@@ -1,5 +1,5 @@
-//! The first connection to PostgreSQL, before the pools': it fails at once and says why, where a pool tries
-//! again until its timeout and says only that.
+//! The first connection to PostgreSQL, before the pools. It fails at once with the reason. A pool would retry until
+//! its timeout and report only the timeout.
 
 use std::future::Future;
 use std::io;
@@ -11,26 +11,26 @@ use sea_orm::sqlx::{self, ConnectOptions, Connection, Row};
 use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
 
-/// How often the connections are asked which session of PostgreSQL serves them.
+/// How often the check asks which session serves a connection.
 const ROUNDS: usize = 3;
 
-/// What a pooler that does not keep sessions is refused with.
-pub(in crate::store) const NO_SESSIONS: &str = "a connection pooler gives each transaction another session of \
+/// The error for a pooler that does not keep sessions.
+pub(in crate::store) const POOLER_WITHOUT_SESSIONS: &str = "a connection pooler gives each transaction another session of \
      PostgreSQL, which Scrollback cannot use: set `pool_mode = session` in PgBouncer, or connect to PostgreSQL \
      directly";
 
 /// Connects to PostgreSQL and checks that a connection keeps its session.
 ///
 /// # Errors
-/// No connection can be made within `patience`, or a pooler changes its session.
-pub(super) async fn check(url: &str, patience: Duration) -> anyhow::Result<()> {
+/// No connection can be made within `timeout`, or a pooler changes its session.
+pub(super) async fn check(url: &str, timeout: Duration) -> anyhow::Result<()> {
     let options: PgConnectOptions = url.parse().map_err(|error| match error {
         sqlx::Error::Configuration(fault) => anyhow!("cannot read the setting `database.url`: {fault}"),
         _ => anyhow!("cannot read the setting `database.url`"),
     })?;
     let options = options.application_name("scrollback start").disable_statement_logging();
     let target = target(&options);
-    let mut first = match in_time(patience, options.connect()).await {
+    let mut first = match with_timeout(timeout, options.connect()).await {
         Ok(connection) => connection,
         Err(error) => {
             let on_disk = matches!(&error, sqlx::Error::Io(error) if error.kind() == io::ErrorKind::NotFound);
@@ -46,28 +46,27 @@ pub(super) async fn check(url: &str, patience: Duration) -> anyhow::Result<()> {
         }
     };
     // Where there is no second connection to be had, the pools will say so.
-    let second = in_time(patience, options.connect()).await;
+    let second = with_timeout(timeout, options.connect()).await;
     let changes = match second {
         Ok(mut second) => {
-            let changes = in_time(patience, changes_session(&mut first, &mut second)).await;
-            let _ = in_time(patience, second.close()).await;
+            let changes = with_timeout(timeout, changes_session(&mut first, &mut second)).await;
+            let _ = with_timeout(timeout, second.close()).await;
             changes
         }
         Err(_) => Ok(false),
     };
-    let _ = in_time(patience, first.close()).await;
+    let _ = with_timeout(timeout, first.close()).await;
     match changes {
-        Ok(true) => bail!("cannot use PostgreSQL at {target}: {NO_SESSIONS}"),
-        // A pooler may have no second session to give, and lets the second connection wait.
+        Ok(true) => bail!("cannot use PostgreSQL at {target}: {POOLER_WITHOUT_SESSIONS}"),
+        // A pooler with one session lets the second connection wait.
         Ok(false) | Err(sqlx::Error::Io(_)) => Ok(()),
         Err(error) => bail!("cannot use PostgreSQL at {target}: {}", fault(&error)),
     }
 }
 
-/// Whether one session serves both connections, or several sessions one of them. A connection that keeps its
-/// session for as long as it lives is never taken for one that does not. A pooler that gives sessions away for
-/// a transaction is found out whichever of its idle ones it gives next: with the same one always, the second
-/// connection has that of the first; with one after the other, the first has two.
+/// Whether one session serves both connections, or several sessions serve one. A connection that keeps its session is
+/// never reported. A pooler in transaction mode is detected whichever idle session it picks: if it always picks the
+/// same, both connections have it; if it alternates, the first connection has two.
 async fn changes_session(first: &mut PgConnection, second: &mut PgConnection) -> Result<bool, sqlx::Error> {
     let mut sessions = (session(first).await?, None);
     for _ in 0..ROUNDS {
@@ -81,17 +80,18 @@ async fn changes_session(first: &mut PgConnection, second: &mut PgConnection) ->
     Ok(false)
 }
 
-/// The process of PostgreSQL that serves a statement. Nothing is prepared, which would need a session.
+/// The process of PostgreSQL that serves a statement. SeaORM would prepare the statement, which needs a session that
+/// stays the same.
 async fn session(connection: &mut PgConnection) -> Result<i32, sqlx::Error> {
     sqlx::raw_sql("SELECT pg_backend_pid()").fetch_one(connection).await?.try_get(0)
 }
 
-async fn in_time<T>(
-    patience: Duration,
+async fn with_timeout<T>(
+    timeout: Duration,
     work: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, sqlx::Error> {
-    tokio::time::timeout(patience, work).await.unwrap_or_else(|_| {
-        let fault = format!("no answer within {patience:?} (`database.acquire_timeout`)");
+    tokio::time::timeout(timeout, work).await.unwrap_or_else(|_| {
+        let fault = format!("no answer within {timeout:?} (`database.acquire_timeout`)");
         Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, fault)))
     })
 }
@@ -100,7 +100,7 @@ fn is_socket(options: &PgConnectOptions) -> bool {
     options.get_socket().is_some() || options.get_host().starts_with('/')
 }
 
-/// Where a connection goes and as whom, without the password.
+/// The target of a connection for messages, without the password.
 fn target(options: &PgConnectOptions) -> String {
     let host = match options.get_socket() {
         Some(socket) => socket.display().to_string(),
@@ -111,42 +111,42 @@ fn target(options: &PgConnectOptions) -> String {
     format!("{host}, port {}, as user {user:?} to database {database:?}", options.get_port())
 }
 
-const HUNG_UP: &str = "the server closed the connection";
+const CONNECTION_CLOSED: &str = "the server closed the connection";
 
-/// What the driver says, and what to do about it.
+/// The error of the driver, and what to do about it.
 fn fault(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Io(error) => io_fault(error),
         sqlx::Error::Database(error) => database_fault(error.as_ref()),
         sqlx::Error::Tls(error) => format!("TLS failed: {error} (`sslmode` in `database.url`)"),
-        // Nothing was read: the driver has no other error for it.
-        sqlx::Error::Protocol(fault) if fault.contains("SSLRequest: 0x00") => HUNG_UP.to_owned(),
+        // The driver reports a closed connection this way.
+        sqlx::Error::Protocol(fault) if fault.contains("SSLRequest: 0x00") => CONNECTION_CLOSED.to_owned(),
         sqlx::Error::Protocol(fault) => format!("the answer is not that of PostgreSQL: {fault}"),
         error => error.to_string(),
     }
 }
 
 fn io_fault(error: &io::Error) -> String {
-    let told = error.to_string();
+    let message = error.to_string();
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused: no server listens there".to_owned(),
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => HUNG_UP.to_owned(),
-        _ if told.contains("failed to lookup address information") => format!("no such host: {told}"),
-        _ => told,
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => CONNECTION_CLOSED.to_owned(),
+        _ if message.contains("failed to lookup address information") => format!("no such host: {message}"),
+        _ => message,
     }
 }
 
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 fn database_fault(error: &dyn DatabaseError) -> String {
-    let told = error.message();
+    let message = error.message();
     match error.code().as_deref() {
-        Some("3D000") => format!("{told}: create it first, with `createdb`"),
-        Some("28000") if told.contains("no encryption") => {
-            format!("{told}: the server may ask for TLS, `sslmode=require` in `database.url`")
+        Some("3D000") => format!("{message}: create it first, with `createdb`"),
+        Some("28000") if message.contains("no encryption") => {
+            format!("{message}: the server may ask for TLS, `sslmode=require` in `database.url`")
         }
-        _ if told.contains("extra_float_digits") => {
-            format!("{told}: set `ignore_startup_parameters = extra_float_digits` in PgBouncer")
+        _ if message.contains("extra_float_digits") => {
+            format!("{message}: set `ignore_startup_parameters = extra_float_digits` in PgBouncer")
         }
-        _ => told.to_owned(),
+        _ => message.to_owned(),
     }
 }

@@ -1,8 +1,8 @@
-//! One server at a time on an SQLite database.
+//! The lock that allows one server on an SQLite database.
 //!
-//! A server holds an advisory lock on a file beside the database as long as it runs. The operating system
-//! releases the lock when the process ends, however it ends. So the existence of the file means nothing, and it
-//! is never removed: two processes could otherwise hold locks on two files of the same name.
+//! A server holds an advisory lock on a file next to the database while it runs. The operating system releases the
+//! lock when the process ends. The existence of the file means nothing. The file is never removed: otherwise two
+//! processes could hold locks on two files of the same name.
 
 use std::ffi::OsString;
 use std::fs::{File, TryLockError};
@@ -10,24 +10,21 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
-use super::file_error::refused;
+use super::file_error::open_error;
 use crate::permissions;
 
-/// What the name of the database file is followed by.
+/// The suffix of the lock file.
 pub(super) const SUFFIX: &str = ".lock";
 
 /// Held while a server runs, and while the schema changes.
 pub(in crate::store) struct ServerLock(File);
 
 impl ServerLock {
-    /// Locks an existing database, whatever path leads to it.
-    ///
-    /// # Errors
-    /// Another process holds the lock, or the file cannot be created or locked.
+    /// Locks an existing database. The lock file is next to the target of symbolic links.
     pub(super) fn acquire(database: &Path) -> anyhow::Result<Self> {
-        let path = database.canonicalize().map_err(|error| refused(database, &error))?;
+        let path = database.canonicalize().map_err(|error| open_error(database, &error))?;
         let opened = permissions::open_or_create(&lock_file(&path));
-        let file = opened.map_err(|error| refused(database, &error))?;
+        let file = opened.map_err(|error| open_error(database, &error))?;
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => bail!(
@@ -35,11 +32,11 @@ impl ServerLock {
                  file, or use PostgreSQL, which takes several servers",
                 path.display()
             ),
-            Err(TryLockError::Error(error)) => Err(refused(&lock_file(&path), &error)),
+            Err(TryLockError::Error(error)) => Err(open_error(&lock_file(&path), &error)),
         }
     }
 
-    /// Lets another process have it.
+    /// Releases the lock.
     pub(in crate::store) fn release(&self) {
         if let Err(error) = self.0.unlock() {
             tracing::warn!(%error, "the lock of the database is kept until the process ends");

@@ -1,4 +1,4 @@
-//! How the database is opened.
+//! Settings of the connections.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,38 +10,38 @@ use sea_orm::{ConnectOptions, DatabaseConnection};
 use crate::store::engine::row_level_security::RowLevelSecurity;
 use crate::store::hot::writer::Bounds;
 
-/// What a process opens the database for.
+/// The purpose of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Process {
-    /// To serve. SQLite takes one server at a time.
+    /// A server. SQLite allows one at a time.
     Server,
-    /// To run a command, which may be beside a server.
+    /// A command. It can run next to a server.
     Command,
 }
 
 /// How to open the database.
 #[derive(Clone)]
 pub struct Settings {
-    /// What it is opened for.
+    /// The purpose of the process.
     pub process: Process,
     /// `sqlite://path` or `postgres://…`.
     pub url: String,
-    /// Most connections at once; SQLite has one more, which writes.
+    /// The maximum number of connections. SQLite has one more, which writes.
     pub max_connections: u32,
     /// How long a request waits for a connection.
     pub acquire_timeout: Duration,
-    /// How long PostgreSQL may work on a statement, and SQLite on one that reads.
+    /// The timeout of statements on PostgreSQL, and of reads on SQLite.
     pub statement_timeout: Duration,
-    /// Whether pending migrations are applied; otherwise they are refused.
+    /// Whether to apply pending migrations. Otherwise they are an error.
     pub migrate: bool,
-    /// How messages are appended.
+    /// The limits of the write queue.
     pub writes: Bounds,
-    /// What is done about row-level security in PostgreSQL.
+    /// The mode of row-level security on PostgreSQL.
     pub row_level_security: RowLevelSecurity,
 }
 
 impl Settings {
-    /// SQLite's file; none when it is not SQLite.
+    /// The file of an SQLite database. None for PostgreSQL.
     pub(super) fn sqlite_file(&self) -> anyhow::Result<Option<PathBuf>> {
         if !self.url.starts_with("sqlite:") {
             return Ok(None);
@@ -50,7 +50,9 @@ impl Settings {
         let file = target.get_filename().to_owned();
         let in_memory = file == Path::new(":memory:") || self.url.contains("mode=memory");
         if file.as_os_str().is_empty() || in_memory {
-            bail!("a database in memory would lose everything: give a file, sqlite://path");
+            bail!(
+                "`database.url` names a database in memory, which loses all data at exit: use a file, sqlite://path"
+            );
         }
         Ok(Some(file))
     }
@@ -63,7 +65,7 @@ pub(super) struct Pools {
 
 pub(super) fn common_options(settings: &Settings) -> ConnectOptions {
     let mut options = ConnectOptions::new(settings.url.clone());
-    // Statements carry no texts, but their parameters do: nothing of them is logged.
+    // Statements have no texts in them, but their parameters have. sqlx must not log them.
     options.sqlx_logging(false).record_stmt_in_spans(false).acquire_timeout(settings.acquire_timeout);
     options
 }

@@ -1,4 +1,4 @@
-//! The connections to SQLite's file.
+//! The connections to an SQLite file.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -13,36 +13,35 @@ use super::database_file;
 use super::settings::{Pools, Settings, common_options};
 use crate::store::hot::writer;
 
-/// How long another process may keep SQLite's file locked.
+/// How long a connection waits for a lock of another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Pages that a connection of SQLite's writer keeps, in KiB and negative, as the pragma takes it.
+/// `PRAGMA cache_size` of connections that write: negative, in KiB.
 const CACHE_SIZE: &str = "-16384";
 
-/// The same of each connection that only reads: there are many, and what they read is rarely the same.
-const READER_CACHE: &str = "-4096";
+/// The same for connections that read. There are many, and they rarely read the same pages.
+const READER_CACHE_SIZE: &str = "-4096";
 
-/// How much of SQLite's file the hot reads and the writer read in place, in bytes: all of it, as far as the
-/// library was built to (`.cargo/config.toml`; 2 GiB otherwise). What is mapped is the system's own cache of
-/// the file, so the threads share it, it is given back when memory is short, and a page costs no call.
-pub(in crate::store) const MAPPED: i64 = 1 << 40;
+/// `PRAGMA mmap_size` of the hot reads and the write worker, in bytes: the whole file, up to the limit of the library
+/// (`.cargo/config.toml`; 2 GiB otherwise). Threads share the page cache of the system. The system frees it when
+/// memory is short, and reading a page costs no call.
+pub(in crate::store) const MMAP_SIZE: i64 = 1 << 40;
 
-/// How long SQLite's log may become, in pages, before an ordinary write shortens it: the writer does so
-/// long before.
-const LOG_PAGES: &str = "32000";
+/// Pages of the log after which a commit through SeaORM runs a checkpoint. The checkpoint thread is usually earlier.
+const WAL_AUTOCHECKPOINT: &str = "32000";
 
-/// A log that has become longer, when there was much to write at once, is cut to this.
-const LOG_BYTES: i64 = 64 << 20;
+/// The size to which SQLite truncates a longer log, in bytes.
+const JOURNAL_SIZE_LIMIT: i64 = 64 << 20;
 
 /// Every connection that writes overwrites with zeros what it deletes. Otherwise deleted texts stay in the file, in
 /// free pages and in the free space of pages. `FAST` would leave the free pages as they are.
 const SECURE_DELETE: &str = "ON";
 
-/// Rows that SQLite reads ahead of who takes them: few, they may be large.
-const ROWS_AHEAD: usize = 16;
+/// Rows that sqlx reads ahead. Few, because they can be large.
+const ROW_BUFFER_SIZE: usize = 16;
 
-/// Steps of a statement of SQLite after which the clock is looked at: some tens of microseconds.
-const STEPS: i32 = 1000;
+/// Virtual machine steps between two checks of the deadline: some tens of microseconds.
+const PROGRESS_STEPS: i32 = 1000;
 
 /// WAL with a single writer. `synchronous = FULL` makes a commit durable before it is answered.
 pub(super) async fn open(settings: &Settings, file: &Path) -> anyhow::Result<Pools> {
@@ -55,22 +54,26 @@ pub(super) async fn open(settings: &Settings, file: &Path) -> anyhow::Result<Poo
     let mut writer = common_options(settings);
     writer.max_connections(1).map_sqlx_sqlite_opts(move |options| {
         let options = base(options).pragma("cache_size", CACHE_SIZE).pragma("secure_delete", SECURE_DELETE);
-        options.pragma("wal_autocheckpoint", LOG_PAGES)
+        options.pragma("wal_autocheckpoint", WAL_AUTOCHECKPOINT)
     });
-    writer.map_sqlx_sqlite_pool_opts(|pool| pool.after_release(|connection, _| Box::pin(ended(connection))));
+    writer.map_sqlx_sqlite_pool_opts(|pool| {
+        pool.after_release(|connection, _| Box::pin(has_no_transaction(connection)))
+    });
     keep_connections(&mut writer);
     let cannot_open = |error: DbErr| database_file::explain(file, error);
     let write = Database::connect(writer).await.map_err(cannot_open)?;
     let mut reader = common_options(settings);
     reader.max_connections(settings.max_connections).map_sqlx_sqlite_opts(move |options| {
-        let options = base(options).pragma("cache_size", READER_CACHE);
-        options.pragma("query_only", "1").row_buffer_size(ROWS_AHEAD)
+        let options = base(options).pragma("cache_size", READER_CACHE_SIZE);
+        options.pragma("query_only", "1").row_buffer_size(ROW_BUFFER_SIZE)
     });
-    let patience = settings.statement_timeout;
+    let timeout = settings.statement_timeout;
     reader.map_sqlx_sqlite_pool_opts(move |pool| {
-        // The first is for fresh connections, the second for all others.
-        pool.after_connect(move |connection, _| Box::pin(limit(connection, patience))).before_acquire(
-            move |connection, _| Box::pin(async move { limit(connection, patience).await.map(|()| true) }),
+        // `after_connect` is for new connections, `before_acquire` for all others.
+        pool.after_connect(move |connection, _| Box::pin(set_deadline(connection, timeout))).before_acquire(
+            move |connection, _| {
+                Box::pin(async move { set_deadline(connection, timeout).await.map(|()| true) })
+            },
         )
     });
     keep_connections(&mut reader);
@@ -78,40 +81,40 @@ pub(super) async fn open(settings: &Settings, file: &Path) -> anyhow::Result<Poo
     Ok(Pools { read, write })
 }
 
-/// Whether a connection has no transaction left open. SQLite itself takes back a transaction that the disk
-/// refuses; the rollback that follows then fails, and sqlx goes on as if the connection were inside
-/// that transaction. What it would run there after another rollback would never be committed.
+/// Whether a connection has no open transaction. SQLite itself rolls back a transaction when the disk reports an
+/// error. The rollback of sqlx then fails, and sqlx goes on as if the connection were inside a transaction. After
+/// another rollback, later writes on it would never be committed.
 /// <https://sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction>
-async fn ended(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    // Answered after the rollback that may be on its way.
+async fn has_no_transaction(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // The answer comes after a rollback that is still running.
     connection.ping().await?;
     Ok(!connection.is_in_transaction())
 }
 
-/// Gives up whatever a connection that is about to be used works on for longer than `patience`: a statement
-/// that nobody waits for any more would go on. It is used for one statement at a time.
-async fn limit(connection: &mut SqliteConnection, patience: Duration) -> Result<(), sqlx::Error> {
-    let until = Instant::now() + patience;
-    connection.lock_handle().await?.set_progress_handler(STEPS, move || Instant::now() < until);
+/// Interrupts the next statement of a connection after `timeout`. Otherwise a statement would go on after its client
+/// stopped waiting. A connection runs one statement at a time.
+async fn set_deadline(connection: &mut SqliteConnection, timeout: Duration) -> Result<(), sqlx::Error> {
+    let until = Instant::now() + timeout;
+    connection.lock_handle().await?.set_progress_handler(PROGRESS_STEPS, move || Instant::now() < until);
     Ok(())
 }
 
-/// A connection to a file does not go stale, and a fresh one has a cold cache.
+/// Keeps connections open: a connection to a file does not go stale, and a new one has a cold cache.
 fn keep_connections(options: &mut ConnectOptions) {
     options.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>).test_before_acquire(false);
 }
 
-/// A connection of the writer's threads.
-pub(super) fn open_beside(file: &Path) -> anyhow::Result<rusqlite::Connection> {
+/// Opens a connection for a thread of the writer.
+pub(super) fn open_for_writer(file: &Path) -> anyhow::Result<rusqlite::Connection> {
     let open = || {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = rusqlite::Connection::open_with_flags(file, flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
+        connection.pragma_update(None, "journal_size_limit", JOURNAL_SIZE_LIMIT)?;
         connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
         connection.pragma_update(None, "secure_delete", SECURE_DELETE)?;
-        connection.pragma_update(None, "mmap_size", MAPPED)?;
+        connection.pragma_update(None, "mmap_size", MMAP_SIZE)?;
         connection.set_prepared_statement_cache_capacity(writer::STATEMENTS);
         Ok::<_, rusqlite::Error>(connection)
     };

@@ -1,25 +1,27 @@
-//! Creates, removes and checks the policies.
+//! Creates, removes and checks the policies of row-level security.
 //!
-//! They are put up and taken down at the start, table by table, each in a transaction of its own that locks
-//! nothing else: servers are at work meanwhile, and a lock on several tables would meet theirs half way.
-//! Policies that are up are left alone, which needs no rights to the tables. One that is ever changed needs
-//! a new name, by which it is missed where the old one is up.
+//! This happens at startup, table by table. Each table has a transaction of its own that locks nothing else, because
+//! servers are working in the meantime: locks on several tables could deadlock with theirs. Policies that exist are
+//! left alone, which needs no rights on the tables. If a policy is ever changed, it needs a new name, so that startup
+//! replaces the old one.
 //!
-//! The tables' owner is bound by them too (FORCE), because that is who serves. Superusers and roles with
-//! BYPASSRLS are not, so they are refused.
+//! The policies also apply to the owner of the tables (FORCE), because Scrollback connects as that role. They do not
+//! apply to superusers and roles with BYPASSRLS, so startup rejects those.
+//!
+//! SQL stands here as text because SeaORM has no policies, no `SET`, and no entities of PostgreSQL's catalogs.
 
 use anyhow::{Context, bail};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr};
 use sea_orm::{FromQueryResult, Statement};
 
 use super::RowLevelSecurity;
-use crate::store::engine::connect::alone;
+use crate::store::engine::connect::in_exclusive_transaction;
 
-/// Where statements find the setting that is about this.
+/// The name of the setting in messages.
 const SETTING: &str = "`database.row_level_security`";
 
-/// Evaluated once for each statement, not for each row. After a transaction that has set it a setting is
-/// empty rather than absent.
+/// The condition of a policy. PostgreSQL evaluates the subquery once for each statement, not for each row. After a
+/// transaction that set it, the setting is empty, not absent.
 macro_rules! own {
     ($column:literal) => {
         concat!(
@@ -29,8 +31,8 @@ macro_rules! own {
     };
 }
 
-/// A table, whose rows of it a statement may see and write, and whether upkeep sees all of them. What hangs
-/// on another table's row is there for whom that row is there: a subquery is bound by that table's policy.
+/// A table and its policies. A row that depends on a row of another table is visible if that row is: the subquery is
+/// subject to the policies of the other table.
 struct Table {
     name: &'static str,
     own: &'static str,
@@ -58,10 +60,10 @@ const TABLES: &[Table] = &[
 const OWN: &str = "scrollback_own";
 const UPKEEP: &str = "scrollback_upkeep";
 
-/// How long the lock on a table may be waited for: later statements wait behind it.
-const PATIENCE: &str = "SET LOCAL lock_timeout = '2s'";
+/// The maximum wait for the lock on a table: later statements wait behind it.
+const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '2s'";
 
-/// What is up on a table.
+/// The policies that a table has.
 #[derive(FromQueryResult)]
 struct State {
     enabled: bool,
@@ -77,11 +79,12 @@ struct Role {
     bypasses: bool,
 }
 
-/// Creates or removes the policies, as the setting says, or checks that there are none.
+/// Creates or removes the policies according to the setting, or checks that there are none.
 ///
 /// # Errors
-/// The role may not change it, it is up where nobody asks for it, or others do not ask for it.
-pub(in crate::store) async fn settle(
+/// The role may not change the table, the table has policies although the setting is off, or other servers do not
+/// name their owners.
+pub(in crate::store) async fn apply(
     connection: &DatabaseConnection,
     row_level_security: RowLevelSecurity,
 ) -> anyhow::Result<()> {
@@ -90,23 +93,23 @@ pub(in crate::store) async fn settle(
     }
     for table in TABLES {
         let state = state(connection, table).await?;
-        let is_up = state.is_up(table);
-        let step = match row_level_security {
+        let has_policies = state.has_policies(table);
+        let change = match row_level_security {
             RowLevelSecurity::Off if state.enabled && state.own => bail!(
-                "row-level security is up on the table `{}`, and a server that is not told so would find \
-                 nothing there: set {SETTING} to \"on\", or to \"ready\" to take it down",
+                "the table `{}` has row-level security, but {SETTING} is \"off\": set it to \"on\", or to \"ready\" to \
+                 remove the policies",
                 table.name
             ),
-            RowLevelSecurity::Ready if state.is_anything() => Step::Down,
-            RowLevelSecurity::On if !is_up => Step::Up,
+            RowLevelSecurity::Ready if state.has_any() => PolicyChange::Remove,
+            RowLevelSecurity::On if !has_policies => PolicyChange::Create,
             _ => continue,
         };
-        if step == Step::Up {
-            refuse_blind(connection).await?;
+        if change == PolicyChange::Create {
+            check_sessions(connection).await?;
         }
-        alone(connection, async |tx| {
-            tx.execute_unprepared(PATIENCE).await?;
-            table.take(tx, step).await
+        in_exclusive_transaction(connection, async |tx| {
+            tx.execute_unprepared(LOCK_TIMEOUT).await?;
+            table.change(tx, change).await
         })
         .await
         .with_context(|| format!("cannot change row-level security on `{}` ({SETTING})", table.name))?;
@@ -114,10 +117,10 @@ pub(in crate::store) async fn settle(
     Ok(())
 }
 
-/// Refuses a role that policies would not bind, before anything is changed.
+/// Rejects a role that policies do not apply to, before anything is changed.
 ///
 /// # Errors
-/// The database has no such thing, or the role is not bound by it.
+/// The database is not PostgreSQL, or policies do not apply to the role.
 pub(in crate::store) async fn check_role(
     connection: &DatabaseConnection,
     row_level_security: RowLevelSecurity,
@@ -132,36 +135,35 @@ pub(in crate::store) async fn check_role(
                  FROM pg_roles WHERE rolname = current_user";
     let statement = Statement::from_string(DbBackend::Postgres, query);
     let role = Role::find_by_statement(statement).one(connection).await?;
-    let role = role.context("PostgreSQL does not tell the current role")?;
+    let role = role.context("PostgreSQL does not list the current role in pg_roles")?;
     let why = match role {
         Role { superuser: true, .. } => "is a superuser",
         Role { bypasses: true, .. } => "has BYPASSRLS",
         _ => return Ok(()),
     };
     bail!(
-        "the setting {SETTING} is worth nothing: the role `{}` {why}, and sees every row all the same",
+        "{SETTING} has no effect: the role `{}` {why}, so policies do not apply to it. Connect as another role",
         role.name
     )
 }
 
-/// Servers that do not say whose rows they are about would find nothing from now on. Those of this role can
-/// be seen.
-async fn refuse_blind(connection: &DatabaseConnection) -> anyhow::Result<()> {
+/// Rejects the change while servers of this role that do not name owners are connected: they would see no rows.
+async fn check_sessions(connection: &DatabaseConnection) -> anyhow::Result<()> {
     let query = "SELECT count(*) AS sessions FROM pg_stat_activity \
                  WHERE datname = current_database() AND application_name = $1";
     let values = [RowLevelSecurity::Off.session().into()];
     let statement = Statement::from_sql_and_values(DbBackend::Postgres, query, values);
-    match Blind::find_by_statement(statement).one(connection).await? {
-        Some(Blind { sessions }) if sessions > 0 => bail!(
-            "{sessions} sessions are of servers where {SETTING} is \"off\", which would find nothing from now on: \
-             set it to \"ready\" on all servers first"
+    match Sessions::find_by_statement(statement).one(connection).await? {
+        Some(Sessions { sessions }) if sessions > 0 => bail!(
+            "{sessions} sessions belong to servers where {SETTING} is \"off\", which would no longer see any rows: set \
+             it to \"ready\" on all servers first"
         ),
         _ => Ok(()),
     }
 }
 
 #[derive(FromQueryResult)]
-struct Blind {
+struct Sessions {
     sessions: i64,
 }
 
@@ -177,39 +179,40 @@ async fn state(connection: &impl ConnectionTrait, table: &Table) -> anyhow::Resu
 }
 
 impl State {
-    fn is_up(&self, table: &Table) -> bool {
+    fn has_policies(&self, table: &Table) -> bool {
         self.enabled && self.forced && self.own && self.upkeep == table.upkeep
     }
 
-    fn is_anything(&self) -> bool {
+    fn has_any(&self) -> bool {
         self.enabled || self.forced || self.own || self.upkeep
     }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Step {
-    Up,
-    Down,
+enum PolicyChange {
+    Create,
+    Remove,
 }
 
 impl Table {
-    /// Whatever is there before. Replicas that do it at the same time do it one after the other.
-    async fn take(&self, tx: &DatabaseTransaction, step: Step) -> Result<(), DbErr> {
+    /// Creates or removes the policies, whatever exists. Replicas that do this at the same time wait for each other.
+    async fn change(&self, tx: &DatabaseTransaction, change: PolicyChange) -> Result<(), DbErr> {
         let Self { name, own, upkeep } = self;
         let mut statements = vec![
             format!("DROP POLICY IF EXISTS {OWN} ON {name}"),
             format!("DROP POLICY IF EXISTS {UPKEEP} ON {name}"),
         ];
-        if step == Step::Up {
+        if change == PolicyChange::Create {
             statements.push(format!("CREATE POLICY {OWN} ON {name} USING ({own}) WITH CHECK ({own})"));
             if *upkeep {
-                let told = "(SELECT current_setting('scrollback.upkeep', true)) = 'on'";
-                statements.push(format!("CREATE POLICY {UPKEEP} ON {name} FOR SELECT USING ({told})"));
+                let is_upkeep = "(SELECT current_setting('scrollback.upkeep', true)) = 'on'";
+                statements.push(format!("CREATE POLICY {UPKEEP} ON {name} FOR SELECT USING ({is_upkeep})"));
             }
         }
-        let (enable, force) = if step == Step::Up { ("ENABLE", "FORCE") } else { ("DISABLE", "NO FORCE") };
+        let (enable, resume) =
+            if change == PolicyChange::Create { ("ENABLE", "FORCE") } else { ("DISABLE", "NO FORCE") };
         statements
-            .push(format!("ALTER TABLE {name} {enable} ROW LEVEL SECURITY, {force} ROW LEVEL SECURITY"));
+            .push(format!("ALTER TABLE {name} {enable} ROW LEVEL SECURITY, {resume} ROW LEVEL SECURITY"));
         for statement in statements {
             tx.execute_unprepared(&statement).await?;
         }
@@ -222,12 +225,12 @@ struct Forced {
     name: String,
 }
 
-/// Lets the tables' owner through for the rest of a transaction, because a migration is about all rows.
-/// Gives where [`force`] is to bind it again.
-pub(in crate::store) async fn lift(tx: &DatabaseTransaction) -> Result<Vec<String>, DbErr> {
-    let mut lifted = Vec::new();
+/// Exempts the owner of the tables from the policies for the rest of a transaction, because a migration changes all
+/// rows. Returns the tables for [`resume`].
+pub(in crate::store) async fn suspend(tx: &DatabaseTransaction) -> Result<Vec<String>, DbErr> {
+    let mut suspended = Vec::new();
     if tx.get_database_backend() != DbBackend::Postgres {
-        return Ok(lifted);
+        return Ok(suspended);
     }
     for Table { name, .. } in TABLES {
         let query =
@@ -235,15 +238,15 @@ pub(in crate::store) async fn lift(tx: &DatabaseTransaction) -> Result<Vec<Strin
         let statement = Statement::from_sql_and_values(DbBackend::Postgres, query, [(*name).into()]);
         if let Some(Forced { name }) = Forced::find_by_statement(statement).one(tx).await? {
             tx.execute_unprepared(&format!("ALTER TABLE {name} NO FORCE ROW LEVEL SECURITY")).await?;
-            lifted.push(name);
+            suspended.push(name);
         }
     }
-    Ok(lifted)
+    Ok(suspended)
 }
 
-/// Binds the tables' owner again where it was bound and the table is still there.
-pub(in crate::store) async fn force(tx: &DatabaseTransaction, lifted: &[String]) -> Result<(), DbErr> {
-    for name in lifted {
+/// Applies the policies to the owner of the tables again, for tables that still exist.
+pub(in crate::store) async fn resume(tx: &DatabaseTransaction, suspended: &[String]) -> Result<(), DbErr> {
+    for name in suspended {
         tx.execute_unprepared(&format!("ALTER TABLE IF EXISTS {name} FORCE ROW LEVEL SECURITY")).await?;
     }
     Ok(())

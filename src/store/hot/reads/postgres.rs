@@ -1,9 +1,11 @@
-//! The hot reads on PostgreSQL: each answers any number of asks.
+//! The hot reads on PostgreSQL: a statement answers any number of reads.
 //!
-//! The statement that one ask shares with others cannot stop where its allowance ends. So for an operation
-//! without a reservation it leaves out texts that are longer than `each`: of what nobody could take only so
-//! much is ever sent. Such an ask comes again with a reservation, and then gets everything. Rows are decoded
-//! one by one as they arrive, and dropped where their ask is refused already.
+//! A statement that several reads share cannot stop at the end of one allowance. So for an operation without a
+//! reservation it leaves out texts longer than `max_text`, which bounds the bytes that PostgreSQL sends. Such a read
+//! runs again with a reservation, and then gets all texts. Rows are decoded one by one as they arrive. Rows of a read
+//! that was already rejected are dropped.
+//!
+//! `cargo bench --bench load -- history list` measures these reads.
 
 mod statements;
 
@@ -25,24 +27,24 @@ use crate::store::entity::message;
 use crate::store::error::Error;
 use crate::store::error::Result;
 use crate::store::row_budget::{RowBudget, RowSize};
-use statements::{FIRST, LAST, LIST, OPEN};
+use statements::{CONVERSATION, FIRST, LAST, LIST};
 
-/// Bytes that may be sent of each kind of text for an ask that may turn out to be too large.
-const PROBED: usize = 2 * UNRESERVED_BYTES;
+/// The maximum bytes of each kind of text that PostgreSQL sends for a read without a reservation.
+const UNRESERVED_TEXT_BYTES: usize = 2 * UNRESERVED_BYTES;
 
-/// An answer for each ask, or why all failed together.
-pub(super) type Asked<Q> = Result<Vec<Result<<Q as BatchRead>::Answer>>>;
+/// A result for each read, or the error of the statement.
+pub(super) type BatchResults<Q> = Result<Vec<Result<<Q as BatchRead>::Answer>>>;
 
-/// Asks that one statement answers.
+/// Reads that one statement answers.
 pub(super) trait BatchRead: Send + Sync + Sized {
     type Answer: Send;
 
-    /// An answer for each ask, in their order.
+    /// A result for each read, in their order.
     fn read(
         connection: &mut PgConnection,
         row_level_security: RowLevelSecurity,
-        asks: &[Self],
-    ) -> impl Future<Output = Asked<Self>> + Send;
+        reads: &[Self],
+    ) -> impl Future<Output = BatchResults<Self>> + Send;
 }
 
 impl BatchRead for ReadConversation {
@@ -51,9 +53,9 @@ impl BatchRead for ReadConversation {
     async fn read(
         connection: &mut PgConnection,
         row_level_security: RowLevelSecurity,
-        asks: &[Self],
-    ) -> Asked<Self> {
-        open(connection, row_level_security, asks).await
+        reads: &[Self],
+    ) -> BatchResults<Self> {
+        conversations(connection, row_level_security, reads).await
     }
 }
 
@@ -63,9 +65,9 @@ impl BatchRead for MessageRanges {
     async fn read(
         connection: &mut PgConnection,
         row_level_security: RowLevelSecurity,
-        asks: &[Self],
-    ) -> Asked<Self> {
-        message_ranges(connection, row_level_security, asks).await
+        reads: &[Self],
+    ) -> BatchResults<Self> {
+        message_ranges(connection, row_level_security, reads).await
     }
 }
 
@@ -75,44 +77,49 @@ impl BatchRead for ListConversations {
     async fn read(
         connection: &mut PgConnection,
         row_level_security: RowLevelSecurity,
-        asks: &[Self],
-    ) -> Asked<Self> {
-        list(connection, row_level_security, asks).await
+        reads: &[Self],
+    ) -> BatchResults<Self> {
+        list(connection, row_level_security, reads).await
     }
 }
 
-/// What was found of a conversation so far.
+/// The part of a conversation that was read so far.
 type Found = (Option<Conversation>, Vec<Message>);
 
-async fn open(
+async fn conversations(
     connection: &mut PgConnection,
     row_level_security: RowLevelSecurity,
-    asks: &[ReadConversation],
-) -> Asked<ReadConversation> {
-    let mut ids = Vec::with_capacity(asks.len());
-    let mut owners = Vec::with_capacity(asks.len());
-    let mut most = Vec::with_capacity(asks.len());
-    let mut first = Vec::with_capacity(asks.len());
-    let mut each = Vec::with_capacity(asks.len());
-    for ask in asks {
-        let rows = ask.page.map_or(0, |page| page.size + 1);
-        ids.push(ask.id.0);
-        owners.push(ask.owner.as_str());
-        most.push(i64::from(rows));
-        first.push(ask.page.is_some_and(|page| page.end == End::First));
-        each.push(longest(&ask.allowance, rows as usize));
+    reads: &[ReadConversation],
+) -> BatchResults<ReadConversation> {
+    let mut ids = Vec::with_capacity(reads.len());
+    let mut owners = Vec::with_capacity(reads.len());
+    let mut limit = Vec::with_capacity(reads.len());
+    let mut first = Vec::with_capacity(reads.len());
+    let mut each = Vec::with_capacity(reads.len());
+    for read in reads {
+        let rows = read.page.map_or(0, |page| page.size + 1);
+        ids.push(read.id.0);
+        owners.push(read.owner.as_str());
+        limit.push(i64::from(rows));
+        first.push(read.page.is_some_and(|page| page.end == End::First));
+        each.push(max_text_bytes(&read.allowance, rows as usize));
     }
-    let statement =
-        sqlx::query(row_level_security.text(&OPEN)).bind(ids).bind(owners).bind(most).bind(first).bind(each);
+    let statement = sqlx::query(row_level_security.text(&CONVERSATION))
+        .bind(ids)
+        .bind(owners)
+        .bind(limit)
+        .bind(first)
+        .bind(each);
     let mut rows = statement.fetch(connection);
-    // In no order: a conversation may come after its messages.
-    let mut found: Vec<Taking<Found>> = asks.iter().map(|ask| Taking::of(&ask.allowance)).collect();
+    // Rows come in no order: a conversation can follow its messages.
+    let mut found: Vec<BudgetedResult<Found>> =
+        reads.iter().map(|read| BudgetedResult::new(&read.allowance)).collect();
     while let Some(row) = rows.try_next().await? {
-        let at = whose(&row)?;
-        let ask = &asks[at];
-        found[at].add(|(opened, messages), draw| {
+        let at = read_index(&row)?;
+        let read = &reads[at];
+        found[at].add(|(found_conversation, messages), budget| {
             if row.try_get_unchecked::<Option<i64>, _>(2)?.is_some() {
-                messages.push(message_of(&row, 1, ask.id, &ask.owner, draw)?);
+                messages.push(message_of(&row, 1, read.id, &read.owner, budget)?);
                 return Ok(());
             }
             let numbers: Vec<i64> = row.try_get_unchecked(1)?;
@@ -121,50 +128,50 @@ async fn open(
                 title: row.try_get_unchecked(5)?,
                 metadata: Json::stored(metadata),
                 created_at: Timestamp(row.try_get_unchecked(6)?),
-                ..conversation_of(ask.id, &ask.owner, &numbers)?
+                ..conversation_of(read.id, &read.owner, &numbers)?
             };
-            draw.take(conversation.size())?;
-            *opened = Some(conversation);
+            budget.take(conversation.size())?;
+            *found_conversation = Some(conversation);
             Ok(())
         })?;
     }
-    let opened = |(found, ask): (Taking<Found>, &ReadConversation)| {
-        let (conversation, messages) = found.done()?;
+    let found_conversation = |(found, read): (BudgetedResult<Found>, &ReadConversation)| {
+        let (conversation, messages) = found.finish()?;
         Ok(conversation.map(|conversation| {
-            let page = ask.page.filter(|_| conversation.is_linear());
-            ConversationPage { conversation, messages: page.map(|page| from_end(messages, page.end)) }
+            let page = read.page.filter(|_| conversation.is_linear());
+            ConversationPage { conversation, messages: page.map(|page| sorted_from(messages, page.end)) }
         }))
     };
-    Ok(found.into_iter().zip(asks).map(opened).collect())
+    Ok(found.into_iter().zip(reads).map(found_conversation).collect())
 }
 
 async fn message_ranges(
     connection: &mut PgConnection,
     row_level_security: RowLevelSecurity,
-    asks: &[MessageRanges],
-) -> Asked<MessageRanges> {
-    let mut found: Vec<Taking<Vec<Vec<Message>>>> = Vec::with_capacity(asks.len());
-    let mut longest_each = Vec::with_capacity(asks.len());
-    for ask in asks {
-        let mut taking = Taking::of(&ask.allowance);
-        taking.add(|found: &mut Vec<_>, _| {
-            found.resize_with(ask.each.len(), Vec::new);
+    reads: &[MessageRanges],
+) -> BatchResults<MessageRanges> {
+    let mut found: Vec<BudgetedResult<Vec<Vec<Message>>>> = Vec::with_capacity(reads.len());
+    let mut max_text_bytes_each = Vec::with_capacity(reads.len());
+    for read in reads {
+        let mut result = BudgetedResult::new(&read.allowance);
+        result.add(|found: &mut Vec<_>, _| {
+            found.resize_with(read.each.len(), Vec::new);
             Ok(())
         })?;
-        found.push(taking);
-        longest_each.push(longest(&ask.allowance, ask.rows()));
+        found.push(result);
+        max_text_bytes_each.push(max_text_bytes(&read.allowance, read.rows()));
     }
     for (sql, end) in [(&FIRST, End::First), (&LAST, End::Last)] {
-        let wanted: Vec<(usize, usize)> = asks
+        let wanted: Vec<(usize, usize)> = reads
             .iter()
             .enumerate()
-            .flat_map(|(ask, ranges)| (0..ranges.each.len()).map(move |at| (ask, at)))
-            .filter(|(ask, at)| asks[*ask].each[*at].end == end)
+            .flat_map(|(read, ranges)| (0..ranges.each.len()).map(move |at| (read, at)))
+            .filter(|(read, at)| reads[*read].each[*at].end == end)
             .collect();
         if wanted.is_empty() {
             continue;
         }
-        let each = || wanted.iter().map(|(ask, at)| &asks[*ask].each[*at]);
+        let each = || wanted.iter().map(|(read, at)| &reads[*read].each[*at]);
         let mut rows = sqlx::query(row_level_security.text(sql))
             .bind(each().map(|range| range.conversation.0).collect::<Vec<_>>())
             .bind(each().map(|range| range.owner.as_str()).collect::<Vec<_>>())
@@ -172,43 +179,44 @@ async fn message_ranges(
             .bind(each().map(|range| range.before).collect::<Vec<_>>())
             .bind(each().map(|range| i64::from(range.rows)).collect::<Vec<_>>())
             .bind(each().map(|range| range.trunk).collect::<Vec<_>>())
-            .bind(wanted.iter().map(|(ask, _)| longest_each[*ask]).collect::<Vec<_>>())
+            .bind(wanted.iter().map(|(read, _)| max_text_bytes_each[*read]).collect::<Vec<_>>())
             .fetch(&mut *connection);
         while let Some(row) = rows.try_next().await? {
-            let (ask, at) = wanted[whose(&row)?];
-            let MessageRange { conversation, owner, .. } = &asks[ask].each[at];
-            found[ask].add(|found, draw| {
-                found[at].push(message_of(&row, 1, *conversation, owner, draw)?);
+            let (read, at) = wanted[read_index(&row)?];
+            let MessageRange { conversation, owner, .. } = &reads[read].each[at];
+            found[read].add(|found, budget| {
+                found[at].push(message_of(&row, 1, *conversation, owner, budget)?);
                 Ok(())
             })?;
         }
         drop(rows);
-        for (ask, at) in wanted {
-            found[ask].add(|found, _| {
-                found[at] = from_end(std::mem::take(&mut found[at]), end);
+        for (read, at) in wanted {
+            found[read].add(|found, _| {
+                found[at] = sorted_from(std::mem::take(&mut found[at]), end);
                 Ok(())
             })?;
         }
     }
-    Ok(found.into_iter().map(Taking::done).collect())
+    Ok(found.into_iter().map(BudgetedResult::finish).collect())
 }
 
 async fn list(
     connection: &mut PgConnection,
     row_level_security: RowLevelSecurity,
-    asks: &[ListConversations],
-) -> Asked<ListConversations> {
-    let owners: Vec<&str> = asks.iter().map(|ask| ask.owner.as_str()).collect();
-    let most: Vec<i64> = asks.iter().map(|ask| i64::from(ask.most) + 1).collect();
-    let each: Vec<i32> = asks.iter().map(|ask| longest(&ask.allowance, ask.most as usize + 1)).collect();
+    reads: &[ListConversations],
+) -> BatchResults<ListConversations> {
+    let owners: Vec<&str> = reads.iter().map(|read| read.owner.as_str()).collect();
+    let limit: Vec<i64> = reads.iter().map(|read| i64::from(read.limit) + 1).collect();
+    let each: Vec<i32> =
+        reads.iter().map(|read| max_text_bytes(&read.allowance, read.limit as usize + 1)).collect();
     let mut rows =
-        sqlx::query(row_level_security.text(&LIST)).bind(owners).bind(most).bind(each).fetch(connection);
-    let mut found: Vec<Taking<Vec<ListedConversation>>> =
-        asks.iter().map(|ask| Taking::of(&ask.allowance)).collect();
+        sqlx::query(row_level_security.text(&LIST)).bind(owners).bind(limit).bind(each).fetch(connection);
+    let mut found: Vec<BudgetedResult<Vec<ListedConversation>>> =
+        reads.iter().map(|read| BudgetedResult::new(&read.allowance)).collect();
     while let Some(row) = rows.try_next().await? {
-        let at = whose(&row)?;
-        let owner = &asks[at].owner;
-        found[at].add(|found, draw| {
+        let at = read_index(&row)?;
+        let owner = &reads[at].owner;
+        found[at].add(|found, budget| {
             let id = ConversationId(row.try_get_unchecked(1)?);
             let numbers: Vec<i64> = row.try_get_unchecked(5)?;
             let conversation = Conversation {
@@ -217,9 +225,9 @@ async fn list(
                 created_at: Timestamp(row.try_get_unchecked(4)?),
                 ..conversation_of(id, owner, &numbers)?
             };
-            draw.take(conversation.size())?;
+            budget.take(conversation.size())?;
             let has_head = row.try_get_unchecked::<Option<i64>, _>(7)?.is_some();
-            let head = has_head.then(|| message_of(&row, 6, id, owner, draw)).transpose()?;
+            let head = has_head.then(|| message_of(&row, 6, id, owner, budget)).transpose()?;
             found.push((conversation, head));
             Ok(())
         })?;
@@ -227,62 +235,62 @@ async fn list(
     let latest = |(conversation, _): &ListedConversation| {
         std::cmp::Reverse((conversation.updated_at, conversation.id))
     };
-    let listed = |found: Taking<Vec<ListedConversation>>| {
-        let mut found = found.done()?;
+    let listed = |found: BudgetedResult<Vec<ListedConversation>>| {
+        let mut found = found.finish()?;
         found.sort_by_key(latest);
         Ok(found)
     };
     Ok(found.into_iter().map(listed).collect())
 }
 
-/// What was found for an ask so far, unless that is more than it may have.
-struct Taking<A> {
-    draw: RowBudget,
+/// The rows of a read so far, or its rejection if they exceed its allowance.
+struct BudgetedResult<A> {
+    budget: RowBudget,
     found: std::result::Result<A, MemoryError>,
 }
 
-impl<A: Default> Taking<A> {
-    fn of(allowance: &MemoryBudget) -> Self {
-        Self { draw: RowBudget::of(allowance), found: Ok(A::default()) }
+impl<A: Default> BudgetedResult<A> {
+    fn new(allowance: &MemoryBudget) -> Self {
+        Self { budget: RowBudget::new(allowance), found: Ok(A::default()) }
     }
 
-    /// Adds a row. An ask that is refused for it costs the others nothing.
+    /// Adds a row. A read that is rejected for it does not affect the others.
     fn add(&mut self, add: impl FnOnce(&mut A, &mut RowBudget) -> Result<()>) -> Result<()> {
         let Ok(found) = &mut self.found else { return Ok(()) };
-        match add(found, &mut self.draw) {
+        match add(found, &mut self.budget) {
             Err(Error::Memory(refused)) => {
                 self.found = Err(refused);
-                self.draw.give_back();
+                self.budget.give_back();
                 Ok(())
             }
             added => added,
         }
     }
 
-    fn done(self) -> Result<A> {
+    fn finish(self) -> Result<A> {
         let found = self.found?;
-        self.draw.keep();
+        self.budget.keep();
         Ok(found)
     }
 }
 
-/// The longest texts to be sent for an ask of so many rows.
-fn longest(allowance: &MemoryBudget, rows: usize) -> i32 {
+/// The maximum length of texts for a read of so many rows, in bytes.
+fn max_text_bytes(allowance: &MemoryBudget, rows: usize) -> i32 {
     if allowance.needs_no_reservation() {
         i32::MAX
     } else {
-        i32::try_from(PROBED / rows.max(1)).unwrap_or(i32::MAX)
+        i32::try_from(UNRESERVED_TEXT_BYTES / rows.max(1)).unwrap_or(i32::MAX)
     }
 }
 
-/// Whose row it is, counted from 0.
-fn whose(row: &PgRow) -> Result<usize> {
+/// The index of the read that a row belongs to, from 0.
+fn read_index(row: &PgRow) -> Result<usize> {
     let ord: i64 = row.try_get_unchecked(0)?;
-    usize::try_from(ord - 1).map_err(|_| Error::broken(format!("a row belongs to ask {ord}")))
+    usize::try_from(ord - 1).map_err(|_| Error::broken(format!("a row belongs to read {ord}")))
 }
 
-/// In the order in which they are read from an end inwards.
-fn from_end(mut messages: Vec<Message>, end: End) -> Vec<Message> {
+/// Sorts messages from an end.
+fn sorted_from(mut messages: Vec<Message>, end: End) -> Vec<Message> {
     match end {
         End::First => messages.sort_by_key(|message| message.position),
         End::Last => messages.sort_by_key(|message| std::cmp::Reverse(message.position)),
@@ -310,13 +318,13 @@ fn conversation_of(id: ConversationId, owner: &OwnerId, numbers: &[i64]) -> Resu
     })
 }
 
-/// A message, taken from the allowance. Where some of it was left out, that was too small.
+/// Decodes a message and takes its bytes from the allowance. If a text was left out, the allowance is too small.
 fn message_of(
     row: &PgRow,
     at: usize,
     conversation: ConversationId,
     owner: &OwnerId,
-    draw: &mut RowBudget,
+    budget: &mut RowBudget,
 ) -> Result<Message> {
     let id: Uuid = row.try_get_unchecked(at + 2)?;
     let numbers: Option<[Option<i64>; 5]> = row.try_get_unchecked(at)?;
@@ -348,11 +356,11 @@ fn message_of(
         edited_at: edited_at.map(Timestamp),
         deleted_at: deleted_at.map(Timestamp),
     };
-    draw.take(row.size())?;
+    budget.take(row.size())?;
     row.try_into()
 }
 
-/// Most of what is read.
+/// The content. It is most of the bytes of a read.
 fn content(row: &PgRow, column: usize) -> Result<String> {
     let value = row.try_get_raw(column)?;
     if value.is_null() {

@@ -1,4 +1,4 @@
-//! What can be read, and how it is asked for.
+//! The reads and their results.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use crate::model::{Conversation, ConversationId, End, Message, OwnerId, Page, Ra
 use crate::store::engine::row_level_security::RowLevelSecurity;
 use crate::store::error::{Error, Result};
 
-/// A conversation, with the messages at one end of it unless it has ever forked.
+/// Reads a conversation, and the messages at one end of it unless it has forked.
 pub(in crate::store) struct ReadConversation {
     pub(in crate::store) owner: OwnerId,
     pub(in crate::store) id: ConversationId,
@@ -18,16 +18,16 @@ pub(in crate::store) struct ReadConversation {
     pub(in crate::store) allowance: MemoryBudget,
 }
 
-/// What a [`ReadConversation`] finds.
+/// The result of a [`ReadConversation`].
 #[derive(Debug, Clone)]
 pub(in crate::store) struct ConversationPage {
     pub(in crate::store) conversation: Conversation,
-    /// From the page's end inwards, one more than the page holds to tell whether there are more. None
-    /// where no page was asked for, or where the active branch is not simply all messages.
+    /// From the end of the page, with one more row than the page has to see whether there are more. `None` if no page
+    /// was requested, or if the conversation has forked.
     pub(in crate::store) messages: Option<Vec<Message>>,
 }
 
-/// The messages between two positions, both excluded, from one end inwards, so many at most.
+/// Reads the messages between two positions, both excluded: at most `rows`, from one end.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct MessageRange {
     pub(in crate::store) owner: OwnerId,
@@ -36,12 +36,12 @@ pub(in crate::store) struct MessageRange {
     pub(in crate::store) before: i64,
     pub(in crate::store) end: End,
     pub(in crate::store) rows: u32,
-    /// Leaves out what was appended after the conversation first forked.
+    /// Leaves out messages that were appended after the first fork.
     pub(in crate::store) trunk: bool,
 }
 
 impl MessageRange {
-    /// The part of it that is within a range.
+    /// The intersection with a range.
     pub(in crate::store) fn within(self, range: &Range<i64>) -> Self {
         let after = range.after.map_or(self.after, |after| after.max(self.after));
         let before = range.before.map_or(self.before, |before| before.min(self.before));
@@ -49,87 +49,86 @@ impl MessageRange {
     }
 }
 
-/// Several stretches.
+/// Reads several ranges.
 pub(in crate::store) struct MessageRanges {
     pub(in crate::store) each: Vec<MessageRange>,
     pub(in crate::store) allowance: MemoryBudget,
 }
 
-/// The owner's conversations, most recently active first, each with its head; one more than `most`.
+/// Reads the owner's most recently active conversations, each with its head: one more than `limit`.
 pub(in crate::store) struct ListConversations {
     pub(in crate::store) owner: OwnerId,
-    pub(in crate::store) most: u32,
+    pub(in crate::store) limit: u32,
     pub(in crate::store) allowance: MemoryBudget,
 }
 
-/// What a [`ListConversations`] finds: a conversation and the message that its active branch ends in.
+/// A row of the result of [`ListConversations`]: a conversation and the last message of its active branch.
 pub(in crate::store) type ListedConversation = (Conversation, Option<Message>);
 
-/// A read and where its result goes.
+/// A read, and the channel for its result.
 pub(super) struct PendingRead<Q, A> {
-    pub(super) ask: Q,
+    pub(super) read: Q,
     pub(super) reply: oneshot::Sender<Result<A>>,
 }
 
-/// An ask of one of the three kinds.
+/// A read in the queue.
 pub(super) enum ReadRequest {
-    Open(PendingRead<ReadConversation, Option<ConversationPage>>),
+    Conversation(PendingRead<ReadConversation, Option<ConversationPage>>),
     MessageRanges(PendingRead<MessageRanges, Vec<Vec<Message>>>),
     List(PendingRead<ListConversations, Vec<ListedConversation>>),
 }
 
 impl MessageRanges {
-    /// Rows that it may have to read.
+    /// The maximum number of rows it reads.
     pub(in crate::store) fn rows(&self) -> usize {
         self.each.iter().map(|range| range.rows as usize).sum()
     }
 }
 
 impl ReadRequest {
-    /// Rows that it may have to read.
+    /// The maximum number of rows it reads.
     pub(super) fn rows(&self) -> usize {
         match self {
-            Self::Open(waiting) => 1 + waiting.ask.page.map_or(0, |page| page.size as usize + 1),
-            Self::MessageRanges(waiting) => waiting.ask.rows(),
-            Self::List(waiting) => waiting.ask.most as usize + 1,
+            Self::Conversation(waiting) => 1 + waiting.read.page.map_or(0, |page| page.size as usize + 1),
+            Self::MessageRanges(waiting) => waiting.read.rows(),
+            Self::List(waiting) => waiting.read.limit as usize + 1,
         }
     }
 
     /// Answers with an error.
-    pub(super) fn refuse(self, error: &Error) {
-        // The caller may be gone.
+    pub(super) fn answer_error(self, error: &Error) {
+        // The caller may have disconnected.
         let _ = match self {
-            Self::Open(waiting) => waiting.reply.send(Err(error.clone())).is_ok(),
+            Self::Conversation(waiting) => waiting.reply.send(Err(error.clone())).is_ok(),
             Self::MessageRanges(waiting) => waiting.reply.send(Err(error.clone())).is_ok(),
             Self::List(waiting) => waiting.reply.send(Err(error.clone())).is_ok(),
         };
     }
 
-    /// Whether the caller still waits.
+    /// Whether the caller still waits for the result.
     pub(super) fn is_awaited(&self) -> bool {
         match self {
-            Self::Open(waiting) => !waiting.reply.is_closed(),
+            Self::Conversation(waiting) => !waiting.reply.is_closed(),
             Self::MessageRanges(waiting) => !waiting.reply.is_closed(),
             Self::List(waiting) => !waiting.reply.is_closed(),
         }
     }
 }
 
-/// A text from its bytes, which are looked at in wide steps: what is read is mostly texts, and few of them
-/// are ASCII from end to end.
+/// Validates UTF-8 with SIMD: most bytes of a read are texts, and few texts are pure ASCII.
 pub(super) fn text_of(bytes: &[u8]) -> Result<String> {
     let text = simdutf8::basic::from_utf8(bytes).map_err(|_| Error::broken("a text is not UTF-8".into()))?;
     Ok(text.to_owned())
 }
 
-/// What the workers of either engine are given.
-pub(super) struct Work {
+/// The queue and settings that all workers share.
+pub(super) struct ReadContext {
     pub(super) queue: async_channel::Receiver<ReadRequest>,
     pub(super) row_level_security: RowLevelSecurity,
     pub(super) statements: Arc<AtomicU64>,
 }
 
-impl Work {
+impl ReadContext {
     pub(super) fn count_statement(&self) {
         self.statements.fetch_add(1, Ordering::Relaxed);
     }

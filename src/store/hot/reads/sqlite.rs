@@ -1,8 +1,9 @@
-//! The hot reads on SQLite: threads that each hold a connection of their own.
+//! The hot reads on SQLite: threads with a connection each.
 //!
-//! A read takes some tens of microseconds, less than a hop between threads for every row would. A thread
-//! answers one ask after the other; there is one thread for each core, because they share nothing. The
-//! connections cannot write. One ask is one snapshot, and is given up when it takes too long.
+//! A read takes some tens of microseconds, less than task switches for all of its rows would take (`cargo bench
+//! --bench load -- history list`). A thread answers one read after the other. There is one thread for each core,
+//! because the threads share nothing. Their connections cannot write. A read sees one snapshot, and is interrupted at
+//! its deadline.
 
 use std::ops::Range;
 use std::path::Path;
@@ -17,19 +18,19 @@ use uuid::Uuid;
 
 use super::request::{
     ConversationPage, ListConversations, ListedConversation, MessageRange, MessageRanges, PendingRead,
-    ReadConversation, ReadRequest, Work, text_of,
+    ReadContext, ReadConversation, ReadRequest, text_of,
 };
 use crate::model::{Conversation, ConversationId, End, Json, Message, MessageId, OwnerId, Timestamp};
-use crate::store::engine::connect::MAPPED;
+use crate::store::engine::connect::MMAP_SIZE;
 use crate::store::engine::slot::slot;
 use crate::store::entity::message;
 use crate::store::error::Result;
-use crate::store::row_budget::{ROW, RowBudget};
+use crate::store::row_budget::{ROW_OVERHEAD, RowBudget};
 
-/// Pages that a thread keeps besides, in KiB and negative: it hardly needs any.
+/// `PRAGMA cache_size`: negative, in KiB. Small, because reads go through mapped memory.
 const CACHE_SIZE: i64 = -2048;
 
-/// What [`message_of`] reads, from a first column on.
+/// The columns that [`message_of`] decodes.
 macro_rules! message_columns {
     () => {
         "m.position, m.id, m.role, m.content, m.metadata, m.parts, m.created_at, m.status, m.branch, \
@@ -37,7 +38,7 @@ macro_rules! message_columns {
     };
 }
 
-/// What [`conversation_of`] reads, from the first column on.
+/// The columns that [`conversation_of`] decodes.
 macro_rules! conversation_columns {
     () => {
         "c.id, c.title, c.metadata, c.created_at, c.updated_at, c.message_count, c.last_position, c.branch, \
@@ -45,19 +46,19 @@ macro_rules! conversation_columns {
     };
 }
 
-/// Where the content, the metadata and the parts of a message are among its columns.
+/// The indices of the content, the metadata and the parts among the columns of a message.
 const MESSAGE_TEXTS: Range<usize> = 3..6;
 
-/// How many columns [`conversation_of`] reads.
-const CONVERSATION: usize = 11;
+/// The number of columns that [`conversation_of`] decodes.
+const CONVERSATION_COLUMNS: usize = 11;
 
-const OPEN: &str = concat!(
+const CONVERSATION: &str = concat!(
     "SELECT ",
     conversation_columns!(),
     " FROM conversation AS c WHERE c.id = ?1 AND c.owner_id = ?2"
 );
 
-/// The messages between two positions, found by their slots, of which a conversation has 2^32.
+/// The messages between two positions, found by their slots. A conversation has 2^32 slots.
 macro_rules! within {
     () => {
         concat!(
@@ -85,21 +86,21 @@ const LIST: &str = concat!(
      WHERE c.owner_id = ?1 ORDER BY c.updated_at DESC, c.id DESC LIMIT ?2"
 );
 
-/// The threads; they end when the queue is closed and empty.
-pub(super) struct Threads(Mutex<Vec<JoinHandle<()>>>);
+/// The threads. They end when the queue is closed and empty.
+pub(super) struct ReadThreads(Mutex<Vec<JoinHandle<()>>>);
 
-impl Threads {
+impl ReadThreads {
     /// Opens the file once for each core.
     ///
     /// # Errors
-    /// It cannot be opened.
-    pub(super) fn start(file: &Path, patience: Duration, work: &Arc<Work>) -> anyhow::Result<Self> {
+    /// The file cannot be opened.
+    pub(super) fn start(file: &Path, timeout: Duration, work: &Arc<ReadContext>) -> anyhow::Result<Self> {
         let mut threads = Vec::new();
         for number in 1..=available_parallelism().map_or(2, usize::from) {
             let connection = connect(file).with_context(|| format!("cannot read {}", file.display()))?;
             let work = work.clone();
             let thread = thread::Builder::new().name(format!("sqlite-read-{number}"));
-            let run = move || run(&connection, patience, &work);
+            let run = move || run(&connection, timeout, &work);
             threads.push(thread.spawn(run).context("cannot start a thread")?);
         }
         Ok(Self(Mutex::new(threads)))
@@ -111,7 +112,7 @@ impl Threads {
         let joined = tokio::task::spawn_blocking(move || {
             for thread in threads {
                 if thread.join().is_err() {
-                    tracing::error!("a thread that read had panicked");
+                    tracing::error!("a thread for reads panicked");
                 }
             }
         });
@@ -124,46 +125,46 @@ fn connect(file: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(file, flags)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.pragma_update(None, "query_only", true)?;
-    connection.pragma_update(None, "mmap_size", MAPPED)?;
+    connection.pragma_update(None, "mmap_size", MMAP_SIZE)?;
     connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
     Ok(connection)
 }
 
-/// Steps of a statement after which the clock is looked at: some tens of microseconds.
-const STEPS: i32 = 1000;
+/// Virtual machine steps between two checks of the deadline: some tens of microseconds.
+const PROGRESS_STEPS: i32 = 1000;
 
-fn run(connection: &Connection, patience: Duration, work: &Work) {
+fn run(connection: &Connection, timeout: Duration, work: &ReadContext) {
     let deadline = Arc::new(Mutex::new(Instant::now()));
     let until = deadline.clone();
     let is_late = move || Instant::now() > *until.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Err(error) = connection.progress_handler(STEPS, Some(is_late)) {
-        tracing::error!(%error, "statements will not be given up when they take too long");
+    if let Err(error) = connection.progress_handler(PROGRESS_STEPS, Some(is_late)) {
+        tracing::error!(%error, "reads have no deadline");
     }
-    while let Ok(ask) = work.queue.recv_blocking() {
-        if !ask.is_awaited() {
+    while let Ok(read) = work.queue.recv_blocking() {
+        if !read.is_awaited() {
             continue;
         }
         work.count_statement();
-        *deadline.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + patience;
-        match ask {
-            ReadRequest::Open(waiting) => {
-                answer(waiting, |ask| snapshot(connection, || open(connection, ask)));
+        *deadline.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + timeout;
+        match read {
+            ReadRequest::Conversation(waiting) => {
+                answer(waiting, |read| snapshot(connection, || open(connection, read)));
             }
             ReadRequest::MessageRanges(waiting) => {
-                answer(waiting, |asks| snapshot(connection, || message_ranges(connection, asks)));
+                answer(waiting, |reads| snapshot(connection, || message_ranges(connection, reads)));
             }
-            ReadRequest::List(waiting) => answer(waiting, |ask| list(connection, ask)),
+            ReadRequest::List(waiting) => answer(waiting, |read| list(connection, read)),
         }
     }
 }
 
 fn answer<Q, A>(waiting: PendingRead<Q, A>, read: impl FnOnce(&Q) -> Result<A>) {
-    let answered = read(&waiting.ask);
+    let answered = read(&waiting.read);
     let _ = waiting.reply.send(answered);
 }
 
-/// What several statements read is one state of the file. The transaction is ended whatever becomes of them:
-/// left open, it would show that state for good.
+/// Runs several statements in one snapshot. It always ends the transaction: an open one would keep the snapshot for
+/// all later reads.
 fn snapshot<A>(connection: &Connection, read: impl FnOnce() -> Result<A>) -> Result<A> {
     if !connection.is_autocommit() {
         run_cached(connection, "ROLLBACK")?;
@@ -173,7 +174,7 @@ fn snapshot<A>(connection: &Connection, read: impl FnOnce() -> Result<A>) -> Res
     if !connection.is_autocommit()
         && let Err(error) = run_cached(connection, "COMMIT")
     {
-        tracing::warn!(%error, "a read's transaction did not end");
+        tracing::warn!(%error, "cannot end the transaction of a read");
     }
     answered
 }
@@ -182,79 +183,85 @@ fn run_cached(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([]).map(drop)
 }
 
-fn open(connection: &Connection, ask: &ReadConversation) -> Result<Option<ConversationPage>> {
-    let mut statement = connection.prepare_cached(OPEN)?;
-    let mut rows = statement.query((ask.id.0.as_bytes(), ask.owner.as_str()))?;
+fn open(connection: &Connection, read: &ReadConversation) -> Result<Option<ConversationPage>> {
+    let mut statement = connection.prepare_cached(CONVERSATION)?;
+    let mut rows = statement.query((read.id.0.as_bytes(), read.owner.as_str()))?;
     let Some(row) = rows.next()? else { return Ok(None) };
-    let mut draw = RowBudget::of(&ask.allowance);
-    draw.take(texts(row, 1..3)?)?;
-    let conversation = conversation_of(row, &ask.owner)?;
-    let messages = match ask.page {
+    let mut budget = RowBudget::new(&read.allowance);
+    budget.take(texts(row, 1..3)?)?;
+    let conversation = conversation_of(row, &read.owner)?;
+    let messages = match read.page {
         Some(page) if conversation.is_linear() => {
             let before = conversation.last_position + 1;
             let range = MessageRange {
-                owner: ask.owner.clone(),
-                conversation: ask.id,
+                owner: read.owner.clone(),
+                conversation: read.id,
                 after: 0,
                 before,
                 end: page.end,
                 rows: page.size + 1,
                 trunk: false,
             };
-            Some(messages_in(connection, &range, &mut draw)?)
+            Some(messages_in(connection, &range, &mut budget)?)
         }
         _ => None,
     };
-    draw.keep();
+    budget.keep();
     Ok(Some(ConversationPage { conversation, messages }))
 }
 
-fn message_ranges(connection: &Connection, asks: &MessageRanges) -> Result<Vec<Vec<Message>>> {
-    let mut draw = RowBudget::of(&asks.allowance);
-    let found = asks.each.iter().map(|range| messages_in(connection, range, &mut draw)).collect();
-    draw.keep_if_ok(found)
+fn message_ranges(connection: &Connection, reads: &MessageRanges) -> Result<Vec<Vec<Message>>> {
+    let mut budget = RowBudget::new(&reads.allowance);
+    let found = reads.each.iter().map(|range| messages_in(connection, range, &mut budget)).collect();
+    budget.keep_if_ok(found)
 }
 
-fn messages_in(connection: &Connection, ask: &MessageRange, draw: &mut RowBudget) -> Result<Vec<Message>> {
-    let sql = if ask.end == End::First { FIRST } else { LAST };
+fn messages_in(connection: &Connection, read: &MessageRange, budget: &mut RowBudget) -> Result<Vec<Message>> {
+    let sql = if read.end == End::First { FIRST } else { LAST };
     let mut statement = connection.prepare_cached(sql)?;
-    let values: [&dyn ToSql; 6] =
-        [ask.conversation.0.as_bytes(), &ask.owner.as_str(), &ask.after, &ask.before, &ask.rows, &ask.trunk];
+    let values: [&dyn ToSql; 6] = [
+        read.conversation.0.as_bytes(),
+        &read.owner.as_str(),
+        &read.after,
+        &read.before,
+        &read.rows,
+        &read.trunk,
+    ];
     let mut rows = statement.query(&values[..])?;
-    let mut messages = Vec::with_capacity(ask.rows as usize);
+    let mut messages = Vec::with_capacity(read.rows as usize);
     while let Some(row) = rows.next()? {
-        draw.take(texts(row, MESSAGE_TEXTS)?)?;
-        messages.push(message_of(row, 0, ask.conversation, &ask.owner)?.try_into()?);
+        budget.take(texts(row, MESSAGE_TEXTS)?)?;
+        messages.push(message_of(row, 0, read.conversation, &read.owner)?.try_into()?);
     }
     Ok(messages)
 }
 
-fn list(connection: &Connection, ask: &ListConversations) -> Result<Vec<ListedConversation>> {
+fn list(connection: &Connection, read: &ListConversations) -> Result<Vec<ListedConversation>> {
     let mut statement = connection.prepare_cached(LIST)?;
-    let mut rows = statement.query((ask.owner.as_str(), i64::from(ask.most) + 1))?;
-    let mut listed = Vec::with_capacity(ask.most as usize + 1);
-    let mut draw = RowBudget::of(&ask.allowance);
+    let mut rows = statement.query((read.owner.as_str(), i64::from(read.limit) + 1))?;
+    let mut listed = Vec::with_capacity(read.limit as usize + 1);
+    let mut budget = RowBudget::new(&read.allowance);
     while let Some(row) = rows.next()? {
-        draw.take(texts(row, 1..3)?)?;
-        let conversation = conversation_of(row, &ask.owner)?;
-        let has_head = row.get::<_, Option<i64>>(CONVERSATION)?.is_some();
+        budget.take(texts(row, 1..3)?)?;
+        let conversation = conversation_of(row, &read.owner)?;
+        let has_head = row.get::<_, Option<i64>>(CONVERSATION_COLUMNS)?.is_some();
         let head = if has_head {
             let Range { start, end } = MESSAGE_TEXTS;
-            draw.take(texts(row, CONVERSATION + start..CONVERSATION + end)?)?;
-            let row = message_of(row, CONVERSATION, conversation.id, &ask.owner)?;
+            budget.take(texts(row, CONVERSATION_COLUMNS + start..CONVERSATION_COLUMNS + end)?)?;
+            let row = message_of(row, CONVERSATION_COLUMNS, conversation.id, &read.owner)?;
             Some(row.try_into()?)
         } else {
             None
         };
         listed.push((conversation, head));
     }
-    draw.keep();
+    budget.keep();
     Ok(listed)
 }
 
-/// What a row takes, looked at before any of it is copied: its texts are among these columns.
+/// The size of a row, computed before any of it is copied. The texts are among these columns.
 fn texts(row: &Row<'_>, columns: Range<usize>) -> rusqlite::Result<usize> {
-    let mut bytes = ROW;
+    let mut bytes = ROW_OVERHEAD;
     for column in columns {
         if let ValueRef::Text(text) = row.get_ref(column)? {
             bytes += text.len();
@@ -308,7 +315,7 @@ fn message_of(
     })
 }
 
-/// Mostly the empty object, which needs no memory of its own.
+/// Usually the empty object, which needs no allocation.
 fn json_of(row: &Row<'_>, column: usize) -> rusqlite::Result<Json> {
     let text = row.get_ref(column)?.as_str()?;
     Ok(if text == "{}" { Json::empty_object() } else { Json::stored(text.to_owned()) })

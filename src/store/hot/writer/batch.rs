@@ -1,33 +1,33 @@
-//! What goes into a batch: all that waits, in the order it came, up to a bound.
+//! Batches: all requests that wait, in the order of arrival, up to a limit.
 //!
-//! Within a batch no id stands twice, and an append that expects a head comes first in its
-//! conversation. So what is in a batch can be written in any order, and seeing only what was there before
-//! the batch is enough to decide about each. What does not fit comes first in the next batch.
+//! An id occurs once in a batch, and an append that expects a head is the first of its conversation. So the requests
+//! of a batch can be written in any order, and the state before the batch is enough to decide each of them. A request
+//! that does not fit comes first in the next batch.
 
 use std::collections::{HashSet, VecDeque};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::request::{Batch, Job, NewMessages, NewTextChunk};
+use super::request::{Batch, NewMessages, NewTextChunk, WriteRequest};
 use crate::model::{ConversationId, MessageId, OwnerId};
 
-/// Most messages and pieces of a batch, and most bytes, unless one append alone has more.
-const ROWS: usize = 256;
-const BYTES: usize = 4 << 20;
+/// The maximum number of messages and text chunks of a batch, and of bytes. One larger request is a batch of its own.
+const MAX_ROWS: usize = 256;
+const MAX_BYTES: usize = 4 << 20;
 
-/// Where a worker takes its batches from. Unbounded because the room in front of it is bounded.
+/// The queue of a worker. Unbounded, because permits of the write queue bound it.
 pub(super) struct BatchReceiver {
-    queue: UnboundedReceiver<Job>,
-    later: VecDeque<Job>,
+    queue: UnboundedReceiver<WriteRequest>,
+    later: VecDeque<WriteRequest>,
 }
 
 impl BatchReceiver {
-    pub(super) fn new() -> (UnboundedSender<Job>, Self) {
+    pub(super) fn new() -> (UnboundedSender<WriteRequest>, Self) {
         let (sender, queue) = unbounded_channel();
         (sender, Self { queue, later: VecDeque::new() })
     }
 
-    /// The next batch, as soon as anything waits; `None` when nothing will come any more.
+    /// The next batch, as soon as a request waits. `None` when the queue is closed and empty.
     pub(super) async fn next(&mut self) -> Option<Batch> {
         if self.later.is_empty() {
             let first = self.queue.recv().await?;
@@ -45,7 +45,7 @@ impl BatchReceiver {
         Some(self.fill())
     }
 
-    /// The next batch if anything waits; if not, nothing can come any more.
+    /// The next batch, if a request waits. Otherwise it closes the queue.
     pub(super) fn next_at_once(&mut self) -> Option<Batch> {
         if self.later.is_empty() {
             let first = self.queue.try_recv().or_else(|_| {
@@ -57,22 +57,26 @@ impl BatchReceiver {
         Some(self.fill())
     }
 
-    /// The first that waits fits always, so that every batch has something.
+    /// The first request always fits, so no batch is empty.
     fn fill(&mut self) -> Batch {
         let mut batch = Batch::default();
-        let mut plan = Plan::default();
+        let mut plan = BatchPlan::default();
         let mut postponed = VecDeque::new();
-        while let Some(job) = self.later.pop_front().or_else(|| self.queue.try_recv().ok()) {
-            let (rows, bytes) = weight(&job);
-            if plan.rows > 0 && (plan.rows + rows > ROWS || plan.bytes + bytes > BYTES) {
-                self.later.push_front(job);
+        while let Some(request) = self.later.pop_front().or_else(|| self.queue.try_recv().ok()) {
+            let (rows, bytes) = size(&request);
+            if plan.rows > 0 && (plan.rows + rows > MAX_ROWS || plan.bytes + bytes > MAX_BYTES) {
+                self.later.push_front(request);
                 break;
             }
-            match job {
-                Job::Append(request) if plan.takes_append(&request.work) => batch.appends.push(request),
-                Job::Grow(request) if plan.takes_piece(&request.work) => batch.pieces.push(request),
-                job => {
-                    postponed.push_back(job);
+            match request {
+                WriteRequest::Append(request) if plan.admits_append(&request.work) => {
+                    batch.appends.push(request);
+                }
+                WriteRequest::AppendText(request) if plan.admits_text(&request.work) => {
+                    batch.chunks.push(request);
+                }
+                request => {
+                    postponed.push_back(request);
                     continue;
                 }
             }
@@ -85,16 +89,16 @@ impl BatchReceiver {
     }
 }
 
-fn weight(job: &Job) -> (usize, usize) {
-    match job {
-        Job::Append(request) => (request.work.rows.len(), request.work.bytes()),
-        Job::Grow(request) => (1, request.work.text.len()),
+fn size(request: &WriteRequest) -> (usize, usize) {
+    match request {
+        WriteRequest::Append(request) => (request.work.rows.len(), request.work.bytes()),
+        WriteRequest::AppendText(request) => (1, request.work.text.len()),
     }
 }
 
-/// What stands in a batch so far.
+/// The content of a batch so far.
 #[derive(Default)]
-struct Plan {
+struct BatchPlan {
     rows: usize,
     bytes: usize,
     ids: HashSet<MessageId>,
@@ -102,8 +106,8 @@ struct Plan {
     streams: HashSet<(MessageId, OwnerId)>,
 }
 
-impl Plan {
-    fn takes_append(&mut self, messages: &NewMessages) -> bool {
+impl BatchPlan {
+    fn admits_append(&mut self, messages: &NewMessages) -> bool {
         let mut chosen = messages.rows.iter().filter(|row| row.fingerprint.is_some()).map(|row| row.id);
         let clashes = chosen.clone().any(|id| self.ids.contains(&id))
             || (messages.head.is_some() && self.conversations.contains(&messages.conversation));
@@ -114,9 +118,9 @@ impl Plan {
         !clashes
     }
 
-    /// A stranger's piece for the same message is in nobody's way.
-    fn takes_piece(&mut self, piece: &NewTextChunk) -> bool {
-        self.streams.insert((piece.message, piece.owner.clone()))
+    /// Text of another owner for the same message does not conflict: it has no effect.
+    fn admits_text(&mut self, chunk: &NewTextChunk) -> bool {
+        self.streams.insert((chunk.message, chunk.owner.clone()))
     }
 }
 

@@ -1,25 +1,24 @@
-//! A worker on PostgreSQL: a batch is one statement, and so one round trip and one commit.
+//! A write worker on PostgreSQL: a batch is one statement, so one round trip and one commit (`cargo bench --bench
+//! load -- append`).
 //!
-//! The statement finds out what can be appended, locks, counts, inserts and answers. It sees the database
-//! as it was when it began, but what it locks as it is by then; everything it decided before it had the
-//! locks is decided again by the `UPDATE` that gives positions, and where that finds it wrong, a message
-//! without a position is inserted, which the table refuses: the whole statement is undone.
+//! The statement checks which appends are possible, locks, counts, inserts and returns the results. It sees the
+//! database as of its start, but the locked rows as of the lock. Conditions that it checked before it had the locks
+//! are checked again by the `UPDATE` that takes positions. If one is no longer true, the statement inserts a message
+//! without a position, which violates a constraint and undoes the whole statement.
 //!
-//! The lock of an owner's row of `account` covers all of the owner's conversations, because every write
-//! takes it first. A worker never waits for one: an owner whose row somebody else has (a conversation is being
-//! deleted, another replica writes) goes over to a worker that does, its own for as long as it must
-//! ([`waiting`]). So workers of several replicas cannot deadlock, and nobody's long write holds up the others.
+//! The lock on an owner's row of `account` covers all conversations of the owner, because every write takes it first.
+//! A worker never waits for this lock. If another transaction has it (a conversation is being deleted, another
+//! replica writes), a separate worker takes over the appends of the owner while it has to wait ([`blocked_owners`]).
+//! So workers of several replicas cannot deadlock, and a long write of one owner does not delay others.
 //!
-//! Rows are joined back on the id **and** the owner: the id alone would let a stranger's append in beside
-//! the owner's.
+//! Rows are joined on the id **and** the owner. With the id alone, an append of another owner could be included.
 //!
-//! One append alone has a statement of its own, which costs a third of the other.
+//! A single append has a statement of its own, which costs a third of the other.
 //!
-//! Where row-level security is asked for, the statement is not alone: before it the transaction says which
-//! owners it is for.
+//! With row-level security, the transaction names its owners in a statement before this one.
 
+mod blocked_owners;
 mod statements;
-mod waiting;
 
 use std::collections::HashMap;
 
@@ -31,65 +30,66 @@ use uuid::Uuid;
 
 use super::batch::BatchReceiver;
 use super::request::{
-    Batch, BatchResults, GrowResult, NewMessages, NewTextChunk, Outcome, WorkerContext, WriteRequest,
+    AppendOutcome, AppendTextResult, Batch, BatchResults, NewMessages, NewTextChunk, PendingWrite,
+    WorkerContext,
 };
 use crate::model::{ChangeKind, OwnerId, StreamProgress, Timestamp};
 use crate::store::engine::row_level_security;
 use crate::store::entity::message;
 use crate::store::error::Error;
 use crate::store::error::Result;
-use statements::{Appends, GROW, SKIPPING};
-pub(super) use waiting::Waiting;
+pub(super) use blocked_owners::BlockedOwners;
+use statements::{APPEND_TEXT, AppendStatements, SKIPPING_LOCKED};
 
-/// An id that is being inserted elsewhere is waited for, because it may not be committed; and so is the row
-/// of a stream. So long at most, in milliseconds: others of the worker wait with it.
+/// The maximum wait for a lock, in milliseconds. A worker waits for an id that another transaction inserts, because
+/// that transaction may roll back, and for the row of a stream. Other requests of the worker wait with it.
 pub(in crate::store) const LOCK_TIMEOUT: &str = "250";
 
-/// Writes what comes until nothing can come any more.
+/// Writes batches until the queue is closed.
 pub(super) async fn serve(
     mut batches: BatchReceiver,
     pool: PgPool,
-    mut waiting: Waiting,
+    mut blocked_owners: BlockedOwners,
     context: WorkerContext,
 ) {
     while let Some(batch) = batches.next().await {
-        for request in write(batch, &pool, &SKIPPING, &context).await {
-            waiting.take_in(request);
+        for request in write(batch, &pool, &SKIPPING_LOCKED, &context).await {
+            blocked_owners.add(request);
         }
     }
 }
 
-/// Writes a batch and answers it. Gives back those whose owners are busy.
+/// Writes a batch and answers it. Returns the appends whose owners are locked.
 async fn write(
     batch: Batch,
     pool: &PgPool,
-    appends: &Appends,
+    appends: &AppendStatements,
     context: &WorkerContext,
-) -> Vec<WriteRequest<NewMessages, Outcome>> {
+) -> Vec<PendingWrite<NewMessages, AppendOutcome>> {
     let written = match pool.acquire().await {
         Ok(mut connection) => {
             WriteWorker { connection: &mut connection, appends, context }.write(&batch).await
         }
         Err(error) => BatchResults::failed(&batch, &error.into()),
     };
-    batch.settle(written, &context.signals)
+    batch.answer(written, &context.signals)
 }
 
 struct WriteWorker<'a> {
     connection: &'a mut PgConnection,
-    appends: &'a Appends,
+    appends: &'a AppendStatements,
     context: &'a WorkerContext,
 }
 
 impl WriteWorker<'_> {
     async fn write(&mut self, batch: &Batch) -> BatchResults {
         let appends: Vec<&NewMessages> = batch.appends.iter().map(|request| &request.work).collect();
-        let pieces: Vec<&NewTextChunk> = batch.pieces.iter().map(|request| &request.work).collect();
-        BatchResults { appends: self.append(&appends).await, pieces: self.grow(&pieces).await }
+        let chunks: Vec<&NewTextChunk> = batch.chunks.iter().map(|request| &request.work).collect();
+        BatchResults { appends: self.append(&appends).await, chunks: self.append_text(&chunks).await }
     }
 
-    async fn append(&mut self, appends: &[&NewMessages]) -> Vec<Result<Outcome>> {
-        let together = match appends {
+    async fn append(&mut self, appends: &[&NewMessages]) -> Vec<Result<AppendOutcome>> {
+        let batch_error = match appends {
             [] => return Vec::new(),
             [_] => None,
             appends => match self.append_many(appends).await {
@@ -97,7 +97,7 @@ impl WriteWorker<'_> {
                 Err(error) => Some(error),
             },
         };
-        if let Some(error) = together
+        if let Some(error) = batch_error
             && !is_refused(&error)
         {
             let error = Error::from(error);
@@ -106,22 +106,26 @@ impl WriteWorker<'_> {
         let mut results = Vec::with_capacity(appends.len());
         let mut is_locked = false;
         for messages in appends {
-            // The next would wait for as long; in batches of their own they can all wait at the same time.
+            // The next append would wait as long. In transactions of their own they can wait at the same time.
             if is_locked {
-                results.push(Ok(Outcome::NotBatchable));
+                results.push(Ok(AppendOutcome::NotBatchable));
                 continue;
             }
             let alone = match &messages.rows[..] {
                 [row] => self.append_one(messages, row).await,
                 _ => self.append_many(&[messages]).await.map(|outcomes| outcomes[0]),
             };
-            is_locked = alone.as_ref().is_err_and(took_too_long);
-            results.push(fall_out(alone, Outcome::NotBatchable));
+            is_locked = alone.as_ref().is_err_and(is_lock_timeout);
+            results.push(if_refused(alone, AppendOutcome::NotBatchable));
         }
         results
     }
 
-    async fn append_one(&mut self, messages: &NewMessages, row: &message::Model) -> sqlx::Result<Outcome> {
+    async fn append_one(
+        &mut self,
+        messages: &NewMessages,
+        row: &message::Model,
+    ) -> sqlx::Result<AppendOutcome> {
         let append = sqlx::query(self.appends.one)
             .bind(messages.conversation.0)
             .bind(messages.owner.as_str())
@@ -139,10 +143,10 @@ impl WriteWorker<'_> {
             .bind(messages.head.map(|head| head.0))
             .bind(messages.actor.as_ref().map(OwnerId::as_str));
         let found = self.run(append, &[&messages.owner]).await?;
-        found.first().map_or(Ok(Outcome::NotFound), |found| outcome(found, 0))
+        found.first().map_or(Ok(AppendOutcome::NotFound), |found| outcome(found, 0))
     }
 
-    async fn append_many(&mut self, appends: &[&NewMessages]) -> sqlx::Result<Vec<Outcome>> {
+    async fn append_many(&mut self, appends: &[&NewMessages]) -> sqlx::Result<Vec<AppendOutcome>> {
         let rows = || {
             let numbered = (0_i64..).zip(appends);
             numbered
@@ -171,8 +175,8 @@ impl WriteWorker<'_> {
             );
         let owners: Vec<&OwnerId> = appends.iter().map(|messages| &messages.owner).collect();
         let found = self.run(append, &owners).await?;
-        let mut outcomes = vec![Outcome::NotFound; appends.len()];
-        // The first message of an append tells where it begins, so it is the last to be looked at.
+        let mut outcomes = vec![AppendOutcome::NotFound; appends.len()];
+        // The first message of an append has its position, so it comes last here.
         for row in found.iter().rev() {
             let append: i64 = row.try_get(0)?;
             outcomes[append as usize] = outcome(row, 1)?;
@@ -180,50 +184,50 @@ impl WriteWorker<'_> {
         Ok(outcomes)
     }
 
-    async fn grow(&mut self, pieces: &[&NewTextChunk]) -> Vec<Result<GrowResult>> {
-        if pieces.is_empty() {
+    async fn append_text(&mut self, chunks: &[&NewTextChunk]) -> Vec<Result<AppendTextResult>> {
+        if chunks.is_empty() {
             return Vec::new();
         }
-        let together = match self.grow_many(pieces).await {
-            Ok(grown) => return grown.into_iter().map(Ok).collect(),
+        let batch_error = match self.append_text_many(chunks).await {
+            Ok(appended) => return appended.into_iter().map(Ok).collect(),
             Err(error) => error,
         };
-        if !is_refused(&together) {
-            let error = Error::from(together);
-            return pieces.iter().map(|_| Err(error.clone())).collect();
+        if !is_refused(&batch_error) {
+            let error = Error::from(batch_error);
+            return chunks.iter().map(|_| Err(error.clone())).collect();
         }
-        let mut results = Vec::with_capacity(pieces.len());
-        for piece in pieces {
-            let alone = self.grow_many(&[piece]).await;
-            results.push(alone.map(|grown| grown[0]).map_err(Error::from));
+        let mut results = Vec::with_capacity(chunks.len());
+        for chunk in chunks {
+            let alone = self.append_text_many(&[chunk]).await;
+            results.push(alone.map(|appended| appended[0]).map_err(Error::from));
         }
         results
     }
 
-    async fn grow_many(&mut self, pieces: &[&NewTextChunk]) -> sqlx::Result<Vec<GrowResult>> {
-        let grow = sqlx::query(GROW)
-            .bind(pieces.iter().map(|piece| piece.message.0).collect::<Vec<_>>())
-            .bind(pieces.iter().map(|piece| piece.owner.as_str()).collect::<Vec<_>>())
-            .bind(pieces.iter().map(|piece| piece.start).collect::<Vec<_>>())
-            .bind(pieces.iter().map(|piece| piece.text.as_str()).collect::<Vec<_>>())
-            .bind(pieces.iter().map(|piece| piece.code_points).collect::<Vec<_>>())
+    async fn append_text_many(&mut self, chunks: &[&NewTextChunk]) -> sqlx::Result<Vec<AppendTextResult>> {
+        let append_text = sqlx::query(APPEND_TEXT)
+            .bind(chunks.iter().map(|chunk| chunk.message.0).collect::<Vec<_>>())
+            .bind(chunks.iter().map(|chunk| chunk.owner.as_str()).collect::<Vec<_>>())
+            .bind(chunks.iter().map(|chunk| chunk.start).collect::<Vec<_>>())
+            .bind(chunks.iter().map(|chunk| chunk.text.as_str()).collect::<Vec<_>>())
+            .bind(chunks.iter().map(|chunk| chunk.code_points).collect::<Vec<_>>())
             .bind(self.now());
-        let owners: Vec<&OwnerId> = pieces.iter().map(|piece| &piece.owner).collect();
-        let found = self.run(grow, &owners).await?;
-        let mut grown = vec![None; pieces.len()];
+        let owners: Vec<&OwnerId> = chunks.iter().map(|chunk| &chunk.owner).collect();
+        let found = self.run(append_text, &owners).await?;
+        let mut appended = vec![None; chunks.len()];
         let nth: HashMap<_, _> =
-            (0..).zip(pieces).map(|(nth, piece)| ((piece.message.0, piece.owner.as_str()), nth)).collect();
+            (0..).zip(chunks).map(|(nth, chunk)| ((chunk.message.0, chunk.owner.as_str()), nth)).collect();
         for row in found {
             let key: (Uuid, &str) = (row.try_get(0)?, row.try_get(1)?);
             if let Some(nth) = nth.get(&key) {
-                grown[*nth] =
+                appended[*nth] =
                     Some(StreamProgress { length: row.try_get(2)?, stop_requested: row.try_get(3)? });
             }
         }
-        Ok(grown)
+        Ok(appended)
     }
 
-    /// Runs a batch. With row-level security it names these owners first.
+    /// Runs a statement. With row-level security, it names the owners first.
     async fn run(
         &mut self,
         batch: Query<'_, Postgres, PgArguments>,
@@ -237,7 +241,7 @@ impl WriteWorker<'_> {
         owners.dedup();
         self.context.count(1);
         let mut tx = self.connection.begin().await?;
-        row_level_security::tell(&mut tx, &owners).await?;
+        row_level_security::set_owners(&mut tx, &owners).await?;
         let found = batch.fetch_all(&mut *tx).await?;
         tx.commit().await?;
         Ok(found)
@@ -249,35 +253,35 @@ impl WriteWorker<'_> {
     }
 }
 
-/// From four columns: whether an id was known; whether it is an ordinary append; where the message is and
-/// since when, if it is.
-fn outcome(row: &PgRow, column: usize) -> sqlx::Result<Outcome> {
+/// Decodes four columns: whether an id is known, whether the append is batchable, and the position and time of the
+/// message, if it was inserted.
+fn outcome(row: &PgRow, column: usize) -> sqlx::Result<AppendOutcome> {
     let place = (row.try_get(column + 2)?, row.try_get(column + 3)?);
     Ok(match (row.try_get(column)?, row.try_get(column + 1)?, place) {
         (_, _, (Some(first), Some(created_at))) => {
-            Outcome::Appended { first, created_at: Timestamp(created_at) }
+            AppendOutcome::Appended { first, created_at: Timestamp(created_at) }
         }
-        (true, ..) => Outcome::Known,
-        (false, true, _) => Outcome::Busy,
-        (false, false, _) => Outcome::NotBatchable,
+        (true, ..) => AppendOutcome::Known,
+        (false, true, _) => AppendOutcome::Busy,
+        (false, false, _) => AppendOutcome::NotBatchable,
     })
 }
 
-/// Whether the database refused the statement for what is in it or for who else is at it: values (22),
-/// constraints (23), deadlocks (40), limits (54), locks that take too long (55).
+/// Whether PostgreSQL refused the statement because of its values or because of concurrent transactions: values (22),
+/// constraints (23), deadlocks (40), limits (54), lock timeouts (55).
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 fn is_refused(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(DatabaseError::code);
     code.is_some_and(|code| ["22", "23", "40", "54", "55"].iter().any(|class| code.starts_with(class)))
 }
 
-/// Whether a lock was waited for in vain.
-fn took_too_long(error: &sqlx::Error) -> bool {
+/// Whether the statement timed out waiting for a lock.
+fn is_lock_timeout(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(DatabaseError::code);
     code.is_some_and(|code| code == "55P03")
 }
 
-/// What is refused even alone is left to the operation that asked for it.
-fn fall_out<T>(alone: sqlx::Result<T>, apart: T) -> Result<T> {
-    alone.or_else(|error| if is_refused(&error) { Ok(apart) } else { Err(error.into()) })
+/// If a request is refused even alone, the operation that made it handles it.
+fn if_refused<T>(alone: sqlx::Result<T>, not_batchable: T) -> Result<T> {
+    alone.or_else(|error| if is_refused(&error) { Ok(not_batchable) } else { Err(error.into()) })
 }

@@ -1,4 +1,4 @@
-//! What waits at a worker, for `benches/hot.rs` to plan by itself. Not for anything else.
+//! Requests that wait at a worker, for `benches/hot.rs` only.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::batch::BatchReceiver;
-use super::request::{Job, NewMessages, WriteRequest};
+use super::request::{NewMessages, PendingWrite, WriteRequest};
 use super::write_queue::{Bounds, WriteQueue};
 use crate::model::{ConversationId, Json, MessageId, MessageStatus, OwnerId, Role, Timestamp};
 use crate::store::entity::message;
@@ -15,8 +15,8 @@ use crate::store::entity::message;
 pub struct Waiting(BatchReceiver);
 
 impl Waiting {
-    /// So many appends of one message each, in as many conversations as there are; all with ids of the
-    /// caller's choice, and every other one expecting a head.
+    /// So many appends of one message each, in as many conversations as given. All have ids chosen by the client, and
+    /// every other one expects a head.
     pub fn appends(count: u128, conversations: u128, owner: &OwnerId) -> Self {
         let (sender, batches) = BatchReceiver::new();
         let queue = Arc::new(WriteQueue::new(Bounds { lanes: 1, waiting: usize::MAX, bytes: usize::MAX }));
@@ -25,14 +25,18 @@ impl Waiting {
             let conversation = ConversationId(Uuid::from_u128(number % conversations));
             let rows = vec![row(number + 1, conversation, owner)];
             let work = NewMessages { owner: owner.clone(), actor: None, conversation, head, rows };
-            if let Ok(permit) = queue.enter(owner, 0) {
-                let _ = sender.send(Job::Append(WriteRequest { work, permit, answer: oneshot::channel().0 }));
+            if let Ok(permit) = queue.acquire(owner, 0) {
+                let _ = sender.send(WriteRequest::Append(PendingWrite {
+                    work,
+                    permit,
+                    reply: oneshot::channel().0,
+                }));
             }
         }
         Self(batches)
     }
 
-    /// Plans batches until nothing waits: how many appends each has.
+    /// Plans batches until nothing waits. Returns the number of appends of each.
     pub fn batches(mut self) -> Vec<usize> {
         std::iter::from_fn(|| self.0.next_at_once()).map(|batch| batch.appends.len()).collect()
     }

@@ -1,4 +1,4 @@
-//! What can be written together, and how it is handed in and answered.
+//! The requests of the write queue, and their results.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,72 +13,72 @@ use crate::store::engine::row_level_security::RowLevelSecurity;
 use crate::store::entity::message;
 use crate::store::error::{Error, Result};
 
-/// Messages to put at the end of a conversation: all of each row but its place.
+/// Messages to append to a conversation: their rows, without their places.
 pub(in crate::store) struct NewMessages {
     pub(in crate::store) owner: OwnerId,
-    /// Who appends them for the owner, where that is somebody else.
+    /// The back end that appends them for the owner, if any.
     pub(in crate::store) actor: Option<OwnerId>,
     pub(in crate::store) conversation: ConversationId,
-    /// Which message must be the head, if it matters.
+    /// The message that must be the head, if the client expects one.
     pub(in crate::store) head: Option<MessageId>,
     pub(in crate::store) rows: Vec<message::Model>,
 }
 
-/// Text to put at the end of a stream.
+/// Text to append to a stream.
 pub(in crate::store) struct NewTextChunk {
     pub(in crate::store) owner: OwnerId,
     pub(in crate::store) message: MessageId,
-    /// Where the stream must end, in code points.
+    /// The required end of the stream, in code points.
     pub(in crate::store) start: i64,
     pub(in crate::store) text: String,
-    /// Of the text.
+    /// The length of the text.
     pub(in crate::store) code_points: i64,
 }
 
-/// What became of messages that were handed in.
+/// The result of an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::store) enum Outcome {
-    /// It is durable: the first message stands here, the others after it.
+pub(in crate::store) enum AppendOutcome {
+    /// The messages are durable. `first` is the position of the first, the others follow.
     Appended { first: i64, created_at: Timestamp },
-    /// There is no such conversation for this owner.
+    /// The owner has no such conversation.
     NotFound,
-    /// An id that the caller chose is taken, perhaps by the same call.
+    /// An id chosen by the client exists already, perhaps from the same append.
     Known,
-    /// It is not the ordinary case, or cannot be written together with others.
+    /// It is not the common case, or cannot be in a batch.
     NotBatchable,
-    /// It is ordinary, but has to wait for the owner's row.
+    /// It is the common case, but the row of the owner is locked.
     Busy,
 }
 
-/// What became of a piece; `None` where the stream does not end where the piece begins.
-pub(super) type GrowResult = Option<StreamProgress>;
+/// The result of appending text. `None` if the stream does not end where the text begins.
+pub(super) type AppendTextResult = Option<StreamProgress>;
 
-/// What is handed in, and where the answer goes.
-pub(super) struct WriteRequest<Work, Answer> {
+/// A write, its permit, and the channel for its result.
+pub(super) struct PendingWrite<Work, Answer> {
     pub(super) work: Work,
     pub(super) permit: QueuePermit,
-    pub(super) answer: oneshot::Sender<(Work, Result<Answer>)>,
+    pub(super) reply: oneshot::Sender<(Work, Result<Answer>)>,
 }
 
-pub(super) enum Job {
-    Append(WriteRequest<NewMessages, Outcome>),
-    Grow(WriteRequest<NewTextChunk, GrowResult>),
+pub(super) enum WriteRequest {
+    Append(PendingWrite<NewMessages, AppendOutcome>),
+    AppendText(PendingWrite<NewTextChunk, AppendTextResult>),
 }
 
-/// What is written in one go.
+/// The writes of one transaction.
 #[derive(Default)]
 pub(super) struct Batch {
-    pub(super) appends: Vec<WriteRequest<NewMessages, Outcome>>,
-    pub(super) pieces: Vec<WriteRequest<NewTextChunk, GrowResult>>,
+    pub(super) appends: Vec<PendingWrite<NewMessages, AppendOutcome>>,
+    pub(super) chunks: Vec<PendingWrite<NewTextChunk, AppendTextResult>>,
 }
 
-/// What became of a batch, in its order.
+/// The results of a batch, in its order.
 pub(super) struct BatchResults {
-    pub(super) appends: Vec<Result<Outcome>>,
-    pub(super) pieces: Vec<Result<GrowResult>>,
+    pub(super) appends: Vec<Result<AppendOutcome>>,
+    pub(super) chunks: Vec<Result<AppendTextResult>>,
 }
 
-/// What a worker needs besides its connection.
+/// The shared parts of all workers, besides their connections.
 #[derive(Clone)]
 pub(in crate::store) struct WorkerContext {
     pub(in crate::store) clock: Clock,
@@ -98,53 +98,54 @@ impl NewMessages {
 }
 
 impl Batch {
-    /// Wakes who waits for news of what was committed, then answers everybody but those who have to wait.
-    pub(super) fn settle(
+    /// Sends the signals of the committed writes, then answers all requests except those whose owners are locked.
+    /// Returns those.
+    pub(super) fn answer(
         self,
         written: BatchResults,
         signals: &Signals,
-    ) -> Vec<WriteRequest<NewMessages, Outcome>> {
+    ) -> Vec<PendingWrite<NewMessages, AppendOutcome>> {
         let mut busy = Vec::new();
         for (request, result) in self.appends.into_iter().zip(written.appends) {
-            if matches!(result, Ok(Outcome::Appended { .. })) {
+            if matches!(result, Ok(AppendOutcome::Appended { .. })) {
                 signals.signal(&Topic::Conversation(request.work.conversation));
                 signals.signal(&Topic::Account(request.work.owner.clone()));
             }
             match result {
-                Ok(Outcome::Busy) => busy.push(request),
-                result => request.settle(result),
+                Ok(AppendOutcome::Busy) => busy.push(request),
+                result => request.answer(result),
             }
         }
-        for (request, result) in self.pieces.into_iter().zip(written.pieces) {
+        for (request, result) in self.chunks.into_iter().zip(written.chunks) {
             if matches!(result, Ok(Some(_))) {
                 signals.signal(&Topic::Message(request.work.message));
             }
-            request.settle(result);
+            request.answer(result);
         }
         busy
     }
 }
 
-impl<Work, Answer> WriteRequest<Work, Answer> {
-    /// The caller may be gone; then nobody needs the result.
-    pub(super) fn settle(self, result: Result<Answer>) {
+impl<Work, Answer> PendingWrite<Work, Answer> {
+    /// Sends the result. The caller may have disconnected.
+    pub(super) fn answer(self, result: Result<Answer>) {
         drop(self.permit);
-        let _ = self.answer.send((self.work, result));
+        let _ = self.reply.send((self.work, result));
     }
 }
 
 impl BatchResults {
-    /// The same for all of a batch.
+    /// The same error for all requests of a batch.
     pub(super) fn failed(batch: &Batch, error: &Error) -> Self {
         Self {
             appends: batch.appends.iter().map(|_| Err(error.clone())).collect(),
-            pieces: batch.pieces.iter().map(|_| Err(error.clone())).collect(),
+            chunks: batch.chunks.iter().map(|_| Err(error.clone())).collect(),
         }
     }
 }
 
 impl WorkerContext {
-    /// Counts statements that were run.
+    /// Counts executed statements.
     pub(super) fn count(&self, statements: u64) {
         self.statements.fetch_add(statements, Ordering::Relaxed);
     }

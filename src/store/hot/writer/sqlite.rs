@@ -1,15 +1,18 @@
-//! The worker on SQLite: a thread with a connection of its own, and its statements prepared.
+//! The write worker on SQLite: a thread with its own connection and prepared statements (`cargo bench --bench load --
+//! append`).
 //!
-//! A batch is one transaction, `BEGIN IMMEDIATE` to a commit that is synced to disk, and within it one
-//! append after the other: what comes first is seen by what comes next. There are no savepoints: what
-//! can be wrong with an append is found before anything of it is written, and if the database refuses
-//! one nevertheless, the whole batch is taken back and each is written in a transaction of its own.
+//! A batch is one transaction, from `BEGIN IMMEDIATE` to a commit that is synced to disk. Its appends run one after
+//! the other, and each sees the ones before. There are no savepoints: an append is checked before any of it is
+//! written. If the database refuses one nevertheless, the whole batch is rolled back, and each append runs in a
+//! transaction of its own.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::batch::BatchReceiver;
-use super::checkpoint::Checkpoints;
-use super::request::{Batch, BatchResults, GrowResult, NewMessages, NewTextChunk, Outcome, WorkerContext};
+use super::checkpoint::CheckpointNotifier;
+use super::request::{
+    AppendOutcome, AppendTextResult, Batch, BatchResults, NewMessages, NewTextChunk, WorkerContext,
+};
 use crate::model::{ChangeKind, OwnerId, StreamProgress, Timestamp};
 use crate::store::engine::write_lock::WriteLock;
 use crate::store::error::Error;
@@ -29,30 +32,30 @@ const ADD_MESSAGE: &str = "INSERT INTO message (slot, conversation_id, position,
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
 const ADD_CHANGE: &str = "INSERT INTO change (owner_id, revision, kind, conversation_id, message_id, changed_at, actor) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-const GROW: &str = "UPDATE stream SET length = length + ?4, written_at = ?5 \
+const APPEND_TEXT: &str = "UPDATE stream SET length = length + ?4, written_at = ?5 \
      WHERE message_id = ?1 AND owner_id = ?2 AND length = ?3 RETURNING length, stop_requested";
-const ADD_PIECE: &str = "INSERT INTO message_text (message_id, start, text) VALUES (?1, ?2, ?3)";
+const ADD_TEXT_CHUNK: &str = "INSERT INTO message_text (message_id, start, text) VALUES (?1, ?2, ?3)";
 
-/// As many as there are above, and those of transactions.
+/// The capacity of the statement cache: the statements above, and those of transactions.
 pub(in crate::store) const STATEMENTS: usize = 16;
 
 type Found<T> = std::result::Result<T, rusqlite::Error>;
 
-/// Writes what comes until nothing can come any more.
+/// Writes batches until the queue is closed.
 pub(super) fn serve(
     mut batches: BatchReceiver,
     connection: &Connection,
     write_lock: &WriteLock,
-    checkpoints: &Checkpoints,
+    checkpoints: &CheckpointNotifier,
     context: &WorkerContext,
 ) {
     let worker = WriteWorker { connection, context };
     while let Some(batch) = batches.blocking_next() {
-        let guard = write_lock.blocking_take();
+        let guard = write_lock.blocking_acquire();
         let written = worker.write(&batch);
         drop(guard);
-        // Nobody has to wait here once it is the writer's turn.
-        drop(batch.settle(written, &context.signals));
+        // No append is busy on SQLite: the write lock is held.
+        drop(batch.answer(written, &context.signals));
         checkpoints.committed();
     }
 }
@@ -67,31 +70,33 @@ impl WriteWorker<'_> {
         let everything = self.transaction(|| {
             let appends = batch.appends.iter().map(|request| self.append(&request.work));
             let appends = appends.collect::<Found<Vec<_>>>()?;
-            let pieces = batch.pieces.iter().map(|request| self.grow(&request.work));
-            Ok((appends, pieces.collect::<Found<Vec<_>>>()?))
+            let chunks = batch.chunks.iter().map(|request| self.append_text(&request.work));
+            Ok((appends, chunks.collect::<Found<Vec<_>>>()?))
         });
         match everything {
-            Ok((appends, pieces)) => BatchResults {
+            Ok((appends, chunks)) => BatchResults {
                 appends: appends.into_iter().map(Ok).collect(),
-                pieces: pieces.into_iter().map(Ok).collect(),
+                chunks: chunks.into_iter().map(Ok).collect(),
             },
             Err(error @ Error::Unavailable(_)) => BatchResults::failed(batch, &error),
             Err(error) => {
-                tracing::warn!(%error, "a batch is written one by one");
+                tracing::warn!(%error, "the database refused a batch: its requests run one by one");
                 let append = |messages| {
-                    self.transaction(|| self.append(messages)).or_else(fall_out(Outcome::NotBatchable))
+                    self.transaction(|| self.append(messages))
+                        .or_else(if_refused(AppendOutcome::NotBatchable))
                 };
-                let grow = |piece| self.transaction(|| self.grow(piece)).or_else(fall_out(None));
+                let append_text =
+                    |chunk| self.transaction(|| self.append_text(chunk)).or_else(if_refused(None));
                 BatchResults {
                     appends: batch.appends.iter().map(|request| append(&request.work)).collect(),
-                    pieces: batch.pieces.iter().map(|request| grow(&request.work)).collect(),
+                    chunks: batch.chunks.iter().map(|request| append_text(&request.work)).collect(),
                 }
             }
         }
     }
 
-    /// Runs `work` and commits. After an error nothing of it is written; if that is not known, the
-    /// database is unavailable.
+    /// Runs `work` and commits. After an error nothing is written. If the result of the commit is unknown, the error
+    /// is `Unavailable`.
     fn transaction<T>(&self, work: impl FnOnce() -> Found<T>) -> Result<T> {
         self.run("BEGIN IMMEDIATE")?;
         let worked = work();
@@ -113,7 +118,7 @@ impl WriteWorker<'_> {
         self.connection.prepare_cached(sql)?.execute([]).map(drop)
     }
 
-    /// Some errors have rolled back already.
+    /// Some errors roll back by themselves.
     fn roll_back(&self) {
         if !self.connection.is_autocommit()
             && let Err(error) = self.run("ROLLBACK")
@@ -122,28 +127,28 @@ impl WriteWorker<'_> {
         }
     }
 
-    fn append(&self, messages: &NewMessages) -> Found<Outcome> {
+    fn append(&self, messages: &NewMessages) -> Found<AppendOutcome> {
         let (owner, conversation) = (messages.owner.as_str(), messages.conversation.0);
         let actor = messages.actor.as_ref().map(OwnerId::as_str);
         let found: Option<(i64, i64, i64, bool)> =
             self.one(CONVERSATION, params![conversation, owner], |row| row.try_into())?;
-        let Some((slots, last, updated_at, is_plain)) = found else { return Ok(Outcome::NotFound) };
+        let Some((slots, last, updated_at, is_batchable)) = found else { return Ok(AppendOutcome::NotFound) };
         for row in messages.rows.iter().filter(|row| row.fingerprint.is_some()) {
             if self.is(IS_KNOWN, params![row.id.0])? {
-                return Ok(Outcome::Known);
+                return Ok(AppendOutcome::Known);
             }
         }
         let follows = match messages.head {
             Some(head) => self.is(IS_AT, params![slots + last, conversation, last, head.0])?,
             None => true,
         };
-        if !is_plain || !follows {
-            return Ok(Outcome::NotBatchable);
+        if !is_batchable || !follows {
+            return Ok(AppendOutcome::NotBatchable);
         }
         let count = messages.rows.len() as i64;
         let now = self.context.clock.now();
         let revision: Option<i64> = self.one(TAKE_REVISIONS, params![owner, count], |row| row.get(0))?;
-        let Some(revision) = revision else { return Ok(Outcome::NotBatchable) };
+        let Some(revision) = revision else { return Ok(AppendOutcome::NotBatchable) };
         let created_at = now.max(Timestamp(updated_at + 1));
         self.execute(TAKE_POSITIONS, params![conversation, owner, last + count, count, created_at.0])?;
         for (nth, row) in (1..).zip(&messages.rows) {
@@ -172,25 +177,25 @@ impl WriteWorker<'_> {
                 params![owner, revision + nth, kind, conversation, row.id.0, now.0, actor],
             )?;
         }
-        Ok(Outcome::Appended { first: last + 1, created_at })
+        Ok(AppendOutcome::Appended { first: last + 1, created_at })
     }
 
-    fn grow(&self, piece: &NewTextChunk) -> Found<GrowResult> {
-        let message = piece.message.0;
+    fn append_text(&self, chunk: &NewTextChunk) -> Found<AppendTextResult> {
+        let message = chunk.message.0;
         let values = params![
             message,
-            piece.owner.as_str(),
-            piece.start,
-            piece.code_points,
+            chunk.owner.as_str(),
+            chunk.start,
+            chunk.code_points,
             self.context.clock.now().0
         ];
         let progress =
             |row: &Row<'_>| Ok(StreamProgress { length: row.get(0)?, stop_requested: row.get(1)? });
-        let grown = self.one(GROW, values, progress)?;
-        if grown.is_some() && !piece.text.is_empty() {
-            self.execute(ADD_PIECE, params![message, piece.start, piece.text])?;
+        let appended = self.one(APPEND_TEXT, values, progress)?;
+        if appended.is_some() && !chunk.text.is_empty() {
+            self.execute(ADD_TEXT_CHUNK, params![message, chunk.start, chunk.text])?;
         }
-        Ok(grown)
+        Ok(appended)
     }
 
     fn one<T>(
@@ -217,7 +222,7 @@ impl WriteWorker<'_> {
     }
 }
 
-/// What is refused even alone is left to the operation that asked for it, unless nothing can be written.
-fn fall_out<T>(apart: T) -> impl FnOnce(Error) -> Result<T> {
-    |error| if matches!(error, Error::Unavailable(_)) { Err(error) } else { Ok(apart) }
+/// If a request is refused even alone, the operation that made it handles it, unless the database is unavailable.
+fn if_refused<T>(not_batchable: T) -> impl FnOnce(Error) -> Result<T> {
+    |error| if matches!(error, Error::Unavailable(_)) { Err(error) } else { Ok(not_batchable) }
 }

@@ -1,4 +1,4 @@
-//! How much may wait to be written: so many at once, so many bytes, and of one owner not nearly all.
+//! Limits of the write queue: the number of requests, their bytes, and the share of one owner.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,27 +7,28 @@ use crate::model::OwnerId;
 use crate::store::error::Error;
 use crate::store::error::Result;
 
-/// How appends are written and how many may wait. Of one owner's, a quarter may, or one.
+/// Settings of the write workers and the limits of their queue. One owner may use a quarter of each limit, but at
+/// least one request.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
-    /// How many batches may be written at once on PostgreSQL.
+    /// The number of batches that PostgreSQL writes at the same time.
     pub lanes: u32,
-    /// Most appends that wait.
+    /// The maximum number of requests that wait.
     pub waiting: usize,
-    /// Most bytes of text that wait.
+    /// The maximum bytes of text that wait.
     pub bytes: usize,
 }
 
-/// The part that one owner may take.
-const SHARE: usize = 4;
+/// One owner may use this fraction (1/n) of the limits.
+const OWNER_SHARE: usize = 4;
 
 pub(super) struct WriteQueue {
     bounds: Bounds,
-    taken: Mutex<Taken>,
+    usage: Mutex<QueueUsage>,
 }
 
 #[derive(Default)]
-struct Taken {
+struct QueueUsage {
     all: Load,
     owners: HashMap<OwnerId, Load>,
 }
@@ -39,7 +40,7 @@ struct Load {
 }
 
 impl Load {
-    /// One always fits where nothing waits, however large it is.
+    /// If nothing waits, one request always fits, however large it is.
     fn fits(self, bytes: usize, most: Self) -> bool {
         self.waiting == 0 || (self.waiting < most.waiting && self.bytes.saturating_add(bytes) <= most.bytes)
     }
@@ -55,7 +56,7 @@ impl Load {
     }
 }
 
-/// A place in the room, given back when it is dropped.
+/// A place in the queue. It is released on drop.
 pub(super) struct QueuePermit {
     queue: Arc<WriteQueue>,
     owner: OwnerId,
@@ -64,38 +65,37 @@ pub(super) struct QueuePermit {
 
 impl WriteQueue {
     pub(super) fn new(bounds: Bounds) -> Self {
-        Self { bounds, taken: Mutex::default() }
+        Self { bounds, usage: Mutex::default() }
     }
 
-    /// Takes a place, or tells that there is none. Never waits: the caller knows best for how long it
-    /// makes sense to try.
-    pub(super) fn enter(self: &Arc<Self>, owner: &OwnerId, bytes: usize) -> Result<QueuePermit> {
+    /// Takes a place, or returns `Busy`. It never waits: the caller knows best how long to retry.
+    pub(super) fn acquire(self: &Arc<Self>, owner: &OwnerId, bytes: usize) -> Result<QueuePermit> {
         let Bounds { waiting, bytes: most, .. } = self.bounds;
-        let mut taken = self.taken();
-        let of_owner = taken.owners.get(owner).copied().unwrap_or_default();
-        let fits = taken.all.fits(bytes, Load { waiting, bytes: most })
-            && of_owner.fits(bytes, Load { waiting: waiting / SHARE, bytes: most / SHARE });
+        let mut usage = self.usage();
+        let of_owner = usage.owners.get(owner).copied().unwrap_or_default();
+        let fits = usage.all.fits(bytes, Load { waiting, bytes: most })
+            && of_owner.fits(bytes, Load { waiting: waiting / OWNER_SHARE, bytes: most / OWNER_SHARE });
         if !fits {
             return Err(Error::Busy);
         }
-        taken.all.add(bytes);
-        taken.owners.entry(owner.clone()).or_default().add(bytes);
+        usage.all.add(bytes);
+        usage.owners.entry(owner.clone()).or_default().add(bytes);
         Ok(QueuePermit { queue: self.clone(), owner: owner.clone(), bytes })
     }
 
-    fn taken(&self) -> MutexGuard<'_, Taken> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    fn usage(&self) -> MutexGuard<'_, QueueUsage> {
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for QueuePermit {
     fn drop(&mut self) {
-        let mut taken = self.queue.taken();
-        taken.all.remove(self.bytes);
-        if let Some(of_owner) = taken.owners.get_mut(&self.owner) {
+        let mut usage = self.queue.usage();
+        usage.all.remove(self.bytes);
+        if let Some(of_owner) = usage.owners.get_mut(&self.owner) {
             of_owner.remove(self.bytes);
             if of_owner.waiting == 0 {
-                taken.owners.remove(&self.owner);
+                usage.owners.remove(&self.owner);
             }
         }
     }
@@ -110,29 +110,29 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_given_back_and_one_owner_cannot_have_them_all() {
+    fn permits_are_released_and_one_owner_cannot_take_all() {
         let queue = Arc::new(WriteQueue::new(Bounds { lanes: 1, waiting: 8, bytes: 100 }));
-        let busy = |name: &str, bytes| matches!(queue.enter(&owner(name), bytes), Err(Error::Busy));
-        let first = queue.enter(&owner("ada"), 10).unwrap();
+        let busy = |name: &str, bytes| matches!(queue.acquire(&owner(name), bytes), Err(Error::Busy));
+        let first = queue.acquire(&owner("ada"), 10).unwrap();
         assert!(busy("ada", 16), "a quarter of 100 bytes is 25");
-        let second = queue.enter(&owner("ada"), 15).unwrap();
+        let second = queue.acquire(&owner("ada"), 15).unwrap();
         assert!(busy("ada", 0), "a quarter of 8 is 2");
-        let large = queue.enter(&owner("bob"), 75).unwrap();
-        assert!(busy("eve", 1), "100 bytes are taken");
-        let others = (0..8).map(|n| queue.enter(&owner(&format!("user-{n}")), 0));
+        let large = queue.acquire(&owner("bob"), 75).unwrap();
+        assert!(busy("eve", 1), "100 bytes are usage");
+        let others = (0..8).map(|n| queue.acquire(&owner(&format!("user-{n}")), 0));
         let others: Vec<QueuePermit> = others.filter_map(Result::ok).collect();
-        assert_eq!(others.len(), 5, "8 are taken");
+        assert_eq!(others.len(), 5, "8 are usage");
         drop((first, second, large, others));
-        assert_eq!(queue.taken().all, Load::default());
-        assert!(queue.taken().owners.is_empty());
+        assert_eq!(queue.usage().all, Load::default());
+        assert!(queue.usage().owners.is_empty());
     }
 
     #[test]
-    fn what_is_larger_than_the_room_is_taken_alone() {
+    fn a_request_larger_than_the_limit_is_accepted_alone() {
         let queue = Arc::new(WriteQueue::new(Bounds { lanes: 1, waiting: 8, bytes: 100 }));
-        let huge = queue.enter(&owner("ada"), 1000).unwrap();
-        assert!(queue.enter(&owner("bob"), 1).is_err());
+        let huge = queue.acquire(&owner("ada"), 1000).unwrap();
+        assert!(queue.acquire(&owner("bob"), 1).is_err());
         drop(huge);
-        assert!(queue.enter(&owner("bob"), 1).is_ok());
+        assert!(queue.acquire(&owner("bob"), 1).is_ok());
     }
 }

@@ -1,67 +1,66 @@
 //! The texts of the hot reads' statements.
 //!
-//! They never change: the asks travel as arrays, one an argument, whatever their number. LATERAL with a
-//! LIMIT keeps the plan what it should be, one walk over an index for each ask, however wrong the planner
-//! guesses how many rows there are. `ord` says whose a row is. For an ask of which only so much may be sent,
-//! texts that are longer than `each` are left out.
+//! The texts are constant: the arguments of all reads are arrays, one for each parameter. LATERAL with a LIMIT keeps
+//! the plan independent of the planner's row estimates: one index scan for each read. `ord` is the number of the read
+//! that a row belongs to. For reads without a reservation, texts longer than `max_text` are left out.
 
 use crate::store::engine::row_level_security::{SqlText, scoped_sql};
 
-/// What [`super::message_of`] reads, from a first column on. What few messages have travels as two arrays, of
-/// numbers and of texts, that the others leave out: each column of each row costs on either side. Of the
-/// texts, what is too long is null, or, of the parts, empty.
+/// The columns that [`super::message_of`] decodes. Columns that few messages have are in two arrays, of numbers and
+/// of texts, which are null for most messages: each column of each row costs time on both sides. A text that is too
+/// long is null, or, for the parts, empty.
 macro_rules! message_columns {
     () => {
         "CASE WHEN m.status = 2 AND coalesce(m.branch, m.edited_at, m.deleted_at) IS NULL THEN NULL \
          ELSE ARRAY[m.status, m.branch, m.parent_position, m.edited_at, m.deleted_at] END AS numbers, \
-         m.position, m.id, m.role, CASE WHEN octet_length(m.content) <= w.each THEN m.content END AS content, \
+         m.position, m.id, m.role, CASE WHEN octet_length(m.content) <= req.max_text THEN m.content END AS content, \
          m.created_at, \
          CASE WHEN m.metadata = '{}' AND coalesce(m.parts, m.model, m.usage) IS NULL THEN NULL \
-         ELSE ARRAY[CASE WHEN octet_length(m.metadata) <= w.each THEN m.metadata END, \
-         CASE WHEN octet_length(m.parts) > w.each THEN '' ELSE m.parts END, m.model, m.usage] END AS texts"
+         ELSE ARRAY[CASE WHEN octet_length(m.metadata) <= req.max_text THEN m.metadata END, \
+         CASE WHEN octet_length(m.parts) > req.max_text THEN '' ELSE m.parts END, m.model, m.usage] END AS texts"
     };
 }
 
-/// What else a conversation has, besides what has its like in a message.
+/// The columns of a conversation that a message does not have.
 macro_rules! conversation_numbers {
     () => {
         "ARRAY[c.updated_at, c.message_count, c.last_position, c.branch, c.head_position, c.branches, c.trunk]"
     };
 }
 
-/// The conversation comes as a row in the messages' columns, so that it is looked up once and sent once;
-/// it is the one without a position. A trunk has no holes, so both ends of it are ranges.
-pub(super) const OPEN: SqlText = scoped_sql!(
+/// The conversation is a row in the columns of the messages, without a position, so that it is looked up once and
+/// sent once. A trunk has no gaps, so both ends of it are ranges.
+pub(super) const CONVERSATION: SqlText = scoped_sql!(
     "$2";
-    "SELECT w.ord, r.* FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::boolean[], $5::int[]) \
-     WITH ORDINALITY AS w(id, owner, most, first, each, ord) \
-     JOIN conversation AS c ON c.id = w.id AND c.owner_id = w.owner \
+    "SELECT req.ord, r.* FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::boolean[], $5::int[]) \
+     WITH ORDINALITY AS req(id, owner, max_rows, first, max_text, ord) \
+     JOIN conversation AS c ON c.id = req.id AND c.owner_id = req.owner \
      CROSS JOIN LATERAL (SELECT ",
     conversation_numbers!(),
     " AS numbers, NULL::bigint AS position, c.id, NULL::smallint AS role, c.title AS content, \
      c.created_at, ARRAY[c.metadata] AS texts \
      UNION ALL (SELECT ",
     message_columns!(),
-    " FROM message AS m WHERE m.conversation_id = c.id AND m.owner_id = w.owner \
+    " FROM message AS m WHERE m.conversation_id = c.id AND m.owner_id = req.owner \
      AND c.branches = 0 AND c.head_position = c.last_position \
-     AND m.position > CASE WHEN w.first THEN 0 ELSE c.last_position - w.most END \
-     AND m.position <= CASE WHEN w.first THEN w.most ELSE c.last_position END LIMIT w.most)) AS r"
+     AND m.position > CASE WHEN req.first THEN 0 ELSE c.last_position - req.max_rows END \
+     AND m.position <= CASE WHEN req.first THEN req.max_rows ELSE c.last_position END LIMIT req.max_rows)) AS r"
 );
 
-/// The messages of a range from one end of it.
+/// The messages of a range from one end.
 macro_rules! range {
     ($order:literal) => {
         scoped_sql!(
             "$2";
-            "SELECT w.ord, ",
+            "SELECT req.ord, ",
             message_columns!(),
             " FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::boolean[], \
-             $7::int[]) WITH ORDINALITY AS w(id, owner, after, before, most, trunk, each, ord) \
-             CROSS JOIN LATERAL (SELECT * FROM message WHERE conversation_id = w.id AND owner_id = w.owner \
-             AND position > w.after AND position < w.before AND (branch IS NULL OR NOT w.trunk) \
+             $7::int[]) WITH ORDINALITY AS req(id, owner, after, before, max_rows, trunk, max_text, ord) \
+             CROSS JOIN LATERAL (SELECT * FROM message WHERE conversation_id = req.id AND owner_id = req.owner \
+             AND position > req.after AND position < req.before AND (branch IS NULL OR NOT req.trunk) \
              ORDER BY position ",
             $order,
-            " LIMIT w.most) AS m"
+            " LIMIT req.max_rows) AS m"
         )
     };
 }
@@ -71,13 +70,13 @@ pub(super) const LAST: SqlText = range!("DESC");
 
 pub(super) const LIST: SqlText = scoped_sql!(
     "$1";
-    "SELECT w.ord, c.id, c.title, c.metadata, c.created_at, ",
+    "SELECT req.ord, c.id, c.title, c.metadata, c.created_at, ",
     conversation_numbers!(),
     ", ",
     message_columns!(),
-    " FROM unnest($1::text[], $2::bigint[], $3::int[]) WITH ORDINALITY AS w(owner, most, each, ord) \
-     CROSS JOIN LATERAL (SELECT * FROM conversation WHERE owner_id = w.owner \
-     ORDER BY updated_at DESC, id DESC LIMIT w.most) AS c \
-     LEFT JOIN LATERAL (SELECT * FROM message WHERE conversation_id = c.id AND owner_id = w.owner \
+    " FROM unnest($1::text[], $2::bigint[], $3::int[]) WITH ORDINALITY AS req(owner, max_rows, max_text, ord) \
+     CROSS JOIN LATERAL (SELECT * FROM conversation WHERE owner_id = req.owner \
+     ORDER BY updated_at DESC, id DESC LIMIT req.max_rows) AS c \
+     LEFT JOIN LATERAL (SELECT * FROM message WHERE conversation_id = c.id AND owner_id = req.owner \
      AND position = c.head_position LIMIT 1) AS m ON true"
 );

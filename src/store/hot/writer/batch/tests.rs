@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::*;
 use crate::model::{Json, MessageStatus, Role, Timestamp};
 use crate::store::entity::message;
-use crate::store::hot::writer::request::{NewTextChunk, WriteRequest};
+use crate::store::hot::writer::request::{NewTextChunk, PendingWrite};
 use crate::store::hot::writer::write_queue::{Bounds, WriteQueue};
 
 fn owner(name: &str) -> OwnerId {
@@ -37,7 +37,7 @@ fn row(id: u128, chosen: bool, bytes: usize) -> message::Model {
 }
 
 struct WriteWorker {
-    sender: UnboundedSender<Job>,
+    sender: UnboundedSender<WriteRequest>,
     batches: BatchReceiver,
     queue: Arc<WriteQueue>,
 }
@@ -53,20 +53,22 @@ impl WriteWorker {
         let conversation = ConversationId(Uuid::from_u128(conversation));
         let head = head.map(|id| MessageId(Uuid::from_u128(id)));
         let work = NewMessages { owner: owner("ada"), actor: None, conversation, head, rows };
-        let permit = self.queue.enter(&work.owner, 0).unwrap();
+        let permit = self.queue.acquire(&work.owner, 0).unwrap();
         assert!(
             self.sender
-                .send(Job::Append(WriteRequest { work, permit, answer: oneshot::channel().0 }))
+                .send(WriteRequest::Append(PendingWrite { work, permit, reply: oneshot::channel().0 }))
                 .is_ok()
         );
     }
 
-    fn grow(&self, message: u128, name: &str) {
+    fn append_text(&self, message: u128, name: &str) {
         let message = MessageId(Uuid::from_u128(message));
         let work = NewTextChunk { owner: owner(name), message, start: 0, text: "x".into(), code_points: 1 };
-        let permit = self.queue.enter(&work.owner, 0).unwrap();
+        let permit = self.queue.acquire(&work.owner, 0).unwrap();
         assert!(
-            self.sender.send(Job::Grow(WriteRequest { work, permit, answer: oneshot::channel().0 })).is_ok()
+            self.sender
+                .send(WriteRequest::AppendText(PendingWrite { work, permit, reply: oneshot::channel().0 }))
+                .is_ok()
         );
     }
 
@@ -76,15 +78,15 @@ impl WriteWorker {
         let mut batches = Vec::new();
         while let Some(batch) = self.batches.blocking_next() {
             let rows = batch.appends.iter().flat_map(|request| &request.work.rows).map(|row| row.id);
-            let pieces = batch.pieces.iter().map(|request| request.work.message);
-            batches.push(rows.chain(pieces).map(|id| id.0.as_u128()).collect());
+            let chunks = batch.chunks.iter().map(|request| request.work.message);
+            batches.push(rows.chain(chunks).map(|id| id.0.as_u128()).collect());
         }
         batches
     }
 }
 
 #[test]
-fn all_that_waits_is_one_batch_in_order() {
+fn all_waiting_requests_are_one_batch_in_order() {
     let worker = WriteWorker::new();
     worker.append(1, None, vec![row(1, true, 1), row(2, true, 1)]);
     worker.append(2, None, vec![row(3, false, 1)]);
@@ -93,19 +95,19 @@ fn all_that_waits_is_one_batch_in_order() {
 }
 
 #[test]
-fn an_id_stands_once_in_a_batch() {
+fn an_id_occurs_once_in_a_batch() {
     let worker = WriteWorker::new();
     for id in [1, 1, 2, 1] {
         worker.append(1, None, vec![row(id, true, 1)]);
     }
     for (message, name) in [(8, "ada"), (8, "bob"), (8, "ada"), (9, "ada")] {
-        worker.grow(message, name);
+        worker.append_text(message, name);
     }
     assert_eq!(worker.batches(), [vec![1, 2, 8, 8, 9], vec![1, 8], vec![1]]);
 }
 
 #[test]
-fn who_expects_a_head_comes_first_in_the_conversation() {
+fn an_append_that_expects_a_head_is_the_first_of_its_conversation() {
     let worker = WriteWorker::new();
     worker.append(1, None, vec![row(1, false, 1)]);
     worker.append(1, Some(1), vec![row(2, false, 1)]);
@@ -115,14 +117,14 @@ fn who_expects_a_head_comes_first_in_the_conversation() {
 }
 
 #[test]
-fn a_batch_is_bounded_and_what_exceeds_it_alone_is_taken_alone() {
+fn a_batch_is_bounded_and_a_larger_append_is_a_batch_alone() {
     let worker = WriteWorker::new();
     for id in 0..600 {
         worker.append(1, None, vec![row(id, false, 1)]);
     }
     assert_eq!(worker.batches().iter().map(Vec::len).collect::<Vec<_>>(), [256, 256, 88]);
     let worker = WriteWorker::new();
-    for (id, bytes) in [(1, 1), (2, BYTES + 1), (3, BYTES / 2), (4, BYTES / 2), (5, 1)] {
+    for (id, bytes) in [(1, 1), (2, MAX_BYTES + 1), (3, MAX_BYTES / 2), (4, MAX_BYTES / 2), (5, 1)] {
         worker.append(1, None, vec![row(id, false, bytes)]);
     }
     assert_eq!(worker.batches(), [vec![1], vec![2], vec![3, 4], vec![5]]);
