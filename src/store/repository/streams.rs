@@ -324,7 +324,7 @@ fn content_of(streamed: &str, parts: &Parts) -> Result<String> {
     if content.starts_with(streamed) {
         return Ok(content);
     }
-    let rule = "must have texts that, joined by blank lines, begin_stream with the text that was streamed";
+    let rule = "must have texts that, joined by blank lines, begin with the text that was streamed";
     Err(Invalid::new("input.parts", rule).into())
 }
 

@@ -209,10 +209,10 @@ impl Table {
                 statements.push(format!("CREATE POLICY {UPKEEP} ON {name} FOR SELECT USING ({is_upkeep})"));
             }
         }
-        let (enable, resume) =
+        let (enable, force) =
             if change == PolicyChange::Create { ("ENABLE", "FORCE") } else { ("DISABLE", "NO FORCE") };
         statements
-            .push(format!("ALTER TABLE {name} {enable} ROW LEVEL SECURITY, {resume} ROW LEVEL SECURITY"));
+            .push(format!("ALTER TABLE {name} {enable} ROW LEVEL SECURITY, {force} ROW LEVEL SECURITY"));
         for statement in statements {
             tx.execute_unprepared(&statement).await?;
         }

@@ -64,7 +64,7 @@ impl ReadWorkers {
         self.work.count_statement();
         let reads = std::slice::from_ref(&read);
         let answered = Q::read(&mut connection, self.work.row_level_security, reads).await?.pop();
-        answered.unwrap_or_else(|| Err(Error::broken("an read was not answered".into())))
+        answered.unwrap_or_else(|| Err(Error::broken("a read was not answered".into())))
     }
 
     /// Waits until the workers have ended. Close the queue first.

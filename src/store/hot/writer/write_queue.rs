@@ -118,10 +118,10 @@ mod tests {
         let second = queue.acquire(&owner("ada"), 15).unwrap();
         assert!(busy("ada", 0), "a quarter of 8 is 2");
         let large = queue.acquire(&owner("bob"), 75).unwrap();
-        assert!(busy("eve", 1), "100 bytes are usage");
+        assert!(busy("eve", 1), "100 bytes are in use");
         let others = (0..8).map(|n| queue.acquire(&owner(&format!("user-{n}")), 0));
         let others: Vec<QueuePermit> = others.filter_map(Result::ok).collect();
-        assert_eq!(others.len(), 5, "8 are usage");
+        assert_eq!(others.len(), 5, "8 are in use");
         drop((first, second, large, others));
         assert_eq!(queue.usage().all, Load::default());
         assert!(queue.usage().owners.is_empty());
