@@ -5,6 +5,7 @@ mod background_jobs;
 mod credentials;
 mod documents;
 mod executor;
+mod indexing;
 mod permissions;
 
 use anyhow::{Context, bail};
@@ -133,13 +134,20 @@ impl App {
             self.clock.clone(),
             &self.config.feed,
         ));
+        tasks.spawn(indexing::index(self.store.clone()));
         tasks
     }
 
     /// Waits until queued writes are committed, and closes the database.
     async fn close(self) {
         let timeout = self.config.server.shutdown_timeout;
-        if tokio::time::timeout(timeout, self.store.close()).await.is_err() {
+        let close = async {
+            if let Err(error) = self.store.index_erasures().await {
+                tracing::warn!(%error, "the search index may keep words of deleted messages until the next start");
+            }
+            self.store.close().await;
+        };
+        if tokio::time::timeout(timeout, close).await.is_err() {
             tracing::warn!(
                 "queued writes may be lost: the database did not respond within `server.shutdown_timeout`"
             );

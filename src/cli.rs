@@ -49,6 +49,7 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<ExitCode> 
         Command::Migrate(migrate) => commands::migrate(config, migrate).await?,
         Command::Token(token) => commands::token(&config, &token)?,
         Command::Import(import) => return commands::import(config, import).await,
+        Command::Reindex(reindex) => commands::reindex(config, reindex).await?,
         Command::Schema | Command::Config => {}
     }
     Ok(ExitCode::SUCCESS)

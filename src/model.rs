@@ -14,11 +14,13 @@ mod json;
 mod message;
 mod page;
 mod part;
+mod search;
 mod stream;
 mod time;
 mod usage;
 mod viewer;
 
+pub use self::search::{MessageSearch, SearchHit, SearchOrder, SearchPage, SearchPosition, SearchQuery};
 pub use change::{Change, ChangeKind, CommittedChange};
 pub use content::{Content, MAX_CONTENT_BYTES, MAX_TITLE_BYTES, ModelName, Title, check_text_chunk};
 pub use conversation::{

@@ -24,6 +24,8 @@ mod json_rows;
 mod repository;
 mod row_budget;
 mod scope;
+mod search_index;
+mod snapshot;
 mod transaction;
 
 pub use database::Store;

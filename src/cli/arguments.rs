@@ -31,6 +31,8 @@ pub(super) enum Command {
     Token(TokenArguments),
     /// Import conversations from a file
     Import(ImportArguments),
+    /// Make the search index anew
+    Reindex(ReindexArguments),
 }
 
 /// Settings that have a flag. All others are set in the file or the environment.
@@ -109,6 +111,13 @@ pub(super) struct ImportArguments {
     /// User who becomes the owner of the conversations
     #[arg(long)]
     pub(super) user: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReindexArguments {
+    /// Only this user's messages (default: everybody's)
+    #[arg(long)]
+    pub(super) user: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -5,10 +5,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use indicatif::ProgressBar;
 use tokio::net::TcpListener;
 
 use super::arguments::{
-    ImportArguments, ImportFormat, MigrateAction, MigrateArguments, ServeArguments, TokenArguments,
+    ImportArguments, ImportFormat, MigrateAction, MigrateArguments, ReindexArguments, ServeArguments,
+    TokenArguments,
 };
 use super::output::{print_fault, print_line};
 use crate::app::{self, App};
@@ -116,8 +118,11 @@ pub(super) async fn import(config: Config, arguments: ImportArguments) -> anyhow
     let app = App::open_for_command(config, Clock::system()).await?;
     let scope = app.store.viewed_by(&Viewer::new(owner));
     let written = import::write(&scope, conversations).await;
+    // So that a search finds what was imported at once, whatever the server does.
+    let indexed = app.store.index_owner(scope.owner()).await;
     app.store.close().await;
     let report = written?;
+    indexed?;
     if report.refused > 0 {
         print_fault(&report.rejected);
     }
@@ -127,4 +132,36 @@ pub(super) async fn import(config: Config, arguments: ImportArguments) -> anyhow
         import::Report { conversations: 0, present: 0, .. } => ExitCode::from(NOTHING_READ),
         _ => ExitCode::from(SOME_REFUSED),
     })
+}
+
+pub(super) async fn reindex(config: Config, arguments: ReindexArguments) -> anyhow::Result<()> {
+    let owner = arguments.user.map(OwnerId::new).transpose().context("--user cannot own anything")?;
+    let app = App::open_for_command(config, Clock::system()).await?;
+    let indexed = reindex_owners(&app.store, owner).await;
+    app.store.close().await;
+    let (owners, documents) = indexed?;
+    print_line(format_args!("indexed {documents} messages and titles of {owners} users"))
+}
+
+/// Makes the index of one owner or of all anew. Gives how many owners there were, and how many messages and titles.
+async fn reindex_owners(store: &store::Store, owner: Option<OwnerId>) -> store::Result<(u64, u64)> {
+    if let Some(owner) = owner {
+        store.reset_index(&owner).await?;
+        return Ok((1, store.index_owner(&owner).await?));
+    }
+    let (mut owners, mut documents) = (0, 0);
+    let progress = ProgressBar::new_spinner();
+    let mut page = store.owners_after("").await?;
+    while let Some(last) = page.last().cloned() {
+        for owner in &page {
+            store.reset_index(owner).await?;
+            documents += store.index_owner(owner).await?;
+            owners += 1;
+            progress.set_message(format!("{owners} users, {documents} messages and titles"));
+            progress.tick();
+        }
+        page = store.owners_after(last.as_str()).await?;
+    }
+    progress.finish_and_clear();
+    Ok((owners, documents))
 }

@@ -9,6 +9,7 @@ mod change;
 pub(in crate::graphql) mod conversation;
 pub(in crate::graphql) mod cursor;
 pub(in crate::graphql) mod message;
+mod message_search;
 mod message_stream;
 mod node;
 mod page_info;
@@ -31,6 +32,7 @@ pub(super) struct Query(
     node::NodeQuery,
     conversation::queries::ConversationQuery,
     change::ChangeQuery,
+    message_search::SearchQuery,
 );
 
 /// The root of mutations. Every mutation can be retried safely.
@@ -47,9 +49,10 @@ pub(super) const FIELD_SIZES: &FieldSizes = &FieldSizes {
         ("conversations", conversation::DEFAULT_CONVERSATIONS.size),
         ("messages", conversation::DEFAULT_MESSAGES.size),
         ("changes", change::DEFAULT_CHANGES.size),
+        ("searchMessages", message_search::DEFAULT_HITS.size),
     ],
     items: &["nodes", "edges"],
-    lists: &[("siblings", 10), ("parts", 10), ("messageEdges", 50)],
+    lists: &[("siblings", 10), ("parts", 10), ("messageEdges", 50), ("highlights", 10)],
     streams: &["changes"],
 };
 

@@ -1,6 +1,6 @@
 //! Conversations.
 
-use super::{ConversationId, Json, NewMessage, OwnerId, Timestamp, Title};
+use super::{ConversationId, Json, NewMessage, OwnerId, SearchQuery, Timestamp, Title};
 
 /// A stored conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +65,8 @@ pub struct ConversationPatch {
 pub struct ConversationFilter {
     /// Titles that contain this text, with both folded ([`super::fold`]).
     pub title_contains: Option<String>,
+    /// Conversations whose title or one of whose messages matches.
+    pub query: Option<SearchQuery>,
     /// Conversations with activity at this time or later.
     pub updated_since: Option<Timestamp>,
 }

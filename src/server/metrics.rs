@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use async_graphql::parser::types::OperationType;
@@ -59,6 +60,8 @@ pub(super) struct Metrics {
     subscriptions: Gauge,
     database: Family<StateLabel, Gauge>,
     readers: Gauge,
+    indexed: Counter,
+    unindexed: Gauge,
     reserved: Gauge,
     requests: Gauge,
     memory: Gauge,
@@ -73,6 +76,10 @@ pub(super) struct Snapshot {
     pub(super) idle: usize,
     /// Shared readers of subscriptions.
     pub(super) readers: usize,
+    /// Messages and titles indexed for search.
+    pub(super) indexed: u64,
+    /// Owners with changes that are not indexed yet.
+    pub(super) unindexed: usize,
     /// Bytes reserved by operations.
     pub(super) reserved: usize,
     /// Bytes reserved by large requests.
@@ -93,6 +100,8 @@ impl Metrics {
             subscriptions: Gauge::default(),
             database: Family::default(),
             readers: Gauge::default(),
+            indexed: Counter::default(),
+            unindexed: Gauge::default(),
             reserved: Gauge::default(),
             requests: Gauge::default(),
             memory: Gauge::default(),
@@ -139,6 +148,16 @@ impl Metrics {
         );
         ours.register("database_connections", "Database connections, by state", self.database.clone());
         ours.register("feed_readers", "Lists with at least one subscription", self.readers.clone());
+        ours.register(
+            "search_indexed",
+            "Messages and titles that this process has indexed for search",
+            self.indexed.clone(),
+        );
+        ours.register(
+            "search_pending_owners",
+            "Owners with changes of this process that are not in the search index yet; searches find them nevertheless",
+            self.unindexed.clone(),
+        );
         ours.register_with_unit(
             "memory_reserved",
             "Bytes of server.memory that large responses have reserved",
@@ -198,6 +217,8 @@ impl Metrics {
         self.database.get_or_create(&StateLabel { state: "used" }).set(gauge(snapshot.used));
         self.database.get_or_create(&StateLabel { state: "idle" }).set(gauge(snapshot.idle));
         self.readers.set(gauge(snapshot.readers));
+        self.indexed.inner().store(snapshot.indexed, Ordering::Relaxed);
+        self.unindexed.set(gauge(snapshot.unindexed));
         self.reserved.set(gauge(snapshot.reserved));
         self.requests.set(gauge(snapshot.requests));
         if let Some(bytes) = resident_memory() {

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::available_parallelism;
 
 use anyhow::Context;
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
+use tokio::sync::Semaphore;
 
 use super::engine::connect::{self, ServerLock, Settings};
 use super::engine::row_level_security::{Reader, RowLevelSecurity};
@@ -14,6 +16,7 @@ use super::error::Result;
 use super::hot::reads::Reads;
 use super::hot::writer::Writer;
 use super::hot::writer::request::WorkerContext;
+use super::search_index::Pending;
 use crate::clock::Clock;
 use crate::model::OwnerId;
 use crate::signals::Signals;
@@ -33,6 +36,10 @@ pub(super) struct Inner {
     pub(super) lock: Option<ServerLock>,
     pub(super) clock: Clock,
     pub(super) signals: Signals,
+    /// Lets few searches run at a time: each takes the processor, and megabytes of memory.
+    pub(super) searches: Semaphore,
+    /// Owners whose changes are to be indexed.
+    pub(super) pending: Pending,
     pub(super) statements: Arc<AtomicU64>,
 }
 
@@ -48,9 +55,12 @@ impl Store {
             connect::connect(settings, &statements).await?;
         let reads = reads(settings, &read, &statements)?;
         let row_level_security = settings.row_level_security;
+        let pending = Pending::default();
+        let searches = 2 * available_parallelism().map_or(1, usize::from);
         let context = WorkerContext {
             clock: clock.clone(),
             signals: signals.clone(),
+            pending: pending.clone(),
             statements: statements.clone(),
             row_level_security,
         };
@@ -65,6 +75,8 @@ impl Store {
             lock,
             clock,
             signals,
+            searches: Semaphore::new(searches),
+            pending,
             statements,
         })))
     }

@@ -7,4 +7,7 @@ pub(in crate::store) mod conversation;
 pub(in crate::store) mod message;
 pub(in crate::store) mod message_text;
 pub mod probe;
+pub(in crate::store) mod search_block;
+pub(in crate::store) mod search_segment;
+pub(in crate::store) mod search_state;
 pub(in crate::store) mod stream;

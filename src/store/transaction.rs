@@ -9,9 +9,9 @@
 
 use sea_orm::sea_query::{Expr, ExprTrait, InsertStatement, OnConflict, Query};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait,
-    FromQueryResult, IntoActiveModel, SqliteTransactionMode, Statement, StatementBuilder, TransactionOptions,
-    TransactionTrait,
+    AccessMode, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend,
+    EntityTrait, FromQueryResult, IntoActiveModel, IsolationLevel, SqliteTransactionMode, Statement,
+    StatementBuilder, TransactionOptions, TransactionTrait,
 };
 use tokio::runtime::Handle;
 
@@ -153,14 +153,53 @@ impl Tx {
         change::Entity::insert_many(rows).exec_without_returning(&self.tx).await?;
         self.tx.commit().await?;
         drop(self.guard.lock.take());
-        let TransactionGuard { store, erases_content, .. } = &self.guard;
-        if *erases_content {
+        let store = &self.guard.store;
+        if self.guard.erases_content {
             store.0.writer.erased();
         }
         for change in self.changes {
+            store.0.pending.add(&self.owner, 1, erases_content(change.kind));
             store.0.signals.signal(&Topic::Conversation(change.conversation));
         }
         store.0.signals.signal(&Topic::Account(self.owner));
+        Ok(())
+    }
+}
+
+/// A write to rows that are not in the feed, such as an index.
+pub(in crate::store) struct PlainTx {
+    tx: DatabaseTransaction,
+    guard: TransactionGuard,
+}
+
+impl PlainTx {
+    /// Begins a write to rows of one owner.
+    pub(in crate::store) async fn begin(store: &Store, owner: &OwnerId) -> Result<Self> {
+        let guard = TransactionGuard {
+            lock: Some(store.0.write_lock.acquire().await?),
+            store: store.clone(),
+            erases_content: false,
+        };
+        let tx = begin(&store.0.write).await?;
+        if store.0.row_level_security.is_active() {
+            row_level_security::set_owner(&tx, owner).await?;
+        }
+        Ok(Self { tx, guard })
+    }
+
+    /// Where to run statements.
+    pub(in crate::store) fn connection(&self) -> &DatabaseTransaction {
+        &self.tx
+    }
+
+    /// Commits. `erases` says whether the transaction overwrote or removed content.
+    pub(in crate::store) async fn commit(mut self, erases: bool) -> Result<()> {
+        self.guard.erases_content = erases;
+        self.tx.commit().await?;
+        drop(self.guard.lock.take());
+        if erases {
+            self.guard.store.0.writer.erased();
+        }
         Ok(())
     }
 }
@@ -230,19 +269,45 @@ impl Drop for TransactionGuard {
 /// gets back a connection inside a transaction, and later writes on it are acknowledged and never committed.
 /// <https://github.com/transact-rs/sqlx/issues/4393>
 async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction> {
-    if connection.get_database_backend() == DbBackend::Sqlite {
-        return begin_uninterrupted(connection).await;
-    }
-    let connection = connection.clone();
-    let begun = tokio::spawn(async move { begin_uninterrupted(&connection).await });
-    begun.await.unwrap_or_else(|error| Err(Error::broken(format!("cannot begin a transaction: {error}"))))
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one place that begins transactions")]
-async fn begin_uninterrupted(connection: &DatabaseConnection) -> Result<DatabaseTransaction> {
     let options = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
     };
+    begin_with(connection, options).await
+}
+
+/// Begins a transaction that only reads: all its reads see the same state.
+pub(in crate::store) async fn begin_reading(connection: &DatabaseConnection) -> Result<DatabaseTransaction> {
+    let options = match connection.get_database_backend() {
+        DbBackend::Sqlite => TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Deferred),
+            ..TransactionOptions::default()
+        },
+        _ => TransactionOptions {
+            isolation_level: Some(IsolationLevel::RepeatableRead),
+            access_mode: Some(AccessMode::ReadOnly),
+            ..TransactionOptions::default()
+        },
+    };
+    begin_with(connection, options).await
+}
+
+async fn begin_with(
+    connection: &DatabaseConnection,
+    options: TransactionOptions,
+) -> Result<DatabaseTransaction> {
+    if connection.get_database_backend() == DbBackend::Sqlite {
+        return begin_uninterrupted(connection, options).await;
+    }
+    let connection = connection.clone();
+    let begun = tokio::spawn(async move { begin_uninterrupted(&connection, options).await });
+    begun.await.unwrap_or_else(|error| Err(Error::broken(format!("cannot begin a transaction: {error}"))))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that begins transactions")]
+async fn begin_uninterrupted(
+    connection: &DatabaseConnection,
+    options: TransactionOptions,
+) -> Result<DatabaseTransaction> {
     Ok(connection.begin_with_options(options).await?)
 }

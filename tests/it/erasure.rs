@@ -255,3 +255,53 @@ async fn remaining_data_is_intact() {
     let check = reader.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0)).unwrap();
     assert_eq!(check, "ok");
 }
+
+/// A word of letters only, which the index keeps whole, and its end: neighbours in the index may share the beginning.
+fn letters() -> (String, String) {
+    let end: String = Uuid::new_v4()
+        .simple()
+        .to_string()
+        .chars()
+        .map(|digit| char::from(b'g' + digit as u8 % 16))
+        .collect();
+    (format!("zyzzyva{end}"), end[4..].to_owned())
+}
+
+#[tokio::test]
+async fn the_search_index() {
+    let (program, server, ada, conversation) = started().await;
+    let deleted: Vec<_> = (0..3).map(|_| letters()).collect();
+    let (kept, kept_end) = letters();
+    let mut messages = Vec::new();
+    for (word, _) in &deleted[..2] {
+        messages.push(ada.append(&conversation, &format!("{word} and more")).await);
+    }
+    ada.append(&conversation, &format!("{kept} stays")).await;
+    let other = create(&ada, json!({ "title": deleted[2].0 })).await;
+    ada.append(&other, "elsewhere").await;
+    // Indexes beside the server.
+    let printed = program.printed(&["reindex"]).await;
+    assert!(
+        printed.starts_with("indexed ") && printed.ends_with(" messages and titles of 1 users\n"),
+        "{printed}"
+    );
+    let reader = rusqlite::Connection::open(program.folder().join("data/scrollback.db")).unwrap();
+    let is_indexed = |end: &str| {
+        let mut blocks = reader.prepare("SELECT data FROM search_block").unwrap();
+        let blocks = blocks.query_map([], |row| row.get::<_, Vec<u8>>(0)).unwrap();
+        blocks.map(Result::unwrap).any(|block| memchr::memmem::find(&block, end.as_bytes()).is_some())
+    };
+    assert!(is_indexed(&kept_end) && deleted.iter().all(|(_, end)| is_indexed(end)));
+    ada.data(DELETE_MESSAGE, json!({ "id": id(&messages[0]) })).await;
+    ada.data(UPDATE_MESSAGE, json!({ "input": { "id": id(&messages[1]), "content": "edited" } })).await;
+    erased(&program, &deleted[..2].iter().map(|(_, end)| end.clone()).collect::<Vec<_>>()).await;
+    // What was deleted last is gone when the server ends.
+    ada.data(DELETE, json!({ "id": other })).await;
+    server.terminate().await;
+    let (status, log) = server.ended().await;
+    assert_eq!(status.code(), Some(0), "{log}");
+    for (_, end) in &deleted {
+        assert_eq!(holders(&program, end), [""; 0]);
+    }
+    assert!(is_indexed(&kept_end));
+}

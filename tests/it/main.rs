@@ -45,6 +45,7 @@ mod reads;
 mod replicas;
 mod row_level_security;
 mod schema;
+mod search;
 mod server_lock;
 mod slow_subscribers;
 mod sockets;

@@ -66,6 +66,12 @@ const CASES: &[Case] = &[
         "",
     ),
     (
+        "Query.searchMessages",
+        "query($ids: [ID!]) { searchMessages(query: \"own\", filter: { conversationIds: $ids }) { nodes { content } indexing } }",
+        |target| json!({ "ids": [target.conversation] }),
+        "",
+    ),
+    (
         "Mutation.updateConversation",
         "mutation($id: ID!) { updateConversation(input: { id: $id, title: \"mine\" }) { conversation { id } } }",
         |target| json!({ "id": target.conversation }),

@@ -8,11 +8,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::model::{ConversationId, ConversationOrder, Invalid, OwnerId, Timestamp};
+use crate::model::{
+    ConversationId, ConversationOrder, Invalid, OwnerId, SearchOrder, SearchPosition, Timestamp,
+};
 
 const MESSAGE: u8 = 1;
 const CONVERSATION: u8 = 2;
 const CHANGE: u8 = 3;
+const HIT: u8 = 4;
 
 /// The cursor of a message.
 pub(in crate::graphql) fn of_message(conversation: ConversationId, position: i64) -> String {
@@ -72,6 +75,58 @@ pub(in crate::graphql) fn change(argument: &str, cursor: &str, owner: &OwnerId) 
         return Err(wrong(argument));
     }
     Ok(i64_from(revision))
+}
+
+/// A list of found messages: whose, by which query, in which order.
+#[derive(Clone, Copy)]
+pub(in crate::graphql) struct SearchList([u8; 8]);
+
+/// The list of what an owner finds with a query.
+pub(in crate::graphql) fn search_list(owner: &OwnerId, query: &str, order: SearchOrder) -> SearchList {
+    let mut hash = Sha256::new();
+    hash.update([HIT, order as u8]);
+    hash.update((owner.as_str().len() as u64).to_be_bytes());
+    hash.update(owner.as_str());
+    hash.update(query);
+    let mut tag = [0; 8];
+    tag.copy_from_slice(&hash.finalize()[..8]);
+    SearchList(tag)
+}
+
+/// A place in a list of found messages.
+pub(in crate::graphql) fn of_hit(list: SearchList, at: &SearchPosition) -> String {
+    let SearchPosition { score, created_at, conversation, position } = at;
+    let parts: [&[u8]; 5] = [
+        &list.0,
+        &score.to_be_bytes(),
+        &created_at.0.to_be_bytes(),
+        conversation.0.as_bytes(),
+        &position.to_be_bytes(),
+    ];
+    encode(HIT, &parts)
+}
+
+/// The place a cursor stands for in a list of found messages.
+pub(in crate::graphql) fn hit(
+    argument: &str,
+    cursor: &str,
+    list: SearchList,
+) -> Result<SearchPosition, Invalid> {
+    let bytes: [u8; 44] = decode(HIT, cursor).ok_or_else(|| wrong(argument))?;
+    let (tag, rest) = bytes.split_at(8);
+    if tag != list.0 {
+        return Err(wrong(argument));
+    }
+    let (score, rest) = rest.split_at(4);
+    let (time, rest) = rest.split_at(8);
+    let (id, position) = rest.split_at(16);
+    let conversation = Uuid::from_slice(id).map_err(|_| wrong(argument))?;
+    Ok(SearchPosition {
+        score: score.iter().fold(0, |value, byte| (value << 8) | u32::from(*byte)),
+        created_at: Timestamp(i64_from(time)),
+        conversation: ConversationId(conversation),
+        position: i64_from(position),
+    })
 }
 
 /// The cursor of a text: the plain offset, which clients may also compute.

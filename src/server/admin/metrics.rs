@@ -21,7 +21,8 @@ async fn show(extract::State(state): extract::State<HandlerState>) -> HttpRespon
     let shared = &state.0;
     let (used, idle) = shared.store.connections();
     let (readers, (reserved, requests)) = (shared.api.readers(), shared.api.memory_in_use());
-    match shared.metrics.text(&Snapshot { used, idle, readers, reserved, requests }) {
+    let (unindexed, indexed) = shared.store.index_figures();
+    match shared.metrics.text(&Snapshot { used, idle, readers, indexed, unindexed, reserved, requests }) {
         Ok(text) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "cannot write the metrics");

@@ -2,7 +2,10 @@
 
 use sea_orm::{ColumnTrait, ColumnType, EntityTrait, IdenStatic, Iterable};
 
-use super::{account, branch, change, conversation, message, message_text, stream};
+use super::{
+    account, branch, change, conversation, message, message_text, search_block, search_segment, search_state,
+    stream,
+};
 
 /// A column of an entity.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +29,9 @@ pub fn columns() -> Vec<Column> {
         of::<conversation::Entity>(),
         of::<message::Entity>(),
         of::<message_text::Entity>(),
+        of::<search_block::Entity>(),
+        of::<search_segment::Entity>(),
+        of::<search_state::Entity>(),
         of::<stream::Entity>(),
     ];
     tables.concat()

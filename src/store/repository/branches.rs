@@ -45,6 +45,19 @@ struct Segment {
     upto: i64,
 }
 
+/// A path from the first message to a leaf.
+pub(in crate::store) struct BranchPath(Vec<Segment>);
+
+impl BranchPath {
+    /// Whether the message at a position of a branch is on the path.
+    pub(in crate::store) fn has(&self, branch: Option<i64>, position: i64) -> bool {
+        let is_in = |segment: &Segment| {
+            segment.branch == branch && position > segment.after && position <= segment.upto
+        };
+        self.0.iter().any(is_in)
+    }
+}
+
 /// The end of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Leaf {
@@ -85,6 +98,12 @@ impl Scoped {
         // If the bound is behind the end of the path, on another branch, no message of the path follows it.
         slice.has_next &= range.before.is_none_or(|before| before <= leaf.position) || page.end == End::First;
         Ok(slice)
+    }
+
+    /// The path that ends in the conversation's head.
+    pub(in crate::store) async fn active_path(&self, conversation: &Conversation) -> Result<BranchPath> {
+        let head = Leaf { branch: conversation.branch, position: conversation.head_position };
+        self.segments(conversation, head).await.map(BranchPath)
     }
 
     async fn leaf(&self, conversation: ConversationId, id: MessageId) -> Result<Leaf> {

@@ -3,13 +3,15 @@
 //! Every change increases `updated_at` by at least a microsecond, whatever the clock does, so a change always moves
 //! the conversation in a list by activity.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use sea_orm::sea_query::{Expr, ExprTrait, Func, Order};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, Order, Query};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, DbBackend, EntityTrait, IntoActiveModel, QueryFilter,
     QueryOrder, QuerySelect, Select,
 };
+
+use serde_json::json;
 
 use crate::model::{
     Change, ChangeKind, Conversation, ConversationFilter, ConversationId, ConversationOrder,
@@ -21,6 +23,7 @@ use crate::store::entity::{branch, conversation, message};
 use crate::store::error::Error;
 use crate::store::error::Result;
 use crate::store::hot::reads::request::{ConversationPage, ListConversations, ReadConversation};
+use crate::store::json_rows::{JsonRows, REQUESTED};
 use crate::store::repository::append::{MessagePlace, insert_message};
 use crate::store::scope::Scoped;
 use crate::store::transaction::Tx;
@@ -66,14 +69,24 @@ impl Scoped {
         Ok(found.into_iter().map(|conversation| (conversation.id, conversation)).collect())
     }
 
-    /// A page of the owner's conversations.
+    /// A page of the owner's conversations; and whether some may be missing because the search index is being made.
+    ///
+    /// # Errors
+    /// - `Invalid`: the filter's query is too broad.
     pub async fn conversations(
         &self,
         filter: &ConversationFilter,
         order: ConversationOrder,
         range: Range<(Timestamp, ConversationId)>,
         page: Page,
-    ) -> Result<Slice<Conversation>> {
+    ) -> Result<(Slice<Conversation>, bool)> {
+        let (matching, is_indexing) = match &filter.query {
+            Some(query) => {
+                let (matching, is_indexing) = self.conversations_matching(query).await?;
+                (Some(matching), is_indexing)
+            }
+            None => (None, false),
+        };
         let time = match order {
             ConversationOrder::UpdatedAscending | ConversationOrder::UpdatedDescending => {
                 conversation::Column::UpdatedAt
@@ -87,6 +100,9 @@ impl Scoped {
         let (greater, less) =
             if order.is_ascending() { (range.after, range.before) } else { (range.before, range.after) };
         let mut select = filtered(self.own_conversations(), filter, self.backend());
+        if let Some(matching) = matching {
+            select = select.filter(is_among(&matching, self.backend()));
+        }
         if let Some(bound) = greater {
             select = select.filter(key().gt(value(bound)));
         }
@@ -99,7 +115,7 @@ impl Scoped {
             .order_by(time, direction.clone())
             .order_by(conversation::Column::Id, direction)
             .limit(u64::from(page.size) + 1);
-        Ok(Slice::from_rows(self.all_conversations(select).await?, page, &range))
+        Ok((Slice::from_rows(self.all_conversations(select).await?, page, &range), is_indexing))
     }
 
     /// The selected conversations. Their bytes are taken from the allowance.
@@ -226,6 +242,13 @@ impl Scoped {
         let updated = update.exec_with_returning(tx.connection()).await?.pop();
         updated.ok_or(Error::NotFound("conversation"))
     }
+}
+
+/// One of these conversations. They may be more than a statement can have parameters.
+fn is_among(ids: &BTreeSet<ConversationId>, backend: DbBackend) -> Expr {
+    let requested = JsonRows::new(backend, ids.iter().map(|id| json!([id.0.simple().to_string()])));
+    let ids = Query::select().expr(requested.uuid(0)).from_function(requested.table(), REQUESTED).take();
+    conversation::Column::Id.in_subquery(ids)
 }
 
 fn filtered(

@@ -17,6 +17,7 @@ use crate::model::{self, ConversationOrder, Slice};
 pub(in crate::graphql) struct ConversationConnection {
     slice: Arc<Slice<ConversationItem>>,
     change_cursor: String,
+    is_indexing: bool,
 }
 
 impl ConversationConnection {
@@ -30,7 +31,12 @@ impl ConversationConnection {
             head: head.map(|head| head.map(Arc::new)),
             order,
         });
-        Self { slice: Arc::new(slice), change_cursor }
+        Self { slice: Arc::new(slice), change_cursor, is_indexing: false }
+    }
+
+    /// The same, saying whether conversations may be missing.
+    pub(in crate::graphql) fn with_indexing(self, is_indexing: bool) -> Self {
+        Self { is_indexing, ..self }
     }
 }
 
@@ -55,6 +61,12 @@ impl ConversationConnection {
     /// Pass it to `changes(after:)` to get all changes after this page. It was read before the page.
     async fn change_cursor(&self) -> &str {
         &self.change_cursor
+    }
+
+    /// Whether conversations may be missing because the index for `filter.query` is being made: see
+    /// `MessageSearchConnection.indexing`. False without such a filter.
+    async fn indexing(&self) -> bool {
+        self.is_indexing
     }
 }
 

@@ -5,7 +5,7 @@ use async_graphql::{Enum, ID, InputObject, MaybeUndefined};
 use crate::graphql::schema::argument;
 use crate::graphql::schema::message::input::NewMessageInput;
 use crate::graphql::schema::scalar::{DateTime, Json};
-use crate::model::{self, ConversationId, ConversationPatch, Invalid, NewConversation, Title};
+use crate::model::{self, ConversationId, ConversationPatch, Invalid, NewConversation, SearchQuery, Title};
 
 /// Selects conversations that match all given fields.
 #[derive(InputObject)]
@@ -14,6 +14,8 @@ pub(in crate::graphql) struct ConversationFilter {
     /// "STRASSE" finds "Straße". The Turkish letters I, ı, İ and i are equal. `%`, `_` and `\` have no
     /// special meaning. The empty text finds every conversation with a title.
     title_contains: Option<String>,
+    /// Only conversations whose title, or one of whose messages, has all words of this query: see `searchMessages`.
+    query: Option<String>,
     /// Only conversations with activity at this time or later.
     updated_since: Option<DateTime>,
 }
@@ -23,6 +25,7 @@ impl ConversationFilter {
         let title = self.title_contains.map(|text| Title::new("filter.titleContains", text)).transpose()?;
         Ok(model::ConversationFilter {
             title_contains: title.map(Title::into_string),
+            query: self.query.map(|text| SearchQuery::new("filter.query", &text)).transpose()?,
             updated_since: self.updated_since.map(|time| time.0),
         })
     }

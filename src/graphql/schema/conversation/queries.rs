@@ -58,13 +58,16 @@ impl ConversationQuery {
         let wanted = ctx.look_ahead().field("changeCursor").exists();
         let revision = if wanted { ctx.store()?.revision().await? } else { 0 };
         let is_recent = page.end == End::First && order == model::ConversationOrder::default();
+        let mut is_indexing = false;
         let slice = if is_recent && filter == model::ConversationFilter::default() && range == Range::all() {
             ctx.store()?.recent(page.size).await?.map(|(conversation, head)| (conversation, Some(head)))
         } else {
-            let slice = ctx.store()?.conversations(&filter, order, range, page).await?;
+            let (slice, indexing) = ctx.store()?.conversations(&filter, order, range, page).await?;
+            is_indexing = indexing;
             slice.map(|conversation| (conversation, None))
         };
-        Ok(ConversationConnection::new(slice, order, cursor::of_change(owner, revision)))
+        let change_cursor = cursor::of_change(owner, revision);
+        Ok(ConversationConnection::new(slice, order, change_cursor).with_indexing(is_indexing))
     }
 }
 

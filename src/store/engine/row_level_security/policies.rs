@@ -45,6 +45,9 @@ const TABLES: &[Table] = &[
     Table { name: "message", own: own!("owner_id"), upkeep: false },
     Table { name: "change", own: own!("owner_id"), upkeep: true },
     Table { name: "stream", own: own!("owner_id"), upkeep: true },
+    Table { name: "search_state", own: own!("owner_id"), upkeep: true },
+    Table { name: "search_segment", own: own!("owner_id"), upkeep: false },
+    Table { name: "search_block", own: own!("owner_id"), upkeep: false },
     Table {
         name: "branch",
         own: "(SELECT true FROM conversation AS c WHERE c.id = branch.conversation_id)",

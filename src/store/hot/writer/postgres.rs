@@ -72,7 +72,7 @@ async fn write(
         }
         Err(error) => BatchResults::failed(&batch, &error.into()),
     };
-    batch.answer(written, &context.signals)
+    batch.answer(written, context)
 }
 
 struct WriteWorker<'a> {

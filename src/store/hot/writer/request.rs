@@ -12,6 +12,7 @@ use crate::signals::{Signals, Topic};
 use crate::store::engine::row_level_security::RowLevelSecurity;
 use crate::store::entity::message;
 use crate::store::error::{Error, Result};
+use crate::store::search_index::Pending;
 
 /// Messages to append to a conversation: their rows, without their places.
 pub(in crate::store) struct NewMessages {
@@ -83,6 +84,7 @@ pub(super) struct BatchResults {
 pub(in crate::store) struct WorkerContext {
     pub(in crate::store) clock: Clock,
     pub(in crate::store) signals: Signals,
+    pub(in crate::store) pending: Pending,
     pub(in crate::store) statements: Arc<AtomicU64>,
     pub(in crate::store) row_level_security: RowLevelSecurity,
 }
@@ -103,13 +105,14 @@ impl Batch {
     pub(super) fn answer(
         self,
         written: BatchResults,
-        signals: &Signals,
+        context: &WorkerContext,
     ) -> Vec<PendingWrite<NewMessages, AppendOutcome>> {
         let mut busy = Vec::new();
         for (request, result) in self.appends.into_iter().zip(written.appends) {
             if matches!(result, Ok(AppendOutcome::Appended { .. })) {
-                signals.signal(&Topic::Conversation(request.work.conversation));
-                signals.signal(&Topic::Account(request.work.owner.clone()));
+                context.pending.add(&request.work.owner, request.work.rows.len(), false);
+                context.signals.signal(&Topic::Conversation(request.work.conversation));
+                context.signals.signal(&Topic::Account(request.work.owner.clone()));
             }
             match result {
                 Ok(AppendOutcome::Busy) => busy.push(request),
@@ -118,7 +121,7 @@ impl Batch {
         }
         for (request, result) in self.chunks.into_iter().zip(written.chunks) {
             if matches!(result, Ok(Some(_))) {
-                signals.signal(&Topic::Message(request.work.message));
+                context.signals.signal(&Topic::Message(request.work.message));
             }
             request.answer(result);
         }

@@ -55,7 +55,7 @@ pub(super) fn serve(
         let written = worker.write(&batch);
         drop(guard);
         // No append is busy on SQLite: the write lock is held.
-        drop(batch.answer(written, &context.signals));
+        drop(batch.answer(written, context));
         checkpoints.committed();
     }
 }
