@@ -6,6 +6,7 @@ use sea_orm::{DbErr, RuntimeErr, SqlErr};
 use crate::memory::Refused;
 use crate::model::{Invalid, MessageId};
 use crate::store::engine::connect::NO_SESSIONS;
+use crate::tokens::CountError;
 
 /// Why a read or a write did not happen. After any of them nothing was written.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -31,6 +32,17 @@ pub enum Error {
     /// The input broke a rule that only the store can check.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    /// What is in every context window does not fit.
+    #[error(
+        "`maxTokens` must be at least {required} for the SYSTEM and pinned messages of this branch and the tool calls \
+         that belong to them, got {given}"
+    )]
+    ContextTooSmall {
+        /// The tokens of all these messages.
+        required: i64,
+        /// What was asked for.
+        given: i64,
+    },
     /// A place in the feed that is no longer kept.
     #[error("the feed of changes no longer reaches back to this cursor: read again, then follow")]
     Expired,
@@ -72,6 +84,12 @@ impl From<DbErr> for Error {
         } else {
             Self::Internal(error)
         }
+    }
+}
+
+impl From<CountError> for Error {
+    fn from(error: CountError) -> Self {
+        Self::broken(error.to_string())
     }
 }
 

@@ -31,6 +31,13 @@ impl RowBudget {
         Ok(())
     }
 
+    /// For rows of so many bytes, and waits for a reservation where that is what it takes.
+    pub(in crate::store) async fn hold(&mut self, bytes: usize) -> Result<()> {
+        self.allowance.hold(bytes).await?;
+        self.taken += bytes;
+        Ok(())
+    }
+
     pub(in crate::store) fn give_back(&mut self) {
         self.allowance.give_back(std::mem::take(&mut self.taken));
     }

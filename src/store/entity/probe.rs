@@ -2,7 +2,7 @@
 
 use sea_orm::{ColumnTrait, ColumnType, EntityTrait, IdenStatic, Iterable};
 
-use super::{account, branch, change, conversation, message, message_text, stream};
+use super::{account, branch, change, conversation, message, message_text, message_token_count, stream};
 
 /// A column of an entity.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +26,7 @@ pub fn columns() -> Vec<Column> {
         of::<conversation::Entity>(),
         of::<message::Entity>(),
         of::<message_text::Entity>(),
+        of::<message_token_count::Entity>(),
         of::<stream::Entity>(),
     ];
     tables.concat()

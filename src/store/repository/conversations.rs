@@ -22,6 +22,7 @@ use crate::store::error::Error;
 use crate::store::error::Result;
 use crate::store::hot::reads::request::{ConversationPage, ListConversations, ReadConversation};
 use crate::store::repository::append::{Place, insert_message};
+use crate::store::repository::token_counts;
 use crate::store::scope::Scoped;
 use crate::store::transaction::Tx;
 
@@ -199,6 +200,7 @@ impl Scoped {
             .filter(Condition::all().add_option(slot::among(self.backend(), id, (0, slot::LAST))))
             .exec(tx.connection())
             .await?;
+        token_counts::forget_conversation(&tx, &self.owner, id).await?;
         let deleted: Option<conversation::Model> =
             tx.one(DELETE, [id.into(), self.owner.clone().into()]).await?;
         deleted.ok_or(Error::NotFound("conversation"))?;

@@ -3,11 +3,13 @@
 use sea_orm::{ActiveModelTrait, ActiveValue, ColumnTrait, IntoActiveModel, QueryFilter};
 
 use crate::model::{
-    Change, ChangeKind, ConversationPatch, Json, Message, MessageId, MessagePatch, MessageStatus, TokenUsage,
+    Change, ChangeKind, ConversationPatch, Json, Message, MessageId, MessagePatch, MessageStatus, Timestamp,
+    TokenUsage,
 };
 use crate::store::entity::{conversation, message};
 use crate::store::error::Error;
 use crate::store::error::Result;
+use crate::store::repository::token_counts;
 use crate::store::scope::Scoped;
 use crate::store::transaction::Tx;
 
@@ -16,7 +18,8 @@ const COUNT_ONE_LESS: &str =
     "UPDATE conversation SET message_count = message_count - 1 WHERE id = $1 RETURNING *";
 
 impl Scoped {
-    /// Sets what the patch gives, and the time of the edit.
+    /// Sets what the patch gives, and the time of the edit. A pin alone is not an edit: it sets no time, is possible
+    /// while the message is being written, and changes nothing where it is so already.
     ///
     /// # Errors
     /// - `NotFound`: no such message for this owner.
@@ -24,11 +27,20 @@ impl Scoped {
     pub async fn update_message(&self, id: MessageId, patch: MessagePatch) -> Result<Message> {
         let mut tx = Tx::begin(self, 1).await?;
         let row = self.lock_message(&tx, id).await?;
-        refuse(&row, MessageStatus::Streaming.code(), "being written")?;
+        let is_edit = patch.is_edit();
+        if is_edit {
+            refuse(&row, MessageStatus::Streaming.code(), "being written")?;
+        }
         if row.deleted_at.is_some() {
             return Err(Error::State("deleted"));
         }
+        if !is_edit && patch.pinned == Some(row.pinned) {
+            // It is so already: the transaction is rolled back.
+            return row.try_into();
+        }
         let conversation = row.conversation_id;
+        let edited_at = row.edited_at;
+        let has_new_text = patch.body.is_some();
         let mut row = row.into_active_model();
         if let Some(body) = patch.body {
             let (content, parts) = body.into_columns();
@@ -41,8 +53,18 @@ impl Scoped {
         if let Some(metadata) = patch.metadata {
             row.metadata = ActiveValue::Set(metadata);
         }
-        row.edited_at = ActiveValue::Set(Some(tx.now()));
+        if let Some(pinned) = patch.pinned {
+            row.pinned = ActiveValue::Set(pinned);
+        }
+        if is_edit {
+            // Later than the edit before, so that it identifies what was said until the next one.
+            let after = edited_at.map_or(Timestamp(0), |Timestamp(time)| Timestamp(time + 1));
+            row.edited_at = ActiveValue::Set(Some(tx.now().max(after)));
+        }
         let row = row.update(tx.connection()).await?;
+        if has_new_text {
+            token_counts::forget(&tx, &row).await?;
+        }
         tx.record(Change { kind: ChangeKind::MessageUpdated, conversation, message: Some(id) });
         tx.commit().await?;
         row.try_into()
@@ -65,11 +87,13 @@ impl Scoped {
         row.parts = ActiveValue::Set(None);
         row.metadata = ActiveValue::Set(Json::empty_object());
         row.usage = ActiveValue::Set(None);
+        row.pinned = ActiveValue::Set(false);
         if row.status == ActiveValue::Unchanged(MessageStatus::Streaming.code()) {
             row.status = ActiveValue::Set(MessageStatus::Interrupted.code());
         }
         row.deleted_at = ActiveValue::Set(Some(tx.now()));
         let row = row.update(tx.connection()).await?;
+        token_counts::clear(&tx, &row).await?;
         let _: Option<conversation::Model> = tx.one(COUNT_ONE_LESS, [conversation.into()]).await?;
         tx.record(Change { kind: ChangeKind::MessageDeleted, conversation, message: Some(id) });
         tx.commit().await?;

@@ -183,6 +183,9 @@ pub(in crate::graphql) struct UpdateMessageInput {
     metadata: MaybeUndefined<Json>,
     /// What it cost; null clears it.
     usage: MaybeUndefined<TokenUsageInput>,
+    /// Whether the message is kept in every context window. If nothing else is given, `editedAt` stays as it is, and the
+    /// message may be streaming.
+    pinned: Option<bool>,
 }
 
 impl UpdateMessageInput {
@@ -194,7 +197,7 @@ impl UpdateMessageInput {
             MaybeUndefined::Value(usage) => Some(Some(usage.parse("usage")?)),
         };
         let body = body(self.content, self.parts)?;
-        Ok((id, MessagePatch { body, usage, metadata: Json::patch(self.metadata)? }))
+        Ok((id, MessagePatch { body, usage, metadata: Json::patch(self.metadata)?, pinned: self.pinned }))
     }
 }
 
