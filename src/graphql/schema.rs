@@ -6,6 +6,7 @@
 
 mod argument;
 mod change;
+mod context_window;
 pub(in crate::graphql) mod conversation;
 pub(in crate::graphql) mod cursor;
 pub(in crate::graphql) mod message;
@@ -49,7 +50,8 @@ pub(super) const FIELD_SIZES: &FieldSizes = &FieldSizes {
         ("changes", change::DEFAULT_CHANGES.size),
     ],
     items: &["nodes", "edges"],
-    lists: &[("siblings", 10), ("parts", 10), ("messageEdges", 50)],
+    lists: &[("siblings", 10), ("parts", 10), ("messageEdges", 50), ("ranges", 10)],
+    surcharges: &[("context", 10)],
     streams: &["changes"],
 };
 

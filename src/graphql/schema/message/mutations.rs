@@ -101,8 +101,8 @@ impl MessageMutation {
         Ok(AppendMessagesPayload(Arc::new(Slice { items, has_previous: false, has_next: false })))
     }
 
-    /// Sets what is given, and `editedAt`. Error CONFLICT while the message is streaming and once it is
-    /// deleted. For another version beside this one, append with the same `parentId` instead.
+    /// Sets what is given, and `editedAt` unless that is `pinned` alone. Error CONFLICT once the message is deleted, and
+    /// while it is streaming for anything but `pinned`. For another version beside this one, append with the same `parentId` instead.
     async fn update_message(
         &self,
         ctx: &Context<'_>,
