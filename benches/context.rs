@@ -46,17 +46,16 @@ async fn measure(name: &str, server: &Running) {
     let omitted = "omitted { messageCount tokenCount ranges { first last } }";
     let first = window(&client, &conversation, omitted).await;
     let counted = MESSAGES as f64 / first.as_secs_f64();
-    let [alone, with_omitted] = [
-        times(&client, &conversation, "").await,
-        times(&client, &conversation, omitted).await,
-    ];
+    let [alone, with_omitted] =
+        [times(&client, &conversation, "").await, times(&client, &conversation, omitted).await];
     println!("| {name} | {counted:.0} | {alone} | {with_omitted} |");
 }
 
 /// A conversation of messages as people and models write them.
 async fn fill(client: &Client) -> String {
     let conversation = client.new_conversation().await;
-    let append = "mutation($input: AppendMessagesInput!) { appendMessages(input: $input) { messages { id } } }";
+    let append =
+        "mutation($input: AppendMessagesInput!) { appendMessages(input: $input) { messages { id } } }";
     for start in (0..MESSAGES).step_by(100) {
         let message = |at: usize| {
             let role = match at {
@@ -70,7 +69,9 @@ async fn fill(client: &Client) -> String {
             json!({ "role": role, "content": content })
         };
         let messages: Vec<Value> = (start..start + 100).map(message).collect();
-        client.data(append, json!({ "input": { "conversationId": conversation, "messages": messages } })).await;
+        client
+            .data(append, json!({ "input": { "conversationId": conversation, "messages": messages } }))
+            .await;
     }
     conversation
 }
