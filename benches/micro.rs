@@ -98,6 +98,7 @@ fn message(position: i64, owner: &OwnerId) -> Message {
         usage: None,
         edited_at: None,
         deleted_at: None,
+        pinned: false,
     }
 }
 

@@ -29,6 +29,7 @@
 //! | [`graphql`] | `schema` (one file a noun) and `execution` (documents, limits, validation, responses) |
 //! | [`auth`] | verifies tokens and gives the [`model::Viewer`] |
 //! | [`memory`] | limits of the memory that operations hold |
+//! | [`tokens`] | counts the tokens of texts |
 //! | [`rate_limit`] | limits of the operations that an owner may start |
 //! | [`server`] | `listener` (connections), `graphql` (HTTP, SSE, WebSocket), `admin` (health, metrics), `pages` (GraphiQL) |
 //! | [`import`] | conversations from files of other systems |
@@ -155,3 +156,4 @@ pub mod server;
 pub mod signals;
 pub mod store;
 pub mod telemetry;
+pub mod tokens;

@@ -6,6 +6,7 @@
 
 mod change;
 mod content;
+mod context;
 mod conversation;
 mod fingerprint;
 mod id;
@@ -23,6 +24,10 @@ mod viewer;
 pub use self::search::{MessageSearch, SearchHit, SearchOrder, SearchPage, SearchPosition, SearchQuery};
 pub use change::{Change, ChangeKind, CommittedChange};
 pub use content::{Content, MAX_CONTENT_BYTES, MAX_TITLE_BYTES, ModelName, Title, check_text_chunk};
+pub use context::{
+    ContextOmission, ContextWindow, MAX_CONTEXT_TOKENS, PositionRange, Tokenizer, ToolCallId, ToolLink,
+    ToolLinks, check_max_tokens,
+};
 pub use conversation::{
     Conversation, ConversationFilter, ConversationOrder, ConversationPatch, NewConversation,
 };

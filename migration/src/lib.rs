@@ -13,6 +13,7 @@ mod m20261121_000002_branches;
 mod m20261121_000003_actors;
 mod m20261121_000004_slots;
 mod m20261121_000005_folded_titles;
+mod m20261128_000006_context;
 mod m20261128_000007_search;
 
 /// All migrations, in order.
@@ -27,6 +28,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000003_actors::Migration),
             Box::new(m20261121_000004_slots::Migration),
             Box::new(m20261121_000005_folded_titles::Migration),
+            Box::new(m20261128_000006_context::Migration),
             Box::new(m20261128_000007_search::Migration),
         ]
     }

@@ -6,6 +6,7 @@
 
 mod argument;
 mod change;
+mod context_window;
 pub(in crate::graphql) mod conversation;
 pub(in crate::graphql) mod cursor;
 pub(in crate::graphql) mod message;
@@ -52,7 +53,8 @@ pub(super) const FIELD_SIZES: &FieldSizes = &FieldSizes {
         ("searchMessages", message_search::DEFAULT_HITS.size),
     ],
     items: &["nodes", "edges"],
-    lists: &[("siblings", 10), ("parts", 10), ("messageEdges", 50), ("highlights", 10)],
+    lists: &[("siblings", 10), ("parts", 10), ("messageEdges", 50), ("highlights", 10), ("ranges", 10)],
+    surcharges: &[("context", 10)],
     streams: &["changes"],
 };
 

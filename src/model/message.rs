@@ -99,6 +99,8 @@ pub struct Message {
     pub edited_at: Option<Timestamp>,
     /// The time at which its content was deleted.
     pub deleted_at: Option<Timestamp>,
+    /// Whether it is in every context window.
+    pub pinned: bool,
 }
 
 /// A message to append.
@@ -172,4 +174,14 @@ pub struct MessagePatch {
     pub usage: Option<Option<TokenUsage>>,
     /// The new metadata.
     pub metadata: Option<Json>,
+    /// Whether it is in every context window.
+    pub pinned: Option<bool>,
+}
+
+impl MessagePatch {
+    /// Whether it changes what the message says, costs or carries: that is an edit. A pin is not.
+    pub fn is_edit(&self) -> bool {
+        let Self { body, usage, metadata, pinned } = self;
+        body.is_some() || usage.is_some() || metadata.is_some() || pinned.is_none()
+    }
 }

@@ -6,6 +6,7 @@ pub(in crate::store) mod change;
 pub(in crate::store) mod conversation;
 pub(in crate::store) mod message;
 pub(in crate::store) mod message_text;
+pub(in crate::store) mod message_token_count;
 pub mod probe;
 pub(in crate::store) mod search_block;
 pub(in crate::store) mod search_segment;

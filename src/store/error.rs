@@ -6,6 +6,7 @@ use sea_orm::{DbErr, RuntimeErr, SqlErr};
 use crate::memory::MemoryError;
 use crate::model::{Invalid, MessageId};
 use crate::store::engine::connect::POOLER_WITHOUT_SESSIONS;
+use crate::tokens::CountError;
 
 /// Why a read or a write failed. After an error nothing was written.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -31,6 +32,17 @@ pub enum Error {
     /// The input broke a rule that only the store can check.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    /// The messages that every context window contains do not fit.
+    #[error(
+        "`maxTokens` must be at least {required} for the SYSTEM and pinned messages of this branch and the tool calls \
+         that belong to them, got {given}"
+    )]
+    ContextTooSmall {
+        /// The tokens of all these messages.
+        required: i64,
+        /// The limit of the request.
+        given: i64,
+    },
     /// The changes after this cursor were trimmed.
     #[error("the feed of changes no longer reaches back to this cursor: read again, then follow")]
     Expired,
@@ -72,6 +84,12 @@ impl From<DbErr> for Error {
         } else {
             Self::Internal(error)
         }
+    }
+}
+
+impl From<CountError> for Error {
+    fn from(error: CountError) -> Self {
+        Self::broken(error.to_string())
     }
 }
 

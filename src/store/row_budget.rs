@@ -33,6 +33,13 @@ impl RowBudget {
         Ok(())
     }
 
+    /// Takes the bytes of rows. Waits for a reservation if one is needed.
+    pub(in crate::store) async fn grow(&mut self, bytes: usize) -> Result<()> {
+        self.allowance.grow(bytes).await?;
+        self.bytes_taken += bytes;
+        Ok(())
+    }
+
     pub(in crate::store) fn give_back(&mut self) {
         self.allowance.shrink(std::mem::take(&mut self.bytes_taken));
     }

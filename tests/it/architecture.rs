@@ -48,12 +48,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("server", &["auth", "clock", "graphql", "memory", "model", "rate_limit", "store"]),
     ("graphql", &["feed", "memory", "model", "store"]),
     ("feed", &["memory", "model", "signals", "store"]),
-    ("store", &["clock", "memory", "model", "permissions", "signals"]),
+    ("store", &["clock", "memory", "model", "permissions", "signals", "tokens"]),
     ("signals", &["model"]),
     ("auth", &["model", "permissions"]),
     ("memory", &["model"]),
     ("rate_limit", &["model"]),
     ("telemetry", &["config"]),
+    ("tokens", &["model"]),
     ("config", &[]),
     ("clock", &["model"]),
     ("model", &[]),
@@ -75,6 +76,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rustls", &["auth"]),
     ("governor", &["rate_limit"]),
     ("clap", &["cli", "main"]),
+    ("tiktoken_rs", &["tokens"]),
 ];
 
 const LONGEST: usize = 400;

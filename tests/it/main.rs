@@ -12,6 +12,7 @@ mod changes;
 mod clients;
 mod closed_output;
 mod connections;
+mod context;
 mod conversations;
 mod credentials;
 mod documentation;

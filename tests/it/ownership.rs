@@ -193,8 +193,10 @@ async fn foreign_objects_are_unreachable_through_every_field(app: TestApp) {
     for (field, is_object) in fields(&ada, OWNED).await {
         let (object, name) = field.split_once('.').unwrap();
         let selection = if is_object { "{ __typename }" } else { "" };
-        let document =
-            format!("query($id: ID!) {{ node(id: $id) {{ ... on {object} {{ {name} {selection} }} }} }}");
+        let arguments = if name == "context" { "(maxTokens: 1000)" } else { "" };
+        let document = format!(
+            "query($id: ID!) {{ node(id: $id) {{ ... on {object} {{ {name}{arguments} {selection} }} }} }}"
+        );
         let id = if object == "Message" { &target.message } else { &target.conversation };
         let own = ada.data(&document, json!({ "id": id })).await;
         assert!(own["node"].get(name).is_some(), "{field}: {own}");

@@ -226,6 +226,11 @@ fn complete_store(error: &mut ServerError, failure: &store::Error, request: Requ
             set_code(error, Code::BadUserInput);
             extend(error, "argument", Value::from(invalid.argument.as_str()));
         }
+        store::Error::ContextTooSmall { required, .. } => {
+            set_code(error, Code::BadUserInput);
+            extend(error, "argument", Value::from("maxTokens"));
+            extend(error, "requiredTokens", Value::from(*required));
+        }
         store::Error::Memory(refused) => set_refused(error, *refused),
         store::Error::Unavailable(cause) => {
             tracing::warn!(%request, %cause, "the database is not available");
@@ -304,6 +309,10 @@ mod tests {
                 r#"["the text has a hole: it is 3 code points long",{"code":"CONFLICT","length":3}]"#,
             ),
             (store::Error::State("deleted"), r#"["the message is deleted",{"code":"CONFLICT"}]"#),
+            (
+                store::Error::ContextTooSmall { required: 7, given: 5 },
+                r#"["`maxTokens` must be at least 7 for the SYSTEM and pinned messages of this branch and the tool calls that belong to them, got 5",{"argument":"maxTokens","code":"BAD_USER_INPUT","requiredTokens":7}]"#,
+            ),
             (store::Error::Conflict, r#"["the id has been used for something else",{"code":"CONFLICT"}]"#),
             (
                 Invalid::new("first", "must be between 1 and 100, got 0").into(),

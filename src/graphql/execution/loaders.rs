@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use dataloader::BatchFn;
 use dataloader::non_cached::Loader;
 
-use crate::model::{Conversation, ConversationId, Message, MessageId, Page, Slice};
+use crate::model::{Conversation, ConversationId, Message, MessageId, Page, Slice, Tokenizer};
 use crate::store::{Error, Result, Scoped};
 
 /// A shared value, or an error.
@@ -28,6 +28,7 @@ pub(in crate::graphql) struct Loaders {
     places: OnceLock<Loader<MessagePosition, Found<Message>, Places>>,
     following: OnceLock<Loader<MessagePosition, Loaded<Slice<Message>>, Following>>,
     texts: OnceLock<Loader<MessageId, Loaded<str>, Texts>>,
+    token_counts: OnceLock<Loader<TokenCountKey, Result<i64>, TokenCounts>>,
 }
 
 impl Loaders {
@@ -41,6 +42,7 @@ impl Loaders {
             places: OnceLock::new(),
             following: OnceLock::new(),
             texts: OnceLock::new(),
+            token_counts: OnceLock::new(),
         }
     }
 
@@ -80,6 +82,12 @@ impl Loaders {
     pub(in crate::graphql) async fn text(&self, id: MessageId) -> Loaded<str> {
         let loader = self.texts.get_or_init(|| Loader::new(Texts(self.store.clone())));
         loader.try_load(id).await.unwrap_or_else(|error| Err(lost(&error)))
+    }
+
+    /// The tokens of a message. What is being written when it is read has none yet.
+    pub(in crate::graphql) async fn token_count(&self, id: MessageId, tokenizer: Tokenizer) -> Result<i64> {
+        let loader = self.token_counts.get_or_init(|| Loader::new(TokenCounts(self.store.clone())));
+        loader.try_load((id, tokenizer)).await.unwrap_or_else(|error| Err(lost(&error)))
     }
 
     /// The first or last messages of a conversation that never forked.
@@ -169,6 +177,27 @@ struct Texts(Scoped);
 impl BatchFn<MessageId, Loaded<str>> for Texts {
     async fn load(&mut self, ids: &[MessageId]) -> HashMap<MessageId, Loaded<str>> {
         each(ids, self.0.texts(ids).await, |found, id| found.remove(id).unwrap_or_default().into())
+    }
+}
+
+struct TokenCounts(Scoped);
+
+type TokenCountKey = (MessageId, Tokenizer);
+
+impl BatchFn<TokenCountKey, Result<i64>> for TokenCounts {
+    /// One statement for each tokenizer.
+    async fn load(&mut self, keys: &[TokenCountKey]) -> HashMap<TokenCountKey, Result<i64>> {
+        let mut by_tokenizer: HashMap<Tokenizer, Vec<MessageId>> = HashMap::new();
+        for (id, tokenizer) in keys {
+            by_tokenizer.entry(*tokenizer).or_default().push(*id);
+        }
+        let mut loaded = HashMap::with_capacity(keys.len());
+        for (tokenizer, ids) in by_tokenizer {
+            let found = self.0.token_counts(&ids, tokenizer).await;
+            let counts = each(&ids, found, |found, id| found.remove(id).unwrap_or_default());
+            loaded.extend(counts.into_iter().map(|(id, count)| ((id, tokenizer), count)));
+        }
+        loaded
     }
 }
 

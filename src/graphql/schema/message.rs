@@ -91,6 +91,7 @@ pub(in crate::graphql) const MESSAGE: ObjectWriter<model::Message> = ObjectWrite
             "role" => |out, message| write_enum(out, Role::from(message.role)),
             "status" => |out, message| write_enum(out, MessageStatus::from(message.status)),
             "model" => |out, message| write_option(out, message.model.as_deref(), write_string),
+            "pinned" => |out, message| write_display(out, &message.pinned),
             "metadata" => |out, message| write_json(out, &message.metadata),
             "createdAt" => |out, message| write_time(out, message.created_at),
             "editedAt" => |out, message| write_option(out, message.edited_at, write_time),

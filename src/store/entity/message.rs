@@ -29,6 +29,7 @@ pub struct Model {
     pub usage: Option<String>,
     pub edited_at: Option<Timestamp>,
     pub deleted_at: Option<Timestamp>,
+    pub pinned: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -69,6 +70,7 @@ impl TryFrom<Model> for Message {
             usage,
             edited_at: row.edited_at,
             deleted_at: row.deleted_at,
+            pinned: row.pinned,
         })
     }
 }

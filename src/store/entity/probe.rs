@@ -3,8 +3,8 @@
 use sea_orm::{ColumnTrait, ColumnType, EntityTrait, IdenStatic, Iterable};
 
 use super::{
-    account, branch, change, conversation, message, message_text, search_block, search_segment, search_state,
-    stream,
+    account, branch, change, conversation, message, message_text, message_token_count, search_block,
+    search_segment, search_state, stream,
 };
 
 /// A column of an entity.
@@ -29,6 +29,7 @@ pub fn columns() -> Vec<Column> {
         of::<conversation::Entity>(),
         of::<message::Entity>(),
         of::<message_text::Entity>(),
+        of::<message_token_count::Entity>(),
         of::<search_block::Entity>(),
         of::<search_segment::Entity>(),
         of::<search_state::Entity>(),

@@ -217,6 +217,7 @@ impl Scoped {
             usage: new.usage.map(TokenUsage::to_json),
             edited_at: None,
             deleted_at: None,
+            pinned: false,
         }
     }
 

@@ -39,10 +39,17 @@ struct Step {
 /// A range of positions on one branch, or on the trunk (`None`): after the first bound, up to and including the
 /// second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Segment {
-    branch: Option<i64>,
-    after: i64,
-    upto: i64,
+pub(super) struct Segment {
+    pub(super) branch: Option<i64>,
+    pub(super) after: i64,
+    pub(super) upto: i64,
+}
+
+impl Segment {
+    /// Whether a message of a branch is in it.
+    pub(super) fn contains(&self, branch: Option<i64>, position: i64) -> bool {
+        self.branch == branch && position > self.after && position <= self.upto
+    }
 }
 
 /// A path from the first message to a leaf.
@@ -77,10 +84,7 @@ impl Scoped {
         range: Range<i64>,
         page: Page,
     ) -> Result<Slice<Message>> {
-        let leaf = match leaf {
-            Some(id) => self.leaf(conversation.id, id).await?,
-            None => Leaf { branch: conversation.branch, position: conversation.head_position },
-        };
+        let leaf = self.leaf_or_head(conversation, leaf).await?;
         let mut segments = self.segments(conversation, leaf).await?;
         if page.end == End::First {
             segments.reverse();
@@ -104,6 +108,28 @@ impl Scoped {
     pub(in crate::store) async fn active_path(&self, conversation: &Conversation) -> Result<BranchPath> {
         let head = Leaf { branch: conversation.branch, position: conversation.head_position };
         self.segments(conversation, head).await.map(BranchPath)
+    }
+
+    /// The ranges of the path that ends in `leaf`, or in the conversation's head, from there to the root.
+    ///
+    /// # Errors
+    /// - `NotFound`: no such message in this conversation.
+    pub(super) async fn branch_segments(
+        &self,
+        conversation: &Conversation,
+        leaf: Option<MessageId>,
+    ) -> Result<Vec<Segment>> {
+        let leaf = self.leaf_or_head(conversation, leaf).await?;
+        let mut segments = self.segments(conversation, leaf).await?;
+        segments.retain(|segment| segment.upto > segment.after);
+        Ok(segments)
+    }
+
+    async fn leaf_or_head(&self, conversation: &Conversation, leaf: Option<MessageId>) -> Result<Leaf> {
+        match leaf {
+            Some(id) => self.leaf(conversation.id, id).await,
+            None => Ok(Leaf { branch: conversation.branch, position: conversation.head_position }),
+        }
     }
 
     async fn leaf(&self, conversation: ConversationId, id: MessageId) -> Result<Leaf> {

@@ -25,6 +25,7 @@ use crate::store::error::Result;
 use crate::store::hot::reads::request::{ConversationPage, ListConversations, ReadConversation};
 use crate::store::json_rows::{JsonRows, REQUESTED};
 use crate::store::repository::append::{MessagePlace, insert_message};
+use crate::store::repository::token_counts;
 use crate::store::scope::Scoped;
 use crate::store::transaction::Tx;
 
@@ -205,6 +206,7 @@ impl Scoped {
             .filter(Condition::all().add_option(slot::among(self.backend(), id, (0, slot::LAST))))
             .exec(tx.connection())
             .await?;
+        token_counts::forget_conversation(&tx, &self.owner, id).await?;
         let deleted = conversation::Entity::delete_many()
             .filter(conversation::Column::Id.eq(id))
             .filter(conversation::Column::OwnerId.eq(self.owner.clone()))

@@ -4,16 +4,19 @@ use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 use crate::model::{
-    Change, ChangeKind, ConversationPatch, Json, Message, MessageId, MessagePatch, MessageStatus, TokenUsage,
+    Change, ChangeKind, ConversationPatch, Json, Message, MessageId, MessagePatch, MessageStatus, Timestamp,
+    TokenUsage,
 };
 use crate::store::entity::{conversation, message};
 use crate::store::error::Error;
 use crate::store::error::Result;
+use crate::store::repository::token_counts;
 use crate::store::scope::Scoped;
 use crate::store::transaction::Tx;
 
 impl Scoped {
-    /// Sets the fields that the patch has, and the time of the edit.
+    /// Sets the fields that the patch has, and the time of the edit. A patch that only pins is not an edit: it sets no
+    /// time, is allowed while the message is streaming, and does nothing if the message has that state already.
     ///
     /// # Errors
     /// - `NotFound`: no such message for this owner.
@@ -21,11 +24,20 @@ impl Scoped {
     pub async fn update_message(&self, id: MessageId, patch: MessagePatch) -> Result<Message> {
         let mut tx = Tx::begin(self, 1).await?;
         let row = self.lock_message(&tx, id).await?;
-        refuse(&row, MessageStatus::Streaming.code(), "being written")?;
+        let is_edit = patch.is_edit();
+        if is_edit {
+            refuse(&row, MessageStatus::Streaming.code(), "being written")?;
+        }
         if row.deleted_at.is_some() {
             return Err(Error::State("deleted"));
         }
+        if !is_edit && patch.pinned == Some(row.pinned) {
+            // It is so already: the transaction is rolled back.
+            return row.try_into();
+        }
         let conversation = row.conversation_id;
+        let edited_at = row.edited_at;
+        let has_new_text = patch.body.is_some();
         let mut row = row.into_active_model();
         if let Some(body) = patch.body {
             let (content, parts) = body.into_columns();
@@ -38,8 +50,18 @@ impl Scoped {
         if let Some(metadata) = patch.metadata {
             row.metadata = ActiveValue::Set(metadata);
         }
-        row.edited_at = ActiveValue::Set(Some(tx.now()));
+        if let Some(pinned) = patch.pinned {
+            row.pinned = ActiveValue::Set(pinned);
+        }
+        if is_edit {
+            // Later than the edit before, so that it identifies what was said until the next one.
+            let after = edited_at.map_or(Timestamp(0), |Timestamp(time)| Timestamp(time + 1));
+            row.edited_at = ActiveValue::Set(Some(Ord::max(tx.now(), after)));
+        }
         let row = row.update(tx.connection()).await?;
+        if has_new_text {
+            token_counts::forget(&tx, &row).await?;
+        }
         tx.record(Change { kind: ChangeKind::MessageUpdated, conversation, message: Some(id) });
         tx.commit().await?;
         row.try_into()
@@ -62,11 +84,13 @@ impl Scoped {
         row.parts = ActiveValue::Set(None);
         row.metadata = ActiveValue::Set(Json::empty_object());
         row.usage = ActiveValue::Set(None);
+        row.pinned = ActiveValue::Set(false);
         if row.status == ActiveValue::Unchanged(MessageStatus::Streaming.code()) {
             row.status = ActiveValue::Set(MessageStatus::Interrupted.code());
         }
         row.deleted_at = ActiveValue::Set(Some(tx.now()));
         let row = row.update(tx.connection()).await?;
+        token_counts::clear(&tx, &row).await?;
         let count = Expr::col(conversation::Column::MessageCount);
         conversation::Entity::update_many()
             .col_expr(conversation::Column::MessageCount, count.sub(1_i64))

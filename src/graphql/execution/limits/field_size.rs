@@ -16,6 +16,8 @@ pub(in crate::graphql) struct FieldSizes {
     pub(in crate::graphql) items: &'static [&'static str],
     /// Lists without pages, and the assumed length.
     pub(in crate::graphql) lists: &'static [(&'static str, u64)],
+    /// Fields that cost more than the objects they return, and the additional cost.
+    pub(in crate::graphql) surcharges: &'static [(&'static str, u64)],
     /// Root fields that return a page in queries and single items in subscriptions.
     pub(in crate::graphql) streams: &'static [&'static str],
 }
@@ -79,6 +81,12 @@ impl FieldSizing<'_> {
             || self.sizes.pages.iter().find(|(page, _)| *page == name).map(|(_, page)| u64::from(*page));
         let size = asked("first").max(asked("last")).or_else(default);
         FieldSize::Page(size.unwrap_or(1).clamp(1, most))
+    }
+
+    /// What a field costs besides its objects.
+    pub(super) fn surcharge(&self, field: &Field) -> u64 {
+        let name = field.name.node.as_str();
+        self.sizes.surcharges.iter().find(|(field, _)| *field == name).map_or(0, |(_, cost)| *cost)
     }
 
     fn number(&self, argument: &Argument) -> Option<u64> {

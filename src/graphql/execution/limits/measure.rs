@@ -141,7 +141,7 @@ impl<'a> Measurer<'a> {
                 deeper(inner.introspection_depth)
             },
             lists: inner.lists + u64::from(is_list),
-            fixed,
+            fixed: fixed.saturating_add(self.pages.surcharge(field)),
             per_item,
         }
     }

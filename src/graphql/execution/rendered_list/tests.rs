@@ -26,6 +26,7 @@ fn message(status: MessageStatus) -> model::Message {
         usage: None,
         edited_at: None,
         deleted_at: None,
+        pinned: false,
     }
 }
 

@@ -4,11 +4,12 @@ use async_graphql::{Context, ID, Object};
 
 use super::{Conversation, DEFAULT_MESSAGES};
 use crate::graphql::execution::context::ContextExt;
+use crate::graphql::schema::context_window::{ContextWindow, DEFAULT_TOKENIZER, Tokenizer};
 use crate::graphql::schema::message::Message;
 use crate::graphql::schema::message::connection::MessageConnection;
 use crate::graphql::schema::scalar::{DateTime, Json};
 use crate::graphql::schema::{argument, cursor};
-use crate::model::{Page, Range};
+use crate::model::{self, Page, Range};
 use crate::store::Result;
 
 /// A conversation of the viewer's: messages in an order, on one or several branches.
@@ -73,6 +74,25 @@ impl Conversation {
         };
         let leaf = leaf_id.map(|id| argument::message_id("leafId", &id)).transpose()?;
         Ok(ctx.store()?.path(&self.row, leaf, range, page).await?.into())
+    }
+
+    /// The newest messages of a branch that fit a model's window, oldest first. SYSTEM and pinned messages are always in it:
+    /// BAD_USER_INPUT, `extensions.requiredTokens` telling how many it takes, when they alone do not fit. A tool call is
+    /// there only with its result. The window begins with a USER message where one fits, after the SYSTEM and pinned
+    /// ones. No message is cut.
+    async fn context(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The most tokens of all messages together, 1 to 10,000,000.")] max_tokens: i32,
+        #[graphql(desc = "The message the branch ends in. Default: the head.")] leaf_id: Option<ID>,
+        #[graphql(desc = "How tokens are counted.", default_with = "Some(DEFAULT_TOKENIZER)")]
+        tokenizer: Option<Tokenizer>,
+    ) -> Result<ContextWindow> {
+        let most = model::check_max_tokens(max_tokens)?;
+        let leaf = leaf_id.map(|id| argument::message_id("leafId", &id)).transpose()?;
+        let tokenizer = tokenizer.unwrap_or(DEFAULT_TOKENIZER).into();
+        let with_omitted = ctx.look_ahead().field("omitted").exists();
+        Ok(ctx.store()?.context(&self.row, leaf, most, tokenizer, with_omitted).await?.into())
     }
 
     /// The last message of the active branch. Null if there is none.

@@ -7,6 +7,7 @@ use async_graphql::{Context, ID, Object};
 use super::{Message, MessageStatus, Role};
 use crate::graphql::execution::context::ContextExt;
 use crate::graphql::execution::value_size::size_of_objects;
+use crate::graphql::schema::context_window::{DEFAULT_TOKENIZER, Tokenizer};
 use crate::graphql::schema::conversation::Conversation;
 use crate::graphql::schema::part::MessagePart;
 use crate::graphql::schema::scalar::{DateTime, Json};
@@ -100,6 +101,30 @@ impl Message {
     /// The tokens that it used, as its writer reported them.
     async fn usage(&self) -> Option<TokenUsage> {
         self.row().usage.map(TokenUsage::from)
+    }
+
+    /// The tokens of what a model reads of it: its text, or of parts every text, reasoning, tool name, input, output
+    /// and error. Files, sources and data are not counted, and nothing is added for a message. 0 once it is deleted.
+    async fn token_count(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How tokens are counted.", default_with = "Some(DEFAULT_TOKENIZER)")]
+        tokenizer: Option<Tokenizer>,
+    ) -> Result<i64> {
+        let (row, tokenizer) = (self.row(), tokenizer.unwrap_or(DEFAULT_TOKENIZER).into());
+        if row.deleted_at.is_some() {
+            return Ok(0);
+        }
+        if row.status == model::MessageStatus::Streaming {
+            let text = ctx.loaders()?.text(row.id).await?;
+            return ctx.store()?.count_text(&text, tokenizer).await;
+        }
+        ctx.loaders()?.token_count(row.id, tokenizer).await
+    }
+
+    /// Kept in every context window.
+    async fn pinned(&self) -> bool {
+        self.row().pinned
     }
 
     /// Data of the client, never interpreted.

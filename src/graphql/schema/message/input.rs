@@ -186,6 +186,9 @@ pub(in crate::graphql) struct UpdateMessageInput {
     metadata: MaybeUndefined<Json>,
     /// The tokens that the message used. Null clears them.
     usage: MaybeUndefined<TokenUsageInput>,
+    /// Whether the message is kept in every context window. If nothing else is given, `editedAt` stays as it is, and the
+    /// message may be streaming.
+    pinned: Option<bool>,
 }
 
 impl UpdateMessageInput {
@@ -197,7 +200,7 @@ impl UpdateMessageInput {
             MaybeUndefined::Value(usage) => Some(Some(usage.parse("usage")?)),
         };
         let body = body(self.content, self.parts)?;
-        Ok((id, MessagePatch { body, usage, metadata: Json::patch(self.metadata)? }))
+        Ok((id, MessagePatch { body, usage, metadata: Json::patch(self.metadata)?, pinned: self.pinned }))
     }
 }
 

@@ -102,8 +102,9 @@ impl MessageMutation {
         Ok(AppendMessagesPayload(Arc::new(Slice { items, has_previous: false, has_next: false })))
     }
 
-    /// Updates the given fields and `editedAt`. Error CONFLICT: the message is streaming or deleted. To keep
-    /// the old version, append a message with the same `parentId` instead.
+    /// Updates the given fields, and `editedAt` unless `pinned` is the only field. Error CONFLICT: the message is
+    /// deleted, or it is streaming and another field than `pinned` is given. To keep the old version, append a message
+    /// with the same `parentId` instead.
     async fn update_message(
         &self,
         ctx: &Context<'_>,

@@ -58,6 +58,7 @@ const TABLES: &[Table] = &[
         own: "(SELECT true FROM message AS m WHERE m.id = message_text.message_id)",
         upkeep: false,
     },
+    Table { name: "message_token_count", own: own!("owner_id"), upkeep: false },
 ];
 
 const OWN: &str = "scrollback_own";

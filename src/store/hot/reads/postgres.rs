@@ -327,8 +327,8 @@ fn message_of(
     budget: &mut RowBudget,
 ) -> Result<Message> {
     let id: Uuid = row.try_get_unchecked(at + 2)?;
-    let numbers: Option<[Option<i64>; 5]> = row.try_get_unchecked(at)?;
-    let [status, branch, parent_position, edited_at, deleted_at] = numbers.unwrap_or_default();
+    let numbers: Option<[Option<i64>; 6]> = row.try_get_unchecked(at)?;
+    let [status, branch, parent_position, edited_at, deleted_at, pinned] = numbers.unwrap_or_default();
     let status = status.map_or(Ok(MessageStatus::Complete.code()), i16::try_from);
     let texts: Option<[Option<String>; 4]> = row.try_get_unchecked(at + 6)?;
     let [metadata, parts, model, usage] = match texts {
@@ -355,6 +355,7 @@ fn message_of(
         usage,
         edited_at: edited_at.map(Timestamp),
         deleted_at: deleted_at.map(Timestamp),
+        pinned: pinned == Some(1),
     };
     budget.take(row.size())?;
     row.try_into()

@@ -34,7 +34,7 @@ const CACHE_SIZE: i64 = -2048;
 macro_rules! message_columns {
     () => {
         "m.position, m.id, m.role, m.content, m.metadata, m.parts, m.created_at, m.status, m.branch, \
-         m.parent_position, m.model, m.usage, m.edited_at, m.deleted_at"
+         m.parent_position, m.model, m.usage, m.edited_at, m.deleted_at, m.pinned"
     };
 }
 
@@ -312,6 +312,7 @@ fn message_of(
         usage: row.get(at + 11)?,
         edited_at: row.get::<_, Option<i64>>(at + 12)?.map(Timestamp),
         deleted_at: row.get::<_, Option<i64>>(at + 13)?.map(Timestamp),
+        pinned: row.get::<_, Option<bool>>(at + 14)?.unwrap_or_default(),
     })
 }
 

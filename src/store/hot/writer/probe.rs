@@ -61,5 +61,6 @@ fn row(id: u128, conversation_id: ConversationId, owner: &OwnerId) -> message::M
         usage: None,
         edited_at: None,
         deleted_at: None,
+        pinned: false,
     }
 }

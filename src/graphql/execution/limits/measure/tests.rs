@@ -28,6 +28,14 @@ fn fragments_are_measured_where_they_are_spread() {
 }
 
 #[test]
+fn a_context_window_costs_more_than_its_objects() {
+    let cost = |text| measured(text).unwrap().cost(1);
+    assert_eq!(cost("{ context { tokenCount } }"), 11);
+    assert_eq!(cost("{ context { messages { id } omitted { ranges { first } } } }"), 10 + 1 + 50 + 1 + 10);
+    assert_eq!(cost("{ conversations(first: 3) { nodes { context { tokenCount } } } }"), 1 + 3 * (1 + 11));
+}
+
+#[test]
 fn fragment_cycles_are_found() {
     for text in [
         "{ ...A } fragment A on Q { ...A }",

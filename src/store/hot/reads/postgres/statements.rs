@@ -11,8 +11,8 @@ use crate::store::engine::row_level_security::{SqlText, scoped_sql};
 /// long is null, or, for the parts, empty.
 macro_rules! message_columns {
     () => {
-        "CASE WHEN m.status = 2 AND coalesce(m.branch, m.edited_at, m.deleted_at) IS NULL THEN NULL \
-         ELSE ARRAY[m.status, m.branch, m.parent_position, m.edited_at, m.deleted_at] END AS numbers, \
+        "CASE WHEN m.status = 2 AND NOT m.pinned AND coalesce(m.branch, m.edited_at, m.deleted_at) IS NULL THEN NULL \
+         ELSE ARRAY[m.status, m.branch, m.parent_position, m.edited_at, m.deleted_at, m.pinned::int] END AS numbers, \
          m.position, m.id, m.role, CASE WHEN octet_length(m.content) <= req.max_text THEN m.content END AS content, \
          m.created_at, \
          CASE WHEN m.metadata = '{}' AND coalesce(m.parts, m.model, m.usage) IS NULL THEN NULL \

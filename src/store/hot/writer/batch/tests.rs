@@ -33,6 +33,7 @@ fn row(id: u128, chosen: bool, bytes: usize) -> message::Model {
         usage: None,
         edited_at: None,
         deleted_at: None,
+        pinned: false,
     }
 }
 
