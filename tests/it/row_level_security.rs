@@ -7,14 +7,26 @@
 mod deployment;
 mod plans;
 
+use scrollback::model::OwnerId;
 use serde_json::json;
 use sqlx::{Connection, Executor, PgConnection};
 
 use crate::harness::{APPEND, Client, Engine, TestApp, shared_cluster};
 
 /// Every table that has an owner, by itself or by another table's row.
-const TABLES: [&str; 7] =
-    ["account", "conversation", "message", "change", "stream", "branch", "message_text"];
+const TABLES: [&str; 11] = [
+    "account",
+    "conversation",
+    "message",
+    "change",
+    "stream",
+    "branch",
+    "message_text",
+    "message_token_count",
+    "search_state",
+    "search_segment",
+    "search_block",
+];
 
 /// The server's own role, and one whom no policy binds.
 async fn connections(app: &TestApp) -> (PgConnection, PgConnection) {
@@ -54,7 +66,14 @@ async fn everything(client: &Client) -> String {
         let input = json!({ "conversationId": id, "parentId": first, "role": "ASSISTANT", "status": status, "content": content });
         client.data(APPEND, json!({ "input": input })).await;
     }
+    let count = "query($id: ID!) { conversation(id: $id) { messages { nodes { tokenCount } } } }";
+    client.data(count, json!({ "id": id })).await;
     id
+}
+
+/// Indexes what a user has, so that there are rows in the tables of the index.
+async fn index(app: &TestApp, user: &str) {
+    app.store.index_owner(&OwnerId::new(user).unwrap()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -77,6 +96,7 @@ async fn every_table_of_users_has_a_policy() {
 async fn a_session_that_names_no_owner_sees_and_writes_nothing() {
     let app = TestApp::start(Engine::PostgresWithRowLevelSecurity).await;
     let id = everything(&app.client("ada")).await;
+    index(&app, "ada").await;
     app.client("bob").new_conversation().await;
     let (mut session, mut admin) = connections(&app).await;
     for table in TABLES {
@@ -92,6 +112,13 @@ async fn a_session_that_names_no_owner_sees_and_writes_nothing() {
         "INSERT INTO change (owner_id, revision, kind, conversation_id, changed_at) VALUES ('ada', 99, 1, $1, 0)",
         "INSERT INTO account (id, revision, created_at) SELECT 'eve' || $1::text, 0, 0",
         "INSERT INTO message_text (message_id, start, text) VALUES ($1, 99, 'slipped in')",
+        "INSERT INTO message_token_count (conversation_id, tokenizer, branch, position, span, owner_id) \
+         VALUES ($1, 1, -1, 99, 1, 'ada')",
+        "INSERT INTO search_state (owner_id, version, generation, revision, is_complete, backfill_conversation, \
+         backfill_position, backfill_revision) VALUES ('ada', 1, 1, 1, true, $1, 0, 0)",
+        "INSERT INTO search_segment (owner_id, segment, documents, times, bytes, is_live) \
+         SELECT 'ada', 99, 0, '', 0, $1::uuid IS NOT NULL",
+        "INSERT INTO search_block (owner_id, segment, key, data) SELECT 'ada', 99, uuid_send($1::uuid), ''",
     ];
     let overwrites = [
         "UPDATE message SET content = 'overwritten' WHERE conversation_id = $1",
@@ -100,6 +127,8 @@ async fn a_session_that_names_no_owner_sees_and_writes_nothing() {
         "DELETE FROM branch WHERE conversation_id = $1",
         "DELETE FROM stream WHERE conversation_id = $1",
         "DELETE FROM message_text WHERE message_id <> $1",
+        "DELETE FROM message_token_count WHERE conversation_id = $1",
+        "DELETE FROM search_block WHERE $1::uuid IS NOT NULL AND owner_id = 'ada'",
     ];
     for owner in ["", "bob"] {
         if !owner.is_empty() {
@@ -131,11 +160,12 @@ async fn a_session_that_names_no_owner_sees_and_writes_nothing() {
 async fn background_tasks_see_no_conversation_and_no_message() {
     let app = TestApp::start(Engine::PostgresWithRowLevelSecurity).await;
     let id = everything(&app.client("ada")).await;
+    index(&app, "ada").await;
     let (mut session, _) = connections(&app).await;
     say(&mut session, "scrollback.upkeep", "on").await;
     for table in TABLES {
         let seen = count(&mut session, table).await > 0;
-        assert_eq!(seen, ["account", "change", "stream"].contains(&table), "{table}");
+        assert_eq!(seen, ["account", "change", "stream", "search_state"].contains(&table), "{table}");
     }
     assert_eq!(touch(&mut session, "DELETE FROM stream WHERE conversation_id = $1", &id).await.unwrap(), 0);
 }
