@@ -17,6 +17,8 @@ mod tests;
 
 use std::collections::BTreeSet;
 
+use clause::retain;
+
 use crate::index::block::{KeyRange, postings_of};
 use crate::index::builder::model_term;
 use crate::index::documents::lengths_key;
@@ -156,13 +158,4 @@ fn with_any(terms: &[Vec<u8>], segment: &Segment) -> Result<Vec<u32>, Corrupt> {
     documents.sort_unstable();
     documents.dedup();
     Ok(documents)
-}
-
-/// Keeps the documents that are, or are not, among ascending others.
-fn retain(documents: &mut Vec<u32>, others: impl Iterator<Item = u32>, are_kept: bool) {
-    let mut others = others.peekable();
-    documents.retain(|document| {
-        while others.next_if(|other| other < document).is_some() {}
-        (others.peek() == Some(document)) == are_kept
-    });
 }

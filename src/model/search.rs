@@ -58,6 +58,8 @@ pub struct MessageSearch {
     pub active_branch_only: bool,
     /// In which order.
     pub order: SearchOrder,
+    /// Whether hits have snippets and highlights.
+    pub with_snippets: bool,
 }
 
 /// In which order messages are found.

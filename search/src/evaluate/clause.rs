@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::index::block::{KeyRange, for_each_with_prefix, postings_of};
+use crate::index::block::{KeyRange, for_each_with_prefix, postings_among, postings_of};
 use crate::index::postings::{Posting, Postings};
 use crate::index::segment::Segment;
 use crate::index::{Corrupt, Field};
@@ -61,27 +61,55 @@ fn in_field(matcher: &Matcher, field: Field, segment: &Segment) -> Result<Postin
     match matcher {
         Matcher::Term(term) => postings_of(&segment.blocks, &field.key(term.as_bytes()), false),
         Matcher::Prefix(prefix) => with_prefix(&field.key(prefix.as_bytes()), segment),
-        Matcher::Phrase { terms, last_is_prefix } => {
-            let mut found: Option<Postings> = None;
-            for (index, (term, offset)) in terms.iter().enumerate() {
-                let key = field.key(term.as_bytes());
-                let postings = if *last_is_prefix && index + 1 == terms.len() {
-                    with_prefix(&key, segment)?
-                } else {
-                    postings_of(&segment.blocks, &key, true)?
-                };
-                let both = match found {
-                    Some(found) => followed_by(&found, &postings, *offset),
-                    None => postings,
-                };
-                if both.documents.is_empty() {
-                    return Ok(both);
-                }
-                found = Some(both);
-            }
-            Ok(found.unwrap_or_default())
+        Matcher::Phrase { terms, last_is_prefix } => phrase(terms, *last_is_prefix, field, segment),
+    }
+}
+
+/// The beginnings of a phrase. Positions are read only in documents that have all terms.
+fn phrase(
+    terms: &[(String, u32)],
+    last_is_prefix: bool,
+    field: Field,
+    segment: &Segment,
+) -> Result<Postings, Corrupt> {
+    let whole = terms.len() - usize::from(last_is_prefix);
+    let mut documents: Option<Vec<u32>> = None;
+    for (term, _) in &terms[..whole] {
+        let postings = postings_of(&segment.blocks, &field.key(term.as_bytes()), false)?;
+        let others = postings.documents.iter().map(|posting| posting.document);
+        match &mut documents {
+            Some(documents) => retain(documents, others, true),
+            None => documents = Some(others.collect()),
         }
     }
+    let documents = documents.unwrap_or_default();
+    let mut found: Option<Postings> = None;
+    for (index, (term, offset)) in terms.iter().enumerate() {
+        let key = field.key(term.as_bytes());
+        let postings = if index < whole {
+            postings_among(&segment.blocks, &key, &documents)?
+        } else {
+            with_prefix(&key, segment)?
+        };
+        let both = match found {
+            Some(found) => followed_by(&found, &postings, *offset),
+            None => postings,
+        };
+        if both.documents.is_empty() {
+            return Ok(both);
+        }
+        found = Some(both);
+    }
+    Ok(found.unwrap_or_default())
+}
+
+/// Keeps the documents that are, or are not, among ascending others.
+pub(super) fn retain(documents: &mut Vec<u32>, others: impl Iterator<Item = u32>, are_kept: bool) {
+    let mut others = others.peekable();
+    documents.retain(|document| {
+        while others.next_if(|other| other < document).is_some() {}
+        (others.peek() == Some(document)) == are_kept
+    });
 }
 
 /// All terms with a prefix as if they were one, with positions.

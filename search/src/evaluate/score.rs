@@ -15,10 +15,7 @@ pub(super) fn add_scores(
     clauses: &[Vec<Posting>],
     segment: &Segment,
 ) -> Result<(), Corrupt> {
-    let mut lengths = Vec::with_capacity(matches.len());
-    for found in matches.iter() {
-        lengths.push(segment.length(found.document)?);
-    }
+    let lengths = segment.lengths(matches.iter().map(|found| found.document))?;
     for clause in clauses {
         let mut occurrences = clause.iter().peekable();
         for (found, length) in matches.iter_mut().zip(&lengths) {

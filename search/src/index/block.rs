@@ -148,17 +148,37 @@ pub fn postings_of(
     with_positions: bool,
 ) -> Result<Postings, Corrupt> {
     let mut postings = Postings::default();
+    for_each_of_term(blocks, term, |list| postings.decode(list, with_positions))?;
+    Ok(postings)
+}
+
+/// A term's postings in the documents that are among ascending others, with positions.
+pub fn postings_among(
+    blocks: &[(Vec<u8>, Vec<u8>)],
+    term: &[u8],
+    documents: &[u32],
+) -> Result<Postings, Corrupt> {
+    let mut postings = Postings::default();
+    for_each_of_term(blocks, term, |list| postings.decode_among(list, documents))?;
+    Ok(postings)
+}
+
+fn for_each_of_term(
+    blocks: &[(Vec<u8>, Vec<u8>)],
+    term: &[u8],
+    mut each: impl FnMut(&[u8]) -> Result<(), Corrupt>,
+) -> Result<(), Corrupt> {
     for (_, block) in KeyRange::of_term(term).select(blocks).iter().filter(has_postings) {
         for_each_list(block, |found, list| {
             match found.cmp(term) {
                 Ordering::Less => {}
-                Ordering::Equal => postings.decode(list, with_positions)?,
+                Ordering::Equal => each(list)?,
                 Ordering::Greater => return Ok(false),
             }
             Ok(true)
         })?;
     }
-    Ok(postings)
+    Ok(())
 }
 
 /// Calls `each` with the postings of every term that begins with `prefix`. Long terms come in several lists.

@@ -24,9 +24,13 @@ pub fn merge(segments: &[Segment]) -> Result<Segment, Corrupt> {
     let mut numbers: Vec<Vec<Option<u32>>> =
         segments.iter().map(|segment| vec![None; segment.summary.documents as usize]).collect();
     let mut lengths = Vec::with_capacity(documents.len());
+    let mut old_lengths = Vec::with_capacity(segments.len());
+    for segment in segments {
+        old_lengths.push(segment.lengths(0..segment.summary.documents)?);
+    }
     for (new, (_, segment, old)) in (0..).zip(&documents) {
         numbers[*segment][*old as usize] = Some(new);
-        lengths.push(encode_length(segments[*segment].length(*old)?));
+        lengths.push(encode_length(old_lengths[*segment][*old as usize]));
     }
     let places: Vec<_> = documents.into_iter().map(|(place, ..)| Some(place)).collect();
     let mut writer = BlockWriter::default();

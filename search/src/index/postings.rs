@@ -100,6 +100,28 @@ impl Postings {
         }
     }
 
+    /// Reads a list and adds the documents that are among ascending others, with their positions.
+    pub(super) fn decode_among(&mut self, mut list: &[u8], others: &[u32]) -> Result<(), Corrupt> {
+        let mut documents = Self::default();
+        documents.decode(list, false)?;
+        let count = varint::read_len(&mut list)?;
+        varint::take(&mut list, count)?;
+        let mut others = others.iter().copied().peekable();
+        for Posting { document, frequency } in documents.documents {
+            while others.next_if(|other| *other < document).is_some() {}
+            if others.peek() != Some(&document) {
+                varint::skip(&mut list, frequency)?;
+                continue;
+            }
+            let mut position = 0u32;
+            for _ in 0..frequency {
+                position = position.checked_add(varint::read_u32(&mut list)?).ok_or(Corrupt)?;
+                self.push(document, position);
+            }
+        }
+        Ok(())
+    }
+
     /// Reads a list and adds it. With `positions`, those too.
     pub(super) fn decode(&mut self, mut list: &[u8], with_positions: bool) -> Result<(), Corrupt> {
         let count = varint::read_len(&mut list)?;

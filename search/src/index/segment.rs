@@ -66,10 +66,20 @@ impl Segment {
         if places.len() == self.summary.documents as usize { Ok(places) } else { Err(Corrupt) }
     }
 
-    /// About how many terms a document has. The block of its length must be here.
-    pub fn length(&self, document: u32) -> Result<u32, Corrupt> {
-        let block = self.block(&lengths_key(document)).ok_or(Corrupt)?;
-        block.get((document % LENGTHS_A_BLOCK) as usize).map(|byte| decode_length(*byte)).ok_or(Corrupt)
+    /// About how many terms each of some documents has. The blocks of their lengths must be here.
+    pub fn lengths(&self, documents: impl Iterator<Item = u32>) -> Result<Vec<u32>, Corrupt> {
+        let mut lengths = Vec::with_capacity(documents.size_hint().0);
+        // The block of the last document, and its number.
+        let (mut block, mut number): (&[u8], _) = (&[], None);
+        for document in documents {
+            if number != Some(document / LENGTHS_A_BLOCK) {
+                block = self.block(&lengths_key(document)).ok_or(Corrupt)?;
+                number = Some(document / LENGTHS_A_BLOCK);
+            }
+            let byte = block.get((document % LENGTHS_A_BLOCK) as usize).ok_or(Corrupt)?;
+            lengths.push(decode_length(*byte));
+        }
+        Ok(lengths)
     }
 
     /// The bytes of the blocks.

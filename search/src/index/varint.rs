@@ -28,6 +28,18 @@ pub(super) fn read(bytes: &mut &[u8]) -> Result<u64, Corrupt> {
     }
 }
 
+/// Moves `bytes` behind so many numbers.
+pub(super) fn skip(bytes: &mut &[u8], count: u32) -> Result<(), Corrupt> {
+    let mut left = count;
+    let mut end = 0;
+    while left > 0 {
+        left -= u32::from(*bytes.get(end).ok_or(Corrupt)? < 0x80);
+        end += 1;
+    }
+    *bytes = &bytes[end..];
+    Ok(())
+}
+
 pub(super) fn read_u32(bytes: &mut &[u8]) -> Result<u32, Corrupt> {
     u32::try_from(read(bytes)?).map_err(|_| Corrupt)
 }

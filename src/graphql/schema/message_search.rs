@@ -53,8 +53,10 @@ impl SearchQuery {
         #[graphql(desc = "Only messages after this cursor.")] after: Option<String>,
     ) -> Result<MessageSearchConnection> {
         let page = Page::from_arguments(first, None, DEFAULT_HITS)?;
-        let search =
-            filter.unwrap_or_default().parse(&query, order_by.map(Into::into).unwrap_or_default())?;
+        let edges = ctx.look_ahead().field("edges");
+        let with_snippets = edges.field("snippet").exists() || edges.field("highlights").exists();
+        let order = order_by.map(Into::into).unwrap_or_default();
+        let search = filter.unwrap_or_default().parse(&query, order, with_snippets)?;
         let owner = &ctx.viewer()?.owner;
         let list = cursor::search_list(owner, &query, search.order);
         let after = after.map(|text| cursor::hit("after", &text, list)).transpose()?;

@@ -149,9 +149,13 @@ impl Scoped {
             if message.deleted_at.is_some() || !query.matches(&texts) {
                 continue;
             }
-            let snippet = snippet(&texts, query);
-            let highlights = snippet.highlights.iter().map(|range| (range.offset, range.length)).collect();
-            hits.push(SearchHit { at: *at, message, snippet: snippet.text, highlights });
+            let (mut text, mut highlights) = (String::new(), Vec::new());
+            if search.with_snippets {
+                let snippet = snippet(&texts, query);
+                highlights = snippet.highlights.iter().map(|range| (range.offset, range.length)).collect();
+                text = snippet.text;
+            }
+            hits.push(SearchHit { at: *at, message, snippet: text, highlights });
         }
         Ok(hits)
     }

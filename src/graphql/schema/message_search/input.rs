@@ -36,7 +36,12 @@ pub(in crate::graphql) struct MessageSearchFilter {
 }
 
 impl MessageSearchFilter {
-    pub(super) fn parse(self, query: &str, order: SearchOrder) -> Result<MessageSearch, Invalid> {
+    pub(super) fn parse(
+        self,
+        query: &str,
+        order: SearchOrder,
+        with_snippets: bool,
+    ) -> Result<MessageSearch, Invalid> {
         check_length("filter.conversationIds", self.conversation_ids.as_ref().map_or(0, Vec::len))?;
         check_length("filter.roles", self.roles.as_ref().map_or(0, Vec::len))?;
         check_length("filter.models", self.models.as_ref().map_or(0, Vec::len))?;
@@ -55,6 +60,7 @@ impl MessageSearchFilter {
             until: self.until.map(|time| time.0),
             active_branch_only: self.active_branch_only.unwrap_or_default(),
             order,
+            with_snippets,
         })
     }
 }
