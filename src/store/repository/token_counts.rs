@@ -43,13 +43,24 @@ macro_rules! countable {
 }
 pub(super) use countable;
 
-/// The count of a message `m`, for the tokenizer that a parameter has.
+/// The count of a message `m`, for the tokenizer that a parameter has. On PostgreSQL, LATERAL with a LIMIT makes it a
+/// search for one key for each message, whatever the planner knows of the table: joined in another way, it would compare
+/// every message with every count of the conversation.
 macro_rules! with_count {
-    ($tokenizer:literal) => {
+    (sqlite, $tokenizer:literal) => {
         concat!(
             " LEFT JOIN message_token_count AS t ON t.conversation_id = m.conversation_id AND t.tokenizer = ",
             $tokenizer,
             " AND t.branch = COALESCE(m.branch, -1) AND t.position = m.position AND t.owner_id = m.owner_id "
+        )
+    };
+    (postgres, $tokenizer:literal) => {
+        concat!(
+            " LEFT JOIN LATERAL (SELECT c.position, c.tokens, c.tool_calls FROM message_token_count AS c \
+             WHERE c.conversation_id = m.conversation_id AND c.tokenizer = ",
+            $tokenizer,
+            " AND c.branch = COALESCE(m.branch, -1) AND c.position = m.position AND c.owner_id = m.owner_id LIMIT 1) \
+             AS t ON true "
         )
     };
 }
@@ -59,14 +70,14 @@ const BY_ID_SQLITE: &str = concat!(
     "SELECT ",
     countable!(),
     " FROM json_each($1) AS wanted JOIN message AS m ON m.id = unhex(wanted.value) AND m.owner_id = $2",
-    with_count!("$3")
+    with_count!(sqlite, "$3")
 );
 const BY_ID_POSTGRES: &str = concat!(
     "SELECT ",
     countable!(),
     " FROM jsonb_array_elements_text($1::text::jsonb) AS wanted \
      JOIN message AS m ON m.id = wanted::uuid AND m.owner_id = $2",
-    with_count!("$3")
+    with_count!(postgres, "$3")
 );
 
 /// What is counted.

@@ -28,7 +28,7 @@ const PAGE_SQLITE: &str = concat!(
     "SELECT ",
     countable!(),
     " FROM message AS m",
-    with_count!("$3"),
+    with_count!(sqlite, "$3"),
     "WHERE m.slot > ",
     slot!("$1", "$4"),
     " AND m.slot <= ",
@@ -39,71 +39,63 @@ const PAGE_SQLITE: &str = concat!(
     " FROM json_each($6) AS r JOIN message AS m INDEXED BY message_by_branch ON m.conversation_id = $1 \
      AND m.branch = (r.value ->> 0) AND m.position > (r.value ->> 1) AND m.position <= (r.value ->> 2) \
      AND m.owner_id = $2",
-    with_count!("$3"),
+    with_count!(sqlite, "$3"),
     "ORDER BY 2 DESC LIMIT $7"
 );
 const PAGE_POSTGRES: &str = concat!(
     "SELECT ",
     countable!(),
     " FROM message AS m",
-    with_count!("$3"),
+    with_count!(postgres, "$3"),
     "WHERE m.conversation_id = $1 AND m.position > $4 AND m.position <= $5 AND m.branch IS NULL AND m.owner_id = $2 \
      UNION ALL SELECT ",
     countable!(),
-    " FROM jsonb_array_elements($6::text::jsonb) AS r JOIN message AS m ON m.conversation_id = $1 \
-     AND m.branch = (r ->> 0)::bigint AND m.position > (r ->> 1)::bigint AND m.position <= (r ->> 2)::bigint \
-     AND m.owner_id = $2",
-    with_count!("$3"),
+    " FROM jsonb_array_elements($6::text::jsonb) AS r CROSS JOIN LATERAL (SELECT * FROM message \
+     WHERE conversation_id = $1 AND branch = (r ->> 0)::bigint AND position > (r ->> 1)::bigint \
+     AND position <= (r ->> 2)::bigint AND owner_id = $2 ORDER BY branch, position DESC LIMIT $7) AS m",
+    with_count!(postgres, "$3"),
     "ORDER BY 2 DESC LIMIT $7"
 );
 
 /// The messages that are in every window, on whatever branch.
 macro_rules! kept {
-    ($index:literal) => {
+    ($engine:ident, $index:literal) => {
         concat!(
             "SELECT ",
             countable!(),
             " FROM message AS m ",
             $index,
-            with_count!("$3"),
+            with_count!($engine, "$3"),
             "WHERE m.conversation_id = $1 AND m.owner_id = $2 AND (m.role = 3 OR m.pinned) AND m.position > $4 \
              AND m.position <= $5 ORDER BY m.position LIMIT $6"
         )
     };
 }
-const KEPT_SQLITE: &str = kept!("INDEXED BY message_kept");
-const KEPT_POSTGRES: &str = kept!("");
+const KEPT_SQLITE: &str = kept!(sqlite, "INDEXED BY message_kept");
+const KEPT_POSTGRES: &str = kept!(postgres, "");
 
-/// The sums of counts in some ranges.
-macro_rules! sums {
-    ($gap:literal, $from:literal) => {
-        concat!(
-            "SELECT CAST(",
-            $gap,
-            " AS bigint) AS gap, CAST(SUM(t.span) AS bigint) AS span, COUNT(t.tokens) AS messages, \
-             CAST(COALESCE(SUM(t.tokens), 0) AS bigint) AS tokens, \
-             MIN(CASE WHEN t.tokens IS NOT NULL THEN t.position END) AS oldest, \
-             MAX(CASE WHEN t.tokens IS NOT NULL THEN t.position END) AS newest FROM ",
-            $from,
-            " AND t.conversation_id = $1 AND t.tokenizer = $3 AND t.owner_id = $2 GROUP BY 1"
-        )
-    };
-}
-const SUMS_SQLITE: &str = sums!(
-    "(r.value ->> 0)",
-    "json_each($4) AS r CROSS JOIN message_token_count AS t ON t.branch = (r.value ->> 1) \
-     AND t.position > (r.value ->> 2) AND t.position <= (r.value ->> 3)"
-);
-const SUMS_POSTGRES: &str = sums!(
-    "(r ->> 0)",
-    "jsonb_array_elements($4::text::jsonb) AS r JOIN message_token_count AS t ON t.branch = (r ->> 1)::bigint \
-     AND t.position > (r ->> 2)::bigint AND t.position <= (r ->> 3)::bigint"
-);
+/// The sums of counts in some ranges, for each range. SQLite sorts all rows for a GROUP BY over a list, so the sums of a
+/// range are one value there.
+const SUMS_SQLITE: &str = "WITH s AS MATERIALIZED (SELECT r.key AS number, (SELECT json_array(SUM(t.span), \
+     COUNT(t.tokens), COALESCE(SUM(t.tokens), 0), MIN(CASE WHEN t.tokens IS NOT NULL THEN t.position END), \
+     MAX(CASE WHEN t.tokens IS NOT NULL THEN t.position END)) FROM message_token_count AS t \
+     WHERE t.conversation_id = $1 AND t.tokenizer = $3 AND t.branch = (r.value ->> 0) \
+     AND t.position > (r.value ->> 1) AND t.position <= (r.value ->> 2) AND t.owner_id = $2) AS sums \
+     FROM json_each($4) AS r) SELECT number, sums ->> 0 AS span, sums ->> 1 AS messages, sums ->> 2 AS tokens, \
+     sums ->> 3 AS oldest, sums ->> 4 AS newest FROM s";
+const SUMS_POSTGRES: &str = "SELECT r.number - 1 AS number, s.* \
+     FROM jsonb_array_elements($4::text::jsonb) WITH ORDINALITY AS r(value, number) CROSS JOIN LATERAL ( \
+     SELECT SUM(t.span)::bigint AS span, COUNT(t.tokens) AS messages, COALESCE(SUM(t.tokens), 0)::bigint AS tokens, \
+     MIN(t.position) FILTER (WHERE t.tokens IS NOT NULL) AS oldest, \
+     MAX(t.position) FILTER (WHERE t.tokens IS NOT NULL) AS newest FROM message_token_count AS t \
+     WHERE t.conversation_id = $1 AND t.tokenizer = $3 AND t.branch = (r.value ->> 0)::bigint \
+     AND t.position > (r.value ->> 1)::bigint AND t.position <= (r.value ->> 2)::bigint AND t.owner_id = $2) AS s";
 
 #[derive(FromQueryResult)]
 struct SumRow {
-    gap: i64,
-    span: i64,
+    /// Of the range.
+    number: i64,
+    span: Option<i64>,
     messages: i64,
     tokens: i64,
     oldest: Option<i64>,
@@ -192,14 +184,15 @@ impl<'s> StoredBranch<'s> {
 
     /// The runs, if no count is missing in the gaps.
     async fn sums(&mut self, gaps: &[Gap], span: i64) -> Result<Option<Vec<Option<Run>>>> {
-        let mut ranges = Vec::new();
+        let (mut ranges, mut gap_of) = (Vec::new(), Vec::new());
         // Both are in order, gaps from the oldest, segments from the newest.
         let mut segments = self.segments.iter().rev().peekable();
         for (number, gap) in gaps.iter().enumerate() {
             while let Some(segment) = segments.peek() {
                 let (after, upto) = (segment.after.max(gap.after), segment.upto.min(gap.before - 1));
                 if upto > after {
-                    ranges.push(format!("[{number},{},{after},{upto}]", segment.branch.unwrap_or(TRUNK)));
+                    ranges.push(format!("[{},{after},{upto}]", segment.branch.unwrap_or(TRUNK)));
+                    gap_of.push(number);
                 }
                 if segment.upto >= gap.before - 1 {
                     break;
@@ -216,15 +209,17 @@ impl<'s> StoredBranch<'s> {
             format!("[{}]", ranges.join(",")).into(),
         ];
         let statement = Statement::from_sql_and_values(backend, sql, values);
-        let sums = SumRow::find_by_statement(statement).all(&self.scope.reader()).await?;
-        if sums.iter().map(|sum| sum.span).sum::<i64>() != span {
+        let mut sums = SumRow::find_by_statement(statement).all(&self.scope.reader()).await?;
+        if sums.iter().filter_map(|sum| sum.span).sum::<i64>() != span {
             return Ok(None);
         }
-        let mut runs = vec![None; gaps.len()];
-        for SumRow { gap, messages, tokens, oldest, newest, .. } in sums {
-            let run = usize::try_from(gap).ok().and_then(|gap| runs.get_mut(gap));
-            if let (Some(run), Some(first), Some(last)) = (run, oldest, newest) {
-                *run = Some(Run { range: PositionRange { first, last }, messages, tokens });
+        sums.sort_unstable_by_key(|sum| sum.number);
+        let mut runs: Vec<Option<Run>> = vec![None; gaps.len()];
+        for SumRow { number, messages, tokens, oldest, newest, .. } in sums {
+            let gap = usize::try_from(number).ok().and_then(|number| gap_of.get(number));
+            if let (Some(gap), Some(first), Some(last)) = (gap, oldest, newest) {
+                let run = Run { range: PositionRange { first, last }, messages, tokens };
+                runs[*gap] = Some(runs[*gap].map_or(run, |older| older.joined(run)));
             }
         }
         Ok(Some(runs))
