@@ -91,7 +91,7 @@ impl Store {
         Ok(())
     }
 
-    /// How many SQL statements were run since the start.
+    /// The number of SQL statements since the start, without those of background indexing.
     pub fn statements(&self) -> u64 {
         self.0.statements.load(Ordering::Relaxed)
     }

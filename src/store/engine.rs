@@ -1,6 +1,7 @@
 //! The differences between SQLite and PostgreSQL: opening the database, locks, row-level security.
 
-pub(super) mod connect;
+pub(super) mod background;
+pub(in crate::store) mod connect;
 pub(super) mod row_level_security;
 pub(super) mod slot;
 pub(super) mod write_lock;

@@ -21,6 +21,7 @@ use sea_orm::{
 };
 use sqlx::PgPool;
 
+use crate::store::engine::background::is_background;
 use crate::store::engine::row_level_security;
 use crate::store::engine::write_lock::WriteLock;
 use crate::store::hot::writer::{self, WriterConnections};
@@ -72,7 +73,9 @@ pub(in crate::store) async fn connect(
     for connection in [&mut read, &mut write] {
         let statements = statements.clone();
         connection.set_metric_callback(move |_| {
-            statements.fetch_add(1, Ordering::Relaxed);
+            if !is_background() {
+                statements.fetch_add(1, Ordering::Relaxed);
+            }
         });
     }
     let (writer, write_lock) = match settings.sqlite_file()? {

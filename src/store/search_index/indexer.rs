@@ -11,6 +11,7 @@ use super::{backfill, documents, merge, removal, write};
 use crate::memory::MemoryBudget;
 use crate::model::OwnerId;
 use crate::store::database::Store;
+use crate::store::engine::background::in_background;
 use crate::store::entity::{account, search_state};
 use crate::store::error::Result;
 use crate::store::snapshot;
@@ -40,6 +41,10 @@ impl Store {
     /// The owners after one, in order, whose index lacks something; and the last owner that was looked at, `None` at
     /// the end.
     pub async fn owners_to_index(&self, after: &str) -> Result<(Vec<OwnerId>, Option<OwnerId>)> {
+        in_background(self.accounts_to_index(after)).await
+    }
+
+    async fn accounts_to_index(&self, after: &str) -> Result<(Vec<OwnerId>, Option<OwnerId>)> {
         let accounts = account::Entity::find()
             .filter(account::Column::Id.gt(after))
             .order_by_asc(account::Column::Id)
@@ -79,6 +84,10 @@ impl Store {
 
     /// Indexes all that an owner's index lacks. Gives the number of messages and titles.
     pub async fn index_owner(&self, owner: &OwnerId) -> Result<u64> {
+        in_background(self.index_steps(owner)).await
+    }
+
+    async fn index_steps(&self, owner: &OwnerId) -> Result<u64> {
         let mut documents = 0;
         loop {
             match self.index_step(owner).await? {
