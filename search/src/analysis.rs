@@ -1,9 +1,9 @@
 //! Cuts a text into terms. Texts and queries go through the same rules.
 //!
 //! 1. Characters of scripts that are written without spaces, or whose particles are attached to words, form
-//!    runs: see [`clusters`]. Emoji are terms of their own: see [`pictographs`].
+//!    runs: see `clusters`. Emoji are terms of their own: see `pictographs`.
 //! 2. The rest is split at the word boundaries of UAX #29. A word with an inner structure, such as
-//!    `snake_case` or `gpt4`, gives the whole word and its parts: see [`words`].
+//!    `snake_case` or `gpt4`, gives the whole word and its parts: see `words`.
 //! 3. Terms are folded with [`fold::fold`]. In addition, `æ` is `ae`, `œ` is `oe`, `þ` is `th`, `ð` is `d`,
 //!    all apostrophes are `'`, and the Arabic tatweel is removed.
 //!
