@@ -258,14 +258,29 @@ async fn branches_can_be_limited_to_the_active_one(app: TestApp) {
     let conversation = ada.new_conversation().await;
     let append = "mutation($input: AppendMessageInput!) { appendMessage(input: $input) { message { id } } }";
     let first = ada.append(&conversation, "plum question").await;
-    for content in ["plum answer one", "plum answer two"] {
+    let mut answers = Vec::new();
+    for number in 1..=50 {
+        let content = format!("plum answer {number}");
         let input = json!({ "conversationId": conversation, "role": "ASSISTANT", "content": content, "parentId": first["id"] });
-        ada.data(append, json!({ "input": input })).await;
+        let data = ada.data(append, json!({ "input": input })).await;
+        answers.push(data["appendMessage"]["message"]["id"].clone());
     }
-    for _ in 0..2 {
-        assert_eq!(found(&ada, "plum").await.len(), 3);
-        let active = found_with(&ada, "plum", json!({ "activeBranchOnly": true })).await;
-        assert_eq!(active, ["plum answer two", "plum question"]);
+    let switch =
+        "mutation($input: SwitchBranchInput!) { switchBranch(input: $input) { conversation { id } } }";
+    for (answer, number) in [(&answers[49], 50), (&answers[0], 1)] {
+        let input = json!({ "conversationId": conversation, "leafId": answer });
+        ada.data(switch, json!({ "input": input })).await;
+        assert_eq!(found(&ada, "plum").await.len(), 51);
+        // The matches before are all on other branches, many more than a page has.
+        let filter = json!({ "activeBranchOnly": true });
+        let variables = json!({ "query": "plum", "filter": filter, "orderBy": "NEWEST", "first": 1 });
+        let page = search(&ada, variables.clone()).await;
+        assert_eq!(contents(&page), [format!("plum answer {number}")]);
+        let mut variables = variables;
+        variables["after"] = page["pageInfo"]["endCursor"].clone();
+        let page = search(&ada, variables).await;
+        assert_eq!(contents(&page), ["plum question"]);
+        assert_eq!(page["pageInfo"]["hasNextPage"], false);
         index(&app, &["ada"]).await;
     }
 }

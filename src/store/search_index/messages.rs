@@ -18,8 +18,8 @@ use crate::model::{
 use crate::store::error::{Error, Result};
 use crate::store::scope::Scoped;
 
-/// How many pages are read to fill one, where most matches are on other branches.
-const PAGES: usize = 20;
+/// The most matches that are read at once, where most are on other branches.
+const MOST_AT_ONCE: usize = 1000;
 
 /// The fields that a search looks into.
 fn fields(search: &MessageSearch) -> &'static [Field] {
@@ -53,11 +53,12 @@ impl Scoped {
         count: usize,
     ) -> Result<SearchPage> {
         let mut page = SearchPage { hits: Vec::new(), has_next: false, is_indexing: false };
-        for _ in 0..PAGES {
-            let (positions, is_indexing) = self.search_positions(search, after, count + 1).await?;
+        let mut at_once = count;
+        loop {
+            let (positions, is_indexing) = self.search_positions(search, after, at_once + 1).await?;
             page.is_indexing |= is_indexing;
-            page.has_next = positions.len() > count;
-            let positions = &positions[..positions.len().min(count)];
+            page.has_next = positions.len() > at_once;
+            let positions = &positions[..positions.len().min(at_once)];
             after = positions.last().copied().or(after);
             let mut hits = self.hits(search, positions).await?;
             let missing = count - page.hits.len();
@@ -65,10 +66,11 @@ impl Scoped {
             hits.truncate(missing);
             page.hits.extend(hits);
             if page.hits.len() == count || !page.has_next {
-                break;
+                return Ok(page);
             }
+            // Each time more, because each time everything is searched again.
+            at_once = (2 * at_once).min(MOST_AT_ONCE);
         }
-        Ok(page)
     }
 
     async fn search_permit(&self) -> Result<SemaphorePermit<'_>> {
