@@ -119,5 +119,28 @@ fn plans(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, documents, cursors, lists, plans);
+/// Cuts texts into the terms of the search index.
+fn terms(c: &mut Criterion) {
+    let mut group = c.benchmark_group("terms of 64 KiB");
+    for (name, sample) in [
+        ("English", "The quick brown fox doesn't jump over the lazy dog, and runs away from example.com. "),
+        ("code", "let fooBar = self.write_run(at..piece.end)?; assert_eq!(HTTPServer::new(3.14), None);\n"),
+        (
+            "German",
+            "Die Straße führt über die Brücke, und größere Häuser säumen das Ufer der schönen Stadt. ",
+        ),
+        ("Russian", "Съешь же ещё этих мягких французских булок, да выпей чаю и приходи завтра опять. "),
+        ("Hindi", "यह एक हिन्दी वाक्य है जिसमें कई शब्द हैं और जो बहुत लंबा नहीं है "),
+        ("Japanese", "病院は機能していない。明日、サーバーを再起動してからもう一度確認してください。"),
+    ] {
+        let text = sample.repeat(64 * 1024 / sample.len());
+        group.throughput(Throughput::Bytes(text.len() as u64));
+        group.bench_function(name, |b| {
+            b.iter(|| search::analysis::for_each_token(black_box(&text), 0, |_| ()));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, documents, cursors, lists, plans, terms);
 criterion_main!(benches);

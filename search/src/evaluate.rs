@@ -31,8 +31,6 @@ use crate::query::Query;
 pub struct Filter {
     /// In one of these conversations.
     pub conversations: Option<Vec<[u8; 16]>>,
-    /// In none of these conversations.
-    pub excluded_conversations: Vec<[u8; 16]>,
     /// With one of these roles, by number.
     pub roles: Option<Vec<u8>>,
     /// From one of these models.
@@ -88,7 +86,6 @@ impl Plan<'_> {
         for terms in [self.wanted_conversations(), self.roles(), self.models()].into_iter().flatten() {
             ranges.extend(terms.iter().map(|term| KeyRange::of_term(term)));
         }
-        ranges.extend(self.unwanted_conversations().iter().map(|term| KeyRange::of_term(term)));
         if self.is_scored {
             ranges.insert(KeyRange { from: lengths_key(0), to: lengths_key(u32::MAX) });
         }
@@ -117,7 +114,6 @@ impl Plan<'_> {
         for terms in [self.wanted_conversations(), self.roles(), self.models()].into_iter().flatten() {
             retain(&mut documents, with_any(&terms, segment)?.into_iter(), true);
         }
-        retain(&mut documents, with_any(&self.unwanted_conversations(), segment)?.into_iter(), false);
         for matcher in self.query.excluded() {
             let found = clause::occurrences(matcher, self.fields, segment)?;
             retain(&mut documents, found.iter().map(|occurrence| occurrence.document), false);
@@ -133,10 +129,6 @@ impl Plan<'_> {
     fn wanted_conversations(&self) -> Option<Vec<Vec<u8>>> {
         let conversations = self.filter.conversations.as_ref()?;
         Some(conversations.iter().map(|id| Field::Conversation.key(id)).collect())
-    }
-
-    fn unwanted_conversations(&self) -> Vec<Vec<u8>> {
-        self.filter.excluded_conversations.iter().map(|id| Field::Conversation.key(id)).collect()
     }
 
     fn roles(&self) -> Option<Vec<Vec<u8>>> {

@@ -20,6 +20,9 @@ pub enum Tokenizer {
 }
 
 impl Tokenizer {
+    /// All tokenizers.
+    pub const ALL: [Self; 3] = [Self::O200kBase, Self::Cl100kBase, Self::Estimate];
+
     /// The number that stands for it in the database. Never changed once released.
     pub fn code(self) -> i16 {
         match self {

@@ -214,39 +214,3 @@ proptest! {
         prop_assert_eq!(end, joined_end);
     }
 }
-
-/// Run with `cargo test --release -p search -- --ignored --nocapture speed`.
-#[test]
-#[ignore = "measures"]
-fn speed() {
-    let samples = [
-        (
-            "English",
-            "The quick brown fox doesn't jump over the lazy dog, and it runs away from example.com. ",
-        ),
-        ("code", "let fooBar = self.write_run(at..piece.end)?; assert_eq!(HTTPServer::new(3.14), None);\n"),
-        (
-            "English with quotes",
-            "It’s “quoted” text – with typographic characters here and there, like café. ",
-        ),
-        (
-            "German",
-            "Die Straße führt über die Brücke, und größere Häuser säumen das Ufer der schönen Stadt. ",
-        ),
-        ("Russian", "Съешь же ещё этих мягких французских булок, да выпей чаю и приходи завтра опять. "),
-        ("Arabic", "وُلد محمد في المدينة القديمة وعاش فيها سنوات طويلة قبل أن يسافر إلى الخارج "),
-        ("Hindi", "यह एक हिन्दी वाक्य है जिसमें कई शब्द हैं और जो बहुत लंबा नहीं है "),
-        ("Japanese", "病院は機能していない。明日、サーバーを再起動してからもう一度確認してください。"),
-        ("Korean", "병원은 내일 아침 아홉 시에 문을 열고 저녁 여섯 시에 닫습니다. "),
-        ("Thai", "โรงพยาบาลนี้เปิดให้บริการตลอดยี่สิบสี่ชั่วโมงทุกวันไม่มีวันหยุด "),
-        ("emoji", "👍🏽🎉 👩🏽\u{200D}💻 🇩🇪 ❤\u{FE0F} 😀😀😀 "),
-    ];
-    for (name, sample) in samples {
-        let text = sample.repeat(8_000_000 / sample.len());
-        let start = std::time::Instant::now();
-        let mut count = 0_u64;
-        for_each_token(&text, 0, |token| count += u64::from(token.position & 1) + 1);
-        let speed = text.len() as f64 / start.elapsed().as_secs_f64() / 1e6;
-        println!("{name}: {speed:.0} MB/s ({count})");
-    }
-}

@@ -86,7 +86,6 @@ fn naive(messages: &[Message], query: &Query, fields: &[Field], filter: &Filter)
         let conversation = &message.place.conversation;
         query.matches(&texts)
             && filter.conversations.as_ref().is_none_or(|wanted| wanted.contains(conversation))
-            && !filter.excluded_conversations.contains(conversation)
             && filter.roles.as_ref().is_none_or(|roles| roles.contains(&message.role))
             && filter.models.as_ref().is_none_or(|models| {
                 message.model.is_some_and(|model| models.iter().any(|name| name == model))
@@ -182,11 +181,9 @@ fn filter() -> impl Strategy<Value = Filter> {
         prop::option::of(Just(vec!["gpt".to_owned()])),
         prop::option::of(0..40_000i64),
         prop::option::of(0..40_000i64),
-        prop_oneof![3 => Just(Vec::new()), 1 => ids()],
     )
-        .prop_map(|(conversations, roles, models, since, until, excluded_conversations)| Filter {
+        .prop_map(|(conversations, roles, models, since, until)| Filter {
             conversations,
-            excluded_conversations,
             roles,
             models,
             since,

@@ -39,7 +39,7 @@ struct Step {
 /// A range of positions on one branch, or on the trunk (`None`): after the first bound, up to and including the
 /// second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Segment {
+pub(in crate::store) struct Segment {
     pub(super) branch: Option<i64>,
     pub(super) after: i64,
     pub(super) upto: i64,
@@ -47,21 +47,8 @@ pub(super) struct Segment {
 
 impl Segment {
     /// Whether a message of a branch is in it.
-    pub(super) fn contains(&self, branch: Option<i64>, position: i64) -> bool {
+    pub(in crate::store) fn contains(&self, branch: Option<i64>, position: i64) -> bool {
         self.branch == branch && position > self.after && position <= self.upto
-    }
-}
-
-/// A path from the first message to a leaf.
-pub(in crate::store) struct BranchPath(Vec<Segment>);
-
-impl BranchPath {
-    /// Whether the message at a position of a branch is on the path.
-    pub(in crate::store) fn has(&self, branch: Option<i64>, position: i64) -> bool {
-        let is_in = |segment: &Segment| {
-            segment.branch == branch && position > segment.after && position <= segment.upto
-        };
-        self.0.iter().any(is_in)
     }
 }
 
@@ -104,25 +91,17 @@ impl Scoped {
         Ok(slice)
     }
 
-    /// The path that ends in the conversation's head.
-    pub(in crate::store) async fn active_path(&self, conversation: &Conversation) -> Result<BranchPath> {
-        let head = Leaf { branch: conversation.branch, position: conversation.head_position };
-        self.segments(conversation, head).await.map(BranchPath)
-    }
-
     /// The ranges of the path that ends in `leaf`, or in the conversation's head, from there to the root.
     ///
     /// # Errors
     /// - `NotFound`: no such message in this conversation.
-    pub(super) async fn branch_segments(
+    pub(in crate::store) async fn branch_segments(
         &self,
         conversation: &Conversation,
         leaf: Option<MessageId>,
     ) -> Result<Vec<Segment>> {
         let leaf = self.leaf_or_head(conversation, leaf).await?;
-        let mut segments = self.segments(conversation, leaf).await?;
-        segments.retain(|segment| segment.upto > segment.after);
-        Ok(segments)
+        self.segments(conversation, leaf).await
     }
 
     async fn leaf_or_head(&self, conversation: &Conversation, leaf: Option<MessageId>) -> Result<Leaf> {
@@ -146,7 +125,8 @@ impl Scoped {
     /// The ranges of the path, from its leaf to the root.
     async fn segments(&self, conversation: &Conversation, leaf: Leaf) -> Result<Vec<Segment>> {
         if conversation.branches == 0 {
-            return Ok(vec![Segment { branch: None, after: 0, upto: leaf.position }]);
+            let trunk = Segment { branch: None, after: 0, upto: leaf.position };
+            return Ok(if leaf.position > 0 { vec![trunk] } else { Vec::new() });
         }
         let steps = self.reader().query_all(&path(conversation.id, leaf.branch, leaf.position)).await?;
         let steps = steps.iter().map(|row| Step::from_query_result(row, ""));

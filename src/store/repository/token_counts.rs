@@ -9,10 +9,8 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, Statement,
-};
-
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, Condition, DbBackend, EntityTrait, FromQueryResult, QueryFilter, Statement};
 use serde_json::Value;
 
 use crate::model::{
@@ -124,12 +122,6 @@ const KEEP_POSTGRES: &str = concat!(
      ORDER BY m.conversation_id, m.position FOR SHARE OF m SKIP LOCKED ON CONFLICT DO NOTHING"
 );
 
-const FORGET: &str = "DELETE FROM message_token_count WHERE conversation_id = $1 AND tokenizer IN (1, 2, 3) \
-     AND branch = $2 AND position = $3 AND owner_id = $4";
-
-const CLEAR: &str = "UPDATE message_token_count SET tokens = NULL, tool_calls = NULL WHERE conversation_id = $1 \
-     AND tokenizer IN (1, 2, 3) AND branch = $2 AND position = $3 AND owner_id = $4";
-
 /// A list of ids as one parameter.
 fn id_list(ids: &[MessageId]) -> String {
     Value::from_iter(ids.iter().map(|id| id.0.simple().to_string())).to_string()
@@ -217,22 +209,31 @@ impl CountableRow {
     }
 }
 
-fn place(row: &message::Model) -> [sea_orm::Value; 4] {
-    let branch = row.branch.unwrap_or(TRUNK);
-    [row.conversation_id.into(), branch.into(), row.position.into(), row.owner_id.clone().into()]
+/// The counts of a message.
+fn of_message(row: &message::Model) -> Condition {
+    Condition::all()
+        .add(message_token_count::Column::ConversationId.eq(row.conversation_id))
+        // All there are: the tokenizer comes before the branch in the key.
+        .add(message_token_count::Column::Tokenizer.is_in(Tokenizer::ALL.map(Tokenizer::code)))
+        .add(message_token_count::Column::Branch.eq(row.branch.unwrap_or(TRUNK)))
+        .add(message_token_count::Column::Position.eq(row.position))
+        .add(message_token_count::Column::OwnerId.eq(row.owner_id.clone()))
 }
 
 /// Removes the counts of a message whose text was replaced. The row of the message is locked by now.
 pub(super) async fn forget(tx: &Tx, row: &message::Model) -> Result<()> {
-    let statement = Statement::from_sql_and_values(tx.backend(), FORGET, place(row));
-    tx.connection().execute_raw(statement).await?;
+    message_token_count::Entity::delete_many().filter(of_message(row)).exec(tx.connection()).await?;
     Ok(())
 }
 
 /// The same for a message that was deleted.
 pub(super) async fn clear(tx: &Tx, row: &message::Model) -> Result<()> {
-    let statement = Statement::from_sql_and_values(tx.backend(), CLEAR, place(row));
-    tx.connection().execute_raw(statement).await?;
+    message_token_count::Entity::update_many()
+        .col_expr(message_token_count::Column::Tokens, Expr::val(None::<i64>))
+        .col_expr(message_token_count::Column::ToolCalls, Expr::val(None::<Vec<u8>>))
+        .filter(of_message(row))
+        .exec(tx.connection())
+        .await?;
     Ok(())
 }
 

@@ -45,12 +45,7 @@ impl Store {
     }
 
     async fn accounts_to_index(&self, after: &str) -> Result<(Vec<OwnerId>, Option<OwnerId>)> {
-        let accounts = account::Entity::find()
-            .filter(account::Column::Id.gt(after))
-            .order_by_asc(account::Column::Id)
-            .limit(ACCOUNTS)
-            .all(&self.reader_of_all_owners())
-            .await?;
+        let accounts = self.accounts_after(after).await?;
         let states = search_state::Entity::find()
             .filter(search_state::Column::OwnerId.is_in(accounts.iter().map(|account| account.id.clone())))
             .all(&self.reader_of_all_owners())
@@ -67,13 +62,17 @@ impl Store {
 
     /// The owners after one, in order.
     pub async fn owners_after(&self, after: &str) -> Result<Vec<OwnerId>> {
+        Ok(self.accounts_after(after).await?.into_iter().map(|account| account.id).collect())
+    }
+
+    async fn accounts_after(&self, after: &str) -> Result<Vec<account::Model>> {
         let accounts = account::Entity::find()
             .filter(account::Column::Id.gt(after))
             .order_by_asc(account::Column::Id)
             .limit(ACCOUNTS)
             .all(&self.reader_of_all_owners())
             .await?;
-        Ok(accounts.into_iter().map(|account| account.id).collect())
+        Ok(accounts)
     }
 
     /// The owners that wait for their index, as far as this process knows, and the messages and titles that it has
@@ -124,10 +123,13 @@ impl Store {
         let reads = snapshot::begin(self, owner).await?;
         let state = state::load(&reads, owner).await?;
         let revision = tail::revision(&reads, owner).await?;
-        let Some(state) = state.filter(|state| !state.is_outdated()) else {
-            let first = tail::read(&reads, owner, 0, 0, 1).await?;
-            reads.rollback().await?;
-            return self.begin(owner, revision, first.is_trimmed).await;
+        let state = match state {
+            Some(state) if !state.is_outdated() => state,
+            outdated => {
+                let first = tail::read(&reads, owner, 0, 0, 1).await?;
+                reads.rollback().await?;
+                return self.begin(owner, outdated, revision, first.is_trimmed).await;
+            }
         };
         if !state.row.is_complete {
             let found = backfill::read(&reads, &state.row).await?;
@@ -166,13 +168,16 @@ impl Store {
     }
 
     /// The first step: with the feed, if it is whole, or else with all conversations.
-    async fn begin(&self, owner: &OwnerId, revision: i64, is_trimmed: bool) -> Result<Step> {
+    async fn begin(
+        &self,
+        owner: &OwnerId,
+        outdated: Option<State>,
+        revision: i64,
+        is_trimmed: bool,
+    ) -> Result<Step> {
         if revision == 0 {
             return Ok(Step::UpToDate);
         }
-        let reads = snapshot::begin(self, owner).await?;
-        let outdated = state::load(&reads, owner).await?;
-        reads.rollback().await?;
         if is_trimmed || outdated.is_some() {
             return self.begin_again(owner, outdated, revision).await;
         }

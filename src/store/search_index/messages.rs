@@ -92,7 +92,6 @@ impl Scoped {
         let ids = |ids: &Vec<ConversationId>| ids.iter().map(|id| *id.0.as_bytes()).collect();
         let filter = Filter {
             conversations: search.conversations.as_ref().map(ids),
-            excluded_conversations: Vec::new(),
             roles: search
                 .roles
                 .as_ref()
@@ -186,8 +185,10 @@ impl Scoped {
         conversation: &Conversation,
         messages: &[&Message],
     ) -> Result<Vec<(ConversationId, i64)>> {
-        let path = self.active_path(conversation).await?;
-        let is_on_path = |message: &&&Message| path.has(message.branch, message.position);
+        let path = self.branch_segments(conversation, None).await?;
+        let is_on_path = |message: &&&Message| {
+            path.iter().any(|segment| segment.contains(message.branch, message.position))
+        };
         Ok(messages.iter().filter(is_on_path).map(|message| (conversation.id, message.position)).collect())
     }
 

@@ -1,6 +1,8 @@
 //! Writing to an index. Two that write at the same time do not both succeed: the generation tells them apart.
 
-use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use std::collections::BTreeMap;
+
+use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel,
     QueryFilter, QuerySelect,
@@ -166,9 +168,7 @@ async fn insert_blocks(
     segment: i64,
     blocks: Blocks,
 ) -> Result<()> {
-    let row =
-        |(key, data)| search_block::Model { owner_id: owner.clone(), segment, key, data }.into_active_model();
-    let mut rows = blocks.into_iter().map(row).peekable();
+    let mut rows = blocks.into_iter().map(|block| block_row(owner, segment, block)).peekable();
     while rows.peek().is_some() {
         let some: Vec<_> = rows.by_ref().take(BLOCKS_A_STATEMENT).collect();
         search_block::Entity::insert_many(some).exec_without_returning(tx).await?;
@@ -176,22 +176,36 @@ async fn insert_blocks(
     Ok(())
 }
 
+/// Changes blocks that exist: the generation says that nobody has removed them.
 async fn change_blocks(tx: &DatabaseTransaction, owner: &OwnerId, blocks: Vec<BlockChange>) -> Result<()> {
+    let (mut replaced, mut emptied) = (Vec::new(), BTreeMap::<i64, Vec<Vec<u8>>>::new());
     for (segment, key, data) in blocks {
-        let is_it = search_block::Column::OwnerId
-            .eq(owner.clone())
-            .and(search_block::Column::Segment.eq(segment))
-            .and(search_block::Column::Key.eq(key));
         match data {
-            Some(data) => {
-                let update =
-                    search_block::Entity::update_many().col_expr(search_block::Column::Data, Expr::val(data));
-                update.filter(is_it).exec(tx).await?;
-            }
-            None => {
-                search_block::Entity::delete_many().filter(is_it).exec(tx).await?;
-            }
+            Some(data) => replaced.push(block_row(owner, segment, (key, data))),
+            None => emptied.entry(segment).or_default().push(key),
+        }
+    }
+    let key = [search_block::Column::OwnerId, search_block::Column::Segment, search_block::Column::Key];
+    let replace = OnConflict::columns(key).update_column(search_block::Column::Data).to_owned();
+    let mut replaced = replaced.into_iter().peekable();
+    while replaced.peek().is_some() {
+        let some: Vec<_> = replaced.by_ref().take(BLOCKS_A_STATEMENT).collect();
+        let insert = search_block::Entity::insert_many(some).on_conflict(replace.clone());
+        insert.exec_without_returning(tx).await?;
+    }
+    for (segment, keys) in emptied {
+        for keys in keys.chunks(BLOCKS_A_STATEMENT) {
+            search_block::Entity::delete_many()
+                .filter(search_block::Column::OwnerId.eq(owner.clone()))
+                .filter(search_block::Column::Segment.eq(segment))
+                .filter(search_block::Column::Key.is_in(keys.iter().cloned()))
+                .exec(tx)
+                .await?;
         }
     }
     Ok(())
+}
+
+fn block_row(owner: &OwnerId, segment: i64, (key, data): (Vec<u8>, Vec<u8>)) -> search_block::ActiveModel {
+    search_block::Model { owner_id: owner.clone(), segment, key, data }.into_active_model()
 }
