@@ -211,7 +211,7 @@ pub fn database(config: &Config, process: Process) -> store::Settings {
             config::RowLevelSecurity::On => store::RowLevelSecurity::On,
         },
         writes: store::Bounds {
-            lanes: config.database.write_lanes,
+            workers: config.database.write_workers,
             waiting: config.database.write_queue as usize,
             bytes: config.database.write_queue_bytes as usize,
         },

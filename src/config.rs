@@ -262,8 +262,8 @@ pub struct Database {
     /// Whether PostgreSQL checks ownership too.
     pub row_level_security: RowLevelSecurity,
     /// The batches of appends that are written at once on PostgreSQL.
-    #[serde(deserialize_with = "value::lanes")]
-    pub write_lanes: u32,
+    #[serde(deserialize_with = "value::workers")]
+    pub write_workers: u32,
     /// The most queued appends.
     #[serde(deserialize_with = "value::positive")]
     pub write_queue: u32,

@@ -106,11 +106,11 @@ pub(super) fn nesting<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32,
 }
 
 /// The most connections for appends.
-const MAX_LANES: u32 = 64;
+const MAX_WORKERS: u32 = 64;
 
-/// A number between 1 and [`MAX_LANES`].
-pub(super) fn lanes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    up_to(MAX_LANES, deserializer)
+/// A number between 1 and [`MAX_WORKERS`].
+pub(super) fn workers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    up_to(MAX_WORKERS, deserializer)
 }
 
 fn up_to<'de, D: Deserializer<'de>>(most: u32, deserializer: D) -> Result<u32, D::Error> {

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::harness::{Engine, TIMEOUT, shared_cluster};
 use concurrent::batched_reads_equal_single_reads;
 
-const WIDE: Bounds = Bounds { lanes: 2, waiting: 4096, bytes: 64 << 20 };
+const WIDE: Bounds = Bounds { workers: 2, waiting: 4096, bytes: 64 << 20 };
 
 struct Database {
     store: Store,
@@ -200,11 +200,11 @@ async fn many_share_a_statement_on_postgresql() {
     let before = database.store.statements();
     let answers = all_at_once(one_each(&database, 0..100)).await;
     assert!(answers.iter().all(Result::is_ok));
-    assert_eq!(database.store.statements() - before, 2, "one for each lane");
+    assert_eq!(database.store.statements() - before, 2, "one for each worker");
 }
 
 async fn a_full_write_queue_refuses_at_once(engine: Engine) {
-    let database = Database::new(engine, Bounds { lanes: 1, waiting: 8, bytes: 1 << 20 }).await;
+    let database = Database::new(engine, Bounds { workers: 1, waiting: 8, bytes: 1 << 20 }).await;
     for n in 0..200 {
         database.conversation(&format!("user-{n}"), n, Vec::new()).await;
     }
@@ -238,7 +238,7 @@ async fn queued_writes_are_written_before_shutdown(engine: Engine) {
 
 #[tokio::test]
 async fn a_busy_owner_does_not_delay_other_owners() {
-    let database = Database::new(Engine::Postgres, Bounds { lanes: 1, ..WIDE }).await;
+    let database = Database::new(Engine::Postgres, Bounds { workers: 1, ..WIDE }).await;
     for n in 0..10 {
         database.conversation(&format!("user-{n}"), n, Vec::new()).await;
     }

@@ -214,17 +214,10 @@ async fn chatgpt_exports_are_imported_with_their_active_path() {
     ];
     expected.sort();
     assert_eq!(every_path(&ada).await["c"], expected);
-    // The published samples, where they lie beside the checkout.
-    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/chatgpt");
-    for sample in ["native-conversation-v1.json", "sample-00.json"].map(|name| samples.join(name)) {
-        if sample.exists() {
-            let report =
-                program.printed(&["import", "chatgpt", sample.to_str().unwrap(), "--user", "bob"]).await;
-            assert!(
-                report.starts_with("1 conversations with ") && report.ends_with(" 0 refused\n"),
-                "{report}"
-            );
-        }
+    // Published exports.
+    for file in files("chatgpt.json", "chatgpt/sample-00.json") {
+        let report = program.printed(&["import", "chatgpt", file.to_str().unwrap(), "--user", "bob"]).await;
+        assert!(report.starts_with("1 conversations with ") && report.ends_with(" 0 rejected\n"), "{report}");
     }
 }
 

@@ -82,10 +82,10 @@ async fn every_table_of_users_has_a_policy() {
     let (mut session, _) = connections(&app).await;
     let query = "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace \
                  AND relrowsecurity AND relforcerowsecurity ORDER BY 1";
-    let fenced: Vec<String> = sqlx::query_scalar(query).fetch_all(&mut session).await.unwrap();
+    let protected: Vec<String> = sqlx::query_scalar(query).fetch_all(&mut session).await.unwrap();
     let mut tables = TABLES.map(str::to_owned).to_vec();
     tables.sort();
-    assert_eq!(fenced, tables);
+    assert_eq!(protected, tables);
     let query = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'seaql_migrations' \
                  ORDER BY 1";
     let all: Vec<String> = sqlx::query_scalar(query).fetch_all(&mut session).await.unwrap();
@@ -181,7 +181,7 @@ const WITNESS: &str = "CREATE TABLE told (owners text, upkeep text);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_statement_sees_only_rows_of_the_named_owners() {
     // One connection for everything, so that a setting that stays on it would affect the next statement.
-    let settings = [("database.max_connections", "1"), ("database.write_lanes", "1")];
+    let settings = [("database.max_connections", "1"), ("database.write_workers", "1")];
     let app = TestApp::start_with(Engine::PostgresWithRowLevelSecurity, &settings).await;
     let (mut session, _) = connections(&app).await;
     session.execute(WITNESS).await.unwrap();

@@ -216,7 +216,7 @@ fn postgres_options(settings: &Settings, lock_timeout: &'static str) -> ConnectO
 /// The connections of the write workers: one for each, and one for the worker of streamed text.
 async fn open_worker_pool(settings: &Settings) -> anyhow::Result<PgPool> {
     let mut options = postgres_options(settings, writer::LOCK_TIMEOUT);
-    options.max_connections(settings.writes.lanes + 1);
+    options.max_connections(settings.writes.workers + 1);
     let pool = Database::connect(options).await.context("cannot connect to PostgreSQL")?;
     Ok(pool.get_postgres_connection_pool().clone())
 }

@@ -48,7 +48,7 @@ impl RowLevelSecurity {
 
     /// The application name of the sessions. Other servers see from it whether transactions name their owners.
     pub(in crate::store) fn session(self) -> &'static str {
-        if self.is_active() { "scrollback fenced" } else { "scrollback" }
+        if self.is_active() { "scrollback row-level security" } else { "scrollback" }
     }
 
     /// The text of a statement in this mode.

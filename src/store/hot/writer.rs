@@ -91,7 +91,7 @@ impl Writer {
                 })?;
             }
             WriterConnections::Postgres { workers: worker_pool, blocked_owners: blocked_pool } => {
-                for _ in 0..=bounds.lanes {
+                for _ in 0..=bounds.workers {
                     let (worker, batches) = BatchReceiver::new();
                     workers.push(worker);
                     let blocked_owners =

@@ -19,7 +19,7 @@ impl Waiting {
     /// every other one expects a head.
     pub fn appends(count: u128, conversations: u128, owner: &OwnerId) -> Self {
         let (sender, batches) = BatchReceiver::new();
-        let queue = Arc::new(WriteQueue::new(Bounds { lanes: 1, waiting: usize::MAX, bytes: usize::MAX }));
+        let queue = Arc::new(WriteQueue::new(Bounds { workers: 1, waiting: usize::MAX, bytes: usize::MAX }));
         for number in 0..count {
             let head = (number % 2 == 0).then(|| MessageId(Uuid::nil()));
             let conversation = ConversationId(Uuid::from_u128(number % conversations));

@@ -12,7 +12,7 @@ use crate::store::error::Result;
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
     /// The number of batches that PostgreSQL writes at the same time.
-    pub lanes: u32,
+    pub workers: u32,
     /// The maximum number of requests that wait.
     pub waiting: usize,
     /// The maximum bytes of text that wait.
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn permits_are_released_and_one_owner_cannot_take_all() {
-        let queue = Arc::new(WriteQueue::new(Bounds { lanes: 1, waiting: 8, bytes: 100 }));
+        let queue = Arc::new(WriteQueue::new(Bounds { workers: 1, waiting: 8, bytes: 100 }));
         let busy = |name: &str, bytes| matches!(queue.acquire(&owner(name), bytes), Err(Error::Busy));
         let first = queue.acquire(&owner("ada"), 10).unwrap();
         assert!(busy("ada", 16), "a quarter of 100 bytes is 25");
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_request_larger_than_the_limit_is_accepted_alone() {
-        let queue = Arc::new(WriteQueue::new(Bounds { lanes: 1, waiting: 8, bytes: 100 }));
+        let queue = Arc::new(WriteQueue::new(Bounds { workers: 1, waiting: 8, bytes: 100 }));
         let huge = queue.acquire(&owner("ada"), 1000).unwrap();
         assert!(queue.acquire(&owner("bob"), 1).is_err());
         drop(huge);

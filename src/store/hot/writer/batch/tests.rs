@@ -46,7 +46,7 @@ struct WriteWorker {
 impl WriteWorker {
     fn new() -> Self {
         let (sender, batches) = BatchReceiver::new();
-        let bounds = Bounds { lanes: 1, waiting: usize::MAX, bytes: usize::MAX };
+        let bounds = Bounds { workers: 1, waiting: usize::MAX, bytes: usize::MAX };
         Self { sender, batches, queue: Arc::new(WriteQueue::new(bounds)) }
     }
 
