@@ -11,6 +11,13 @@ const SWEEP: Duration = Duration::from_secs(600);
 /// How long to wait after an error.
 const BACKOFF: Duration = Duration::from_secs(5);
 
+/// The share of its time that indexing what was just written rests, so that most of the processor is left for requests:
+/// it rests this many times as long as it worked. Under load it then indexes more at once, which costs less.
+const REST: u32 = 2;
+
+/// The longest rest.
+const LONGEST_REST: Duration = Duration::from_secs(1);
+
 /// How often the log tells how far a sweep is.
 const REPORT: Duration = Duration::from_secs(10);
 
@@ -34,11 +41,13 @@ pub(super) async fn index(store: Store) {
 }
 
 async fn index_owner(store: &Store, owner: &OwnerId) {
+    let begun = Instant::now();
     if let Err(error) = store.index_owner(owner).await {
         // The next sweep finds it again.
         tracing::warn!(%error, "cannot index an owner's messages");
         tokio::time::sleep(BACKOFF).await;
     }
+    tokio::time::sleep((begun.elapsed() * REST).min(LONGEST_REST)).await;
 }
 
 /// Indexes every owner whose index lacks something. What was written meanwhile is done in between.

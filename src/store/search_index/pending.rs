@@ -11,8 +11,9 @@ use tokio::sync::Notify;
 
 use crate::model::OwnerId;
 
-/// So many changes are indexed at once.
-const CHANGES: u32 = 128;
+/// So many changes are indexed at once. Each time costs several statements and a commit, after which the write worker on
+/// SQLite reads its pages anew, so few times with many changes are best for appends. Searches read the rest.
+const CHANGES: u32 = 512;
 
 /// Fewer changes are indexed when the first one is so old.
 const AGE: Duration = Duration::from_secs(30);

@@ -22,7 +22,7 @@ use crate::store::error::Result;
 use crate::store::snapshot;
 
 /// The most changes that a query indexes by itself. If there are more it first waits for the index.
-const TAIL: u64 = 512;
+const TAIL: u64 = 768;
 
 /// How often a query waits for the index. Then it says that something may be missing.
 const STEPS: usize = 32;
