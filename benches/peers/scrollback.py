@@ -79,6 +79,12 @@ def migrate(env, url):
     subprocess.run([binary(env), "migrate", "up"], env=env, check=True)
 
 
+def index(env, url):
+    """Makes the search index, so that the server does not do it while it is measured."""
+    env = dict(settings(env, url), SCROLLBACK_DATABASE_ROW_LEVEL_SECURITY="off")
+    subprocess.run([binary(env), "reindex"], env=env, check=True)
+
+
 def version(env):
     """Changes with the data and with the schema, so that filled databases are made anew."""
     data = (pathlib.Path(env["DATA"]) / "meta.json").read_bytes()
