@@ -7,6 +7,7 @@ mod documents;
 mod executor;
 mod indexing;
 mod permissions;
+pub(crate) mod retention;
 
 use anyhow::{Context, bail};
 use tokio::task::JoinSet;
@@ -135,6 +136,7 @@ impl App {
             &self.config.feed,
         ));
         tasks.spawn(indexing::index(self.store.clone()));
+        tasks.spawn(retention::apply(self.store.clone(), self.config.retention.clone()));
         tasks
     }
 

@@ -3,6 +3,7 @@
 mod arguments;
 mod commands;
 mod output;
+mod retention;
 
 pub use arguments::Arguments;
 
@@ -50,6 +51,7 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<ExitCode> 
         Command::Token(token) => commands::token(&config, &token)?,
         Command::Import(import) => return commands::import(config, import).await,
         Command::Reindex(reindex) => commands::reindex(config, reindex).await?,
+        Command::Retention(arguments) => retention::retention(config, arguments).await?,
         Command::Schema | Command::Config => {}
     }
     Ok(ExitCode::SUCCESS)

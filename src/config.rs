@@ -9,6 +9,7 @@ mod error;
 mod issuer;
 mod load;
 mod names;
+mod retention;
 mod value;
 
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ pub use error::ConfigError;
 pub use issuer::Issuer;
 pub use load::{Sources, load};
 pub use names::environment;
+pub use retention::{InactiveAction, Retention};
 pub use value::Secret;
 
 /// The commented default file, as `scrollback config` prints it.
@@ -49,6 +51,8 @@ pub struct Config {
     pub auth: Auth,
     /// Subscriptions and the change feed.
     pub feed: Feed,
+    /// How long conversations are kept.
+    pub retention: Retention,
     /// Logging.
     pub log: Log,
     /// The configuration file, if it contains a secret.

@@ -12,9 +12,11 @@ mod fingerprint;
 mod id;
 mod invalid;
 mod json;
+mod label;
 mod message;
 mod page;
 mod part;
+mod retention;
 mod search;
 mod stream;
 mod time;
@@ -29,18 +31,24 @@ pub use context::{
     ToolLinks, check_max_tokens,
 };
 pub use conversation::{
-    Conversation, ConversationFilter, ConversationOrder, ConversationPatch, NewConversation,
+    Conversation, ConversationFilter, ConversationOrder, ConversationPatch, ConversationState,
+    NewConversation,
 };
 pub use fingerprint::Fingerprint;
 pub use fold::fold;
 pub use id::{ConversationId, MessageId, OwnerId};
 pub use invalid::Invalid;
 pub use json::{Json, JsonFault, JsonNumber, JsonObject, JsonValue, MAX_JSON_BYTES};
+pub use label::{Label, LabelCount, LabelPatch, Labels, MAX_LABELS};
 pub use message::{
     Append, AppendParent, Message, MessageBody, MessagePatch, MessageStatus, NewMessage, Role,
 };
 pub use page::{End, MAX_PAGE, Page, Range, Slice};
 pub use part::{MAX_PARTS, MAX_PARTS_BYTES, Part, Parts, Source, ToolState};
+pub use retention::{
+    DueConversation, DueCount, InactivityRule, OwnerRetention, RetentionAction, RetentionReason,
+    RetentionRules,
+};
 pub use stream::{StreamEnd, StreamProgress, TextChunk};
 pub use time::Timestamp;
 pub use usage::TokenUsage;

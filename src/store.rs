@@ -22,6 +22,7 @@ mod error;
 mod hot;
 mod json_rows;
 mod repository;
+mod retention_figures;
 mod row_budget;
 mod scope;
 mod search_index;

@@ -106,7 +106,14 @@ async fn write(store: &Store, corpus: &Corpus, batch: Batch) -> usize {
             metadata: Json::empty_object(),
         });
     }
-    let new = NewConversation { id: None, title: None, metadata: Json::empty_object(), messages };
+    let new = NewConversation {
+        id: None,
+        title: None,
+        metadata: Json::empty_object(),
+        expires_at: None,
+        is_read: true,
+        messages,
+    };
     let viewer = Viewer::new(OwnerId::new(owner_name(batch.owner)).unwrap());
     store.viewed_by(&viewer).create_conversation(new).await.unwrap();
     bytes

@@ -10,6 +10,7 @@ use icu_properties::{CodePointSetData, CodePointSetDataBorrowed};
 
 const CASE_MAPPER: CaseMapperBorrowed<'static> = CaseMapper::new();
 const NFKD: DecomposingNormalizerBorrowed<'static> = DecomposingNormalizerBorrowed::new_nfkd();
+const NFD: DecomposingNormalizerBorrowed<'static> = DecomposingNormalizerBorrowed::new_nfd();
 const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfc();
 const COMBINING_CLASS: CanonicalCombiningClassMapBorrowed<'static> =
     CanonicalCombiningClassMapBorrowed::new();
@@ -46,6 +47,16 @@ pub fn fold(text: &str) -> String {
     let letters = NFKD.normalize(&caseless);
     let letters: String = letters.chars().filter(|letter| is_kept(*letter)).map(without_stroke).collect();
     NFC.normalize(&letters).into_owned()
+}
+
+/// The key of a name that is compared without regard to case: canonical caseless matching of the Unicode Standard
+/// (section 3.13, D145), in NFC. Unlike [`fold`] it keeps accents and width.
+pub fn caseless(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    let caseless = CASE_MAPPER.fold_string(&NFD.normalize(text)).into_owned();
+    NFC.normalize(&caseless).into_owned()
 }
 
 fn is_kept(letter: char) -> bool {
@@ -101,6 +112,24 @@ mod tests {
             for text in texts {
                 assert_eq!(fold(text), fold(texts[0]), "{text}");
             }
+        }
+    }
+
+    #[test]
+    fn caseless_keys_ignore_case_and_composition_only() {
+        for texts in [
+            &["work", "Work", "WORK"][..],
+            &["straße", "STRASSE", "Strasse"],
+            &["café", "CAFÉ", "cafe\u{301}", "CAFE\u{301}"],
+            &["όσος", "ΌΣΟΣ", "Όσοσ"],
+        ] {
+            for text in texts {
+                assert_eq!(caseless(text), caseless(texts[0]), "{text}");
+                assert_eq!(caseless(&caseless(text)), caseless(text), "{text}");
+            }
+        }
+        for (one, other) in [("café", "cafe"), ("Ａ", "a"), ("ﬁ", "f"), ("a b", "ab")] {
+            assert_ne!(caseless(one), caseless(other), "{one} {other}");
         }
     }
 

@@ -7,6 +7,7 @@
 pub use sea_orm_migration::MigrationStatus;
 use sea_orm_migration::prelude::*;
 pub use sea_orm_migration::prelude::{DbErr, MigratorTrait};
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 mod m20261121_000001_conversations;
 mod m20261121_000002_branches;
@@ -15,6 +16,7 @@ mod m20261121_000004_slots;
 mod m20261121_000005_folded_titles;
 mod m20261128_000006_context;
 mod m20261128_000007_search;
+mod m20261129_000008_organising;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -30,14 +32,41 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000005_folded_titles::Migration),
             Box::new(m20261128_000006_context::Migration),
             Box::new(m20261128_000007_search::Migration),
+            Box::new(m20261129_000008_organising::Migration),
         ]
     }
+}
+
+/// Runs work that must see every row of a table. Row-level security that also applies to the owner of the table would
+/// hide them all from a migration, which names no owner of rows. So it does not apply until the work is done, in the
+/// transaction of the migration: nobody else notices.
+async fn with_all_rows(
+    manager: &SchemaManager<'_>,
+    table: &str,
+    work: impl Future<Output = Result<(), DbErr>>,
+) -> Result<(), DbErr> {
+    let connection = manager.get_connection();
+    let backend = manager.get_database_backend();
+    let is_forced = match backend {
+        DbBackend::Postgres => {
+            let query = format!("SELECT relforcerowsecurity FROM pg_class WHERE oid = '{table}'::regclass");
+            let row = connection.query_one_raw(Statement::from_string(backend, query)).await?;
+            row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(false)
+        }
+        _ => false,
+    };
+    if !is_forced {
+        return work.await;
+    }
+    connection.execute_unprepared(&format!("ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")).await?;
+    work.await?;
+    connection.execute_unprepared(&format!("ALTER TABLE {table} FORCE ROW LEVEL SECURITY")).await.map(drop)
 }
 
 /// Runs the statements for the engine of `manager`.
 async fn execute(manager: &SchemaManager<'_>, sqlite: &[&str], postgres: &[&str]) -> Result<(), DbErr> {
     let statements = match manager.get_database_backend() {
-        sea_orm_migration::sea_orm::DbBackend::Sqlite => sqlite,
+        DbBackend::Sqlite => sqlite,
         _ => postgres,
     };
     for statement in statements {

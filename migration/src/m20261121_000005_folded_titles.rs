@@ -28,17 +28,21 @@ const NEXT: &str =
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         super::execute(manager, SQLITE_UP, POSTGRES_UP).await?;
-        let mut last = None;
-        loop {
-            let titles = read(manager, last).await?;
-            let Some((id, _)) = titles.last() else { return Ok(()) };
-            last = Some(*id);
-            write(manager, titles).await?;
-        }
+        super::with_all_rows(manager, "conversation", fold_all(manager)).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         super::execute(manager, DOWN, DOWN).await
+    }
+}
+
+async fn fold_all(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let mut last = None;
+    loop {
+        let titles = read(manager, last).await?;
+        let Some((id, _)) = titles.last() else { return Ok(()) };
+        last = Some(*id);
+        write(manager, titles).await?;
     }
 }
 

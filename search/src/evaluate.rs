@@ -31,6 +31,8 @@ use crate::query::Query;
 pub struct Filter {
     /// In one of these conversations.
     pub conversations: Option<Vec<[u8; 16]>>,
+    /// In none of these conversations.
+    pub excluded_conversations: Vec<[u8; 16]>,
     /// With one of these roles, by number.
     pub roles: Option<Vec<u8>>,
     /// From one of these models.
@@ -83,7 +85,10 @@ impl Plan<'_> {
                 clause::ranges(&clause.matcher, *field, &mut ranges);
             }
         }
-        for terms in [self.wanted_conversations(), self.roles(), self.models()].into_iter().flatten() {
+        let excluded = Some(self.excluded_conversations());
+        for terms in
+            [self.wanted_conversations(), self.roles(), self.models(), excluded].into_iter().flatten()
+        {
             ranges.extend(terms.iter().map(|term| KeyRange::of_term(term)));
         }
         if self.is_scored {
@@ -114,6 +119,10 @@ impl Plan<'_> {
         for terms in [self.wanted_conversations(), self.roles(), self.models()].into_iter().flatten() {
             retain(&mut documents, with_any(&terms, segment)?.into_iter(), true);
         }
+        let excluded = self.excluded_conversations();
+        if !excluded.is_empty() {
+            retain(&mut documents, with_any(&excluded, segment)?.into_iter(), false);
+        }
         for matcher in self.query.excluded() {
             let found = clause::occurrences(matcher, self.fields, segment)?;
             retain(&mut documents, found.iter().map(|occurrence| occurrence.document), false);
@@ -129,6 +138,10 @@ impl Plan<'_> {
     fn wanted_conversations(&self) -> Option<Vec<Vec<u8>>> {
         let conversations = self.filter.conversations.as_ref()?;
         Some(conversations.iter().map(|id| Field::Conversation.key(id)).collect())
+    }
+
+    fn excluded_conversations(&self) -> Vec<Vec<u8>> {
+        self.filter.excluded_conversations.iter().map(|id| Field::Conversation.key(id)).collect()
     }
 
     fn roles(&self) -> Option<Vec<Vec<u8>>> {

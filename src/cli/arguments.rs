@@ -33,6 +33,8 @@ pub(super) enum Command {
     Import(ImportArguments),
     /// Make the search index anew
     Reindex(ReindexArguments),
+    /// Delete or archive the conversations that are not kept now, or show or change the rules of users
+    Retention(RetentionArguments),
 }
 
 /// Settings that have a flag. All others are set in the file or the environment.
@@ -118,6 +120,49 @@ pub(super) struct ReindexArguments {
     /// Only this user's messages (default: everybody's)
     #[arg(long)]
     pub(super) user: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct RetentionArguments {
+    #[command(subcommand)]
+    pub(super) action: Option<RetentionCommand>,
+    /// Only print what would be deleted or archived
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RetentionCommand {
+    /// Give a user a rule for conversations without activity, instead of that of the configuration
+    Set(OwnRuleArguments),
+    /// Apply the rule of the configuration to a user again
+    Unset {
+        /// User whose conversations the rule is for
+        #[arg(long)]
+        user: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct OwnRuleArguments {
+    /// User whose conversations the rule is for
+    #[arg(long)]
+    pub(super) user: String,
+    /// Time without activity, for example 90days; "never" keeps the conversations
+    #[arg(long, value_name = "DURATION")]
+    pub(super) inactive: String,
+    /// What happens to the conversations
+    #[arg(long, default_value = "delete")]
+    pub(super) action: InactiveAction,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum InactiveAction {
+    /// They are deleted for good
+    Delete,
+    /// They are archived
+    Archive,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -44,6 +44,33 @@ pub(super) fn positive_duration<'de, D: Deserializer<'de>>(deserializer: D) -> R
     }
 }
 
+/// The word for no limit.
+const NEVER: &str = "never";
+
+/// A duration, or `None` for "never".
+pub(super) fn duration_or_never<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text == NEVER {
+        return Ok(None);
+    }
+    let duration = humantime::parse_duration(&text);
+    duration.map(Some).map_err(|_| D::Error::custom("must be a duration such as \"30days\", or \"never\""))
+}
+
+/// A duration of a second or more, or `None` for "never".
+pub(super) fn positive_duration_or_never<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    match duration_or_never(deserializer)? {
+        Some(duration) if duration < Duration::from_secs(1) => {
+            Err(D::Error::custom("must be at least 1s, or \"never\""))
+        }
+        duration => Ok(duration),
+    }
+}
+
 /// A value, or `None` for the empty text.
 pub(super) fn optional<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where

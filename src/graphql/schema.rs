@@ -53,7 +53,14 @@ pub(super) const FIELD_SIZES: &FieldSizes = &FieldSizes {
         ("searchMessages", message_search::DEFAULT_HITS.size),
     ],
     items: &["nodes", "edges"],
-    lists: &[("siblings", 10), ("parts", 10), ("messageEdges", 50), ("highlights", 10), ("ranges", 10)],
+    lists: &[
+        ("siblings", 10),
+        ("parts", 10),
+        ("messageEdges", 50),
+        ("highlights", 10),
+        ("labels", 100),
+        ("ranges", 10),
+    ],
     surcharges: &[("context", 10)],
     streams: &["changes"],
 };

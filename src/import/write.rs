@@ -62,6 +62,8 @@ pub(super) fn prepare(
         id: Some(id),
         title: found.title.map(|title| Title::new("title", title)).transpose()?,
         metadata: Json::new("metadata", origin.to_string())?,
+        expires_at: None,
+        is_read: true,
         messages: path,
     };
     Ok(Prepared { conversation, id, branches, head: ids[found.head] })
@@ -92,6 +94,7 @@ pub(super) async fn write(
     match write_conversation(scope, prepared, report).await {
         Ok(()) => Ok(Ok(())),
         Err(Error::Conflict) => Ok(Err("a message in it has been imported in another conversation".into())),
+        Err(Error::Trashed) => Ok(Err("it has been imported and is in the trash".into())),
         Err(error) => Err(error).context("cannot write a conversation"),
     }
 }
@@ -113,6 +116,7 @@ async fn write_conversation(scope: &Scoped, prepared: Prepared, report: &mut Rep
         report.present += 1;
     }
     // Messages of an interrupted import are not written twice, because ids make appends idempotent.
+    let has_branches = !branches.is_empty();
     for (after, message) in branches {
         let messages = vec![message];
         let append = Append { conversation: id, after, expected_head: None, messages };
@@ -120,6 +124,9 @@ async fn write_conversation(scope: &Scoped, prepared: Prepared, report: &mut Rep
     }
     if let Some(head) = head {
         scope.switch_branch(id, head).await?;
+    }
+    if has_branches {
+        scope.mark_read(id, i64::try_from(all).unwrap_or(i64::MAX), false).await?;
     }
     report.messages += all - known;
     Ok(())

@@ -7,7 +7,7 @@ use super::{ConversationId, MessageId, OwnerId, Timestamp};
 pub enum ChangeKind {
     /// A conversation was created.
     ConversationCreated,
-    /// The title, the metadata or the active branch changed.
+    /// Something of a conversation changed besides its messages.
     ConversationUpdated,
     /// A conversation was deleted with its messages.
     ConversationDeleted,

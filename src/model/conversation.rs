@@ -1,6 +1,8 @@
 //! Conversations.
 
-use super::{ConversationId, Json, NewMessage, OwnerId, SearchQuery, Timestamp, Title};
+use super::{
+    ConversationId, Json, Label, LabelPatch, Labels, NewMessage, OwnerId, SearchQuery, Timestamp, Title,
+};
 
 /// A stored conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,12 +31,64 @@ pub struct Conversation {
     pub branches: i64,
     /// The number of messages before the first fork.
     pub trunk: i64,
+    /// The time at which it was pinned.
+    pub pinned_at: Option<Timestamp>,
+    /// The time at which it was archived.
+    pub archived_at: Option<Timestamp>,
+    /// The time at which it was moved to the trash.
+    pub trashed_at: Option<Timestamp>,
+    /// The time at which it is deleted.
+    pub expires_at: Option<Timestamp>,
+    /// The labels.
+    pub labels: Labels,
+    /// The position up to which the user has read.
+    pub read_position: i64,
+    /// The number of messages after `read_position` that are deleted, or the user's own.
+    pub unread_ignored: i64,
+    /// Whether a new message takes it out of the archive.
+    pub unarchive_on_message: bool,
 }
 
 impl Conversation {
     /// Whether the active branch contains all messages.
     pub fn is_linear(&self) -> bool {
         self.branches == 0 && self.head_position == self.last_position
+    }
+
+    /// The number of unread messages, on all branches.
+    pub fn unread_count(&self) -> i64 {
+        (self.last_position - self.read_position - self.unread_ignored).max(0)
+    }
+}
+
+/// Which lists a conversation is in. The numbers are stored in the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ConversationState {
+    /// In the list that is the default.
+    Active,
+    /// In the archive.
+    Archived,
+    /// In the trash.
+    Trashed,
+}
+
+impl ConversationState {
+    /// The state that follows from these times.
+    pub fn of(archived_at: Option<Timestamp>, trashed_at: Option<Timestamp>) -> Self {
+        match (archived_at, trashed_at) {
+            (_, Some(_)) => Self::Trashed,
+            (Some(_), None) => Self::Archived,
+            (None, None) => Self::Active,
+        }
+    }
+
+    /// The number in the database.
+    pub fn code(self) -> i16 {
+        match self {
+            Self::Active => 0,
+            Self::Archived => 1,
+            Self::Trashed => 2,
+        }
     }
 }
 
@@ -47,6 +101,10 @@ pub struct NewConversation {
     pub title: Option<Title>,
     /// Data of the client, never interpreted.
     pub metadata: Json,
+    /// The time at which it is deleted.
+    pub expires_at: Option<Timestamp>,
+    /// Whether all messages count as read.
+    pub is_read: bool,
     /// In order.
     pub messages: Vec<NewMessage>,
 }
@@ -58,10 +116,20 @@ pub struct ConversationPatch {
     pub title: Option<Option<Title>>,
     /// The new metadata.
     pub metadata: Option<Json>,
+    /// Whether it is pinned.
+    pub pinned: Option<bool>,
+    /// Whether it is archived.
+    pub archived: Option<bool>,
+    /// Whether a new message takes it out of the archive.
+    pub unarchive_on_message: Option<bool>,
+    /// The change of its labels.
+    pub labels: Option<LabelPatch>,
+    /// `Some(None)` keeps it for good.
+    pub expires_at: Option<Option<Timestamp>>,
 }
 
 /// Selects conversations of the viewer.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConversationFilter {
     /// Titles that contain this text, with both folded ([`super::fold`]).
     pub title_contains: Option<String>,
@@ -69,6 +137,47 @@ pub struct ConversationFilter {
     pub query: Option<SearchQuery>,
     /// Conversations with activity at this time or later.
     pub updated_since: Option<Timestamp>,
+    /// Conversations with this label.
+    pub label: Option<Label>,
+    /// Whether they are pinned.
+    pub pinned: Option<bool>,
+    /// Whether they are archived. It does not apply to those in the trash.
+    pub archived: Option<bool>,
+    /// Whether they have unread messages.
+    pub unread: Option<bool>,
+    /// Whether they are in the trash.
+    pub trashed: Option<bool>,
+}
+
+/// Those of the default list: neither archived nor in the trash.
+impl Default for ConversationFilter {
+    fn default() -> Self {
+        Self {
+            title_contains: None,
+            query: None,
+            updated_since: None,
+            label: None,
+            pinned: None,
+            archived: Some(false),
+            unread: None,
+            trashed: Some(false),
+        }
+    }
+}
+
+impl ConversationFilter {
+    /// The states of the conversations that it selects.
+    pub fn states(&self) -> Vec<ConversationState> {
+        use ConversationState::{Active, Archived, Trashed};
+        let listed: &[_] = match (self.trashed, self.archived) {
+            (Some(true), _) => &[],
+            (_, Some(false)) => &[Active],
+            (_, Some(true)) => &[Archived],
+            (_, None) => &[Active, Archived],
+        };
+        let trashed: &[_] = if self.trashed == Some(false) { &[] } else { &[Trashed] };
+        [listed, trashed].concat()
+    }
 }
 
 /// The order of a list of conversations. Equal times are ordered by id.

@@ -26,6 +26,9 @@ impl Fingerprint {
         let mut hash = Sha256::new();
         hash_text(&mut hash, conversation.title.as_ref().map(Title::as_str));
         hash_text(&mut hash, Some(&conversation.metadata.canonical()));
+        if let Some(expires_at) = conversation.expires_at {
+            hash_text(&mut hash, Some(&expires_at.0.to_string()));
+        }
         for message in &conversation.messages {
             hash_text(&mut hash, message.id.map(|id| id.to_string()).as_deref());
             hash_message(&mut hash, message);

@@ -2,7 +2,7 @@
 
 use search::query::{Query, QueryError, parse};
 
-use super::{ConversationId, Invalid, Message, Role, Timestamp};
+use super::{ConversationId, Invalid, Label, Message, Role, Timestamp};
 
 /// The words to look for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -46,6 +46,12 @@ pub struct MessageSearch {
     pub include_tools: bool,
     /// In one of these conversations.
     pub conversations: Option<Vec<ConversationId>>,
+    /// In a conversation with one of these labels.
+    pub labels: Option<Vec<Label>>,
+    /// Whether archived conversations are searched, too.
+    pub include_archived: bool,
+    /// Whether conversations in the trash are searched, too.
+    pub include_trashed: bool,
     /// With one of these roles.
     pub roles: Option<Vec<Role>>,
     /// From one of these models.

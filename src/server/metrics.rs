@@ -17,6 +17,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::model::RetentionReason;
+
 /// Upper bounds of the duration buckets, in seconds.
 const DURATION_BUCKETS: [f64; 13] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -43,6 +45,11 @@ struct LimitLabel {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StateLabel {
     state: &'static str,
 }
@@ -62,6 +69,7 @@ pub(super) struct Metrics {
     readers: Gauge,
     indexed: Counter,
     unindexed: Gauge,
+    retention: Family<ReasonLabel, Counter>,
     reserved: Gauge,
     requests: Gauge,
     memory: Gauge,
@@ -80,6 +88,8 @@ pub(super) struct Snapshot {
     pub(super) indexed: u64,
     /// Owners with changes that are not indexed yet.
     pub(super) unindexed: usize,
+    /// Conversations that were deleted or archived because they are not kept, by reason.
+    pub(super) retention: [(RetentionReason, u64); 4],
     /// Bytes reserved by operations.
     pub(super) reserved: usize,
     /// Bytes reserved by large requests.
@@ -102,6 +112,7 @@ impl Metrics {
             readers: Gauge::default(),
             indexed: Counter::default(),
             unindexed: Gauge::default(),
+            retention: Family::default(),
             reserved: Gauge::default(),
             requests: Gauge::default(),
             memory: Gauge::default(),
@@ -157,6 +168,12 @@ impl Metrics {
             "search_pending_owners",
             "Owners with changes of this process that are not in the search index yet; searches find them nevertheless",
             self.unindexed.clone(),
+        );
+        ours.register(
+            "retention_conversations",
+            "Conversations that this process deleted (trash, expired, inactive_delete) or archived (inactive_archive), by \
+             the rule of retention",
+            self.retention.clone(),
         );
         ours.register_with_unit(
             "memory_reserved",
@@ -219,6 +236,10 @@ impl Metrics {
         self.readers.set(gauge(snapshot.readers));
         self.indexed.inner().store(snapshot.indexed, Ordering::Relaxed);
         self.unindexed.set(gauge(snapshot.unindexed));
+        for (reason, count) in snapshot.retention {
+            let counter = self.retention.get_or_create(&ReasonLabel { reason: reason.name() });
+            counter.inner().store(count, Ordering::Relaxed);
+        }
         self.reserved.set(gauge(snapshot.reserved));
         self.requests.set(gauge(snapshot.requests));
         if let Some(bytes) = resident_memory() {

@@ -16,6 +16,7 @@ use super::error::Result;
 use super::hot::reads::Reads;
 use super::hot::writer::Writer;
 use super::hot::writer::request::WorkerContext;
+use super::retention_figures::RetentionFigures;
 use super::search_index::Pending;
 use crate::clock::Clock;
 use crate::model::OwnerId;
@@ -40,6 +41,7 @@ pub(super) struct Inner {
     pub(super) searches: Semaphore,
     /// Owners whose changes are to be indexed.
     pub(super) pending: Pending,
+    pub(super) retention: RetentionFigures,
     pub(super) statements: Arc<AtomicU64>,
 }
 
@@ -77,6 +79,7 @@ impl Store {
             signals,
             searches: Semaphore::new(searches),
             pending,
+            retention: RetentionFigures::default(),
             statements,
         })))
     }

@@ -26,6 +26,9 @@ pub enum Error {
     /// The state of the message does not allow the operation.
     #[error("the message is {0}")]
     State(&'static str),
+    /// The conversation is in the trash, where it takes no new messages.
+    #[error("the conversation is in the trash: restore it first")]
+    Trashed,
     /// The write queue is full.
     #[error("too many writes are waiting: try again")]
     Busy,

@@ -80,7 +80,8 @@ impl RowSize for message::Model {
 
 impl RowSize for Conversation {
     fn size(&self) -> usize {
-        ROW_OVERHEAD + self.title.as_ref().map_or(0, String::len) + self.metadata.as_str().len()
+        let title = self.title.as_ref().map_or(0, String::len);
+        ROW_OVERHEAD + title + self.metadata.as_str().len() + self.labels.bytes()
     }
 }
 

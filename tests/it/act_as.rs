@@ -60,6 +60,13 @@ const MUTATIONS: &[(&str, &str, &[&str])] = &[
         "(input: { conversationId: $c, leafId: $s }) { conversation { id } }",
         &["ConversationUpdated"],
     ),
+    (
+        "markRead",
+        "(input: { conversationId: $c, position: 0, backward: true }) { conversation { id } }",
+        &["ConversationUpdated"],
+    ),
+    ("trashConversation", "(input: { id: $c }) { conversation { id } }", &["ConversationUpdated"]),
+    ("restoreConversation", "(input: { id: $c }) { conversation { id } }", &["ConversationUpdated"]),
     ("deleteMessage", "(input: { id: $m }) { message { id } }", &["MessageDeleted"]),
     ("deleteConversation", "(input: { id: $c }) { deletedConversationId }", &["ConversationDeleted"]),
 ];

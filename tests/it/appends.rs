@@ -55,7 +55,14 @@ impl Database {
 
     async fn conversation(&self, owner: &str, number: u128, messages: Vec<NewMessage>) -> ConversationId {
         let id = conversation(number);
-        let new = NewConversation { id: Some(id), title: None, metadata: empty(), messages };
+        let new = NewConversation {
+            id: Some(id),
+            title: None,
+            metadata: empty(),
+            expires_at: None,
+            is_read: false,
+            messages,
+        };
         self.of(owner).create_conversation(new).await.unwrap();
         id
     }

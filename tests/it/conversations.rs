@@ -153,7 +153,7 @@ async fn an_update_sets_given_fields_and_null_clears(app: TestApp) {
         assert_eq!((&updated["title"], &updated["metadata"]), (&title, &metadata), "{change}");
         assert_eq!(updated["createdAt"], conversation["createdAt"]);
         let now = updated["updatedAt"].as_str().unwrap().to_owned();
-        assert!(now > updated_at, "{now} after {updated_at}");
+        assert!(now > updated_at || (change == json!({}) && now == updated_at), "{now} after {updated_at}");
         updated_at = now;
     }
 }

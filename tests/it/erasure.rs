@@ -305,3 +305,22 @@ async fn the_search_index() {
     }
     assert!(is_indexed(&kept_end));
 }
+
+#[tokio::test]
+async fn labels() {
+    let (program, server, ada, conversation) = started().await;
+    let words: Vec<String> = (0..4).map(|_| unique()).collect();
+    let update = async |labels: Value| {
+        let mut input = labels;
+        input["id"] = json!(conversation);
+        ada.data(UPDATE, json!({ "input": input })).await;
+    };
+    update(json!({ "labels": [words[0], words[1]] })).await;
+    update(json!({ "removeLabels": [words[0]] })).await;
+    update(json!({ "labels": [words[2].to_uppercase()] })).await;
+    update(json!({ "labels": [words[2], words[3]] })).await;
+    ada.data(DELETE, json!({ "id": conversation })).await;
+    let upper = words[2].to_uppercase();
+    let words = [words, vec![upper]].concat();
+    erased_for_good(&program, server, &words).await;
+}

@@ -78,6 +78,24 @@ const CASES: &[Case] = &[
         "NOT_FOUND",
     ),
     (
+        "Mutation.trashConversation",
+        "mutation($id: ID!) { trashConversation(input: { id: $id }) { conversation { id } } }",
+        |target| json!({ "id": target.conversation }),
+        "NOT_FOUND",
+    ),
+    (
+        "Mutation.restoreConversation",
+        "mutation($id: ID!) { restoreConversation(input: { id: $id }) { conversation { id } } }",
+        |target| json!({ "id": target.conversation }),
+        "NOT_FOUND",
+    ),
+    (
+        "Mutation.markRead",
+        "mutation($id: ID!) { markRead(input: { conversationId: $id, position: 99 }) { conversation { id } } }",
+        |target| json!({ "id": target.conversation }),
+        "NOT_FOUND",
+    ),
+    (
         "Mutation.deleteConversation",
         "mutation($id: ID!) { deleteConversation(input: { id: $id }) { deletedConversationId } }",
         |target| json!({ "id": target.conversation }),
@@ -149,6 +167,7 @@ const CASES: &[Case] = &[
 const OWN: &[&str] = &[
     "Query.viewer",
     "Query.conversations",
+    "Query.labels",
     "Query.changes",
     "Mutation.createConversation",
     "Subscription.changes",
@@ -209,9 +228,21 @@ async fn lists_contain_only_objects_of_their_owner(app: TestApp) {
     let target = adas(&ada).await;
     assert_eq!(bob.data("{ viewer { id } }", json!({})).await["viewer"]["id"], "bob");
     let list = "query($after: String) { conversations(after: $after) { nodes { id } edges { cursor } } }";
+    let counts = "{ labels { label } viewer { conversationCount unreadConversationCount } }";
+    let nothing = bob.data(counts, json!({})).await;
+    assert_eq!(
+        nothing,
+        json!({ "labels": [], "viewer": { "conversationCount": 0, "unreadConversationCount": 0 } })
+    );
     let own = bob.new_conversation().await;
     let data = bob.data(list, json!({})).await;
     assert_eq!(data["conversations"]["nodes"], json!([{ "id": own }]));
+    let labelled = "{ conversations(filter: { label: \"ada's\" }) { nodes { id } }
+        searchMessages(query: \"own\", filter: { labels: [\"ada's\"] }) { nodes { id } } }";
+    assert_eq!(
+        bob.data(labelled, json!({})).await,
+        json!({ "conversations": { "nodes": [] }, "searchMessages": { "nodes": [] } })
+    );
     // Ada's cursors are no places in bob's lists.
     let cursor = ada.data(list, json!({})).await["conversations"]["edges"][0]["cursor"].clone();
     assert_eq!(bob.fault(list, json!({ "after": cursor })).await.0, "BAD_USER_INPUT");
@@ -235,7 +266,7 @@ async fn a_feed_contains_only_changes_of_its_owner(app: TestApp) {
     let follow = "subscription($after: String) { changes(after: $after) { conversationId } }";
     assert_eq!(bob.data(changes, json!({})).await["changes"]["nodes"], json!([]));
     let adas = ada.data(changes, json!({})).await;
-    assert_eq!(adas["changes"]["nodes"].as_array().unwrap().len(), 2);
+    assert_eq!(adas["changes"]["nodes"].as_array().unwrap().len(), 3);
     let cursor = &adas["changes"]["endCursor"];
     assert_eq!(bob.fault(changes, json!({ "after": cursor })).await.0, "BAD_USER_INPUT");
     let start = bob.data(changes, json!({})).await["changes"]["endCursor"].clone();
@@ -294,13 +325,16 @@ async fn the_owner_comes_from_the_credentials_only(app: TestApp) {
 /// A conversation of ada's with a message.
 async fn adas(ada: &Client) -> Target {
     let conversation = ada.new_conversation().await;
+    let label = "mutation($id: ID!) { updateConversation(input: { id: $id, labels: [\"ada's\"] }) { conversation { id } } }";
+    ada.data(label, json!({ "id": conversation })).await;
     let message = ada.append(&conversation, "Ada's own").await["id"].as_str().unwrap().to_owned();
     Target { conversation, message }
 }
 
 /// All that a viewer has, as they see it.
 async fn everything(client: &Client) -> Value {
-    let query = "{ conversations { nodes { id title metadata createdAt updatedAt messageCount
+    let query = "{ labels { label conversationCount } conversations { nodes { id title metadata createdAt updatedAt messageCount
+        pinnedAt archivedAt trashedAt expiresAt labels readPosition unreadCount
         messages { nodes { id position role content metadata createdAt } } } } }";
     client.data(query, json!({})).await
 }

@@ -41,7 +41,14 @@ async fn append(
 /// A conversation that has forked everywhere: every fork is at another place of the first path, and the
 /// last ones each within the one before.
 async fn tree(ada: &Scoped) -> (ConversationId, MessageId) {
-    let new = NewConversation { id: None, title: None, metadata: Json::empty_object(), messages: Vec::new() };
+    let new = NewConversation {
+        id: None,
+        title: None,
+        metadata: Json::empty_object(),
+        expires_at: None,
+        is_read: false,
+        messages: Vec::new(),
+    };
     let id = ada.create_conversation(new).await.unwrap().id;
     let mut trunk = Vec::new();
     while trunk.len() < MESSAGES - 2 * FORKS {

@@ -5,6 +5,7 @@
 //! servers run.
 
 mod deployment;
+mod migrations;
 mod plans;
 
 use scrollback::model::OwnerId;
@@ -14,9 +15,10 @@ use sqlx::{Connection, Executor, PgConnection};
 use crate::harness::{APPEND, Client, Engine, TestApp, shared_cluster};
 
 /// Every table that has an owner, by itself or by another table's row.
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 12] = [
     "account",
     "conversation",
+    "conversation_label",
     "message",
     "change",
     "stream",
@@ -61,6 +63,8 @@ async fn touch(session: &mut PgConnection, statement: &'static str, id: &str) ->
 async fn everything(client: &Client) -> String {
     let id = client.new_conversation().await;
     let first = client.append(&id, "one").await["id"].clone();
+    let label = "mutation($id: ID!) { updateConversation(input: { id: $id, labels: [\"a\"] }) { conversation { id } } }";
+    client.data(label, json!({ "id": id })).await;
     client.append(&id, "two").await;
     for (status, content) in [("COMPLETE", "another two"), ("STREAMING", "and so ")] {
         let input = json!({ "conversationId": id, "parentId": first, "role": "ASSISTANT", "status": status, "content": content });

@@ -86,6 +86,7 @@ fn naive(messages: &[Message], query: &Query, fields: &[Field], filter: &Filter)
         let conversation = &message.place.conversation;
         query.matches(&texts)
             && filter.conversations.as_ref().is_none_or(|wanted| wanted.contains(conversation))
+            && !filter.excluded_conversations.contains(conversation)
             && filter.roles.as_ref().is_none_or(|roles| roles.contains(&message.role))
             && filter.models.as_ref().is_none_or(|models| {
                 message.model.is_some_and(|model| models.iter().any(|name| name == model))
@@ -177,13 +178,15 @@ fn filter() -> impl Strategy<Value = Filter> {
     let ids = || prop::collection::vec((0..4u8).prop_map(|id| [id; 16]), 0..3);
     (
         prop::option::of(ids()),
+        ids(),
         prop::option::of(Just(vec![1, 2])),
         prop::option::of(Just(vec!["gpt".to_owned()])),
         prop::option::of(0..40_000i64),
         prop::option::of(0..40_000i64),
     )
-        .prop_map(|(conversations, roles, models, since, until)| Filter {
+        .prop_map(|(conversations, excluded_conversations, roles, models, since, until)| Filter {
             conversations,
+            excluded_conversations,
             roles,
             models,
             since,

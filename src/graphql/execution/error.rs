@@ -220,7 +220,7 @@ fn complete_store(error: &mut ServerError, failure: &store::Error, request: Requ
             set_code(error, Code::Conflict);
             extend(error, "length", Value::from(*length));
         }
-        store::Error::State(_) => set_code(error, Code::Conflict),
+        store::Error::State(_) | store::Error::Trashed => set_code(error, Code::Conflict),
         store::Error::Expired => set_code(error, Code::CursorExpired),
         store::Error::Invalid(invalid) => {
             set_code(error, Code::BadUserInput);

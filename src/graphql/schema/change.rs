@@ -147,12 +147,16 @@ change_object!(ConversationCreated, "A conversation was created.", {
     }
 });
 
-change_object!(ConversationUpdated, "The title, metadata or active branch of a conversation changed.", {
-    /// The conversation in its current state. Null if it was deleted.
-    async fn conversation(&self, ctx: &Context<'_>) -> Option<Result<Conversation>> {
-        self.0.conversation(ctx).await.transpose()
+change_object!(
+    ConversationUpdated,
+    "Something of a conversation changed: its title, metadata, active branch, pin, labels, expiry or reading position, or it was archived, trashed or restored.",
+    {
+        /// The conversation in its current state. Null if it was deleted.
+        async fn conversation(&self, ctx: &Context<'_>) -> Option<Result<Conversation>> {
+            self.0.conversation(ctx).await.transpose()
+        }
     }
-});
+);
 
 change_object!(ConversationDeleted, "A conversation was deleted with its messages.", {});
 

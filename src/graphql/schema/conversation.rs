@@ -67,6 +67,11 @@ pub(in crate::graphql) const CONVERSATION: ObjectWriter<ConversationItem> = Obje
             "createdAt" => |out, item| write_time(out, item.conversation.created_at),
             "updatedAt" => |out, item| write_time(out, item.conversation.updated_at),
             "messageCount" => |out, item| write_display(out, &item.conversation.message_count),
+            "pinnedAt" => |out, item| write_option(out, item.conversation.pinned_at, write_time),
+            "archivedAt" => |out, item| write_option(out, item.conversation.archived_at, write_time),
+            "trashedAt" => |out, item| write_option(out, item.conversation.trashed_at, write_time),
+            "readPosition" => |out, item| write_display(out, &item.conversation.read_position),
+            "unreadCount" => |out, item| write_display(out, &item.conversation.unread_count()),
             "head" => {
                 return Some(FieldWriter::Message(|item| item.head.as_ref().map(Option::as_deref), &MESSAGE));
             }

@@ -1,6 +1,6 @@
 //! The viewer.
 
-use async_graphql::{Context, ID, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, ID, Object, SimpleObject};
 
 use crate::graphql::execution::context::ContextExt;
 use crate::model::{self, OwnerId};
@@ -8,12 +8,27 @@ use crate::store::Result;
 
 /// The user that the request is authenticated as.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub(in crate::graphql) struct Viewer {
     /// The subject of the credentials, or the user that a back end acts for. It is the owner of all data that
     /// the API returns.
     id: ID,
     /// The subject of the back end that acts for the viewer. Null if none does.
     actor: Option<ID>,
+}
+
+#[ComplexObject]
+impl Viewer {
+    /// The number of conversations, with archived ones, without those in the trash.
+    async fn conversation_count(&self, ctx: &Context<'_>) -> Result<i64> {
+        ctx.store()?.conversation_count().await
+    }
+
+    /// The number of conversations of the default list that have unread messages: without archived ones and those in the
+    /// trash.
+    async fn unread_conversation_count(&self, ctx: &Context<'_>) -> Result<i64> {
+        ctx.store()?.unread_conversation_count().await
+    }
 }
 
 /// Queries about the viewer.

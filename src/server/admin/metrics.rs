@@ -22,7 +22,9 @@ async fn show(extract::State(state): extract::State<HandlerState>) -> HttpRespon
     let (used, idle) = shared.store.connections();
     let (readers, (reserved, requests)) = (shared.api.readers(), shared.api.memory_in_use());
     let (unindexed, indexed) = shared.store.index_figures();
-    match shared.metrics.text(&Snapshot { used, idle, readers, indexed, unindexed, reserved, requests }) {
+    let retention = shared.store.retention_figures();
+    let snapshot = Snapshot { used, idle, readers, indexed, unindexed, retention, reserved, requests };
+    match shared.metrics.text(&snapshot) {
         Ok(text) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "cannot write the metrics");

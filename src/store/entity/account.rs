@@ -12,6 +12,11 @@ pub(crate) struct Model {
     /// The revision of the newest change.
     pub revision: i64,
     pub created_at: Timestamp,
+    /// The retention rule of this owner instead of that of the configuration: how long a conversation is kept without
+    /// activity, in microseconds.
+    pub retention_after: Option<i64>,
+    /// [`crate::model::RetentionAction`].
+    pub retention_action: Option<i16>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::ExprTrait;
 
-use crate::model::{Conversation, ConversationId, Json, OwnerId, Timestamp};
+use crate::model::{Conversation, ConversationId, Json, Labels, OwnerId, Timestamp};
 
 /// A row of `conversation`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -25,6 +25,18 @@ pub struct Model {
     pub head_position: i64,
     pub branches: i64,
     pub trunk: i64,
+    /// [`crate::model::ConversationState`]. It follows from `trashed_at` and `archived_at`.
+    pub state: i16,
+    pub pinned_at: Option<Timestamp>,
+    pub archived_at: Option<Timestamp>,
+    pub trashed_at: Option<Timestamp>,
+    pub expires_at: Option<Timestamp>,
+    /// [`Labels::to_json`]. Null if there are none.
+    pub labels: Option<String>,
+    pub read_position: i64,
+    /// How many messages after `read_position` are not unread: deleted ones, and the user's own.
+    pub unread_ignored: i64,
+    pub unarchive_on_message: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -36,6 +48,12 @@ impl ActiveModelBehavior for ActiveModel {}
 pub(in crate::store) fn next_updated_at(now: Timestamp) -> Expr {
     let updated_at = || Expr::col(Column::UpdatedAt);
     Expr::case(updated_at().lt(now), now).finally(updated_at().add(1_i64)).into()
+}
+
+/// Whether there are unread messages: see [`Conversation::unread_count`].
+pub(in crate::store) fn is_unread() -> Expr {
+    let read = Expr::col(Column::ReadPosition).add(Expr::col(Column::UnreadIgnored));
+    Expr::col(Column::LastPosition).gt(read)
 }
 
 impl From<Model> for Conversation {
@@ -53,6 +71,14 @@ impl From<Model> for Conversation {
             branch: row.branch,
             branches: row.branches,
             trunk: row.trunk,
+            pinned_at: row.pinned_at,
+            archived_at: row.archived_at,
+            trashed_at: row.trashed_at,
+            expires_at: row.expires_at,
+            labels: Labels::stored(row.labels),
+            read_position: row.read_position,
+            unread_ignored: row.unread_ignored,
+            unarchive_on_message: row.unarchive_on_message,
         }
     }
 }

@@ -37,6 +37,13 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
+/// The number, from 1, of the last message of the user among those of an append. A user who writes has read what came
+/// before, so it is where the unread messages begin.
+pub(in crate::store) fn last_of_user(rows: &[Model]) -> Option<i64> {
+    let nth = rows.iter().rposition(|row| row.role == Role::User.code())?;
+    i64::try_from(nth + 1).ok()
+}
+
 /// An unknown role or status is a fault in the database, so the error is internal.
 impl TryFrom<Model> for Message {
     type Error = Error;

@@ -3,8 +3,8 @@
 use sea_orm::{ColumnTrait, ColumnType, EntityTrait, IdenStatic, Iterable};
 
 use super::{
-    account, branch, change, conversation, message, message_text, message_token_count, search_block,
-    search_segment, search_state, stream,
+    account, branch, change, conversation, conversation_label, message, message_text, message_token_count,
+    search_block, search_segment, search_state, stream,
 };
 
 /// A column of an entity.
@@ -27,6 +27,7 @@ pub fn columns() -> Vec<Column> {
         of::<branch::Entity>(),
         of::<change::Entity>(),
         of::<conversation::Entity>(),
+        of::<conversation_label::Entity>(),
         of::<message::Entity>(),
         of::<message_text::Entity>(),
         of::<message_token_count::Entity>(),

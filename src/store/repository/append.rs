@@ -20,10 +20,11 @@ use sea_orm::{
 };
 
 use crate::model::{
-    Append, AppendParent, Change, ChangeKind, ConversationId, Fingerprint, Message, MessageBody, MessageId,
-    MessageStatus, ModelName, NewMessage, Timestamp, TokenUsage,
+    Append, AppendParent, Change, ChangeKind, ConversationId, ConversationState, Fingerprint, Message,
+    MessageBody, MessageId, MessageStatus, ModelName, NewMessage, Timestamp, TokenUsage,
 };
 use crate::store::engine::slot;
+use crate::store::entity::message::last_of_user;
 use crate::store::entity::{branch, conversation, message};
 use crate::store::error::Error;
 use crate::store::error::Result;
@@ -39,6 +40,7 @@ struct Positions {
     branches: i64,
     trunk: i64,
     updated_at: Timestamp,
+    trashed_at: Option<Timestamp>,
 }
 
 /// The place of a message. The caller has reserved it.
@@ -58,6 +60,7 @@ impl Scoped {
     /// - `NotFound`: no such conversation, or no such parent in it, for this owner.
     /// - `Conflict`: an id was used for something else.
     /// - `HeadMoved`: the head is not the expected message.
+    /// - `Trashed`: the conversation is in the trash.
     /// - `Busy`: the write queue is full.
     pub async fn append(&self, append: Append) -> Result<Vec<Message>> {
         let Append { conversation, after, expected_head, messages } = append;
@@ -102,9 +105,13 @@ impl Scoped {
         let NewMessages { conversation, head: expected_head, rows, .. } = messages;
         let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
         let mut tx = Tx::begin(self, rows.len()).await?;
-        let positions = self.take_positions(&tx, conversation, count, after).await?;
+        let read = last_of_user(&rows);
+        let positions = self.take_positions(&tx, conversation, (count, read), after).await?;
         if let Some(already_appended) = self.already_appended(tx.connection(), &rows).await? {
             return Ok(already_appended);
+        }
+        if positions.trashed_at.is_some() {
+            return Err(Error::Trashed);
         }
         let before = positions.last_position - count;
         let follows_head = positions.head_position == positions.last_position;
@@ -139,23 +146,39 @@ impl Scoped {
 
     /// Takes the next positions and the row's lock, and checks ownership, in one statement. If the messages
     /// follow the head of a conversation that never forked, it also moves the head. A message is never
-    /// older than the one before it, whatever the clock does.
+    /// older than the one before it, whatever the clock does. An archived conversation leaves the archive, if that
+    /// is wanted. `read` is the number of the last of the messages that the user wrote.
     async fn take_positions(
         &self,
         tx: &Tx,
         conversation: ConversationId,
-        count: i64,
+        (count, read): (i64, Option<i64>),
         after: AppendParent,
     ) -> Result<Positions> {
         use conversation::Column::{
-            Branches, HeadPosition, Id, LastPosition, MessageCount, OwnerId, Trunk, UpdatedAt,
+            ArchivedAt, Branches, HeadPosition, Id, LastPosition, MessageCount, OwnerId, ReadPosition, State,
+            TrashedAt, Trunk, UnarchiveOnMessage, UnreadIgnored, UpdatedAt,
         };
+        let leaves_archive = || {
+            Expr::col(State)
+                .eq(ConversationState::Archived.code())
+                .and(Expr::col(UnarchiveOnMessage).eq(true))
+        };
+        let state = Expr::case(leaves_archive(), ConversationState::Active.code()).finally(Expr::col(State));
+        let archived_at = Expr::case(leaves_archive(), Expr::val(None::<i64>)).finally(Expr::col(ArchivedAt));
         let mut update = conversation::Entity::update_many()
             .col_expr(LastPosition, Expr::col(LastPosition).add(count))
             .col_expr(MessageCount, Expr::col(MessageCount).add(count))
             .col_expr(UpdatedAt, conversation::next_updated_at(tx.now()))
+            .col_expr(State, state.into())
+            .col_expr(ArchivedAt, archived_at.into())
             .filter(Id.eq(conversation))
             .filter(OwnerId.eq(self.owner.clone()));
+        if let Some(read) = read {
+            update = update
+                .col_expr(ReadPosition, Expr::col(LastPosition).add(read))
+                .col_expr(UnreadIgnored, Expr::val(0_i64));
+        }
         if after == AppendParent::Head {
             let is_linear =
                 Expr::col(Branches).eq(0_i64).and(Expr::col(HeadPosition).eq(Expr::col(LastPosition)));
@@ -164,7 +187,7 @@ impl Scoped {
             update = update.col_expr(HeadPosition, head.into());
         }
         let mut update = update.into_query();
-        let returned = [LastPosition, HeadPosition, Branches, Trunk, UpdatedAt];
+        let returned = [LastPosition, HeadPosition, Branches, Trunk, UpdatedAt, TrashedAt];
         update.returning(Query::returning().columns(returned));
         tx.one(&update).await?.ok_or(Error::NotFound("conversation"))
     }

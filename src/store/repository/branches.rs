@@ -18,8 +18,7 @@ use sea_orm::{
 };
 
 use crate::model::{
-    Change, ChangeKind, Conversation, ConversationId, ConversationPatch, End, Message, MessageId, Page,
-    Range, Slice,
+    Change, ChangeKind, Conversation, ConversationId, End, Message, MessageId, Page, Range, Slice,
 };
 use crate::store::entity::message;
 use crate::store::error::Error;
@@ -212,7 +211,7 @@ impl Scoped {
     /// - `NotFound`: no such conversation, or no such message in it, for this owner.
     pub async fn switch_branch(&self, id: ConversationId, leaf: MessageId) -> Result<Conversation> {
         let mut tx = Tx::begin(self, 1).await?;
-        let row = self.touch(&tx, id, ConversationPatch::default()).await?;
+        let row = self.touch(&tx, id).await?;
         let leaf = self
             .own_messages()
             .filter(message::Column::Id.eq(leaf))

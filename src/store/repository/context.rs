@@ -28,6 +28,7 @@ impl Scoped {
     /// # Errors
     /// - `NotFound`: no such message in this conversation.
     /// - `ContextTooSmall`: the messages that are in every window do not fit.
+    /// - `Trashed`: the conversation is in the trash.
     pub async fn context(
         &self,
         conversation: &Conversation,
@@ -36,6 +37,9 @@ impl Scoped {
         tokenizer: Tokenizer,
         with_omitted: bool,
     ) -> Result<ContextWindow> {
+        if conversation.trashed_at.is_some() {
+            return Err(Error::Trashed);
+        }
         let segments = self.branch_segments(conversation, leaf).await?;
         for _ in 0..ATTEMPTS {
             let mut branch = StoredBranch::new(self, conversation.id, segments.clone(), tokenizer);

@@ -15,17 +15,18 @@ use serde_json::json;
 
 use crate::model::{
     Change, ChangeKind, Conversation, ConversationFilter, ConversationId, ConversationOrder,
-    ConversationPatch, End, Fingerprint, Message, NewConversation, Page, Range, Slice, Timestamp, Title,
+    ConversationState, End, Fingerprint, Message, NewConversation, Page, Range, Slice, Timestamp, Title,
     fold,
 };
 use crate::store::engine::slot;
+use crate::store::entity::message::last_of_user;
 use crate::store::entity::{branch, conversation, message};
 use crate::store::error::Error;
 use crate::store::error::Result;
 use crate::store::hot::reads::request::{ConversationPage, ListConversations, ReadConversation};
 use crate::store::json_rows::{JsonRows, REQUESTED};
 use crate::store::repository::append::{MessagePlace, insert_message};
-use crate::store::repository::token_counts;
+use crate::store::repository::{labels, organise, token_counts};
 use crate::store::scope::Scoped;
 use crate::store::transaction::Tx;
 
@@ -100,7 +101,7 @@ impl Scoped {
         let value = |(time, id): (Timestamp, ConversationId)| Expr::tuple([Expr::val(time), Expr::val(id)]);
         let (greater, less) =
             if order.is_ascending() { (range.after, range.before) } else { (range.before, range.after) };
-        let mut select = filtered(self.own_conversations(), filter, self.backend());
+        let mut select = self.filtered(filter);
         if let Some(matching) = matching {
             select = select.filter(is_among(&matching, self.backend()));
         }
@@ -116,7 +117,8 @@ impl Scoped {
             .order_by(time, direction.clone())
             .order_by(conversation::Column::Id, direction)
             .limit(u64::from(page.size) + 1);
-        Ok((Slice::from_rows(self.all_conversations(select).await?, page, &range), is_indexing))
+        let rows = self.all_conversations(select).await?;
+        Ok((Slice::from_rows(rows, page, &range), is_indexing))
     }
 
     /// The selected conversations. Their bytes are taken from the allowance.
@@ -131,6 +133,7 @@ impl Scoped {
     /// Creates a conversation with its first messages, all or nothing.
     ///
     /// # Errors
+    /// - `Invalid`: it would be deleted at a time that is past.
     /// - `Conflict`: the id, or the id of a message, was used for something else. The same id with the same content
     ///   is not an error: it returns the conversation that exists.
     pub async fn create_conversation(&self, new: NewConversation) -> Result<Conversation> {
@@ -142,8 +145,10 @@ impl Scoped {
             let repeated = row.owner_id == self.owner && row.fingerprint.as_ref() == Some(&fingerprint.0);
             return if repeated { Ok(row.into()) } else { Err(Error::Conflict) };
         }
+        organise::check_expiry(new.expires_at, tx.now())?;
         let id = new.id.unwrap_or_else(|| ConversationId(self.store.0.clock.new_id()));
         let count = i64::try_from(new.messages.len()).unwrap_or(i64::MAX);
+        let rows: Vec<_> = new.messages.into_iter().map(|message| self.row(id, message)).collect();
         let row = conversation::Model {
             id,
             owner_id: self.owner.clone(),
@@ -159,29 +164,22 @@ impl Scoped {
             head_position: count,
             branches: 0,
             trunk: 0,
+            state: ConversationState::Active.code(),
+            pinned_at: None,
+            archived_at: None,
+            trashed_at: None,
+            expires_at: new.expires_at,
+            labels: None,
+            read_position: if new.is_read { count } else { last_of_user(&rows).unwrap_or(0) },
+            unread_ignored: 0,
+            unarchive_on_message: true,
         };
         let row = row.into_active_model().insert(tx.connection()).await?;
         tx.record(Change { kind: ChangeKind::ConversationCreated, conversation: id, message: None });
-        for (position, message) in (1..).zip(new.messages) {
+        for (position, message) in (1..).zip(rows) {
             let place = MessagePlace { position, branch: None, parent: None, created_at: row.created_at };
-            insert_message(&mut tx, place, self.row(id, message)).await?;
+            insert_message(&mut tx, place, message).await?;
         }
-        tx.commit().await?;
-        Ok(row.into())
-    }
-
-    /// Sets the fields that the patch has.
-    ///
-    /// # Errors
-    /// - `NotFound`: no such conversation for this owner.
-    pub async fn update_conversation(
-        &self,
-        id: ConversationId,
-        patch: ConversationPatch,
-    ) -> Result<Conversation> {
-        let mut tx = Tx::begin(self, 1).await?;
-        let row = self.touch(&tx, id, patch).await?;
-        tx.record(Change { kind: ChangeKind::ConversationUpdated, conversation: id, message: None });
         tx.commit().await?;
         Ok(row.into())
     }
@@ -191,8 +189,23 @@ impl Scoped {
     /// # Errors
     /// - `NotFound`: no such conversation for this owner.
     pub async fn delete_conversation(&self, id: ConversationId) -> Result<()> {
+        self.delete_conversation_if(id, |_| true).await
+    }
+
+    /// Removes a conversation for good if a condition holds for its row.
+    ///
+    /// # Errors
+    /// - `NotFound`: no such conversation for this owner, or the condition does not hold.
+    pub(in crate::store) async fn delete_conversation_if(
+        &self,
+        id: ConversationId,
+        condition: impl FnOnce(&conversation::Model) -> bool,
+    ) -> Result<()> {
         let mut tx = Tx::begin(self, 1).await?;
-        self.touch(&tx, id, ConversationPatch::default()).await?;
+        let row = self.locked(&tx, id).await?;
+        if !condition(&row) {
+            return Err(Error::NotFound("conversation"));
+        }
         // Rows that depend on others go first: row-level security hides them as soon as the row they depend on is
         // gone.
         crate::store::repository::streams::delete_streams(&tx, id).await?;
@@ -207,6 +220,7 @@ impl Scoped {
             .exec(tx.connection())
             .await?;
         token_counts::forget_conversation(&tx, &self.owner, id).await?;
+        labels::remove(&tx, &self.owner, &row).await?;
         let deleted = conversation::Entity::delete_many()
             .filter(conversation::Column::Id.eq(id))
             .filter(conversation::Column::OwnerId.eq(self.owner.clone()))
@@ -221,28 +235,53 @@ impl Scoped {
 }
 
 impl Scoped {
-    /// Locks a conversation for the transaction, increases `updated_at`, and sets the fields that the patch has.
-    pub(in crate::store) async fn touch(
-        &self,
-        tx: &Tx,
-        id: ConversationId,
-        patch: ConversationPatch,
-    ) -> Result<conversation::Model> {
-        let mut update = conversation::Entity::update_many()
+    /// One of the owner's conversations, as it is while the transaction lasts: the lock of the account covers it.
+    pub(in crate::store) async fn locked(&self, tx: &Tx, id: ConversationId) -> Result<conversation::Model> {
+        let find = self.own_conversations().filter(conversation::Column::Id.eq(id));
+        find.one(tx.connection()).await?.ok_or(Error::NotFound("conversation"))
+    }
+
+    /// Locks a conversation for the transaction and increases `updated_at`.
+    pub(in crate::store) async fn touch(&self, tx: &Tx, id: ConversationId) -> Result<conversation::Model> {
+        let update = conversation::Entity::update_many()
             .col_expr(conversation::Column::UpdatedAt, conversation::next_updated_at(tx.now()))
             .filter(conversation::Column::Id.eq(id))
             .filter(conversation::Column::OwnerId.eq(self.owner.clone()));
-        if let Some(title) = patch.title {
-            let folded = title.as_ref().map(Title::folded);
-            update = update
-                .col_expr(conversation::Column::Title, Expr::val(title.map(Title::into_string)))
-                .col_expr(conversation::Column::TitleFolded, Expr::val(folded));
-        }
-        if let Some(metadata) = patch.metadata {
-            update = update.col_expr(conversation::Column::Metadata, Expr::val(metadata));
-        }
         let updated = update.exec_with_returning(tx.connection()).await?.pop();
         updated.ok_or(Error::NotFound("conversation"))
+    }
+
+    /// The conversations that a filter selects, whatever their messages say.
+    fn filtered(&self, filter: &ConversationFilter) -> Select<conversation::Entity> {
+        let states = filter.states();
+        let state = conversation::Column::State;
+        let mut select = self.own_conversations().filter(match &states[..] {
+            // The index has the order of a list within a state.
+            [only] => state.eq(only.code()),
+            several => state.is_in(several.iter().map(|state| state.code())),
+        });
+        if let Some(since) = filter.updated_since {
+            select = select.filter(conversation::Column::UpdatedAt.gte(since));
+        }
+        if let Some(text) = &filter.title_contains {
+            // No LIKE, because every character of the text is literal.
+            let find = if self.backend() == DbBackend::Sqlite { "instr" } else { "strpos" };
+            let title = conversation::Column::TitleFolded.into_expr();
+            let place = Expr::from(Func::cust(find).args([title, Expr::val(fold(text))]));
+            select = select.filter(place.gt(0));
+        }
+        if let Some(label) = &filter.label {
+            select = select.filter(labels::has_label(&self.owner, label));
+        }
+        if let Some(pinned) = filter.pinned {
+            let pinned_at = conversation::Column::PinnedAt;
+            select = select.filter(if pinned { pinned_at.is_not_null() } else { pinned_at.is_null() });
+        }
+        if let Some(unread) = filter.unread {
+            let is_unread = conversation::is_unread();
+            select = select.filter(if unread { is_unread } else { is_unread.not() });
+        }
+        select
     }
 }
 
@@ -251,22 +290,4 @@ fn is_among(ids: &BTreeSet<ConversationId>, backend: DbBackend) -> Expr {
     let requested = JsonRows::new(backend, ids.iter().map(|id| json!([id.0.simple().to_string()])));
     let ids = Query::select().expr(requested.uuid(0)).from_function(requested.table(), REQUESTED).take();
     conversation::Column::Id.in_subquery(ids)
-}
-
-fn filtered(
-    mut select: Select<conversation::Entity>,
-    filter: &ConversationFilter,
-    backend: DbBackend,
-) -> Select<conversation::Entity> {
-    if let Some(since) = filter.updated_since {
-        select = select.filter(conversation::Column::UpdatedAt.gte(since));
-    }
-    if let Some(text) = &filter.title_contains {
-        // No LIKE, because every character of the text is literal.
-        let find = if backend == DbBackend::Sqlite { "instr" } else { "strpos" };
-        let title = conversation::Column::TitleFolded.into_expr();
-        let place = Expr::from(Func::cust(find).args([title, Expr::val(fold(text))]));
-        select = select.filter(place.gt(0));
-    }
-    select
 }

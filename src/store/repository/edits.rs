@@ -4,8 +4,7 @@ use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 use crate::model::{
-    Change, ChangeKind, ConversationPatch, Json, Message, MessageId, MessagePatch, MessageStatus, Timestamp,
-    TokenUsage,
+    Change, ChangeKind, Json, Message, MessageId, MessagePatch, MessageStatus, Role, Timestamp, TokenUsage,
 };
 use crate::store::entity::{conversation, message};
 use crate::store::error::Error;
@@ -78,6 +77,7 @@ impl Scoped {
             return row.try_into();
         }
         let conversation = row.conversation_id;
+        let (position, is_users) = (row.position, row.role == Role::User.code());
         crate::store::repository::streams::delete_stream(&tx, id).await?;
         let mut row = row.into_active_model();
         row.content = ActiveValue::Set(String::new());
@@ -92,8 +92,13 @@ impl Scoped {
         let row = row.update(tx.connection()).await?;
         token_counts::clear(&tx, &row).await?;
         let count = Expr::col(conversation::Column::MessageCount);
+        // A message that was unread is unread no longer. Those of the user never were.
+        let was_unread = Expr::col(conversation::Column::ReadPosition).lt(position).and(Expr::val(!is_users));
+        let ignored = Expr::col(conversation::Column::UnreadIgnored);
+        let ignored = Expr::case(was_unread, ignored.clone().add(1_i64)).finally(ignored);
         conversation::Entity::update_many()
             .col_expr(conversation::Column::MessageCount, count.sub(1_i64))
+            .col_expr(conversation::Column::UnreadIgnored, ignored.into())
             .filter(conversation::Column::Id.eq(conversation))
             .exec(tx.connection())
             .await?;
@@ -106,7 +111,7 @@ impl Scoped {
     pub(in crate::store) async fn lock_message(&self, tx: &Tx, id: MessageId) -> Result<message::Model> {
         let find = || self.own_messages().filter(message::Column::Id.eq(id)).one(tx.connection());
         let row = find().await?.ok_or(Error::NotFound("message"))?;
-        self.touch(tx, row.conversation_id, ConversationPatch::default()).await?;
+        self.touch(tx, row.conversation_id).await?;
         find().await?.ok_or(Error::NotFound("message"))
     }
 }

@@ -17,7 +17,7 @@ use crate::store::entity::search_block;
 use crate::store::error::Result;
 
 /// The most blocks that a query may read: about 32 MB.
-const MAX_BLOCKS: u64 = 8192;
+const MAX_BLOCKS: i64 = 8192;
 
 /// Bytes of blocks that a query may read without a charge. Few queries run at a time, and most read less.
 const FREE: usize = 4 * 1024 * 1024;
@@ -41,6 +41,28 @@ const IN_RANGES_POSTGRES: &str = "SELECT b.segment, b.key, b.data \
      AND s.segment = (w.it ->> 0)::bigint AND s.key >= f.key AND s.key <= decode(w.it ->> 2, 'hex') \
      OFFSET 0) AS b LIMIT $3";
 
+/// The same for many ranges. Many of them are in one block, which is read once.
+const IN_MANY_RANGES_SQLITE: &str = "SELECT b.segment, b.key, b.data FROM \
+     (SELECT DISTINCT b.segment, b.key FROM json_each($1) AS w \
+     CROSS JOIN search_block AS b ON b.owner_id = $2 AND b.segment = w.value ->> 0 \
+     AND b.key >= COALESCE((SELECT p.key FROM search_block AS p WHERE p.owner_id = $2 \
+     AND p.segment = w.value ->> 0 AND p.key <= unhex(w.value ->> 1) ORDER BY p.key DESC LIMIT 1), \
+     unhex(w.value ->> 1)) AND b.key <= unhex(w.value ->> 2) LIMIT $3) AS found \
+     CROSS JOIN search_block AS b ON b.owner_id = $2 AND b.segment = found.segment AND b.key = found.key";
+const IN_MANY_RANGES_POSTGRES: &str = "SELECT b.segment, b.key, b.data FROM \
+     (SELECT DISTINCT b.segment, b.key FROM jsonb_array_elements($1::text::jsonb) AS w(it) \
+     CROSS JOIN LATERAL (SELECT COALESCE((SELECT p.key FROM search_block AS p WHERE p.owner_id = $2 \
+     AND p.segment = (w.it ->> 0)::bigint AND p.key <= decode(w.it ->> 1, 'hex') ORDER BY p.key DESC LIMIT 1), \
+     decode(w.it ->> 1, 'hex')) AS key OFFSET 0) AS f \
+     CROSS JOIN LATERAL (SELECT s.segment, s.key FROM search_block AS s WHERE s.owner_id = $2 \
+     AND s.segment = (w.it ->> 0)::bigint AND s.key >= f.key AND s.key <= decode(w.it ->> 2, 'hex') \
+     OFFSET 0) AS b LIMIT $3) AS found \
+     CROSS JOIN LATERAL (SELECT s.segment, s.key, s.data FROM search_block AS s WHERE s.owner_id = $2 \
+     AND s.segment = found.segment AND s.key = found.key OFFSET 0) AS b";
+
+/// From so many ranges on they are read so.
+const MANY: usize = 64;
+
 #[derive(FromQueryResult)]
 struct BlockRow {
     segment: i64,
@@ -48,7 +70,8 @@ struct BlockRow {
     data: Vec<u8>,
 }
 
-/// Reads the blocks of some ranges of segments, and charges large amounts to the allowance.
+/// Reads the blocks of some ranges of segments, and charges large amounts to the allowance of a query. Without one they
+/// are read for the index itself.
 ///
 /// # Errors
 /// `Invalid`: they are more than a query may read.
@@ -56,7 +79,7 @@ pub(super) async fn in_ranges(
     connection: &impl ConnectionTrait,
     owner: &OwnerId,
     ranges: &[(i64, KeyRange)],
-    allowance: &MemoryBudget,
+    allowance: Option<&MemoryBudget>,
 ) -> Result<BTreeMap<i64, BTreeMap<Vec<u8>, Vec<u8>>>> {
     let mut found: BTreeMap<i64, BTreeMap<Vec<u8>, Vec<u8>>> = BTreeMap::new();
     if ranges.is_empty() {
@@ -67,19 +90,25 @@ pub(super) async fn in_ranges(
         .map(|(segment, range)| format!("[{segment},\"{}\",\"{}\"]", hex(&range.from), hex(&range.to)))
         .collect();
     let backend = connection.get_database_backend();
-    let sql = if backend == DbBackend::Sqlite { IN_RANGES_SQLITE } else { IN_RANGES_POSTGRES };
-    let limit = i64::try_from(MAX_BLOCKS + 1).unwrap_or(i64::MAX);
-    let values = [format!("[{}]", wanted.join(",")).into(), owner.clone().into(), limit.into()];
+    let sql = match (backend, ranges.len() < MANY) {
+        (DbBackend::Sqlite, true) => IN_RANGES_SQLITE,
+        (DbBackend::Sqlite, false) => IN_MANY_RANGES_SQLITE,
+        (_, true) => IN_RANGES_POSTGRES,
+        (_, false) => IN_MANY_RANGES_POSTGRES,
+    };
+    let most = allowance.map_or(i64::MAX, |_| MAX_BLOCKS + 1);
+    let values = [format!("[{}]", wanted.join(",")).into(), owner.clone().into(), most.into()];
     let rows = BlockRow::find_by_statement(Statement::from_sql_and_values(backend, sql, values))
         .all(connection)
         .await?;
-    if rows.len() as u64 > MAX_BLOCKS {
-        return Err(
-            Invalid::new("query", "is too broad: use longer prefixes, or fewer frequent words").into()
-        );
+    if let Some(allowance) = allowance {
+        if i64::try_from(rows.len()).unwrap_or(i64::MAX) > MAX_BLOCKS {
+            let rule = "is too broad: use longer prefixes, or fewer frequent words";
+            return Err(Invalid::new("query", rule).into());
+        }
+        let bytes: usize = rows.iter().map(|row| row.key.len() + row.data.len()).sum();
+        allowance.try_grow(bytes.saturating_sub(FREE))?;
     }
-    let bytes: usize = rows.iter().map(|row| row.key.len() + row.data.len()).sum();
-    allowance.try_grow(bytes.saturating_sub(FREE))?;
     for row in rows {
         found.entry(row.segment).or_default().insert(row.key, row.data);
     }
@@ -100,7 +129,7 @@ pub(super) async fn of_segments(
     owner: &OwnerId,
     segments: &[SegmentRow],
     ranges: &[KeyRange],
-    allowance: &MemoryBudget,
+    allowance: Option<&MemoryBudget>,
 ) -> Result<Vec<Segment>> {
     let wanted: BTreeSet<(i64, KeyRange)> =
         segments.iter().flat_map(|segment| ranges.iter().map(|range| (segment.id, range.clone()))).collect();

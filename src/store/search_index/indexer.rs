@@ -65,7 +65,7 @@ impl Store {
         Ok(self.accounts_after(after).await?.into_iter().map(|account| account.id).collect())
     }
 
-    async fn accounts_after(&self, after: &str) -> Result<Vec<account::Model>> {
+    pub(in crate::store) async fn accounts_after(&self, after: &str) -> Result<Vec<account::Model>> {
         let accounts = account::Entity::find()
             .filter(account::Column::Id.gt(after))
             .order_by_asc(account::Column::Id)

@@ -10,10 +10,10 @@ use tokio::sync::SemaphorePermit;
 use uuid::Uuid;
 
 use super::documents::texts_of;
-use super::query::{Request, find};
+use super::query::{ConversationScope, Request, find};
 use crate::model::{
-    Conversation, ConversationId, Message, MessageSearch, SearchHit, SearchOrder, SearchPage, SearchPosition,
-    SearchQuery, Timestamp,
+    Conversation, ConversationId, ConversationState, Message, MessageSearch, SearchHit, SearchOrder,
+    SearchPage, SearchPosition, SearchQuery, Timestamp,
 };
 use crate::store::error::{Error, Result};
 use crate::store::scope::Scoped;
@@ -96,6 +96,7 @@ impl Scoped {
                 .roles
                 .as_ref()
                 .map(|roles| roles.iter().filter_map(|role| u8::try_from(role.code()).ok()).collect()),
+            excluded_conversations: Vec::new(),
             models: search.models.clone(),
             since: search.since.map(|time| time.0),
             until: search.until.map(|time| time.0),
@@ -104,6 +105,16 @@ impl Scoped {
             query: &search.query,
             fields: fields(search),
             filter,
+            conversations: ConversationScope {
+                labels: search.labels.as_deref(),
+                excluded_states: [
+                    (ConversationState::Archived, search.include_archived),
+                    (ConversationState::Trashed, search.include_trashed),
+                ]
+                .into_iter()
+                .filter_map(|(state, is_included)| (!is_included).then_some(state))
+                .collect(),
+            },
             is_scored: order == Order::Relevance,
         };
         let _permit = self.search_permit().await?;
@@ -203,7 +214,10 @@ impl Scoped {
     ) -> Result<(BTreeSet<ConversationId>, bool)> {
         self.with_reservation(|| async {
             let fields = &[Field::Title, Field::Text];
-            let request = Request { query, fields, filter: Filter::default(), is_scored: false };
+            // The list that asks leaves out what is not in it.
+            let conversations = ConversationScope::default();
+            let filter = Filter::default();
+            let request = Request { query, fields, filter, conversations, is_scored: false };
             let _permit = self.search_permit().await?;
             let mut found = find(&self.store, &self.owner, request, &self.allowance).await?;
             let (conversations, is_indexing) = (found.conversations().await?, found.is_indexing);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sea_orm::DatabaseTransaction;
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
 use search::evaluate::page::{Candidate, Hit, PageRequest, candidates, hits};
 use search::evaluate::{Filter, Match, Order, Plan};
 use search::index::block::KeyRange;
@@ -16,9 +16,11 @@ use super::state::{self, SegmentRow, State};
 use super::tail::{self, Tail, TailDocuments};
 use super::{blocks, removal};
 use crate::memory::MemoryBudget;
-use crate::model::{ConversationId, OwnerId, SearchQuery};
+use crate::model::{ConversationId, ConversationState, Label, OwnerId, SearchQuery};
 use crate::store::database::Store;
+use crate::store::entity::conversation;
 use crate::store::error::Result;
+use crate::store::repository::labels;
 use crate::store::snapshot;
 
 /// The most changes that a query indexes by itself. If there are more it first waits for the index.
@@ -32,7 +34,50 @@ pub(super) struct Request<'r> {
     pub(super) query: &'r SearchQuery,
     pub(super) fields: &'static [Field],
     pub(super) filter: Filter,
+    pub(super) conversations: ConversationScope<'r>,
     pub(super) is_scored: bool,
+}
+
+/// Which conversations are searched, besides those that the filter names.
+#[derive(Default)]
+pub(super) struct ConversationScope<'r> {
+    /// Those with one of these labels.
+    pub(super) labels: Option<&'r [Label]>,
+    /// Not those in one of these states.
+    pub(super) excluded_states: Vec<ConversationState>,
+}
+
+impl ConversationScope<'_> {
+    /// Adds the conversations to a filter, as they are in the state of the database that is searched.
+    async fn narrow(
+        &self,
+        filter: &mut Filter,
+        connection: &impl ConnectionTrait,
+        owner: &OwnerId,
+    ) -> Result<()> {
+        let bytes = |id: ConversationId| *id.0.as_bytes();
+        if !self.excluded_states.is_empty() {
+            let states = self.excluded_states.iter().map(|state| state.code());
+            let excluded: Vec<ConversationId> = conversation::Entity::find()
+                .select_only()
+                .column(conversation::Column::Id)
+                .filter(conversation::Column::OwnerId.eq(owner.clone()))
+                .filter(conversation::Column::State.is_in(states))
+                .into_tuple()
+                .all(connection)
+                .await?;
+            filter.excluded_conversations = excluded.into_iter().map(bytes).collect();
+        }
+        if let Some(labels) = self.labels {
+            let labelled: BTreeSet<[u8; 16]> =
+                labels::having_one_of(connection, owner, labels).await?.into_iter().map(bytes).collect();
+            filter.conversations = Some(match filter.conversations.take() {
+                Some(wanted) => wanted.into_iter().filter(|id| labelled.contains(id)).collect(),
+                None => labelled.into_iter().collect(),
+            });
+        }
+        Ok(())
+    }
 }
 
 /// What matches, in a state of the database that does not change any more.
@@ -100,10 +145,11 @@ async fn find_in(
         true => removal::locate(&reads, owner, &rows, &stale, &tail.deleted).await?,
         false => BTreeMap::new(),
     };
-    let Request { query, fields, filter, is_scored } = request;
+    let Request { query, fields, mut filter, conversations, is_scored } = request;
+    conversations.narrow(&mut filter, &reads, owner).await?;
     let query = query.clone();
     let plan = Plan { query: query.as_query(), fields, filter: &filter, is_scored };
-    let mut segments = blocks::of_segments(&reads, owner, &rows, &plan.ranges(), allowance).await?;
+    let mut segments = blocks::of_segments(&reads, owner, &rows, &plan.ranges(), Some(allowance)).await?;
     segments.extend(build(documents).await?);
     let gone: Vec<BTreeSet<u32>> =
         rows.iter().map(|row| gone.get(&row.id).cloned().unwrap_or_default()).collect();
@@ -181,7 +227,8 @@ impl Found {
             let is_here = self.segments.get(index).is_some_and(|segment| segment.block(&key).is_some());
             ranges.extend(row.filter(|_| !is_here).map(|row| (row.id, KeyRange::of_block(key))));
         }
-        let mut read = blocks::in_ranges(&self.transaction, &self.owner, &ranges, &self.allowance).await?;
+        let mut read =
+            blocks::in_ranges(&self.transaction, &self.owner, &ranges, Some(&self.allowance)).await?;
         for (segment, row) in self.segments.iter_mut().zip(&self.rows) {
             if let Some(blocks) = read.remove(&row.id) {
                 blocks::add(segment, blocks);

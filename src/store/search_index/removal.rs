@@ -12,7 +12,6 @@ use super::blocks;
 use super::documents::corrupt;
 use super::state::SegmentRow;
 use super::tail::has;
-use crate::memory::MemoryBudget;
 use crate::model::{ConversationId, OwnerId};
 use crate::store::error::Result;
 
@@ -31,8 +30,7 @@ pub(super) async fn locate(
     let wanted: BTreeSet<_> = places.iter().map(|(id, _)| *id).chain(conversations.iter().copied()).collect();
     let key = |id: &ConversationId| Field::Conversation.key(id.0.as_bytes());
     let ranges: Vec<_> = wanted.iter().map(|id| KeyRange::of_term(&key(id))).collect();
-    let mut parts =
-        blocks::of_segments(connection, owner, segments, &ranges, &MemoryBudget::default()).await?;
+    let mut parts = blocks::of_segments(connection, owner, segments, &ranges, None).await?;
     for (row, part) in segments.iter().zip(&mut parts) {
         let mut candidates = BTreeSet::new();
         for id in &wanted {
@@ -46,7 +44,7 @@ pub(super) async fn locate(
         }
         let keys: BTreeSet<_> = candidates.iter().map(|document| places_key(*document)).collect();
         let ranges: Vec<_> = keys.into_iter().map(|key| (row.id, KeyRange::of_block(key))).collect();
-        for (_, blocks) in blocks::in_ranges(connection, owner, &ranges, &MemoryBudget::default()).await? {
+        for (_, blocks) in blocks::in_ranges(connection, owner, &ranges, None).await? {
             blocks::add(part, blocks);
         }
         let mut block = (u32::MAX, Vec::new());

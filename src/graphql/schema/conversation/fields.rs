@@ -47,6 +47,49 @@ impl Conversation {
         self.row.message_count
     }
 
+    /// The time at which it was pinned. Null if it is not.
+    async fn pinned_at(&self) -> Option<DateTime> {
+        self.row.pinned_at.map(DateTime)
+    }
+
+    /// The time at which it was archived. Null if it is not.
+    async fn archived_at(&self) -> Option<DateTime> {
+        self.row.archived_at.map(DateTime)
+    }
+
+    /// Whether a new message takes it out of the archive.
+    async fn unarchive_on_message(&self) -> bool {
+        self.row.unarchive_on_message
+    }
+
+    /// The time at which it was moved to the trash. Null if it is not there.
+    async fn trashed_at(&self) -> Option<DateTime> {
+        self.row.trashed_at.map(DateTime)
+    }
+
+    /// The time at which it is deleted for good. Null if it is kept.
+    async fn expires_at(&self) -> Option<DateTime> {
+        self.row.expires_at.map(DateTime)
+    }
+
+    /// The labels as they were typed, in the order in which they were added. At most 32.
+    async fn labels(&self, ctx: &Context<'_>) -> Result<Vec<String>> {
+        ctx.memory_budget()?.grow(self.row.labels.bytes()).await?;
+        Ok(self.row.labels.iter().map(|label| label.as_str().to_owned()).collect())
+    }
+
+    /// The position up to which the user has read: that of the last `markRead`, or of a later message of the user. 0 if
+    /// nothing was read.
+    async fn read_position(&self) -> i64 {
+        self.row.read_position
+    }
+
+    /// The number of unread messages: those after `readPosition`, without deleted ones and without those of the role USER.
+    /// The messages of all branches count, because a position is one number for the whole conversation.
+    async fn unread_count(&self) -> i64 {
+        self.row.unread_count()
+    }
+
     /// The messages of the active branch in conversation order, oldest first in every page. Without
     /// arguments: the last 50. At most 100 at a time. `leafId` selects the branch that ends in that message.
     async fn messages(

@@ -5,7 +5,10 @@ use async_graphql::{Enum, ID, InputObject, MaybeUndefined};
 use crate::graphql::schema::argument;
 use crate::graphql::schema::message::input::NewMessageInput;
 use crate::graphql::schema::scalar::{DateTime, Json};
-use crate::model::{self, ConversationId, ConversationPatch, Invalid, NewConversation, SearchQuery, Title};
+use crate::model::{
+    self, ConversationId, ConversationPatch, Invalid, Label, LabelPatch, MAX_LABELS, NewConversation,
+    SearchQuery, Title,
+};
 
 /// Selects conversations that match all given fields.
 #[derive(InputObject)]
@@ -18,6 +21,18 @@ pub(in crate::graphql) struct ConversationFilter {
     query: Option<String>,
     /// Only conversations with activity at this time or later.
     updated_since: Option<DateTime>,
+    /// Only conversations with this label. Case is ignored.
+    label: Option<String>,
+    /// Only pinned conversations, or only others.
+    pinned: Option<bool>,
+    /// Only archived conversations, or only others; null finds both. It does not apply to the trash.
+    #[graphql(default_with = "Some(false)")]
+    archived: Option<bool>,
+    /// Only conversations with unread messages, or only others.
+    unread: Option<bool>,
+    /// Only conversations in the trash, or only others; null finds both.
+    #[graphql(default_with = "Some(false)")]
+    trashed: Option<bool>,
 }
 
 impl ConversationFilter {
@@ -27,6 +42,11 @@ impl ConversationFilter {
             title_contains: title.map(Title::into_string),
             query: self.query.map(|text| SearchQuery::new("filter.query", &text)).transpose()?,
             updated_since: self.updated_since.map(|time| time.0),
+            label: self.label.map(|text| Label::new("filter.label", text)).transpose()?,
+            pinned: self.pinned,
+            archived: self.archived,
+            unread: self.unread,
+            trashed: self.trashed,
         })
     }
 }
@@ -83,6 +103,8 @@ pub(in crate::graphql) struct CreateConversationInput {
     metadata: Option<Json>,
     /// The first messages, at most 100, in order.
     messages: Option<Vec<NewMessageInput>>,
+    /// The time at which the conversation is deleted for good. Default: it is kept.
+    expires_at: Option<DateTime>,
 }
 
 impl CreateConversationInput {
@@ -91,6 +113,8 @@ impl CreateConversationInput {
             id: self.id.map(|id| argument::conversation_id("id", &id)).transpose()?,
             title: self.title.map(|title| Title::new("title", title)).transpose()?,
             metadata: Json::metadata(self.metadata)?,
+            expires_at: self.expires_at.map(|time| time.0),
+            is_read: false,
             messages: NewMessageInput::parse_all(self.messages.unwrap_or_default())?,
         })
     }
@@ -105,6 +129,21 @@ pub(in crate::graphql) struct UpdateConversationInput {
     title: MaybeUndefined<String>,
     /// Data of the client, never interpreted. Null sets {}.
     metadata: MaybeUndefined<Json>,
+    /// Whether the conversation is pinned. Null changes nothing.
+    pinned: Option<bool>,
+    /// Whether the conversation is archived. Null changes nothing.
+    archived: Option<bool>,
+    /// Whether a new message takes the conversation out of the archive; true until set. Null changes nothing.
+    unarchive_on_message: Option<bool>,
+    /// The labels instead of those before: at most 32 of 1 to 64 characters. Labels that differ only in case are
+    /// one label, with the first spelling. Null removes all. Not together with `addLabels` or `removeLabels`.
+    labels: MaybeUndefined<Vec<String>>,
+    /// Labels to add. One that is there already keeps its spelling.
+    add_labels: Option<Vec<String>>,
+    /// Labels to remove. Those that are not there are ignored.
+    remove_labels: Option<Vec<String>>,
+    /// The time at which the conversation is deleted for good. Null: it is kept.
+    expires_at: MaybeUndefined<DateTime>,
 }
 
 impl UpdateConversationInput {
@@ -116,8 +155,80 @@ impl UpdateConversationInput {
             MaybeUndefined::Value(title) => Some(Some(Title::new("title", title)?)),
         };
         let metadata = Json::patch(self.metadata)?;
-        Ok((id, ConversationPatch { title, metadata }))
+        let expires_at = match self.expires_at {
+            MaybeUndefined::Undefined => None,
+            MaybeUndefined::Null => Some(None),
+            MaybeUndefined::Value(time) => Some(Some(time.0)),
+        };
+        let labels = label_patch(self.labels, self.add_labels, self.remove_labels)?;
+        let (pinned, archived) = (self.pinned, self.archived);
+        let unarchive_on_message = self.unarchive_on_message;
+        let patch =
+            ConversationPatch { title, metadata, pinned, archived, unarchive_on_message, labels, expires_at };
+        Ok((id, patch))
     }
+}
+
+fn label_patch(
+    labels: MaybeUndefined<Vec<String>>,
+    add: Option<Vec<String>>,
+    remove: Option<Vec<String>>,
+) -> Result<Option<LabelPatch>, Invalid> {
+    let changes = add.is_some() || remove.is_some();
+    let replacement = match labels {
+        MaybeUndefined::Undefined => None,
+        MaybeUndefined::Null => Some(Vec::new()),
+        MaybeUndefined::Value(labels) => Some(labels),
+    };
+    match replacement {
+        Some(_) if changes => {
+            Err(Invalid::new("labels", "must not be given together with `addLabels` or `removeLabels`"))
+        }
+        Some(labels) => Ok(Some(LabelPatch::Replace(parse_labels("labels", labels)?))),
+        None if changes => Ok(Some(LabelPatch::Change {
+            add: parse_labels("addLabels", add.unwrap_or_default())?,
+            remove: parse_labels("removeLabels", remove.unwrap_or_default())?,
+        })),
+        None => Ok(None),
+    }
+}
+
+/// The most labels in one list of an input: what a conversation can have, in a few spellings.
+const MAX_LABELS_GIVEN: usize = 4 * MAX_LABELS;
+
+fn parse_labels(argument: &str, labels: Vec<String>) -> Result<Vec<Label>, Invalid> {
+    if labels.len() > MAX_LABELS_GIVEN {
+        let rule = format!("must have at most {MAX_LABELS_GIVEN} items, has {}", labels.len());
+        return Err(Invalid::new(argument, rule));
+    }
+    let label = |(at, text)| Label::new(&format!("{argument}[{at}]"), text);
+    labels.into_iter().enumerate().map(label).collect()
+}
+
+/// The conversation to move to the trash.
+#[derive(InputObject)]
+pub(in crate::graphql) struct TrashConversationInput {
+    /// The id of the conversation.
+    pub(in crate::graphql) id: ID,
+}
+
+/// The conversation to take out of the trash.
+#[derive(InputObject)]
+pub(in crate::graphql) struct RestoreConversationInput {
+    /// The id of the conversation.
+    pub(in crate::graphql) id: ID,
+}
+
+/// How far the user has read.
+#[derive(InputObject)]
+pub(in crate::graphql) struct MarkReadInput {
+    /// The id of the conversation.
+    pub(in crate::graphql) conversation_id: ID,
+    /// The position of the last message that was read. 0: none was read.
+    pub(in crate::graphql) position: i32,
+    /// Whether a position before the present one is taken, too, which makes messages unread again.
+    #[graphql(default)]
+    pub(in crate::graphql) backward: bool,
 }
 
 /// The conversation to delete.

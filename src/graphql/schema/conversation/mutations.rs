@@ -5,8 +5,8 @@ use async_graphql::{ComplexObject, Context, ID, Object, SimpleObject};
 use super::Conversation;
 use super::connection::ConversationEdge;
 use super::input::{
-    ConversationOrder, CreateConversationInput, DeleteConversationInput, SwitchBranchInput,
-    UpdateConversationInput,
+    ConversationOrder, CreateConversationInput, DeleteConversationInput, MarkReadInput,
+    RestoreConversationInput, SwitchBranchInput, TrashConversationInput, UpdateConversationInput,
 };
 use crate::graphql::execution::context::ContextExt;
 use crate::graphql::schema::argument;
@@ -46,6 +46,27 @@ struct SwitchBranchPayload {
     conversation: Conversation,
 }
 
+/// The conversation in the trash.
+#[derive(SimpleObject)]
+struct TrashConversationPayload {
+    /// The conversation after the move.
+    conversation: Conversation,
+}
+
+/// The conversation that was taken out of the trash.
+#[derive(SimpleObject)]
+struct RestoreConversationPayload {
+    /// The conversation after the move.
+    conversation: Conversation,
+}
+
+/// The conversation with its reading position.
+#[derive(SimpleObject)]
+struct MarkReadPayload {
+    /// The conversation after the change.
+    conversation: Conversation,
+}
+
 /// The deleted conversation.
 #[derive(SimpleObject)]
 struct DeleteConversationPayload {
@@ -71,7 +92,8 @@ impl ConversationMutation {
         Ok(CreateConversationPayload { conversation: conversation.into() })
     }
 
-    /// Updates the given fields. Null clears a field.
+    /// Updates the given fields. Null clears a title, metadata, labels and an expiry. Only a title or metadata is activity
+    /// that moves the conversation in lists by `updatedAt`.
     async fn update_conversation(
         &self,
         ctx: &Context<'_>,
@@ -82,7 +104,42 @@ impl ConversationMutation {
         Ok(UpdateConversationPayload { conversation: conversation.into() })
     }
 
-    /// Deletes the conversation and its messages permanently.
+    /// Moves the conversation to the trash. It is in no list, search, context or count any more unless asked for, and takes
+    /// no new messages. It is deleted for good after some time, 30 days by default.
+    async fn trash_conversation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The conversation to move.")] input: TrashConversationInput,
+    ) -> Result<TrashConversationPayload> {
+        let id = argument::conversation_id("input.id", &input.id)?;
+        let conversation = ctx.store()?.trash_conversation(id).await?;
+        Ok(TrashConversationPayload { conversation: conversation.into() })
+    }
+
+    /// Takes the conversation out of the trash. It is again where it was before.
+    async fn restore_conversation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The conversation to move.")] input: RestoreConversationInput,
+    ) -> Result<RestoreConversationPayload> {
+        let id = argument::conversation_id("input.id", &input.id)?;
+        let conversation = ctx.store()?.restore_conversation(id).await?;
+        Ok(RestoreConversationPayload { conversation: conversation.into() })
+    }
+
+    /// Marks the messages up to a position as read, on all devices of the user. A position before the present one changes
+    /// nothing, unless `backward` is set.
+    async fn mark_read(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The conversation and the position.")] input: MarkReadInput,
+    ) -> Result<MarkReadPayload> {
+        let id = argument::conversation_id("input.conversationId", &input.conversation_id)?;
+        let conversation = ctx.store()?.mark_read(id, input.position.into(), input.backward).await?;
+        Ok(MarkReadPayload { conversation: conversation.into() })
+    }
+
+    /// Deletes the conversation and its messages permanently, at once.
     async fn delete_conversation(
         &self,
         ctx: &Context<'_>,

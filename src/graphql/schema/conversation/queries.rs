@@ -2,15 +2,31 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Object, Value};
+use async_graphql::{Context, ID, Object, SimpleObject, Value};
 
 use super::connection::ConversationConnection;
 use super::input::{ConversationFilter, ConversationOrder};
 use super::{Conversation, DEFAULT_CONVERSATIONS, DEFAULT_MESSAGES};
 use crate::graphql::execution::context::ContextExt;
+use crate::graphql::execution::value_size::size_of_objects;
 use crate::graphql::schema::{argument, cursor};
 use crate::model::{self, End, Page, Range};
 use crate::store::{Error, Result};
+
+/// A label with the number of conversations that have it.
+#[derive(SimpleObject)]
+struct LabelCount {
+    /// The label. Of several spellings, the one that sorts first.
+    label: String,
+    /// The number of conversations, without those in the trash.
+    conversation_count: i64,
+}
+
+impl From<model::LabelCount> for LabelCount {
+    fn from(counted: model::LabelCount) -> Self {
+        Self { label: counted.label, conversation_count: counted.conversations }
+    }
+}
 
 /// Queries for conversations.
 #[derive(Default)]
@@ -28,8 +44,17 @@ impl ConversationQuery {
         Some(one(ctx, &id).await)
     }
 
-    /// The conversations of the viewer, most recently active first. Without arguments: the first 20. At most
-    /// 100 at a time.
+    /// The labels of the viewer's conversations with the number of conversations, in the order of the labels. Those in the
+    /// trash do not count. Of more than 1,000 labels, those that most conversations have.
+    async fn labels(&self, ctx: &Context<'_>) -> Result<Vec<LabelCount>> {
+        let counted = ctx.store()?.labels().await?;
+        let bytes = counted.iter().map(|counted| counted.label.len()).sum::<usize>();
+        ctx.memory_budget()?.grow(bytes + size_of_objects(ctx, counted.len())).await?;
+        Ok(counted.into_iter().map(LabelCount::from).collect())
+    }
+
+    /// The conversations of the viewer, most recently active first, without archived ones and those in the trash unless
+    /// the filter says so. Without arguments: the first 20. At most 100 at a time.
     #[expect(clippy::too_many_arguments, reason = "the schema's arguments")]
     async fn conversations(
         &self,

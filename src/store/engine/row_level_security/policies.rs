@@ -59,6 +59,7 @@ const TABLES: &[Table] = &[
         upkeep: false,
     },
     Table { name: "message_token_count", own: own!("owner_id"), upkeep: false },
+    Table { name: "conversation_label", own: own!("owner_id"), upkeep: false },
 ];
 
 const OWN: &str = "scrollback_own";

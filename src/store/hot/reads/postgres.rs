@@ -20,7 +20,7 @@ use super::request::{
 };
 use crate::memory::{MemoryBudget, MemoryError, UNRESERVED_BYTES};
 use crate::model::{
-    Conversation, ConversationId, End, Json, Message, MessageId, MessageStatus, OwnerId, Timestamp,
+    Conversation, ConversationId, End, Json, Labels, Message, MessageId, MessageStatus, OwnerId, Timestamp,
 };
 use crate::store::engine::row_level_security::RowLevelSecurity;
 use crate::store::entity::message;
@@ -122,11 +122,12 @@ async fn conversations(
                 messages.push(message_of(&row, 1, read.id, &read.owner, budget)?);
                 return Ok(());
             }
-            let numbers: Vec<i64> = row.try_get_unchecked(1)?;
-            let [metadata] = row.try_get_unchecked(7)?;
+            let numbers: Vec<Option<i64>> = row.try_get_unchecked(1)?;
+            let [metadata, labels]: [Option<String>; 2] = row.try_get_unchecked(7)?;
             let conversation = Conversation {
                 title: row.try_get_unchecked(5)?,
-                metadata: Json::stored(metadata),
+                metadata: Json::stored(metadata.unwrap_or_default()),
+                labels: Labels::stored(labels),
                 created_at: Timestamp(row.try_get_unchecked(6)?),
                 ..conversation_of(read.id, &read.owner, &numbers)?
             };
@@ -218,16 +219,17 @@ async fn list(
         let owner = &reads[at].owner;
         found[at].add(|found, budget| {
             let id = ConversationId(row.try_get_unchecked(1)?);
-            let numbers: Vec<i64> = row.try_get_unchecked(5)?;
+            let numbers: Vec<Option<i64>> = row.try_get_unchecked(6)?;
             let conversation = Conversation {
                 title: row.try_get_unchecked(2)?,
                 metadata: Json::stored(row.try_get_unchecked(3)?),
                 created_at: Timestamp(row.try_get_unchecked(4)?),
+                labels: Labels::stored(row.try_get_unchecked(5)?),
                 ..conversation_of(id, owner, &numbers)?
             };
             budget.take(conversation.size())?;
-            let has_head = row.try_get_unchecked::<Option<i64>, _>(7)?.is_some();
-            let head = has_head.then(|| message_of(&row, 6, id, owner, budget)).transpose()?;
+            let has_head = row.try_get_unchecked::<Option<i64>, _>(8)?.is_some();
+            let head = has_head.then(|| message_of(&row, 7, id, owner, budget)).transpose()?;
             found.push((conversation, head));
             Ok(())
         })?;
@@ -298,8 +300,24 @@ fn sorted_from(mut messages: Vec<Message>, end: End) -> Vec<Message> {
     messages
 }
 
-fn conversation_of(id: ConversationId, owner: &OwnerId, numbers: &[i64]) -> Result<Conversation> {
-    let &[updated_at, message_count, last_position, branch, head_position, branches, trunk] = numbers else {
+fn conversation_of(id: ConversationId, owner: &OwnerId, numbers: &[Option<i64>]) -> Result<Conversation> {
+    let &[
+        Some(updated_at),
+        Some(message_count),
+        Some(last_position),
+        Some(branch),
+        Some(head_position),
+        Some(branches),
+        Some(trunk),
+        Some(read_position),
+        Some(unread_ignored),
+        unarchive_on_message,
+        pinned_at,
+        archived_at,
+        trashed_at,
+        expires_at,
+    ] = numbers
+    else {
         return Err(Error::broken(format!("conversation {id} has {} numbers", numbers.len())));
     };
     Ok(Conversation {
@@ -315,6 +333,14 @@ fn conversation_of(id: ConversationId, owner: &OwnerId, numbers: &[i64]) -> Resu
         branch,
         branches,
         trunk,
+        pinned_at: pinned_at.map(Timestamp),
+        archived_at: archived_at.map(Timestamp),
+        trashed_at: trashed_at.map(Timestamp),
+        expires_at: expires_at.map(Timestamp),
+        labels: Labels::default(),
+        read_position,
+        unread_ignored,
+        unarchive_on_message: unarchive_on_message != Some(0),
     })
 }
 

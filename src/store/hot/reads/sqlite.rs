@@ -20,7 +20,7 @@ use super::request::{
     ConversationPage, ListConversations, ListedConversation, MessageRange, MessageRanges, PendingRead,
     ReadContext, ReadConversation, ReadRequest, text_of,
 };
-use crate::model::{Conversation, ConversationId, End, Json, Message, MessageId, OwnerId, Timestamp};
+use crate::model::{Conversation, ConversationId, End, Json, Labels, Message, MessageId, OwnerId, Timestamp};
 use crate::store::engine::connect::MMAP_SIZE;
 use crate::store::engine::slot::slot;
 use crate::store::entity::message;
@@ -41,16 +41,20 @@ macro_rules! message_columns {
 /// The columns that [`conversation_of`] decodes.
 macro_rules! conversation_columns {
     () => {
-        "c.id, c.title, c.metadata, c.created_at, c.updated_at, c.message_count, c.last_position, c.branch, \
-         c.head_position, c.branches, c.trunk"
+        "c.id, c.title, c.metadata, c.labels, c.created_at, c.updated_at, c.message_count, c.last_position, c.branch, \
+         c.head_position, c.branches, c.trunk, c.read_position, c.unread_ignored, c.unarchive_on_message, \
+         c.pinned_at, c.archived_at, c.trashed_at, c.expires_at"
     };
 }
 
 /// The indices of the content, the metadata and the parts among the columns of a message.
 const MESSAGE_TEXTS: Range<usize> = 3..6;
 
+/// The indices of the title, the metadata and the labels among the columns of a conversation.
+const CONVERSATION_TEXTS: Range<usize> = 1..4;
+
 /// The number of columns that [`conversation_of`] decodes.
-const CONVERSATION_COLUMNS: usize = 11;
+const CONVERSATION_COLUMNS: usize = 19;
 
 const CONVERSATION: &str = concat!(
     "SELECT ",
@@ -83,7 +87,7 @@ const LIST: &str = concat!(
     message_columns!(),
     " FROM conversation AS c LEFT JOIN message AS m ON m.slot = (c.number << 32) + c.head_position \
      AND m.conversation_id = c.id AND m.owner_id = c.owner_id \
-     WHERE c.owner_id = ?1 ORDER BY c.updated_at DESC, c.id DESC LIMIT ?2"
+     WHERE c.owner_id = ?1 AND c.state = 0 ORDER BY c.updated_at DESC, c.id DESC LIMIT ?2"
 );
 
 /// The threads. They end when the queue is closed and empty.
@@ -188,7 +192,7 @@ fn open(connection: &Connection, read: &ReadConversation) -> Result<Option<Conve
     let mut rows = statement.query((read.id.0.as_bytes(), read.owner.as_str()))?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let mut budget = RowBudget::new(&read.allowance);
-    budget.take(texts(row, 1..3)?)?;
+    budget.take(texts(row, CONVERSATION_TEXTS)?)?;
     let conversation = conversation_of(row, &read.owner)?;
     let messages = match read.page {
         Some(page) if conversation.is_linear() => {
@@ -242,7 +246,7 @@ fn list(connection: &Connection, read: &ListConversations) -> Result<Vec<ListedC
     let mut listed = Vec::with_capacity(read.limit as usize + 1);
     let mut budget = RowBudget::new(&read.allowance);
     while let Some(row) = rows.next()? {
-        budget.take(texts(row, 1..3)?)?;
+        budget.take(texts(row, CONVERSATION_TEXTS)?)?;
         let conversation = conversation_of(row, &read.owner)?;
         let has_head = row.get::<_, Option<i64>>(CONVERSATION_COLUMNS)?.is_some();
         let head = if has_head {
@@ -276,14 +280,22 @@ fn conversation_of(row: &Row<'_>, owner: &OwnerId) -> rusqlite::Result<Conversat
         owner: owner.clone(),
         title: row.get(1)?,
         metadata: json_of(row, 2)?,
-        created_at: Timestamp(row.get(3)?),
-        updated_at: Timestamp(row.get(4)?),
-        message_count: row.get(5)?,
-        last_position: row.get(6)?,
-        branch: row.get(7)?,
-        head_position: row.get(8)?,
-        branches: row.get(9)?,
-        trunk: row.get(10)?,
+        labels: Labels::stored(row.get(3)?),
+        created_at: Timestamp(row.get(4)?),
+        updated_at: Timestamp(row.get(5)?),
+        message_count: row.get(6)?,
+        last_position: row.get(7)?,
+        branch: row.get(8)?,
+        head_position: row.get(9)?,
+        branches: row.get(10)?,
+        trunk: row.get(11)?,
+        read_position: row.get(12)?,
+        unread_ignored: row.get(13)?,
+        unarchive_on_message: row.get(14)?,
+        pinned_at: time_of(row, 15)?,
+        archived_at: time_of(row, 16)?,
+        trashed_at: time_of(row, 17)?,
+        expires_at: time_of(row, 18)?,
     })
 }
 
@@ -310,8 +322,8 @@ fn message_of(
         parent_position: row.get(at + 9)?,
         model: row.get(at + 10)?,
         usage: row.get(at + 11)?,
-        edited_at: row.get::<_, Option<i64>>(at + 12)?.map(Timestamp),
-        deleted_at: row.get::<_, Option<i64>>(at + 13)?.map(Timestamp),
+        edited_at: time_of(row, at + 12)?,
+        deleted_at: time_of(row, at + 13)?,
         pinned: row.get::<_, Option<bool>>(at + 14)?.unwrap_or_default(),
     })
 }
@@ -320,6 +332,10 @@ fn message_of(
 fn json_of(row: &Row<'_>, column: usize) -> rusqlite::Result<Json> {
     let text = row.get_ref(column)?.as_str()?;
     Ok(if text == "{}" { Json::empty_object() } else { Json::stored(text.to_owned()) })
+}
+
+fn time_of(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp))
 }
 
 fn id_of(row: &Row<'_>, column: usize) -> rusqlite::Result<Uuid> {

@@ -15,18 +15,20 @@ use super::request::{
 };
 use crate::model::{ChangeKind, OwnerId, StreamProgress, Timestamp};
 use crate::store::engine::write_lock::WriteLock;
+use crate::store::entity::message::last_of_user;
 use crate::store::error::Error;
 use crate::store::error::Result;
 
 const CONVERSATION: &str = "SELECT number << 32, last_position, updated_at, \
-     branches = 0 AND head_position = last_position FROM conversation WHERE id = ?1 AND owner_id = ?2";
+     state = 0 AND branches = 0 AND head_position = last_position FROM conversation WHERE id = ?1 AND owner_id = ?2";
 const IS_KNOWN: &str = "SELECT EXISTS (SELECT 1 FROM message WHERE id = ?1)";
 const IS_AT: &str = "SELECT EXISTS (SELECT 1 FROM message \
      WHERE slot = ?1 AND conversation_id = ?2 AND position = ?3 AND id = ?4)";
 const TAKE_REVISIONS: &str =
     "UPDATE account SET revision = revision + ?2 WHERE id = ?1 RETURNING revision - ?2";
 const TAKE_POSITIONS: &str = "UPDATE conversation SET last_position = ?3, head_position = ?3, \
-     message_count = message_count + ?4, updated_at = ?5 WHERE id = ?1 AND owner_id = ?2";
+     message_count = message_count + ?4, updated_at = ?5, read_position = coalesce(?6, read_position), \
+     unread_ignored = CASE WHEN ?6 IS NULL THEN unread_ignored ELSE 0 END WHERE id = ?1 AND owner_id = ?2";
 const ADD_MESSAGE: &str = "INSERT INTO message (slot, conversation_id, position, id, owner_id, role, content, \
      metadata, created_at, fingerprint, parts, status, model, usage) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
@@ -150,7 +152,8 @@ impl WriteWorker<'_> {
         let revision: Option<i64> = self.one(TAKE_REVISIONS, params![owner, count], |row| row.get(0))?;
         let Some(revision) = revision else { return Ok(AppendOutcome::NotBatchable) };
         let created_at = now.max(Timestamp(updated_at + 1));
-        self.execute(TAKE_POSITIONS, params![conversation, owner, last + count, count, created_at.0])?;
+        let read = last_of_user(&messages.rows).map(|nth| last + nth);
+        self.execute(TAKE_POSITIONS, params![conversation, owner, last + count, count, created_at.0, read])?;
         for (nth, row) in (1..).zip(&messages.rows) {
             self.execute(
                 ADD_MESSAGE,

@@ -24,7 +24,9 @@ macro_rules! message_columns {
 /// The columns of a conversation that a message does not have.
 macro_rules! conversation_numbers {
     () => {
-        "ARRAY[c.updated_at, c.message_count, c.last_position, c.branch, c.head_position, c.branches, c.trunk]"
+        "ARRAY[c.updated_at, c.message_count, c.last_position, c.branch, c.head_position, c.branches, c.trunk, \
+         c.read_position, c.unread_ignored, c.unarchive_on_message::int, c.pinned_at, c.archived_at, c.trashed_at, \
+         c.expires_at]"
     };
 }
 
@@ -38,7 +40,7 @@ pub(super) const CONVERSATION: SqlText = scoped_sql!(
      CROSS JOIN LATERAL (SELECT ",
     conversation_numbers!(),
     " AS numbers, NULL::bigint AS position, c.id, NULL::smallint AS role, c.title AS content, \
-     c.created_at, ARRAY[c.metadata] AS texts \
+     c.created_at, ARRAY[c.metadata, c.labels] AS texts \
      UNION ALL (SELECT ",
     message_columns!(),
     " FROM message AS m WHERE m.conversation_id = c.id AND m.owner_id = req.owner \
@@ -70,12 +72,12 @@ pub(super) const LAST: SqlText = range!("DESC");
 
 pub(super) const LIST: SqlText = scoped_sql!(
     "$1";
-    "SELECT req.ord, c.id, c.title, c.metadata, c.created_at, ",
+    "SELECT req.ord, c.id, c.title, c.metadata, c.created_at, c.labels, ",
     conversation_numbers!(),
     ", ",
     message_columns!(),
     " FROM unnest($1::text[], $2::bigint[], $3::int[]) WITH ORDINALITY AS req(owner, max_rows, max_text, ord) \
-     CROSS JOIN LATERAL (SELECT * FROM conversation WHERE owner_id = req.owner \
+     CROSS JOIN LATERAL (SELECT * FROM conversation WHERE owner_id = req.owner AND state = 0 \
      ORDER BY updated_at DESC, id DESC LIMIT req.max_rows) AS c \
      LEFT JOIN LATERAL (SELECT * FROM message WHERE conversation_id = c.id AND owner_id = req.owner \
      AND position = c.head_position LIMIT 1) AS m ON true"

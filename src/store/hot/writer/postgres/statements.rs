@@ -7,7 +7,7 @@ macro_rules! append_one {
             "WITH place AS MATERIALIZED ( \
                SELECT c.last_position AS seen, \
                  $8::bytea IS NOT NULL AND EXISTS (SELECT FROM message AS m WHERE m.id = $3) AS known, \
-                 c.branches = 0 AND c.head_position = c.last_position AND ($14::uuid IS NULL OR $14 = \
+                 c.state = 0 AND c.branches = 0 AND c.head_position = c.last_position AND ($14::uuid IS NULL OR $14 = \
                    (SELECT m.id FROM message AS m WHERE m.conversation_id = c.id AND m.position = c.head_position)) AS batchable \
                FROM conversation AS c WHERE c.id = $1 AND c.owner_id = $2), \
              locked_accounts AS MATERIALIZED ( \
@@ -19,9 +19,11 @@ macro_rules! append_one {
                UPDATE account AS a SET revision = a.revision + 1 FROM locked_accounts WHERE a.id = locked_accounts.id RETURNING a.revision), \
              positions AS ( \
                UPDATE conversation AS c SET last_position = c.last_position + 1, head_position = c.last_position + 1, \
-                 message_count = c.message_count + 1, updated_at = greatest($4, c.updated_at + 1) \
+                 message_count = c.message_count + 1, updated_at = greatest($4, c.updated_at + 1), \
+                 read_position = CASE WHEN $5::int2 = 1 THEN c.last_position + 1 ELSE c.read_position END, \
+                 unread_ignored = CASE WHEN $5::int2 = 1 THEN 0 ELSE c.unread_ignored END \
                FROM revisions, place WHERE c.id = $1 AND c.owner_id = $2 \
-                 AND c.branches = 0 AND c.head_position = c.last_position \
+                 AND c.state = 0 AND c.branches = 0 AND c.head_position = c.last_position \
                  AND ($14::uuid IS NULL OR c.last_position = place.seen) \
                RETURNING c.last_position, c.updated_at), \
              inserted AS ( \
@@ -53,7 +55,7 @@ macro_rules! append_many {
                SELECT input.*, c.last_position AS seen, \
                  bool_or(input.fingerprint IS NOT NULL AND EXISTS (SELECT FROM message AS m WHERE m.id = input.id)) \
                    OVER (PARTITION BY input.append) AS known, \
-                 c.branches = 0 AND c.head_position = c.last_position AND (input.head IS NULL OR input.head = \
+                 c.state = 0 AND c.branches = 0 AND c.head_position = c.last_position AND (input.head IS NULL OR input.head = \
                    (SELECT m.id FROM message AS m WHERE m.conversation_id = c.id AND m.position = c.head_position)) AS batchable \
                FROM input JOIN conversation AS c ON c.id = input.conversation_id AND c.owner_id = input.owner_id), \
              locked_accounts AS MATERIALIZED ( \
@@ -74,11 +76,14 @@ macro_rules! append_many {
              positions AS ( \
                UPDATE conversation AS c SET last_position = c.last_position + n.messages, \
                  head_position = c.last_position + n.messages, message_count = c.message_count + n.messages, \
-                 updated_at = greatest($14, c.updated_at + 1) + n.appends - 1 \
+                 updated_at = greatest($14, c.updated_at + 1) + n.appends - 1, \
+                 read_position = coalesce(c.last_position + n.last_of_user, c.read_position), \
+                 unread_ignored = CASE WHEN n.last_of_user IS NULL THEN c.unread_ignored ELSE 0 END \
                FROM (SELECT conversation_id, owner_id, count(*) AS messages, max(append_here) AS appends, \
+                   max(nth_here) FILTER (WHERE role = 1) AS last_of_user, \
                    min(seen) FILTER (WHERE head IS NOT NULL) AS seen FROM ready GROUP BY conversation_id, owner_id) AS n \
                WHERE c.id = n.conversation_id AND c.owner_id = n.owner_id \
-                 AND c.branches = 0 AND c.head_position = c.last_position \
+                 AND c.state = 0 AND c.branches = 0 AND c.head_position = c.last_position \
                  AND (n.seen IS NULL OR c.last_position = n.seen) \
                RETURNING c.id, c.owner_id, c.last_position - n.messages AS position, c.updated_at - n.appends AS updated_at), \
              inserted AS ( \
