@@ -29,7 +29,7 @@ struct Counted {
 
 impl Scoped {
     /// The labels of the owner's conversations, in the order of their keys, without those that only conversations in the
-    /// trash have. Of several spellings, the one that sorts first. Of more than [`MAX_COUNTED`] labels, those that most
+    /// trash have. Of several spellings, the one that sorts first. Of more than 1,000 labels, those that most
     /// conversations have.
     pub async fn labels(&self) -> Result<Vec<LabelCount>> {
         let counted = conversation_label::Entity::find()
