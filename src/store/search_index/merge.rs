@@ -5,7 +5,7 @@
 
 use search::index::segment::Segment;
 
-use super::state::{SegmentRow, State};
+use super::state::{self, SegmentRow, State};
 use super::{blocks, documents, write};
 use crate::model::OwnerId;
 use crate::store::database::Store;
@@ -51,6 +51,13 @@ pub(super) async fn merge(store: &Store, owner: &OwnerId, state: State) -> Resul
     let ids: Vec<_> = chosen.iter().map(|segment| segment.id).collect();
     let mut segments = Vec::with_capacity(chosen.len());
     let reads = snapshot::begin(store, owner).await?;
+    // Somebody else may have merged them since the state was read. Their blocks are there as long as the state has them.
+    let now = state::load(&reads, owner).await?;
+    let is_there = |id: &i64| now.as_ref().is_some_and(|now| now.segments.iter().any(|row| row.id == *id));
+    if !ids.iter().all(is_there) {
+        reads.rollback().await?;
+        return Ok(false);
+    }
     for row in chosen {
         let mut segment = Segment { summary: row.summary.clone(), blocks: Vec::new() };
         loop {

@@ -10,6 +10,7 @@ on_each_database!(
     old_messages_are_indexed_when_the_feed_no_longer_has_them,
     an_index_is_made_again,
     replicas_index_at_the_same_time,
+    servers_merge_at_the_same_time,
     any_sequence_of_writes_finds_what_reading_finds,
     segments_are_merged,
 );
@@ -101,6 +102,30 @@ async fn replicas_index_at_the_same_time(app: TestApp) {
     }
     assert_eq!(count(&ada, "hazel").await, 200);
     assert_eq!(count(&replica.client("ada"), "number7").await, 5);
+}
+
+/// So often that they choose the same segments to merge.
+async fn servers_merge_at_the_same_time(app: TestApp) {
+    let ada = app.client("ada");
+    let settings = scrollback::app::database(&app.config, scrollback::store::Process::Command);
+    let connect = || {
+        let clock = scrollback::clock::Clock::system();
+        scrollback::store::Store::connect(&settings, clock, scrollback::signals::Signals::default())
+    };
+    let (one, other) = (connect().await.unwrap(), connect().await.unwrap());
+    let conversation = write(&ada, "pecan", 1).await;
+    for _ in 0..80 {
+        ada.append(&conversation, "pecan again").await;
+        let owner = owner();
+        let (first, second, third) =
+            tokio::join!(one.index_owner(&owner), other.index_owner(&owner), app.store.index_owner(&owner));
+        first.unwrap();
+        second.unwrap();
+        third.unwrap();
+    }
+    assert_eq!(count(&ada, "pecan").await, 81);
+    one.close().await;
+    other.close().await;
 }
 
 async fn segments_are_merged(app: TestApp) {
