@@ -8,6 +8,7 @@
 //! - Keys come from the configuration or from a configured URL (`key_set`), never from the token.
 //! - A back end whose token has the scope `scrollback:act-as` can name the owner that it acts for. It then
 //!   has the same access as that owner and is recorded as the actor.
+//! - The viewer has the scopes of its token ([`Scope`]). The store checks those that a read requires.
 //! - Tokens are never logged, not even in part.
 
 mod claims;
@@ -26,7 +27,7 @@ use anyhow::Context;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Header, Validation, decode, decode_header};
 
-use crate::model::{Invalid, OwnerId, Timestamp, Viewer};
+use crate::model::{Invalid, OwnerId, Scope, Timestamp, Viewer};
 use claims::Claims;
 use error::MAX_TOKEN_BYTES;
 use fetcher::Fetcher;
@@ -141,11 +142,11 @@ impl Authenticator {
             return Err(AuthError::Missing);
         }
         let (claims, leeway) = self.verify(token.trim()).await?;
-        let may_act = claims.has_act_as_scope();
+        let scopes = claims.scopes();
         let subject = OwnerId::new(claims.sub).map_err(|_| AuthError::Invalid)?;
         let (owner, actor) = match act_as {
             None => (subject, None),
-            Some(_) if !may_act => return Err(AuthError::ActAsForbidden),
+            Some(_) if !scopes.contains(&Scope::ActAs) => return Err(AuthError::ActAsForbidden),
             Some(name) => {
                 let owner = OwnerId::new(name).map_err(|invalid| Invalid::new(ACT_AS, invalid.rule))?;
                 (owner, Some(subject))
@@ -153,7 +154,7 @@ impl Authenticator {
         };
         // Includes the leeway, so that a WebSocket closes no earlier than a request would be rejected.
         let end = claims.exp + leeway.as_secs_f64();
-        Ok(Viewer { owner, actor, expires_at: Some(micros(end)) })
+        Ok(Viewer { owner, actor, scopes, expires_at: Some(micros(end)) })
     }
 
     async fn verify(&self, token: &str) -> Result<(Claims, Duration), AuthError> {

@@ -8,6 +8,7 @@ mod change;
 mod content;
 mod context;
 mod conversation;
+mod feedback;
 mod fingerprint;
 mod id;
 mod invalid;
@@ -21,6 +22,7 @@ mod search;
 mod stream;
 mod time;
 mod usage;
+mod usage_sum;
 mod viewer;
 
 pub use self::search::{MessageSearch, SearchHit, SearchOrder, SearchPage, SearchPosition, SearchQuery};
@@ -34,6 +36,7 @@ pub use conversation::{
     Conversation, ConversationFilter, ConversationOrder, ConversationPatch, ConversationState,
     NewConversation,
 };
+pub use feedback::{Feedback, FeedbackComment, FeedbackPatch, FeedbackTags, Rating};
 pub use fingerprint::Fingerprint;
 pub use fold::fold;
 pub use id::{ConversationId, MessageId, OwnerId};
@@ -52,4 +55,5 @@ pub use retention::{
 pub use stream::{StreamEnd, StreamProgress, TextChunk};
 pub use time::Timestamp;
 pub use usage::TokenUsage;
-pub use viewer::Viewer;
+pub use usage_sum::{MAX_USAGE_SUMS, OwnerUsage, UsageGroup, UsagePeriod, UsageSum};
+pub use viewer::{Scope, Viewer};

@@ -17,6 +17,7 @@ mod m20261121_000005_folded_titles;
 mod m20261128_000006_context;
 mod m20261128_000007_search;
 mod m20261129_000008_organising;
+mod m20261129_000009_feedback_and_usage;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000006_context::Migration),
             Box::new(m20261128_000007_search::Migration),
             Box::new(m20261129_000008_organising::Migration),
+            Box::new(m20261129_000009_feedback_and_usage::Migration),
         ]
     }
 }

@@ -26,7 +26,6 @@ const SQLITE_UP: &[&str] = &[
     "ALTER TABLE conversation ADD COLUMN unarchive_on_message INTEGER NOT NULL DEFAULT 1",
     "DROP INDEX conversation_by_activity",
     "CREATE INDEX conversation_by_activity ON conversation (owner_id, state, updated_at, id)",
-    "CREATE INDEX conversation_pinned ON conversation (owner_id, pinned_at) WHERE pinned_at IS NOT NULL",
     "CREATE INDEX conversation_expiring ON conversation (owner_id, expires_at) WHERE expires_at IS NOT NULL",
     "CREATE TABLE conversation_label (
         owner_id TEXT NOT NULL,
@@ -53,7 +52,6 @@ const POSTGRES_UP: &[&str] = &[
         ADD COLUMN unarchive_on_message boolean NOT NULL DEFAULT true",
     "DROP INDEX conversation_by_activity",
     "CREATE INDEX conversation_by_activity ON conversation (owner_id, state, updated_at, id)",
-    "CREATE INDEX conversation_pinned ON conversation (owner_id, pinned_at) WHERE pinned_at IS NOT NULL",
     "CREATE INDEX conversation_expiring ON conversation (owner_id, expires_at) WHERE expires_at IS NOT NULL",
     r#"CREATE TABLE conversation_label (
         owner_id text COLLATE "C" NOT NULL,
@@ -71,7 +69,6 @@ const EVERYTHING_IS_READ: &[&str] = &["UPDATE conversation SET read_position = l
 const DOWN: &[&str] = &[
     "DROP TABLE conversation_label",
     "DROP INDEX conversation_expiring",
-    "DROP INDEX conversation_pinned",
     "DROP INDEX conversation_by_activity",
     "CREATE INDEX conversation_by_activity ON conversation (owner_id, updated_at, id)",
     "ALTER TABLE conversation DROP COLUMN state",

@@ -8,9 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::requirements::TokenRequirements;
-
-/// The scope that allows a back end to act for any owner.
-pub(super) const ACT_AS_SCOPE: &str = "scrollback:act-as";
+use crate::model::Scope;
 
 /// The claims of a verified token.
 #[derive(Deserialize)]
@@ -30,11 +28,15 @@ pub(super) struct Claims {
 }
 
 impl Claims {
-    /// Whether the token allows to act for other owners.
-    pub(super) fn has_act_as_scope(&self) -> bool {
+    /// The scopes of the token that Scrollback knows.
+    pub(super) fn scopes(&self) -> Vec<Scope> {
+        Scope::ALL.into_iter().filter(|scope| self.has_scope(scope.as_str())).collect()
+    }
+
+    fn has_scope(&self, name: &str) -> bool {
         [&self.scope, &self.scp].into_iter().any(|claim| match claim {
-            Value::String(words) => words.split(' ').any(|word| word == ACT_AS_SCOPE),
-            Value::Array(words) => words.iter().any(|word| word == ACT_AS_SCOPE),
+            Value::String(words) => words.split(' ').any(|word| word == name),
+            Value::Array(words) => words.iter().any(|word| word == name),
             _ => false,
         })
     }

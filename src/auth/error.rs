@@ -1,7 +1,6 @@
 //! Authentication errors.
 
-use super::claims::ACT_AS_SCOPE;
-use crate::model::Invalid;
+use crate::model::{Invalid, Scope};
 
 /// The longest accepted token, in bytes.
 pub(super) const MAX_TOKEN_BYTES: usize = 8 * 1024;
@@ -23,7 +22,7 @@ pub enum AuthError {
     #[error("the token must have at most {MAX_TOKEN_BYTES} bytes")]
     TooLong,
     /// The token is valid but does not allow to act for other users.
-    #[error("acting for another user requires a token with the scope `{}`", ACT_AS_SCOPE)]
+    #[error("acting for another user requires a token with the scope `{}`", Scope::ActAs.as_str())]
     ActAsForbidden,
     /// The owner to act for is not valid.
     #[error(transparent)]

@@ -99,7 +99,8 @@ pub(super) struct TokenArguments {
     /// Validity of the token
     #[arg(long, default_value = "24h", value_parser = humantime::parse_duration)]
     pub(super) expires_in: Duration,
-    /// Scopes, separated by spaces; scrollback:act-as lets a back end act for any user
+    /// Scopes, separated by spaces: scrollback:act-as lets a back end act for any user, scrollback:usage lets it read
+    /// the sums of token usage of all users
     #[arg(long)]
     pub(super) scope: Option<String>,
 }

@@ -9,6 +9,7 @@ mod change;
 mod context_window;
 pub(in crate::graphql) mod conversation;
 pub(in crate::graphql) mod cursor;
+mod feedback;
 pub(in crate::graphql) mod message;
 mod message_search;
 mod message_stream;
@@ -18,6 +19,8 @@ mod part;
 mod scalar;
 mod subscription;
 mod usage;
+mod usage_report;
+mod usage_sum;
 mod viewer;
 
 use async_graphql::{MergedObject, SDLExportOptions, Schema, SchemaBuilder};
@@ -34,6 +37,7 @@ pub(super) struct Query(
     conversation::queries::ConversationQuery,
     change::ChangeQuery,
     message_search::SearchQuery,
+    usage_report::UsageReportQuery,
 );
 
 /// The root of mutations. Every mutation can be retried safely.
@@ -42,6 +46,7 @@ pub(super) struct Mutation(
     conversation::mutations::ConversationMutation,
     message::mutations::MessageMutation,
     message_stream::StreamMutation,
+    feedback::FeedbackMutation,
 );
 
 /// The sizes of the schema's fields.
@@ -51,6 +56,7 @@ pub(super) const FIELD_SIZES: &FieldSizes = &FieldSizes {
         ("messages", conversation::DEFAULT_MESSAGES.size),
         ("changes", change::DEFAULT_CHANGES.size),
         ("searchMessages", message_search::DEFAULT_HITS.size),
+        ("usageReport", usage_report::DEFAULT_USERS.size),
     ],
     items: &["nodes", "edges"],
     lists: &[
@@ -60,8 +66,11 @@ pub(super) const FIELD_SIZES: &FieldSizes = &FieldSizes {
         ("highlights", 10),
         ("labels", 100),
         ("ranges", 10),
+        ("sums", 10),
+        ("tags", 10),
     ],
-    surcharges: &[("context", 10)],
+    // A message has a field `usage`, too, which has no arguments.
+    surcharges: &[("context", None, 10), ("usage", Some("since"), 500), ("usageReport", None, 500)],
     streams: &["changes"],
 };
 

@@ -2,6 +2,28 @@
 
 use super::{OwnerId, Timestamp};
 
+/// A scope of a token that Scrollback knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Act for any owner.
+    ActAs,
+    /// Read the sums of usage of all owners.
+    Usage,
+}
+
+impl Scope {
+    /// All scopes.
+    pub const ALL: [Self; 2] = [Self::ActAs, Self::Usage];
+
+    /// The name in tokens.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ActAs => "scrollback:act-as",
+            Self::Usage => "scrollback:usage",
+        }
+    }
+}
+
 /// The result of authentication. Only `auth` makes one from a token. Every read and write of the store needs
 /// one.
 ///
@@ -12,13 +34,15 @@ pub struct Viewer {
     pub owner: OwnerId,
     /// The back end that acts for the owner, if any. It is stored with every change.
     pub actor: Option<OwnerId>,
+    /// What the credentials allow besides.
+    pub scopes: Vec<Scope>,
     /// When the credentials expire. WebSockets are closed then.
     pub expires_at: Option<Timestamp>,
 }
 
 impl Viewer {
-    /// A viewer whose credentials do not expire, for commands on the server's machine.
+    /// A viewer whose credentials do not expire and have no scopes, for commands on the server's machine.
     pub fn new(owner: OwnerId) -> Self {
-        Self { owner, actor: None, expires_at: None }
+        Self { owner, actor: None, scopes: Vec::new(), expires_at: None }
     }
 }

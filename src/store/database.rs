@@ -39,6 +39,8 @@ pub(super) struct Inner {
     pub(super) signals: Signals,
     /// Lets few searches run at a time: each takes the processor, and megabytes of memory.
     pub(super) searches: Semaphore,
+    /// Lets few sums of token usage run at a time: each may read hundreds of thousands of rows.
+    pub(super) sums: Semaphore,
     /// Owners whose changes are to be indexed.
     pub(super) pending: Pending,
     pub(super) retention: RetentionFigures,
@@ -58,7 +60,7 @@ impl Store {
         let reads = reads(settings, &read, &statements)?;
         let row_level_security = settings.row_level_security;
         let pending = Pending::default();
-        let searches = 2 * available_parallelism().map_or(1, usize::from);
+        let processors = available_parallelism().map_or(1, usize::from);
         let context = WorkerContext {
             clock: clock.clone(),
             signals: signals.clone(),
@@ -77,7 +79,8 @@ impl Store {
             lock,
             clock,
             signals,
-            searches: Semaphore::new(searches),
+            searches: Semaphore::new(2 * processors),
+            sums: Semaphore::new(processors),
             pending,
             retention: RetentionFigures::default(),
             statements,

@@ -4,7 +4,7 @@ use sea_orm::sqlx;
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 
 use crate::memory::MemoryError;
-use crate::model::{Invalid, MessageId};
+use crate::model::{Invalid, MessageId, Scope};
 use crate::store::engine::connect::POOLER_WITHOUT_SESSIONS;
 use crate::tokens::CountError;
 
@@ -29,6 +29,9 @@ pub enum Error {
     /// The conversation is in the trash, where it takes no new messages.
     #[error("the conversation is in the trash: restore it first")]
     Trashed,
+    /// The credentials lack a scope.
+    #[error("this requires a token with the scope `{}`", .0.as_str())]
+    ScopeRequired(Scope),
     /// The write queue is full.
     #[error("too many writes are waiting: try again")]
     Busy,

@@ -3,10 +3,11 @@
 use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter, Select};
 
 use crate::memory::MemoryBudget;
-use crate::model::{OwnerId, Viewer};
+use crate::model::{OwnerId, Scope, Viewer};
 use crate::store::database::Store;
 use crate::store::engine::row_level_security::Reader;
 use crate::store::entity::{conversation, message};
+use crate::store::error::{Error, Result};
 use crate::store::hot::reads::Reads;
 
 /// The store as one owner sees it. Data of other owners looks like missing data.
@@ -16,6 +17,8 @@ pub struct Scoped {
     pub(in crate::store) owner: OwnerId,
     /// The back end that writes for the owner, if any. It gives no other rights.
     pub(in crate::store) actor: Option<OwnerId>,
+    /// What the credentials allow besides.
+    scopes: Vec<Scope>,
     /// Reads take the bytes of their rows from it.
     pub(in crate::store) allowance: MemoryBudget,
 }
@@ -29,8 +32,8 @@ impl Store {
 
 impl Scoped {
     pub(in crate::store) fn new(store: Store, viewer: &Viewer) -> Self {
-        let allowance = MemoryBudget::default();
-        Self { store, owner: viewer.owner.clone(), actor: viewer.actor.clone(), allowance }
+        let Viewer { owner, actor, scopes, .. } = viewer.clone();
+        Self { store, owner, actor, scopes, allowance: MemoryBudget::default() }
     }
 
     /// The same view with another allowance.
@@ -51,6 +54,11 @@ impl Scoped {
     /// The store as a whole.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Rejects credentials without a scope.
+    pub(in crate::store) fn require(&self, scope: Scope) -> Result<()> {
+        if self.scopes.contains(&scope) { Ok(()) } else { Err(Error::ScopeRequired(scope)) }
     }
 
     pub(in crate::store) fn reader(&self) -> Reader<'_> {

@@ -50,6 +50,7 @@ const MUTATIONS: &[(&str, &str, &[&str])] = &[
     ("stopMessage", "(input: { messageId: $s }) { message { id } }", &[]),
     ("finishMessage", "(input: { messageId: $s, status: COMPLETE }) { message { id } }", &["MessageUpdated"]),
     ("updateMessage", "(input: { id: $m, content: \"d\" }) { message { id } }", &["MessageUpdated"]),
+    ("setMessageFeedback", "(input: { messageId: $m, rating: UP }) { message { id } }", &["MessageUpdated"]),
     (
         "appendMessage",
         "(input: { conversationId: $c, parentId: null, role: USER, content: \"e\" }) { message { id } }",

@@ -155,6 +155,34 @@ async fn titles_metadata_and_deleted_conversations() {
 }
 
 #[tokio::test]
+async fn feedback() {
+    let (program, server, ada, conversation) = started().await;
+    let words: Vec<String> = (0..8).map(|_| unique()).collect();
+    let set = async |message: &str, comment: Value, tags: Value| {
+        let query = "mutation($input: SetMessageFeedbackInput!) { setMessageFeedback(input: $input) { message { id } } }";
+        let input = json!({ "messageId": message, "comment": comment, "tags": tags });
+        ada.data(query, json!({ "input": input })).await;
+    };
+    let mut messages = Vec::new();
+    for at in 0..3 {
+        messages.push(id(&ada.append(&conversation, "an answer").await));
+        set(&messages[at], json!(long(&words[2 * at])[..4000]), json!([words[2 * at + 1]])).await;
+    }
+    let other = ada.new_conversation().await;
+    let last = id(&ada.append(&other, "an answer").await);
+    set(&last, json!(words[6]), json!([words[7]])).await;
+    for word in &words {
+        assert!(!holders(&program, word).is_empty(), "{word} is kept until it is deleted");
+    }
+    set(&messages[0], json!("short"), json!(["other"])).await;
+    set(&messages[1], Value::Null, Value::Null).await;
+    ada.data(DELETE_MESSAGE, json!({ "id": messages[2] })).await;
+    erased(&program, &words[..6]).await;
+    ada.data(DELETE, json!({ "id": other })).await;
+    erased_for_good(&program, server, &words).await;
+}
+
+#[tokio::test]
 async fn streamed_texts() {
     let (program, server, ada, conversation) = started().await;
     let words: Vec<String> = (0..7).map(|_| unique()).collect();

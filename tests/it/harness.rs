@@ -59,6 +59,7 @@ pub(crate) struct TestApp {
     pub(crate) store: Store,
     pub(crate) config: Config,
     pub(crate) engine: Engine,
+    clock: Clock,
     folder: TempDir,
     stop: Option<oneshot::Sender<()>>,
     stopped: Option<tokio::task::JoinHandle<anyhow::Result<()>>>,
@@ -76,6 +77,15 @@ impl TestApp {
 
     /// Starts with a configuration file too, for settings that have no other source.
     pub(crate) async fn start_from(engine: Engine, file: &str, settings: &[(&'static str, &str)]) -> Self {
+        Self::start_at(Clock::system(), engine, file, settings).await
+    }
+
+    /// Starts with a clock that the test sets. Streams do not expire when it moves on.
+    pub(crate) async fn start_with_clock(engine: Engine, clock: Clock) -> Self {
+        Self::start_at(clock, engine, "", &[("feed.lease", "3650days")]).await
+    }
+
+    async fn start_at(clock: Clock, engine: Engine, file: &str, settings: &[(&'static str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = match engine {
             Engine::Sqlite => format!("sqlite://{}/test.db", folder.path().display()),
@@ -97,11 +107,11 @@ impl TestApp {
         let path = folder.path().join("scrollback.toml");
         std::fs::write(&path, file).unwrap();
         let config = config::load(Sources { file: Some(&path), flags, ..Sources::default() }).unwrap();
-        Self::serve(engine, config, folder).await
+        Self::serve(engine, config, folder, clock).await
     }
 
-    async fn serve(engine: Engine, config: Config, folder: TempDir) -> Self {
-        let app = App::open(config.clone(), Clock::system()).await.unwrap();
+    async fn serve(engine: Engine, config: Config, folder: TempDir, clock: Clock) -> Self {
+        let app = App::open(config.clone(), clock.clone()).await.unwrap();
         let listener = TcpListener::bind(config.server.listen).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopping) = oneshot::channel();
@@ -109,12 +119,12 @@ impl TestApp {
         let stopped = tokio::spawn(app.serve(listener, async {
             let _ = stopping.await;
         }));
-        Self { url, store, config, engine, folder, stop: Some(stop), stopped: Some(stopped) }
+        Self { url, store, config, engine, clock, folder, stop: Some(stop), stopped: Some(stopped) }
     }
 
     /// Another replica over the same database.
     pub(crate) async fn replica(&self) -> Self {
-        Self::serve(self.engine, self.config.clone(), tempfile::tempdir().unwrap()).await
+        Self::serve(self.engine, self.config.clone(), tempfile::tempdir().unwrap(), self.clock.clone()).await
     }
 
     /// Shuts down as SIGTERM does, and waits until all is done.
@@ -128,7 +138,7 @@ impl TestApp {
     /// Restarts the server with its stored data.
     pub(crate) async fn restart(mut self) -> Self {
         self.stop().await;
-        Self::serve(self.engine, self.config, self.folder).await
+        Self::serve(self.engine, self.config, self.folder, self.clock).await
     }
 
     /// A client with this user's token.

@@ -23,6 +23,7 @@ mod embed;
 mod end_to_end;
 mod entities;
 mod erasure;
+mod feedback;
 mod heavy_user;
 mod history;
 mod hostile;
@@ -58,5 +59,6 @@ mod startup;
 mod streams;
 
 mod titles;
+mod usage;
 mod variables;
 mod websocket;

@@ -72,6 +72,12 @@ const CASES: &[Case] = &[
         "",
     ),
     (
+        "Query.usageReport",
+        "query { usageReport(since: \"2000-01-01T00:00:00Z\", until: \"2100-01-01T00:00:00Z\", first: 100) { nodes { subject } } }",
+        |_| json!({}),
+        "FORBIDDEN",
+    ),
+    (
         "Mutation.updateConversation",
         "mutation($id: ID!) { updateConversation(input: { id: $id, title: \"mine\" }) { conversation { id } } }",
         |target| json!({ "id": target.conversation }),
@@ -146,6 +152,12 @@ const CASES: &[Case] = &[
     (
         "Mutation.stopMessage",
         "mutation($id: ID!) { stopMessage(input: { messageId: $id }) { message { id } } }",
+        |target| json!({ "id": target.message }),
+        "NOT_FOUND",
+    ),
+    (
+        "Mutation.setMessageFeedback",
+        "mutation($id: ID!) { setMessageFeedback(input: { messageId: $id, rating: DOWN }) { message { id } } }",
         |target| json!({ "id": target.message }),
         "NOT_FOUND",
     ),
@@ -335,7 +347,7 @@ async fn adas(ada: &Client) -> Target {
 async fn everything(client: &Client) -> Value {
     let query = "{ labels { label conversationCount } conversations { nodes { id title metadata createdAt updatedAt messageCount
         pinnedAt archivedAt trashedAt expiresAt labels readPosition unreadCount
-        messages { nodes { id position role content metadata createdAt } } } } }";
+        messages { nodes { id position role content metadata createdAt feedback { rating comment } } } } } }";
     client.data(query, json!({})).await
 }
 

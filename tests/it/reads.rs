@@ -61,6 +61,7 @@ const MESSAGE: &[&str] = &[
     "tokenCount(tokenizer: ESTIMATE)",
     "__typename",
     "usage { inputTokens }",
+    "feedback { rating comment }",
     "parts { __typename }",
     "parent { id }",
     "siblings { id }",
@@ -222,6 +223,8 @@ async fn furnished(client: &Client) -> String {
     client.data(delete, json!({ "input": { "id": ids[4] } })).await;
     let update = "mutation($input: UpdateMessageInput!) { updateMessage(input: $input) { message { id } } }";
     client.data(update, json!({ "input": { "id": ids[5], "content": "edited" } })).await;
+    let feedback = "mutation($id: ID!) { setMessageFeedback(input: { messageId: $id, rating: UP, comment: \"good\" }) { message { id } } }";
+    client.data(feedback, json!({ "id": ids[3] })).await;
     id
 }
 

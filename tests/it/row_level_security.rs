@@ -15,7 +15,7 @@ use sqlx::{Connection, Executor, PgConnection};
 use crate::harness::{APPEND, Client, Engine, TestApp, shared_cluster};
 
 /// Every table that has an owner, by itself or by another table's row.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 14] = [
     "account",
     "conversation",
     "conversation_label",
@@ -25,6 +25,8 @@ const TABLES: [&str; 12] = [
     "branch",
     "message_text",
     "message_token_count",
+    "message_feedback",
+    "deleted_usage",
     "search_state",
     "search_segment",
     "search_block",
@@ -72,6 +74,14 @@ async fn everything(client: &Client) -> String {
     }
     let count = "query($id: ID!) { conversation(id: $id) { messages { nodes { tokenCount } } } }";
     client.data(count, json!({ "id": id })).await;
+    let feedback =
+        "mutation($id: ID!) { setMessageFeedback(input: { messageId: $id, rating: UP }) { message { id } } }";
+    client.data(feedback, json!({ "id": first })).await;
+    let input =
+        json!({ "conversationId": id, "role": "ASSISTANT", "content": "a", "usage": { "inputTokens": 1 } });
+    let used = client.data(APPEND, json!({ "input": input })).await["appendMessage"]["message"]["id"].clone();
+    let delete = "mutation($id: ID!) { deleteMessage(input: { id: $id }) { message { id } } }";
+    client.data(delete, json!({ "id": used })).await;
     id
 }
 
@@ -118,6 +128,10 @@ async fn a_session_that_names_no_owner_sees_and_writes_nothing() {
         "INSERT INTO message_text (message_id, start, text) VALUES ($1, 99, 'slipped in')",
         "INSERT INTO message_token_count (conversation_id, tokenizer, branch, position, span, owner_id) \
          VALUES ($1, 1, -1, 99, 1, 'ada')",
+        "INSERT INTO message_feedback (conversation_id, message_id, owner_id, tags, updated_at) \
+         VALUES ($1, gen_random_uuid(), 'ada', '[]', 0)",
+        "INSERT INTO deleted_usage (owner_id, created_at, model, message_count, input_tokens, output_tokens, total_tokens, \
+         cached_input_tokens, reasoning_tokens) SELECT 'ada', 0, $1::text, 1, 1, 1, 1, 1, 1",
         "INSERT INTO search_state (owner_id, version, generation, revision, is_complete, backfill_conversation, \
          backfill_position, backfill_revision) VALUES ('ada', 1, 1, 1, true, $1, 0, 0)",
         "INSERT INTO search_segment (owner_id, segment, documents, times, bytes, is_live) \
@@ -132,6 +146,8 @@ async fn a_session_that_names_no_owner_sees_and_writes_nothing() {
         "DELETE FROM stream WHERE conversation_id = $1",
         "DELETE FROM message_text WHERE message_id <> $1",
         "DELETE FROM message_token_count WHERE conversation_id = $1",
+        "DELETE FROM message_feedback WHERE conversation_id = $1",
+        "DELETE FROM deleted_usage WHERE owner_id = 'ada' AND $1::uuid IS NOT NULL",
         "DELETE FROM search_block WHERE $1::uuid IS NOT NULL AND owner_id = 'ada'",
     ];
     for owner in ["", "bob"] {

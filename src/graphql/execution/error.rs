@@ -211,6 +211,7 @@ fn complete_one(error: &mut ServerError, request: RequestId) {
 fn complete_store(error: &mut ServerError, failure: &store::Error, request: RequestId) {
     match failure {
         store::Error::NotFound(_) => set_code(error, Code::NotFound),
+        store::Error::ScopeRequired(_) => set_code(error, Code::Forbidden),
         store::Error::Conflict => set_code(error, Code::Conflict),
         store::Error::HeadMoved(head) => {
             set_code(error, Code::Conflict);
@@ -287,6 +288,7 @@ fn extend(error: &mut ServerError, name: &str, value: Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Scope;
 
     fn completed(source: store::Error) -> serde_json::Value {
         let error: async_graphql::Error = source.into();
@@ -300,6 +302,10 @@ mod tests {
     fn every_store_error_has_its_code() {
         let cases = [
             (store::Error::NotFound("message"), r#"["no such message",{"code":"NOT_FOUND"}]"#),
+            (
+                store::Error::ScopeRequired(Scope::Usage),
+                r#"["this requires a token with the scope `scrollback:usage`",{"code":"FORBIDDEN"}]"#,
+            ),
             (
                 store::Error::HeadMoved(None),
                 r#"["another message is the head",{"code":"CONFLICT","headId":null}]"#,

@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use dataloader::BatchFn;
 use dataloader::non_cached::Loader;
 
-use crate::model::{Conversation, ConversationId, Message, MessageId, Page, Slice, Tokenizer};
+use crate::model::{Conversation, ConversationId, Feedback, Message, MessageId, Page, Slice, Tokenizer};
 use crate::store::{Error, Result, Scoped};
 
 /// A shared value, or an error.
@@ -29,6 +29,7 @@ pub(in crate::graphql) struct Loaders {
     following: OnceLock<Loader<MessagePosition, Loaded<Slice<Message>>, Following>>,
     texts: OnceLock<Loader<MessageId, Loaded<str>, Texts>>,
     token_counts: OnceLock<Loader<TokenCountKey, Result<i64>, TokenCounts>>,
+    feedback: OnceLock<Loader<FeedbackKey, Found<Feedback>, Feedbacks>>,
 }
 
 impl Loaders {
@@ -43,6 +44,7 @@ impl Loaders {
             following: OnceLock::new(),
             texts: OnceLock::new(),
             token_counts: OnceLock::new(),
+            feedback: OnceLock::new(),
         }
     }
 
@@ -88,6 +90,12 @@ impl Loaders {
     pub(in crate::graphql) async fn token_count(&self, id: MessageId, tokenizer: Tokenizer) -> Result<i64> {
         let loader = self.token_counts.get_or_init(|| Loader::new(TokenCounts(self.store.clone())));
         loader.try_load((id, tokenizer)).await.unwrap_or_else(|error| Err(lost(&error)))
+    }
+
+    /// The feedback on a message, if there is some.
+    pub(in crate::graphql) async fn feedback(&self, key: FeedbackKey) -> Found<Feedback> {
+        let loader = self.feedback.get_or_init(|| Loader::new(Feedbacks(self.store.clone())));
+        loader.try_load(key).await.unwrap_or_else(|error| Err(lost(&error)))
     }
 
     /// The first or last messages of a conversation that never forked.
@@ -198,6 +206,17 @@ impl BatchFn<TokenCountKey, Result<i64>> for TokenCounts {
             loaded.extend(counts.into_iter().map(|(id, count)| ((id, tokenizer), count)));
         }
         loaded
+    }
+}
+
+/// A conversation and a message in it.
+pub(in crate::graphql) type FeedbackKey = (ConversationId, MessageId);
+
+struct Feedbacks(Scoped);
+
+impl BatchFn<FeedbackKey, Found<Feedback>> for Feedbacks {
+    async fn load(&mut self, keys: &[FeedbackKey]) -> HashMap<FeedbackKey, Found<Feedback>> {
+        each(keys, self.0.feedback(keys).await, |found, key| found.remove(key).map(Arc::new))
     }
 }
 

@@ -10,6 +10,8 @@ mod inputs;
 mod parser_faults;
 mod suggestions;
 
+use std::collections::HashSet;
+
 use apollo_compiler::diagnostic::{Diagnostic, ToCliReport};
 use apollo_compiler::executable::ExecutableDocument as TypedDocument;
 use apollo_compiler::parser::Parser;
@@ -101,18 +103,22 @@ impl Validator {
         };
         let mut errors: Vec<ServerError> = Vec::new();
         if let Some(built) = &built {
-            errors.extend(reported(built, &suggested()));
+            errors.extend(reported(built, &suggested(), &HashSet::new()));
         }
-        match TypedDocument::validate(typed, &self.schema) {
-            Err(broken) => errors.extend(reported(&broken.errors, &suggested())),
-            Ok(typed) if errors.is_empty() => {
-                let found = inputs::check(&self.schema, &typed, parsed);
-                errors.extend(found.into_iter().map(|error| {
-                    let pos = error.location.map(|location| positions.at(location.offset()));
-                    ServerError::new(error.message, pos)
-                }));
+        let typed = match TypedDocument::validate(typed, &self.schema) {
+            Ok(typed) => typed.into_inner(),
+            Err(broken) => {
+                let nulls = inputs::nulls_in_scalars(&self.schema, &broken.partial);
+                errors.extend(reported(&broken.errors, &suggested(), &nulls));
+                broken.partial
             }
-            Ok(_) => {}
+        };
+        if errors.is_empty() {
+            let found = inputs::check(&self.schema, &typed, parsed);
+            errors.extend(found.into_iter().map(|error| {
+                let pos = error.location.map(|location| positions.at(location.offset()));
+                ServerError::new(error.message, pos)
+            }));
         }
         if errors.is_empty() {
             return Ok(());
@@ -123,7 +129,7 @@ impl Validator {
 }
 
 fn syntax(errors: &DiagnosticList) -> Box<Response> {
-    Box::new(document_errors(Code::ParseFailed, reported(errors, &Suggestions::default())))
+    Box::new(document_errors(Code::ParseFailed, reported(errors, &Suggestions::default(), &HashSet::new())))
 }
 
 fn syntax_error(message: &str, locations: Vec<Pos>) -> Box<Response> {
@@ -131,18 +137,28 @@ fn syntax_error(message: &str, locations: Vec<Pos>) -> Box<Response> {
     Box::new(document_errors(Code::ParseFailed, vec![error]))
 }
 
-fn reported(errors: &DiagnosticList, suggestions: &Suggestions<'_>) -> Vec<ServerError> {
+/// The errors, without those at the offsets of values that are valid.
+fn reported(
+    errors: &DiagnosticList,
+    suggestions: &Suggestions<'_>,
+    valid: &HashSet<usize>,
+) -> Vec<ServerError> {
+    let offset = |diagnostic: &Diagnostic<'_, DiagnosticData>| {
+        diagnostic.error.location().map(|location| location.offset())
+    };
     let error = |diagnostic: Diagnostic<'_, DiagnosticData>| {
         let GraphQLError { mut message, locations, .. } = diagnostic.to_json();
-        let offset = diagnostic.error.location().map(|location| location.offset());
-        if let Some(name) = offset.and_then(|offset| suggestions.get(&offset)) {
+        if let Some(name) = offset(&diagnostic).and_then(|offset| suggestions.get(&offset)) {
             message = format!("{message}; did you mean `{name}`?");
         }
         let locations =
             locations.into_iter().map(|at| Pos { line: at.line, column: at.column }).collect::<Vec<_>>();
         ServerError { locations, ..ServerError::new(shortened(&message), None) }
     };
-    errors.iter().take(MAX_ERRORS).map(error).collect()
+    let is_error = |diagnostic: &Diagnostic<'_, DiagnosticData>| {
+        offset(diagnostic).is_none_or(|offset| !valid.contains(&offset))
+    };
+    errors.iter().filter(is_error).take(MAX_ERRORS).map(error).collect()
 }
 
 fn shortened(message: &str) -> String {

@@ -16,6 +16,7 @@ const MESSAGE: u8 = 1;
 const CONVERSATION: u8 = 2;
 const CHANGE: u8 = 3;
 const HIT: u8 = 4;
+const OWNER: u8 = 8;
 
 /// The cursor of a message.
 pub(in crate::graphql) fn of_message(conversation: ConversationId, position: i64) -> String {
@@ -129,6 +130,18 @@ pub(in crate::graphql) fn hit(
     })
 }
 
+/// The cursor of an owner in a report of all owners.
+pub(in crate::graphql) fn of_owner(owner: &OwnerId) -> String {
+    encode(OWNER, &[owner.as_str().as_bytes()])
+}
+
+/// Parses the cursor of an owner.
+pub(in crate::graphql) fn owner(argument: &str, cursor: &str) -> Result<OwnerId, Invalid> {
+    let bytes = decode_bytes(OWNER, cursor).ok_or_else(|| wrong(argument))?;
+    let subject = String::from_utf8(bytes).map_err(|_| wrong(argument))?;
+    OwnerId::new(subject).map_err(|_| wrong(argument))
+}
+
 /// The cursor of a text: the plain offset, which clients may also compute.
 pub(in crate::graphql) fn of_text(offset: i64) -> String {
     offset.to_string()
@@ -167,12 +180,13 @@ fn encode(kind: u8, parts: &[&[u8]]) -> String {
 }
 
 fn decode<const N: usize>(kind: u8, cursor: &str) -> Option<[u8; N]> {
+    decode_bytes(kind, cursor)?.try_into().ok()
+}
+
+fn decode_bytes(kind: u8, cursor: &str) -> Option<Vec<u8>> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
     let (found, rest) = bytes.split_first()?;
-    if *found != kind {
-        return None;
-    }
-    rest.try_into().ok()
+    (*found == kind).then(|| rest.to_vec())
 }
 
 fn i64_from(bytes: &[u8]) -> i64 {
@@ -236,6 +250,14 @@ mod tests {
             let cursor = of_change(&owner, revision);
             prop_assert_eq!(change("after", &cursor, &owner), Ok(revision));
             prop_assert!(change("after", &cursor, &stranger).is_err());
+        }
+
+        #[test]
+        fn an_owner_cursor_holds_the_owner(name in "\\PC{1,60}") {
+            let owner = OwnerId::new(name).unwrap();
+            let cursor = of_owner(&owner);
+            prop_assert!(change("after", &cursor, &owner).is_err());
+            prop_assert_eq!(super::owner("after", &cursor), Ok(owner));
         }
 
         #[test]

@@ -1,6 +1,13 @@
 //! Scalars of the API.
 
-use async_graphql::{InputValueError, InputValueResult, MaybeUndefined, Scalar, ScalarType, Value};
+use std::borrow::Cow;
+
+use async_graphql::parser::types::Field;
+use async_graphql::registry::Registry;
+use async_graphql::{
+    ContextSelectionSet, InputValueError, InputValueResult, MaybeUndefined, OutputType, Positioned, Scalar,
+    ScalarType, ServerResult, Value,
+};
 
 use crate::graphql::execution::json_writer::write_value;
 use crate::model::{self, Invalid};
@@ -21,6 +28,23 @@ impl ScalarType for DateTime {
 
     fn to_value(&self) -> Value {
         Value::String(self.0.to_string())
+    }
+}
+
+/// A whole number that can exceed the 32 bits of `Int`: a `Float`, which JSON shows with all its digits.
+pub(in crate::graphql) struct WholeFloat(pub(in crate::graphql) i64);
+
+impl OutputType for WholeFloat {
+    fn type_name() -> Cow<'static, str> {
+        <f64 as OutputType>::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        <f64 as OutputType>::create_type_info(registry)
+    }
+
+    async fn resolve(&self, _: &ContextSelectionSet<'_>, _: &Positioned<Field>) -> ServerResult<Value> {
+        Ok(Value::from(self.0))
     }
 }
 

@@ -2,7 +2,10 @@
 
 use async_graphql::{ComplexObject, Context, ID, Object, SimpleObject};
 
+use super::scalar::DateTime;
+use super::usage_sum::{self, UsageGroup, UsageSum};
 use crate::graphql::execution::context::ContextExt;
+use crate::graphql::execution::value_size::size_of_objects;
 use crate::model::{self, OwnerId};
 use crate::store::Result;
 
@@ -28,6 +31,22 @@ impl Viewer {
     /// trash.
     async fn unread_conversation_count(&self, ctx: &Context<'_>) -> Result<i64> {
         ctx.store()?.unread_conversation_count().await
+    }
+
+    /// Sums of the token usage of the viewer's messages, in the order of days, models and conversations. Error
+    /// BAD_USER_INPUT: there would be more than 10000 sums; ask for fewer groups or a shorter period.
+    async fn usage(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only messages created at this time or later.")] since: DateTime,
+        #[graphql(desc = "Only messages created before this time.")] until: DateTime,
+        #[graphql(desc = "One sum for each combination of these. Without: one sum of everything.")]
+        group_by: Option<Vec<UsageGroup>>,
+    ) -> Result<Vec<UsageSum>> {
+        let (period, groups) = usage_sum::parse(&since, &until, group_by)?;
+        let sums = ctx.store()?.usage(period, &groups).await?;
+        ctx.memory_budget()?.grow(size_of_objects(ctx, sums.len())).await?;
+        Ok(sums.into_iter().map(UsageSum::from).collect())
     }
 }
 

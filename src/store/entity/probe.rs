@@ -3,8 +3,8 @@
 use sea_orm::{ColumnTrait, ColumnType, EntityTrait, IdenStatic, Iterable};
 
 use super::{
-    account, branch, change, conversation, conversation_label, message, message_text, message_token_count,
-    search_block, search_segment, search_state, stream,
+    account, branch, change, conversation, conversation_label, deleted_usage, message, message_feedback,
+    message_text, message_token_count, search_block, search_segment, search_state, stream,
 };
 
 /// A column of an entity.
@@ -28,7 +28,9 @@ pub fn columns() -> Vec<Column> {
         of::<change::Entity>(),
         of::<conversation::Entity>(),
         of::<conversation_label::Entity>(),
+        of::<deleted_usage::Entity>(),
         of::<message::Entity>(),
+        of::<message_feedback::Entity>(),
         of::<message_text::Entity>(),
         of::<message_token_count::Entity>(),
         of::<search_block::Entity>(),

@@ -26,7 +26,7 @@ use crate::store::error::Result;
 use crate::store::hot::reads::request::{ConversationPage, ListConversations, ReadConversation};
 use crate::store::json_rows::{JsonRows, REQUESTED};
 use crate::store::repository::append::{MessagePlace, insert_message};
-use crate::store::repository::{labels, organise, token_counts};
+use crate::store::repository::{deleted_usage, feedback, labels, organise, token_counts};
 use crate::store::scope::Scoped;
 use crate::store::transaction::Tx;
 
@@ -213,6 +213,7 @@ impl Scoped {
             .filter(branch::Column::ConversationId.eq(id))
             .exec(tx.connection())
             .await?;
+        deleted_usage::keep_usage_in(&tx, &self.owner, id).await?;
         message::Entity::delete_many()
             .filter(message::Column::ConversationId.eq(id))
             .filter(message::Column::OwnerId.eq(self.owner.clone()))
@@ -221,6 +222,7 @@ impl Scoped {
             .await?;
         token_counts::forget_conversation(&tx, &self.owner, id).await?;
         labels::remove(&tx, &self.owner, &row).await?;
+        feedback::delete_feedback_in(&tx, &self.owner, id).await?;
         let deleted = conversation::Entity::delete_many()
             .filter(conversation::Column::Id.eq(id))
             .filter(conversation::Column::OwnerId.eq(self.owner.clone()))

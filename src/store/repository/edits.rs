@@ -9,7 +9,7 @@ use crate::model::{
 use crate::store::entity::{conversation, message};
 use crate::store::error::Error;
 use crate::store::error::Result;
-use crate::store::repository::token_counts;
+use crate::store::repository::{deleted_usage, feedback, token_counts};
 use crate::store::scope::Scoped;
 use crate::store::transaction::Tx;
 
@@ -79,6 +79,8 @@ impl Scoped {
         let conversation = row.conversation_id;
         let (position, is_users) = (row.position, row.role == Role::User.code());
         crate::store::repository::streams::delete_stream(&tx, id).await?;
+        deleted_usage::keep_usage(&tx, &row).await?;
+        feedback::delete_feedback(&tx, &row).await?;
         let mut row = row.into_active_model();
         row.content = ActiveValue::Set(String::new());
         row.parts = ActiveValue::Set(None);

@@ -28,6 +28,7 @@ async fn read(client: &Client, id: &str) -> Value {
         "query($id: ID!) { conversation(id: $id) { id } conversations(first: 5) { nodes { id head { content } messages(last: 2) { nodes { content } } } } }",
         "query($id: ID!) { conversation(id: $id) { id } conversations(first: 5, filter: { titleContains: \"x\" }) { nodes { id } } }",
         "query($id: ID!) { conversation(id: $id) { id } changes(first: 50) { nodes { __typename ... on MessageAdded { message { content } } } } }",
+        "query($id: ID!) { conversation(id: $id) { messages { nodes { feedback { rating } } } } viewer { usage(since: \"2000-01-01T00:00:00Z\", until: \"2100-01-01T00:00:00Z\", groupBy: [MODEL, CONVERSATION]) { conversationId messageCount inputTokens } } }",
         "query($id: ID!) { conversation(id: $id) { context(maxTokens: 5, tokenizer: ESTIMATE) { tokenCount messages { content } omitted { tokenCount ranges { first last } } } } }",
     ] {
         found.push(client.data(query, json!({ "id": id })).await);

@@ -16,8 +16,9 @@ pub(in crate::graphql) struct FieldSizes {
     pub(in crate::graphql) items: &'static [&'static str],
     /// Lists without pages, and the assumed length.
     pub(in crate::graphql) lists: &'static [(&'static str, u64)],
-    /// Fields that cost more than the objects they return, and the additional cost.
-    pub(in crate::graphql) surcharges: &'static [(&'static str, u64)],
+    /// Fields that cost more than the objects they return, and the additional cost. Where fields of other types have the
+    /// same name, an argument that only this one has.
+    pub(in crate::graphql) surcharges: &'static [(&'static str, Option<&'static str>, u64)],
     /// Root fields that return a page in queries and single items in subscriptions.
     pub(in crate::graphql) streams: &'static [&'static str],
 }
@@ -86,7 +87,11 @@ impl FieldSizing<'_> {
     /// What a field costs besides its objects.
     pub(super) fn surcharge(&self, field: &Field) -> u64 {
         let name = field.name.node.as_str();
-        self.sizes.surcharges.iter().find(|(field, _)| *field == name).map_or(0, |(_, cost)| *cost)
+        let mut surcharges = self.sizes.surcharges.iter();
+        let found = surcharges.find(|(surcharged, argument, _)| {
+            *surcharged == name && argument.is_none_or(|argument| field.get_argument(argument).is_some())
+        });
+        found.map_or(0, |(_, _, cost)| *cost)
     }
 
     fn number(&self, argument: &Argument) -> Option<u64> {

@@ -316,14 +316,13 @@ fn every_list_of_the_schema_has_a_size() {
         let by_id = field.arguments.iter().any(|argument| argument.node.name.node == "ids");
         let name = field.name.node.as_str();
         let is_priced = FIELD_SIZES.lists.iter().any(|(list, _)| name == *list)
-            || FIELD_SIZES.pages.iter().any(|(page, _)| name == *page);
+            || FIELD_SIZES.pages.iter().any(|(page, _)| name == *page)
+            || FIELD_SIZES
+                .surcharges
+                .iter()
+                .any(|(priced, argument, _)| name == *priced && argument.is_some());
         if is_list && !by_id && !is_priced {
-            assert!(
-                FIELD_SIZES.items.contains(&field.name.node.as_str()),
-                "{}.{}",
-                kind.name.node,
-                field.name.node
-            );
+            assert!(FIELD_SIZES.items.contains(&name), "{}.{name}", kind.name.node);
             holders.insert(kind.name.node.to_string());
         }
     }

@@ -25,11 +25,22 @@ pub(super) struct InputError {
 pub(super) fn check(schema: &Schema, typed: &ExecutableDocument, parsed: &ast::Document) -> Vec<InputError> {
     let mut errors = unique_fields(parsed);
     for operation in typed.operations.iter() {
-        let mut usages = Usages { schema, operation, errors: Vec::new() };
+        let mut usages = Usages { schema, operation, errors: Vec::new(), nulls: HashSet::new() };
         usages.check(typed);
         errors.append(&mut usages.errors);
     }
     errors
+}
+
+/// The offsets of nulls in lists that are values of custom scalars. They are valid, but apollo-compiler 1.33 expects in
+/// such a list what it expects in place of the list, so it rejects them where the scalar is not nullable.
+pub(super) fn nulls_in_scalars(schema: &Schema, typed: &ExecutableDocument) -> HashSet<usize> {
+    let nulls = typed.operations.iter().flat_map(|operation| {
+        let mut usages = Usages { schema, operation, errors: Vec::new(), nulls: HashSet::new() };
+        usages.check(typed);
+        usages.nulls
+    });
+    nulls.collect()
 }
 
 /// Finds input objects with duplicate fields.
@@ -119,6 +130,8 @@ struct Usages<'a> {
     schema: &'a Schema,
     operation: &'a Operation,
     errors: Vec<InputError>,
+    /// See [`nulls_in_scalars`].
+    nulls: HashSet<usize>,
 }
 
 impl<'a> Usages<'a> {
@@ -178,7 +191,11 @@ impl<'a> Usages<'a> {
             ast::Value::Variable(name) => self.variable(name, value, location),
             ast::Value::List(items) => {
                 let item = location.ty.map(ast::Type::item_type);
+                let is_in_scalar = location.ty.is_none_or(|ty| !ty.is_list());
                 for value in items {
+                    if is_in_scalar && value.is_null() {
+                        self.nulls.extend(value.location().map(|location| location.offset()));
+                    }
                     self.value(value, Location { ty: item, has_default: false, one_of: None });
                 }
             }

@@ -114,6 +114,10 @@ fn variables_are_checked_inside_of_lists_and_input_objects() {
         ("[{ data: { name: \"a\", data: { deep: [{ in: $n }] } } }]", "", false),
         ("[{ data: { name: \"a\", data: { deep: [{ in: $n }] } } }]", "($n: Int)", true),
         ("[{ data: { name: \"a\", data: { b: 1, b: 2 } } }]", "", false),
+        ("[{ data: { name: \"a\", data: [null, [1, null], { in: [null] }] } }]", "", true),
+        ("[{ data: { name: \"a\", data: $d } }]", "($d: JSON! = [null])", true),
+        ("[{ data: { name: \"a\", data: null } }]", "", false),
+        ("[null]", "", false),
     ] {
         let text = append(parts, variables);
         let expected = (!valid).then_some("GRAPHQL_VALIDATION_FAILED");

@@ -9,6 +9,7 @@ use crate::graphql::execution::context::ContextExt;
 use crate::graphql::execution::value_size::size_of_objects;
 use crate::graphql::schema::context_window::{DEFAULT_TOKENIZER, Tokenizer};
 use crate::graphql::schema::conversation::Conversation;
+use crate::graphql::schema::feedback::Feedback;
 use crate::graphql::schema::part::MessagePart;
 use crate::graphql::schema::scalar::{DateTime, Json};
 use crate::graphql::schema::usage::TokenUsage;
@@ -125,6 +126,11 @@ impl Message {
     /// Kept in every context window.
     async fn pinned(&self) -> bool {
         self.row().pinned
+    }
+
+    /// What the user thinks of it. Null if there is no feedback.
+    async fn feedback(&self, ctx: &Context<'_>) -> Option<Result<Feedback>> {
+        Feedback::of(ctx, self.row()).await.transpose()
     }
 
     /// Data of the client, never interpreted.

@@ -60,6 +60,8 @@ const TABLES: &[Table] = &[
     },
     Table { name: "message_token_count", own: own!("owner_id"), upkeep: false },
     Table { name: "conversation_label", own: own!("owner_id"), upkeep: false },
+    Table { name: "message_feedback", own: own!("owner_id"), upkeep: false },
+    Table { name: "deleted_usage", own: own!("owner_id"), upkeep: false },
 ];
 
 const OWN: &str = "scrollback_own";

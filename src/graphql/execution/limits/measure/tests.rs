@@ -36,6 +36,15 @@ fn a_context_window_costs_more_than_its_objects() {
 }
 
 #[test]
+fn sums_of_usage_cost_more_than_the_usage_of_a_message() {
+    let cost = |text| measured(text).unwrap().cost(1);
+    assert_eq!(cost("{ viewer { usage(since: 1) { messageCount } } }"), 1 + 1 + 500);
+    assert_eq!(cost("{ node { usage { inputTokens } } }"), 2);
+    let report = "{ usageReport(first: 3) { nodes { subject sums { messageCount } } } }";
+    assert_eq!(cost(report), 500 + 1 + 3 * (1 + 10));
+}
+
+#[test]
 fn fragment_cycles_are_found() {
     for text in [
         "{ ...A } fragment A on Q { ...A }",
