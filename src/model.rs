@@ -49,8 +49,7 @@ pub use message::{
 pub use page::{End, MAX_PAGE, Page, Range, Slice};
 pub use part::{MAX_PARTS, MAX_PARTS_BYTES, Part, Parts, Source, ToolState};
 pub use retention::{
-    DueConversation, DueCount, InactivityRule, OwnerRetention, RetentionAction, RetentionReason,
-    RetentionRules,
+    DueCount, InactivityRule, OwnerRetention, RetentionAction, RetentionReason, RetentionRules,
 };
 pub use stream::{StreamEnd, StreamProgress, TextChunk};
 pub use time::Timestamp;

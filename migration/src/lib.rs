@@ -41,7 +41,7 @@ impl MigratorTrait for Migrator {
 
 /// Runs work that must see every row of a table. Row-level security that also applies to the owner of the table would
 /// hide them all from a migration, which names no owner of rows. So it does not apply until the work is done, in the
-/// transaction of the migration: nobody else notices.
+/// transaction of the migration, so no other session sees the table without its policies.
 async fn with_all_rows(
     manager: &SchemaManager<'_>,
     table: &str,

@@ -1,6 +1,6 @@
 //! Retention: how long conversations are kept.
 
-use super::{ConversationId, OwnerId};
+use super::OwnerId;
 
 /// What happens to a conversation without activity. The numbers are stored in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,15 +81,6 @@ impl RetentionReason {
             Self::InactiveArchive => "inactive_archive",
         }
     }
-}
-
-/// A conversation that a rule applies to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DueConversation {
-    /// The owner.
-    pub owner: OwnerId,
-    /// The conversation.
-    pub id: ConversationId,
 }
 
 /// How many conversations of an owner a rule applies to.

@@ -286,7 +286,7 @@ async fn a_feed_contains_only_changes_of_its_owner(app: TestApp) {
     socket.subscribe("bad", follow, json!({ "after": cursor })).await;
     assert_eq!(socket.receive().await["payload"][0]["extensions"]["code"], "BAD_USER_INPUT");
     socket.subscribe("good", follow, json!({ "after": start })).await;
-    ada.append(&target.conversation, "for nobody else").await;
+    ada.append(&target.conversation, "for ada only").await;
     let own = bob.new_conversation().await;
     assert_eq!(socket.receive().await["payload"]["data"]["changes"]["conversationId"], own.as_str());
 }

@@ -136,7 +136,7 @@ async fn rules_apply_to_what_is_due_and_to_nothing_else(app: TestApp) {
     assert_eq!(store.retention_figures()[0], (RetentionReason::Trash, 2));
     store.close().await;
     assert_eq!(names().await, ["pinned"]);
-    assert_eq!(deletions(&ada).await, 6, "each is told in the feed");
+    assert_eq!(deletions(&ada).await, 6, "each is in the feed");
 }
 
 async fn users_can_have_rules_of_their_own(app: TestApp) {
@@ -240,7 +240,7 @@ async fn the_command_survives_a_kill(engine: Engine) {
         "deleted {rest} conversations ({rest} from the trash, 0 expired, 0 without activity), archived 0\n"
     );
     assert_eq!(printed, expected);
-    assert_eq!(deletions(&ada).await, CONVERSATIONS, "each is told once");
+    assert_eq!(deletions(&ada).await, CONVERSATIONS, "each is in the feed once");
     assert_eq!(left(&ada).await.into_keys().collect::<Vec<_>>(), ["kept"]);
     for (arguments, expected) in [
         (

@@ -2,7 +2,8 @@
 //!
 //! A list is stored as the number of bytes of its documents, the documents, and the positions. A document is the
 //! difference to the one before, times two, plus one if the term occurs more than once there; then how often follows.
-//! Positions are differences too, beginning anew with each document. So whoever needs no positions does not read them.
+//! Positions are differences too, beginning anew with each document. They come last, so a query without phrases does not
+//! read them.
 
 use super::{Corrupt, varint};
 

@@ -13,8 +13,8 @@ use sea_orm::{
 };
 
 use crate::model::{
-    ConversationId, ConversationPatch, ConversationState, DueConversation, DueCount, InactivityRule, OwnerId,
-    OwnerRetention, RetentionAction, RetentionReason, RetentionRules, Timestamp, Viewer,
+    ConversationId, ConversationPatch, ConversationState, DueCount, InactivityRule, OwnerId, OwnerRetention,
+    RetentionAction, RetentionReason, RetentionRules, Timestamp, Viewer,
 };
 use crate::store::database::Store;
 use crate::store::engine::background::in_background;
@@ -156,8 +156,7 @@ impl Store {
             let is_last = (due.len() as u64) < BATCH;
             let mut changed = 0;
             for row in due {
-                let due = DueConversation { owner: row.owner_id, id: row.id };
-                if self.viewed_by(&Viewer::new(due.owner)).retain(due.id, group).await? {
+                if self.viewed_by(&Viewer::new(row.owner_id)).retain(row.id, group).await? {
                     self.0.retention.add(group.reason);
                     changed += 1;
                 }

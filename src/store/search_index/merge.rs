@@ -45,13 +45,13 @@ fn choose(segments: &[SegmentRow]) -> Option<Vec<&SegmentRow>> {
     })
 }
 
-/// Merges some segments. False: there was nothing to merge, or somebody else has written meanwhile.
+/// Merges some segments. False: there was nothing to merge, or another process has written meanwhile.
 pub(super) async fn merge(store: &Store, owner: &OwnerId, state: State) -> Result<bool> {
     let Some(chosen) = choose(&state.segments) else { return Ok(false) };
     let ids: Vec<_> = chosen.iter().map(|segment| segment.id).collect();
     let mut segments = Vec::with_capacity(chosen.len());
     let reads = snapshot::begin(store, owner).await?;
-    // Somebody else may have merged them since the state was read. Their blocks are there as long as the state has them.
+    // Another process may have merged them since the state was read. Their blocks exist as long as the state has them.
     let now = state::load(&reads, owner).await?;
     let is_there = |id: &i64| now.as_ref().is_some_and(|now| now.segments.iter().any(|row| row.id == *id));
     if !ids.iter().all(is_there) {

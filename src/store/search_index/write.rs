@@ -37,7 +37,7 @@ pub(super) struct IndexChange {
     pub(super) dropped: Vec<i64>,
 }
 
-/// Writes a change and the new state, which has the generation that it was read with. False: somebody else
+/// Writes a change and the new state, which has the generation that it was read with. False: another process
 /// has written meanwhile, and nothing was written.
 pub(super) async fn apply(store: &Store, state: search_state::Model, change: IndexChange) -> Result<bool> {
     let owner = state.owner_id.clone();
@@ -67,7 +67,7 @@ pub(super) async fn apply(store: &Store, state: search_state::Model, change: Ind
     Ok(true)
 }
 
-/// Writes the state if nobody else has since it was read. A generation of 0 makes it.
+/// Writes the state if no other process has written it since it was read. A generation of 0 makes it.
 async fn advance(tx: &DatabaseTransaction, state: search_state::Model) -> Result<bool> {
     let (owner, generation) = (state.owner_id.clone(), state.generation);
     let mut row = state.into_active_model().reset_all();
