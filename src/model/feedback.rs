@@ -60,8 +60,15 @@ impl std::fmt::Debug for Feedback {
 }
 
 /// At most 32 tags of 1 to 64 characters without NUL, which differ in more than case.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct FeedbackTags(Vec<String>);
+
+/// Shows only the number: users write tags.
+impl std::fmt::Debug for FeedbackTags {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "FeedbackTags({})", self.0.len())
+    }
+}
 
 impl FeedbackTags {
     /// Checks the tags. Errors name `argument`.

@@ -25,42 +25,51 @@ const FREE: usize = 4 * 1024 * 1024;
 /// Blocks read at once when a whole segment is read.
 const BLOCKS_AT_ONCE: u64 = 256;
 
-/// Blocks of several ranges of several segments, each from the last one that is not after the range's begin.
-/// SeaORM has no table functions, and no LATERAL on them.
-const IN_RANGES_SQLITE: &str = "SELECT b.segment, b.key, b.data FROM json_each($1) AS w \
-     CROSS JOIN search_block AS b ON b.owner_id = $2 AND b.segment = w.value ->> 0 \
-     AND b.key >= COALESCE((SELECT p.key FROM search_block AS p WHERE p.owner_id = $2 \
-     AND p.segment = w.value ->> 0 AND p.key <= unhex(w.value ->> 1) ORDER BY p.key DESC LIMIT 1), \
-     unhex(w.value ->> 1)) AND b.key <= unhex(w.value ->> 2) LIMIT $3";
-const IN_RANGES_POSTGRES: &str = "SELECT b.segment, b.key, b.data \
-     FROM jsonb_array_elements($1::text::jsonb) AS w(it) \
-     CROSS JOIN LATERAL (SELECT COALESCE((SELECT p.key FROM search_block AS p WHERE p.owner_id = $2 \
-     AND p.segment = (w.it ->> 0)::bigint AND p.key <= decode(w.it ->> 1, 'hex') ORDER BY p.key DESC LIMIT 1), \
-     decode(w.it ->> 1, 'hex')) AS key OFFSET 0) AS f \
-     CROSS JOIN LATERAL (SELECT s.segment, s.key, s.data FROM search_block AS s WHERE s.owner_id = $2 \
-     AND s.segment = (w.it ->> 0)::bigint AND s.key >= f.key AND s.key <= decode(w.it ->> 2, 'hex') \
-     OFFSET 0) AS b LIMIT $3";
+/// Where the blocks of several ranges of several segments are, each from the last one that is not after the range's
+/// begin. SeaORM has no table functions, and no LATERAL on them.
+macro_rules! of_ranges_sqlite {
+    () => {
+        "FROM json_each($1) AS w CROSS JOIN search_block AS b ON b.owner_id = $2 AND b.segment = w.value ->> 0 \
+         AND b.key >= COALESCE((SELECT p.key FROM search_block AS p WHERE p.owner_id = $2 \
+         AND p.segment = w.value ->> 0 AND p.key <= unhex(w.value ->> 1) ORDER BY p.key DESC LIMIT 1), \
+         unhex(w.value ->> 1)) AND b.key <= unhex(w.value ->> 2) LIMIT $3"
+    };
+}
 
-/// The same for many ranges. Many of them are in one block, which is read once.
-const IN_MANY_RANGES_SQLITE: &str = "SELECT b.segment, b.key, b.data FROM \
-     (SELECT DISTINCT b.segment, b.key FROM json_each($1) AS w \
-     CROSS JOIN search_block AS b ON b.owner_id = $2 AND b.segment = w.value ->> 0 \
-     AND b.key >= COALESCE((SELECT p.key FROM search_block AS p WHERE p.owner_id = $2 \
-     AND p.segment = w.value ->> 0 AND p.key <= unhex(w.value ->> 1) ORDER BY p.key DESC LIMIT 1), \
-     unhex(w.value ->> 1)) AND b.key <= unhex(w.value ->> 2) LIMIT $3) AS found \
-     CROSS JOIN search_block AS b ON b.owner_id = $2 AND b.segment = found.segment AND b.key = found.key";
-const IN_MANY_RANGES_POSTGRES: &str = "SELECT b.segment, b.key, b.data FROM \
-     (SELECT DISTINCT b.segment, b.key FROM jsonb_array_elements($1::text::jsonb) AS w(it) \
-     CROSS JOIN LATERAL (SELECT COALESCE((SELECT p.key FROM search_block AS p WHERE p.owner_id = $2 \
-     AND p.segment = (w.it ->> 0)::bigint AND p.key <= decode(w.it ->> 1, 'hex') ORDER BY p.key DESC LIMIT 1), \
-     decode(w.it ->> 1, 'hex')) AS key OFFSET 0) AS f \
-     CROSS JOIN LATERAL (SELECT s.segment, s.key FROM search_block AS s WHERE s.owner_id = $2 \
-     AND s.segment = (w.it ->> 0)::bigint AND s.key >= f.key AND s.key <= decode(w.it ->> 2, 'hex') \
-     OFFSET 0) AS b LIMIT $3) AS found \
-     CROSS JOIN LATERAL (SELECT s.segment, s.key, s.data FROM search_block AS s WHERE s.owner_id = $2 \
-     AND s.segment = found.segment AND s.key = found.key OFFSET 0) AS b";
+/// The same for PostgreSQL, with the columns of a block to read.
+macro_rules! of_ranges_postgres {
+    ($columns:literal) => {
+        concat!(
+            "FROM jsonb_array_elements($1::text::jsonb) AS w(it) \
+             CROSS JOIN LATERAL (SELECT COALESCE((SELECT p.key FROM search_block AS p WHERE p.owner_id = $2 \
+             AND p.segment = (w.it ->> 0)::bigint AND p.key <= decode(w.it ->> 1, 'hex') ORDER BY p.key DESC LIMIT 1), \
+             decode(w.it ->> 1, 'hex')) AS key OFFSET 0) AS f \
+             CROSS JOIN LATERAL (SELECT ",
+            $columns,
+            " FROM search_block AS s WHERE s.owner_id = $2 AND s.segment = (w.it ->> 0)::bigint \
+             AND s.key >= f.key AND s.key <= decode(w.it ->> 2, 'hex') OFFSET 0) AS b LIMIT $3"
+        )
+    };
+}
 
-/// From so many ranges on they are read so.
+const IN_RANGES_SQLITE: &str = concat!("SELECT b.segment, b.key, b.data ", of_ranges_sqlite!());
+const IN_RANGES_POSTGRES: &str =
+    concat!("SELECT b.segment, b.key, b.data ", of_ranges_postgres!("s.segment, s.key, s.data"));
+
+/// For many ranges. Many of them are in one block, which is read once.
+const IN_MANY_RANGES_SQLITE: &str = concat!(
+    "SELECT b.segment, b.key, b.data FROM (SELECT DISTINCT b.segment, b.key ",
+    of_ranges_sqlite!(),
+    ") AS found CROSS JOIN search_block AS b ON b.owner_id = $2 AND b.segment = found.segment AND b.key = found.key"
+);
+const IN_MANY_RANGES_POSTGRES: &str = concat!(
+    "SELECT b.segment, b.key, b.data FROM (SELECT DISTINCT b.segment, b.key ",
+    of_ranges_postgres!("s.segment, s.key"),
+    ") AS found CROSS JOIN LATERAL (SELECT s.segment, s.key, s.data FROM search_block AS s WHERE s.owner_id = $2 \
+     AND s.segment = found.segment AND s.key = found.key OFFSET 0) AS b"
+);
+
+/// The number of ranges from which on they are read so.
 const MANY: usize = 64;
 
 #[derive(FromQueryResult)]
