@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::index::block::{KeyRange, for_each_with_prefix, postings_among, postings_of};
-use crate::index::postings::{Posting, Postings};
+use crate::index::block::{KeyRange, for_each_with_prefix, lazy_postings_of};
+use crate::index::postings::{LazyPostings, Posting, Postings};
 use crate::index::segment::Segment;
 use crate::index::{Corrupt, Field};
 use crate::query::Matcher;
@@ -35,11 +35,11 @@ pub(super) fn occurrences(
 ) -> Result<Vec<Posting>, Corrupt> {
     let is_plain = fields.len() == 1 && !matches!(matcher, Matcher::Prefix(_));
     if let (true, Some(field)) = (is_plain, fields.first()) {
-        return Ok(in_field(matcher, *field, segment)?.documents);
+        return in_field(matcher, *field, segment);
     }
     let mut frequencies = vec![0u32; segment.summary.documents as usize];
-    let mut count = |postings: &Postings| {
-        for posting in &postings.documents {
+    let mut count = |documents: &[Posting]| {
+        for posting in documents {
             if let Some(frequency) = frequencies.get_mut(posting.document as usize) {
                 *frequency = frequency.saturating_add(posting.frequency);
             }
@@ -48,7 +48,8 @@ pub(super) fn occurrences(
     for field in fields {
         match matcher {
             Matcher::Prefix(prefix) => {
-                for_each_with_prefix(&segment.blocks, &field.key(prefix.as_bytes()), false, &mut count)?;
+                let key = field.key(prefix.as_bytes());
+                for_each_with_prefix(&segment.blocks, &key, false, |postings| count(&postings.documents))?;
             }
             _ => count(&in_field(matcher, *field, segment)?),
         }
@@ -57,50 +58,77 @@ pub(super) fn occurrences(
     Ok(postings.map(|(document, frequency)| Posting { document, frequency }).collect())
 }
 
-fn in_field(matcher: &Matcher, field: Field, segment: &Segment) -> Result<Postings, Corrupt> {
+fn in_field(matcher: &Matcher, field: Field, segment: &Segment) -> Result<Vec<Posting>, Corrupt> {
     match matcher {
-        Matcher::Term(term) => postings_of(&segment.blocks, &field.key(term.as_bytes()), false),
-        Matcher::Prefix(prefix) => with_prefix(&field.key(prefix.as_bytes()), segment),
+        Matcher::Term(term) => Ok(lazy_postings_of(&segment.blocks, &field.key(term.as_bytes()))?.documents),
+        Matcher::Prefix(prefix) => Ok(with_prefix(&field.key(prefix.as_bytes()), segment)?.documents),
         Matcher::Phrase { terms, last_is_prefix } => phrase(terms, *last_is_prefix, field, segment),
     }
 }
 
-/// The beginnings of a phrase. Positions are read only in documents that have all terms.
+/// The beginnings of a phrase. Positions are decoded only in documents that have all terms.
 fn phrase(
     terms: &[(String, u32)],
     last_is_prefix: bool,
     field: Field,
     segment: &Segment,
-) -> Result<Postings, Corrupt> {
-    let whole = terms.len() - usize::from(last_is_prefix);
+) -> Result<Vec<Posting>, Corrupt> {
+    let key = |term: &str| field.key(term.as_bytes());
+    let whole = &terms[..terms.len() - usize::from(last_is_prefix)];
+    let mut lists = Vec::with_capacity(whole.len());
     let mut documents: Option<Vec<u32>> = None;
-    for (term, _) in &terms[..whole] {
-        let postings = postings_of(&segment.blocks, &field.key(term.as_bytes()), false)?;
+    for (term, _) in whole {
+        let postings = lazy_postings_of(&segment.blocks, &key(term))?;
         let others = postings.documents.iter().map(|posting| posting.document);
         match &mut documents {
             Some(documents) => retain(documents, others, true),
             None => documents = Some(others.collect()),
         }
+        lists.push(postings);
     }
-    let documents = documents.unwrap_or_default();
-    let mut found: Option<Postings> = None;
-    for (index, (term, offset)) in terms.iter().enumerate() {
-        let key = field.key(term.as_bytes());
-        let postings = if index < whole {
-            postings_among(&segment.blocks, &key, &documents)?
-        } else {
-            with_prefix(&key, segment)?
-        };
-        let both = match found {
-            Some(found) => followed_by(&found, &postings, *offset),
-            None => postings,
-        };
-        if both.documents.is_empty() {
-            return Ok(both);
+    let last = match terms.last() {
+        Some((term, offset)) if last_is_prefix => Some((with_prefix(&key(term), segment)?, *offset)),
+        _ => None,
+    };
+    let Some(documents) = documents else {
+        return Ok(last.map(|(postings, _)| postings.documents).unwrap_or_default());
+    };
+    let mut last = last.as_ref().map(|(postings, offset)| (postings.iter().peekable(), *offset));
+    let mut readers: Vec<_> = lists.iter().map(LazyPostings::positions).collect();
+    let (mut beginnings, mut places, mut found) = (Vec::new(), Vec::new(), Vec::new());
+    'documents: for document in documents {
+        for (index, (reader, (_, offset))) in readers.iter_mut().zip(whole).enumerate() {
+            if index == 0 {
+                reader.read(document, &mut beginnings)?;
+                continue;
+            }
+            reader.read(document, &mut places)?;
+            keep_followed(&mut beginnings, &places, *offset);
+            if beginnings.is_empty() {
+                continue 'documents;
+            }
         }
-        found = Some(both);
+        if let Some((postings, offset)) = &mut last {
+            while postings.next_if(|(other, _)| *other < document).is_some() {}
+            let Some((_, places)) = postings.peek().filter(|(other, _)| *other == document) else { continue };
+            keep_followed(&mut beginnings, places, *offset);
+            if beginnings.is_empty() {
+                continue;
+            }
+        }
+        found.push(Posting { document, frequency: beginnings.len() as u32 });
     }
-    Ok(found.unwrap_or_default())
+    Ok(found)
+}
+
+/// Keeps the beginnings that have one of the places `offset` positions later.
+fn keep_followed(beginnings: &mut Vec<u32>, places: &[u32], offset: u32) {
+    let mut places = places.iter().peekable();
+    beginnings.retain(|beginning| {
+        let wanted = beginning.saturating_add(offset);
+        while places.next_if(|place| **place < wanted).is_some() {}
+        places.peek() == Some(&&wanted)
+    });
 }
 
 /// Keeps the documents that are, or are not, among ascending others.
@@ -127,23 +155,4 @@ fn with_prefix(prefix: &[u8], segment: &Segment) -> Result<Postings, Corrupt> {
         postings.push(document, position);
     }
     Ok(postings)
-}
-
-/// The beginnings that have `next` `offset` positions later.
-fn followed_by(beginnings: &Postings, next: &Postings, offset: u32) -> Postings {
-    let mut found = Postings::default();
-    let mut others = next.iter().peekable();
-    for (document, positions) in beginnings.iter() {
-        while others.next_if(|(other, _)| *other < document).is_some() {}
-        let Some((_, places)) = others.peek().filter(|(other, _)| *other == document) else { continue };
-        let mut places = places.iter().peekable();
-        for position in positions {
-            let wanted = position.saturating_add(offset);
-            while places.next_if(|place| **place < wanted).is_some() {}
-            if places.peek() == Some(&&wanted) {
-                found.push(document, *position);
-            }
-        }
-    }
-    found
 }

@@ -7,7 +7,7 @@
 
 use std::cmp::Ordering;
 
-use super::postings::Postings;
+use super::postings::{LazyPostings, Postings};
 use super::{BLOCK_BYTES, Blocks, Corrupt, varint};
 
 /// The bytes behind a term in the key of a block.
@@ -114,9 +114,9 @@ impl BlockWriter {
 }
 
 /// Calls `each` for every list of a block, with its term.
-pub(super) fn for_each_list(
-    mut block: &[u8],
-    mut each: impl FnMut(&[u8], &[u8]) -> Result<bool, Corrupt>,
+pub(super) fn for_each_list<'b>(
+    mut block: &'b [u8],
+    mut each: impl FnMut(&[u8], &'b [u8]) -> Result<bool, Corrupt>,
 ) -> Result<(), Corrupt> {
     let mut term = Vec::new();
     while !block.is_empty() {
@@ -152,21 +152,20 @@ pub fn postings_of(
     Ok(postings)
 }
 
-/// A term's postings in the documents that are among ascending others, with positions.
-pub fn postings_among(
-    blocks: &[(Vec<u8>, Vec<u8>)],
+/// The same, with the positions to be decoded later.
+pub fn lazy_postings_of<'b>(
+    blocks: &'b [(Vec<u8>, Vec<u8>)],
     term: &[u8],
-    documents: &[u32],
-) -> Result<Postings, Corrupt> {
-    let mut postings = Postings::default();
-    for_each_of_term(blocks, term, |list| postings.decode_among(list, documents))?;
+) -> Result<LazyPostings<'b>, Corrupt> {
+    let mut postings = LazyPostings::default();
+    for_each_of_term(blocks, term, |list| postings.add(list))?;
     Ok(postings)
 }
 
-fn for_each_of_term(
-    blocks: &[(Vec<u8>, Vec<u8>)],
+fn for_each_of_term<'b>(
+    blocks: &'b [(Vec<u8>, Vec<u8>)],
     term: &[u8],
-    mut each: impl FnMut(&[u8]) -> Result<(), Corrupt>,
+    mut each: impl FnMut(&'b [u8]) -> Result<(), Corrupt>,
 ) -> Result<(), Corrupt> {
     for (_, block) in KeyRange::of_term(term).select(blocks).iter().filter(has_postings) {
         for_each_list(block, |found, list| {

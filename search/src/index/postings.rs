@@ -101,50 +101,104 @@ impl Postings {
         }
     }
 
-    /// Reads a list and adds the documents that are among ascending others, with their positions.
-    pub(super) fn decode_among(&mut self, mut list: &[u8], others: &[u32]) -> Result<(), Corrupt> {
-        let mut documents = Self::default();
-        documents.decode(list, false)?;
-        let count = varint::read_len(&mut list)?;
-        varint::take(&mut list, count)?;
-        let mut others = others.iter().copied().peekable();
-        for Posting { document, frequency } in documents.documents {
-            while others.next_if(|other| *other < document).is_some() {}
-            if others.peek() != Some(&document) {
-                varint::skip(&mut list, frequency)?;
-                continue;
-            }
-            let mut position = 0u32;
-            for _ in 0..frequency {
-                position = position.checked_add(varint::read_u32(&mut list)?).ok_or(Corrupt)?;
-                self.push(document, position);
+    /// Reads a list and adds it. With `positions`, those too.
+    pub(super) fn decode(&mut self, list: &[u8], with_positions: bool) -> Result<(), Corrupt> {
+        let begin = self.documents.len();
+        let mut rest = decode_documents(list, &mut self.documents)?;
+        if with_positions {
+            for posting in &self.documents[begin..] {
+                read_positions(&mut rest, posting.frequency, &mut self.positions)?;
             }
         }
+        Ok(())
+    }
+}
+
+/// One term's postings, with the positions not decoded yet.
+#[derive(Debug, Default)]
+pub struct LazyPostings<'s> {
+    /// Ascending.
+    pub documents: Vec<Posting>,
+    /// The positions of some documents each, with the number of documents up to them.
+    lists: Vec<(usize, &'s [u8])>,
+}
+
+impl<'s> LazyPostings<'s> {
+    /// Reads the documents of a list and adds it.
+    pub(super) fn add(&mut self, list: &'s [u8]) -> Result<(), Corrupt> {
+        let positions = decode_documents(list, &mut self.documents)?;
+        self.lists.push((self.documents.len(), positions));
         Ok(())
     }
 
-    /// Reads a list and adds it. With `positions`, those too.
-    pub(super) fn decode(&mut self, mut list: &[u8], with_positions: bool) -> Result<(), Corrupt> {
-        let count = varint::read_len(&mut list)?;
-        let mut documents = varint::take(&mut list, count)?;
-        let begin = self.documents.len();
-        let mut document = 0u32;
-        while !documents.is_empty() {
-            let number = varint::read(&mut documents)?;
-            let difference = u32::try_from(number >> 1).map_err(|_| Corrupt)?;
-            document = document.checked_add(difference).ok_or(Corrupt)?;
-            let frequency = if number & 1 == 0 { 1 } else { varint::read_u32(&mut documents)? };
-            self.documents.push(Posting { document, frequency });
-        }
-        if with_positions {
-            for posting in &self.documents[begin..] {
-                let mut position = 0u32;
-                for _ in 0..posting.frequency {
-                    position = position.checked_add(varint::read_u32(&mut list)?).ok_or(Corrupt)?;
-                    self.positions.push(position);
-                }
+    /// Reads positions of some documents, in their order.
+    pub fn positions(&self) -> PositionReader<'_> {
+        PositionReader { documents: &self.documents, lists: &self.lists, next: 0, rest: &[] }
+    }
+}
+
+/// Reads positions of documents in ascending order, and skips those in between.
+pub struct PositionReader<'p> {
+    documents: &'p [Posting],
+    /// The one that is being read, and those after it.
+    lists: &'p [(usize, &'p [u8])],
+    /// The index of the document whose positions `rest` begins with.
+    next: usize,
+    rest: &'p [u8],
+}
+
+impl PositionReader<'_> {
+    /// Replaces `positions` by those of a document, which must come after the ones before.
+    ///
+    /// # Errors
+    /// The term is not in the document, or the positions cannot be read.
+    pub fn read(&mut self, document: u32, positions: &mut Vec<u32>) -> Result<(), Corrupt> {
+        positions.clear();
+        loop {
+            let posting = self.documents.get(self.next).ok_or(Corrupt)?;
+            self.begin_list()?;
+            self.next += 1;
+            if posting.document == document {
+                return read_positions(&mut self.rest, posting.frequency, positions);
             }
+            varint::skip(&mut self.rest, posting.frequency)?;
+        }
+    }
+
+    /// Goes to the list of the next document, if it is another one.
+    fn begin_list(&mut self) -> Result<(), Corrupt> {
+        let begun = self.lists.first().ok_or(Corrupt)?;
+        if self.next == 0 {
+            self.rest = begun.1;
+        } else if self.next == begun.0 {
+            self.lists = &self.lists[1..];
+            self.rest = self.lists.first().ok_or(Corrupt)?.1;
         }
         Ok(())
     }
+}
+
+/// Reads the documents of a list. Returns its positions.
+fn decode_documents<'l>(mut list: &'l [u8], into: &mut Vec<Posting>) -> Result<&'l [u8], Corrupt> {
+    let count = varint::read_len(&mut list)?;
+    let mut documents = varint::take(&mut list, count)?;
+    let mut document = 0u32;
+    while !documents.is_empty() {
+        let number = varint::read(&mut documents)?;
+        let difference = u32::try_from(number >> 1).map_err(|_| Corrupt)?;
+        document = document.checked_add(difference).ok_or(Corrupt)?;
+        let frequency = if number & 1 == 0 { 1 } else { varint::read_u32(&mut documents)? };
+        into.push(Posting { document, frequency });
+    }
+    Ok(list)
+}
+
+/// Reads the positions of one document and adds them.
+fn read_positions(list: &mut &[u8], frequency: u32, into: &mut Vec<u32>) -> Result<(), Corrupt> {
+    let mut position = 0u32;
+    for _ in 0..frequency {
+        position = position.checked_add(varint::read_u32(list)?).ok_or(Corrupt)?;
+        into.push(position);
+    }
+    Ok(())
 }
