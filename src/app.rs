@@ -4,6 +4,7 @@
 mod background_jobs;
 mod credentials;
 mod documents;
+mod erasure;
 mod executor;
 mod indexing;
 mod permissions;
@@ -136,6 +137,14 @@ impl App {
             &self.config.feed,
         ));
         tasks.spawn(indexing::index(self.store.clone()));
+        if let Some(job) = background_jobs::delete_old_audit_entries(
+            self.store.clone(),
+            self.clock.clone(),
+            &self.config.audit,
+        ) {
+            tasks.spawn(job);
+        }
+        tasks.spawn(erasure::go_on(self.store.clone()));
         tasks.spawn(retention::apply(self.store.clone(), self.config.retention.clone()));
         tasks
     }
@@ -207,6 +216,7 @@ pub fn database(config: &Config, process: Process) -> store::Settings {
         acquire_timeout: config.database.acquire_timeout,
         statement_timeout: config.database.statement_timeout,
         migrate: config.database.migrate,
+        erasure_settle: config.erasure.settle,
         row_level_security: match config.database.row_level_security {
             config::RowLevelSecurity::Off => store::RowLevelSecurity::Off,
             config::RowLevelSecurity::Ready => store::RowLevelSecurity::Ready,

@@ -1,7 +1,9 @@
 //! The command line.
 
 mod arguments;
+mod audit;
 mod commands;
+mod erase;
 mod output;
 mod retention;
 
@@ -52,6 +54,8 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<ExitCode> 
         Command::Import(import) => return commands::import(config, import).await,
         Command::Reindex(reindex) => commands::reindex(config, reindex).await?,
         Command::Retention(arguments) => retention::retention(config, arguments).await?,
+        Command::Erase(arguments) => return erase::erase(config, arguments).await,
+        Command::Audit(arguments) => audit::audit(config, arguments).await?,
         Command::Schema | Command::Config => {}
     }
     Ok(ExitCode::SUCCESS)

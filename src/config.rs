@@ -4,6 +4,7 @@
 //! ones. `default.toml` contains every setting. An invalid value is rejected with the name and the source of
 //! the setting, an unknown name with the nearest known one. Secrets appear neither in `Debug` nor in errors.
 
+mod audit;
 mod database_url;
 mod error;
 mod issuer;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+pub use audit::{Audit, Erasure};
 pub use error::ConfigError;
 pub use issuer::Issuer;
 pub use load::{Sources, load};
@@ -53,6 +55,10 @@ pub struct Config {
     pub feed: Feed,
     /// How long conversations are kept.
     pub retention: Retention,
+    /// The audit log.
+    pub audit: Audit,
+    /// Erasure of users.
+    pub erasure: Erasure,
     /// Logging.
     pub log: Log,
     /// The configuration file, if it contains a secret.

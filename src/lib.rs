@@ -87,6 +87,12 @@
 //! 4. `graphql/execution/error.rs` makes the error response; a [`store::Error`] gets its code there too.
 //! 5. `server/graphql/response.rs: write` sends it.
 //!
+//! # Erasure
+//!
+//! An erasure of a user first marks the account, under the lock that every write of the user takes: no write comes after
+//! it. Then it removes rows in small transactions, and the account in the last one (`store/erasure.rs`). Any server goes on
+//! with an erasure that another one left.
+//!
 //! # State
 //!
 //! All state is in the database. A process holds requests on their way to a commit, signals and readers. Any replica can

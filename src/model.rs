@@ -4,10 +4,12 @@
 //! to GraphQL and to imports. Nothing in this module depends on HTTP, GraphQL or SQL. Only the id types
 //! derive traits of SeaORM, so that they can be columns.
 
+mod audit;
 mod change;
 mod content;
 mod context;
 mod conversation;
+mod erasure;
 mod feedback;
 mod fingerprint;
 mod id;
@@ -26,6 +28,7 @@ mod usage_sum;
 mod viewer;
 
 pub use self::search::{MessageSearch, SearchHit, SearchOrder, SearchPage, SearchPosition, SearchQuery};
+pub use audit::{AuditAction, AuditActor, AuditEntry, AuditFilter, AuditedOwner};
 pub use change::{Change, ChangeKind, CommittedChange};
 pub use content::{Content, MAX_CONTENT_BYTES, MAX_TITLE_BYTES, ModelName, Title, check_text_chunk};
 pub use context::{
@@ -36,6 +39,7 @@ pub use conversation::{
     Conversation, ConversationFilter, ConversationOrder, ConversationPatch, ConversationState,
     NewConversation,
 };
+pub use erasure::{ErasedRows, ErasureContent, ErasureFault, ErasureReceipt};
 pub use feedback::{Feedback, FeedbackComment, FeedbackPatch, FeedbackTags, Rating};
 pub use fingerprint::Fingerprint;
 pub use fold::fold;

@@ -18,7 +18,9 @@
 mod database;
 mod engine;
 mod entity;
+mod erasure;
 mod error;
+mod hex;
 mod hot;
 mod json_rows;
 mod repository;
@@ -26,6 +28,7 @@ mod retention_figures;
 mod row_budget;
 mod scope;
 mod search_index;
+mod signing_key;
 mod snapshot;
 mod transaction;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::config::Feed;
+use crate::config::{Audit, Feed};
 use crate::model::Timestamp;
 use crate::store::{Result, Store};
 
@@ -28,6 +28,24 @@ pub(super) fn delete_old_changes(
         let store = store.clone();
         async move { store.trim_changes(before).await }
     })
+}
+
+/// The longest time between two looks for old entries of the audit log.
+const AUDIT_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// Deletes entries of the audit log that are older than `audit.keep`. `None`: they are kept for ever.
+pub(super) fn delete_old_audit_entries(
+    store: Store,
+    clock: Clock,
+    audit: &Audit,
+) -> Option<impl Future<Output = ()> + Send + use<>> {
+    let (succeeded, failed) = ("deleted old audit entries", "cannot delete old audit entries");
+    let age = audit.keep?;
+    let job = PeriodicJob { every: age.min(AUDIT_INTERVAL), age, succeeded, failed };
+    Some(job.run_forever(clock, move |before| {
+        let store = store.clone();
+        async move { store.trim_audit(before).await }
+    }))
 }
 
 /// Interrupts streaming messages whose writer's lease expired.

@@ -35,6 +35,10 @@ pub(super) enum Command {
     Reindex(ReindexArguments),
     /// Delete or archive the conversations that are not kept now, or show or change the rules of users
     Retention(RetentionArguments),
+    /// Erase a user for good and print a signed receipt, or check a receipt
+    Erase(EraseArguments),
+    /// Print what back ends did for users, and what operators did
+    Audit(AuditArguments),
 }
 
 /// Settings that have a flag. All others are set in the file or the environment.
@@ -100,7 +104,7 @@ pub(super) struct TokenArguments {
     #[arg(long, default_value = "24h", value_parser = humantime::parse_duration)]
     pub(super) expires_in: Duration,
     /// Scopes, separated by spaces: scrollback:act-as lets a back end act for any user, scrollback:usage lets it read
-    /// the sums of token usage of all users
+    /// the sums of token usage of all users, scrollback:erase lets it erase users
     #[arg(long)]
     pub(super) scope: Option<String>,
 }
@@ -121,6 +125,44 @@ pub(super) struct ReindexArguments {
     /// Only this user's messages (default: everybody's)
     #[arg(long)]
     pub(super) user: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct EraseArguments {
+    /// User to erase, or whom the receipt is about
+    #[arg(long, required_unless_present = "public_key")]
+    pub(super) user: Option<String>,
+    /// Erase nothing: check that this receipt is genuine, and that the database has no row of the user
+    #[arg(long, value_name = "RECEIPT", conflicts_with = "vacuum")]
+    pub(super) verify: Option<PathBuf>,
+    /// Afterwards rewrite an SQLite database, or remove dead rows and old statistics from PostgreSQL's tables
+    #[arg(long)]
+    pub(super) vacuum: bool,
+    /// Only print the public key that receipts are signed with (Ed25519, Base64)
+    #[arg(long, conflicts_with_all = ["user", "verify", "vacuum"])]
+    pub(super) public_key: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AuditArguments {
+    /// Only entries about this user, erased or not
+    #[arg(long)]
+    pub(super) user: Option<String>,
+    /// Only entries of this back end or operator
+    #[arg(long)]
+    pub(super) actor: Option<String>,
+    /// Only this action, for example deleteConversation
+    #[arg(long)]
+    pub(super) action: Option<String>,
+    /// Only entries of this time (RFC 3339) or later
+    #[arg(long, value_name = "TIME")]
+    pub(super) since: Option<String>,
+    /// Only entries before this time (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub(super) until: Option<String>,
+    /// One JSON object a line
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

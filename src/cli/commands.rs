@@ -18,7 +18,7 @@ use crate::auth::{self, Issuer, Key};
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::import;
-use crate::model::{OwnerId, Timestamp, Viewer};
+use crate::model::{AuditAction, OwnerId, Timestamp, Viewer};
 use crate::server::{Listeners, terminated};
 use crate::store;
 
@@ -118,10 +118,13 @@ pub(super) async fn import(config: Config, arguments: ImportArguments) -> anyhow
     let app = App::open_for_command(config, Clock::system()).await?;
     let scope = app.store.viewed_by(&Viewer::new(owner));
     let written = import::write(&scope, conversations).await;
+    let count = written.as_ref().ok().map(|report| report.conversations as u64);
+    let audited = app.store.audit(AuditAction::Import, scope.owner(), count).await;
     // So that a search finds what was imported at once, whatever the server does.
     let indexed = app.store.index_owner(scope.owner()).await;
     app.store.close().await;
     let report = written?;
+    audited?;
     indexed?;
     if report.refused > 0 {
         print_fault(&report.rejected);

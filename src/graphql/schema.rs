@@ -9,6 +9,7 @@ mod change;
 mod context_window;
 pub(in crate::graphql) mod conversation;
 pub(in crate::graphql) mod cursor;
+mod erasure;
 mod feedback;
 pub(in crate::graphql) mod message;
 mod message_search;
@@ -47,6 +48,7 @@ pub(super) struct Mutation(
     message::mutations::MessageMutation,
     message_stream::StreamMutation,
     feedback::FeedbackMutation,
+    erasure::ErasureMutation,
 );
 
 /// The sizes of the schema's fields.

@@ -9,17 +9,20 @@ pub enum Scope {
     ActAs,
     /// Read the sums of usage of all owners.
     Usage,
+    /// Erase users.
+    Erase,
 }
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Self; 2] = [Self::ActAs, Self::Usage];
+    pub const ALL: [Self; 3] = [Self::ActAs, Self::Usage, Self::Erase];
 
     /// The name in tokens.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ActAs => "scrollback:act-as",
             Self::Usage => "scrollback:usage",
+            Self::Erase => "scrollback:erase",
         }
     }
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use anyhow::Context;
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
 use tokio::sync::Semaphore;
 
-use super::engine::connect::{self, ServerLock, Settings};
+use super::engine::connect::{self, Process, ServerLock, Settings};
 use super::engine::row_level_security::{Reader, RowLevelSecurity};
 use super::engine::write_lock::WriteLock;
 use super::error::Result;
@@ -19,7 +20,7 @@ use super::hot::writer::request::WorkerContext;
 use super::retention_figures::RetentionFigures;
 use super::search_index::Pending;
 use crate::clock::Clock;
-use crate::model::OwnerId;
+use crate::model::{AuditActor, OwnerId};
 use crate::signals::Signals;
 
 /// The database, ready for use. Clones share it.
@@ -36,6 +37,10 @@ pub(super) struct Inner {
     /// Only of a server on SQLite.
     pub(super) lock: Option<ServerLock>,
     pub(super) clock: Clock,
+    /// Who this process is in the audit log.
+    pub(super) performer: AuditActor,
+    /// How long after an erasure writes of the user are refused.
+    pub(super) erasure_settle: Duration,
     pub(super) signals: Signals,
     /// Lets few searches run at a time: each takes the processor, and megabytes of memory.
     pub(super) searches: Semaphore,
@@ -78,6 +83,8 @@ impl Store {
             reads,
             lock,
             clock,
+            performer: performer(settings.process),
+            erasure_settle: settings.erasure_settle,
             signals,
             searches: Semaphore::new(2 * processors),
             sums: Semaphore::new(processors),
@@ -138,6 +145,14 @@ impl Store {
         if let Some(lock) = &self.0.lock {
             lock.release();
         }
+    }
+}
+
+/// Who a process is in the audit log.
+fn performer(process: Process) -> AuditActor {
+    match process {
+        Process::Server => AuditActor::Server,
+        Process::Command => AuditActor::Operator(whoami::username().unwrap_or_else(|_| "unknown".into())),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The entities: the only definition of tables and columns in the code. Private to the store.
 
 pub(in crate::store) mod account;
+pub(in crate::store) mod audit_entry;
 pub(in crate::store) mod branch;
 pub(in crate::store) mod change;
 pub(in crate::store) mod conversation;
@@ -14,4 +15,5 @@ pub mod probe;
 pub(in crate::store) mod search_block;
 pub(in crate::store) mod search_segment;
 pub(in crate::store) mod search_state;
+pub(in crate::store) mod signing_key;
 pub(in crate::store) mod stream;

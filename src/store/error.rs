@@ -29,6 +29,9 @@ pub enum Error {
     /// The conversation is in the trash, where it takes no new messages.
     #[error("the conversation is in the trash: restore it first")]
     Trashed,
+    /// The owner is being erased, or was a moment ago. Nothing of theirs is written.
+    #[error("the user is being erased: nothing can be written")]
+    BeingErased,
     /// The credentials lack a scope.
     #[error("this requires a token with the scope `{}`", .0.as_str())]
     ScopeRequired(Scope),

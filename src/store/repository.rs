@@ -1,6 +1,7 @@
 //! The ordinary statements, one file for each subject, built from the entities of SeaORM.
 
 pub(super) mod append;
+pub(super) mod audit;
 mod bounded;
 mod branches;
 mod catch_up;

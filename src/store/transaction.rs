@@ -7,7 +7,7 @@
 //! A transaction that is dropped is rolled back. [`Tx::commit`] writes the feed, commits, and then sends the signals.
 //! The workers of `store::hot::writer` follow the same rules for the batches that they write.
 
-use sea_orm::sea_query::{Expr, ExprTrait, InsertStatement, OnConflict, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, InsertStatement, LockType, OnConflict, Query};
 use sea_orm::{
     AccessMode, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend,
     EntityTrait, FromQueryResult, IntoActiveModel, IsolationLevel, SqliteTransactionMode, Statement,
@@ -15,7 +15,7 @@ use sea_orm::{
 };
 use tokio::runtime::Handle;
 
-use crate::model::{Change, ChangeKind, OwnerId, Timestamp};
+use crate::model::{AuditAction, Change, ChangeKind, OwnerId, Timestamp};
 use crate::signals::Topic;
 use crate::store::database::Store;
 use crate::store::engine::row_level_security::{self, RowLevelSecurity};
@@ -23,6 +23,7 @@ use crate::store::engine::write_lock::WriteLockGuard;
 use crate::store::entity::{account, change};
 use crate::store::error::Error;
 use crate::store::error::Result;
+use crate::store::repository::audit::{self, NewEntry};
 use crate::store::scope::Scoped;
 
 /// A write in progress for one owner.
@@ -31,6 +32,8 @@ pub(in crate::store) struct Tx {
     guard: TransactionGuard,
     owner: OwnerId,
     actor: Option<OwnerId>,
+    /// The entry of the audit log, if there is to be one.
+    entry: Option<NewEntry>,
     now: Timestamp,
     next_revision: i64,
     last_revision: i64,
@@ -42,7 +45,8 @@ struct Revision {
     revision: i64,
 }
 
-/// Creates the account with the owner's first write, and afterwards adds `count` to its revision.
+/// Creates the account with the owner's first write, and afterwards adds `count` to its revision. Returns no row if the
+/// owner is being erased.
 fn take_revisions(
     row_level_security: RowLevelSecurity,
     owner: &OwnerId,
@@ -58,6 +62,7 @@ fn take_revisions(
         .on_conflict(
             OnConflict::column(account::Column::Id)
                 .value(account::Column::Revision, revision.add(count))
+                .action_and_where(account::Column::ErasingSince.into_expr().is_null())
                 .to_owned(),
         )
         .returning_col(account::Column::Revision);
@@ -72,8 +77,12 @@ fn take_revisions(
 
 impl Tx {
     /// Begins a write of exactly `changes` changes.
-    pub(in crate::store) async fn begin(scope: &Scoped, changes: usize) -> Result<Self> {
+    ///
+    /// # Errors
+    /// - `BeingErased`: the owner is being erased, or was a moment ago.
+    pub(in crate::store) async fn begin(scope: &Scoped, action: AuditAction, changes: usize) -> Result<Self> {
         let Scoped { store, owner, actor, .. } = scope;
+        let now = store.0.clock.now();
         let guard = TransactionGuard {
             lock: Some(store.0.write_lock.acquire().await?),
             store: store.clone(),
@@ -84,7 +93,8 @@ impl Tx {
             guard,
             owner: owner.clone(),
             actor: actor.clone(),
-            now: store.0.clock.now(),
+            entry: scope.audited_actor(action).map(|actor| NewEntry::new(now, actor, action)),
+            now,
             next_revision: 0,
             last_revision: 0,
             changes: Vec::with_capacity(changes),
@@ -92,7 +102,11 @@ impl Tx {
         let count = i64::try_from(changes).unwrap_or(i64::MAX);
         let take = take_revisions(store.0.row_level_security, owner, count, tx.now)?;
         let account: Option<Revision> = tx.one(&take).await?;
-        let account = account.ok_or_else(|| Error::broken("taking revisions returned no row".into()))?;
+        let account = account.ok_or(Error::BeingErased)?;
+        // The account is new.
+        if account.revision == count {
+            audit::refuse_if_just_erased(&tx.tx, store, owner).await?;
+        }
         tx.next_revision = account.revision - count + 1;
         tx.last_revision = account.revision;
         Ok(tx)
@@ -151,6 +165,9 @@ impl Tx {
             ));
         }
         change::Entity::insert_many(rows).exec_without_returning(&self.tx).await?;
+        if let Some(entry) = self.entry {
+            audit::add(&self.tx, entry.of_changes(&self.owner, &self.changes)).await?;
+        }
         self.tx.commit().await?;
         drop(self.guard.lock.take());
         let store = &self.guard.store;
@@ -185,6 +202,26 @@ impl PlainTx {
             row_level_security::set_owner(&tx, owner).await?;
         }
         Ok(Self { tx, guard })
+    }
+
+    /// Makes an erasure of the owner wait until this transaction has ended.
+    ///
+    /// # Errors
+    /// - `BeingErased`: an erasure has begun, or has ended.
+    pub(in crate::store) async fn lock_account(&self, owner: &OwnerId) -> Result<()> {
+        let mut find = Query::select();
+        find.expr(Expr::val(1_i32))
+            .from(account::Entity)
+            .and_where(account::Column::Id.into_expr().eq(owner.clone()))
+            .and_where(account::Column::ErasingSince.into_expr().is_null());
+        // SQLite has one writer at a time.
+        if self.tx.get_database_backend() == DbBackend::Postgres {
+            find.lock(LockType::KeyShare);
+        }
+        match self.tx.query_one(&find).await? {
+            Some(_) => Ok(()),
+            None => Err(Error::BeingErased),
+        }
     }
 
     /// Where to run statements.

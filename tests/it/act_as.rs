@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jsonwebtoken::{EncodingKey, Header, encode};
 use reqwest::Method;
+use scrollback::model::{AuditAction, AuditActor, AuditFilter, AuditedOwner, OwnerId};
 use serde_json::{Value, json};
 
 use crate::harness::{
@@ -27,7 +28,7 @@ async fn changes(client: &Client) -> Vec<(String, Value)> {
     nodes.map(|node| (node["__typename"].as_str().unwrap().to_owned(), node["actor"].clone())).collect()
 }
 
-/// Every mutation that there is, in an order in which each succeeds, and the changes it makes.
+/// Every mutation of a user's data that there is, in an order in which each succeeds, and the changes it makes.
 const MUTATIONS: &[(&str, &str, &[&str])] = &[
     ("createConversation", "(input: { id: $c }) { conversation { id } }", &["ConversationCreated"]),
     (
@@ -77,7 +78,9 @@ async fn every_change_records_its_actor(app: TestApp) {
     let acting = back_end.acting_for("ada");
     let known = ada.data("{ __schema { mutationType { fields { name } } } }", json!({})).await;
     let fields = known["__schema"]["mutationType"]["fields"].as_array().unwrap();
-    let fields: BTreeSet<_> = fields.iter().map(|field| field["name"].as_str().unwrap()).collect();
+    let mut fields: BTreeSet<_> = fields.iter().map(|field| field["name"].as_str().unwrap()).collect();
+    // It is of no user: see `user_erasure`.
+    assert!(fields.remove("eraseUser"));
     assert_eq!(fields, MUTATIONS.iter().map(|(name, ..)| *name).collect(), "a mutation without a case");
     let variables = json!({
         "c": "0197a1b2-0000-7000-8000-000000000001",
@@ -100,6 +103,23 @@ async fn every_change_records_its_actor(app: TestApp) {
     assert_eq!(changes(&ada).await, expected);
     assert_eq!(changes(&acting).await, expected);
     assert_eq!(changes(&back_end).await, []);
+    // The audit log has the same, without text that is appended to a stream.
+    let audited = app.store.audit_entries(&AuditFilter::default(), 0, 100).await.unwrap();
+    let audited: Vec<_> = audited.into_iter().map(|(_, entry)| entry).collect();
+    let names = audited.iter().map(|entry| entry.action.name());
+    let expected = MUTATIONS.iter().map(|(name, ..)| *name).filter(|name| *name != "appendMessageText");
+    let expected = expected.map(|name| if name == "appendMessage" { "appendMessages" } else { name });
+    assert_eq!(names.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+    let back_end = AuditActor::BackEnd(OwnerId::new("back end").unwrap());
+    let ada = AuditedOwner::Known(OwnerId::new("ada").unwrap());
+    for entry in &audited {
+        assert_eq!((&entry.actor, entry.owner.as_ref()), (&back_end, Some(&ada)), "{entry:?}");
+        let is_of_message = entry.action.name().contains("essage");
+        assert_eq!(entry.message.is_some(), is_of_message, "{entry:?}");
+        assert_eq!(entry.conversation.is_some(), entry.action != AuditAction::StopMessage, "{entry:?}");
+    }
+    let counts: Vec<_> = audited.iter().filter_map(|entry| entry.count).collect();
+    assert_eq!(counts, [1, 2, 1, 1, 1, 1, 1], "of messages");
 }
 
 async fn acting_for_a_user_gives_no_other_access(app: TestApp) {

@@ -40,6 +40,7 @@ impl Database {
             statement_timeout: TIMEOUT,
             migrate: true,
             writes,
+            erasure_settle: TIMEOUT,
             row_level_security: if engine == Engine::PostgresWithRowLevelSecurity {
                 RowLevelSecurity::On
             } else {

@@ -217,8 +217,9 @@ async fn streamed_texts() {
 async fn trimmed_changes() {
     let program = Program::over(Engine::Sqlite).await;
     let program = program.with("SCROLLBACK_FEED_KEEP", "1s").with("SCROLLBACK_FEED_TRIM", "100ms");
+    let program = program.with("SCROLLBACK_AUDIT_KEEP", "1s");
     let server = program.serve(&[]).await;
-    // The name of who acted for a user is in the feed alone.
+    // The name of who acted for a user is in the feed and in the audit log alone.
     let actor = unique();
     let token = program.printed(&["token", "--user", &actor, "--scope", "scrollback:act-as"]).await;
     let back_end = Client::new(&server.url, Some(token.trim_end().to_owned())).acting_for("ada");

@@ -151,6 +151,11 @@ impl TestApp {
         Client::new(&self.url, Some(back_end_token(Duration::from_secs(600))))
     }
 
+    /// A client whose token has scopes.
+    pub(crate) fn client_with(&self, user: &str, scope: &str) -> Client {
+        Client::new(&self.url, Some(token_with_scope(user, Duration::from_secs(600), scope)))
+    }
+
     /// A client without a token.
     pub(crate) fn anonymous(&self) -> Client {
         Client::new(&self.url, None)
@@ -172,10 +177,14 @@ pub(crate) fn token(user: &str, lifetime: Duration) -> String {
 
 /// A token of a back end that may act for others.
 pub(crate) fn back_end_token(lifetime: Duration) -> String {
+    token_with_scope("back end", lifetime, "chat scrollback:act-as")
+}
+
+/// The same with scopes.
+pub(crate) fn token_with_scope(user: &str, lifetime: Duration, scope: &str) -> String {
     let expires_at = Timestamp(Clock::system().now().0 + i64::try_from(lifetime.as_micros()).unwrap());
-    let subject = OwnerId::new("back end").unwrap();
-    let scope = Some("chat scrollback:act-as");
-    sign_with_scope(SECRET.as_bytes(), &subject, expires_at, &TokenRequirements::default(), scope).unwrap()
+    let (owner, requirements) = (OwnerId::new(user).unwrap(), TokenRequirements::default());
+    sign_with_scope(SECRET.as_bytes(), &owner, expires_at, &requirements, Some(scope)).unwrap()
 }
 
 /// Makes of each function two tests: one on SQLite, one on PostgreSQL.

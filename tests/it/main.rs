@@ -6,6 +6,7 @@ mod harness;
 mod act_as;
 mod appends;
 mod architecture;
+mod audit;
 mod branches;
 mod cancellation;
 mod changes;
@@ -60,5 +61,6 @@ mod streams;
 
 mod titles;
 mod usage;
+mod user_erasure;
 mod variables;
 mod websocket;

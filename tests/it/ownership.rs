@@ -78,6 +78,12 @@ const CASES: &[Case] = &[
         "FORBIDDEN",
     ),
     (
+        "Mutation.eraseUser",
+        "mutation { eraseUser(input: { subject: \"ada\" }) { receipt { document } } }",
+        |_| json!({}),
+        "FORBIDDEN",
+    ),
+    (
         "Mutation.updateConversation",
         "mutation($id: ID!) { updateConversation(input: { id: $id, title: \"mine\" }) { conversation { id } } }",
         |target| json!({ "id": target.conversation }),

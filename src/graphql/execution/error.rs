@@ -48,6 +48,8 @@ pub enum Code {
     BadRequest,
     /// Changes after this cursor were already deleted.
     CursorExpired,
+    /// The user is being erased, or was a moment ago.
+    BeingErased,
     /// The subscriber was too slow.
     SlowConsumer,
     /// The rate limit of the owner is exceeded.
@@ -78,6 +80,7 @@ impl Code {
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             Self::BadRequest => "BAD_REQUEST",
             Self::CursorExpired => "CURSOR_EXPIRED",
+            Self::BeingErased => "BEING_ERASED",
             Self::SlowConsumer => "SLOW_CONSUMER",
             Self::RateLimited => "RATE_LIMITED",
             Self::Unavailable => "UNAVAILABLE",
@@ -212,6 +215,7 @@ fn complete_store(error: &mut ServerError, failure: &store::Error, request: Requ
     match failure {
         store::Error::NotFound(_) => set_code(error, Code::NotFound),
         store::Error::ScopeRequired(_) => set_code(error, Code::Forbidden),
+        store::Error::BeingErased => set_code(error, Code::BeingErased),
         store::Error::Conflict => set_code(error, Code::Conflict),
         store::Error::HeadMoved(head) => {
             set_code(error, Code::Conflict);

@@ -17,6 +17,10 @@ pub(crate) struct Model {
     pub retention_after: Option<i64>,
     /// [`crate::model::RetentionAction`].
     pub retention_action: Option<i16>,
+    /// When the erasure of this owner began, if it is being erased. No write of the owner succeeds then.
+    pub erasing_since: Option<Timestamp>,
+    /// The numbers of rows that the erasure has removed so far: a JSON object with the names of tables.
+    pub erased_rows: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

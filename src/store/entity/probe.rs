@@ -3,8 +3,9 @@
 use sea_orm::{ColumnTrait, ColumnType, EntityTrait, IdenStatic, Iterable};
 
 use super::{
-    account, branch, change, conversation, conversation_label, deleted_usage, message, message_feedback,
-    message_text, message_token_count, search_block, search_segment, search_state, stream,
+    account, audit_entry, branch, change, conversation, conversation_label, deleted_usage, message,
+    message_feedback, message_text, message_token_count, search_block, search_segment, search_state,
+    signing_key, stream,
 };
 
 /// A column of an entity.
@@ -24,6 +25,7 @@ pub struct Column {
 pub fn columns() -> Vec<Column> {
     let tables = [
         of::<account::Entity>(),
+        of::<audit_entry::Entity>(),
         of::<branch::Entity>(),
         of::<change::Entity>(),
         of::<conversation::Entity>(),
@@ -36,6 +38,7 @@ pub fn columns() -> Vec<Column> {
         of::<search_block::Entity>(),
         of::<search_segment::Entity>(),
         of::<search_state::Entity>(),
+        of::<signing_key::Entity>(),
         of::<stream::Entity>(),
     ];
     tables.concat()

@@ -20,8 +20,8 @@ use sea_orm::{
 };
 
 use crate::model::{
-    Append, AppendParent, Change, ChangeKind, ConversationId, ConversationState, Fingerprint, Message,
-    MessageBody, MessageId, MessageStatus, ModelName, NewMessage, Timestamp, TokenUsage,
+    Append, AppendParent, AuditAction, Change, ChangeKind, ConversationId, ConversationState, Fingerprint,
+    Message, MessageBody, MessageId, MessageStatus, ModelName, NewMessage, Timestamp, TokenUsage,
 };
 use crate::store::engine::slot;
 use crate::store::entity::message::last_of_user;
@@ -104,7 +104,7 @@ impl Scoped {
     ) -> Result<Vec<Message>> {
         let NewMessages { conversation, head: expected_head, rows, .. } = messages;
         let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-        let mut tx = Tx::begin(self, rows.len()).await?;
+        let mut tx = Tx::begin(self, AuditAction::AppendMessages, rows.len()).await?;
         let read = last_of_user(&rows);
         let positions = self.take_positions(&tx, conversation, (count, read), after).await?;
         if let Some(already_appended) = self.already_appended(tx.connection(), &rows).await? {

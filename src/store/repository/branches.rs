@@ -18,7 +18,8 @@ use sea_orm::{
 };
 
 use crate::model::{
-    Change, ChangeKind, Conversation, ConversationId, End, Message, MessageId, Page, Range, Slice,
+    AuditAction, Change, ChangeKind, Conversation, ConversationId, End, Message, MessageId, Page, Range,
+    Slice,
 };
 use crate::store::entity::message;
 use crate::store::error::Error;
@@ -210,7 +211,7 @@ impl Scoped {
     /// # Errors
     /// - `NotFound`: no such conversation, or no such message in it, for this owner.
     pub async fn switch_branch(&self, id: ConversationId, leaf: MessageId) -> Result<Conversation> {
-        let mut tx = Tx::begin(self, 1).await?;
+        let mut tx = Tx::begin(self, AuditAction::SwitchBranch, 1).await?;
         let row = self.touch(&tx, id).await?;
         let leaf = self
             .own_messages()

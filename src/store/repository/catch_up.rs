@@ -38,7 +38,7 @@ impl Store {
         self.indices(owners, &requested, condition).await
     }
 
-    /// The indices of the owners that have changes after a revision.
+    /// The indices of the owners that have changes after a revision, or whose feed has ended because they are erased.
     pub async fn accounts_beyond(&self, places: &[(OwnerId, i64)]) -> Result<Vec<usize>> {
         let owners = places.iter().map(|(owner, _)| owner);
         let requested = JsonRows::new(
@@ -47,12 +47,16 @@ impl Store {
                 .zip(places)
                 .map(|(index, (owner, revision)): (usize, _)| json!([index, revision, owner.as_str()])),
         );
+        let is_erasing = account::Column::ErasingSince.into_expr().is_not_null();
+        let revision = Expr::case(is_erasing, i64::MAX).finally(Expr::col(account::Column::Revision));
         let revision = Query::select()
-            .column(account::Column::Revision)
+            .expr(revision)
             .from(account::Entity)
             .and_where(account::Column::Id.into_expr().eq(requested.text(2)))
             .take();
-        let condition = Expr::SubQuery(None, Box::new(revision.into())).gt(requested.number(1));
+        let is_beyond = Expr::SubQuery(None, Box::new(revision.into())).gt(requested.number(1));
+        let is_erased = requested.number(1).gt(0_i64);
+        let condition = Func::coalesce([is_beyond, is_erased]).into();
         self.indices(owners, &requested, condition).await
     }
 

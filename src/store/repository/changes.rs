@@ -27,9 +27,14 @@ struct Oldest {
 
 impl Scoped {
     /// The revision of the owner's newest change. 0 if there is none.
+    ///
+    /// # Errors
+    /// - `BeingErased`: the owner is being erased, so the feed ends.
     pub async fn revision(&self) -> Result<i64> {
-        let row = account::Entity::find_by_id(self.owner.clone()).one(&self.reader()).await?;
-        Ok(row.map_or(0, |row| row.revision))
+        match account::Entity::find_by_id(self.owner.clone()).one(&self.reader()).await? {
+            Some(row) if row.erasing_since.is_some() => Err(Error::BeingErased),
+            row => Ok(row.map_or(0, |row| row.revision)),
+        }
     }
 
     /// The revision before the oldest change that is kept. Reading after it returns the whole feed.
@@ -49,6 +54,7 @@ impl Scoped {
     ///
     /// # Errors
     /// - `Expired`: the changes after the revision were trimmed.
+    /// - `BeingErased`: there is none, and the owner is being erased.
     /// - `Invalid`: the revision is newer than the feed, so it does not come from this feed.
     pub async fn changes(&self, after: i64, limit: u32) -> Result<Vec<CommittedChange>> {
         // The second attempt finds changes that were committed between the reads of the page and of the revision.

@@ -14,7 +14,7 @@ use sea_orm::{
 use serde_json::json;
 
 use crate::model::{
-    Change, ChangeKind, Conversation, ConversationFilter, ConversationId, ConversationOrder,
+    AuditAction, Change, ChangeKind, Conversation, ConversationFilter, ConversationId, ConversationOrder,
     ConversationState, End, Fingerprint, Message, NewConversation, Page, Range, Slice, Timestamp, Title,
     fold,
 };
@@ -137,7 +137,7 @@ impl Scoped {
     /// - `Conflict`: the id, or the id of a message, was used for something else. The same id with the same content
     ///   is not an error: it returns the conversation that exists.
     pub async fn create_conversation(&self, new: NewConversation) -> Result<Conversation> {
-        let mut tx = Tx::begin(self, 1 + new.messages.len()).await?;
+        let mut tx = Tx::begin(self, AuditAction::CreateConversation, 1 + new.messages.len()).await?;
         let fingerprint = new.id.map(|_| Fingerprint::of_conversation(&new));
         if let (Some(id), Some(fingerprint)) = (new.id, &fingerprint)
             && let Some(row) = conversation::Entity::find_by_id(id).one(tx.connection()).await?
@@ -189,7 +189,7 @@ impl Scoped {
     /// # Errors
     /// - `NotFound`: no such conversation for this owner.
     pub async fn delete_conversation(&self, id: ConversationId) -> Result<()> {
-        self.delete_conversation_if(id, |_| true).await
+        self.delete_conversation_if(id, AuditAction::DeleteConversation, |_| true).await
     }
 
     /// Removes a conversation for good if a condition holds for its row.
@@ -199,9 +199,10 @@ impl Scoped {
     pub(in crate::store) async fn delete_conversation_if(
         &self,
         id: ConversationId,
+        action: AuditAction,
         condition: impl FnOnce(&conversation::Model) -> bool,
     ) -> Result<()> {
-        let mut tx = Tx::begin(self, 1).await?;
+        let mut tx = Tx::begin(self, action, 1).await?;
         let row = self.locked(&tx, id).await?;
         if !condition(&row) {
             return Err(Error::NotFound("conversation"));

@@ -4,7 +4,8 @@ use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 use crate::model::{
-    Change, ChangeKind, Json, Message, MessageId, MessagePatch, MessageStatus, Role, Timestamp, TokenUsage,
+    AuditAction, Change, ChangeKind, Json, Message, MessageId, MessagePatch, MessageStatus, Role, Timestamp,
+    TokenUsage,
 };
 use crate::store::entity::{conversation, message};
 use crate::store::error::Error;
@@ -21,7 +22,7 @@ impl Scoped {
     /// - `NotFound`: no such message for this owner.
     /// - `State`: the message is being written, or deleted.
     pub async fn update_message(&self, id: MessageId, patch: MessagePatch) -> Result<Message> {
-        let mut tx = Tx::begin(self, 1).await?;
+        let mut tx = Tx::begin(self, AuditAction::UpdateMessage, 1).await?;
         let row = self.lock_message(&tx, id).await?;
         let is_edit = patch.is_edit();
         if is_edit {
@@ -71,7 +72,7 @@ impl Scoped {
     /// # Errors
     /// - `NotFound`: no such message for this owner.
     pub async fn delete_message(&self, id: MessageId) -> Result<Message> {
-        let mut tx = Tx::begin(self, 1).await?;
+        let mut tx = Tx::begin(self, AuditAction::DeleteMessage, 1).await?;
         let row = self.lock_message(&tx, id).await?;
         if row.deleted_at.is_some() {
             return row.try_into();

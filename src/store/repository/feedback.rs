@@ -9,7 +9,8 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter,
 use serde_json::json;
 
 use crate::model::{
-    Change, ChangeKind, ConversationId, Feedback, FeedbackPatch, Message, MessageId, OwnerId, Rating,
+    AuditAction, Change, ChangeKind, ConversationId, Feedback, FeedbackPatch, Message, MessageId, OwnerId,
+    Rating,
 };
 use crate::store::entity::{message, message_feedback};
 use crate::store::error::{Error, Result};
@@ -32,7 +33,7 @@ impl Scoped {
     /// - `State`: the message is deleted.
     pub async fn set_message_feedback(&self, id: MessageId, patch: FeedbackPatch) -> Result<Message> {
         // It locks the account, so nothing else changes or deletes the message meanwhile.
-        let mut tx = Tx::begin(self, 1).await?;
+        let mut tx = Tx::begin(self, AuditAction::SetMessageFeedback, 1).await?;
         let row = self.own_messages().filter(message::Column::Id.eq(id)).one(tx.connection()).await?;
         let row = row.ok_or(Error::NotFound("message"))?;
         if row.deleted_at.is_some() {

@@ -10,8 +10,8 @@ use sea_orm::{
 };
 
 use crate::model::{
-    Change, ChangeKind, Conversation, ConversationId, ConversationPatch, ConversationState, Invalid, Labels,
-    Role, Timestamp, Title,
+    AuditAction, Change, ChangeKind, Conversation, ConversationId, ConversationPatch, ConversationState,
+    Invalid, Labels, Role, Timestamp, Title,
 };
 use crate::store::engine::slot;
 use crate::store::entity::{conversation, message};
@@ -31,7 +31,7 @@ impl Scoped {
         id: ConversationId,
         patch: ConversationPatch,
     ) -> Result<Conversation> {
-        self.update_conversation_if(id, patch, |_| true).await
+        self.update_conversation_if(id, AuditAction::UpdateConversation, patch, |_| true).await
     }
 
     /// Sets the fields that the patch has if a condition holds for the row.
@@ -42,10 +42,11 @@ impl Scoped {
     pub(in crate::store) async fn update_conversation_if(
         &self,
         id: ConversationId,
+        action: AuditAction,
         patch: ConversationPatch,
         condition: impl FnOnce(&conversation::Model) -> bool,
     ) -> Result<Conversation> {
-        self.change(id, async |_, row, now| match condition(&row) {
+        self.change(id, action, async |_, row, now| match condition(&row) {
             true => patched(row, patch, now),
             false => Err(Error::NotFound("conversation")),
         })
@@ -57,7 +58,7 @@ impl Scoped {
     /// # Errors
     /// `NotFound`: no such conversation for this owner.
     pub async fn trash_conversation(&self, id: ConversationId) -> Result<Conversation> {
-        self.change(id, async |_, mut row, now| {
+        self.change(id, AuditAction::TrashConversation, async |_, mut row, now| {
             row.trashed_at = row.trashed_at.or(Some(now));
             Ok(row)
         })
@@ -69,7 +70,7 @@ impl Scoped {
     /// # Errors
     /// `NotFound`: no such conversation for this owner.
     pub async fn restore_conversation(&self, id: ConversationId) -> Result<Conversation> {
-        self.change(id, async |_, mut row, _| {
+        self.change(id, AuditAction::RestoreConversation, async |_, mut row, _| {
             row.trashed_at = None;
             Ok(row)
         })
@@ -89,7 +90,7 @@ impl Scoped {
         if is_read(before.read_position) {
             return Ok(before);
         }
-        self.change(id, async |tx, mut row, _| {
+        self.change(id, AuditAction::MarkRead, async |tx, mut row, _| {
             if !is_read(row.read_position) {
                 row.read_position = position;
                 row.unread_ignored = self.ignored_after(tx, &row).await?;
@@ -144,9 +145,10 @@ impl Scoped {
     async fn change(
         &self,
         id: ConversationId,
+        action: AuditAction,
         change: impl AsyncFnOnce(&Tx, conversation::Model, Timestamp) -> Result<conversation::Model>,
     ) -> Result<Conversation> {
-        let mut tx = Tx::begin(self, 1).await?;
+        let mut tx = Tx::begin(self, action, 1).await?;
         let before = self.locked(&tx, id).await?;
         let mut after = change(&tx, before.clone(), tx.now()).await?;
         after.state = ConversationState::of(after.archived_at, after.trashed_at).code();

@@ -13,14 +13,15 @@ use sea_orm::{
 };
 
 use crate::model::{
-    ConversationId, ConversationPatch, ConversationState, DueCount, InactivityRule, OwnerId, OwnerRetention,
-    RetentionAction, RetentionReason, RetentionRules, Timestamp, Viewer,
+    AuditAction, ConversationId, ConversationPatch, ConversationState, DueCount, InactivityRule, OwnerId,
+    OwnerRetention, RetentionAction, RetentionReason, RetentionRules, Timestamp, Viewer,
 };
 use crate::store::database::Store;
 use crate::store::engine::background::in_background;
 use crate::store::entity::conversation::Column;
 use crate::store::entity::{account, conversation};
 use crate::store::error::{Error, Result};
+use crate::store::repository::audit::{self, NewEntry};
 use crate::store::scope::Scoped;
 use crate::store::transaction::PlainTx;
 
@@ -95,6 +96,9 @@ impl Store {
     }
 
     /// Sets the rule of an owner, who need not have written anything yet.
+    ///
+    /// # Errors
+    /// - `BeingErased`: the owner is being erased.
     pub async fn set_owner_retention(&self, owner: &OwnerId, retention: OwnerRetention) -> Result<()> {
         let (after, action) = match retention {
             OwnerRetention::Default => (None, None),
@@ -107,13 +111,21 @@ impl Store {
             created_at: ActiveValue::Set(self.0.clock.now()),
             retention_after: ActiveValue::Set(after),
             retention_action: ActiveValue::Set(action),
+            ..account::ActiveModel::default()
         };
         let set = [account::Column::RetentionAfter, account::Column::RetentionAction];
+        let update = OnConflict::column(account::Column::Id)
+            .update_columns(set)
+            .action_and_where(account::Column::ErasingSince.is_null())
+            .to_owned();
         let tx = PlainTx::begin(self, owner).await?;
-        account::Entity::insert(row)
-            .on_conflict(OnConflict::column(account::Column::Id).update_columns(set).to_owned())
-            .exec_without_returning(tx.connection())
-            .await?;
+        let written =
+            account::Entity::insert(row).on_conflict(update).exec_without_returning(tx.connection()).await?;
+        if written == 0 {
+            return Err(Error::BeingErased);
+        }
+        let entry = NewEntry { owner: Some(owner.clone()), ..self.operation(AuditAction::SetRetention) };
+        audit::add(tx.connection(), entry).await?;
         tx.commit(false).await
     }
 
@@ -124,8 +136,9 @@ impl Store {
         rules: RetentionRules,
     ) -> Result<(Vec<DueGroup>, Option<OwnerId>)> {
         let now = self.0.clock.now();
-        let accounts = self.accounts_after(after).await?;
+        let mut accounts = self.accounts_after(after).await?;
         let last = accounts.last().map(|account| account.id.clone());
+        accounts.retain(|account| account.erasing_since.is_none());
         let owners: Vec<OwnerId> = accounts.iter().map(|account| account.id.clone()).collect();
         let until = |after: i64| Timestamp(now.0.saturating_sub(after));
         let group = |reason, until, owners| DueGroup { reason, owners, until };
@@ -175,13 +188,15 @@ impl Scoped {
     async fn retain(&self, id: ConversationId, group: &DueGroup) -> Result<bool> {
         let applied = if group.reason == RetentionReason::InactiveArchive {
             let patch = ConversationPatch { archived: Some(true), ..ConversationPatch::default() };
-            self.update_conversation_if(id, patch, |row| group.applies_to(row)).await.map(drop)
+            self.update_conversation_if(id, AuditAction::RetentionArchive, patch, |row| group.applies_to(row))
+                .await
+                .map(drop)
         } else {
-            self.delete_conversation_if(id, |row| group.applies_to(row)).await
+            self.delete_conversation_if(id, AuditAction::RetentionDelete, |row| group.applies_to(row)).await
         };
         match applied {
             Ok(()) => Ok(true),
-            Err(Error::NotFound(_)) => Ok(false),
+            Err(Error::NotFound(_) | Error::BeingErased) => Ok(false),
             Err(error) => Err(error),
         }
     }

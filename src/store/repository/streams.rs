@@ -10,12 +10,12 @@ use std::collections::HashMap;
 use sea_orm::sea_query::{Expr, ExprTrait, Func, Query};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, Condition, EntityTrait, FromQueryResult, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+    QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
 use crate::model::{
-    Change, ChangeKind, ConversationId, Invalid, Message, MessageId, MessageStatus, OwnerId, Parts,
-    StreamEnd, StreamProgress, TextChunk, Timestamp, Viewer,
+    AuditAction, Change, ChangeKind, ConversationId, Invalid, Message, MessageId, MessageStatus, OwnerId,
+    Parts, StreamEnd, StreamProgress, TextChunk, Timestamp, Viewer,
 };
 use crate::signals::Topic;
 use crate::store::database::Store;
@@ -25,7 +25,7 @@ use crate::store::error::Result;
 use crate::store::hot::writer::request::NewTextChunk;
 use crate::store::row_budget::RowSize;
 use crate::store::scope::Scoped;
-use crate::store::transaction::{self, Tx};
+use crate::store::transaction::{PlainTx, Tx};
 
 /// The maximum length of a streamed text, in code points.
 const MAX_TEXT: i64 = 256 * 1024;
@@ -151,7 +151,7 @@ impl Scoped {
 
     /// Ends a stream. With `written_before`, only if its last write is older; `None` if it is not.
     async fn end(&self, end: StreamEnd, written_before: Option<Timestamp>) -> Result<Option<Message>> {
-        let mut tx = Tx::begin(self, 1).await?;
+        let mut tx = Tx::begin(self, AuditAction::FinishMessage, 1).await?;
         let row = self.lock_message(&tx, end.message).await?;
         let mut delete = stream::Entity::delete_many().filter(stream::Column::MessageId.eq(end.message));
         if let Some(before) = written_before {
@@ -205,7 +205,11 @@ impl Scoped {
             .col_expr(stream::Column::StopRequested, Expr::val(true))
             .filter(stream::Column::MessageId.eq(id))
             .filter(stream::Column::OwnerId.eq(self.owner.clone()));
-        transaction::run_without_change(&self.store, &self.owner, stop.build(self.backend())).await?;
+        let tx = PlainTx::begin(&self.store, &self.owner).await?;
+        if stop.exec(tx.connection()).await?.rows_affected > 0 {
+            self.audit_stop(tx.connection(), id).await?;
+        }
+        tx.commit(false).await?;
         self.message(id).await?.ok_or(Error::NotFound("message"))
     }
 
@@ -310,7 +314,7 @@ impl Store {
             };
             match self.viewed_by(&Viewer::new(owner)).end(end, Some(before)).await {
                 Ok(ended) => interrupted += usize::from(ended.is_some()),
-                Err(Error::NotFound(_)) => {}
+                Err(Error::NotFound(_) | Error::BeingErased) => {}
                 Err(error) => return Err(error),
             }
         }

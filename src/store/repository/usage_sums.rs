@@ -11,8 +11,8 @@ use sea_orm::{
 };
 
 use crate::model::{
-    End, Invalid, MAX_USAGE_SUMS, OwnerId, OwnerUsage, Page, Range, Scope, Slice, UsageGroup, UsagePeriod,
-    UsageSum,
+    AuditAction, End, Invalid, MAX_USAGE_SUMS, OwnerId, OwnerUsage, Page, Range, Scope, Slice, UsageGroup,
+    UsagePeriod, UsageSum,
 };
 use crate::store::entity::account;
 use crate::store::error::{Error, Result};
@@ -44,6 +44,7 @@ impl Scoped {
         size: u32,
     ) -> Result<Slice<OwnerUsage>> {
         self.require(Scope::Usage)?;
+        self.audit_read(AuditAction::UsageReport).await?;
         let accounts = account::Entity::find()
             .filter(account::Column::Id.gt(after.as_ref().map_or("", OwnerId::as_str)))
             .order_by_asc(account::Column::Id)

@@ -15,6 +15,7 @@ use crate::memory::MemoryBudget;
 use crate::model::{Invalid, OwnerId};
 use crate::store::entity::search_block;
 use crate::store::error::Result;
+use crate::store::hex::hex;
 
 /// The most blocks that a query may read: about 32 MB.
 const MAX_BLOCKS: i64 = 8192;
@@ -122,14 +123,6 @@ pub(super) async fn in_ranges(
         found.entry(row.segment).or_default().insert(row.key, row.data);
     }
     Ok(found)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
 
 /// The same ranges of every segment.

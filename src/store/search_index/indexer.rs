@@ -13,7 +13,7 @@ use crate::model::OwnerId;
 use crate::store::database::Store;
 use crate::store::engine::background::in_background;
 use crate::store::entity::{account, search_state};
-use crate::store::error::Result;
+use crate::store::error::{Error, Result};
 use crate::store::snapshot;
 
 /// Changes that are indexed in one step.
@@ -89,12 +89,13 @@ impl Store {
     async fn index_steps(&self, owner: &OwnerId) -> Result<u64> {
         let mut documents = 0;
         loop {
-            match self.index_step(owner).await? {
-                Step::Indexed(count) => {
+            match self.index_step(owner).await {
+                Ok(Step::Indexed(count)) => {
                     self.0.pending.count(count);
                     documents += count as u64;
                 }
-                Step::UpToDate => return Ok(documents),
+                Ok(Step::UpToDate) | Err(Error::BeingErased) => return Ok(documents),
+                Err(error) => return Err(error),
             }
         }
     }
@@ -114,7 +115,10 @@ impl Store {
         let state = state::load(&reads, owner).await?;
         let revision = tail::revision(&reads, owner).await?;
         reads.rollback().await?;
-        self.begin_again(owner, state, revision).await.map(drop)
+        match self.begin_again(owner, state, revision).await {
+            Ok(_) | Err(Error::BeingErased) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Does a part of what there is to do. Steps of several processes do not get in each other's way: the one that is

@@ -37,11 +37,18 @@ pub(super) struct IndexChange {
     pub(super) dropped: Vec<i64>,
 }
 
+/// Begins a write to an index. An erasure of the owner waits for it, so it leaves nothing behind.
+async fn begin(store: &Store, owner: &OwnerId) -> Result<PlainTx> {
+    let tx = PlainTx::begin(store, owner).await?;
+    tx.lock_account(owner).await?;
+    Ok(tx)
+}
+
 /// Writes a change and the new state, which has the generation that it was read with. False: another process
 /// has written meanwhile, and nothing was written.
 pub(super) async fn apply(store: &Store, state: search_state::Model, change: IndexChange) -> Result<bool> {
     let owner = state.owner_id.clone();
-    let tx = PlainTx::begin(store, &owner).await?;
+    let tx = begin(store, &owner).await?;
     if !advance(tx.connection(), state).await? {
         return Ok(false);
     }
@@ -93,13 +100,13 @@ async fn advance(tx: &DatabaseTransaction, state: search_state::Model) -> Result
 
 /// Writes a large segment in several transactions. Queries do not read it before it is [`IndexChange::finished`].
 pub(super) async fn write_ahead(store: &Store, owner: &OwnerId, id: i64, mut segment: Segment) -> Result<()> {
-    let tx = PlainTx::begin(store, owner).await?;
+    let tx = begin(store, owner).await?;
     insert_segment(tx.connection(), owner, id, &segment, false).await?;
     tx.commit(false).await?;
     while !segment.blocks.is_empty() {
         let rest = segment.blocks.split_off(segment.blocks.len().min(BLOCKS_A_TRANSACTION));
         let some = std::mem::replace(&mut segment.blocks, rest);
-        let tx = PlainTx::begin(store, owner).await?;
+        let tx = begin(store, owner).await?;
         insert_blocks(tx.connection(), owner, id, some).await?;
         tx.commit(false).await?;
     }
@@ -122,7 +129,7 @@ pub(super) async fn remove_segments(store: &Store, owner: &OwnerId, ids: &[i64])
                 .await?
                 .pop();
             let Some(last) = last else { break };
-            let tx = PlainTx::begin(store, owner).await?;
+            let tx = begin(store, owner).await?;
             search_block::Entity::delete_many()
                 .filter(search_block::Column::OwnerId.eq(owner.clone()))
                 .filter(search_block::Column::Segment.eq(*id))
@@ -131,7 +138,7 @@ pub(super) async fn remove_segments(store: &Store, owner: &OwnerId, ids: &[i64])
                 .await?;
             tx.commit(true).await?;
         }
-        let tx = PlainTx::begin(store, owner).await?;
+        let tx = begin(store, owner).await?;
         search_segment::Entity::delete_many()
             .filter(search_segment::Column::OwnerId.eq(owner.clone()))
             .filter(search_segment::Column::Segment.eq(*id))

@@ -1,14 +1,9 @@
 //! The report of all users.
 
-use std::time::Duration;
-
-use scrollback::auth::{TokenRequirements, sign_with_scope};
-use scrollback::clock::Clock;
-use scrollback::model::{OwnerId, Timestamp};
 use serde_json::{Value, json};
 
 use super::{ALWAYS, DELETE_CONVERSATION, append, sum, with};
-use crate::harness::{Client, SECRET, TestApp, on_each_database, with_row_level_security};
+use crate::harness::{Client, TestApp, on_each_database, with_row_level_security};
 
 on_each_database!(
     a_report_has_every_user_page_by_page,
@@ -25,15 +20,6 @@ const REPORT: &str =
     nodes { subject sums { day model conversationId messageCount
       inputTokens outputTokens totalTokens cachedInputTokens reasoningTokens } } } }";
 
-/// A client whose token has scopes.
-fn client(app: &TestApp, user: &str, scope: &str) -> Client {
-    let lifetime = i64::try_from(Duration::from_secs(600).as_micros()).unwrap();
-    let expires_at = Timestamp(Clock::system().now().0 + lifetime);
-    let (owner, requirements) = (OwnerId::new(user).unwrap(), TokenRequirements::default());
-    let token = sign_with_scope(SECRET.as_bytes(), &owner, expires_at, &requirements, Some(scope)).unwrap();
-    app.anonymous().with_token(token)
-}
-
 fn always(more: &Value) -> Value {
     let mut variables = json!({ "since": ALWAYS.0, "until": ALWAYS.1 });
     variables.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -45,7 +31,7 @@ async fn report(client: &Client, more: Value) -> Value {
 }
 
 async fn a_report_has_every_user_page_by_page(app: TestApp) {
-    let billing = client(&app, "billing", "scrollback:usage");
+    let billing = app.client_with("billing", "scrollback:usage");
     assert_eq!(report(&billing, json!({})).await["nodes"], json!([]));
     // Subjects are in the order of their bytes, whatever the database's locale.
     let users = ["Zoë", "ada", "bob", "eve", "{\"x\"}", "ä\u{202e}"];
@@ -95,20 +81,20 @@ async fn only_the_scope_allows_a_report(app: TestApp) {
         ada.clone(),
         app.back_end(),
         app.back_end().acting_for("ada"),
-        client(&app, "ada", "scrollback:usage-not"),
-        client(&app, "ada", "SCROLLBACK:USAGE"),
+        app.client_with("ada", "scrollback:usage-not"),
+        app.client_with("ada", "SCROLLBACK:USAGE"),
     ] {
         assert_eq!(refused.fault(REPORT, always(&json!({}))).await, told);
     }
     for allowed in [
-        client(&app, "billing", "scrollback:usage"),
-        client(&app, "billing", "openid scrollback:usage scrollback:act-as"),
-        client(&app, "billing", "scrollback:usage scrollback:act-as").acting_for("ada"),
+        app.client_with("billing", "scrollback:usage"),
+        app.client_with("billing", "openid scrollback:usage scrollback:act-as"),
+        app.client_with("billing", "scrollback:usage scrollback:act-as").acting_for("ada"),
     ] {
         assert_eq!(report(&allowed, json!({})).await["nodes"][0]["subject"], "ada");
     }
     // The scope gives sums and nothing else.
-    let billing = client(&app, "billing", "scrollback:usage");
+    let billing = app.client_with("billing", "scrollback:usage");
     assert_eq!(billing.acting_for("ada").fault("{ viewer { id } }", json!({})).await.0, "FORBIDDEN");
     let own = "{ viewer { id } conversations { nodes { id } } }";
     let expected = json!({ "viewer": { "id": "billing" }, "conversations": { "nodes": [] } });
@@ -116,7 +102,7 @@ async fn only_the_scope_allows_a_report(app: TestApp) {
 }
 
 async fn arguments_of_a_report_are_checked(app: TestApp) {
-    let billing = client(&app, "billing", "scrollback:usage");
+    let billing = app.client_with("billing", "scrollback:usage");
     let conversation = billing.new_conversation().await;
     append(&billing, &conversation, json!({})).await;
     let list = "{ conversations { edges { cursor } } }";

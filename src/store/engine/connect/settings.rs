@@ -36,6 +36,8 @@ pub struct Settings {
     pub migrate: bool,
     /// The limits of the write queue.
     pub writes: Bounds,
+    /// How long after an erasure writes of the user are refused: those that were on their way.
+    pub erasure_settle: Duration,
     /// The mode of row-level security on PostgreSQL.
     pub row_level_security: RowLevelSecurity,
 }

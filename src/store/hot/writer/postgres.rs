@@ -39,7 +39,7 @@ use crate::store::entity::message;
 use crate::store::error::Error;
 use crate::store::error::Result;
 pub(super) use blocked_owners::BlockedOwners;
-use statements::{APPEND_TEXT, AppendStatements, SKIPPING_LOCKED};
+use statements::{APPEND_TEXT, LockingStatements, SKIPPING_LOCKED};
 
 /// The maximum wait for a lock, in milliseconds. A worker waits for an id that another transaction inserts, because
 /// that transaction may roll back, and for the row of a stream. Other requests of the worker wait with it.
@@ -63,7 +63,7 @@ pub(super) async fn serve(
 async fn write(
     batch: Batch,
     pool: &PgPool,
-    appends: &AppendStatements,
+    appends: &LockingStatements,
     context: &WorkerContext,
 ) -> Vec<PendingWrite<NewMessages, AppendOutcome>> {
     let written = match pool.acquire().await {
@@ -77,7 +77,7 @@ async fn write(
 
 struct WriteWorker<'a> {
     connection: &'a mut PgConnection,
-    appends: &'a AppendStatements,
+    appends: &'a LockingStatements,
     context: &'a WorkerContext,
 }
 
@@ -126,7 +126,7 @@ impl WriteWorker<'_> {
         messages: &NewMessages,
         row: &message::Model,
     ) -> sqlx::Result<AppendOutcome> {
-        let append = sqlx::query(self.appends.one)
+        let append = sqlx::query(self.appends.of(&[messages]).one)
             .bind(messages.conversation.0)
             .bind(messages.owner.as_str())
             .bind(row.id.0)
@@ -152,7 +152,7 @@ impl WriteWorker<'_> {
             numbered
                 .flat_map(|(append, messages)| messages.rows.iter().map(move |row| (append, messages, row)))
         };
-        let append = sqlx::query(self.appends.many)
+        let append = sqlx::query(self.appends.of(appends).many)
             .bind(rows().map(|(append, ..)| append).collect::<Vec<_>>())
             .bind(rows().map(|(_, messages, _)| messages.conversation.0).collect::<Vec<_>>())
             .bind(rows().map(|(_, messages, _)| messages.owner.as_str()).collect::<Vec<_>>())

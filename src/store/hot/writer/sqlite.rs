@@ -13,7 +13,7 @@ use super::checkpoint::CheckpointNotifier;
 use super::request::{
     AppendOutcome, AppendTextResult, Batch, BatchResults, NewMessages, NewTextChunk, WorkerContext,
 };
-use crate::model::{ChangeKind, OwnerId, StreamProgress, Timestamp};
+use crate::model::{AuditAction, AuditActor, ChangeKind, OwnerId, StreamProgress, Timestamp};
 use crate::store::engine::write_lock::WriteLock;
 use crate::store::entity::message::last_of_user;
 use crate::store::error::Error;
@@ -24,8 +24,7 @@ const CONVERSATION: &str = "SELECT number << 32, last_position, updated_at, \
 const IS_KNOWN: &str = "SELECT EXISTS (SELECT 1 FROM message WHERE id = ?1)";
 const IS_AT: &str = "SELECT EXISTS (SELECT 1 FROM message \
      WHERE slot = ?1 AND conversation_id = ?2 AND position = ?3 AND id = ?4)";
-const TAKE_REVISIONS: &str =
-    "UPDATE account SET revision = revision + ?2 WHERE id = ?1 RETURNING revision - ?2";
+const TAKE_REVISIONS: &str = "UPDATE account SET revision = revision + ?2 WHERE id = ?1 AND erasing_since IS NULL RETURNING revision - ?2";
 const TAKE_POSITIONS: &str = "UPDATE conversation SET last_position = ?3, head_position = ?3, \
      message_count = message_count + ?4, updated_at = ?5, read_position = coalesce(?6, read_position), \
      unread_ignored = CASE WHEN ?6 IS NULL THEN unread_ignored ELSE 0 END WHERE id = ?1 AND owner_id = ?2";
@@ -34,6 +33,9 @@ const ADD_MESSAGE: &str = "INSERT INTO message (slot, conversation_id, position,
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
 const ADD_CHANGE: &str = "INSERT INTO change (owner_id, revision, kind, conversation_id, message_id, changed_at, actor) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const ADD_AUDIT_ENTRY: &str = "INSERT INTO audit_entry \
+     (created_at, actor_kind, actor, action, owner_id, conversation_id, message_id, count) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 const APPEND_TEXT: &str = "UPDATE stream SET length = length + ?4, written_at = ?5 \
      WHERE message_id = ?1 AND owner_id = ?2 AND length = ?3 RETURNING length, stop_requested";
 const ADD_TEXT_CHUNK: &str = "INSERT INTO message_text (message_id, start, text) VALUES (?1, ?2, ?3)";
@@ -179,6 +181,13 @@ impl WriteWorker<'_> {
                 ADD_CHANGE,
                 params![owner, revision + nth, kind, conversation, row.id.0, now.0, actor],
             )?;
+        }
+        if let (Some(actor), Some(first)) = (&messages.actor, messages.rows.first()) {
+            let actor = AuditActor::BackEnd(actor.clone());
+            let action = AuditAction::AppendMessages.code();
+            let name = actor.name();
+            let values = params![now.0, actor.kind(), name, action, owner, conversation, first.id.0, count];
+            self.execute(ADD_AUDIT_ENTRY, values)?;
         }
         Ok(AppendOutcome::Appended { first: last + 1, created_at })
     }

@@ -1,8 +1,10 @@
 //! The statements of a write worker. Each writes a whole batch.
 
+use super::super::request::NewMessages;
+
 /// Reads the state of the conversation, decides whether the append is batchable, and writes it if it is.
 macro_rules! append_one {
-    ($lock:literal) => {
+    ($lock:literal, $audit:expr) => {
         concat!(
             "WITH place AS MATERIALIZED ( \
                SELECT c.last_position AS seen, \
@@ -11,7 +13,7 @@ macro_rules! append_one {
                    (SELECT m.id FROM message AS m WHERE m.conversation_id = c.id AND m.position = c.head_position)) AS batchable \
                FROM conversation AS c WHERE c.id = $1 AND c.owner_id = $2), \
              locked_accounts AS MATERIALIZED ( \
-               SELECT a.id FROM account AS a, place WHERE a.id = $2 AND place.batchable AND NOT place.known \
+               SELECT a.id FROM account AS a, place WHERE a.id = $2 AND a.erasing_since IS NULL AND place.batchable AND NOT place.known \
                FOR NO KEY UPDATE OF a",
             $lock,
             "), \
@@ -33,8 +35,9 @@ macro_rules! append_one {
                FROM revisions LEFT JOIN positions ON true RETURNING position, created_at), \
              changes AS ( \
                INSERT INTO change (owner_id, revision, kind, conversation_id, message_id, changed_at, actor) \
-               SELECT $2, revisions.revision, $13, $1, $3, $4, $15 FROM revisions) \
-             SELECT place.known, place.batchable, inserted.position, inserted.created_at FROM place LEFT JOIN inserted ON true"
+               SELECT $2, revisions.revision, $13, $1, $3, $4, $15 FROM revisions)",
+            $audit,
+            " SELECT place.known, place.batchable, inserted.position, inserted.created_at FROM place LEFT JOIN inserted ON true"
         )
     };
 }
@@ -44,7 +47,7 @@ macro_rules! append_one {
 /// The planner expects one row where there are hundreds, and would use nested loops. So the later joins are FULL
 /// JOINs, which PostgreSQL can only hash or merge. No side has rows that the other lacks.
 macro_rules! append_many {
-    ($lock:literal) => {
+    ($lock:literal, $audit:expr) => {
         concat!(
             "WITH input AS ( \
                SELECT * FROM unnest($1::int8[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::int2[], $7::text[], \
@@ -61,6 +64,7 @@ macro_rules! append_many {
              locked_accounts AS MATERIALIZED ( \
                SELECT a.id FROM account AS a \
                WHERE a.id = ANY (ARRAY(SELECT DISTINCT owner_id FROM requests WHERE batchable AND NOT known)) \
+                 AND a.erasing_since IS NULL \
                FOR NO KEY UPDATE",
             $lock,
             "), \
@@ -96,27 +100,64 @@ macro_rules! append_many {
              changes AS ( \
                INSERT INTO change (owner_id, revision, kind, conversation_id, message_id, changed_at, actor) \
                SELECT owner_id, revisions.revision + nth_of_owner, $15, conversation_id, ready.id, $14, actor \
-               FROM ready FULL JOIN revisions ON revisions.id = ready.owner_id) \
-             SELECT requests.append, requests.known, requests.batchable, inserted.position, inserted.created_at \
+               FROM ready FULL JOIN revisions ON revisions.id = ready.owner_id)",
+            $audit,
+            " SELECT requests.append, requests.known, requests.batchable, inserted.position, inserted.created_at \
              FROM requests FULL JOIN inserted ON inserted.id = requests.id ORDER BY requests.nth"
         )
     };
 }
 
-/// The statements that append one message and many. They differ in how they lock accounts: with `SKIP LOCKED`, or
-/// waiting.
+/// Adds entries to the audit log, for appends of back ends: 1 is a back end, 8 is `appendMessages`.
+macro_rules! audit {
+    (one) => {
+        ", audited AS ( \
+           INSERT INTO audit_entry (created_at, actor_kind, actor, action, owner_id, conversation_id, message_id, count) \
+           SELECT $4, 1, $15, 8, $2, $1, $3, 1 FROM revisions)"
+    };
+    (many) => {
+        ", audited AS ( \
+           INSERT INTO audit_entry (created_at, actor_kind, actor, action, owner_id, conversation_id, message_id, count) \
+           SELECT $14, 1, actor, 8, owner_id, conversation_id, (array_agg(id ORDER BY nth))[1], count(*) FROM ready \
+           WHERE actor IS NOT NULL GROUP BY append, actor, owner_id, conversation_id)"
+    };
+}
+
+/// The statements that append one message and many.
 pub(super) struct AppendStatements {
     pub(super) one: &'static str,
     pub(super) many: &'static str,
 }
 
+/// The statements for a way to lock accounts: with `SKIP LOCKED`, or waiting.
+pub(super) struct LockingStatements {
+    /// Without appends of back ends for users.
+    plain: AppendStatements,
+    /// With such.
+    audited: AppendStatements,
+}
+
+impl LockingStatements {
+    /// The statements for some appends.
+    pub(super) fn of(&self, appends: &[&NewMessages]) -> &AppendStatements {
+        if appends.iter().any(|messages| messages.actor.is_some()) { &self.audited } else { &self.plain }
+    }
+}
+
 /// Skip locked owners.
-pub(super) const SKIPPING_LOCKED: AppendStatements =
-    AppendStatements { one: append_one!(" SKIP LOCKED"), many: append_many!(" SKIP LOCKED") };
+pub(super) const SKIPPING_LOCKED: LockingStatements = LockingStatements {
+    plain: AppendStatements { one: append_one!(" SKIP LOCKED", ""), many: append_many!(" SKIP LOCKED", "") },
+    audited: AppendStatements {
+        one: append_one!(" SKIP LOCKED", audit!(one)),
+        many: append_many!(" SKIP LOCKED", audit!(many)),
+    },
+};
 
 /// Wait for locked owners.
-pub(super) const WAITING_FOR_LOCKS: AppendStatements =
-    AppendStatements { one: append_one!(""), many: append_many!("") };
+pub(super) const WAITING_FOR_LOCKS: LockingStatements = LockingStatements {
+    plain: AppendStatements { one: append_one!("", ""), many: append_many!("", "") },
+    audited: AppendStatements { one: append_one!("", audit!(one)), many: append_many!("", audit!(many)) },
+};
 
 /// Adds text chunks to the streams that end where they begin. The row of a stream is locked for a short time only, so
 /// the statement waits for it.
@@ -132,3 +173,14 @@ pub(super) const APPEND_TEXT: &str = "WITH input AS MATERIALIZED ( \
        SELECT input.message_id, input.start, input.text FROM input JOIN appended USING (message_id, owner_id) \
        WHERE input.text <> '') \
      SELECT message_id, owner_id, length, stop_requested FROM appended";
+
+#[cfg(test)]
+mod tests {
+    use crate::model::{AuditAction, AuditActor, OwnerId};
+
+    #[test]
+    fn statements_have_the_numbers_of_the_audit_log() {
+        let actor = AuditActor::BackEnd(OwnerId::new("back end").unwrap());
+        assert_eq!((actor.kind(), AuditAction::AppendMessages.code()), (1, 8));
+    }
+}

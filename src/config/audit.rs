@@ -1,0 +1,25 @@
+//! The settings of `[audit]` and `[erasure]`.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::value;
+
+/// The audit log.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    /// How long entries are kept. `None`: for ever.
+    #[serde(deserialize_with = "value::positive_duration_or_never")]
+    pub keep: Option<Duration>,
+}
+
+/// Erasure of users.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Erasure {
+    /// How long after an erasure writes of the user are refused.
+    #[serde(deserialize_with = "value::duration")]
+    pub settle: Duration,
+}
