@@ -5,6 +5,10 @@
 use std::fs;
 use std::path::Path;
 
+use scrollback::import::{self, Format};
+use scrollback::model::{OwnerId, Viewer};
+use serde_json::{Value, json};
+
 use crate::harness::{TestApp, on_each_database, run_script, run_script_with};
 
 on_each_database!(
@@ -19,6 +23,7 @@ on_each_database!(
     graphql_codegens_types_compile,
     ai_sdk_messages_round_trip,
     graphiql_works_in_a_browser,
+    somebody_finds_what_they_mean_in_graphiql,
     two_tabs_show_the_same_answer,
 );
 
@@ -102,6 +107,38 @@ async fn graphiql_works_in_a_browser(app: TestApp) {
     let licenses = licenses.text().await.unwrap();
     assert!(licenses.contains("\nreact-dom ") && licenses.contains("Permission is hereby granted"));
     run_script(&app, "graphiql.mjs").await;
+}
+
+/// Among what they imported, and what they wrote in other scripts.
+async fn somebody_finds_what_they_mean_in_graphiql(app: TestApp) {
+    assert_browser();
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let scope = app.store.viewed_by(&Viewer::new(OwnerId::new("ada").unwrap()));
+    for (format, file) in
+        [(Format::OpenAssistant, "openassistant.jsonl"), (Format::ShareGpt, "sharegpt.json")]
+    {
+        let read = import::read(format, &data.join(file)).unwrap();
+        assert_eq!(import::write(&scope, read).await.unwrap().refused, 0);
+    }
+    // MT-bench has questions, not conversations.
+    let questions = fs::read_to_string(data.join("mt-bench.jsonl")).unwrap();
+    let questions =
+        questions.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["turns"].take());
+    let others = [
+        "Где находится больница?",
+        "Πού είναι το νοσοκομείο;",
+        "病院はどこですか",
+        "أين المُسْتَشْفَى؟",
+        "โรงพยาบาลอยู่ที่ไหน",
+    ];
+    let create = "mutation($input: CreateConversationInput!) { createConversation(input: $input) { conversation { id } } }";
+    for turns in questions.chain(others.map(|text| json!([text]))) {
+        let messages =
+            turns.as_array().unwrap().iter().map(|text| json!({ "role": "USER", "content": text }));
+        let input = json!({ "messages": messages.collect::<Vec<_>>() });
+        app.client("ada").data(create, json!({ "input": input })).await;
+    }
+    run_script(&app, "search.mjs").await;
 }
 
 async fn two_tabs_show_the_same_answer(app: TestApp) {
