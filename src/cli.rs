@@ -4,6 +4,7 @@ mod arguments;
 mod audit;
 mod commands;
 mod erase;
+mod export;
 mod output;
 mod retention;
 
@@ -54,6 +55,7 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<ExitCode> 
         Command::Import(import) => return commands::import(config, import).await,
         Command::Reindex(reindex) => commands::reindex(config, reindex).await?,
         Command::Retention(arguments) => retention::retention(config, arguments).await?,
+        Command::Export(arguments) => export::export(config, arguments).await?,
         Command::Erase(arguments) => return erase::erase(config, arguments).await,
         Command::Audit(arguments) => audit::audit(config, arguments).await?,
         Command::Schema | Command::Config => {}

@@ -16,6 +16,7 @@ mod openassistant;
 mod parsed;
 mod rejection;
 mod report;
+mod scrollback;
 mod sharegpt;
 mod write;
 
@@ -31,6 +32,7 @@ pub use format::Format;
 use parsed::{Parsed, ParsedConversation};
 use rejection::Rejection;
 pub use report::Report;
+pub use scrollback::{ExportFile, restore};
 
 /// The parsed conversations of a file.
 pub struct Conversations {

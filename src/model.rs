@@ -10,6 +10,7 @@ mod content;
 mod context;
 mod conversation;
 mod erasure;
+mod export;
 mod feedback;
 mod fingerprint;
 mod id;
@@ -40,6 +41,10 @@ pub use conversation::{
     NewConversation,
 };
 pub use erasure::{ErasedRows, ErasureContent, ErasureFault, ErasureReceipt};
+pub use export::{
+    EXPORT_VERSION, ExportEnd, ExportHeader, ExportRecord, ExportedAuditEntry, ExportedChange,
+    ExportedConversation, ExportedFeedback, ExportedMessage, ExportedUsage,
+};
 pub use feedback::{Feedback, FeedbackComment, FeedbackPatch, FeedbackTags, Rating};
 pub use fingerprint::Fingerprint;
 pub use fold::fold;

@@ -41,4 +41,6 @@ pub use error::{Error, Result};
 pub use hot::writer::Bounds;
 #[doc(hidden)]
 pub use hot::writer::probe;
+pub use repository::export::ExportSink;
+pub use repository::restore::Restore;
 pub use scope::Scoped;

@@ -31,6 +31,8 @@ pub(super) enum Command {
     Token(TokenArguments),
     /// Import conversations from a file
     Import(ImportArguments),
+    /// Write everything of a user to a file that can be imported elsewhere
+    Export(ExportArguments),
     /// Make the search index anew
     Reindex(ReindexArguments),
     /// Delete or archive the conversations that are not kept now, or show or change the rules of users
@@ -118,6 +120,16 @@ pub(super) struct ImportArguments {
     /// User who becomes the owner of the conversations
     #[arg(long)]
     pub(super) user: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExportArguments {
+    /// User whose data is exported
+    #[arg(long)]
+    pub(super) user: String,
+    /// New file to write (default: standard output)
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -216,6 +228,8 @@ pub(super) enum ImportFormat {
     Sharegpt,
     /// conversations.json of a ChatGPT export, or one conversation of it
     Chatgpt,
+    /// A file that `scrollback export` wrote
+    Scrollback,
 }
 
 impl Arguments {

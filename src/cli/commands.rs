@@ -100,16 +100,32 @@ fn sign(config: &Config, user: &str, expires_in: Duration, scope: Option<&str>) 
 const NOTHING_READ: u8 = 2;
 const SOME_REFUSED: u8 = 3;
 
-pub(super) async fn import(config: Config, arguments: ImportArguments) -> anyhow::Result<ExitCode> {
-    let owner = OwnerId::new(&arguments.user).context("--user is not valid")?;
+/// A file to import.
+enum ImportFile {
+    /// Of another system.
+    Conversations(import::Conversations),
+    /// Of Scrollback.
+    Export(import::ExportFile),
+}
+
+/// Opens or parses a file.
+fn read(arguments: &ImportArguments) -> Result<ImportFile, import::ImportError> {
     let format = match arguments.format {
         ImportFormat::Openassistant => import::Format::OpenAssistant,
         ImportFormat::Sharegpt => import::Format::ShareGpt,
         ImportFormat::Chatgpt => import::Format::ChatGpt,
+        ImportFormat::Scrollback => {
+            return import::ExportFile::open(&arguments.file).map(ImportFile::Export);
+        }
     };
+    import::read(format, &arguments.file).map(ImportFile::Conversations)
+}
+
+pub(super) async fn import(config: Config, arguments: ImportArguments) -> anyhow::Result<ExitCode> {
+    let owner = OwnerId::new(&arguments.user).context("--user is not valid")?;
     // A file that cannot be read is rejected before a database is created.
-    let conversations = match import::read(format, &arguments.file) {
-        Ok(conversations) => conversations,
+    let file = match read(&arguments) {
+        Ok(file) => file,
         Err(fault) => {
             print_fault(format_args!("scrollback: {fault}"));
             return Ok(ExitCode::from(NOTHING_READ));
@@ -117,7 +133,10 @@ pub(super) async fn import(config: Config, arguments: ImportArguments) -> anyhow
     };
     let app = App::open_for_command(config, Clock::system()).await?;
     let scope = app.store.viewed_by(&Viewer::new(owner));
-    let written = import::write(&scope, conversations).await;
+    let written = match file {
+        ImportFile::Conversations(conversations) => import::write(&scope, conversations).await,
+        ImportFile::Export(file) => import::restore(&scope, file).await,
+    };
     let count = written.as_ref().ok().map(|report| report.conversations as u64);
     let audited = app.store.audit(AuditAction::Import, scope.owner(), count).await;
     // So that a search finds what was imported at once, whatever the server does.

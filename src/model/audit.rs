@@ -123,6 +123,8 @@ actions! {
     SetRetention = 19 "setRetention",
     /// The erasure of a user ended. The entry has the receipt.
     UserErased = 20 "userErased",
+    /// The data of a user was exported.
+    Export = 21 "export",
 }
 
 impl AuditAction {

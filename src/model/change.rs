@@ -41,6 +41,18 @@ impl ChangeKind {
         }
     }
 
+    /// The name of the type in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ConversationCreated => "ConversationCreated",
+            Self::ConversationUpdated => "ConversationUpdated",
+            Self::ConversationDeleted => "ConversationDeleted",
+            Self::MessageAdded => "MessageAdded",
+            Self::MessageUpdated => "MessageUpdated",
+            Self::MessageDeleted => "MessageDeleted",
+        }
+    }
+
     /// The kind with this number, if there is one.
     pub fn from_code(code: i16) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.code() == code)

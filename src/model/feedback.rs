@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use serde::{Deserialize, Serialize};
+
 use super::content::bounded;
 use super::{Invalid, Timestamp};
 
@@ -16,7 +18,8 @@ const MAX_TAG_CHARACTERS: usize = 64;
 const MAX_COMMENT_BYTES: usize = 4096;
 
 /// Whether a message was good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Rating {
     /// It was good.
     Up,
@@ -71,6 +74,11 @@ impl std::fmt::Debug for FeedbackTags {
 }
 
 impl FeedbackTags {
+    /// The tags, in their order.
+    pub fn into_vec(self) -> Vec<String> {
+        self.0
+    }
+
     /// Checks the tags. Errors name `argument`.
     ///
     /// # Errors
@@ -106,6 +114,11 @@ impl FeedbackTags {
 pub struct FeedbackComment(String);
 
 impl FeedbackComment {
+    /// The text.
+    pub fn into_string(self) -> String {
+        self.0
+    }
+
     /// Checks the text. Errors name `argument`.
     ///
     /// # Errors

@@ -4,16 +4,23 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use sea_orm::{DbErr, DeriveValueType, TryFromU64};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Invalid;
 
 /// The id of a conversation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, DeriveValueType)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, DeriveValueType, Serialize, Deserialize,
+)]
+#[serde(transparent)]
 pub struct ConversationId(pub Uuid);
 
 /// The id of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, DeriveValueType)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, DeriveValueType, Serialize, Deserialize,
+)]
+#[serde(transparent)]
 pub struct MessageId(pub Uuid);
 
 /// The owner of a conversation: the claim `sub` of the token. Clones share the text, because every message

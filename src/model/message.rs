@@ -1,9 +1,12 @@
 //! Messages.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Content, ConversationId, Json, MessageId, ModelName, OwnerId, Parts, Timestamp, TokenUsage};
 
 /// The author of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Role {
     /// A person.
     User,
@@ -33,7 +36,8 @@ impl Role {
 }
 
 /// The status of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum MessageStatus {
     /// Text is still being added.
     Streaming,

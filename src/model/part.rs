@@ -179,7 +179,8 @@ impl std::fmt::Debug for Part {
 /// The parts of a message: 1 to 1000, at most 256 KiB of JSON together, without NUL.
 ///
 /// Texts may be empty, for example at the start of a stream, but not all parts may be empty texts.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Parts(Vec<Part>);
 
 impl Parts {

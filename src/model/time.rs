@@ -3,6 +3,8 @@
 use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
 use sea_orm::DeriveValueType;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::Invalid;
 
 /// Microseconds since 1970-01-01T00:00:00Z.
@@ -52,6 +54,21 @@ impl std::fmt::Display for Timestamp {
         put(17, 2, time.second());
         put(20, 6, time.and_utc().timestamp_subsec_micros());
         f.write_str(std::str::from_utf8(&text).map_err(|_| std::fmt::Error)?)
+    }
+}
+
+/// As [`Display`](std::fmt::Display) writes it.
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// An RFC 3339 time.
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse("time", &text).map_err(serde::de::Error::custom)
     }
 }
 

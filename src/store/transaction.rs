@@ -9,9 +9,9 @@
 
 use sea_orm::sea_query::{Expr, ExprTrait, InsertStatement, LockType, OnConflict, Query};
 use sea_orm::{
-    AccessMode, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend,
-    EntityTrait, FromQueryResult, IntoActiveModel, IsolationLevel, SqliteTransactionMode, Statement,
-    StatementBuilder, TransactionOptions, TransactionTrait,
+    AccessMode, ActiveValue, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction,
+    DbBackend, EntityTrait, FromQueryResult, IntoActiveModel, IsolationLevel, SqliteTransactionMode,
+    Statement, StatementBuilder, TransactionOptions, TransactionTrait,
 };
 use tokio::runtime::Handle;
 
@@ -202,6 +202,19 @@ impl PlainTx {
             row_level_security::set_owner(&tx, owner).await?;
         }
         Ok(Self { tx, guard })
+    }
+
+    /// Makes the account of the owner, unless it is there.
+    pub(in crate::store) async fn make_account(&self, owner: &OwnerId, now: Timestamp) -> Result<()> {
+        let row = account::ActiveModel {
+            id: ActiveValue::Set(owner.clone()),
+            revision: ActiveValue::Set(0),
+            created_at: ActiveValue::Set(now),
+            ..account::ActiveModel::default()
+        };
+        let keep = OnConflict::column(account::Column::Id).do_nothing().to_owned();
+        account::Entity::insert(row).on_conflict(keep).try_insert().exec_without_returning(&self.tx).await?;
+        Ok(())
     }
 
     /// Makes an erasure of the owner wait until this transaction has ended.

@@ -21,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "graphql",
             "import",
             "model",
+            "permissions",
             "server",
             "signals",
             "store",

@@ -24,6 +24,7 @@ mod embed;
 mod end_to_end;
 mod entities;
 mod erasure;
+mod export;
 mod feedback;
 mod heavy_user;
 mod history;

@@ -39,7 +39,7 @@ async fn erase(app: &TestApp, user: &str) -> ErasureReceipt {
 }
 
 /// A conversation with a row in every table.
-async fn fill(client: &Client, word: &str) -> String {
+pub(crate) async fn fill(client: &Client, word: &str) -> String {
     let messages: Vec<_> =
         (0..5).map(|number| json!({ "role": "USER", "content": format!("{word} {number}") })).collect();
     let input = json!({ "title": word, "metadata": { "about": word }, "messages": messages });

@@ -1,0 +1,312 @@
+//! Reads everything of a user, from one state of the database, in pages.
+
+use std::collections::HashMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
+};
+
+use crate::model::{
+    AuditEntry, ChangeKind, ConversationId, EXPORT_VERSION, ExportEnd, ExportHeader, ExportRecord,
+    ExportedAuditEntry, ExportedChange, ExportedConversation, ExportedFeedback, ExportedMessage,
+    ExportedUsage, Feedback, Label, Labels, Message, MessageId, MessageStatus, Timestamp,
+};
+use crate::store::engine::slot;
+use crate::store::entity::{
+    audit_entry, change, conversation, deleted_usage, message, message_feedback, message_text,
+};
+use crate::store::error::{Error, Result};
+use crate::store::scope::Scoped;
+use crate::store::snapshot;
+
+/// The rows that are read at once. Messages can be large.
+const MESSAGES: u64 = 50;
+const ROWS: u64 = 500;
+
+/// Takes the records in their order.
+pub trait ExportSink {
+    /// The error that ends an export.
+    type Error: From<Error>;
+
+    /// Takes a record.
+    ///
+    /// # Errors
+    /// It cannot be written: the export ends.
+    fn write(&mut self, record: ExportRecord) -> std::result::Result<(), Self::Error>;
+}
+
+impl Scoped {
+    /// Gives everything of the owner to `sink`. Writes of the meantime are not in it. Returns how much it was.
+    ///
+    /// # Errors
+    /// The database cannot be read, or the sink fails.
+    pub async fn export<S: ExportSink>(&self, sink: &mut S) -> std::result::Result<ExportEnd, S::Error> {
+        let reads = snapshot::begin(&self.store, &self.owner).await?;
+        sink.write(ExportRecord::Header(ExportHeader {
+            format: "scrollback".into(),
+            version: EXPORT_VERSION,
+            user: self.owner.as_str().to_owned(),
+            exported_at: self.store.0.clock.now(),
+        }))?;
+        let export = Export { scope: self, reads: &reads };
+        let end = export.conversations(sink).await?;
+        export.deleted_usage(sink).await?;
+        export.changes(sink).await?;
+        export.audit_entries(sink).await?;
+        sink.write(ExportRecord::End(end))?;
+        reads.rollback().await.map_err(Error::from)?;
+        Ok(end)
+    }
+}
+
+struct Export<'e> {
+    scope: &'e Scoped,
+    reads: &'e DatabaseTransaction,
+}
+
+impl Export<'_> {
+    async fn conversations<S: ExportSink>(&self, sink: &mut S) -> std::result::Result<ExportEnd, S::Error> {
+        let mut end = ExportEnd::default();
+        for id in self.conversation_ids().await? {
+            let find = self.scope.own_conversations().filter(conversation::Column::Id.eq(id));
+            let row = find.one(self.reads).await.map_err(Error::from)?;
+            let row = row.ok_or_else(|| Error::broken("a snapshot has lost a conversation".into()))?;
+            end.conversations += 1;
+            sink.write(ExportRecord::Conversation(Box::new(of_conversation(row))))?;
+            end.messages += self.messages(id, sink).await?;
+        }
+        Ok(end)
+    }
+
+    /// All of them, the oldest first. No index has this order, so they are sorted once.
+    async fn conversation_ids(&self) -> Result<Vec<ConversationId>> {
+        let ids = self
+            .scope
+            .own_conversations()
+            .select_only()
+            .column(conversation::Column::Id)
+            .order_by_asc(conversation::Column::CreatedAt)
+            .order_by_asc(conversation::Column::Id);
+        Ok(ids.into_tuple().all(self.reads).await?)
+    }
+
+    async fn messages<S: ExportSink>(
+        &self,
+        conversation: ConversationId,
+        sink: &mut S,
+    ) -> std::result::Result<u64, S::Error> {
+        let mut count = 0;
+        let mut after = 0;
+        loop {
+            let page = self.messages_after(conversation, after).await?;
+            let Some(last) = page.last() else { return Ok(count) };
+            after = last.position;
+            for message in page {
+                count += 1;
+                sink.write(ExportRecord::Message(Box::new(message)))?;
+            }
+        }
+    }
+
+    async fn messages_after(&self, conversation: ConversationId, after: i64) -> Result<Vec<ExportedMessage>> {
+        let backend = self.reads.get_database_backend();
+        let rows = self
+            .scope
+            .own_messages()
+            .filter(message::Column::ConversationId.eq(conversation))
+            .filter(message::Column::Position.gt(after))
+            .filter(Condition::all().add_option(slot::among(backend, conversation, (after + 1, slot::LAST))))
+            .order_by_asc(message::Column::Position)
+            .limit(MESSAGES)
+            .all(self.reads)
+            .await?;
+        let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+        let streaming = rows.iter().filter(|row| row.status == MessageStatus::Streaming.code());
+        let mut texts = self.texts(streaming.map(|row| row.id).collect()).await?;
+        let mut feedback = self.feedback(conversation, ids).await?;
+        let messages = rows.into_iter().map(|row| {
+            let fingerprint = row.fingerprint.as_ref().map(|bytes| STANDARD.encode(bytes));
+            let mut message = Message::try_from(row)?;
+            if let Some(text) = texts.remove(&message.id) {
+                message.content = text;
+            }
+            let feedback = feedback.remove(&message.id);
+            Ok(of_message(message, feedback, fingerprint))
+        });
+        messages.collect()
+    }
+
+    /// The texts so far of messages that are being written.
+    async fn texts(&self, ids: Vec<MessageId>) -> Result<HashMap<MessageId, String>> {
+        let mut texts: HashMap<MessageId, String> = HashMap::new();
+        if ids.is_empty() {
+            return Ok(texts);
+        }
+        let chunks = message_text::Entity::find()
+            .filter(message_text::Column::MessageId.is_in(ids))
+            .order_by_asc(message_text::Column::MessageId)
+            .order_by_asc(message_text::Column::Start);
+        for chunk in chunks.all(self.reads).await? {
+            texts.entry(chunk.message_id).or_default().push_str(&chunk.text);
+        }
+        Ok(texts)
+    }
+
+    async fn feedback(
+        &self,
+        conversation: ConversationId,
+        ids: Vec<MessageId>,
+    ) -> Result<HashMap<MessageId, Feedback>> {
+        let rows = message_feedback::Entity::find()
+            .filter(message_feedback::Column::OwnerId.eq(self.scope.owner.clone()))
+            .filter(message_feedback::Column::ConversationId.eq(conversation))
+            .filter(message_feedback::Column::MessageId.is_in(ids))
+            .all(self.reads)
+            .await?;
+        rows.into_iter().map(|row| Ok((row.message_id, row.try_into()?))).collect()
+    }
+
+    async fn deleted_usage<S: ExportSink>(&self, sink: &mut S) -> std::result::Result<(), S::Error> {
+        let mut after = (Timestamp(i64::MIN), String::new());
+        loop {
+            let key =
+                Expr::tuple([deleted_usage::Column::CreatedAt, deleted_usage::Column::Model].map(Expr::col));
+            let page = deleted_usage::Entity::find()
+                .filter(deleted_usage::Column::OwnerId.eq(self.scope.owner.clone()))
+                .filter(key.gt(Expr::tuple([Expr::val(after.0), Expr::val(after.1)])))
+                .order_by_asc(deleted_usage::Column::CreatedAt)
+                .order_by_asc(deleted_usage::Column::Model)
+                .limit(ROWS);
+            let page = page.all(self.reads).await.map_err(Error::from)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = (last.created_at, last.model.clone());
+            for row in page {
+                sink.write(ExportRecord::DeletedUsage(of_usage(row)))?;
+            }
+        }
+    }
+
+    async fn changes<S: ExportSink>(&self, sink: &mut S) -> std::result::Result<(), S::Error> {
+        let mut after = 0;
+        loop {
+            let page = change::Entity::find()
+                .filter(change::Column::OwnerId.eq(self.scope.owner.clone()))
+                .filter(change::Column::Revision.gt(after))
+                .order_by_asc(change::Column::Revision)
+                .limit(ROWS);
+            let page = page.all(self.reads).await.map_err(Error::from)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.revision;
+            for row in page {
+                sink.write(ExportRecord::Change(of_change(row)?))?;
+            }
+        }
+    }
+
+    async fn audit_entries<S: ExportSink>(&self, sink: &mut S) -> std::result::Result<(), S::Error> {
+        let mut after = 0;
+        loop {
+            let page = audit_entry::Entity::find()
+                .filter(audit_entry::Column::OwnerId.eq(self.scope.owner.clone()))
+                .filter(audit_entry::Column::Number.gt(after))
+                .order_by_asc(audit_entry::Column::Number)
+                .limit(ROWS);
+            let page = page.all(self.reads).await.map_err(Error::from)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.number;
+            for row in page {
+                let entry = AuditEntry::try_from(row)?;
+                sink.write(ExportRecord::Audit(of_audit_entry(&entry)))?;
+            }
+        }
+    }
+}
+
+fn of_conversation(row: conversation::Model) -> ExportedConversation {
+    let labels = Labels::stored(row.labels);
+    ExportedConversation {
+        id: row.id,
+        title: row.title,
+        metadata: row.metadata,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+        pinned_at: row.pinned_at,
+        archived_at: row.archived_at,
+        trashed_at: row.trashed_at,
+        expires_at: row.expires_at,
+        labels: labels.iter().map(Label::as_str).map(str::to_owned).collect(),
+        read_position: row.read_position,
+        unarchive_on_message: row.unarchive_on_message,
+        head_position: row.head_position,
+        messages: row.last_position,
+        fingerprint: row.fingerprint.map(|bytes| STANDARD.encode(bytes)),
+    }
+}
+
+fn of_message(message: Message, feedback: Option<Feedback>, fingerprint: Option<String>) -> ExportedMessage {
+    ExportedMessage {
+        id: message.id,
+        position: message.position,
+        parent_position: message.parent.unwrap_or(0),
+        role: message.role,
+        status: message.status,
+        model: message.model,
+        content: message.content,
+        parts: message.parts,
+        metadata: message.metadata,
+        usage: message.usage,
+        created_at: message.created_at,
+        edited_at: message.edited_at,
+        deleted_at: message.deleted_at,
+        pinned: message.pinned,
+        feedback: feedback.map(|feedback| ExportedFeedback {
+            rating: feedback.rating,
+            tags: feedback.tags,
+            comment: feedback.comment,
+            updated_at: feedback.updated_at,
+        }),
+        fingerprint,
+    }
+}
+
+fn of_usage(row: deleted_usage::Model) -> ExportedUsage {
+    ExportedUsage {
+        created_at: row.created_at,
+        model: row.model,
+        message_count: row.message_count,
+        input_tokens: row.input_tokens,
+        output_tokens: row.output_tokens,
+        total_tokens: row.total_tokens,
+        cached_input_tokens: row.cached_input_tokens,
+        reasoning_tokens: row.reasoning_tokens,
+    }
+}
+
+fn of_change(row: change::Model) -> Result<ExportedChange> {
+    let kind = ChangeKind::from_code(row.kind)
+        .ok_or_else(|| Error::broken(format!("a change has the unknown kind {}", row.kind)))?;
+    Ok(ExportedChange {
+        revision: row.revision,
+        kind: kind.name().to_owned(),
+        conversation_id: row.conversation_id,
+        message_id: row.message_id,
+        changed_at: row.changed_at,
+        actor: row.actor.map(|actor| actor.as_str().to_owned()),
+    })
+}
+
+fn of_audit_entry(entry: &AuditEntry) -> ExportedAuditEntry {
+    ExportedAuditEntry {
+        created_at: entry.created_at,
+        actor_kind: entry.actor.kind_name().to_owned(),
+        actor: entry.actor.name().map(str::to_owned),
+        action: entry.action.name().to_owned(),
+        conversation_id: entry.conversation,
+        message_id: entry.message,
+        count: entry.count,
+    }
+}
