@@ -26,6 +26,7 @@ use crate::store::error::Result;
 use crate::store::hot::reads::request::{ConversationPage, ListConversations, ReadConversation};
 use crate::store::json_rows::{JsonRows, REQUESTED};
 use crate::store::repository::append::{MessagePlace, insert_message};
+use crate::store::repository::labels::Labelled;
 use crate::store::repository::{deleted_usage, feedback, labels, organise, token_counts};
 use crate::store::scope::Scoped;
 use crate::store::transaction::Tx;
@@ -102,6 +103,12 @@ impl Scoped {
         let (greater, less) =
             if order.is_ascending() { (range.after, range.before) } else { (range.before, range.after) };
         let mut select = self.filtered(filter);
+        if let Some(label) = &filter.label {
+            select = select.filter(match labels::labelled(self, label).await? {
+                Labelled::Few(ids) => is_among(&ids, self.backend()),
+                Labelled::Many(condition) => condition,
+            });
+        }
         if let Some(matching) = matching {
             select = select.filter(is_among(&matching, self.backend()));
         }
@@ -254,7 +261,7 @@ impl Scoped {
         updated.ok_or(Error::NotFound("conversation"))
     }
 
-    /// The conversations that a filter selects, whatever their messages say.
+    /// The conversations that a filter selects, whatever their messages say and their labels are.
     fn filtered(&self, filter: &ConversationFilter) -> Select<conversation::Entity> {
         let states = filter.states();
         let state = conversation::Column::State;
@@ -272,9 +279,6 @@ impl Scoped {
             let title = conversation::Column::TitleFolded.into_expr();
             let place = Expr::from(Func::cust(find).args([title, Expr::val(fold(text))]));
             select = select.filter(place.gt(0));
-        }
-        if let Some(label) = &filter.label {
-            select = select.filter(labels::has_label(&self.owner, label));
         }
         if let Some(pinned) = filter.pinned {
             let pinned_at = conversation::Column::PinnedAt;

@@ -1,11 +1,11 @@
 //! The rows that find conversations by label. The labels of a conversation are in its own row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use sea_orm::sea_query::{Expr, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 
 use crate::model::{ConversationId, Label, LabelCount, Labels, OwnerId};
@@ -19,6 +19,9 @@ use crate::store::transaction::Tx;
 
 /// The most labels that are counted at once.
 const MAX_COUNTED: u64 = 1000;
+
+/// Up to so many conversations with a label are read before they are sorted.
+const FEW: u64 = 500;
 
 /// A label and the number of conversations that have it.
 #[derive(FromQueryResult)]
@@ -54,16 +57,41 @@ impl Scoped {
     }
 }
 
-/// Whether a conversation of this owner has a label.
-pub(super) fn has_label(owner: &OwnerId, label: &Label) -> Expr {
-    conversation::Column::Id.in_subquery(
-        Query::select()
-            .column(Conversation)
-            .from(conversation_label::Entity)
-            .and_where(Owner.eq(owner.clone()))
-            .and_where(LabelKey.eq(label.key()))
-            .take(),
-    )
+/// The conversations with a label.
+pub(super) enum Labelled {
+    /// These.
+    Few(BTreeSet<ConversationId>),
+    /// Those that this condition is true for. There are too many to sort them first.
+    Many(Expr),
+}
+
+/// The conversations of this owner that have a label.
+///
+/// PostgreSQL cannot know how many there are. For a frequent label it would read all and sort them, and for a rare one
+/// walk the whole list. So the few are read first, and for the many it is made to walk the list: it does not join a
+/// subquery that has an OFFSET.
+pub(super) async fn labelled(scope: &Scoped, label: &Label) -> Result<Labelled> {
+    let few = conversation_label::Entity::find()
+        .select_only()
+        .column(Conversation)
+        .filter(Owner.eq(scope.owner.clone()))
+        .filter(LabelKey.eq(label.key()))
+        .limit(FEW + 1);
+    let few: Vec<ConversationId> = few.into_tuple().all(&scope.reader()).await?;
+    if few.len() as u64 <= FEW {
+        return Ok(Labelled::Few(few.into_iter().collect()));
+    }
+    let mut label_of_row = Query::select();
+    label_of_row
+        .expr(Expr::val(1_i32))
+        .from(conversation_label::Entity)
+        .and_where(Owner.eq(scope.owner.clone()))
+        .and_where(LabelKey.eq(label.key()))
+        .and_where(Conversation.into_expr().equals((conversation::Entity, conversation::Column::Id)));
+    if scope.backend() == DbBackend::Postgres {
+        label_of_row.offset(0);
+    }
+    Ok(Labelled::Many(Expr::exists(label_of_row)))
 }
 
 /// The conversations of this owner that have one of these labels.
