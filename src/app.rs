@@ -19,6 +19,7 @@ use crate::config::{self, Config, Secret};
 use crate::feed::Feed;
 use crate::graphql::{self, Api, PersistedDocuments};
 use crate::memory::{self, MemoryPool};
+use crate::model::ContentLimits;
 use crate::rate_limit::RateLimiter;
 use crate::server::{self, Listeners, Server};
 use crate::signals::{self, ReplicaLink, Signals};
@@ -169,6 +170,7 @@ impl App {
     fn api(&self) -> Api {
         let settings = graphql::Settings {
             limits: limits(&self.config),
+            content: content_limits(&self.config),
             documents: self.documents.clone(),
             memory: memory(&self.config),
         };
@@ -248,6 +250,8 @@ pub fn limits(config: &Config) -> graphql::Limits {
         selections,
         cost,
         answer_bytes: _,
+        message_bytes: _,
+        metadata_bytes: _,
     } = config.limits;
     graphql::Limits {
         document_bytes,
@@ -266,6 +270,12 @@ pub fn limits(config: &Config) -> graphql::Limits {
         cost,
         introspection: config.introspection(),
     }
+}
+
+/// The sizes of contents and metadata that clients may send.
+pub fn content_limits(config: &Config) -> ContentLimits {
+    let config::Limits { message_bytes, metadata_bytes, .. } = config.limits;
+    ContentLimits { message_bytes: message_bytes as usize, metadata_bytes: metadata_bytes as usize }
 }
 
 /// The memory limits of operations.
@@ -292,6 +302,17 @@ pub(crate) fn server_settings(
     let server = config.server.clone();
     if server.dead_after <= server.ping_interval {
         bail!("the setting `server.dead_after` must be longer than `server.ping_interval`");
+    }
+    // Text takes up to twice as many bytes as JSON, unless it is mostly control characters.
+    let least = config.limits.message_bytes.saturating_mul(2);
+    for (name, value) in [
+        ("server.body_limit", server.body_limit),
+        ("server.message_limit", server.message_limit),
+        ("limits.answer_bytes", config.limits.answer_bytes),
+    ] {
+        if value < least {
+            bail!("the setting `{name}` must be at least {least}, twice `limits.message_bytes`, got {value}");
+        }
     }
     if server.drain > server.shutdown_timeout {
         bail!("the setting `server.drain` must not be longer than `server.shutdown_timeout`");

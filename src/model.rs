@@ -31,7 +31,10 @@ mod viewer;
 pub use self::search::{MessageSearch, SearchHit, SearchOrder, SearchPage, SearchPosition, SearchQuery};
 pub use audit::{AuditAction, AuditActor, AuditEntry, AuditFilter, AuditedOwner};
 pub use change::{Change, ChangeKind, CommittedChange};
-pub use content::{Content, MAX_CONTENT_BYTES, MAX_TITLE_BYTES, ModelName, Title, check_text_chunk};
+pub use content::{
+    Content, ContentLimits, MAX_MESSAGE_BYTES, MAX_METADATA_BYTES, MAX_TITLE_BYTES, ModelName, Title,
+    check_text_chunk,
+};
 pub use context::{
     ContextOmission, ContextWindow, MAX_CONTEXT_TOKENS, PositionRange, Tokenizer, ToolCallId, ToolLink,
     ToolLinks, check_max_tokens,
@@ -50,13 +53,13 @@ pub use fingerprint::Fingerprint;
 pub use fold::fold;
 pub use id::{ConversationId, MessageId, OwnerId};
 pub use invalid::Invalid;
-pub use json::{Json, JsonFault, JsonNumber, JsonObject, JsonValue, MAX_JSON_BYTES};
+pub use json::{Json, JsonFault, JsonNumber, JsonObject, JsonValue};
 pub use label::{Label, LabelCount, LabelPatch, Labels, MAX_LABELS};
 pub use message::{
     Append, AppendParent, Message, MessageBody, MessagePatch, MessageStatus, NewMessage, Role,
 };
 pub use page::{End, MAX_PAGE, Page, Range, Slice};
-pub use part::{MAX_PARTS, MAX_PARTS_BYTES, Part, Parts, Source, ToolState};
+pub use part::{MAX_PARTS, Part, Parts, Source, ToolState};
 pub use retention::{
     DueCount, InactivityRule, OwnerRetention, RetentionAction, RetentionReason, RetentionRules,
 };

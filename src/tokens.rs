@@ -52,6 +52,44 @@ pub fn count_message(tokenizer: Tokenizer, content: &str, parts: Option<&Parts>)
     tokens
 }
 
+/// The bytes from which on a text is cut at the next word.
+const PIECE: usize = 64 * 1024;
+
+/// The bytes after which it is cut anywhere, if there is no word. The tokenizers fail on longer runs of one kind of
+/// character.
+const LONGEST_PIECE: usize = 128 * 1024;
+
+/// Cuts a long text before a space or a line break between two letters, where a token ends in every encoding. So the
+/// pieces have the same tokens as the text. Only in a run of [`LONGEST_PIECE`] without such a place there may be a few more.
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (piece, others) = rest.split_at(end_of_piece(rest));
+        rest = others;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+fn end_of_piece(text: &str) -> usize {
+    if text.len() <= LONGEST_PIECE {
+        return text.len();
+    }
+    let start = text.floor_char_boundary(PIECE);
+    let longest = text.floor_char_boundary(LONGEST_PIECE);
+    let window = text.get(start..longest).unwrap_or_default();
+    let mut before = None;
+    let mut characters = window.char_indices().peekable();
+    while let Some((at, character)) = characters.next() {
+        let is_gap = character == ' ' || character == '\n';
+        let next = characters.peek().is_some_and(|(_, next)| next.is_alphabetic());
+        if is_gap && next && before.is_some_and(char::is_alphabetic) {
+            return start + at;
+        }
+        before = Some(character);
+    }
+    longest
+}
+
 /// The tokens of a text.
 pub fn count(tokenizer: Tokenizer, text: &str) -> i64 {
     let tokens = match tokenizer {
@@ -63,7 +101,7 @@ pub fn count(tokenizer: Tokenizer, text: &str) -> i64 {
 }
 
 fn encoded(encoding: fn() -> &'static CoreBPE, tokenizer: Tokenizer, text: &str) -> usize {
-    let count = encoding().count_ordinary(text);
+    let count = pieces(text).map(|piece| encoding().count_ordinary(piece)).sum();
     if let Some(loaded) = is_loaded(tokenizer) {
         loaded.store(true, Ordering::Relaxed);
     }

@@ -282,12 +282,16 @@ fn the_data_folder_may_not_be_a_file() {
 fn limits_must_be_positive() {
     let table: toml::Table = toml::from_str(DEFAULT_FILE).unwrap();
     let limits = table["limits"].as_table().unwrap();
-    assert_eq!(limits.len(), 15);
+    assert_eq!(limits.len(), 17);
     for name in limits.keys() {
         let variable = format!("SCROLLBACK_LIMITS_{}", name.to_uppercase());
         let error = load_with(None, &[(&variable, "0")], &[]).unwrap_err();
-        let expected =
-            format!("the setting `limits.{name}` (from {variable}) is not valid: must be at least 1");
+        let rule = match name.as_str() {
+            "message_bytes" => "must be 1024 to 16777216, got 0",
+            "metadata_bytes" => "must be 1024 to 1048576, got 0",
+            _ => "must be at least 1",
+        };
+        let expected = format!("the setting `limits.{name}` (from {variable}) is not valid: {rule}");
         assert_eq!(error, expected);
     }
 }

@@ -132,12 +132,29 @@ pub(super) fn nesting<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32,
     up_to(MAX_NESTING, deserializer)
 }
 
+/// The bytes of a message's content: 1 KiB to 16 MiB.
+pub(super) fn message_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    between(1024, 16 * 1024 * 1024, deserializer)
+}
+
+/// The bytes of metadata: 1 KiB to 1 MiB.
+pub(super) fn metadata_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    between(1024, 1024 * 1024, deserializer)
+}
+
 /// The most connections for appends.
 const MAX_WORKERS: u32 = 64;
 
 /// A number between 1 and [`MAX_WORKERS`].
 pub(super) fn workers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     up_to(MAX_WORKERS, deserializer)
+}
+
+fn between<'de, D: Deserializer<'de>>(least: u32, most: u32, deserializer: D) -> Result<u32, D::Error> {
+    match u32::deserialize(deserializer)? {
+        number if (least..=most).contains(&number) => Ok(number),
+        number => Err(D::Error::custom(format!("must be {least} to {most}, got {number}"))),
+    }
 }
 
 fn up_to<'de, D: Deserializer<'de>>(most: u32, deserializer: D) -> Result<u32, D::Error> {

@@ -20,7 +20,7 @@ use super::execution::variables::InputTypes;
 use super::schema::{self, Mutation, Query, Subscription};
 use crate::feed::Feed;
 use crate::memory::{self, MemoryBudget, MemoryPool, MemoryReservation};
-use crate::model::Viewer;
+use crate::model::{ContentLimits, Viewer};
 use crate::store::Store;
 
 /// Runs operations. Clones share the schema and the store.
@@ -39,6 +39,8 @@ pub struct Api {
 pub struct Settings {
     /// The limits of requests. If introspection is off, errors suggest no names either.
     pub limits: Limits,
+    /// The sizes of contents and metadata.
+    pub content: ContentLimits,
     /// The persisted documents.
     pub documents: PersistedDocuments,
     /// The memory pools of operations.
@@ -175,6 +177,7 @@ impl Api {
         let largest_answer = self.settings.memory.max_response_bytes();
         let (viewer, Operation { request, may_prerender, held, .. }) = (viewer.clone(), operation);
         let asked = OperationContext {
+            content_limits: self.settings.content,
             viewer,
             store,
             loaders,

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::parsed::{Parsed, ParsedBody, ParsedConversation, ParsedMessage, title_of};
 use super::rejection::Rejection;
 use super::sharegpt::elements;
-use crate::model::{Json, JsonObject, JsonValue, MAX_PARTS_BYTES, Part, Role};
+use crate::model::{Json, JsonObject, JsonValue, MAX_MESSAGE_BYTES, Part, Role};
 
 #[derive(Deserialize)]
 struct Conversation {
@@ -220,7 +220,7 @@ fn thoughts(content: &JsonObject) -> Vec<Part> {
 /// Any other data, stored unchanged.
 fn data(kind: &str, value: &JsonValue) -> Result<Part, String> {
     let data =
-        Json::within("content", value.to_string(), MAX_PARTS_BYTES).map_err(|error| error.to_string())?;
+        Json::within("content", value.to_string(), MAX_MESSAGE_BYTES).map_err(|error| error.to_string())?;
     Ok(Part::Data { name: format!("chatgpt/{kind}"), data })
 }
 

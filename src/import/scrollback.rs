@@ -14,7 +14,7 @@ use crate::model::{EXPORT_VERSION, ExportEnd, ExportHeader, ExportRecord, Export
 use crate::store::{Error, Restore, Scoped};
 
 /// The longest line, in bytes. A message is shorter, whatever its characters are escaped as.
-const MAX_LINE: u64 = 16 * 1024 * 1024;
+const MAX_LINE: u64 = 256 * 1024 * 1024;
 
 /// A file that is being read.
 pub struct ExportFile {

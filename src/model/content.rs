@@ -5,13 +5,25 @@
 
 use super::Invalid;
 
-/// Largest content of a message, in bytes of UTF-8.
-pub const MAX_CONTENT_BYTES: usize = 256 * 1024;
+/// The largest content of a message in bytes of UTF-8, and the largest JSON of its parts, whatever the configuration says.
+pub const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
+
+/// The largest metadata in bytes of JSON, whatever the configuration says.
+pub const MAX_METADATA_BYTES: usize = 1024 * 1024;
 
 /// Longest title of a conversation, in bytes of UTF-8.
 pub const MAX_TITLE_BYTES: usize = 1024;
 
-/// The content of a message: 1 byte to 256 KiB of UTF-8 without NUL.
+/// The sizes that clients may send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ContentLimits {
+    /// Of a content in UTF-8, and of all parts of a message as JSON.
+    pub message_bytes: usize,
+    /// Of metadata as JSON.
+    pub metadata_bytes: usize,
+}
+
+/// The content of a message: 1 byte to 16 MiB of UTF-8 without NUL.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Content(String);
 
@@ -19,12 +31,20 @@ impl Content {
     /// Checks the value. Errors name `argument`.
     ///
     /// # Errors
-    /// The text is empty, has more than 256 KiB or contains NUL.
+    /// The text is empty, has more than 16 MiB or contains NUL.
     pub fn new(argument: &str, text: String) -> Result<Self, Invalid> {
+        Self::within(argument, text, MAX_MESSAGE_BYTES)
+    }
+
+    /// The same with another limit.
+    ///
+    /// # Errors
+    /// The text is empty, has more than `most` bytes or contains NUL.
+    pub fn within(argument: &str, text: String, most: usize) -> Result<Self, Invalid> {
         if text.is_empty() {
             return Err(Invalid::new(argument, "must not be empty"));
         }
-        bounded(argument, &text, MAX_CONTENT_BYTES)?;
+        bounded(argument, &text, most)?;
         Ok(Self(text))
     }
 
@@ -83,13 +103,12 @@ impl std::fmt::Debug for Title {
     }
 }
 
-/// Checks a chunk of streamed text: at most 256 KiB of UTF-8 without NUL. An empty chunk only renews the
-/// writer's lease.
+/// Checks a chunk of streamed text: UTF-8 without NUL. An empty chunk only renews the writer's lease.
 ///
 /// # Errors
-/// The text has more than 256 KiB or contains NUL. The error names `argument`.
-pub fn check_text_chunk(argument: &str, text: &str) -> Result<(), Invalid> {
-    bounded(argument, text, MAX_CONTENT_BYTES)
+/// The text has more than `most` bytes or contains NUL. The error names `argument`.
+pub fn check_text_chunk(argument: &str, text: &str, most: usize) -> Result<(), Invalid> {
+    bounded(argument, text, most)
 }
 
 /// The name of a model: 1 to 255 bytes of UTF-8 without NUL.
@@ -138,13 +157,13 @@ mod tests {
     #[test]
     fn content_is_one_byte_to_256_kib_without_nul() {
         assert!(Content::new("content", "x".into()).is_ok());
-        assert!(Content::new("content", "x".repeat(MAX_CONTENT_BYTES)).is_ok());
+        assert!(Content::new("content", "x".repeat(MAX_MESSAGE_BYTES)).is_ok());
         let faults = [
             (String::new(), "`content` must not be empty"),
             ("a\0b".into(), "`content` must not contain NUL (U+0000)"),
             (
-                "x".repeat(MAX_CONTENT_BYTES + 1),
-                "`content` must be at most 262144 bytes of UTF-8, has 262145",
+                "x".repeat(MAX_MESSAGE_BYTES + 1),
+                "`content` must be at most 16777216 bytes of UTF-8, has 16777217",
             ),
         ];
         for (text, message) in faults {

@@ -12,11 +12,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::Invalid;
+use super::content::MAX_METADATA_BYTES;
 pub use read::JsonFault;
 pub use value::{JsonNumber, JsonObject, JsonValue};
 
-/// The largest JSON value, in bytes of its compact form.
-pub const MAX_JSON_BYTES: usize = 16 * 1024;
+/// The deepest nesting of arrays and objects in a value.
+const MAX_LEVELS: usize = 200;
 
 /// A JSON value as compact text. The order of keys is kept. The value is never interpreted.
 #[derive(Clone, PartialEq, Eq, DeriveValueType)]
@@ -24,26 +25,30 @@ pub const MAX_JSON_BYTES: usize = 16 * 1024;
 pub struct Json(Cow<'static, str>);
 
 impl Json {
-    /// Checks a compact JSON text.
+    /// Checks a compact JSON text, as large as metadata may be.
     ///
     /// # Errors
-    /// The text has more than 16 KiB, is not JSON, or contains NUL in a string. The error names `argument`.
+    /// The text has more than 1 MiB, is not JSON, or contains NUL in a string. The error names `argument`.
     pub fn new(argument: &str, text: String) -> Result<Self, Invalid> {
-        Self::within(argument, text, MAX_JSON_BYTES)
+        Self::within(argument, text, MAX_METADATA_BYTES)
     }
 
     /// Checks a compact JSON text with another size limit than [`Json::new`].
     ///
     /// # Errors
-    /// The text has more than `most` bytes, is not JSON, or contains NUL in a string. The error names
+    /// The text has more than `most` bytes, is not JSON, nests deeper than 200 levels, or contains NUL in a string. The error names
     /// `argument`.
     pub fn within(argument: &str, text: String, most: usize) -> Result<Self, Invalid> {
         if text.len() > most {
             let rule = format!("must be at most {most} bytes of JSON, has {}", text.len());
             return Err(Invalid::new(argument, rule));
         }
-        let value =
-            JsonValue::read(text.as_bytes()).map_err(|fault| Invalid::new(argument, fault.to_string()))?;
+        let value = JsonValue::read_within(text.as_bytes(), MAX_LEVELS).map_err(|fault| match fault {
+            JsonFault::TooDeep => {
+                Invalid::new(argument, format!("must nest at most {MAX_LEVELS} levels deep"))
+            }
+            fault => Invalid::new(argument, fault.to_string()),
+        })?;
         if value.has_nul() {
             return Err(Invalid::new(argument, "must not contain NUL (U+0000)"));
         }
@@ -122,8 +127,8 @@ mod tests {
         assert!(Json::new("metadata", r#"{"a":"\\u0000"}"#.into()).is_ok(), "a backslash and letters");
         assert!(Json::new("metadata", r#"{"a":["\u0000"]}"#.into()).is_err());
         assert!(Json::new("metadata", r#"{"\u0000":1}"#.into()).is_err());
-        assert!(Json::new("metadata", format!("\"{}\"", "x".repeat(MAX_JSON_BYTES - 2))).is_ok());
-        assert!(Json::new("metadata", format!("\"{}\"", "x".repeat(MAX_JSON_BYTES - 1))).is_err());
+        assert!(Json::new("metadata", format!("\"{}\"", "x".repeat(MAX_METADATA_BYTES - 2))).is_ok());
+        assert!(Json::new("metadata", format!("\"{}\"", "x".repeat(MAX_METADATA_BYTES - 1))).is_err());
         assert!(Json::new("metadata", "{".into()).is_err());
     }
 }

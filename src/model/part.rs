@@ -7,15 +7,12 @@ mod source;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::content::bounded;
+use super::content::{MAX_MESSAGE_BYTES, bounded};
 use super::{Invalid, Json};
 pub use source::Source;
 
 /// The most parts of a message.
 pub const MAX_PARTS: usize = 1000;
-
-/// The largest JSON form of all parts of a message, in bytes.
-pub const MAX_PARTS_BYTES: usize = 256 * 1024;
 
 /// The longest name, title or media type, in bytes.
 const MAX_NAME_BYTES: usize = 1024;
@@ -176,7 +173,7 @@ impl std::fmt::Debug for Part {
     }
 }
 
-/// The parts of a message: 1 to 1000, at most 256 KiB of JSON together, without NUL.
+/// The parts of a message: 1 to 1000, at most 16 MiB of JSON together, without NUL.
 ///
 /// Texts may be empty, for example at the start of a stream, but not all parts may be empty texts.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -189,6 +186,14 @@ impl Parts {
     /// # Errors
     /// There are no parts or too many, they are too large, all are empty texts, or a part is invalid.
     pub fn new(argument: &str, parts: Vec<Part>) -> Result<Self, Invalid> {
+        Self::within(argument, parts, MAX_MESSAGE_BYTES)
+    }
+
+    /// The same with another limit of the JSON, in bytes.
+    ///
+    /// # Errors
+    /// As for [`Parts::new`].
+    pub fn within(argument: &str, parts: Vec<Part>, most: usize) -> Result<Self, Invalid> {
         if parts.len() > MAX_PARTS {
             let rule = format!("must have at most {MAX_PARTS} parts, has {}", parts.len());
             return Err(Invalid::new(argument, rule));
@@ -201,8 +206,8 @@ impl Parts {
         }
         let parts = Self(parts);
         let bytes = parts.to_json().len();
-        if bytes > MAX_PARTS_BYTES {
-            let rule = format!("must have at most {MAX_PARTS_BYTES} bytes of JSON in total, has {bytes}");
+        if bytes > most {
+            let rule = format!("must have at most {most} bytes of JSON in total, has {bytes}");
             return Err(Invalid::new(argument, rule));
         }
         Ok(parts)
@@ -258,17 +263,10 @@ impl std::fmt::Debug for Parts {
     }
 }
 
-/// Checks the URL of a file: any URL within the length limit. The limit prevents large files as `data:` URLs.
+/// Checks the URL of a file. A `data:` URL is the file itself, and may be as long as all parts.
 fn file_url(argument: &str, url: &str) -> Result<(), Invalid> {
     let is_data = url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
-    if is_data && url.len() > MAX_URL_BYTES {
-        let rule = format!(
-            "must be at most {MAX_URL_BYTES} bytes, has {}: store the file elsewhere and give its URL",
-            url.len()
-        );
-        return Err(Invalid::new(argument, rule));
-    }
-    required(argument, url, MAX_URL_BYTES)
+    required(argument, url, if is_data { MAX_MESSAGE_BYTES } else { MAX_URL_BYTES })
 }
 
 fn required(argument: &str, text: &str, most: usize) -> Result<(), Invalid> {
@@ -283,7 +281,7 @@ fn optional(argument: &str, text: Option<&str>, most: usize) -> Result<(), Inval
 }
 
 fn without_nul(argument: &str, text: &str) -> Result<(), Invalid> {
-    bounded(argument, text, MAX_PARTS_BYTES)
+    bounded(argument, text, MAX_MESSAGE_BYTES)
 }
 
 #[cfg(test)]

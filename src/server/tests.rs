@@ -55,7 +55,12 @@ async fn serve() -> (TempDir, String, String) {
         .unwrap();
     let feed = Feed::new(&signals, config.feed.poll);
     let (limits, memory) = (app::limits(&config), app::memory(&config));
-    let may = graphql::Settings { limits, documents: PersistedDocuments::default(), memory };
+    let may = graphql::Settings {
+        limits,
+        content: app::content_limits(&config),
+        documents: PersistedDocuments::default(),
+        memory,
+    };
     let api = Api::new(store.clone(), feed, may).extended(PanicExtension);
     let secret = b"a secret that only this test knows";
     let issuer = Issuer { key: Key::Secret(secret.to_vec()), requirements: TokenRequirements::default() };

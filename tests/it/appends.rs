@@ -324,7 +324,7 @@ async fn text_of_many_streams_is_written_in_one_batch(engine: Engine) {
         let asks = streams.iter().flat_map(|(owner, id)| {
             ["ada", "bob", owner].map(|asker| {
                 let scope = database.of(asker);
-                async move { (asker == *owner, scope.append_text(*id, offset, text).await) }
+                async move { (asker == *owner, scope.append_text(*id, (offset, text), 256 * 1024).await) }
             })
         });
         for (owned, answer) in join_all(asks).await {

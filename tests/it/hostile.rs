@@ -133,7 +133,7 @@ async fn deeply_nested_json_is_rejected() {
     assert_eq!(message, "the body nests too deep");
     let parameters = form_urlencoded::Serializer::new(String::new())
         .append_pair("query", QUERY)
-        .append_pair("variables", &format!("{{\"a\":{}}}", "[".repeat(200)))
+        .append_pair("variables", &format!("{{\"a\":{}}}", "[".repeat(250)))
         .finish();
     let response = ada.request(Method::GET, &format!("/graphql?{parameters}")).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
@@ -150,7 +150,8 @@ async fn deeply_nested_json_is_rejected() {
 
 #[tokio::test]
 async fn bodies_over_the_limit_are_not_read() {
-    let app = TestApp::start(Engine::Sqlite).await;
+    let settings = [("limits.message_bytes", "262144"), ("server.body_limit", "1048576")];
+    let app = TestApp::start_with(Engine::Sqlite, &settings).await;
     let ada = app.client("ada");
     let refused = (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE".to_owned());
     let comment = |size: usize| body(&format!("{QUERY}#{}", "x".repeat(size)), &json!({}));

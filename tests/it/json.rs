@@ -331,13 +331,18 @@ async fn invalid_json_is_refused_with_the_rule(app: TestApp) {
     let ada = app.client("ada");
     for (metadata, code, message) in [
         (
-            format!("\"{}\"", "x".repeat(16 * 1024)),
+            format!("\"{}\"", "x".repeat(64 * 1024)),
             "BAD_USER_INPUT",
-            "`input.metadata` must be at most 16384 bytes of JSON, has 16386",
+            "`input.metadata` must be at most 65536 bytes of JSON, has 65538",
         ),
         (r#"{"a\u0000":1}"#.into(), "BAD_USER_INPUT", "`input.metadata` must not contain NUL (U+0000)"),
         ("9".repeat(4301), "BAD_REQUEST", "the body has a number of more than 4300 digits"),
-        (format!("{}{}", "[".repeat(129), "]".repeat(129)), "QUERY_TOO_COMPLEX", "the body nests too deep"),
+        (format!("{}{}", "[".repeat(216), "]".repeat(216)), "QUERY_TOO_COMPLEX", "the body nests too deep"),
+        (
+            format!("{}{}", "[".repeat(201), "]".repeat(201)),
+            "BAD_USER_INPUT",
+            "`input.metadata` must nest at most 200 levels deep",
+        ),
         ("01".into(), "BAD_REQUEST", "the body must be JSON"),
     ] {
         let answer =

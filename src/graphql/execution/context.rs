@@ -6,7 +6,7 @@ use super::loaders::Loaders;
 use super::subscription_state::SubscriptionState;
 use crate::feed::Feed;
 use crate::memory::MemoryBudget;
-use crate::model::Viewer;
+use crate::model::{ContentLimits, Viewer};
 use crate::store::{Error, Result, Scoped};
 
 /// The context of an operation: the viewer, the store of the viewer, and loaders.
@@ -18,6 +18,8 @@ pub(in crate::graphql) struct OperationContext {
     pub(in crate::graphql) subscription: SubscriptionState,
     /// The memory budget of the operation, including the reads of its store.
     pub(in crate::graphql) memory_budget: MemoryBudget,
+    /// The sizes of contents and metadata that clients may send.
+    pub(in crate::graphql) content_limits: ContentLimits,
     /// The size limit of a response, in bytes.
     pub(in crate::graphql) largest_answer: u32,
     /// Whether lists and events may be written as JSON without async-graphql: see [`super::selection_plan`].
@@ -36,6 +38,11 @@ pub(in crate::graphql) trait ContextExt {
     /// The store, limited to the data of the viewer.
     fn store(&self) -> Result<&Scoped> {
         Ok(&self.operation_context()?.store)
+    }
+
+    /// The sizes of contents and metadata that clients may send.
+    fn content_limits(&self) -> Result<ContentLimits> {
+        Ok(self.operation_context()?.content_limits)
     }
 
     /// The memory budget.

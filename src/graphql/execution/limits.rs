@@ -43,7 +43,7 @@ pub struct Limits {
     pub document_bytes: u32,
     /// The tokens of a document.
     pub tokens: u32,
-    /// The nesting of brackets, of selections with fragments expanded, and of lists and objects in variables.
+    /// The nesting of brackets, and of selections with fragments expanded. The JSON parser limits that of variables.
     pub nesting: u32,
     /// The fragments of a document.
     pub fragments: u32,
@@ -179,7 +179,6 @@ impl Limits {
         size: &VariablesSize,
         sizes: &FieldSizes,
     ) -> Result<(), DocumentError> {
-        within("nesting", ("the variables have", "levels"), size.levels, self.nesting)?;
         within("values", ("the variables have", "values"), size.values, self.values)?;
         let measurer = Measurer::new(document, FieldSizing::of(sizes, operation, variables))?;
         let cost = measurer.measure(&operation.selection_set.node).cost(1);

@@ -8,8 +8,6 @@ const VALUE: usize = 128;
 /// The size of all variables.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(in crate::graphql) struct VariablesSize {
-    /// The nesting of lists and objects. The JSON parser limits it.
-    pub(in crate::graphql) levels: u64,
     /// The number of values: lists, objects, and everything in them.
     pub(in crate::graphql) values: usize,
     /// The bytes of texts and names.
@@ -20,7 +18,7 @@ impl VariablesSize {
     pub(in crate::graphql) fn of(variables: &Variables) -> Self {
         let mut all = Self::default();
         for (name, value) in variables.iter() {
-            all.add(value, 0);
+            all.add(value);
             all.text += name.len();
         }
         all
@@ -31,18 +29,15 @@ impl VariablesSize {
         self.values * VALUE + self.text
     }
 
-    fn add(&mut self, value: &Value, within: u64) {
+    /// The JSON parser limits how deep it calls itself.
+    fn add(&mut self, value: &Value) {
         self.values += 1;
         match value {
-            Value::List(items) => {
-                self.levels = self.levels.max(within + 1);
-                items.iter().for_each(|item| self.add(item, within + 1));
-            }
+            Value::List(items) => items.iter().for_each(|item| self.add(item)),
             Value::Object(fields) => {
-                self.levels = self.levels.max(within + 1);
                 for (name, value) in fields {
                     self.text += name.len();
-                    self.add(value, within + 1);
+                    self.add(value);
                 }
             }
             Value::String(text) => self.text += text.len(),
@@ -59,11 +54,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_depth_and_bytes_are_counted() {
+    fn values_and_bytes_are_counted() {
         let of = |variables| VariablesSize::of(&Variables::from_json(variables));
         assert_eq!(of(json!({})), VariablesSize::default());
         let variables = json!({ "one": 1, "list": [1, [], "äb"], "object": { "of": { "it": null } } });
-        assert_eq!(of(variables), VariablesSize { levels: 2, values: 8, text: 3 + 4 + 6 + 2 + 2 + 3 });
+        assert_eq!(of(variables), VariablesSize { values: 8, text: 3 + 4 + 6 + 2 + 2 + 3 });
         assert_eq!(of(json!({ "a": "b" })).bytes(), VALUE + 2);
     }
 }

@@ -13,7 +13,7 @@ use crate::graphql::execution::context::ContextExt;
 use crate::graphql::execution::json_writer::{write_display, write_enum};
 use crate::graphql::execution::prerender::SubscriptionItem;
 use crate::graphql::execution::selection_plan::{FieldWriter, ObjectWriter};
-use crate::model::{self, Invalid, MessageId, StreamEnd, TextChunk, check_text_chunk};
+use crate::model::{self, ContentLimits, Invalid, MessageId, StreamEnd, TextChunk, check_text_chunk};
 use crate::store::Result;
 
 /// A chunk of the text of a message.
@@ -95,15 +95,16 @@ struct FinishMessageInput {
 }
 
 impl FinishMessageInput {
-    fn parse(self) -> std::result::Result<StreamEnd, Invalid> {
+    fn parse(self, limits: ContentLimits) -> std::result::Result<StreamEnd, Invalid> {
         let status = model::MessageStatus::from(self.status);
         if status == model::MessageStatus::Streaming {
             return Err(Invalid::new("status", "must be COMPLETE, INTERRUPTED or FAILED"));
         }
         let message = argument::message_id("messageId", &self.message_id)?;
-        let parts = self.parts.map(|parts| parse_parts("parts", parts)).transpose()?;
+        let parts = self.parts.map(|parts| parse_parts("parts", parts, limits.message_bytes)).transpose()?;
         let usage = self.usage.map(|usage| usage.parse("usage")).transpose()?;
-        Ok(StreamEnd { message, status, parts, usage, metadata: Json::patch(self.metadata)? })
+        let metadata = Json::patch(self.metadata, limits.metadata_bytes)?;
+        Ok(StreamEnd { message, status, parts, usage, metadata })
     }
 }
 
@@ -155,8 +156,9 @@ impl StreamMutation {
         if input.offset < 0 {
             return Err(Invalid::new("input.offset", "must not be negative").into());
         }
-        check_text_chunk("input.text", &input.text)?;
-        let progress = ctx.store()?.append_text(id, input.offset, &input.text).await?;
+        let most = ctx.content_limits()?.message_bytes;
+        check_text_chunk("input.text", &input.text, most)?;
+        let progress = ctx.store()?.append_text(id, (input.offset, &input.text), most).await?;
         Ok(AppendMessageTextPayload { length: progress.length, stop_requested: progress.stop_requested })
     }
 
@@ -168,7 +170,7 @@ impl StreamMutation {
         #[graphql(desc = "The message to end, its final status and its final parts.")]
         input: FinishMessageInput,
     ) -> Result<FinishMessagePayload> {
-        let end = input.parse().map_err(|invalid| invalid.within("input"))?;
+        let end = input.parse(ctx.content_limits()?).map_err(|invalid| invalid.within("input"))?;
         Ok(FinishMessagePayload { message: ctx.store()?.finish_message(end).await?.into() })
     }
 

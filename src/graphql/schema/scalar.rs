@@ -54,30 +54,24 @@ pub(in crate::graphql) struct Json(String);
 
 impl Json {
     /// The given metadata, or the empty object.
-    pub(in crate::graphql) fn metadata(given: Option<Self>) -> Result<model::Json, Invalid> {
-        given.map_or_else(|| Ok(model::Json::empty_object()), |json| json.check("metadata"))
+    pub(in crate::graphql) fn metadata(given: Option<Self>, most: usize) -> Result<model::Json, Invalid> {
+        given.map_or_else(|| Ok(model::Json::empty_object()), |json| json.check("metadata", most))
     }
 
     /// A change of the metadata. Null sets the empty object.
-    pub(in crate::graphql) fn patch(given: MaybeUndefined<Self>) -> Result<Option<model::Json>, Invalid> {
+    pub(in crate::graphql) fn patch(
+        given: MaybeUndefined<Self>,
+        most: usize,
+    ) -> Result<Option<model::Json>, Invalid> {
         match given {
             MaybeUndefined::Undefined => Ok(None),
             MaybeUndefined::Null => Ok(Some(model::Json::empty_object())),
-            MaybeUndefined::Value(json) => json.check("metadata").map(Some),
+            MaybeUndefined::Value(json) => json.check("metadata", most).map(Some),
         }
     }
 
-    /// Checks the value. Errors name `argument`.
-    pub(in crate::graphql) fn check(self, argument: &str) -> Result<model::Json, Invalid> {
-        model::Json::new(argument, self.0)
-    }
-
-    /// Like [`Json::check`], with another size limit.
-    pub(in crate::graphql) fn check_within(
-        self,
-        argument: &str,
-        most: usize,
-    ) -> Result<model::Json, Invalid> {
+    /// Checks the value, which may have so many bytes. Errors name `argument`.
+    pub(in crate::graphql) fn check(self, argument: &str, most: usize) -> Result<model::Json, Invalid> {
         model::Json::within(argument, self.0, most)
     }
 }
@@ -95,8 +89,8 @@ impl From<model::Json> for Json {
 }
 
 /// Any JSON value. The server returns it with its keys in the same order and its numbers digit for digit; of
-/// equal keys in an object it keeps the last value. At most 16 KiB; in the parts of a message, as much as all
-/// parts may have. An integer has at most 4300 digits.
+/// equal keys in an object it keeps the last value. At most 64 KiB (`limits.metadata_bytes`); in the parts of a message,
+/// as much as all parts may have. At most 200 levels deep. An integer has at most 4300 digits.
 #[Scalar(name = "JSON", specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259")]
 impl ScalarType for Json {
     /// Accepts any value: only [`Json::check`] knows the name of the argument for an error.

@@ -6,15 +6,15 @@ use jiter::{Jiter, JiterError, JiterErrorType, JsonErrorType, Peek};
 
 use super::value::{JsonNumber, JsonObject, JsonValue};
 
-/// The deepest nesting of arrays and objects.
-const MAX_DEPTH: usize = 128;
+/// The deepest nesting of arrays and objects: 200 for a value of a client, and some more for the request around it.
+const MAX_DEPTH: usize = 216;
 
 /// The reason why a JSON text is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JsonFault {
     /// It is not JSON in UTF-8.
     NotJson,
-    /// Arrays and objects nest deeper than 128 levels.
+    /// Arrays and objects nest deeper than 216 levels.
     TooDeep,
     /// An integer has more than 4300 digits.
     TooManyDigits,
@@ -44,11 +44,16 @@ impl JsonValue {
     /// Parses a JSON text (RFC 8259) in UTF-8.
     ///
     /// # Errors
-    /// The text is not JSON, nests deeper than 128 levels, or has an integer of more than 4300 digits.
+    /// The text is not JSON, nests deeper than 216 levels, or has an integer of more than 4300 digits.
     pub fn read(text: &[u8]) -> Result<Self, JsonFault> {
+        Self::read_within(text, MAX_DEPTH)
+    }
+
+    /// The same with another limit of the nesting.
+    pub(super) fn read_within(text: &[u8], levels: usize) -> Result<Self, JsonFault> {
         let mut reader = Jiter::new(text);
         let first = reader.peek()?;
-        let value = next(&mut reader, first, MAX_DEPTH)?;
+        let value = next(&mut reader, first, levels)?;
         reader.finish()?;
         Ok(value)
     }

@@ -27,9 +27,6 @@ use crate::store::row_budget::RowSize;
 use crate::store::scope::Scoped;
 use crate::store::transaction::{PlainTx, Tx};
 
-/// The maximum length of a streamed text, in code points.
-const MAX_TEXT: i64 = 256 * 1024;
-
 /// The maximum number of texts in one statement. Few, because texts can be long.
 const TEXTS_PER_STATEMENT: usize = 4;
 
@@ -92,16 +89,22 @@ pub(in crate::store) async fn delete_streams(tx: &Tx, conversation: Conversation
 }
 
 impl Scoped {
-    /// Adds text to a streaming message at an offset.
+    /// Adds text to a streaming message at an offset. The text may become `most` code points long.
     ///
     /// # Errors
     /// - `NotFound`: no such message for this owner.
     /// - `State`: the message has ended.
     /// - `Hole`: the offset is behind the end of the text.
     /// - `Invalid`: the text would become too long.
-    pub async fn append_text(&self, id: MessageId, offset: i64, text: &str) -> Result<StreamProgress> {
-        if offset.saturating_add(code_points(text)) > MAX_TEXT {
-            return Err(Invalid::new("input.text", format!("must end within {MAX_TEXT} code points")).into());
+    pub async fn append_text(
+        &self,
+        id: MessageId,
+        (offset, text): (i64, &str),
+        most: usize,
+    ) -> Result<StreamProgress> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        if offset.saturating_add(code_points(text)) > most {
+            return Err(Invalid::new("input.text", format!("must end within {most} code points")).into());
         }
         if let Some(progress) = self.extend(id, offset, text).await? {
             return Ok(progress);

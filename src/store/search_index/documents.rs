@@ -15,7 +15,7 @@ use crate::store::error::{Error, Result};
 /// The version of an index that is made now.
 pub(super) const VERSION: i16 = search::index::VERSION;
 
-/// Rows read at once. Each may have a text of 256 KiB.
+/// Rows read at once. Each may have a text of 1 MiB, or as large as `limits.message_bytes` says.
 const ROWS_AT_ONCE: usize = 64;
 
 /// A message or a title, with its texts.

@@ -45,7 +45,6 @@ pub(crate) fn all() -> Vec<Hostile> {
       messages(first: 100) { nodes { id } } } } } } }";
     let chain: String =
         (0..40).map(|at| format!("fragment F{at} on Query {{ ...{{...{{...F{}}}}} }} ", at + 1)).collect();
-    let deep_value = (0..100).fold(json!(1), |value, _| json!([value]));
     vec![
         plain("fragments, 2^30", "selections", bomb(30)),
         plain("fragments, 2^60 in 30 steps", "selections", wide_bomb(30, 4)),
@@ -87,12 +86,6 @@ pub(crate) fn all() -> Vec<Hostile> {
             "introspection_lists",
             format!("{{ __schema {{ types {{ {} }} }} }}", nested("fields { type { ", "name", "} } ", 6)),
         ),
-        Hostile {
-            name: "variables, 100 deep",
-            query: "{ viewer { id } }".into(),
-            variables: json!({ "a": deep_value }),
-            limit: "nesting",
-        },
     ]
 }
 

@@ -14,7 +14,7 @@ on_each_database!(
 
 const MOST: usize = 1024 * 1024;
 
-const SETTINGS: &[(&str, &str)] = &[("limits.answer_bytes", "1048576")];
+const SETTINGS: &[(&str, &str)] = &[("limits.message_bytes", "524288"), ("limits.answer_bytes", "1048576")];
 
 /// Eight of these are more than may be.
 const LARGE: usize = 200 * 1024;

@@ -18,7 +18,10 @@ on_each_database!(
 
 /// An owner's large requests may take 8 MiB, twice as much as they have bytes.
 const SETTINGS: &[(&str, &str)] = &[
+    ("limits.message_bytes", "262144"),
     ("limits.answer_bytes", "1048576"),
+    ("server.body_limit", "1048576"),
+    ("server.message_limit", "1048576"),
     ("server.memory_per_owner", "4194304"),
     ("server.memory", "33554432"),
 ];
@@ -135,11 +138,11 @@ async fn variables_have_a_limit_of_values(app: TestApp) {
     let ada = app.client("ada");
     let create = "mutation($metadata: JSON) { createConversation(input: { metadata: $metadata }) { conversation { id } } }";
     let values = |count: usize| json!({ "metadata": { "a": vec![0; count - 2] } });
-    let answer = ada.run(create, values(20_001)).await;
+    let answer = ada.run(create, values(250_001)).await;
     let extensions =
-        json!({ "code": "QUERY_TOO_COMPLEX", "limit": "values", "maximum": 20_000, "actual": 20_001 });
+        json!({ "code": "QUERY_TOO_COMPLEX", "limit": "values", "maximum": 250_000, "actual": 250_001 });
     assert_eq!(answer.body["errors"][0]["extensions"], extensions);
     // One less is for the field to refuse.
-    let (code, message) = ada.fault(create, values(20_000)).await;
-    assert!(code == "BAD_USER_INPUT" && message.contains("must be at most 16384 bytes"), "{code} {message}");
+    let (code, message) = ada.fault(create, values(250_000)).await;
+    assert!(code == "BAD_USER_INPUT" && message.contains("must be at most 65536 bytes"), "{code} {message}");
 }

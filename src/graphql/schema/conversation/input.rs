@@ -6,8 +6,8 @@ use crate::graphql::schema::argument;
 use crate::graphql::schema::message::input::NewMessageInput;
 use crate::graphql::schema::scalar::{DateTime, Json};
 use crate::model::{
-    self, ConversationId, ConversationPatch, Invalid, Label, LabelPatch, MAX_LABELS, NewConversation,
-    SearchQuery, Title,
+    self, ContentLimits, ConversationId, ConversationPatch, Invalid, Label, LabelPatch, MAX_LABELS,
+    NewConversation, SearchQuery, Title,
 };
 
 /// Selects conversations that match all given fields.
@@ -108,14 +108,14 @@ pub(in crate::graphql) struct CreateConversationInput {
 }
 
 impl CreateConversationInput {
-    pub(in crate::graphql) fn parse(self) -> Result<NewConversation, Invalid> {
+    pub(in crate::graphql) fn parse(self, limits: ContentLimits) -> Result<NewConversation, Invalid> {
         Ok(NewConversation {
             id: self.id.map(|id| argument::conversation_id("id", &id)).transpose()?,
             title: self.title.map(|title| Title::new("title", title)).transpose()?,
-            metadata: Json::metadata(self.metadata)?,
+            metadata: Json::metadata(self.metadata, limits.metadata_bytes)?,
             expires_at: self.expires_at.map(|time| time.0),
             is_read: false,
-            messages: NewMessageInput::parse_all(self.messages.unwrap_or_default())?,
+            messages: NewMessageInput::parse_all(self.messages.unwrap_or_default(), limits)?,
         })
     }
 }
@@ -147,14 +147,17 @@ pub(in crate::graphql) struct UpdateConversationInput {
 }
 
 impl UpdateConversationInput {
-    pub(in crate::graphql) fn parse(self) -> Result<(ConversationId, ConversationPatch), Invalid> {
+    pub(in crate::graphql) fn parse(
+        self,
+        limits: ContentLimits,
+    ) -> Result<(ConversationId, ConversationPatch), Invalid> {
         let id = argument::conversation_id("id", &self.id)?;
         let title = match self.title {
             MaybeUndefined::Undefined => None,
             MaybeUndefined::Null => Some(None),
             MaybeUndefined::Value(title) => Some(Some(Title::new("title", title)?)),
         };
-        let metadata = Json::patch(self.metadata)?;
+        let metadata = Json::patch(self.metadata, limits.metadata_bytes)?;
         let expires_at = match self.expires_at {
             MaybeUndefined::Undefined => None,
             MaybeUndefined::Null => Some(None),

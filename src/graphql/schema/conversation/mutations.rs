@@ -87,7 +87,7 @@ impl ConversationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The conversation to create.")] input: CreateConversationInput,
     ) -> Result<CreateConversationPayload> {
-        let new = input.parse().map_err(|invalid| invalid.within("input"))?;
+        let new = input.parse(ctx.content_limits()?).map_err(|invalid| invalid.within("input"))?;
         let conversation = ctx.store()?.create_conversation(new).await?;
         Ok(CreateConversationPayload { conversation: conversation.into() })
     }
@@ -99,7 +99,7 @@ impl ConversationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The conversation to update and its new values.")] input: UpdateConversationInput,
     ) -> Result<UpdateConversationPayload> {
-        let (id, patch) = input.parse().map_err(|invalid| invalid.within("input"))?;
+        let (id, patch) = input.parse(ctx.content_limits()?).map_err(|invalid| invalid.within("input"))?;
         let conversation = ctx.store()?.update_conversation(id, patch).await?;
         Ok(UpdateConversationPayload { conversation: conversation.into() })
     }

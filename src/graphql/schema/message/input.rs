@@ -8,8 +8,8 @@ use crate::graphql::schema::part::input::{MessagePartInput, parse_parts};
 use crate::graphql::schema::scalar::Json;
 use crate::graphql::schema::usage::TokenUsageInput;
 use crate::model::{
-    self, Append, AppendParent, Content, Invalid, MAX_PAGE, MessageBody, MessageId, MessagePatch, ModelName,
-    NewMessage,
+    self, Append, AppendParent, Content, ContentLimits, Invalid, MAX_PAGE, MessageBody, MessageId,
+    MessagePatch, ModelName, NewMessage,
 };
 
 /// A message of a new conversation or of a batch.
@@ -19,9 +19,9 @@ pub(in crate::graphql) struct NewMessageInput {
     id: Option<ID>,
     /// The author of the message.
     role: Role,
-    /// 1 byte to 256 KiB of UTF-8 without NUL. Give either this or `parts`.
+    /// 1 byte to 1 MiB (`limits.message_bytes`) of UTF-8 without NUL. Give either this or `parts`.
     content: Option<String>,
-    /// 1 to 1000 parts, at most 256 KiB of JSON. Give either this or `content`.
+    /// 1 to 1000 parts, at most 1 MiB (`limits.message_bytes`) of JSON. Give either this or `content`.
     parts: Option<Vec<MessagePartInput>>,
     /// COMPLETE (the default) or STREAMING, which may start without content.
     status: Option<MessageStatus>,
@@ -34,7 +34,7 @@ pub(in crate::graphql) struct NewMessageInput {
 }
 
 impl NewMessageInput {
-    pub(in crate::graphql) fn parse(self) -> Result<NewMessage, Invalid> {
+    pub(in crate::graphql) fn parse(self, limits: ContentLimits) -> Result<NewMessage, Invalid> {
         let status = self.status.map_or(model::MessageStatus::Complete, model::MessageStatus::from);
         let streams = status == model::MessageStatus::Streaming;
         if !streams && status != model::MessageStatus::Complete {
@@ -44,7 +44,7 @@ impl NewMessageInput {
             return Err(Invalid::new("parts", "must be given to `finishMessage` for a STREAMING message"));
         }
         let content = self.content.filter(|text| !(streams && text.is_empty()));
-        let body = body(content, self.parts)?;
+        let body = body(content, self.parts, limits)?;
         if body.is_none() && !streams {
             return Err(Invalid::new("content", "must be given, or `parts`"));
         }
@@ -55,18 +55,21 @@ impl NewMessageInput {
             status,
             usage: self.usage.map(|usage| usage.parse("usage")).transpose()?,
             model: self.model.map(|name| ModelName::new("model", name)).transpose()?,
-            metadata: Json::metadata(self.metadata)?,
+            metadata: Json::metadata(self.metadata, limits.metadata_bytes)?,
         })
     }
 
     /// Parses at most 100 messages.
-    pub(in crate::graphql) fn parse_all(inputs: Vec<Self>) -> Result<Vec<NewMessage>, Invalid> {
+    pub(in crate::graphql) fn parse_all(
+        inputs: Vec<Self>,
+        limits: ContentLimits,
+    ) -> Result<Vec<NewMessage>, Invalid> {
         if inputs.len() > MAX_PAGE as usize {
             let rule = format!("must be at most {MAX_PAGE}, are {}", inputs.len());
             return Err(Invalid::new("messages", rule));
         }
         let parse = |(at, input): (usize, Self)| {
-            input.parse().map_err(|invalid| invalid.within(&format!("messages[{at}]")))
+            input.parse(limits).map_err(|invalid| invalid.within(&format!("messages[{at}]")))
         };
         inputs.into_iter().enumerate().map(parse).collect()
     }
@@ -82,9 +85,9 @@ pub(in crate::graphql) struct AppendMessageInput {
     id: Option<ID>,
     /// The author of the message.
     role: Role,
-    /// 1 byte to 256 KiB of UTF-8 without NUL. Give either this or `parts`.
+    /// 1 byte to 1 MiB (`limits.message_bytes`) of UTF-8 without NUL. Give either this or `parts`.
     content: Option<String>,
-    /// 1 to 1000 parts, at most 256 KiB of JSON. Give either this or `content`.
+    /// 1 to 1000 parts, at most 1 MiB (`limits.message_bytes`) of JSON. Give either this or `content`.
     parts: Option<Vec<MessagePartInput>>,
     /// COMPLETE (the default) or STREAMING, which may start without content.
     status: Option<MessageStatus>,
@@ -102,7 +105,7 @@ pub(in crate::graphql) struct AppendMessageInput {
 }
 
 impl AppendMessageInput {
-    pub(in crate::graphql) fn parse(self) -> Result<Append, Invalid> {
+    pub(in crate::graphql) fn parse(self, limits: ContentLimits) -> Result<Append, Invalid> {
         let message = NewMessageInput {
             id: self.id,
             role: self.role,
@@ -113,7 +116,7 @@ impl AppendMessageInput {
             usage: self.usage,
             metadata: self.metadata,
         };
-        let messages = vec![message.parse()?];
+        let messages = vec![message.parse(limits)?];
         append(&self.conversation_id, &self.parent_id, self.expected_head_id.as_ref(), messages)
     }
 }
@@ -133,8 +136,8 @@ pub(in crate::graphql) struct AppendMessagesInput {
 }
 
 impl AppendMessagesInput {
-    pub(in crate::graphql) fn parse(self) -> Result<Append, Invalid> {
-        let messages = NewMessageInput::parse_all(self.messages)?;
+    pub(in crate::graphql) fn parse(self, limits: ContentLimits) -> Result<Append, Invalid> {
+        let messages = NewMessageInput::parse_all(self.messages, limits)?;
         if messages.is_empty() {
             return Err(Invalid::new("messages", "must not be empty"));
         }
@@ -146,11 +149,16 @@ impl AppendMessagesInput {
 fn body(
     content: Option<String>,
     parts: Option<Vec<MessagePartInput>>,
+    limits: ContentLimits,
 ) -> Result<Option<MessageBody>, Invalid> {
     match (content, parts) {
         (Some(_), Some(_)) => Err(Invalid::new("parts", "must not be given together with `content`")),
-        (Some(text), None) => Ok(Some(MessageBody::Text(Content::new("content", text)?))),
-        (None, Some(parts)) => Ok(Some(MessageBody::Parts(parse_parts("parts", parts)?))),
+        (Some(text), None) => {
+            Ok(Some(MessageBody::Text(Content::within("content", text, limits.message_bytes)?)))
+        }
+        (None, Some(parts)) => {
+            Ok(Some(MessageBody::Parts(parse_parts("parts", parts, limits.message_bytes)?)))
+        }
         (None, None) => Ok(None),
     }
 }
@@ -178,9 +186,9 @@ fn append(
 pub(in crate::graphql) struct UpdateMessageInput {
     /// The id of the message to update.
     id: ID,
-    /// 1 byte to 256 KiB of UTF-8 without NUL. Give either this or `parts`.
+    /// 1 byte to 1 MiB (`limits.message_bytes`) of UTF-8 without NUL. Give either this or `parts`.
     content: Option<String>,
-    /// 1 to 1000 parts, at most 256 KiB of JSON. Give either this or `content`.
+    /// 1 to 1000 parts, at most 1 MiB (`limits.message_bytes`) of JSON. Give either this or `content`.
     parts: Option<Vec<MessagePartInput>>,
     /// Data of the client, never interpreted. Null sets {}.
     metadata: MaybeUndefined<Json>,
@@ -192,15 +200,26 @@ pub(in crate::graphql) struct UpdateMessageInput {
 }
 
 impl UpdateMessageInput {
-    pub(in crate::graphql) fn parse(self) -> Result<(MessageId, MessagePatch), Invalid> {
+    pub(in crate::graphql) fn parse(
+        self,
+        limits: ContentLimits,
+    ) -> Result<(MessageId, MessagePatch), Invalid> {
         let id = argument::message_id("id", &self.id)?;
         let usage = match self.usage {
             MaybeUndefined::Undefined => None,
             MaybeUndefined::Null => Some(None),
             MaybeUndefined::Value(usage) => Some(Some(usage.parse("usage")?)),
         };
-        let body = body(self.content, self.parts)?;
-        Ok((id, MessagePatch { body, usage, metadata: Json::patch(self.metadata)?, pinned: self.pinned }))
+        let body = body(self.content, self.parts, limits)?;
+        Ok((
+            id,
+            MessagePatch {
+                body,
+                usage,
+                metadata: Json::patch(self.metadata, limits.metadata_bytes)?,
+                pinned: self.pinned,
+            },
+        ))
     }
 }
 

@@ -85,7 +85,7 @@ impl MessageMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The message to append and where to append it.")] input: AppendMessageInput,
     ) -> Result<AppendMessagePayload> {
-        let append = input.parse().map_err(|invalid| invalid.within("input"))?;
+        let append = input.parse(ctx.content_limits()?).map_err(|invalid| invalid.within("input"))?;
         let message = ctx.store()?.append(append).await?.pop();
         let message = message.ok_or_else(|| Error::broken("one message was to be appended".into()))?;
         Ok(AppendMessagePayload { message: message.into() })
@@ -97,7 +97,7 @@ impl MessageMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The messages to append and where to append them.")] input: AppendMessagesInput,
     ) -> Result<AppendMessagesPayload> {
-        let append = input.parse().map_err(|invalid| invalid.within("input"))?;
+        let append = input.parse(ctx.content_limits()?).map_err(|invalid| invalid.within("input"))?;
         let items = ctx.store()?.append(append).await?;
         Ok(AppendMessagesPayload(Arc::new(Slice { items, has_previous: false, has_next: false })))
     }
@@ -110,7 +110,7 @@ impl MessageMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The message to update and its new values.")] input: UpdateMessageInput,
     ) -> Result<UpdateMessagePayload> {
-        let (id, patch) = input.parse().map_err(|invalid| invalid.within("input"))?;
+        let (id, patch) = input.parse(ctx.content_limits()?).map_err(|invalid| invalid.within("input"))?;
         let message = ctx.store()?.update_message(id, patch).await?;
         Ok(UpdateMessagePayload { message: message.into() })
     }

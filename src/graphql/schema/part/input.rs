@@ -4,7 +4,7 @@ use async_graphql::{InputObject, OneofObject};
 
 use super::ToolState;
 use crate::graphql::schema::scalar::Json;
-use crate::model::{self, Invalid, MAX_PARTS_BYTES, Part, Parts, Source};
+use crate::model::{Invalid, Part, Parts, Source};
 
 /// One part of a message: exactly one field.
 #[derive(OneofObject)]
@@ -46,8 +46,7 @@ pub(in crate::graphql) struct FilePartInput {
     media_type: String,
     /// The name of the file. At most 1 KiB.
     filename: Option<String>,
-    /// The address of the file, 1 byte to 8 KiB. A `data:` URL can contain a small file. Store a larger one
-    /// elsewhere and give its URL.
+    /// The address of the file, 1 byte to 8 KiB. A `data:` URL contains the file, and may be as long as all parts may be.
     url: String,
 }
 
@@ -102,7 +101,7 @@ pub(in crate::graphql) struct DataPartInput {
 }
 
 impl MessagePartInput {
-    fn parse(self) -> Result<Part, Invalid> {
+    fn parse(self, most: usize) -> Result<Part, Invalid> {
         Ok(match self {
             Self::Text(TextPartInput { text }) => Part::Text { text },
             Self::Reasoning(ReasoningPartInput { text }) => Part::Reasoning { text },
@@ -113,8 +112,8 @@ impl MessagePartInput {
                 tool_call_id: tool.tool_call_id,
                 tool_name: tool.tool_name,
                 state: tool.state.into(),
-                input: tool.input.map(|input| json("tool.input", input)).transpose()?,
-                output: tool.output.map(|output| json("tool.output", output)).transpose()?,
+                input: tool.input.map(|input| input.check("tool.input", most)).transpose()?,
+                output: tool.output.map(|output| output.check("tool.output", most)).transpose()?,
                 error_text: tool.error_text,
             },
             Self::SourceUrl(SourceUrlPartInput { source_id, url, title }) => {
@@ -123,24 +122,23 @@ impl MessagePartInput {
             Self::SourceDocument(SourceDocumentPartInput { source_id, media_type, title, filename }) => {
                 Part::Source(Source::Document { source_id, media_type, title, filename })
             }
-            Self::Data(DataPartInput { name, data }) => Part::Data { name, data: json("data.data", data)? },
+            Self::Data(DataPartInput { name, data }) => {
+                Part::Data { name, data: data.check("data.data", most)? }
+            }
         })
     }
 }
 
-/// A value that may be as large as all the parts together.
-fn json(argument: &str, json: Json) -> Result<model::Json, Invalid> {
-    json.check_within(argument, MAX_PARTS_BYTES)
-}
-
-/// The parts of a message, checked; a fault is named with its path, such as `parts[2].file.url`.
+/// The parts of a message, which may have `most` bytes together, and each of them as many. Errors name the path, such as
+/// `parts[2].file.url`.
 pub(in crate::graphql) fn parse_parts(
     argument: &str,
     inputs: Vec<MessagePartInput>,
+    most: usize,
 ) -> Result<Parts, Invalid> {
     let part = |(at, input): (usize, MessagePartInput)| {
-        input.parse().map_err(|invalid| invalid.within(&format!("{argument}[{at}]")))
+        input.parse(most).map_err(|invalid| invalid.within(&format!("{argument}[{at}]")))
     };
     let parts = inputs.into_iter().enumerate().map(part).collect::<Result<_, _>>()?;
-    Parts::new(argument, parts)
+    Parts::within(argument, parts, most)
 }

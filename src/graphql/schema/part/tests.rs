@@ -7,14 +7,15 @@ use super::input::{MessagePartInput, parse_parts};
 use super::*;
 use crate::graphql::execution::json_writer::write_value;
 use crate::graphql::schema::usage::{TokenUsage, TokenUsageInput};
-use crate::model::MAX_PARTS_BYTES;
+
+const MOST: usize = 1024 * 1024;
 
 struct Echo;
 
 #[Object]
 impl Echo {
     async fn parts(&self, parts: Vec<MessagePartInput>) -> async_graphql::Result<Vec<MessagePart>> {
-        let parts = parse_parts("parts", parts).map_err(|invalid| invalid.to_string())?;
+        let parts = parse_parts("parts", parts, MOST).map_err(|invalid| invalid.to_string())?;
         let stored = model::Parts::from_json(&parts.to_json()).unwrap();
         Ok(stored.into_vec().into_iter().map(MessagePart::from).collect())
     }
@@ -82,7 +83,7 @@ async fn every_part_comes_back_as_it_was_given() {
 
 #[tokio::test]
 async fn a_fault_is_named_with_its_path() {
-    let large = "x".repeat(MAX_PARTS_BYTES);
+    let large = "x".repeat(MOST);
     let tool = |field: &str, value: Value| json!({ "tool": { "toolCallId": "1", "toolName": "search", "state": "INPUT_AVAILABLE", field: value } });
     let faults = [
         (json!({ "file": { "mediaType": "a/b", "url": "" } }), "`parts[1].file.url` must not be empty"),
@@ -93,7 +94,7 @@ async fn a_fault_is_named_with_its_path() {
         (tool("input", json!("\0")), "`parts[1].tool.input` must not contain NUL (U+0000)"),
         (
             tool("output", json!(large)),
-            "`parts[1].tool.output` must be at most 262144 bytes of JSON, has 262146",
+            "`parts[1].tool.output` must be at most 1048576 bytes of JSON, has 1048578",
         ),
         (
             json!({ "data": { "name": "x", "data": ["\0"] } }),
