@@ -19,7 +19,7 @@ use crate::config::{self, Config, Secret};
 use crate::feed::Feed;
 use crate::graphql::{self, Api, PersistedDocuments};
 use crate::memory::{self, MemoryPool};
-use crate::model::ContentLimits;
+use crate::model::{ContentLimits, ShareRules};
 use crate::rate_limit::RateLimiter;
 use crate::server::{self, Listeners, Server};
 use crate::signals::{self, ReplicaLink, Signals};
@@ -219,6 +219,13 @@ pub fn database(config: &Config, process: Process) -> store::Settings {
         statement_timeout: config.database.statement_timeout,
         migrate: config.database.migrate,
         erasure_settle: config.erasure.settle,
+        shares: ShareRules {
+            is_enabled: config.shares.enabled,
+            messages: config.shares.messages,
+            bytes: config.shares.bytes as usize,
+            shares: config.shares.per_conversation,
+            while_trashed: config.shares.while_trashed,
+        },
         row_level_security: match config.database.row_level_security {
             config::RowLevelSecurity::Off => store::RowLevelSecurity::Off,
             config::RowLevelSecurity::Ready => store::RowLevelSecurity::Ready,
@@ -340,6 +347,9 @@ pub(crate) fn server_settings(
         shutdown_timeout: server.shutdown_timeout,
         cors_origins: server.cors_origins,
         graphiql: config.introspection(),
+        shares: config.shares.enabled,
+        share_images: config.shares.images,
+        share_views: config.shares.views_per_minute.map(|most| RateLimiter::new(most, most)),
         rate,
     })
 }

@@ -12,6 +12,7 @@ mod limits;
 mod load;
 mod names;
 mod retention;
+mod shares;
 mod value;
 
 use std::net::SocketAddr;
@@ -28,6 +29,7 @@ pub use limits::Limits;
 pub use load::{Sources, load};
 pub use names::environment;
 pub use retention::{InactiveAction, Retention};
+pub use shares::Shares;
 pub use value::Secret;
 
 /// The commented default file, as `scrollback config` prints it.
@@ -57,6 +59,8 @@ pub struct Config {
     pub feed: Feed,
     /// How long conversations are kept.
     pub retention: Retention,
+    /// Shares.
+    pub shares: Shares,
     /// The audit log.
     pub audit: Audit,
     /// Erasure of users.

@@ -22,6 +22,7 @@ mod page;
 mod part;
 mod retention;
 mod search;
+mod share;
 mod stream;
 mod time;
 mod usage;
@@ -46,12 +47,13 @@ pub use conversation::{
 pub use erasure::{ErasedRows, ErasureContent, ErasureFault, ErasureReceipt};
 pub use export::{
     EXPORT_VERSION, ExportEnd, ExportHeader, ExportRecord, ExportedAuditEntry, ExportedChange,
-    ExportedConversation, ExportedFeedback, ExportedMessage, ExportedUsage,
+    ExportedConversation, ExportedFeedback, ExportedMessage, ExportedShare, ExportedSharedMessage,
+    ExportedUsage,
 };
 pub use feedback::{Feedback, FeedbackComment, FeedbackPatch, FeedbackTags, Rating};
 pub use fingerprint::Fingerprint;
 pub use fold::fold;
-pub use id::{ConversationId, MessageId, OwnerId};
+pub use id::{ConversationId, MessageId, OwnerId, ShareId};
 pub use invalid::Invalid;
 pub use json::{Json, JsonFault, JsonNumber, JsonObject, JsonValue};
 pub use label::{Label, LabelCount, LabelPatch, Labels, MAX_LABELS};
@@ -62,6 +64,9 @@ pub use page::{End, MAX_PAGE, Page, Range, Slice};
 pub use part::{MAX_PARTS, Part, Parts, Source, ToolState};
 pub use retention::{
     DueCount, InactivityRule, OwnerRetention, RetentionAction, RetentionReason, RetentionRules,
+};
+pub use share::{
+    NewShare, Share, ShareLabel, ShareRules, ShareSecret, SharedConversation, SharedMessage, share_hash,
 };
 pub use stream::{StreamEnd, StreamProgress, TextChunk};
 pub use time::Timestamp;

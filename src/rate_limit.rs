@@ -1,9 +1,10 @@
-//! Rate limits of owners: a token bucket for each owner.
+//! Rate limits: a token bucket for each key, an owner or an address.
 //!
 //! An operation is counted when its request arrives, on any transport, before it is parsed. A rejected
 //! operation takes no token. Operations that a back end runs for an owner count as that owner's. Full buckets
 //! are removed, so memory grows only with the owners that were active lately. Every replica counts by itself.
 
+use std::hash::Hash;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,25 +19,24 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// How often full buckets are removed.
 const EVICTION_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Counts the operations of each owner. Clones share the counts.
+/// Counts what each key starts. Clones share the counts.
 #[derive(Clone)]
-pub struct RateLimiter<C: Clock = DefaultClock> {
-    buckets: Arc<Buckets<C>>,
+pub struct RateLimiter<K: Clone + Eq + Hash = OwnerId, C: Clock = DefaultClock> {
+    buckets: Arc<Buckets<K, C>>,
     clock: C,
 }
 
-type Buckets<C> = governor::RateLimiter<
-    OwnerId,
-    governor::state::keyed::DashMapStateStore<OwnerId>,
+type Buckets<K, C> = governor::RateLimiter<
+    K,
+    governor::state::keyed::DashMapStateStore<K>,
     C,
     governor::middleware::NoOpMiddleware<<C as Clock>::Instant>,
 >;
 
-impl RateLimiter {
+impl<K: Clone + Eq + Hash> RateLimiter<K> {
     /// Allows `per_minute` operations a minute, evenly spread, and `burst` at once after a pause.
     pub fn new(per_minute: NonZeroU32, burst: NonZeroU32) -> Self {
-        let buckets: DefaultKeyedRateLimiter<OwnerId> =
-            governor::RateLimiter::dashmap(quota(per_minute, burst));
+        let buckets: DefaultKeyedRateLimiter<K> = governor::RateLimiter::dashmap(quota(per_minute, burst));
         Self { buckets: Arc::new(buckets), clock: DefaultClock::default() }
     }
 
@@ -49,13 +49,13 @@ impl RateLimiter {
     }
 }
 
-impl<C: Clock> RateLimiter<C> {
-    /// Takes one token from the bucket of an owner.
+impl<K: Clone + Eq + Hash, C: Clock> RateLimiter<K, C> {
+    /// Takes one token from the bucket of a key.
     ///
     /// # Errors
     /// The bucket is empty. The error is the time until the next token.
-    pub fn check(&self, owner: &OwnerId) -> Result<(), Duration> {
-        let checked = self.buckets.check_key(owner);
+    pub fn check(&self, key: &K) -> Result<(), Duration> {
+        let checked = self.buckets.check_key(key);
         checked.map_err(|not_until| not_until.wait_time_from(self.clock.now()))
     }
 
@@ -78,7 +78,7 @@ mod tests {
 
     use super::*;
 
-    fn rate(per_minute: u32, burst: u32) -> (RateLimiter<FakeRelativeClock>, FakeRelativeClock) {
+    fn rate(per_minute: u32, burst: u32) -> (RateLimiter<OwnerId, FakeRelativeClock>, FakeRelativeClock) {
         let clock = FakeRelativeClock::default();
         let quota = quota(per_minute.try_into().unwrap(), burst.try_into().unwrap());
         let store = governor::state::keyed::DashMapStateStore::default();

@@ -4,6 +4,7 @@
 //! - `graphql`: the transports of GraphQL: HTTP, server-sent events and WebSockets. They authenticate a
 //!   request before they read anything else of it.
 //! - `admin`: health and metrics.
+//! - `shared`: shares, for readers without credentials.
 //! - `pages`: GraphiQL.
 
 mod admin;
@@ -16,6 +17,7 @@ mod pages;
 pub mod probe;
 mod quota;
 mod settings;
+mod shared;
 mod shutdown;
 mod state;
 
@@ -87,7 +89,7 @@ impl Server {
         settings: Settings,
     ) -> anyhow::Result<Self> {
         let cors = cors(&settings.cors_origins)?;
-        let graphiql = settings.graphiql;
+        let (graphiql, shares) = (settings.graphiql, settings.shares);
         let closing = CancellationToken::new();
         let drain = Drain::new(closing.clone(), settings.drain);
         let socket_quota = Quota::new(settings.sockets_per_owner);
@@ -112,6 +114,7 @@ impl Server {
         if graphiql {
             router = router.merge(graphiql::router());
         }
+        let router = if shares { router.merge(shared::router()) } else { router };
         let router = router.layer(CompressionLayer::new().gzip(true)).layer(cors);
         let router = with_common_layers(router, &state);
         Ok(Self { state, router })
@@ -152,6 +155,18 @@ impl Server {
                 tracing::warn!("some operations were still running after `server.shutdown_timeout`");
             }
             shared.abort.cancel();
+        };
+        let evicting = async {
+            match settings.share_views.clone() {
+                Some(views) => views.evict_full_buckets().await,
+                None => std::future::pending().await,
+            }
+        };
+        let serving = async {
+            tokio::select! {
+                () = serving => {}
+                () = evicting => {}
+            }
         };
         match admin {
             None => serving.await,

@@ -19,6 +19,7 @@ mod m20261128_000007_search;
 mod m20261129_000008_organising;
 mod m20261129_000009_feedback_and_usage;
 mod m20261129_000010_audit_and_erasure;
+mod m20261129_000011_shares;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000008_organising::Migration),
             Box::new(m20261129_000009_feedback_and_usage::Migration),
             Box::new(m20261129_000010_audit_and_erasure::Migration),
+            Box::new(m20261129_000011_shares::Migration),
         ]
     }
 }

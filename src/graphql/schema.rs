@@ -18,6 +18,8 @@ mod node;
 mod page_info;
 mod part;
 mod scalar;
+mod share;
+mod shared_conversation;
 mod subscription;
 mod usage;
 mod usage_report;
@@ -39,6 +41,7 @@ pub(super) struct Query(
     change::ChangeQuery,
     message_search::SearchQuery,
     usage_report::UsageReportQuery,
+    shared_conversation::SharedConversationQuery,
 );
 
 /// The root of mutations. Every mutation can be retried safely.
@@ -49,6 +52,7 @@ pub(super) struct Mutation(
     message_stream::StreamMutation,
     feedback::FeedbackMutation,
     erasure::ErasureMutation,
+    share::ShareMutation,
 );
 
 /// The sizes of the schema's fields.
@@ -59,6 +63,7 @@ pub(super) const FIELD_SIZES: &FieldSizes = &FieldSizes {
         ("changes", change::DEFAULT_CHANGES.size),
         ("searchMessages", message_search::DEFAULT_HITS.size),
         ("usageReport", usage_report::DEFAULT_USERS.size),
+        ("sharedMessages", 50),
     ],
     items: &["nodes", "edges"],
     lists: &[
@@ -70,6 +75,7 @@ pub(super) const FIELD_SIZES: &FieldSizes = &FieldSizes {
         ("ranges", 10),
         ("sums", 10),
         ("tags", 10),
+        ("shares", 10),
     ],
     // A message has a field `usage`, too, which has no arguments.
     surcharges: &[("context", None, 10), ("usage", Some("since"), 500), ("usageReport", None, 500)],

@@ -127,6 +127,12 @@ impl Import<'_> {
                     Err(error) => self.reject_current(error)?,
                 }
             }
+            ExportRecord::Share(exported) => {
+                let Some(current) = &mut self.current else { return Ok(()) };
+                if let Err(error) = current.restore.add_share(*exported).await {
+                    self.reject_current(error)?;
+                }
+            }
             ExportRecord::DeletedUsage(exported) => {
                 self.finish_current().await?;
                 match self.scope.restore_deleted_usage(exported).await {

@@ -125,6 +125,10 @@ actions! {
     UserErased = 20 "userErased",
     /// The data of a user was exported.
     Export = 21 "export",
+    /// A branch was shared.
+    ShareConversation = 22 "shareConversation",
+    /// A share was ended.
+    RevokeShare = 23 "revokeShare",
 }
 
 impl AuditAction {
@@ -140,7 +144,17 @@ impl AuditAction {
 
     /// Whether it is in the log whoever does it. The others are what users do with their own data.
     pub fn is_always_audited(self) -> bool {
-        self.code() >= Self::UsageReport.code()
+        matches!(
+            self,
+            Self::UsageReport
+                | Self::EraseUser
+                | Self::UserErased
+                | Self::Import
+                | Self::Export
+                | Self::RetentionDelete
+                | Self::RetentionArchive
+                | Self::SetRetention
+        )
     }
 }
 
@@ -209,6 +223,7 @@ mod tests {
     #[test]
     fn what_users_do_is_audited_only_if_a_back_end_does_it() {
         assert!(!AuditAction::SetMessageFeedback.is_always_audited());
+        assert!(!AuditAction::RevokeShare.is_always_audited());
         assert!(AuditAction::UsageReport.is_always_audited());
         assert!(AuditAction::SetRetention.is_always_audited());
     }

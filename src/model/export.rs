@@ -6,7 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConversationId, Json, MessageId, MessageStatus, Parts, Rating, Role, Timestamp, TokenUsage};
+use super::{
+    ConversationId, Json, MessageId, MessageStatus, Parts, Rating, Role, ShareId, Timestamp, TokenUsage,
+};
 
 /// The version of the records. Another one cannot be imported.
 pub const EXPORT_VERSION: u32 = 1;
@@ -21,6 +23,8 @@ pub enum ExportRecord {
     Conversation(Box<ExportedConversation>),
     /// A message of the conversation before.
     Message(Box<ExportedMessage>),
+    /// A share of the conversation before.
+    Share(Box<ExportedShare>),
     /// Token usage of deleted messages.
     DeletedUsage(ExportedUsage),
     /// A change in the feed. It is for the user to read, and is not imported.
@@ -131,6 +135,46 @@ pub struct ExportedFeedback {
     pub comment: Option<String>,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+/// A share with its messages.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExportedShare {
+    /// The id.
+    pub id: ShareId,
+    /// The title that readers see.
+    pub title: Option<String>,
+    /// The note of the owner.
+    pub label: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+    /// How often it was read.
+    pub view_count: i64,
+    /// SHA-256 of the secret, in Base64: the secret stays valid.
+    pub secret_hash: String,
+    /// The messages as they were.
+    pub messages: Vec<ExportedSharedMessage>,
+}
+
+/// A message of a share.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExportedSharedMessage {
+    /// The author.
+    pub role: Role,
+    /// The text.
+    pub content: String,
+    /// The parts, if it is more than a text.
+    pub parts: Option<Parts>,
+    /// Data of the client, if it is shared.
+    pub metadata: Option<Json>,
+    /// The model that wrote it.
+    pub model: Option<String>,
+    /// When it was written.
+    pub created_at: Timestamp,
 }
 
 /// Token usage of deleted messages with the same time and model.

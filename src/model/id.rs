@@ -23,6 +23,13 @@ pub struct ConversationId(pub Uuid);
 #[serde(transparent)]
 pub struct MessageId(pub Uuid);
 
+/// The id of a share.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, DeriveValueType, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct ShareId(pub Uuid);
+
 /// The owner of a conversation: the claim `sub` of the token. Clones share the text, because every message
 /// has one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, DeriveValueType)]
@@ -79,7 +86,7 @@ macro_rules! not_a_number {
     };
 }
 
-not_a_number!(ConversationId, MessageId, OwnerId);
+not_a_number!(ConversationId, MessageId, ShareId, OwnerId);
 
 macro_rules! uuid_id {
     ($name:ident) => {
@@ -103,6 +110,7 @@ macro_rules! uuid_id {
 
 uuid_id!(ConversationId);
 uuid_id!(MessageId);
+uuid_id!(ShareId);
 
 #[cfg(test)]
 mod tests {

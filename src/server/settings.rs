@@ -1,5 +1,6 @@
 //! The settings of the server.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::rate_limit::RateLimiter;
@@ -51,6 +52,12 @@ pub struct Settings {
     pub cors_origins: Vec<String>,
     /// Whether GraphiQL is served.
     pub graphiql: bool,
+    /// Whether shares are served.
+    pub shares: bool,
+    /// Whether the page of a share shows images of other hosts.
+    pub share_images: bool,
+    /// How often an address may read shares; as often as it likes without one.
+    pub share_views: Option<RateLimiter<IpAddr>>,
     /// How many operations an owner may begin; any number without one.
     pub rate: Option<RateLimiter>,
 }

@@ -20,7 +20,7 @@ use super::hot::writer::request::WorkerContext;
 use super::retention_figures::RetentionFigures;
 use super::search_index::Pending;
 use crate::clock::Clock;
-use crate::model::{AuditActor, OwnerId};
+use crate::model::{AuditActor, OwnerId, ShareRules};
 use crate::signals::Signals;
 
 /// The database, ready for use. Clones share it.
@@ -39,6 +39,8 @@ pub(super) struct Inner {
     pub(super) clock: Clock,
     /// Who this process is in the audit log.
     pub(super) performer: AuditActor,
+    /// What may be shared.
+    pub(super) shares: ShareRules,
     /// How long after an erasure writes of the user are refused.
     pub(super) erasure_settle: Duration,
     pub(super) signals: Signals,
@@ -84,6 +86,7 @@ impl Store {
             lock,
             clock,
             performer: performer(settings.process),
+            shares: settings.shares,
             erasure_settle: settings.erasure_settle,
             signals,
             searches: Semaphore::new(2 * processors),

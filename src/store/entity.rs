@@ -15,5 +15,7 @@ pub mod probe;
 pub(in crate::store) mod search_block;
 pub(in crate::store) mod search_segment;
 pub(in crate::store) mod search_state;
+pub(in crate::store) mod share;
+pub(in crate::store) mod shared_message;
 pub(in crate::store) mod signing_key;
 pub(in crate::store) mod stream;

@@ -32,6 +32,9 @@ pub enum Error {
     /// The owner is being erased, or was a moment ago. Nothing of theirs is written.
     #[error("the user is being erased: nothing can be written")]
     BeingErased,
+    /// The configuration turns shares off.
+    #[error("sharing is turned off on this server")]
+    SharesDisabled,
     /// The credentials lack a scope.
     #[error("this requires a token with the scope `{}`", .0.as_str())]
     ScopeRequired(Scope),

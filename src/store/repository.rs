@@ -17,6 +17,7 @@ mod messages;
 mod organise;
 pub(super) mod restore;
 mod retention;
+mod shares;
 mod streams;
 mod token_counts;
 mod usage_sums;

@@ -135,6 +135,11 @@ impl Tx {
         Ok(row.map(|row| T::from_query_result(&row, "")).transpose()?)
     }
 
+    /// Says that the transaction removes content, whatever its changes are.
+    pub(in crate::store) fn erases(&mut self) {
+        self.guard.erases_content = true;
+    }
+
     /// Records a change. The commit writes it to the feed.
     pub(in crate::store) fn record(&mut self, change: Change) {
         self.guard.erases_content |= erases_content(change.kind);

@@ -67,6 +67,12 @@ const MUTATIONS: &[(&str, &str, &[&str])] = &[
         "(input: { conversationId: $c, position: 0, backward: true }) { conversation { id } }",
         &["ConversationUpdated"],
     ),
+    (
+        "shareConversation",
+        "(input: { id: $h, conversationId: $c }) { share { id } }",
+        &["ConversationUpdated"],
+    ),
+    ("revokeShare", "(input: { id: $h }) { revokedShareId }", &["ConversationUpdated"]),
     ("trashConversation", "(input: { id: $c }) { conversation { id } }", &["ConversationUpdated"]),
     ("restoreConversation", "(input: { id: $c }) { conversation { id } }", &["ConversationUpdated"]),
     ("deleteMessage", "(input: { id: $m }) { message { id } }", &["MessageDeleted"]),
@@ -86,11 +92,12 @@ async fn every_change_records_its_actor(app: TestApp) {
         "c": "0197a1b2-0000-7000-8000-000000000001",
         "m": "0197a1b2-0000-7000-8000-000000000002",
         "s": "0197a1b2-0000-7000-8000-000000000003",
+        "h": "0197a1b2-0000-7000-8000-000000000004",
     });
     let mut expected = Vec::new();
     for (name, rest, made) in MUTATIONS {
         // Unused variables are not valid: only those that the field names are declared.
-        let names = ["c", "m", "s"].into_iter().filter(|name| rest.contains(&format!("${name}")));
+        let names = ["c", "m", "s", "h"].into_iter().filter(|name| rest.contains(&format!("${name}")));
         let declared: Vec<_> = names.map(|name| format!("${name}: ID!")).collect();
         let query = format!("mutation({}) {{ {name}{rest} }}", declared.join(", "));
         acting.data(&query, variables.clone()).await;

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use scrollback::clock::Clock;
 use scrollback::model::{
     Append, AppendParent, Content, ConversationId, End, Json, Message, MessageBody, MessageId, MessageStatus,
-    NewConversation, NewMessage, OwnerId, Page, Range, Role, StreamEnd, Viewer,
+    NewConversation, NewMessage, OwnerId, Page, Range, Role, ShareRules, StreamEnd, Viewer,
 };
 use scrollback::signals::Signals;
 use scrollback::store::{Bounds, Error, Process, RowLevelSecurity, Scoped, Settings, Store};
@@ -41,6 +41,13 @@ impl Database {
             migrate: true,
             writes,
             erasure_settle: TIMEOUT,
+            shares: ShareRules {
+                is_enabled: true,
+                messages: 100,
+                bytes: 1024,
+                shares: 10,
+                while_trashed: false,
+            },
             row_level_security: if engine == Engine::PostgresWithRowLevelSecurity {
                 RowLevelSecurity::On
             } else {

@@ -27,6 +27,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("docs/import.md", "scrollback import openassistant FILE.jsonl --user ada"),
     ("docs/performance.md", "cargo bench --bench load"),
     ("docs/performance.md", "perf record -F 999 -g -p \"$(pidof scrollback)\" -- sleep 10"),
+    ("docs/sharing.md", "curl http://127.0.0.1:8000/shared/$SECRET -H 'accept: application/json'"),
     ("docs/upgrading.md", "sqlite3 data/scrollback.db \".backup backup.db\""),
 ];
 

@@ -54,6 +54,7 @@ mod row_level_security;
 mod schema;
 mod search;
 mod server_lock;
+mod shares;
 mod sizes;
 mod slow_subscribers;
 mod sockets;

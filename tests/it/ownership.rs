@@ -78,6 +78,24 @@ const CASES: &[Case] = &[
         "FORBIDDEN",
     ),
     (
+        "Query.sharedConversation",
+        "query($id: String!) { sharedConversation(secret: $id) { title } }",
+        |target| json!({ "id": target.conversation }),
+        "",
+    ),
+    (
+        "Mutation.shareConversation",
+        "mutation($id: ID!) { shareConversation(input: { conversationId: $id }) { secret } }",
+        |target| json!({ "id": target.conversation }),
+        "NOT_FOUND",
+    ),
+    (
+        "Mutation.revokeShare",
+        "mutation($id: ID!) { revokeShare(input: { id: $id }) { revokedShareId } }",
+        |target| json!({ "id": target.conversation }),
+        "",
+    ),
+    (
         "Mutation.eraseUser",
         "mutation { eraseUser(input: { subject: \"ada\" }) { receipt { document } } }",
         |_| json!({}),

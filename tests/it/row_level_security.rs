@@ -15,7 +15,7 @@ use sqlx::{Connection, Executor, PgConnection};
 use crate::harness::{APPEND, Client, Engine, TestApp, shared_cluster};
 
 /// Every table that has an owner, by itself or by another table's row.
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 16] = [
     "account",
     "conversation",
     "conversation_label",
@@ -30,6 +30,8 @@ const TABLES: [&str; 14] = [
     "search_state",
     "search_segment",
     "search_block",
+    "share",
+    "shared_message",
 ];
 
 /// The server's own role, and one whom no policy binds.
@@ -77,6 +79,8 @@ async fn everything(client: &Client) -> String {
     let feedback =
         "mutation($id: ID!) { setMessageFeedback(input: { messageId: $id, rating: UP }) { message { id } } }";
     client.data(feedback, json!({ "id": first })).await;
+    let share = "mutation($id: ID!) { shareConversation(input: { conversationId: $id }) { share { id } } }";
+    client.data(share, json!({ "id": id })).await;
     let input =
         json!({ "conversationId": id, "role": "ASSISTANT", "content": "a", "usage": { "inputTokens": 1 } });
     let used = client.data(APPEND, json!({ "input": input })).await["appendMessage"]["message"]["id"].clone();
@@ -188,7 +192,11 @@ async fn background_tasks_see_no_conversation_and_no_message() {
     say(&mut session, "scrollback.upkeep", "on").await;
     for table in TABLES {
         let seen = count(&mut session, table).await > 0;
-        assert_eq!(seen, ["account", "change", "stream", "search_state"].contains(&table), "{table}");
+        assert_eq!(
+            seen,
+            ["account", "change", "stream", "search_state", "share"].contains(&table),
+            "{table}"
+        );
     }
     assert_eq!(touch(&mut session, "DELETE FROM stream WHERE conversation_id = $1", &id).await.unwrap(), 0);
 }

@@ -66,6 +66,8 @@ pub(crate) async fn fill(client: &Client, word: &str) -> String {
     client.data(delete, json!({ "id": deleted })).await;
     let feedback = "mutation($id: ID!, $tags: [String!]) { setMessageFeedback(input: { messageId: $id, tags: $tags }) { message { id } } }";
     client.data(feedback, json!({ "id": answer, "tags": [word] })).await;
+    let share = "mutation($id: ID!, $word: String!) { shareConversation(input: { conversationId: $id, label: $word }) { secret } }";
+    client.data(share, json!({ "id": id, "word": word })).await;
     let read = "query($id: ID!, $word: String!) { conversation(id: $id) { messages { nodes { tokenCount } } } searchMessages(query: $word) { nodes { id } } }";
     client.data(read, json!({ "id": id, "word": word })).await;
     id
@@ -103,6 +105,8 @@ async fn a_back_end_erases_a_user(app: TestApp) {
         "search_block",
         "search_segment",
         "search_state",
+        "share",
+        "shared_message",
         "stream",
     ] {
         assert!(receipt.content.rows.get(table).is_some_and(|rows| *rows > 0), "{table}: {receipt:?}");

@@ -214,7 +214,7 @@ fn complete_one(error: &mut ServerError, request: RequestId) {
 fn complete_store(error: &mut ServerError, failure: &store::Error, request: RequestId) {
     match failure {
         store::Error::NotFound(_) => set_code(error, Code::NotFound),
-        store::Error::ScopeRequired(_) => set_code(error, Code::Forbidden),
+        store::Error::ScopeRequired(_) | store::Error::SharesDisabled => set_code(error, Code::Forbidden),
         store::Error::BeingErased => set_code(error, Code::BeingErased),
         store::Error::Conflict => set_code(error, Code::Conflict),
         store::Error::HeadMoved(head) => {

@@ -7,7 +7,7 @@
 //! response. No fault of one connection ends the loop. Running out of file descriptors makes it wait, not spin.
 
 use std::io;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::address::address_group;
 use super::connection::{self, ConnectionServer, OpenConnections};
 use super::connection_slot::ConnectionSlot;
 use crate::server::metrics::{GaugeGuard, Metrics};
@@ -165,32 +166,4 @@ impl Acceptor {
 fn is_client_error(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
-}
-
-/// The key under which the connections of an address are counted: a host may use a whole IPv6 /64.
-fn address_group(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
-        address @ IpAddr::V4(_) => address,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ipv6_addresses_are_counted_by_their_64_bit_prefix() {
-        for (one, other, same) in [
-            ("192.0.2.1", "192.0.2.1", true),
-            ("192.0.2.1", "192.0.2.2", false),
-            ("192.0.2.1", "::ffff:192.0.2.1", true),
-            ("::ffff:192.0.2.1", "::ffff:192.0.2.2", false),
-            ("2001:db8::1", "2001:db8::ffff:0:0:2", true),
-            ("2001:db8::1", "2001:db8:0:1::1", false),
-        ] {
-            let [one, other] = [one, other].map(|address| address_group(address.parse().unwrap()));
-            assert_eq!(one == other, same, "{one} {other}");
-        }
-    }
 }

@@ -33,6 +33,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::address::{ClientAddress, address_group};
 use super::connection_slot::ConnectionSlot;
 use crate::server::settings::Settings;
 use activity::{ClientTimeouts, ConnectionActivity, RequestExchange, TimeoutKind};
@@ -53,6 +54,9 @@ const MAX_PENDING_RESETS: usize = 20;
 /// An unread body larger than this closes its HTTP/1.1 connection. The rest of a smaller one may have arrived
 /// already, so the connection is kept.
 const KEEP_ALIVE_UNREAD_BYTES: u64 = 16 * 1024;
+
+/// The paths of shares, whose requests are limited for each address.
+const SHARED: &str = "/shared/";
 
 /// Keeps a connection from being idle. It is in the extensions of HTTP/2 requests, where a WebSocket is one
 /// of many streams of the connection.
@@ -127,6 +131,7 @@ impl ConnectionServer {
             tracing::debug!(%error, "a connection ended before it was served");
             return;
         }
+        let address = stream.peer_addr().ok().map(|peer| ClientAddress(address_group(peer.ip())));
         let activity = ConnectionActivity::new(self.timeouts);
         open_connections.add(&activity);
         let transport = TokioIo::new(Transport::new(stream, activity.clone(), self.linger, slot));
@@ -138,6 +143,9 @@ impl ConnectionServer {
                 request.extensions_mut().insert(ConnectionGuard { _exchange: exchange.clone() });
             } else if request.headers().contains_key(header::UPGRADE) {
                 request.extensions_mut().insert(UpgradedConnection(requests.clone()));
+            }
+            if let Some(address) = address.filter(|_| request.uri().path().starts_with(SHARED)) {
+                request.extensions_mut().insert(address);
             }
             let expects_continue = request.headers().contains_key(header::EXPECT);
             let activity = requests.clone();

@@ -4,8 +4,8 @@ use sea_orm::{ColumnTrait, ColumnType, EntityTrait, IdenStatic, Iterable};
 
 use super::{
     account, audit_entry, branch, change, conversation, conversation_label, deleted_usage, message,
-    message_feedback, message_text, message_token_count, search_block, search_segment, search_state,
-    signing_key, stream,
+    message_feedback, message_text, message_token_count, search_block, search_segment, search_state, share,
+    shared_message, signing_key, stream,
 };
 
 /// A column of an entity.
@@ -38,6 +38,8 @@ pub fn columns() -> Vec<Column> {
         of::<search_block::Entity>(),
         of::<search_segment::Entity>(),
         of::<search_state::Entity>(),
+        of::<share::Entity>(),
+        of::<shared_message::Entity>(),
         of::<signing_key::Entity>(),
         of::<stream::Entity>(),
     ];

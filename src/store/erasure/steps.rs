@@ -8,12 +8,13 @@ use sea_orm::{
     PrimaryKeyToColumn, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 
-use crate::model::{ConversationId, ErasedRows, OwnerId};
+use crate::model::{ConversationId, ErasedRows, OwnerId, ShareId};
 use crate::signals::Topic;
 use crate::store::engine::slot;
 use crate::store::entity::{
     audit_entry, branch, change, conversation, conversation_label, deleted_usage, message, message_feedback,
-    message_text, message_token_count, search_block, search_segment, search_state, stream,
+    message_text, message_token_count, search_block, search_segment, search_state, share, shared_message,
+    stream,
 };
 use crate::store::error::Result;
 
@@ -177,7 +178,37 @@ async fn remove_from(
         removed +=
             remove::<message_feedback::Entity>(tx, of_conversation).await?.count("message_feedback", rows);
     }
+    if removed < ROWS {
+        removed += remove_shares(tx, user, id, rows).await?;
+    }
     Ok(removed)
+}
+
+/// Removes some messages of the shares of a conversation, and the shares once they have none.
+async fn remove_shares(
+    tx: &DatabaseTransaction,
+    user: &OwnerId,
+    id: ConversationId,
+    rows: &mut ErasedRows,
+) -> Result<u64> {
+    let of_conversation =
+        || share::Column::OwnerId.eq(user.clone()).and(share::Column::ConversationId.eq(id));
+    let ids: Vec<ShareId> = share::Entity::find()
+        .select_only()
+        .column(share::Column::Id)
+        .filter(of_conversation())
+        .into_tuple()
+        .all(tx)
+        .await?;
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let messages = shared_message::Column::ShareId.is_in(ids);
+    let removed = remove::<shared_message::Entity>(tx, messages).await?.count("shared_message", rows);
+    if removed >= ROWS {
+        return Ok(removed);
+    }
+    Ok(removed + remove::<share::Entity>(tx, of_conversation()).await?.count("share", rows))
 }
 
 /// Puts the hash instead of the user into entries of the audit log.

@@ -7,7 +7,8 @@ use crate::model::OwnerId;
 use crate::store::database::Store;
 use crate::store::entity::{
     account, audit_entry, branch, change, conversation, conversation_label, deleted_usage, message,
-    message_feedback, message_text, message_token_count, search_block, search_segment, search_state, stream,
+    message_feedback, message_text, message_token_count, search_block, search_segment, search_state, share,
+    shared_message, stream,
 };
 use crate::store::error::Result;
 
@@ -15,7 +16,7 @@ use crate::store::error::Result;
 type OfUser = fn(&OwnerId) -> Expr;
 
 /// The tables that have rows of users.
-pub(super) const TABLES: [(&str, OfUser); 15] = [
+pub(super) const TABLES: [(&str, OfUser); 17] = [
     ("account", |user| account::Column::Id.eq(user.clone())),
     ("audit_entry", |user| audit_entry::Column::OwnerId.eq(user.clone())),
     ("branch", |user| {
@@ -40,6 +41,8 @@ pub(super) const TABLES: [(&str, OfUser); 15] = [
     ("search_block", |user| search_block::Column::OwnerId.eq(user.clone())),
     ("search_segment", |user| search_segment::Column::OwnerId.eq(user.clone())),
     ("search_state", |user| search_state::Column::OwnerId.eq(user.clone())),
+    ("share", |user| share::Column::OwnerId.eq(user.clone())),
+    ("shared_message", |user| shared_message::Column::OwnerId.eq(user.clone())),
     ("stream", |user| stream::Column::OwnerId.eq(user.clone())),
 ];
 

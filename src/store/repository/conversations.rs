@@ -27,7 +27,7 @@ use crate::store::hot::reads::request::{ConversationPage, ListConversations, Rea
 use crate::store::json_rows::{JsonRows, REQUESTED};
 use crate::store::repository::append::{MessagePlace, insert_message};
 use crate::store::repository::labels::Labelled;
-use crate::store::repository::{deleted_usage, feedback, labels, organise, token_counts};
+use crate::store::repository::{deleted_usage, feedback, labels, organise, shares, token_counts};
 use crate::store::scope::Scoped;
 use crate::store::transaction::Tx;
 
@@ -231,6 +231,7 @@ impl Scoped {
         token_counts::forget_conversation(&tx, &self.owner, id).await?;
         labels::remove(&tx, &self.owner, &row).await?;
         feedback::delete_feedback_in(&tx, &self.owner, id).await?;
+        shares::remove_all(self, &tx, id).await?;
         let deleted = conversation::Entity::delete_many()
             .filter(conversation::Column::Id.eq(id))
             .filter(conversation::Column::OwnerId.eq(self.owner.clone()))

@@ -1,5 +1,7 @@
 //! Reads everything of a user, from one state of the database, in pages.
 
+mod records;
+
 use std::collections::HashMap;
 
 use base64::Engine;
@@ -11,13 +13,13 @@ use sea_orm::{
 };
 
 use crate::model::{
-    AuditEntry, ChangeKind, ConversationId, EXPORT_VERSION, ExportEnd, ExportHeader, ExportRecord,
-    ExportedAuditEntry, ExportedChange, ExportedConversation, ExportedFeedback, ExportedMessage,
-    ExportedUsage, Feedback, Label, Labels, Message, MessageId, MessageStatus, Timestamp,
+    AuditEntry, ConversationId, EXPORT_VERSION, ExportEnd, ExportHeader, ExportRecord, ExportedMessage,
+    Feedback, Message, MessageId, MessageStatus, SharedMessage, Timestamp,
 };
 use crate::store::engine::slot;
 use crate::store::entity::{
-    audit_entry, change, conversation, deleted_usage, message, message_feedback, message_text,
+    audit_entry, change, conversation, deleted_usage, message, message_feedback, message_text, share,
+    shared_message,
 };
 use crate::store::error::{Error, Result};
 use crate::store::scope::Scoped;
@@ -76,8 +78,9 @@ impl Export<'_> {
             let row = find.one(self.reads).await.map_err(Error::from)?;
             let row = row.ok_or_else(|| Error::broken("a snapshot has lost a conversation".into()))?;
             end.conversations += 1;
-            sink.write(ExportRecord::Conversation(Box::new(of_conversation(row))))?;
+            sink.write(ExportRecord::Conversation(Box::new(records::conversation(row))))?;
             end.messages += self.messages(id, sink).await?;
+            self.shares(id, sink).await?;
         }
         Ok(end)
     }
@@ -135,9 +138,31 @@ impl Export<'_> {
                 message.content = text;
             }
             let feedback = feedback.remove(&message.id);
-            Ok(of_message(message, feedback, fingerprint))
+            Ok(records::message(message, feedback, fingerprint))
         });
         messages.collect()
+    }
+
+    async fn shares<S: ExportSink>(
+        &self,
+        conversation: ConversationId,
+        sink: &mut S,
+    ) -> std::result::Result<(), S::Error> {
+        let shares = share::Entity::find()
+            .filter(share::Column::OwnerId.eq(self.scope.owner.clone()))
+            .filter(share::Column::ConversationId.eq(conversation))
+            .order_by_asc(share::Column::CreatedAt)
+            .order_by_asc(share::Column::Id);
+        for share in shares.all(self.reads).await.map_err(Error::from)? {
+            let messages = shared_message::Entity::find()
+                .filter(shared_message::Column::OwnerId.eq(self.scope.owner.clone()))
+                .filter(shared_message::Column::ShareId.eq(share.id))
+                .order_by_asc(shared_message::Column::Number);
+            let messages = messages.all(self.reads).await.map_err(Error::from)?;
+            let messages = messages.into_iter().map(SharedMessage::try_from).collect::<Result<Vec<_>>>()?;
+            sink.write(ExportRecord::Share(Box::new(records::share(share, messages))))?;
+        }
+        Ok(())
     }
 
     /// The texts so far of messages that are being written.
@@ -185,7 +210,7 @@ impl Export<'_> {
             let Some(last) = page.last() else { return Ok(()) };
             after = (last.created_at, last.model.clone());
             for row in page {
-                sink.write(ExportRecord::DeletedUsage(of_usage(row)))?;
+                sink.write(ExportRecord::DeletedUsage(records::usage(row)))?;
             }
         }
     }
@@ -202,7 +227,7 @@ impl Export<'_> {
             let Some(last) = page.last() else { return Ok(()) };
             after = last.revision;
             for row in page {
-                sink.write(ExportRecord::Change(of_change(row)?))?;
+                sink.write(ExportRecord::Change(records::change(row)?))?;
             }
         }
     }
@@ -220,93 +245,8 @@ impl Export<'_> {
             after = last.number;
             for row in page {
                 let entry = AuditEntry::try_from(row)?;
-                sink.write(ExportRecord::Audit(of_audit_entry(&entry)))?;
+                sink.write(ExportRecord::Audit(records::audit_entry(&entry)))?;
             }
         }
-    }
-}
-
-fn of_conversation(row: conversation::Model) -> ExportedConversation {
-    let labels = Labels::stored(row.labels);
-    ExportedConversation {
-        id: row.id,
-        title: row.title,
-        metadata: row.metadata,
-        created_at: row.created_at,
-        updated_at: row.updated_at,
-        pinned_at: row.pinned_at,
-        archived_at: row.archived_at,
-        trashed_at: row.trashed_at,
-        expires_at: row.expires_at,
-        labels: labels.iter().map(Label::as_str).map(str::to_owned).collect(),
-        read_position: row.read_position,
-        unarchive_on_message: row.unarchive_on_message,
-        head_position: row.head_position,
-        messages: row.last_position,
-        fingerprint: row.fingerprint.map(|bytes| STANDARD.encode(bytes)),
-    }
-}
-
-fn of_message(message: Message, feedback: Option<Feedback>, fingerprint: Option<String>) -> ExportedMessage {
-    ExportedMessage {
-        id: message.id,
-        position: message.position,
-        parent_position: message.parent.unwrap_or(0),
-        role: message.role,
-        status: message.status,
-        model: message.model,
-        content: message.content,
-        parts: message.parts,
-        metadata: message.metadata,
-        usage: message.usage,
-        created_at: message.created_at,
-        edited_at: message.edited_at,
-        deleted_at: message.deleted_at,
-        pinned: message.pinned,
-        feedback: feedback.map(|feedback| ExportedFeedback {
-            rating: feedback.rating,
-            tags: feedback.tags,
-            comment: feedback.comment,
-            updated_at: feedback.updated_at,
-        }),
-        fingerprint,
-    }
-}
-
-fn of_usage(row: deleted_usage::Model) -> ExportedUsage {
-    ExportedUsage {
-        created_at: row.created_at,
-        model: row.model,
-        message_count: row.message_count,
-        input_tokens: row.input_tokens,
-        output_tokens: row.output_tokens,
-        total_tokens: row.total_tokens,
-        cached_input_tokens: row.cached_input_tokens,
-        reasoning_tokens: row.reasoning_tokens,
-    }
-}
-
-fn of_change(row: change::Model) -> Result<ExportedChange> {
-    let kind = ChangeKind::from_code(row.kind)
-        .ok_or_else(|| Error::broken(format!("a change has the unknown kind {}", row.kind)))?;
-    Ok(ExportedChange {
-        revision: row.revision,
-        kind: kind.name().to_owned(),
-        conversation_id: row.conversation_id,
-        message_id: row.message_id,
-        changed_at: row.changed_at,
-        actor: row.actor.map(|actor| actor.as_str().to_owned()),
-    })
-}
-
-fn of_audit_entry(entry: &AuditEntry) -> ExportedAuditEntry {
-    ExportedAuditEntry {
-        created_at: entry.created_at,
-        actor_kind: entry.actor.kind_name().to_owned(),
-        actor: entry.actor.name().map(str::to_owned),
-        action: entry.action.name().to_owned(),
-        conversation_id: entry.conversation,
-        message_id: entry.message,
-        count: entry.count,
     }
 }

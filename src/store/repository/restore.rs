@@ -8,17 +8,19 @@ mod rows;
 
 use std::collections::HashSet;
 
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{ExprTrait, OnConflict};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
 };
 
 use crate::model::{
-    AuditAction, Change, ChangeKind, ExportedConversation, ExportedMessage, ExportedUsage, Invalid, Labels,
-    MessageId, Role,
+    AuditAction, Change, ChangeKind, ExportedConversation, ExportedMessage, ExportedShare, ExportedUsage,
+    Invalid, Labels, MessageId, Role,
 };
 use crate::store::engine::slot;
-use crate::store::entity::{branch, conversation, deleted_usage, message, message_feedback};
+use crate::store::entity::{
+    branch, conversation, deleted_usage, message, message_feedback, share, shared_message,
+};
 use crate::store::error::{Error, Result};
 use crate::store::repository::labels;
 use crate::store::scope::Scoped;
@@ -138,6 +140,26 @@ impl Restore {
                 .await?;
         }
         self.tx.record(change);
+        Ok(())
+    }
+
+    /// Writes a share.
+    ///
+    /// # Errors
+    /// - `Invalid`: a value breaks a rule.
+    /// - `Conflict`: there is a share with this id or secret.
+    pub async fn add_share(&mut self, exported: ExportedShare) -> Result<()> {
+        let (row, messages) = rows::share(&self.scope.owner, self.conversation.id, exported)?;
+        let same = share::Column::Id.eq(row.id).or(share::Column::SecretHash.eq(row.secret_hash.clone()));
+        if share::Entity::find().filter(same).one(self.tx.connection()).await?.is_some() {
+            return Err(Error::Conflict);
+        }
+        share::Entity::insert(row.into_active_model()).exec_without_returning(self.tx.connection()).await?;
+        for message in messages {
+            shared_message::Entity::insert(message.into_active_model())
+                .exec_without_returning(self.tx.connection())
+                .await?;
+        }
         Ok(())
     }
 

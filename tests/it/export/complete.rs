@@ -13,19 +13,21 @@ use crate::harness::{Engine, TestApp, on_each_database};
 on_each_database!(an_export_has_everything_of_the_user);
 
 /// The tables that are not derived.
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 10] = [
     "conversation",
     "conversation_label",
     "message",
     "message_text",
     "message_feedback",
     "deleted_usage",
+    "share",
+    "shared_message",
     "change",
     "audit_entry",
 ];
 
 /// Columns of what is derived.
-const DERIVED: [&str; 3] = ["title_folded", "label_key", "fingerprint"];
+const DERIVED: [&str; 4] = ["title_folded", "label_key", "fingerprint", "secret_hash"];
 
 /// The values of all rows: texts, ids and times, as an export writes them.
 async fn values(app: &TestApp) -> BTreeSet<(String, String)> {

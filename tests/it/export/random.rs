@@ -23,7 +23,7 @@ const EVERYTHING: &str = "query($after: String) {
     pageInfo { hasNextPage endCursor }
     nodes {
       id title metadata createdAt updatedAt messageCount pinnedAt archivedAt trashedAt expiresAt labels
-      readPosition unreadCount unarchiveOnMessage
+      readPosition unreadCount unarchiveOnMessage shares { id title label createdAt expiresAt messageCount viewCount }
       messages(first: 100) { nodes {
         id position role status content metadata model createdAt editedAt deletedAt pinned tokenCount
         usage { inputTokens outputTokens totalTokens cachedInputTokens reasoningTokens }
@@ -83,7 +83,7 @@ impl Life {
         let message =
             (!messages.is_empty()).then(|| messages[self.random.random_range(0..messages.len())].clone());
         let change = |mutation: &str| format!("mutation($id: ID!) {{ {mutation} {{ __typename }} }}");
-        match (self.random.random_range(0..14), message) {
+        match (self.random.random_range(0..15), message) {
             (0, _) => {
                 let (word, pinned) = (self.word(), self.random.random_range(0..2) == 0);
                 let input = json!({ "id": id, "title": word, "pinned": pinned, "addLabels": [word.lines().next()],
@@ -123,6 +123,11 @@ impl Life {
                 let position = self.random.random_range(0..=messages.len());
                 let mark = "mutation($id: ID!, $p: Int!) { markRead(input: { conversationId: $id, position: $p, backward: true }) { __typename } }";
                 self.ada.data(mark, json!({ "id": id, "p": position })).await;
+            }
+            (9, _) => {
+                let share = "mutation($id: ID!, $word: String) { shareConversation(input: { conversationId: $id, title: $word, label: $word, includeMetadata: true }) { secret } }";
+                let word = self.word();
+                self.ada.attempt_any(share, json!({ "id": id, "word": word })).await;
             }
             (choice, message) => {
                 let mut input = self.new_message();

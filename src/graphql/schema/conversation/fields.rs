@@ -4,10 +4,12 @@ use async_graphql::{Context, ID, Object};
 
 use super::{Conversation, DEFAULT_MESSAGES};
 use crate::graphql::execution::context::ContextExt;
+use crate::graphql::execution::value_size::size_of_objects;
 use crate::graphql::schema::context_window::{ContextWindow, DEFAULT_TOKENIZER, Tokenizer};
 use crate::graphql::schema::message::Message;
 use crate::graphql::schema::message::connection::MessageConnection;
 use crate::graphql::schema::scalar::{DateTime, Json};
+use crate::graphql::schema::share::Share;
 use crate::graphql::schema::{argument, cursor};
 use crate::model::{self, Page, Range};
 use crate::store::Result;
@@ -136,6 +138,13 @@ impl Conversation {
         let tokenizer = tokenizer.unwrap_or(DEFAULT_TOKENIZER).into();
         let with_omitted = ctx.look_ahead().field("omitted").exists();
         Ok(ctx.store()?.context(&self.row, leaf, most, tokenizer, with_omitted).await?.into())
+    }
+
+    /// The copies of branches that can be read with their secrets, the newest first. At most 100.
+    async fn shares(&self, ctx: &Context<'_>) -> Result<Vec<Share>> {
+        let shares = ctx.store()?.shares(self.row.id).await?;
+        ctx.memory_budget()?.grow(size_of_objects(ctx, shares.len())).await?;
+        Ok(shares.into_iter().map(Share::from).collect())
     }
 
     /// The last message of the active branch. Null if there is none.

@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::{ConnectOptions, DatabaseConnection};
 
+use crate::model::ShareRules;
 use crate::store::engine::row_level_security::RowLevelSecurity;
 use crate::store::hot::writer::Bounds;
 
@@ -36,6 +37,8 @@ pub struct Settings {
     pub migrate: bool,
     /// The limits of the write queue.
     pub writes: Bounds,
+    /// What may be shared.
+    pub shares: ShareRules,
     /// How long after an erasure writes of the user are refused: those that were on their way.
     pub erasure_settle: Duration,
     /// The mode of row-level security on PostgreSQL.

@@ -62,6 +62,9 @@ const TABLES: &[Table] = &[
     Table { name: "conversation_label", own: own!("owner_id"), upkeep: false },
     Table { name: "message_feedback", own: own!("owner_id"), upkeep: false },
     Table { name: "deleted_usage", own: own!("owner_id"), upkeep: false },
+    // A share is found by its secret before it is known whose it is.
+    Table { name: "share", own: own!("owner_id"), upkeep: true },
+    Table { name: "shared_message", own: own!("owner_id"), upkeep: false },
 ];
 
 const OWN: &str = "scrollback_own";

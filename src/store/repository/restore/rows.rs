@@ -6,10 +6,13 @@ use base64::engine::general_purpose::STANDARD;
 use super::branches::Place;
 use crate::model::{
     Content, ConversationId, ConversationState, ExportedConversation, ExportedFeedback, ExportedMessage,
-    ExportedUsage, FeedbackComment, FeedbackTags, Invalid, Json, Label, LabelPatch, Labels, MessageId,
-    MessageStatus, ModelName, OwnerId, Parts, Rating, Title, TokenUsage,
+    ExportedShare, ExportedUsage, FeedbackComment, FeedbackTags, Invalid, Json, Label, LabelPatch, Labels,
+    MessageId, MessageStatus, ModelName, OwnerId, Parts, Rating, ShareLabel, Title, TokenUsage,
 };
-use crate::store::entity::{conversation, deleted_usage, message, message_feedback};
+use crate::store::entity::{conversation, deleted_usage, message, message_feedback, share, shared_message};
+
+/// The bytes of the hash of a secret.
+const SECRET_HASH: usize = 32;
 
 /// The bytes of a fingerprint.
 const FINGERPRINT: usize = 16;
@@ -121,6 +124,48 @@ fn feedback_row(
         comment: comment.map(FeedbackComment::into_string),
         updated_at: exported.updated_at,
     })
+}
+
+/// The row of a share, and those of its messages.
+pub(super) fn share(
+    owner: &OwnerId,
+    conversation: ConversationId,
+    exported: ExportedShare,
+) -> Result<(share::Model, Vec<shared_message::Model>), Invalid> {
+    let hash = STANDARD.decode(&exported.secret_hash).ok().filter(|bytes| bytes.len() == SECRET_HASH);
+    let hash = hash
+        .ok_or_else(|| Invalid::new("share.secretHash", format!("must be {SECRET_HASH} bytes in Base64")))?;
+    let id = exported.id;
+    let mut messages = Vec::with_capacity(exported.messages.len());
+    for (number, message) in (1..).zip(exported.messages) {
+        let parts = message.parts.map(|parts| Parts::new("share.parts", parts.into_vec())).transpose()?;
+        messages.push(shared_message::Model {
+            share_id: id,
+            number,
+            owner_id: owner.clone(),
+            role: message.role.code(),
+            content: message.content,
+            parts: parts.map(|parts| parts.to_json()),
+            metadata: message.metadata.map(|metadata| json("share.metadata", &metadata)).transpose()?,
+            model: message.model,
+            created_at: message.created_at,
+        });
+    }
+    let title = exported.title.map(|title| Title::new("share.title", title)).transpose()?;
+    let label = exported.label.map(|label| ShareLabel::new("share.label", label)).transpose()?;
+    let row = share::Model {
+        id,
+        owner_id: owner.clone(),
+        conversation_id: conversation,
+        secret_hash: hash,
+        title: title.map(Title::into_string),
+        label: label.map(ShareLabel::into_string),
+        expires_at: exported.expires_at,
+        created_at: exported.created_at,
+        message_count: i64::try_from(messages.len()).unwrap_or(i64::MAX),
+        view_count: exported.view_count,
+    };
+    Ok((row, messages))
 }
 
 /// The row of token usage of deleted messages.
