@@ -1,7 +1,7 @@
 //! Erasure of a user: every row, in small steps, while the server runs.
 //!
 //! 1. `account.erasing_since` is set under the lock of the account. From then on no write of the user succeeds: each takes
-//!    that lock first, or asks for the account ([`PlainTx::lock_account`]). Writes that were under way have ended.
+//!    that lock first, or asks for the account ([`PlainTx::lock_account`]), or for what is removed before its own rows. Writes that were under way have ended.
 //! 2. Each step removes at most [`steps::ROWS`] rows in a transaction of its own, and adds their number to the account. So
 //!    a server that is killed leaves a user who is being erased, and any server goes on.
 //! 3. The last step removes the account, and adds the signed receipt to the audit log.

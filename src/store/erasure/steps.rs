@@ -49,6 +49,10 @@ pub(super) async fn remove_some(
         return Ok(Step { topics, ..Step::default() });
     }
     let of_owner = [
+        // Before its segments and blocks: writes to the index hold a lock on it, or find it gone.
+        remove::<search_state::Entity>(tx, search_state::Column::OwnerId.eq(user.clone()))
+            .await?
+            .count("search_state", rows),
         remove::<change::Entity>(tx, change::Column::OwnerId.eq(user.clone())).await?.count("change", rows),
         remove::<search_block::Entity>(tx, search_block::Column::OwnerId.eq(user.clone()))
             .await?
@@ -56,9 +60,6 @@ pub(super) async fn remove_some(
         remove::<search_segment::Entity>(tx, search_segment::Column::OwnerId.eq(user.clone()))
             .await?
             .count("search_segment", rows),
-        remove::<search_state::Entity>(tx, search_state::Column::OwnerId.eq(user.clone()))
-            .await?
-            .count("search_state", rows),
         remove::<deleted_usage::Entity>(tx, deleted_usage::Column::OwnerId.eq(user.clone()))
             .await?
             .count("deleted_usage", rows),

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::sea_query::{Expr, LockType, OnConflict};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel,
-    QueryFilter, QuerySelect,
+    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait,
+    IntoActiveModel, QueryFilter, QuerySelect,
 };
 use sea_orm::{QueryOrder, TryInsertResult};
 use search::index::Blocks;
@@ -15,7 +15,7 @@ use super::removal::BlockChange;
 use crate::model::OwnerId;
 use crate::store::database::Store;
 use crate::store::entity::{search_block, search_segment, search_state};
-use crate::store::error::Result;
+use crate::store::error::{Error, Result};
 use crate::store::transaction::PlainTx;
 
 /// Blocks that are written with one statement.
@@ -37,18 +37,32 @@ pub(super) struct IndexChange {
     pub(super) dropped: Vec<i64>,
 }
 
-/// Begins a write to an index. An erasure of the owner waits for it, so it leaves nothing behind.
+/// Begins to add rows to an index that there is. An erasure of the owner removes the row of the index first, so it waits for
+/// this transaction, and later ones find no index.
+///
+/// It is not the account that is locked: appends change that row, and each would have to keep the locks of both.
 async fn begin(store: &Store, owner: &OwnerId) -> Result<PlainTx> {
     let tx = PlainTx::begin(store, owner).await?;
-    tx.lock_account(owner).await?;
-    Ok(tx)
+    let mut find = search_state::Entity::find_by_id(owner.clone());
+    // SQLite has one writer at a time.
+    if tx.connection().get_database_backend() == DbBackend::Postgres {
+        find = find.lock(LockType::KeyShare);
+    }
+    match find.one(tx.connection()).await? {
+        Some(_) => Ok(tx),
+        None => Err(Error::BeingErased),
+    }
 }
 
 /// Writes a change and the new state, which has the generation that it was read with. False: another process
 /// has written meanwhile, and nothing was written.
 pub(super) async fn apply(store: &Store, state: search_state::Model, change: IndexChange) -> Result<bool> {
     let owner = state.owner_id.clone();
-    let tx = begin(store, &owner).await?;
+    let tx = PlainTx::begin(store, &owner).await?;
+    // A new index is made only for an owner who is not being erased.
+    if state.generation == 0 {
+        tx.lock_account(&owner).await?;
+    }
     if !advance(tx.connection(), state).await? {
         return Ok(false);
     }
@@ -129,7 +143,7 @@ pub(super) async fn remove_segments(store: &Store, owner: &OwnerId, ids: &[i64])
                 .await?
                 .pop();
             let Some(last) = last else { break };
-            let tx = begin(store, owner).await?;
+            let tx = PlainTx::begin(store, owner).await?;
             search_block::Entity::delete_many()
                 .filter(search_block::Column::OwnerId.eq(owner.clone()))
                 .filter(search_block::Column::Segment.eq(*id))
@@ -138,7 +152,7 @@ pub(super) async fn remove_segments(store: &Store, owner: &OwnerId, ids: &[i64])
                 .await?;
             tx.commit(true).await?;
         }
-        let tx = begin(store, owner).await?;
+        let tx = PlainTx::begin(store, owner).await?;
         search_segment::Entity::delete_many()
             .filter(search_segment::Column::OwnerId.eq(owner.clone()))
             .filter(search_segment::Column::Segment.eq(*id))
