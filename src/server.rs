@@ -30,6 +30,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY
 use axum::http::{HeaderValue, Method, header};
 use axum::routing::any;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -107,6 +108,7 @@ impl Server {
             drain,
             socket_quota,
             stream_quota,
+            share_pages: Semaphore::new(shared::PAGES_AT_ONCE),
             sockets: TaskTracker::new(),
         };
         let state = HandlerState(Arc::new(shared));

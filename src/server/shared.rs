@@ -25,6 +25,9 @@ use crate::rate_limit::RateLimiter;
 
 const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
 
+/// Pages that are made at the same time.
+pub(super) const PAGES_AT_ONCE: usize = 4;
+
 /// How long a cache may show a share that was revoked.
 const CACHED: &str = "public, max-age=60";
 
@@ -53,6 +56,9 @@ async fn shared(
         response.headers_mut().insert(RETRY_AFTER, seconds);
         return response;
     }
+    let Ok(_permit) = state.0.share_pages.acquire().await else {
+        return refuse(form, StatusCode::SERVICE_UNAVAILABLE, "Try again later.");
+    };
     match state.0.store.shared(&secret).await {
         Ok(Some(found)) => respond(form, &found, &headers, state.0.settings.share_images),
         Ok(None) => refuse(

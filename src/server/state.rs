@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -38,6 +39,8 @@ pub(super) struct ServerState {
     pub(super) socket_quota: Arc<Quota<OwnerId>>,
     /// The streams of each owner.
     pub(super) stream_quota: Arc<Quota<OwnerId>>,
+    /// Lets few pages of shares be made at a time: each takes megabytes.
+    pub(super) share_pages: Semaphore,
     /// The WebSocket tasks, which outlive the request that opened them.
     pub(super) sockets: TaskTracker,
 }

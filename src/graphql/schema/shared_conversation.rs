@@ -52,12 +52,15 @@ impl SharedConversation {
         let size = model::Page::from_arguments(first, None, default)?.size as usize;
         let skip = usize::try_from(skip).map_err(|_| model::Invalid::new("skip", "must not be negative"))?;
         let page: Vec<_> = self.0.messages.iter().skip(skip).take(size).cloned().collect();
-        let bytes = |message: &model::SharedMessage| {
-            message.content.len() + message.parts.as_ref().map_or(0, model::Parts::bytes)
-        };
         ctx.memory_budget()?.grow(page.iter().map(bytes).sum()).await?;
         Ok(page.into_iter().map(SharedMessage).collect())
     }
+}
+
+/// The memory that a message takes, in bytes.
+fn bytes(message: &model::SharedMessage) -> usize {
+    let metadata = message.metadata.as_ref().map_or(0, |metadata| metadata.as_str().len());
+    message.content.len() + message.parts.as_ref().map_or(0, model::Parts::bytes) + metadata
 }
 
 /// A message that somebody shared.
@@ -115,6 +118,9 @@ impl SharedConversationQuery {
         #[graphql(desc = "The secret of the share.")] secret: String,
     ) -> Result<Option<SharedConversation>> {
         let found = ctx.store()?.store().shared(&secret).await?;
+        if let Some(shared) = &found {
+            ctx.memory_budget()?.grow(shared.messages.iter().map(bytes).sum()).await?;
+        }
         Ok(found.map(|shared| SharedConversation(Arc::new(shared))))
     }
 }
