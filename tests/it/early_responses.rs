@@ -15,6 +15,8 @@ use crate::harness::{Engine, Program, TIMEOUT, TestApp, run_python, run_script_w
 
 const MIB: usize = 1024 * 1024;
 
+const SMALL_BODIES: &[(&str, &str)] = &[("limits.message_bytes", "262144"), ("server.body_limit", "1048576")];
+
 /// A request to `/graphql` of so many bytes, and its answer.
 fn case(bytes: usize, status: u16, code: &str, headers: &Value) -> Value {
     json!({ "method": "POST", "path": "/graphql", "headers": headers, "bytes": bytes, "status": status, "code": code })
@@ -56,7 +58,7 @@ async fn refused(app: &TestApp, cases: &[Value]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_can_read_why_a_body_is_too_large() {
-    let app = TestApp::start(Engine::Sqlite).await;
+    let app = TestApp::start_with(Engine::Sqlite, SMALL_BODIES).await;
     let sizes = [MIB + MIB / 10, 5 * MIB, 32 * MIB];
     refused(&app, &sizes.map(|bytes| case(bytes, 413, "PAYLOAD_TOO_LARGE", &json!({})))).await;
 }
@@ -123,7 +125,7 @@ async fn connect(app: &TestApp) -> TcpStream {
 
 #[tokio::test]
 async fn clients_that_wait_for_100_continue_are_refused_without_their_bodies() {
-    let app = TestApp::start(Engine::Sqlite).await;
+    let app = TestApp::start_with(Engine::Sqlite, SMALL_BODIES).await;
     for (method, path, header, status) in [
         ("POST", "/graphql", "Content-Type: application/json", "413"),
         ("POST", "/graphql", "Content-Type: text/plain", "415"),

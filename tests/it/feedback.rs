@@ -254,7 +254,11 @@ async fn a_page_reads_feedback_in_one_statement(app: TestApp) {
 }
 
 async fn comments_of_a_page_count_as_bytes_of_the_answer(app: TestApp) {
-    let app = TestApp::start_with(app.engine, &[("limits.answer_bytes", "65536")]).await;
+    let app = TestApp::start_with(
+        app.engine,
+        &[("limits.message_bytes", "32768"), ("limits.answer_bytes", "65536")],
+    )
+    .await;
     let ada = app.client("ada");
     let conversation = ada.new_conversation().await;
     for _ in 0..20 {

@@ -188,7 +188,7 @@ async fn unacceptable_media_types_are_rejected_before_execution(app: TestApp) {
 }
 
 async fn a_body_over_the_limit_is_rejected_with_413(app: TestApp) {
-    const LIMIT: usize = 1024 * 1024;
+    const LIMIT: usize = 8 * 1024 * 1024;
     let ada = app.client("ada");
     let sized = |size: usize| {
         let body = json!({ "query": CREATE, "extensions": { "padding": "" } }).to_string();
@@ -206,7 +206,7 @@ async fn a_body_over_the_limit_is_rejected_with_413(app: TestApp) {
         let reply = ReadResponse::to(send(body)).await;
         assert_eq!(reply.status, StatusCode::PAYLOAD_TOO_LARGE);
         assert_eq!(reply.code(), "PAYLOAD_TOO_LARGE");
-        assert_eq!(reply.json()["errors"][0]["message"], "the body must be at most 1048576 bytes");
+        assert_eq!(reply.json()["errors"][0]["message"], "the body must be at most 8388608 bytes");
     }
     assert_nothing_written(&app).await;
     for body in [sized(LIMIT).into(), chunked(sized(LIMIT))] {

@@ -83,7 +83,8 @@ async fn a_socket_has_a_limit_of_operations() {
 
 #[tokio::test]
 async fn a_message_over_the_limit_closes_the_socket() {
-    let app = TestApp::start(Engine::Sqlite).await;
+    let settings = [("limits.message_bytes", "262144"), ("server.message_limit", "1048576")];
+    let app = TestApp::start_with(Engine::Sqlite, &settings).await;
     let sized = |size: usize| {
         let message = json!({ "type": "ping", "payload": { "padding": "" } }).to_string();
         message.replace("\"\"", &format!("\"{}\"", "x".repeat(size - message.len())))
