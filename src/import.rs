@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::model::OwnerId;
+use crate::model::{ContentLimits, MAX_MESSAGE_BYTES, MAX_METADATA_BYTES, OwnerId};
 use crate::store::Scoped;
 
 pub use error::{ImportError, RejectedConversations};
@@ -59,11 +59,15 @@ pub fn read(format: Format, file: &Path) -> Result<Conversations, ImportError> {
     Err(error::reject_file(file, format, text, entries))
 }
 
-/// Writes conversations for the owner of `scope`.
+/// Writes conversations for the owner of `scope`. Those with a message or metadata over the limits are rejected.
 ///
 /// # Errors
 /// The database cannot be written. Written conversations are kept, and the same import continues from there.
-pub async fn write(scope: &Scoped, conversations: Conversations) -> anyhow::Result<Report> {
+pub async fn write(
+    scope: &Scoped,
+    conversations: Conversations,
+    limits: ContentLimits,
+) -> anyhow::Result<Report> {
     let Conversations { file, format, entries } = conversations;
     let progress = ProgressBar::new(entries.len() as u64);
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} conversations, {eta} left") {
@@ -71,7 +75,7 @@ pub async fn write(scope: &Scoped, conversations: Conversations) -> anyhow::Resu
     }
     let mut report = Report { rejected: RejectedConversations::of(&file), ..Report::default() };
     for (index, (line, found)) in entries.into_iter().enumerate() {
-        if let Err(fault) = write_one(scope, format, found, &mut report).await? {
+        if let Err(fault) = write_one(scope, (format, limits), found, &mut report).await? {
             report.refused += 1;
             report.rejected.add(index, line, fault);
         }
@@ -84,7 +88,7 @@ pub async fn write(scope: &Scoped, conversations: Conversations) -> anyhow::Resu
 /// Writes one conversation. The inner error rejects it, the outer error ends the import.
 async fn write_one(
     scope: &Scoped,
-    format: Format,
+    (format, limits): (Format, ContentLimits),
     found: Result<ParsedConversation, Rejection>,
     report: &mut Report,
 ) -> anyhow::Result<Result<(), Rejection>> {
@@ -94,7 +98,7 @@ async fn write_one(
     };
     let (id, title) = (Some(found.origin.clone()), found.title.clone());
     let refused = |reason: String| Ok(Err(Rejection { id, title, reason }));
-    match write::prepare(scope.owner(), format, found) {
+    match write::prepare(scope.owner(), format, found, limits) {
         Ok(prepared) => match write::write(scope, prepared, report).await? {
             Ok(()) => Ok(Ok(())),
             Err(reason) => refused(reason),
@@ -107,10 +111,11 @@ async fn write_one(
 /// all.
 #[doc(hidden)]
 pub fn probe(owner: &OwnerId, format: Format, bytes: &[u8]) -> (usize, usize) {
+    let limits = ContentLimits { message_bytes: MAX_MESSAGE_BYTES, metadata_bytes: MAX_METADATA_BYTES };
     let parsed = parse(format, bytes);
     let all = parsed.len();
     let found = parsed.into_iter().filter_map(|(_, found)| found.ok());
-    (found.filter_map(|found| write::prepare(owner, format, found).ok()).count(), all)
+    (found.filter_map(|found| write::prepare(owner, format, found, limits).ok()).count(), all)
 }
 
 fn parse(format: Format, bytes: &[u8]) -> Parsed {

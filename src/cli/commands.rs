@@ -131,10 +131,11 @@ pub(super) async fn import(config: Config, arguments: ImportArguments) -> anyhow
             return Ok(ExitCode::from(NOTHING_READ));
         }
     };
+    let limits = app::content_limits(&config);
     let app = App::open_for_command(config, Clock::system()).await?;
     let scope = app.store.viewed_by(&Viewer::new(owner));
     let written = match file {
-        ImportFile::Conversations(conversations) => import::write(&scope, conversations).await,
+        ImportFile::Conversations(conversations) => import::write(&scope, conversations, limits).await,
         ImportFile::Export(file) => import::restore(&scope, file).await,
     };
     let count = written.as_ref().ok().map(|report| report.conversations as u64);

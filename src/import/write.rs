@@ -7,8 +7,8 @@ use super::format::Format;
 use super::parsed::{ParsedBody, ParsedConversation, ParsedMessage};
 use super::report::Report;
 use crate::model::{
-    Append, AppendParent, Content, ConversationId, Invalid, Json, JsonValue, MessageBody, MessageId,
-    MessageStatus, ModelName, NewConversation, NewMessage, OwnerId, Parts, Title,
+    Append, AppendParent, Content, ContentLimits, ConversationId, Invalid, Json, JsonValue, MessageBody,
+    MessageId, MessageStatus, ModelName, NewConversation, NewMessage, OwnerId, Parts, Title,
 };
 use crate::store::{Error, Scoped};
 
@@ -30,6 +30,7 @@ pub(super) fn prepare(
     owner: &OwnerId,
     format: Format,
     found: ParsedConversation,
+    limits: ContentLimits,
 ) -> Result<Prepared, Invalid> {
     if found.messages.is_empty() {
         return Err(Invalid::new("messages", "must not be empty"));
@@ -46,7 +47,7 @@ pub(super) fn prepare(
     let (mut path, mut branches) = (Vec::new(), Vec::new());
     for (at, turn) in found.messages.into_iter().enumerate() {
         let parent = turn.parent;
-        let message = message(&format!("messages[{at}]"), ids[at], turn)?;
+        let message = message(&format!("messages[{at}]"), ids[at], turn, limits)?;
         // The active path comes first and is created together with the conversation.
         let is_path = at <= found.head && parent == at.checked_sub(1);
         if is_path {
@@ -69,10 +70,16 @@ pub(super) fn prepare(
     Ok(Prepared { conversation, id, branches, head: ids[found.head] })
 }
 
-fn message(argument: &str, id: Option<MessageId>, turn: ParsedMessage) -> Result<NewMessage, Invalid> {
+fn message(
+    argument: &str,
+    id: Option<MessageId>,
+    turn: ParsedMessage,
+    limits: ContentLimits,
+) -> Result<NewMessage, Invalid> {
+    let most = limits.message_bytes;
     let body = match turn.body {
-        ParsedBody::Text(text) => MessageBody::Text(Content::new(argument, text)?),
-        ParsedBody::Parts(parts) => MessageBody::Parts(Parts::new(argument, parts)?),
+        ParsedBody::Text(text) => MessageBody::Text(Content::within(argument, text, most)?),
+        ParsedBody::Parts(parts) => MessageBody::Parts(Parts::within(argument, parts, most)?),
     };
     Ok(NewMessage {
         id,
@@ -81,7 +88,11 @@ fn message(argument: &str, id: Option<MessageId>, turn: ParsedMessage) -> Result
         status: MessageStatus::Complete,
         model: turn.model.map(|name| ModelName::new(argument, name)).transpose()?,
         usage: None,
-        metadata: Json::new(argument, JsonValue::Object(turn.metadata).to_string())?,
+        metadata: Json::within(
+            argument,
+            JsonValue::Object(turn.metadata).to_string(),
+            limits.metadata_bytes,
+        )?,
     })
 }
 

@@ -118,7 +118,10 @@ async fn somebody_finds_what_they_mean_in_graphiql(app: TestApp) {
         [(Format::OpenAssistant, "openassistant.jsonl"), (Format::ShareGpt, "sharegpt.json")]
     {
         let read = import::read(format, &data.join(file)).unwrap();
-        assert_eq!(import::write(&scope, read).await.unwrap().refused, 0);
+        assert_eq!(
+            import::write(&scope, read, scrollback::app::content_limits(&app.config)).await.unwrap().refused,
+            0
+        );
     }
     // MT-bench has questions, not conversations.
     let questions = fs::read_to_string(data.join("mt-bench.jsonl")).unwrap();

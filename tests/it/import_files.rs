@@ -220,7 +220,7 @@ async fn invalid_entries_are_reported_and_skipped() {
         let prompt = json!({ "message_id": "p", "text": "Hi", "role": "prompter", "replies": [reply] });
         json!({ "message_tree_id": id, "prompt": prompt }).to_string().into_bytes()
     };
-    let largest = "x".repeat(256 * 1024);
+    let largest = "x".repeat(1024 * 1024);
     let lines = [
         (tree("one", " 👩‍👩‍👧‍👦\r\n\u{FFFE}"), None),
         (b"not JSON".to_vec(), Some("2 (line 2): not a message tree: expected ident")),

@@ -172,12 +172,12 @@ async fn text_is_kept_byte_for_byte(app: TestApp) {
 async fn contents_have_limits(app: TestApp) {
     let ada = app.client("ada");
     let id = ada.new_conversation().await;
-    let largest = "x".repeat(256 * 1024);
+    let largest = "x".repeat(1024 * 1024);
     assert_eq!(ada.append(&id, &largest).await["content"], largest.as_str());
     let input =
         |content: &str| json!({ "input": { "conversationId": id, "role": "USER", "content": content } });
     for (content, expected) in [
-        (largest + "x", "`input.content` must be at most 262144 bytes of UTF-8, has 262145"),
+        (largest + "x", "`input.content` must be at most 1048576 bytes of UTF-8, has 1048577"),
         (String::new(), "`input.content` must not be empty"),
         ("a\0b".into(), "`input.content` must not contain NUL (U+0000)"),
     ] {

@@ -222,7 +222,13 @@ async fn imported_messages_are_read(app: TestApp) {
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/openassistant.jsonl");
     let conversations = scrollback::import::read(scrollback::import::Format::OpenAssistant, &file).unwrap();
     let viewer = scrollback::model::Viewer::new(scrollback::model::OwnerId::new("ada").unwrap());
-    let report = scrollback::import::write(&app.store.viewed_by(&viewer), conversations).await.unwrap();
+    let report = scrollback::import::write(
+        &app.store.viewed_by(&viewer),
+        conversations,
+        scrollback::app::content_limits(&app.config),
+    )
+    .await
+    .unwrap();
     assert!(report.conversations > 0);
     let ada = app.client("ada");
     assert_eq!(counts(&ada).await, (report.conversations as i64, 0));

@@ -212,7 +212,13 @@ impl History<'_> {
         fs::write(&file, conversation.to_string()).unwrap();
         let scope = self.app.store.viewed_by(&Viewer::new(OwnerId::new("ada").unwrap()));
         let conversations = import::read(Format::ShareGpt, &file).unwrap();
-        assert_eq!(import::write(&scope, conversations).await.unwrap().messages, 2);
+        assert_eq!(
+            import::write(&scope, conversations, scrollback::app::content_limits(&self.app.config))
+                .await
+                .unwrap()
+                .messages,
+            2
+        );
         let newest = "{ conversations(first: 1, orderBy: { field: CREATED_AT, direction: DESC }) { nodes {
             id messages { nodes { id createdAt model } } } } }";
         let data = self.ada.data(newest, json!({})).await;

@@ -40,7 +40,7 @@ async fn count(client: &Client) -> i64 {
 }
 
 async fn a_person_asks_to_be_forgotten(engine: Engine) {
-    const CONVERSATIONS: i64 = 400;
+    const CONVERSATIONS: i64 = 1000;
     let program = Program::over(engine).await;
     let server = program.serve(&[]).await;
     let person = format!("person-{}", Uuid::new_v4().simple());
@@ -93,7 +93,7 @@ async fn a_person_asks_to_be_forgotten(engine: Engine) {
     assert!(confirmed.starts_with(&format!("confirmed: {person} was erased at ")), "{confirmed}");
     let key = program.printed(&["erase", "--public-key"]).await;
     assert_eq!(erased["receipt"]["publicKey"], key.trim());
-    fs::write(&file, receipt.replace("\"conversation\": 402", "\"conversation\": 2")).unwrap();
+    fs::write(&file, receipt.replace("\"conversation\": 1002", "\"conversation\": 2")).unwrap();
     let output = program.run(&verify).await;
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("the receipt was changed"), "{output:?}");
