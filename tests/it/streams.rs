@@ -98,7 +98,7 @@ async fn repeated_text_changes_nothing_and_gaps_are_refused(app: TestApp) {
     for (offset, text, rule) in [
         (-1, "x".to_owned(), "`input.offset` must not be negative"),
         (6, "a\0".to_owned(), "`input.text` must not contain NUL (U+0000)"),
-        (6, "x".repeat(256 * 1024 - 5), "`input.text` must end within 262144 code points"),
+        (6, "x".repeat(1024 * 1024 - 5), "`input.text` must end within 1048576 code points"),
     ] {
         let fault = ada.fault(APPEND_TEXT, json!({ "id": id, "offset": offset, "text": text })).await;
         assert_eq!(fault, ("BAD_USER_INPUT".into(), rule.into()));

@@ -86,7 +86,7 @@ async fn parts_are_kept_and_their_texts_are_the_content(app: TestApp) {
             "`input.parts` must not be given together with `content`",
         ),
         (
-            json!([{ "file": { "mediaType": "a/b", "url": format!("data:a/b,{}", "x".repeat(9000)) } }]),
+            json!([{ "file": { "mediaType": "a/b", "url": format!("https://a.b/{}", "x".repeat(9000)) } }]),
             Value::Null,
             "`input.parts[0].file.url` must",
         ),
