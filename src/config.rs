@@ -6,6 +6,7 @@
 
 mod audit;
 mod database_url;
+mod erasure;
 mod error;
 mod issuer;
 mod limits;
@@ -22,7 +23,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-pub use audit::{Audit, Erasure};
+pub use audit::Audit;
+pub use erasure::Erasure;
 pub use error::ConfigError;
 pub use issuer::Issuer;
 pub use limits::Limits;

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::model::{ContentLimits, MAX_MESSAGE_BYTES, MAX_METADATA_BYTES, OwnerId};
+use crate::model::{ContentLimits, OwnerId};
 use crate::store::Scoped;
 
 pub use error::{ImportError, RejectedConversations};
@@ -75,7 +75,7 @@ pub async fn write(
     }
     let mut report = Report { rejected: RejectedConversations::of(&file), ..Report::default() };
     for (index, (line, found)) in entries.into_iter().enumerate() {
-        if let Err(fault) = write_one(scope, (format, limits), found, &mut report).await? {
+        if let Err(fault) = write_one(scope, format, limits, found, &mut report).await? {
             report.refused += 1;
             report.rejected.add(index, line, fault);
         }
@@ -88,7 +88,8 @@ pub async fn write(
 /// Writes one conversation. The inner error rejects it, the outer error ends the import.
 async fn write_one(
     scope: &Scoped,
-    (format, limits): (Format, ContentLimits),
+    format: Format,
+    limits: ContentLimits,
     found: Result<ParsedConversation, Rejection>,
     report: &mut Report,
 ) -> anyhow::Result<Result<(), Rejection>> {
@@ -111,11 +112,10 @@ async fn write_one(
 /// all.
 #[doc(hidden)]
 pub fn probe(owner: &OwnerId, format: Format, bytes: &[u8]) -> (usize, usize) {
-    let limits = ContentLimits { message_bytes: MAX_MESSAGE_BYTES, metadata_bytes: MAX_METADATA_BYTES };
     let parsed = parse(format, bytes);
     let all = parsed.len();
     let found = parsed.into_iter().filter_map(|(_, found)| found.ok());
-    (found.filter_map(|found| write::prepare(owner, format, found, limits).ok()).count(), all)
+    (found.filter_map(|found| write::prepare(owner, format, found, ContentLimits::LARGEST).ok()).count(), all)
 }
 
 fn parse(format: Format, bytes: &[u8]) -> Parsed {

@@ -1,4 +1,4 @@
-//! The settings of `[audit]` and `[erasure]`.
+//! The settings of `[audit]`.
 
 use std::time::Duration;
 
@@ -13,13 +13,4 @@ pub struct Audit {
     /// How long entries are kept. `None`: for ever.
     #[serde(deserialize_with = "value::positive_duration_or_never")]
     pub keep: Option<Duration>,
-}
-
-/// Erasure of users.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Erasure {
-    /// How long after an erasure writes of the user are refused.
-    #[serde(deserialize_with = "value::duration")]
-    pub settle: Duration,
 }

@@ -15,10 +15,7 @@ use super::schema::message::connection::MessageConnection;
 use super::schema::{self, Mutation, Query, Subscription, cursor};
 use crate::feed::Feed;
 use crate::memory::MemoryBudget;
-use crate::model::{
-    ContentLimits, ConversationId, ConversationOrder, MAX_MESSAGE_BYTES, MAX_METADATA_BYTES, Message,
-    OwnerId, Slice, Viewer,
-};
+use crate::model::{ContentLimits, ConversationId, ConversationOrder, Message, OwnerId, Slice, Viewer};
 use crate::store::Store;
 
 /// Parses documents as the server does.
@@ -116,10 +113,7 @@ impl Page {
     pub async fn answer(&self, query: &str, in_one_walk: bool) -> Vec<u8> {
         let scoped = self.store.viewed_by(&self.viewer);
         let asked = OperationContext {
-            content_limits: ContentLimits {
-                message_bytes: MAX_MESSAGE_BYTES,
-                metadata_bytes: MAX_METADATA_BYTES,
-            },
+            content_limits: ContentLimits::LARGEST,
             viewer: self.viewer.clone(),
             loaders: Loaders::new(&scoped),
             store: scoped,

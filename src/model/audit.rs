@@ -1,6 +1,6 @@
 //! The audit log: what was done with the data of users by others than themselves.
 
-use super::{ConversationId, MessageId, OwnerId, Timestamp};
+use super::{Change, ConversationId, MessageId, OwnerId, Timestamp};
 
 /// Who did something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,10 +14,13 @@ pub enum AuditActor {
 }
 
 impl AuditActor {
+    /// The number of every back end in the database.
+    pub const BACK_END: i16 = 1;
+
     /// The number in the database.
     pub fn kind(&self) -> i16 {
         match self {
-            Self::BackEnd(_) => 1,
+            Self::BackEnd(_) => Self::BACK_END,
             Self::Server => 2,
             Self::Operator(_) => 3,
         }
@@ -35,7 +38,7 @@ impl AuditActor {
     /// The actor with this number and name, if there is one.
     pub fn stored(kind: i16, name: Option<String>) -> Option<Self> {
         match (kind, name) {
-            (1, Some(subject)) => OwnerId::new(subject).ok().map(Self::BackEnd),
+            (Self::BACK_END, Some(subject)) => OwnerId::new(subject).ok().map(Self::BackEnd),
             (2, _) => Some(Self::Server),
             (3, Some(name)) => Some(Self::Operator(name)),
             _ => None,
@@ -186,6 +189,38 @@ pub struct AuditEntry {
     pub count: Option<i64>,
     /// The receipt of an erasure.
     pub detail: Option<String>,
+}
+
+impl AuditEntry {
+    /// An entry about no user in particular.
+    pub fn new(created_at: Timestamp, actor: AuditActor, action: AuditAction) -> Self {
+        Self {
+            created_at,
+            actor,
+            action,
+            owner: None,
+            conversation: None,
+            message: None,
+            count: None,
+            detail: None,
+        }
+    }
+
+    /// The same about a user.
+    pub fn about(self, owner: &OwnerId) -> Self {
+        Self { owner: Some(AuditedOwner::Known(owner.clone())), ..self }
+    }
+
+    /// The same about a write of a user with these changes.
+    pub fn of_changes(self, owner: &OwnerId, changes: &[Change]) -> Self {
+        let messages = changes.iter().filter(|change| change.message.is_some()).count();
+        Self {
+            conversation: changes.first().map(|change| change.conversation),
+            message: changes.iter().find_map(|change| change.message),
+            count: (messages > 0).then(|| i64::try_from(messages).unwrap_or(i64::MAX)),
+            ..self.about(owner)
+        }
+    }
 }
 
 /// The entries that are wanted: those that match everything that is set.

@@ -23,6 +23,11 @@ pub struct ContentLimits {
     pub metadata_bytes: usize,
 }
 
+impl ContentLimits {
+    /// Those that no configuration exceeds.
+    pub const LARGEST: Self = Self { message_bytes: MAX_MESSAGE_BYTES, metadata_bytes: MAX_METADATA_BYTES };
+}
+
 /// The content of a message: 1 byte to 16 MiB of UTF-8 without NUL.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Content(String);

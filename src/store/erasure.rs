@@ -1,7 +1,8 @@
 //! Erasure of a user: every row, in small steps, while the server runs.
 //!
-//! 1. `account.erasing_since` is set under the lock of the account. From then on no write of the user succeeds: each takes
-//!    that lock first, or asks for the account ([`PlainTx::lock_account`]), or for what is removed before its own rows. Writes that were under way have ended.
+//! 1. `account.erasing_since` is set under the lock of the account, when the writes that were under way have ended. From
+//!    then on no write of the user succeeds: each takes that lock first, or needs a row that the erasure removes before
+//!    those that the write could add.
 //! 2. Each step removes at most [`steps::ROWS`] rows in a transaction of its own, and adds their number to the account. So
 //!    a server that is killed leaves a user who is being erased, and any server goes on.
 //! 3. The last step removes the account, and adds the signed receipt to the audit log.
@@ -21,16 +22,17 @@ use sea_orm::{
 };
 
 use crate::model::{
-    AuditAction, AuditActor, ErasedRows, ErasureFault, ErasureReceipt, OwnerId, Scope, Timestamp,
+    AuditAction, AuditActor, AuditEntry, AuditedOwner, ErasedRows, ErasureFault, ErasureReceipt, OwnerId,
+    Scope, Timestamp,
 };
 use crate::signals::Topic;
 use crate::store::database::Store;
 use crate::store::engine::background::in_background;
 use crate::store::entity::account;
 use crate::store::error::{Error, Result};
-use crate::store::repository::audit::{self, NewEntry};
+use crate::store::repository::audit;
 use crate::store::scope::Scoped;
-use crate::store::signing_key;
+use crate::store::signing_key::{self, SigningKey};
 use crate::store::transaction::PlainTx;
 
 /// How long a request waits for the end of an erasure.
@@ -47,8 +49,7 @@ impl Scoped {
     /// - `ScopeRequired`: the credentials lack [`Scope::Erase`].
     pub async fn erase_user(&self, user: &OwnerId) -> Result<Option<ErasureReceipt>> {
         self.require(Scope::Erase)?;
-        let back_end = self.actor.clone().unwrap_or_else(|| self.owner.clone());
-        let begun = self.store.begin_erasure(user, AuditActor::BackEnd(back_end)).await?;
+        let begun = self.store.begin_erasure(user, self.back_end()).await?;
         if let Some(receipt) = begun {
             return Ok(Some(receipt));
         }
@@ -87,8 +88,9 @@ impl Store {
     /// Removes what is left of a user whose erasure has begun. Several servers may do so at the same time.
     pub async fn go_on_erasing(&self, user: &OwnerId) -> Result<ErasureReceipt> {
         in_background(async {
+            let key = self.signing_key().await?;
             loop {
-                if let Some(receipt) = self.erase_some(user).await? {
+                if let Some(receipt) = self.erase_some(user, &key).await? {
                     return Ok(receipt);
                 }
             }
@@ -116,9 +118,13 @@ impl Store {
 
     /// The public key of receipts, in Base64. Makes the key if there is none.
     pub async fn receipt_key(&self) -> Result<String> {
+        Ok(receipt::base64(self.signing_key().await?.public_key()))
+    }
+
+    /// The key of the database, made if there is none.
+    async fn signing_key(&self) -> Result<SigningKey> {
         let _lock = self.0.write_lock.acquire().await?;
-        let key = signing_key::find_or_make(&self.0.write, self.0.clock.now()).await?;
-        Ok(receipt::base64(key.public_key()))
+        signing_key::find_or_make(&self.0.write, self.0.clock.now()).await
     }
 
     /// On PostgreSQL, removes dead rows from the tables, and what was erased from the statistics of the planner. On SQLite,
@@ -156,8 +162,8 @@ impl Store {
             None => ErasedRows::new(),
         };
         mark(&tx, user, now, &rows).await?;
-        let entry = NewEntry::new(now, actor, AuditAction::EraseUser);
-        audit::add(tx.connection(), NewEntry { owner: Some(user.clone()), ..entry }).await?;
+        let entry = AuditEntry::new(now, actor, AuditAction::EraseUser).about(user);
+        audit::add(tx.connection(), entry).await?;
         tx.commit(false).await?;
         // Subscriptions to changes end.
         self.0.signals.signal(&Topic::Account(user.clone()));
@@ -165,9 +171,8 @@ impl Store {
     }
 
     /// Does a step. Returns the receipt if nothing was left.
-    async fn erase_some(&self, user: &OwnerId) -> Result<Option<ErasureReceipt>> {
+    async fn erase_some(&self, user: &OwnerId, key: &SigningKey) -> Result<Option<ErasureReceipt>> {
         let tx = PlainTx::begin(self, user).await?;
-        let key = signing_key::find_or_make(tx.connection(), self.0.clock.now()).await?;
         let hash = key.hash(user);
         let Some(account) = locked(&tx, user).await? else {
             // Another server was faster.
@@ -184,7 +189,7 @@ impl Store {
             })?;
         let step = steps::remove_some(tx.connection(), user, &hash, &mut rows).await?;
         let receipt = if step.is_last {
-            let receipt = receipt::sign(&key, hash.clone(), (since, self.0.clock.now()), rows);
+            let receipt = receipt::sign(key, hash.clone(), (since, self.0.clock.now()), rows);
             self.finish(&tx, user, hash, &receipt).await?;
             Some(receipt)
         } else {
@@ -209,8 +214,8 @@ impl Store {
     ) -> Result<()> {
         account::Entity::delete_by_id(user.clone()).exec(tx.connection()).await?;
         let count = Some(i64::try_from(receipt.row_count()).unwrap_or(i64::MAX));
-        let (owner_hash, detail) = (Some(hash), Some(receipt.to_json()));
-        let entry = NewEntry { owner_hash, count, detail, ..self.operation(AuditAction::UserErased) };
+        let (owner, detail) = (Some(AuditedOwner::Erased(hash)), Some(receipt.to_json()));
+        let entry = AuditEntry { owner, count, detail, ..self.operation(AuditAction::UserErased) };
         audit::add(tx.connection(), entry).await
     }
 }
@@ -229,12 +234,9 @@ async fn locked(tx: &PlainTx, user: &OwnerId) -> Result<Option<account::Model>> 
 async fn mark(tx: &PlainTx, user: &OwnerId, since: Timestamp, rows: &ErasedRows) -> Result<()> {
     let rows = serde_json::to_string(rows).map_err(|error| Error::broken(error.to_string()))?;
     let row = account::ActiveModel {
-        id: ActiveValue::Set(user.clone()),
-        revision: ActiveValue::Set(0),
-        created_at: ActiveValue::Set(since),
         erasing_since: ActiveValue::Set(Some(since)),
         erased_rows: ActiveValue::Set(Some(rows)),
-        ..account::ActiveModel::default()
+        ..account::ActiveModel::of(user, since)
     };
     let columns = [account::Column::ErasingSince, account::Column::ErasedRows];
     account::Entity::insert(row)

@@ -9,13 +9,13 @@
 
 use sea_orm::sea_query::{Expr, ExprTrait, InsertStatement, LockType, OnConflict, Query};
 use sea_orm::{
-    AccessMode, ActiveValue, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction,
-    DbBackend, EntityTrait, FromQueryResult, IntoActiveModel, IsolationLevel, SqliteTransactionMode,
-    Statement, StatementBuilder, TransactionOptions, TransactionTrait,
+    AccessMode, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend,
+    EntityTrait, FromQueryResult, IntoActiveModel, IsolationLevel, SqliteTransactionMode, Statement,
+    StatementBuilder, TransactionOptions, TransactionTrait,
 };
 use tokio::runtime::Handle;
 
-use crate::model::{AuditAction, Change, ChangeKind, OwnerId, Timestamp};
+use crate::model::{AuditAction, AuditEntry, Change, ChangeKind, OwnerId, Timestamp};
 use crate::signals::Topic;
 use crate::store::database::Store;
 use crate::store::engine::row_level_security::{self, RowLevelSecurity};
@@ -23,7 +23,7 @@ use crate::store::engine::write_lock::WriteLockGuard;
 use crate::store::entity::{account, change};
 use crate::store::error::Error;
 use crate::store::error::Result;
-use crate::store::repository::audit::{self, NewEntry};
+use crate::store::repository::audit;
 use crate::store::scope::Scoped;
 
 /// A write in progress for one owner.
@@ -33,7 +33,7 @@ pub(in crate::store) struct Tx {
     owner: OwnerId,
     actor: Option<OwnerId>,
     /// The entry of the audit log, if there is to be one.
-    entry: Option<NewEntry>,
+    entry: Option<AuditEntry>,
     now: Timestamp,
     next_revision: i64,
     last_revision: i64,
@@ -93,7 +93,7 @@ impl Tx {
             guard,
             owner: owner.clone(),
             actor: actor.clone(),
-            entry: scope.audited_actor(action).map(|actor| NewEntry::new(now, actor, action)),
+            entry: scope.audited_actor(action).map(|actor| AuditEntry::new(now, actor, action)),
             now,
             next_revision: 0,
             last_revision: 0,
@@ -211,12 +211,7 @@ impl PlainTx {
 
     /// Makes the account of the owner, unless it is there.
     pub(in crate::store) async fn make_account(&self, owner: &OwnerId, now: Timestamp) -> Result<()> {
-        let row = account::ActiveModel {
-            id: ActiveValue::Set(owner.clone()),
-            revision: ActiveValue::Set(0),
-            created_at: ActiveValue::Set(now),
-            ..account::ActiveModel::default()
-        };
+        let row = account::ActiveModel::of(owner, now);
         let keep = OnConflict::column(account::Column::Id).do_nothing().to_owned();
         account::Entity::insert(row).on_conflict(keep).try_insert().exec_without_returning(&self.tx).await?;
         Ok(())

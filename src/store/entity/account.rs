@@ -1,5 +1,6 @@
 //! Accounts: the counter of changes of an owner.
 
+use sea_orm::ActiveValue;
 use sea_orm::entity::prelude::*;
 
 use crate::model::{OwnerId, Timestamp};
@@ -27,3 +28,15 @@ pub(crate) struct Model {
 pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl ActiveModel {
+    /// The account of an owner without changes.
+    pub(crate) fn of(owner: &OwnerId, created_at: Timestamp) -> Self {
+        Self {
+            id: ActiveValue::Set(owner.clone()),
+            revision: ActiveValue::Set(0),
+            created_at: ActiveValue::Set(created_at),
+            ..<Self as Default>::default()
+        }
+    }
+}

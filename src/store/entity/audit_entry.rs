@@ -2,6 +2,7 @@
 //!
 //! Row-level security does not cover it: no request of a user reads it.
 
+use sea_orm::ActiveValue;
 use sea_orm::entity::prelude::*;
 
 use crate::model::{
@@ -62,5 +63,29 @@ impl TryFrom<Model> for AuditEntry {
             count: row.count,
             detail: row.detail,
         })
+    }
+}
+
+/// A new row. Its number is the next one.
+impl From<AuditEntry> for ActiveModel {
+    fn from(entry: AuditEntry) -> Self {
+        let (owner_id, owner_hash) = match entry.owner {
+            Some(AuditedOwner::Known(owner)) => (Some(owner), None),
+            Some(AuditedOwner::Erased(hash)) => (None, Some(hash)),
+            None => (None, None),
+        };
+        Self {
+            number: ActiveValue::NotSet,
+            created_at: ActiveValue::Set(entry.created_at),
+            actor_kind: ActiveValue::Set(entry.actor.kind()),
+            actor: ActiveValue::Set(entry.actor.name().map(str::to_owned)),
+            action: ActiveValue::Set(entry.action.code()),
+            owner_id: ActiveValue::Set(owner_id),
+            owner_hash: ActiveValue::Set(owner_hash),
+            conversation_id: ActiveValue::Set(entry.conversation),
+            message_id: ActiveValue::Set(entry.message),
+            count: ActiveValue::Set(entry.count),
+            detail: ActiveValue::Set(entry.detail),
+        }
     }
 }

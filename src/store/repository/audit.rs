@@ -3,13 +3,9 @@
 //! A write of a back end for a user has one entry, added by the transaction of the write. What operators did has one, too.
 //! Text that is appended to a streaming message has none: the message has one from its beginning and one from its end.
 
-use sea_orm::{
-    ActiveValue, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use crate::model::{
-    AuditAction, AuditActor, AuditEntry, AuditFilter, Change, ConversationId, MessageId, OwnerId, Timestamp,
-};
+use crate::model::{AuditAction, AuditActor, AuditEntry, AuditFilter, MessageId, OwnerId, Timestamp};
 use crate::store::database::Store;
 use crate::store::entity::audit_entry::{self, Column};
 use crate::store::error::{Error, Result};
@@ -19,63 +15,9 @@ use crate::store::signing_key;
 /// The maximum number of entries in one step of trimming.
 const TRIM_ENTRIES: u64 = 1000;
 
-/// An entry to add.
-pub(in crate::store) struct NewEntry {
-    pub(in crate::store) created_at: Timestamp,
-    pub(in crate::store) actor: AuditActor,
-    pub(in crate::store) action: AuditAction,
-    pub(in crate::store) owner: Option<OwnerId>,
-    pub(in crate::store) owner_hash: Option<String>,
-    pub(in crate::store) conversation: Option<ConversationId>,
-    pub(in crate::store) message: Option<MessageId>,
-    pub(in crate::store) count: Option<i64>,
-    pub(in crate::store) detail: Option<String>,
-}
-
-impl NewEntry {
-    /// An entry about no user in particular.
-    pub(in crate::store) fn new(created_at: Timestamp, actor: AuditActor, action: AuditAction) -> Self {
-        Self {
-            created_at,
-            actor,
-            action,
-            owner: None,
-            owner_hash: None,
-            conversation: None,
-            message: None,
-            count: None,
-            detail: None,
-        }
-    }
-
-    /// The entry of a write with these changes.
-    pub(in crate::store) fn of_changes(self, owner: &OwnerId, changes: &[Change]) -> Self {
-        let messages = changes.iter().filter(|change| change.message.is_some()).count();
-        Self {
-            owner: Some(owner.clone()),
-            conversation: changes.first().map(|change| change.conversation),
-            message: changes.iter().find_map(|change| change.message),
-            count: (messages > 0).then(|| i64::try_from(messages).unwrap_or(i64::MAX)),
-            ..self
-        }
-    }
-}
-
 /// Adds an entry to the log.
-pub(in crate::store) async fn add(connection: &impl ConnectionTrait, entry: NewEntry) -> Result<()> {
-    let row = audit_entry::ActiveModel {
-        number: ActiveValue::NotSet,
-        created_at: ActiveValue::Set(entry.created_at),
-        actor_kind: ActiveValue::Set(entry.actor.kind()),
-        actor: ActiveValue::Set(entry.actor.name().map(str::to_owned)),
-        action: ActiveValue::Set(entry.action.code()),
-        owner_id: ActiveValue::Set(entry.owner),
-        owner_hash: ActiveValue::Set(entry.owner_hash),
-        conversation_id: ActiveValue::Set(entry.conversation),
-        message_id: ActiveValue::Set(entry.message),
-        count: ActiveValue::Set(entry.count),
-        detail: ActiveValue::Set(entry.detail),
-    };
+pub(in crate::store) async fn add(connection: &impl ConnectionTrait, entry: AuditEntry) -> Result<()> {
+    let row = audit_entry::ActiveModel::from(entry);
     audit_entry::Entity::insert(row).exec_without_returning(connection).await?;
     Ok(())
 }
@@ -122,33 +64,36 @@ impl Scoped {
     pub(super) async fn audit_stop(&self, connection: &impl ConnectionTrait, id: MessageId) -> Result<()> {
         let action = AuditAction::StopMessage;
         let Some(actor) = self.audited_actor(action) else { return Ok(()) };
-        let entry = NewEntry::new(self.store.0.clock.now(), actor, action);
-        let entry = NewEntry { owner: Some(self.owner.clone()), message: Some(id), ..entry };
-        add(connection, entry).await
+        let entry = AuditEntry::new(self.store.0.clock.now(), actor, action).about(&self.owner);
+        add(connection, AuditEntry { message: Some(id), ..entry }).await
     }
 
     /// Adds the entry of a back end that read data of all users.
     pub(super) async fn audit_read(&self, action: AuditAction) -> Result<()> {
-        let back_end = self.actor.clone().unwrap_or_else(|| self.owner.clone());
-        let entry = NewEntry::new(self.store.0.clock.now(), AuditActor::BackEnd(back_end), action);
+        let entry = AuditEntry::new(self.store.0.clock.now(), self.back_end(), action);
         self.store.add_entry(entry).await
+    }
+
+    /// The back end of a request with a scope: one that acts for itself is the owner.
+    pub(in crate::store) fn back_end(&self) -> AuditActor {
+        AuditActor::BackEnd(self.actor.clone().unwrap_or_else(|| self.owner.clone()))
     }
 }
 
 impl Store {
     /// The entry of something that this process does by itself or for its operator.
-    pub(in crate::store) fn operation(&self, action: AuditAction) -> NewEntry {
-        NewEntry::new(self.0.clock.now(), self.0.performer.clone(), action)
+    pub(in crate::store) fn operation(&self, action: AuditAction) -> AuditEntry {
+        AuditEntry::new(self.0.clock.now(), self.0.performer.clone(), action)
     }
 
     /// Adds an entry about what an operator did with the data of a user. `count` is the number of conversations, if it is
     /// known.
     pub async fn audit(&self, action: AuditAction, owner: &OwnerId, count: Option<u64>) -> Result<()> {
         let count = count.map(|count| i64::try_from(count).unwrap_or(i64::MAX));
-        self.add_entry(NewEntry { owner: Some(owner.clone()), count, ..self.operation(action) }).await
+        self.add_entry(AuditEntry { count, ..self.operation(action).about(owner) }).await
     }
 
-    async fn add_entry(&self, entry: NewEntry) -> Result<()> {
+    async fn add_entry(&self, entry: AuditEntry) -> Result<()> {
         let _lock = self.0.write_lock.acquire().await?;
         add(&self.0.write, entry).await
     }

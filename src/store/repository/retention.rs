@@ -21,7 +21,7 @@ use crate::store::engine::background::in_background;
 use crate::store::entity::conversation::Column;
 use crate::store::entity::{account, conversation};
 use crate::store::error::{Error, Result};
-use crate::store::repository::audit::{self, NewEntry};
+use crate::store::repository::audit;
 use crate::store::scope::Scoped;
 use crate::store::transaction::PlainTx;
 
@@ -106,12 +106,9 @@ impl Store {
             OwnerRetention::Rule(rule) => (Some(rule.after), Some(rule.action.code())),
         };
         let row = account::ActiveModel {
-            id: ActiveValue::Set(owner.clone()),
-            revision: ActiveValue::Set(0),
-            created_at: ActiveValue::Set(self.0.clock.now()),
             retention_after: ActiveValue::Set(after),
             retention_action: ActiveValue::Set(action),
-            ..account::ActiveModel::default()
+            ..account::ActiveModel::of(owner, self.0.clock.now())
         };
         let set = [account::Column::RetentionAfter, account::Column::RetentionAction];
         let update = OnConflict::column(account::Column::Id)
@@ -124,8 +121,7 @@ impl Store {
         if written == 0 {
             return Err(Error::BeingErased);
         }
-        let entry = NewEntry { owner: Some(owner.clone()), ..self.operation(AuditAction::SetRetention) };
-        audit::add(tx.connection(), entry).await?;
+        audit::add(tx.connection(), self.operation(AuditAction::SetRetention).about(owner)).await?;
         tx.commit(false).await
     }
 

@@ -24,7 +24,8 @@ const CONVERSATION: &str = "SELECT number << 32, last_position, updated_at, \
 const IS_KNOWN: &str = "SELECT EXISTS (SELECT 1 FROM message WHERE id = ?1)";
 const IS_AT: &str = "SELECT EXISTS (SELECT 1 FROM message \
      WHERE slot = ?1 AND conversation_id = ?2 AND position = ?3 AND id = ?4)";
-const TAKE_REVISIONS: &str = "UPDATE account SET revision = revision + ?2 WHERE id = ?1 AND erasing_since IS NULL RETURNING revision - ?2";
+const TAKE_REVISIONS: &str = "UPDATE account SET revision = revision + ?2 \
+     WHERE id = ?1 AND erasing_since IS NULL RETURNING revision - ?2";
 const TAKE_POSITIONS: &str = "UPDATE conversation SET last_position = ?3, head_position = ?3, \
      message_count = message_count + ?4, updated_at = ?5, read_position = coalesce(?6, read_position), \
      unread_ignored = CASE WHEN ?6 IS NULL THEN unread_ignored ELSE 0 END WHERE id = ?1 AND owner_id = ?2";
@@ -183,10 +184,9 @@ impl WriteWorker<'_> {
             )?;
         }
         if let (Some(actor), Some(first)) = (&messages.actor, messages.rows.first()) {
-            let actor = AuditActor::BackEnd(actor.clone());
+            let (kind, actor) = (AuditActor::BACK_END, actor.as_str());
             let action = AuditAction::AppendMessages.code();
-            let name = actor.name();
-            let values = params![now.0, actor.kind(), name, action, owner, conversation, first.id.0, count];
+            let values = params![now.0, kind, actor, action, owner, conversation, first.id.0, count];
             self.execute(ADD_AUDIT_ENTRY, values)?;
         }
         Ok(AppendOutcome::Appended { first: last + 1, created_at })
