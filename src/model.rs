@@ -47,8 +47,7 @@ pub use conversation::{
 pub use erasure::{ErasedRows, ErasureContent, ErasureFault, ErasureReceipt};
 pub use export::{
     EXPORT_VERSION, ExportEnd, ExportHeader, ExportRecord, ExportedAuditEntry, ExportedChange,
-    ExportedConversation, ExportedFeedback, ExportedMessage, ExportedShare, ExportedSharedMessage,
-    ExportedUsage,
+    ExportedConversation, ExportedMessage, ExportedShare, ExportedUsage,
 };
 pub use feedback::{Feedback, FeedbackComment, FeedbackPatch, FeedbackTags, Rating};
 pub use fingerprint::Fingerprint;

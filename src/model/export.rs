@@ -7,7 +7,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ConversationId, Json, MessageId, MessageStatus, Parts, Rating, Role, ShareId, Timestamp, TokenUsage,
+    ConversationId, Feedback, Json, MessageId, MessageStatus, Parts, Role, ShareId, SharedMessage, Timestamp,
+    TokenUsage,
 };
 
 /// The version of the records. Another one cannot be imported.
@@ -118,23 +119,9 @@ pub struct ExportedMessage {
     /// Whether it is in every context window.
     pub pinned: bool,
     /// What the user thinks of it.
-    pub feedback: Option<ExportedFeedback>,
+    pub feedback: Option<Feedback>,
     /// What recognises a repeat of its append, in Base64. Null if the server chose the id.
     pub fingerprint: Option<String>,
-}
-
-/// The feedback on a message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ExportedFeedback {
-    /// Whether it was good.
-    pub rating: Option<Rating>,
-    /// As they were typed.
-    pub tags: Vec<String>,
-    /// A text of the user.
-    pub comment: Option<String>,
-    /// When it was last changed.
-    pub updated_at: Timestamp,
 }
 
 /// A share with its messages.
@@ -156,25 +143,7 @@ pub struct ExportedShare {
     /// SHA-256 of the secret, in Base64: the secret stays valid.
     pub secret_hash: String,
     /// The messages as they were.
-    pub messages: Vec<ExportedSharedMessage>,
-}
-
-/// A message of a share.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ExportedSharedMessage {
-    /// The author.
-    pub role: Role,
-    /// The text.
-    pub content: String,
-    /// The parts, if it is more than a text.
-    pub parts: Option<Parts>,
-    /// Data of the client, if it is shared.
-    pub metadata: Option<Json>,
-    /// The model that wrote it.
-    pub model: Option<String>,
-    /// When it was written.
-    pub created_at: Timestamp,
+    pub messages: Vec<SharedMessage>,
 }
 
 /// Token usage of deleted messages with the same time and model.

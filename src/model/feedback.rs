@@ -42,8 +42,9 @@ impl Rating {
     }
 }
 
-/// The feedback on a message. At least one of the fields says something.
-#[derive(Clone, PartialEq, Eq)]
+/// The feedback on a message. At least one of the fields says something. Exports have it in this form.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Feedback {
     /// Whether the message was good.
     pub rating: Option<Rating>,

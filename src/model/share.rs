@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -134,8 +135,9 @@ pub struct SharedConversation {
     pub messages: Vec<SharedMessage>,
 }
 
-/// A message of a share.
-#[derive(Debug, Clone, PartialEq)]
+/// A message of a share. Exports have it in this form.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SharedMessage {
     /// The author.
     pub role: Role,

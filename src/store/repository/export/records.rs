@@ -4,9 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::model::{
-    AuditEntry, ChangeKind, ExportedAuditEntry, ExportedChange, ExportedConversation, ExportedFeedback,
-    ExportedMessage, ExportedShare, ExportedSharedMessage, ExportedUsage, Feedback, Label, Labels, Message,
-    SharedMessage,
+    AuditEntry, ChangeKind, ExportedAuditEntry, ExportedChange, ExportedConversation, ExportedMessage,
+    ExportedShare, ExportedUsage, Feedback, Label, Labels, Message, SharedMessage,
 };
 use crate::store::entity::{change, conversation, deleted_usage, share};
 use crate::store::error::{Error, Result};
@@ -52,12 +51,7 @@ pub(super) fn message(
         edited_at: message.edited_at,
         deleted_at: message.deleted_at,
         pinned: message.pinned,
-        feedback: feedback.map(|feedback| ExportedFeedback {
-            rating: feedback.rating,
-            tags: feedback.tags,
-            comment: feedback.comment,
-            updated_at: feedback.updated_at,
-        }),
+        feedback,
         fingerprint,
     }
 }
@@ -101,14 +95,6 @@ pub(super) fn audit_entry(entry: &AuditEntry) -> ExportedAuditEntry {
 }
 
 pub(super) fn share(row: share::Model, messages: Vec<SharedMessage>) -> ExportedShare {
-    let message = |message: SharedMessage| ExportedSharedMessage {
-        role: message.role,
-        content: message.content,
-        parts: message.parts,
-        metadata: message.metadata,
-        model: message.model,
-        created_at: message.created_at,
-    };
     ExportedShare {
         id: row.id,
         title: row.title,
@@ -117,6 +103,6 @@ pub(super) fn share(row: share::Model, messages: Vec<SharedMessage>) -> Exported
         expires_at: row.expires_at,
         view_count: row.view_count,
         secret_hash: STANDARD.encode(row.secret_hash),
-        messages: messages.into_iter().map(message).collect(),
+        messages,
     }
 }

@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::branches::Place;
 use crate::model::{
-    Content, ConversationId, ConversationState, ExportedConversation, ExportedFeedback, ExportedMessage,
-    ExportedShare, ExportedUsage, FeedbackComment, FeedbackTags, Invalid, Json, Label, LabelPatch, Labels,
+    Content, ConversationId, ConversationState, ExportedConversation, ExportedMessage, ExportedShare,
+    ExportedUsage, Feedback, FeedbackComment, FeedbackTags, Invalid, Json, Label, LabelPatch, Labels,
     MessageId, MessageStatus, ModelName, OwnerId, Parts, Rating, ShareLabel, Title, TokenUsage,
 };
 use crate::store::entity::{conversation, deleted_usage, message, message_feedback, share, shared_message};
@@ -109,7 +109,7 @@ fn feedback_row(
     owner: &OwnerId,
     conversation: ConversationId,
     message: &MessageId,
-    exported: ExportedFeedback,
+    exported: Feedback,
 ) -> Result<message_feedback::Model, Invalid> {
     let tags = FeedbackTags::new("feedback.tags", exported.tags)?.into_vec();
     let comment =
