@@ -4,21 +4,26 @@ mod command;
 mod complete;
 mod random;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use scrollback::import::{ExportFile, Report, restore};
-use scrollback::model::{ExportRecord, OwnerId, Viewer};
+use scrollback::model::{ExportRecord, ExportedMessage, ExportedShare, OwnerId, Viewer, share_hash};
 use scrollback::store::{ExportSink, Scoped, Store};
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::harness::{TestApp, on_each_database, with_row_level_security};
 
 on_each_database!(
     an_export_is_one_state_of_the_database,
-    an_import_adds_what_is_missing_and_takes_nothing_of_others
+    an_import_adds_what_is_missing_and_takes_nothing_of_others,
+    a_taken_id_rejects_its_conversation_alone
 );
 
 with_row_level_security!(
     an_export_is_one_state_of_the_database,
-    an_import_adds_what_is_missing_and_takes_nothing_of_others
+    an_import_adds_what_is_missing_and_takes_nothing_of_others,
+    a_taken_id_rejects_its_conversation_alone
 );
 
 /// The records of an export.
@@ -138,4 +143,75 @@ async fn an_import_adds_what_is_missing_and_takes_nothing_of_others(app: TestApp
     let data = ada.data(status, json!({ "id": gone })).await;
     let node = &data["conversation"]["messages"]["nodes"][0];
     assert_eq!(*node, json!({ "content": "gone", "status": "INTERRUPTED" }));
+}
+
+async fn a_taken_id_rejects_its_conversation_alone(app: TestApp) {
+    let ada = app.client("ada");
+    for text in ["first", "second"] {
+        crate::user_erasure::fill(&ada, text).await;
+    }
+    let exported = records(&app.store, "ada").await;
+    let message = exported.iter().find_map(message).unwrap().id;
+    let share = exported.iter().find_map(share).unwrap();
+    // Each makes one conversation take an id: of a message of another user, of another message of the conversation, of a
+    // share of another user, and the secret of that share.
+    let faults: [&dyn Fn(&mut Renamed); 4] = [
+        &|renamed| renamed.messages()[1].id = message,
+        &|renamed| renamed.messages()[1].id = renamed.messages()[0].id,
+        &|renamed| renamed.shares()[0].id = share.id,
+        &|renamed| renamed.shares()[0].secret_hash.clone_from(&share.secret_hash),
+    ];
+    for (number, fault) in faults.iter().enumerate() {
+        let mut renamed = Renamed(exported.clone());
+        renamed.rename(number);
+        fault(&mut renamed);
+        let report = import(&app.store, "bob", &lines(&renamed.0)).await;
+        assert_eq!((report.conversations, report.refused), (1, 1), "{number}");
+        let told = report.rejected.to_string();
+        assert!(told.contains("belongs to something else"), "{number}: {told}");
+    }
+}
+
+fn message(record: &ExportRecord) -> Option<&ExportedMessage> {
+    if let ExportRecord::Message(message) = record { Some(message) } else { None }
+}
+
+fn share(record: &ExportRecord) -> Option<&ExportedShare> {
+    if let ExportRecord::Share(share) = record { Some(share) } else { None }
+}
+
+/// The data of a user with ids that nothing has yet.
+struct Renamed(Vec<ExportRecord>);
+
+impl Renamed {
+    fn rename(&mut self, number: usize) {
+        let new = |id: Uuid| Uuid::new_v5(&id, &[number as u8]);
+        for record in &mut self.0 {
+            match record {
+                ExportRecord::Conversation(conversation) => conversation.id.0 = new(conversation.id.0),
+                ExportRecord::Message(message) => message.id.0 = new(message.id.0),
+                ExportRecord::Share(share) => {
+                    share.id.0 = new(share.id.0);
+                    share.secret_hash = STANDARD.encode(share_hash(&share.id.0.to_string()));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn messages(&mut self) -> Vec<&mut ExportedMessage> {
+        let message = |record| match record {
+            &mut ExportRecord::Message(ref mut message) => Some(message.as_mut()),
+            _ => None,
+        };
+        self.0.iter_mut().filter_map(message).collect()
+    }
+
+    fn shares(&mut self) -> Vec<&mut ExportedShare> {
+        let share = |record| match record {
+            &mut ExportRecord::Share(ref mut share) => Some(share.as_mut()),
+            _ => None,
+        };
+        self.0.iter_mut().filter_map(share).collect()
+    }
 }

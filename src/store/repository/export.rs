@@ -14,7 +14,7 @@ use sea_orm::{
 
 use crate::model::{
     AuditEntry, ConversationId, EXPORT_VERSION, ExportEnd, ExportHeader, ExportRecord, ExportedMessage,
-    Feedback, Message, MessageId, MessageStatus, SharedMessage, Timestamp,
+    Feedback, Message, MessageId, MessageStatus, ShareId, SharedMessage, Timestamp,
 };
 use crate::store::engine::slot;
 use crate::store::entity::{
@@ -26,6 +26,7 @@ use crate::store::scope::Scoped;
 use crate::store::snapshot;
 
 /// The rows that are read at once. Messages can be large.
+const CONVERSATIONS: usize = 50;
 const MESSAGES: u64 = 50;
 const ROWS: u64 = 500;
 
@@ -73,14 +74,20 @@ struct Export<'e> {
 impl Export<'_> {
     async fn conversations<S: ExportSink>(&self, sink: &mut S) -> std::result::Result<ExportEnd, S::Error> {
         let mut end = ExportEnd::default();
-        for id in self.conversation_ids().await? {
-            let find = self.scope.own_conversations().filter(conversation::Column::Id.eq(id));
-            let row = find.one(self.reads).await.map_err(Error::from)?;
-            let row = row.ok_or_else(|| Error::broken("a snapshot has lost a conversation".into()))?;
-            end.conversations += 1;
-            sink.write(ExportRecord::Conversation(Box::new(records::conversation(row))))?;
-            end.messages += self.messages(id, sink).await?;
-            self.shares(id, sink).await?;
+        for ids in self.conversation_ids().await?.chunks(CONVERSATIONS) {
+            let mut rows = self.rows(ids).await?;
+            let mut shares = self.shares(ids).await?;
+            for id in ids {
+                let row = rows.remove(id);
+                let row = row.ok_or_else(|| Error::broken("a snapshot has lost a conversation".into()))?;
+                end.conversations += 1;
+                sink.write(ExportRecord::Conversation(Box::new(records::conversation(row))))?;
+                end.messages += self.messages(*id, sink).await?;
+                for share in shares.remove(id).unwrap_or_default() {
+                    let messages = self.shared_messages(share.id).await?;
+                    sink.write(ExportRecord::Share(Box::new(records::share(share, messages))))?;
+                }
+            }
         }
         Ok(end)
     }
@@ -95,6 +102,12 @@ impl Export<'_> {
             .order_by_asc(conversation::Column::CreatedAt)
             .order_by_asc(conversation::Column::Id);
         Ok(ids.into_tuple().all(self.reads).await?)
+    }
+
+    async fn rows(&self, ids: &[ConversationId]) -> Result<HashMap<ConversationId, conversation::Model>> {
+        let ids = ids.iter().copied();
+        let rows = self.scope.own_conversations().filter(conversation::Column::Id.is_in(ids));
+        Ok(rows.all(self.reads).await?.into_iter().map(|row| (row.id, row)).collect())
     }
 
     async fn messages<S: ExportSink>(
@@ -143,26 +156,26 @@ impl Export<'_> {
         messages.collect()
     }
 
-    async fn shares<S: ExportSink>(
-        &self,
-        conversation: ConversationId,
-        sink: &mut S,
-    ) -> std::result::Result<(), S::Error> {
-        let shares = share::Entity::find()
+    /// The shares of conversations, without their messages.
+    async fn shares(&self, ids: &[ConversationId]) -> Result<HashMap<ConversationId, Vec<share::Model>>> {
+        let rows = share::Entity::find()
             .filter(share::Column::OwnerId.eq(self.scope.owner.clone()))
-            .filter(share::Column::ConversationId.eq(conversation))
+            .filter(share::Column::ConversationId.is_in(ids.iter().copied()))
             .order_by_asc(share::Column::CreatedAt)
             .order_by_asc(share::Column::Id);
-        for share in shares.all(self.reads).await.map_err(Error::from)? {
-            let messages = shared_message::Entity::find()
-                .filter(shared_message::Column::OwnerId.eq(self.scope.owner.clone()))
-                .filter(shared_message::Column::ShareId.eq(share.id))
-                .order_by_asc(shared_message::Column::Number);
-            let messages = messages.all(self.reads).await.map_err(Error::from)?;
-            let messages = messages.into_iter().map(SharedMessage::try_from).collect::<Result<Vec<_>>>()?;
-            sink.write(ExportRecord::Share(Box::new(records::share(share, messages))))?;
+        let mut shares: HashMap<ConversationId, Vec<share::Model>> = HashMap::new();
+        for row in rows.all(self.reads).await? {
+            shares.entry(row.conversation_id).or_default().push(row);
         }
-        Ok(())
+        Ok(shares)
+    }
+
+    async fn shared_messages(&self, share: ShareId) -> Result<Vec<SharedMessage>> {
+        let rows = shared_message::Entity::find()
+            .filter(shared_message::Column::OwnerId.eq(self.scope.owner.clone()))
+            .filter(shared_message::Column::ShareId.eq(share))
+            .order_by_asc(shared_message::Column::Number);
+        rows.all(self.reads).await?.into_iter().map(SharedMessage::try_from).collect()
     }
 
     /// The texts so far of messages that are being written.

@@ -6,23 +6,17 @@
 mod branches;
 mod rows;
 
-use std::collections::HashSet;
-
-use sea_orm::sea_query::{ExprTrait, OnConflict};
-use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
-};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ActiveModelTrait, ActiveValue, ConnectionTrait, EntityTrait, IntoActiveModel};
 
 use crate::model::{
     AuditAction, Change, ChangeKind, ExportedConversation, ExportedMessage, ExportedShare, ExportedUsage,
-    Invalid, Labels, MessageId, Role,
+    Invalid, Labels, Role,
 };
 use crate::store::engine::slot;
-use crate::store::entity::{
-    branch, conversation, deleted_usage, message, message_feedback, share, shared_message,
-};
+use crate::store::entity::{branch, conversation, deleted_usage, message_feedback};
 use crate::store::error::{Error, Result};
-use crate::store::repository::labels;
+use crate::store::repository::{labels, shares};
 use crate::store::scope::Scoped;
 use crate::store::transaction::{PlainTx, Tx};
 use branches::Branches;
@@ -34,8 +28,6 @@ pub struct Restore {
     conversation: conversation::Model,
     messages: i64,
     branches: Branches,
-    /// Of this conversation: the database would refuse a second one with an error that says nothing.
-    ids: HashSet<MessageId>,
     /// The messages after the reading position that are deleted, or the user's own.
     unread_ignored: i64,
     deleted: i64,
@@ -67,7 +59,6 @@ impl Scoped {
             conversation: row,
             messages: count,
             branches: Branches::default(),
-            ids: HashSet::new(),
             unread_ignored: 0,
             deleted: 0,
         }))
@@ -114,9 +105,6 @@ impl Restore {
         let (place, opened) = self.branches.place(exported.parent_position);
         let id = self.conversation.id;
         let (row, feedback) = rows::message(&self.scope.owner, id, place, exported)?;
-        if !self.ids.insert(row.id) || self.exists(row.id).await? {
-            return Err(Error::Conflict);
-        }
         if let Some(opened) = opened {
             let row = branch::Model {
                 conversation_id: id,
@@ -150,17 +138,7 @@ impl Restore {
     /// - `Conflict`: there is a share with this id or secret.
     pub async fn add_share(&mut self, exported: ExportedShare) -> Result<()> {
         let (row, messages) = rows::share(&self.scope.owner, self.conversation.id, exported)?;
-        let same = share::Column::Id.eq(row.id).or(share::Column::SecretHash.eq(row.secret_hash.clone()));
-        if share::Entity::find().filter(same).one(self.tx.connection()).await?.is_some() {
-            return Err(Error::Conflict);
-        }
-        share::Entity::insert(row.into_active_model()).exec_without_returning(self.tx.connection()).await?;
-        for message in messages {
-            shared_message::Entity::insert(message.into_active_model())
-                .exec_without_returning(self.tx.connection())
-                .await?;
-        }
-        Ok(())
+        shares::insert(&self.tx, row, messages).await
     }
 
     /// Commits.
@@ -186,10 +164,5 @@ impl Restore {
         row.trunk = ActiveValue::Set(self.branches.trunk());
         row.update(self.tx.connection()).await?;
         self.tx.commit().await
-    }
-
-    async fn exists(&self, id: MessageId) -> Result<bool> {
-        let find = message::Entity::find().filter(message::Column::Id.eq(id));
-        Ok(find.one(self.tx.connection()).await?.is_some())
     }
 }

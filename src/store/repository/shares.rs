@@ -24,6 +24,9 @@ use crate::store::transaction::{PlainTx, Tx};
 /// Messages that are copied at once.
 const PAGE: Page = Page { end: End::First, size: 50 };
 
+/// Messages that are inserted at once: SQLite takes 32766 parameters in a statement.
+const ROWS: usize = 500;
+
 impl Scoped {
     /// Copies a branch. Later changes do not change the copy. The secret is `None` for a repeat with the same id.
     ///
@@ -60,11 +63,6 @@ impl Scoped {
         }
         self.check_number(&tx, new.conversation, rules).await?;
         let message_count = i64::try_from(messages.len()).unwrap_or(i64::MAX);
-        for message in messages {
-            shared_message::Entity::insert(message.into_active_model())
-                .exec_without_returning(tx.connection())
-                .await?;
-        }
         let secret = new_secret()?;
         let title = new.title.map(|title| title.map(Title::into_string)).unwrap_or(conversation.title);
         let row = share::Model {
@@ -79,9 +77,7 @@ impl Scoped {
             message_count,
             view_count: 0,
         };
-        share::Entity::insert(row.clone().into_active_model())
-            .exec_without_returning(tx.connection())
-            .await?;
+        insert(&tx, row.clone(), messages).await?;
         self.record_change(&mut tx, new.conversation);
         tx.commit().await?;
         Ok((row.into(), Some(secret)))
@@ -240,6 +236,21 @@ impl Scoped {
             .await?;
         tx.commit(false).await
     }
+}
+
+/// Inserts a share with its messages.
+///
+/// # Errors
+/// - `Conflict`: there is a share with this id or secret.
+pub(super) async fn insert(tx: &Tx, share: share::Model, messages: Vec<shared_message::Model>) -> Result<()> {
+    share::Entity::insert(share.into_active_model()).exec_without_returning(tx.connection()).await?;
+    let mut rows = messages.into_iter().map(IntoActiveModel::into_active_model).peekable();
+    while rows.peek().is_some() {
+        shared_message::Entity::insert_many(rows.by_ref().take(ROWS))
+            .exec_without_returning(tx.connection())
+            .await?;
+    }
+    Ok(())
 }
 
 /// Removes the shares of a conversation.
