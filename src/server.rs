@@ -16,6 +16,7 @@ mod pages;
 #[doc(hidden)]
 pub mod probe;
 mod quota;
+mod request_header;
 mod settings;
 mod shared;
 mod shutdown;

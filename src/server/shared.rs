@@ -12,13 +12,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Extension, Path, State};
 use axum::http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER, VARY,
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, RETRY_AFTER, VARY,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use super::listener::address::ClientAddress;
+use super::request_header;
 use super::state::HandlerState;
 use crate::model::SharedConversation;
 use crate::rate_limit::RateLimiter;
@@ -98,9 +99,7 @@ fn respond(form: Form, found: &SharedConversation, request: &HeaderMap, images: 
         Form::Html => format!("\"{}-html\"", found.share.id.0.simple()),
         Form::Json => format!("\"{}-json\"", found.share.id.0.simple()),
     };
-    let known = request.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let is_known = known.split(',').any(|known| known.trim().trim_start_matches("W/") == tag);
-    let mut response = if is_known {
+    let mut response = if request_header::has_version(request, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         match form {

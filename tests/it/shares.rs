@@ -138,10 +138,10 @@ async fn a_share_is_a_copy(app: TestApp) {
     let other = ada.new_conversation().await;
     let told = ada.fault(SHARE, json!({ "input": { "id": client_id, "conversationId": other } })).await;
     assert_eq!(told.0, "CONFLICT");
-    let told = app.client("bob");
-    let own = told.new_conversation().await;
+    let bob = app.client("bob");
+    let own = bob.new_conversation().await;
     assert_eq!(
-        told.fault(SHARE, json!({ "input": { "id": client_id, "conversationId": own } })).await.0,
+        bob.fault(SHARE, json!({ "input": { "id": client_id, "conversationId": own } })).await.0,
         "CONFLICT"
     );
 }

@@ -20,8 +20,7 @@ const APPEND: &str =
   parts { ... on FilePart { url } ... on ToolPart { output } } } } }";
 
 async fn append(client: &Client, id: &str, more: Value) -> Value {
-    let more = &more;
-    client.data(APPEND, json!({ "input": input(id, more) })).await["appendMessage"]["message"].take()
+    client.data(APPEND, json!({ "input": input(id, &more) })).await["appendMessage"]["message"].take()
 }
 
 fn input(id: &str, more: &Value) -> Value {

@@ -10,11 +10,13 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
-    IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+    REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
+
+use crate::server::request_header;
 
 /// Inline styles are allowed because GraphiQL's dialogs use them. Inline scripts are not.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
@@ -74,7 +76,7 @@ fn serve<S: Clone + Send + Sync + 'static>(asset: Asset) -> MethodRouter<S> {
 
 /// The file in the encoding that the client prefers, or 304 if the client has it.
 fn respond(asset: &Asset, request: &HeaderMap) -> Response {
-    let (coding, encoded) = choose(asset, &list(request, &ACCEPT_ENCODING));
+    let (coding, encoded) = choose(asset, &request_header::list(request, &ACCEPT_ENCODING));
     let rules = [
         (ETAG, encoded.etag),
         (CACHE_CONTROL, "no-cache"),
@@ -83,7 +85,7 @@ fn respond(asset: &Asset, request: &HeaderMap) -> Response {
         (REFERRER_POLICY, "no-referrer"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
-    if matches(&list(request, &IF_NONE_MATCH), encoded.etag) {
+    if request_header::has_version(request, encoded.etag) {
         return (StatusCode::NOT_MODIFIED, rules).into_response();
     }
     let body = (rules, [(CONTENT_TYPE, asset.content_type)], Body::from(encoded.bytes));
@@ -91,18 +93,6 @@ fn respond(asset: &Asset, request: &HeaderMap) -> Response {
         Some(coding) => ([(CONTENT_ENCODING, coding)], body).into_response(),
         None => body.into_response(),
     }
-}
-
-/// A list header, with the values of repeated headers joined.
-fn list(headers: &HeaderMap, name: &HeaderName) -> String {
-    let values: Vec<_> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
-    values.join(",")
-}
-
-/// Whether `If-None-Match` contains the ETag. Weak and strong ETags match (RFC 9110, 13.1.2).
-fn matches(if_none_match: &str, etag: &str) -> bool {
-    let mut tags = if_none_match.split(',').map(str::trim);
-    tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
 /// The encoding with the highest weight in `Accept-Encoding`; among equals, the smallest.

@@ -1,3 +1,6 @@
+use axum::http::HeaderName;
+use axum::http::header::IF_NONE_MATCH;
+
 use super::*;
 
 const PLAIN: Encoded = Encoded { etag: "\"plain\"", bytes: b"plain" };
