@@ -6,6 +6,7 @@ mod credentials;
 mod documents;
 mod erasure;
 mod executor;
+mod files;
 mod indexing;
 mod permissions;
 pub(crate) mod retention;
@@ -19,7 +20,7 @@ use crate::config::{self, Config, Secret};
 use crate::feed::Feed;
 use crate::graphql::{self, Api, PersistedDocuments};
 use crate::memory::{self, MemoryPool};
-use crate::model::{ContentLimits, ShareRules};
+use crate::model::{ContentLimits, FileRules, ShareRules};
 use crate::rate_limit::RateLimiter;
 use crate::server::{self, Listeners, Server};
 use crate::signals::{self, ReplicaLink, Signals};
@@ -145,6 +146,12 @@ impl App {
         ) {
             tasks.spawn(job);
         }
+        tasks.spawn(files::remove_objects(self.store.clone()));
+        tasks.spawn(background_jobs::delete_unused_attachments(
+            self.store.clone(),
+            self.clock.clone(),
+            &self.config.files,
+        ));
         tasks.spawn(erasure::go_on(self.store.clone()));
         tasks.spawn(retention::apply(self.store.clone(), self.config.retention.clone()));
         tasks
@@ -226,6 +233,7 @@ pub fn database(config: &Config, process: Process) -> store::Settings {
             shares: config.shares.per_conversation,
             while_trashed: config.shares.while_trashed,
         },
+        files: files(config),
         row_level_security: match config.database.row_level_security {
             config::RowLevelSecurity::Off => store::RowLevelSecurity::Off,
             config::RowLevelSecurity::Ready => store::RowLevelSecurity::Ready,
@@ -237,6 +245,21 @@ pub fn database(config: &Config, process: Process) -> store::Settings {
             bytes: config.database.write_queue_bytes as usize,
         },
     }
+}
+
+/// Where attachments are, and which are allowed.
+fn files(config: &Config) -> Option<store::FileSettings> {
+    let files = &config.files;
+    let rules = FileRules {
+        file_bytes: files.file_bytes.into(),
+        owner_files: files.owner_files.into(),
+        owner_bytes: i64::try_from(files.owner_bytes).unwrap_or(i64::MAX),
+        media_types: files.media_types.clone(),
+        link: retention::micros(files.link),
+        public_url: files.public_url.clone().unwrap_or_default().trim_end_matches('/').to_owned(),
+    };
+    let storage = config.file_storage()?;
+    Some(store::FileSettings { storage, rules: files.enabled.then_some(rules) })
 }
 
 /// The limits of a request.
@@ -282,7 +305,11 @@ pub fn limits(config: &Config) -> graphql::Limits {
 /// The sizes of contents and metadata that clients may send.
 pub fn content_limits(config: &Config) -> ContentLimits {
     let config::Limits { message_bytes, metadata_bytes, .. } = config.limits;
-    ContentLimits { message_bytes: message_bytes as usize, metadata_bytes: metadata_bytes as usize }
+    ContentLimits {
+        message_bytes: message_bytes as usize,
+        metadata_bytes: metadata_bytes as usize,
+        has_attachments: config.files.enabled && config.file_storage().is_some(),
+    }
 }
 
 /// The memory limits of operations.
@@ -348,6 +375,9 @@ pub(crate) fn server_settings(
         cors_origins: server.cors_origins,
         graphiql: config.introspection(),
         shares: config.shares.enabled,
+        files: config.files.enabled && config.file_storage().is_some(),
+        uploads: config.files.uploads as usize,
+        uploads_per_owner: config.files.uploads_per_owner as usize,
         share_images: config.shares.images,
         share_views: config.shares.views_per_minute.map(|most| RateLimiter::new(most, most)),
         rate,

@@ -8,6 +8,7 @@ mod audit;
 mod database_url;
 mod erasure;
 mod error;
+mod files;
 mod issuer;
 mod limits;
 mod load;
@@ -26,6 +27,7 @@ use serde::Deserialize;
 pub use audit::Audit;
 pub use erasure::Erasure;
 pub use error::ConfigError;
+pub use files::Files;
 pub use issuer::Issuer;
 pub use limits::Limits;
 pub use load::{Sources, load};
@@ -63,6 +65,8 @@ pub struct Config {
     pub retention: Retention,
     /// Shares.
     pub shares: Shares,
+    /// Attachments.
+    pub files: Files,
     /// The audit log.
     pub audit: Audit,
     /// Erasure of users.
@@ -341,6 +345,13 @@ impl Config {
             Introspection::On => true,
             Introspection::Off => false,
         }
+    }
+
+    /// Where the contents of attachments are. `None`: there is no place for them.
+    pub fn file_storage(&self) -> Option<String> {
+        let is_embedded = !self.database_url().starts_with("postgres");
+        let default = || is_embedded.then(|| self.data_dir.join("files").display().to_string());
+        self.files.storage.clone().or_else(default)
     }
 
     /// The URL of the database: the configured one, or a file in the data folder.

@@ -4,11 +4,13 @@
 //! to GraphQL and to imports. Nothing in this module depends on HTTP, GraphQL or SQL. Only the id types
 //! derive traits of SeaORM, so that they can be columns.
 
+mod attachment;
 mod audit;
 mod change;
 mod content;
 mod context;
 mod conversation;
+mod data_url;
 mod erasure;
 mod export;
 mod feedback;
@@ -30,6 +32,10 @@ mod usage_sum;
 mod viewer;
 
 pub use self::search::{MessageSearch, SearchHit, SearchOrder, SearchPage, SearchPosition, SearchQuery};
+pub use attachment::{
+    Attachment, FileRules, Filename, MAX_FILE_BYTES, MAX_INLINE_BYTES, MediaRange, MediaType, NewAttachment,
+    SHA256_BYTES, attachment_of, attachment_url,
+};
 pub use audit::{AuditAction, AuditActor, AuditEntry, AuditFilter, AuditedOwner};
 pub use change::{Change, ChangeKind, CommittedChange};
 pub use content::{
@@ -44,15 +50,16 @@ pub use conversation::{
     Conversation, ConversationFilter, ConversationOrder, ConversationPatch, ConversationState,
     NewConversation,
 };
+pub use data_url::{decode_data_url, is_data_url};
 pub use erasure::{ErasedRows, ErasureContent, ErasureFault, ErasureReceipt};
 pub use export::{
-    EXPORT_VERSION, ExportEnd, ExportHeader, ExportRecord, ExportedAuditEntry, ExportedChange,
-    ExportedConversation, ExportedMessage, ExportedShare, ExportedUsage,
+    EXPORT_VERSION, ExportEnd, ExportHeader, ExportRecord, ExportedAttachment, ExportedAuditEntry,
+    ExportedChange, ExportedConversation, ExportedMessage, ExportedShare, ExportedUsage,
 };
 pub use feedback::{Feedback, FeedbackComment, FeedbackPatch, FeedbackTags, Rating};
 pub use fingerprint::Fingerprint;
 pub use fold::fold;
-pub use id::{ConversationId, MessageId, OwnerId, ShareId};
+pub use id::{AttachmentId, ConversationId, MessageId, OwnerId, ShareId};
 pub use invalid::Invalid;
 pub use json::{Json, JsonFault, JsonNumber, JsonObject, JsonValue};
 pub use label::{Label, LabelCount, LabelPatch, Labels, MAX_LABELS};

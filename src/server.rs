@@ -5,10 +5,12 @@
 //!   request before they read anything else of it.
 //! - `admin`: health and metrics.
 //! - `shared`: shares, for readers without credentials.
+//! - `files`: uploads and downloads of attachments, with signed URLs.
 //! - `pages`: GraphiQL.
 
 mod admin;
 mod drain;
+mod files;
 mod graphql;
 mod listener;
 mod metrics;
@@ -91,11 +93,13 @@ impl Server {
         settings: Settings,
     ) -> anyhow::Result<Self> {
         let cors = cors(&settings.cors_origins)?;
-        let (graphiql, shares) = (settings.graphiql, settings.shares);
+        let (graphiql, shares, files) = (settings.graphiql, settings.shares, settings.files);
         let closing = CancellationToken::new();
         let drain = Drain::new(closing.clone(), settings.drain);
         let socket_quota = Quota::new(settings.sockets_per_owner);
         let stream_quota = Quota::new(settings.streams_per_owner);
+        let upload_quota = Quota::new(settings.uploads_per_owner);
+        let uploads = Semaphore::new(settings.uploads);
         let shared = ServerState {
             api,
             store,
@@ -109,6 +113,8 @@ impl Server {
             drain,
             socket_quota,
             stream_quota,
+            upload_quota,
+            uploads,
             share_pages: Semaphore::new(shared::PAGES_AT_ONCE),
             sockets: TaskTracker::new(),
         };
@@ -118,7 +124,11 @@ impl Server {
             router = router.merge(graphiql::router());
         }
         let router = if shares { router.merge(shared::router()) } else { router };
-        let router = router.layer(CompressionLayer::new().gzip(true)).layer(cors);
+        let router = router.layer(CompressionLayer::new().gzip(true));
+        // Files are sent as they are: with their length, and in ranges.
+        let router = if files { router.merge(files::router()) } else { router };
+        let router = if files && shares { router.merge(shared::file_router()) } else { router };
+        let router = router.layer(cors);
         let router = with_common_layers(router, &state);
         Ok(Self { state, router })
     }
@@ -218,15 +228,25 @@ fn cors(origins: &[String]) -> anyhow::Result<CorsLayer> {
         .collect::<anyhow::Result<Vec<_>>>()?;
     Ok(CorsLayer::new()
         .allow_origin(origins)
-        .allow_methods([Method::GET, Method::POST])
+        .allow_methods([Method::GET, Method::POST, Method::PUT])
         .allow_headers([
             header::AUTHORIZATION,
             header::CONTENT_TYPE,
             header::ACCEPT,
             sse::LAST_EVENT_ID,
             credentials::ACT_AS_HEADER,
+            header::CONTENT_RANGE,
+            header::RANGE,
         ])
-        .expose_headers([http::REQUEST_ID, header::RETRY_AFTER])
+        .expose_headers([
+            http::REQUEST_ID,
+            header::RETRY_AFTER,
+            header::CONTENT_RANGE,
+            header::CONTENT_DISPOSITION,
+            header::ETAG,
+            files::error::UPLOAD_OFFSET,
+            files::error::UPLOAD_LENGTH,
+        ])
         .max_age(Duration::from_secs(3600)))
 }
 

@@ -20,9 +20,12 @@ mod engine;
 mod entity;
 mod erasure;
 mod error;
+mod file_links;
+mod files;
 mod hex;
 mod hot;
 mod json_rows;
+mod object_storage;
 mod repository;
 mod retention_figures;
 mod row_budget;
@@ -33,11 +36,13 @@ mod snapshot;
 mod transaction;
 
 pub use database::Store;
-pub use engine::connect::{Process, Settings, migrations, sqlite_files, undo_migrations};
+pub use engine::connect::{FileSettings, Process, Settings, migrations, sqlite_files, undo_migrations};
 pub use engine::row_level_security::RowLevelSecurity;
 #[doc(hidden)]
 pub use entity::probe as entities;
 pub use error::{Error, Result};
+pub use file_links::{FileLink, LinkPurpose};
+pub use files::{StoredFile, Upload};
 pub use hot::writer::Bounds;
 #[doc(hidden)]
 pub use hot::writer::probe;

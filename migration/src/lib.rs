@@ -20,6 +20,7 @@ mod m20261129_000008_organising;
 mod m20261129_000009_feedback_and_usage;
 mod m20261129_000010_audit_and_erasure;
 mod m20261129_000011_shares;
+mod m20261129_000012_attachments;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000009_feedback_and_usage::Migration),
             Box::new(m20261129_000010_audit_and_erasure::Migration),
             Box::new(m20261129_000011_shares::Migration),
+            Box::new(m20261129_000012_attachments::Migration),
         ]
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::config::{Audit, Feed};
+use crate::config::{Audit, Feed, Files};
 use crate::model::Timestamp;
 use crate::store::{Result, Store};
 
@@ -46,6 +46,23 @@ pub(super) fn delete_old_audit_entries(
         let store = store.clone();
         async move { store.trim_audit(before).await }
     }))
+}
+
+/// The longest time between two looks for attachments that nothing refers to.
+const UNUSED_INTERVAL: Duration = Duration::from_secs(600);
+
+/// Deletes attachments that nothing refers to and that are older than `files.unused`.
+pub(super) fn delete_unused_attachments(
+    store: Store,
+    clock: Clock,
+    files: &Files,
+) -> impl Future<Output = ()> + Send + use<> {
+    let (succeeded, failed) = ("deleted unused attachments", "cannot delete unused attachments");
+    let job = PeriodicJob { every: files.unused.min(UNUSED_INTERVAL), age: files.unused, succeeded, failed };
+    job.run_forever(clock, move |before| {
+        let store = store.clone();
+        async move { store.delete_unused_attachments(before).await }
+    })
 }
 
 /// Interrupts streaming messages whose writer's lease expired.

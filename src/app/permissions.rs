@@ -39,6 +39,11 @@ fn warnings(config: &Config, database: &store::Settings) -> Vec<String> {
             folder.display()
         ));
     }
+    if let Some(files) = config.file_storage().map(PathBuf::from).filter(|files| others_have(ANY, files)) {
+        let command = command("700", [&files]);
+        warnings
+            .push(format!("other users can use the folder of files {}: run `{command}`", files.display()));
+    }
     let open: Vec<PathBuf> = database.into_iter().filter(|file| others_have(ANY, file)).collect();
     if let Some(file) = open.first() {
         let command = command("600", &open);

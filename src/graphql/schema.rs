@@ -5,6 +5,7 @@
 //! and wraps the result. It makes no decisions. [`super::execution`] runs resolvers.
 
 mod argument;
+mod attachment;
 mod change;
 mod context_window;
 pub(in crate::graphql) mod conversation;
@@ -53,6 +54,7 @@ pub(super) struct Mutation(
     feedback::FeedbackMutation,
     erasure::ErasureMutation,
     share::ShareMutation,
+    attachment::AttachmentMutation,
 );
 
 /// The sizes of the schema's fields.
@@ -76,6 +78,7 @@ pub(super) const FIELD_SIZES: &FieldSizes = &FieldSizes {
         ("sums", 10),
         ("tags", 10),
         ("shares", 10),
+        ("headers", 5),
     ],
     // A message has a field `usage`, too, which has no arguments.
     surcharges: &[("context", None, 10), ("usage", Some("since"), 500), ("usageReport", None, 500)],

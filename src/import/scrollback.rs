@@ -7,11 +7,17 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+
 use super::error::{ImportError, RejectedConversations};
 use super::rejection::Rejection;
 use super::report::Report;
-use crate::model::{EXPORT_VERSION, ExportEnd, ExportHeader, ExportRecord, ExportedConversation};
-use crate::store::{Error, Restore, Scoped};
+use crate::model::{
+    EXPORT_VERSION, ExportEnd, ExportHeader, ExportRecord, ExportedAttachment, ExportedConversation,
+};
+use crate::store::{Error, Restore, Scoped, Upload};
 
 /// The longest line, in bytes. A message is shorter, whatever its characters are escaped as.
 const MAX_LINE: u64 = 256 * 1024 * 1024;
@@ -39,13 +45,13 @@ impl ExportFile {
     }
 
     fn check(&self, header: &ExportHeader) -> Result<(), ImportError> {
-        if header.format == "scrollback" && header.version == EXPORT_VERSION {
+        if header.format == "scrollback" && (1..=EXPORT_VERSION).contains(&header.version) {
             return Ok(());
         }
         let ExportHeader { format, version, .. } = header;
         Err(self.fault(&format!(
-            "has the format {format:?} in version {version}; this version of Scrollback reads \"scrollback\" in version \
-             {EXPORT_VERSION}"
+            "has the format {format:?} in version {version}; this version of Scrollback reads \"scrollback\" up to \
+             version {EXPORT_VERSION}"
         )))
     }
 
@@ -74,11 +80,21 @@ impl ExportFile {
 struct Import<'i> {
     scope: &'i Scoped,
     report: Report,
+    file: Option<RestoredFile>,
     current: Option<Current>,
     /// Conversations so far.
     index: usize,
     end: ExportEnd,
     has_ended: bool,
+}
+
+/// The attachment that is being written.
+struct RestoredFile {
+    upload: Upload,
+    id: String,
+    line: usize,
+    /// The bytes that are there already and come next.
+    skip: Option<usize>,
 }
 
 /// The conversation that is being written.
@@ -96,14 +112,22 @@ struct Current {
 /// The file or the database fails. Written conversations are kept, and the same import continues from there.
 pub async fn restore(scope: &Scoped, mut file: ExportFile) -> anyhow::Result<Report> {
     let report = Report { rejected: RejectedConversations::of(Path::new(&file.file)), ..Report::default() };
-    let mut import =
-        Import { scope, report, current: None, index: 0, end: ExportEnd::default(), has_ended: false };
+    let mut import = Import {
+        scope,
+        report,
+        file: None,
+        current: None,
+        index: 0,
+        end: ExportEnd::default(),
+        has_ended: false,
+    };
     while let Some(record) = file.next()? {
         match record {
             Ok(record) => import.take(record, file.line).await?,
             Err(rejection) => import.reject_line(file.line, rejection),
         }
     }
+    import.finish_attachment().await?;
     import.finish_current().await?;
     if !import.has_ended {
         let cut = "the file was cut off: it has no `end`".to_owned();
@@ -115,7 +139,10 @@ pub async fn restore(scope: &Scoped, mut file: ExportFile) -> anyhow::Result<Rep
 impl Import<'_> {
     async fn take(&mut self, record: ExportRecord, line: usize) -> anyhow::Result<()> {
         match record {
+            ExportRecord::Attachment(exported) => self.begin_attachment(exported, line).await?,
+            ExportRecord::AttachmentChunk(text) => self.add_chunk(&text, line).await?,
             ExportRecord::Conversation(exported) => {
+                self.finish_attachment().await?;
                 self.finish_current().await?;
                 self.begin(*exported, line).await?;
             }
@@ -134,6 +161,7 @@ impl Import<'_> {
                 }
             }
             ExportRecord::DeletedUsage(exported) => {
+                self.finish_attachment().await?;
                 self.finish_current().await?;
                 match self.scope.restore_deleted_usage(exported).await {
                     Err(Error::Invalid(invalid)) => {
@@ -143,14 +171,17 @@ impl Import<'_> {
                 }
             }
             ExportRecord::End(end) => {
+                self.finish_attachment().await?;
                 self.finish_current().await?;
                 self.has_ended = true;
                 if end != self.end {
-                    let ExportEnd { conversations, messages } = end;
-                    let reason = format!(
-                        "the file has {} conversations and {} messages, its end says {conversations} and {messages}",
-                        self.end.conversations, self.end.messages
-                    );
+                    let counts = |end: ExportEnd| {
+                        let ExportEnd { conversations, messages, attachments } = end;
+                        format!(
+                            "{conversations} conversations, {messages} messages and {attachments} attachments"
+                        )
+                    };
+                    let reason = format!("the file has {}, its end says {}", counts(self.end), counts(end));
                     self.reject_line(line, Rejection::from(reason));
                 }
             }
@@ -158,6 +189,63 @@ impl Import<'_> {
             ExportRecord::Header(_) | ExportRecord::Change(_) | ExportRecord::Audit(_) => {}
         }
         Ok(())
+    }
+
+    async fn begin_attachment(&mut self, exported: ExportedAttachment, line: usize) -> anyhow::Result<()> {
+        self.finish_attachment().await?;
+        self.end.attachments += 1;
+        let id = exported.id.to_string();
+        match self.scope.restore_attachment(exported).await {
+            Ok(upload) => self.file = upload.map(|upload| RestoredFile { upload, id, line, skip: None }),
+            Err(error) => {
+                let reason = reason(error)?;
+                self.reject(line, Rejection { id: Some(id), title: None, reason });
+            }
+        }
+        Ok(())
+    }
+
+    /// The next bytes of the attachment that is being written. Those that an interrupted import has written are skipped.
+    async fn add_chunk(&mut self, text: &str, line: usize) -> anyhow::Result<()> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let Ok(bytes) = STANDARD.decode(text) else {
+            self.file = None;
+            self.reject_line(line, Rejection::from("the content of an attachment is not Base64".to_owned()));
+            return Ok(());
+        };
+        let skip =
+            file.skip.get_or_insert_with(|| usize::try_from(file.upload.received()).unwrap_or(usize::MAX));
+        let skipped = Ord::min(*skip, bytes.len());
+        *skip -= skipped;
+        let written = file.upload.write(Bytes::from(bytes).slice(skipped..)).await;
+        self.unless_wrong(written).await
+    }
+
+    /// Ends the attachment that is being written.
+    async fn finish_attachment(&mut self) -> anyhow::Result<()> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let finished = file.upload.finish().await;
+        let is_complete = file.upload.is_complete();
+        self.unless_wrong(finished).await?;
+        if let Some(file) = self.file.take().filter(|_| !is_complete) {
+            let reason = "its content ends before its end".to_owned();
+            self.reject(file.line, Rejection { id: Some(file.id), title: None, reason });
+        }
+        Ok(())
+    }
+
+    /// Rejects the attachment if its content is wrong. Other errors end the import.
+    async fn unless_wrong(&mut self, done: Result<(), Error>) -> anyhow::Result<()> {
+        match done {
+            Err(error @ (Error::WrongHash | Error::TooManyBytes(_))) => {
+                if let Some(RestoredFile { id, line, .. }) = self.file.take() {
+                    let reason = error.to_string();
+                    self.reject(line, Rejection { id: Some(id), title: None, reason });
+                }
+                Ok(())
+            }
+            done => Ok(done?),
+        }
     }
 
     async fn begin(&mut self, exported: ExportedConversation, line: usize) -> anyhow::Result<()> {
@@ -220,6 +308,7 @@ impl Import<'_> {
 fn reason(error: Error) -> anyhow::Result<String> {
     match error {
         Error::Invalid(invalid) => Ok(invalid.to_string()),
+        Error::FilesDisabled => Ok(Error::FilesDisabled.to_string()),
         Error::Conflict => Ok("its id, or the id of a message in it, belongs to something else".into()),
         error => Err(error.into()),
     }

@@ -132,6 +132,10 @@ actions! {
     ShareConversation = 22 "shareConversation",
     /// A share was ended.
     RevokeShare = 23 "revokeShare",
+    /// An attachment was created.
+    CreateAttachment = 24 "createAttachment",
+    /// An attachment was deleted.
+    DeleteAttachment = 25 "deleteAttachment",
 }
 
 impl AuditAction {

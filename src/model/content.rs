@@ -21,11 +21,14 @@ pub struct ContentLimits {
     pub message_bytes: usize,
     /// Of metadata as JSON.
     pub metadata_bytes: usize,
+    /// Whether large `data:` URLs become attachments: then they do not count.
+    pub has_attachments: bool,
 }
 
 impl ContentLimits {
     /// Those that no configuration exceeds.
-    pub const LARGEST: Self = Self { message_bytes: MAX_MESSAGE_BYTES, metadata_bytes: MAX_METADATA_BYTES };
+    pub const LARGEST: Self =
+        Self { message_bytes: MAX_MESSAGE_BYTES, metadata_bytes: MAX_METADATA_BYTES, has_attachments: false };
 }
 
 /// The content of a message: 1 byte to 16 MiB of UTF-8 without NUL.

@@ -1,18 +1,18 @@
 //! The records of an export: one JSON object a line, each with one key that says what it is.
 //!
-//! The file begins with a `header` and ends with an `end`. In between are the conversations, each followed by its
-//! messages in the order of their positions; then what is of no conversation. Times are RFC 3339. `docs/export.md`
+//! The file begins with a `header` and ends with an `end`. In between are the attachments, each followed by its content; the
+//! conversations, each followed by its messages in the order of their positions; then what is of no conversation. Times are RFC 3339. `docs/export.md`
 //! describes it for users.
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ConversationId, Feedback, Json, MessageId, MessageStatus, Parts, Role, ShareId, SharedMessage, Timestamp,
-    TokenUsage,
+    AttachmentId, ConversationId, Feedback, Json, MessageId, MessageStatus, Parts, Role, ShareId,
+    SharedMessage, Timestamp, TokenUsage,
 };
 
-/// The version of the records. Another one cannot be imported.
-pub const EXPORT_VERSION: u32 = 1;
+/// The version of the records. Newer ones cannot be imported. Version 1 has no attachments.
+pub const EXPORT_VERSION: u32 = 2;
 
 /// A line of the file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,10 @@ pub const EXPORT_VERSION: u32 = 1;
 pub enum ExportRecord {
     /// What the file is.
     Header(ExportHeader),
+    /// An attachment. Its content follows, unless it is that of an attachment before.
+    Attachment(ExportedAttachment),
+    /// The next bytes of the attachment before, in Base64.
+    AttachmentChunk(String),
     /// A conversation. Its messages follow.
     Conversation(Box<ExportedConversation>),
     /// A message of the conversation before.
@@ -48,6 +52,26 @@ pub struct ExportHeader {
     pub user: String,
     /// The state of the database that it has.
     pub exported_at: Timestamp,
+}
+
+/// An attachment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExportedAttachment {
+    /// The id.
+    pub id: AttachmentId,
+    /// The name of the file.
+    pub filename: Option<String>,
+    /// For example `image/png`.
+    pub media_type: String,
+    /// The size of the file.
+    pub byte_size: i64,
+    /// The SHA-256 of the file, in Base64.
+    pub sha256: String,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When the file was complete. Null: it was not uploaded.
+    pub uploaded_at: Option<Timestamp>,
 }
 
 /// A conversation.
@@ -214,4 +238,7 @@ pub struct ExportEnd {
     pub conversations: u64,
     /// How many messages.
     pub messages: u64,
+    /// How many attachments.
+    #[serde(default)]
+    pub attachments: u64,
 }

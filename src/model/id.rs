@@ -30,6 +30,13 @@ pub struct MessageId(pub Uuid);
 #[serde(transparent)]
 pub struct ShareId(pub Uuid);
 
+/// The id of an attachment.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, DeriveValueType, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct AttachmentId(pub Uuid);
+
 /// The owner of a conversation: the claim `sub` of the token. Clones share the text, because every message
 /// has one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, DeriveValueType)]
@@ -86,7 +93,7 @@ macro_rules! not_a_number {
     };
 }
 
-not_a_number!(ConversationId, MessageId, ShareId, OwnerId);
+not_a_number!(ConversationId, MessageId, ShareId, AttachmentId, OwnerId);
 
 macro_rules! uuid_id {
     ($name:ident) => {
@@ -111,6 +118,7 @@ macro_rules! uuid_id {
 uuid_id!(ConversationId);
 uuid_id!(MessageId);
 uuid_id!(ShareId);
+uuid_id!(AttachmentId);
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,7 @@ mod source;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::content::{MAX_MESSAGE_BYTES, bounded};
-use super::{Invalid, Json};
+use super::{Invalid, Json, MAX_INLINE_BYTES, attachment_of, is_data_url};
 pub use source::Source;
 
 /// The most parts of a message.
@@ -120,7 +120,8 @@ impl Part {
             Self::File { media_type, filename, url } => {
                 required("file.mediaType", media_type, MAX_NAME_BYTES)?;
                 optional("file.filename", filename.as_deref(), MAX_NAME_BYTES)?;
-                file_url("file.url", url)
+                file_url("file.url", url)?;
+                attachment_of("file.url", url).map(|_| ())
             }
             Self::Tool { tool_call_id, tool_name, error_text, .. } => {
                 required("tool.toolCallId", tool_call_id, MAX_URL_BYTES)?;
@@ -151,6 +152,11 @@ impl Part {
             Self::Text { .. } | Self::Reasoning { .. } | Self::File { .. } | Self::Source(_) => {}
         }
         part
+    }
+
+    /// Whether it has a `data:` URL that is stored as an attachment, where there are attachments.
+    pub fn is_large_data_url(&self) -> bool {
+        matches!(self, Self::File { url, .. } if url.len() > MAX_INLINE_BYTES && is_data_url(url))
     }
 
     fn is_empty_text(&self) -> bool {
@@ -194,6 +200,27 @@ impl Parts {
     /// # Errors
     /// As for [`Parts::new`].
     pub fn within(argument: &str, parts: Vec<Part>, most: usize) -> Result<Self, Invalid> {
+        Self::check(argument, parts, most, |_| 0)
+    }
+
+    /// The same where large `data:` URLs are going to be attachments: they do not count.
+    ///
+    /// # Errors
+    /// As for [`Parts::new`].
+    pub fn to_attach(argument: &str, parts: Vec<Part>, most: usize) -> Result<Self, Invalid> {
+        let attached = |part: &Part| match part {
+            Part::File { url, .. } if part.is_large_data_url() => url.len(),
+            _ => 0,
+        };
+        Self::check(argument, parts, most, attached)
+    }
+
+    fn check(
+        argument: &str,
+        parts: Vec<Part>,
+        most: usize,
+        not_counted: impl Fn(&Part) -> usize,
+    ) -> Result<Self, Invalid> {
         if parts.len() > MAX_PARTS {
             let rule = format!("must have at most {MAX_PARTS} parts, has {}", parts.len());
             return Err(Invalid::new(argument, rule));
@@ -205,7 +232,7 @@ impl Parts {
             return Err(Invalid::new(argument, "must not be empty"));
         }
         let parts = Self(parts);
-        let bytes = parts.to_json().len();
+        let bytes = parts.to_json().len() - parts.0.iter().map(not_counted).sum::<usize>();
         if bytes > most {
             let rule = format!("must have at most {most} bytes of JSON in total, has {bytes}");
             return Err(Invalid::new(argument, rule));
@@ -265,8 +292,7 @@ impl std::fmt::Debug for Parts {
 
 /// Checks the URL of a file. A `data:` URL is the file itself, and may be as long as all parts.
 fn file_url(argument: &str, url: &str) -> Result<(), Invalid> {
-    let is_data = url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
-    required(argument, url, if is_data { MAX_MESSAGE_BYTES } else { MAX_URL_BYTES })
+    required(argument, url, if is_data_url(url) { MAX_MESSAGE_BYTES } else { MAX_URL_BYTES })
 }
 
 fn required(argument: &str, text: &str, most: usize) -> Result<(), Invalid> {

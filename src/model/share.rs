@@ -1,12 +1,15 @@
 //! Shares: copies of a branch that anybody with the secret can read.
 
+use std::collections::HashMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{
-    ConversationId, Invalid, Json, MessageId, Parts, Role, ShareId, Timestamp, Title, content::bounded,
+    Attachment, AttachmentId, ConversationId, Invalid, Json, MessageId, Parts, Role, ShareId, Timestamp,
+    Title, content::bounded,
 };
 
 /// The bytes of a secret: 192 bits.
@@ -133,6 +136,8 @@ pub struct SharedConversation {
     pub share: Share,
     /// The messages, oldest first.
     pub messages: Vec<SharedMessage>,
+    /// The attachments that they refer to.
+    pub attachments: HashMap<AttachmentId, Attachment>,
 }
 
 /// A message of a share. Exports have it in this form.

@@ -54,6 +54,12 @@ pub struct Settings {
     pub graphiql: bool,
     /// Whether shares are served.
     pub shares: bool,
+    /// Whether attachments are taken and served.
+    pub files: bool,
+    /// The most uploads at once.
+    pub uploads: usize,
+    /// The most uploads of an owner at once.
+    pub uploads_per_owner: usize,
     /// Whether the page of a share shows images of other hosts.
     pub share_images: bool,
     /// How often an address may read shares; as often as it likes without one.

@@ -3,6 +3,7 @@
 //! Whatever is wrong with a secret, the answer is the same. The secret is in the URL, which is in no log of this server and is
 //! not sent on by browsers (`referrer-policy: no-referrer`).
 
+mod file_path;
 mod html;
 mod json;
 
@@ -18,10 +19,12 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
+use super::files::download;
+use super::files::error::FileError;
 use super::listener::address::ClientAddress;
 use super::request_header;
 use super::state::HandlerState;
-use crate::model::SharedConversation;
+use crate::model::{AttachmentId, SharedConversation};
 use crate::rate_limit::RateLimiter;
 
 const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
@@ -44,6 +47,32 @@ pub(super) fn router() -> Router<HandlerState> {
     Router::new().route("/shared/{secret}", get(shared))
 }
 
+/// The route of files.
+pub(super) fn file_router() -> Router<HandlerState> {
+    Router::new().route("/shared/{secret}/files/{id}", get(shared_file))
+}
+
+/// A file that a message of a share refers to.
+async fn shared_file(
+    State(state): State<HandlerState>,
+    Path((secret, id)): Path<(String, String)>,
+    address: Option<Extension<ClientAddress>>,
+    headers: HeaderMap,
+) -> Result<Response, FileError> {
+    let found = match AttachmentId::parse("id", &id) {
+        Ok(id) => state.0.store.shared_file(&secret, id).await?,
+        Err(_) => None,
+    };
+    match found {
+        Some(file) => Ok(download::respond(file, &headers)),
+        // Only who guesses is slowed down: a page may have many images.
+        None if check_rate(state.0.settings.share_views.as_ref(), address).is_err() => {
+            Err(FileError::new(StatusCode::TOO_MANY_REQUESTS, "too many requests: try again later"))
+        }
+        None => Err(FileError::not_found()),
+    }
+}
+
 async fn shared(
     State(state): State<HandlerState>,
     Path(secret): Path<String>,
@@ -61,7 +90,7 @@ async fn shared(
         return refuse(form, StatusCode::SERVICE_UNAVAILABLE, "Try again later.");
     };
     match state.0.store.shared(&secret).await {
-        Ok(Some(found)) => respond(form, &found, &headers, state.0.settings.share_images),
+        Ok(Some(found)) => respond(form, (&found, &secret), &headers, state.0.settings.share_images),
         Ok(None) => refuse(
             form,
             StatusCode::NOT_FOUND,
@@ -94,7 +123,12 @@ fn form(headers: &HeaderMap) -> Form {
     }
 }
 
-fn respond(form: Form, found: &SharedConversation, request: &HeaderMap, images: bool) -> Response {
+fn respond(
+    form: Form,
+    (found, secret): (&SharedConversation, &str),
+    request: &HeaderMap,
+    images: bool,
+) -> Response {
     let tag = match form {
         Form::Html => format!("\"{}-html\"", found.share.id.0.simple()),
         Form::Json => format!("\"{}-json\"", found.share.id.0.simple()),
@@ -103,9 +137,10 @@ fn respond(form: Form, found: &SharedConversation, request: &HeaderMap, images: 
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         match form {
-            Form::Html => page(html::page(found, images)),
+            Form::Html => page(html::page(found, secret, images)),
             Form::Json => {
-                ([(CONTENT_TYPE, "application/json; charset=utf-8")], json::document(found)).into_response()
+                ([(CONTENT_TYPE, "application/json; charset=utf-8")], json::document(found, secret))
+                    .into_response()
             }
         }
     };

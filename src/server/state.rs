@@ -39,6 +39,10 @@ pub(super) struct ServerState {
     pub(super) socket_quota: Arc<Quota<OwnerId>>,
     /// The streams of each owner.
     pub(super) stream_quota: Arc<Quota<OwnerId>>,
+    /// The uploads of each owner.
+    pub(super) upload_quota: Arc<Quota<OwnerId>>,
+    /// The uploads of all owners: each takes megabytes.
+    pub(super) uploads: Semaphore,
     /// Lets few pages of shares be made at a time: each takes megabytes.
     pub(super) share_pages: Semaphore,
     /// The WebSocket tasks, which outlive the request that opened them.

@@ -6,21 +6,23 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use anyhow::Context;
+use ring::hmac;
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, OnceCell, Semaphore};
 
-use super::engine::connect::{self, Process, ServerLock, Settings};
+use super::engine::connect::{self, FileSettings, Process, ServerLock, Settings};
 use super::engine::row_level_security::{Reader, RowLevelSecurity};
 use super::engine::write_lock::WriteLock;
 use super::error::Result;
 use super::hot::reads::Reads;
 use super::hot::writer::Writer;
 use super::hot::writer::request::WorkerContext;
+use super::object_storage::ObjectStorage;
 use super::retention_figures::RetentionFigures;
 use super::search_index::Pending;
 use crate::clock::Clock;
-use crate::model::{AuditActor, OwnerId, ShareRules};
+use crate::model::{AuditActor, FileRules, OwnerId, ShareRules};
 use crate::signals::Signals;
 
 /// The database, ready for use. Clones share it.
@@ -41,6 +43,8 @@ pub(super) struct Inner {
     pub(super) performer: AuditActor,
     /// What may be shared.
     pub(super) shares: ShareRules,
+    /// The contents of attachments. `None`: there are no attachments.
+    pub(super) files: Option<Files>,
     /// How long after an erasure writes of the user are refused.
     pub(super) erasure_settle: Duration,
     pub(super) signals: Signals,
@@ -54,6 +58,28 @@ pub(super) struct Inner {
     pub(super) statements: Arc<AtomicU64>,
 }
 
+/// The contents of attachments.
+pub(super) struct Files {
+    pub(super) storage: ObjectStorage,
+    /// `None`: attachments are turned off. What is there can only be removed.
+    pub(super) rules: Option<FileRules>,
+    /// Signs URLs.
+    pub(super) link_key: OnceCell<hmac::Key>,
+    /// Wakes who removes objects.
+    pub(super) removals: Notify,
+}
+
+impl Files {
+    fn open(settings: &FileSettings) -> anyhow::Result<Option<Self>> {
+        let FileSettings { storage, rules } = settings;
+        if rules.is_none() && !ObjectStorage::exists(storage) {
+            return Ok(None);
+        }
+        let storage = ObjectStorage::open(storage).context("the setting `files.storage` is not valid")?;
+        Ok(Some(Self { storage, rules: rules.clone(), link_key: OnceCell::new(), removals: Notify::new() }))
+    }
+}
+
 impl Store {
     /// Opens the database and applies or checks its migrations, as `settings` say.
     ///
@@ -64,6 +90,10 @@ impl Store {
         let statements = Arc::new(AtomicU64::new(0));
         let connect::Connections { read, write, writer, write_lock, lock } =
             connect::connect(settings, &statements).await?;
+        let files = match &settings.files {
+            Some(files) => Files::open(files)?,
+            None => None,
+        };
         let reads = reads(settings, &read, &statements)?;
         let row_level_security = settings.row_level_security;
         let pending = Pending::default();
@@ -87,6 +117,7 @@ impl Store {
             clock,
             performer: performer(settings.process),
             shares: settings.shares,
+            files,
             erasure_settle: settings.erasure_settle,
             signals,
             searches: Semaphore::new(2 * processors),
@@ -129,6 +160,22 @@ impl Store {
     /// A connection that reads rows of all owners, for background tasks.
     pub(super) fn reader_of_all_owners(&self) -> Reader<'_> {
         Reader::of_all_owners(self.0.row_level_security, &self.0.read)
+    }
+
+    /// After a commit that overwrote or removed content: clears the traces of it.
+    pub(super) fn erased(&self) {
+        self.0.writer.erased();
+        if let Some(files) = &self.0.files {
+            files.removals.notify_one();
+        }
+    }
+
+    /// Waits until there may be objects to remove.
+    pub async fn removals(&self) {
+        match &self.0.files {
+            Some(files) => files.removals.notified().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// The signals sent after commits.

@@ -1,7 +1,11 @@
 //! The entities: the only definition of tables and columns in the code. Private to the store.
 
 pub(in crate::store) mod account;
+pub(in crate::store) mod attachment;
+pub(in crate::store) mod attachment_reference;
 pub(in crate::store) mod audit_entry;
+pub(in crate::store) mod blob;
+pub(in crate::store) mod blob_chunk;
 pub(in crate::store) mod branch;
 pub(in crate::store) mod change;
 pub(in crate::store) mod conversation;
@@ -11,6 +15,7 @@ pub(in crate::store) mod message;
 pub(in crate::store) mod message_feedback;
 pub(in crate::store) mod message_text;
 pub(in crate::store) mod message_token_count;
+pub(in crate::store) mod object_removal;
 pub mod probe;
 pub(in crate::store) mod search_block;
 pub(in crate::store) mod search_segment;

@@ -90,6 +90,8 @@ impl Store {
         in_background(async {
             let key = self.signing_key().await?;
             loop {
+                // The receipt comes when the files of the step before are gone, too.
+                self.remove_objects().await?;
                 if let Some(receipt) = self.erase_some(user, &key).await? {
                     return Ok(receipt);
                 }
@@ -134,7 +136,7 @@ impl Store {
         if self.backend() == DbBackend::Sqlite {
             let _lock = self.0.write_lock.acquire().await?;
             self.0.write.execute_unprepared("VACUUM").await?;
-            self.0.writer.erased();
+            self.erased();
             return Ok(());
         }
         for (table, _) in tables::TABLES {
@@ -187,7 +189,7 @@ impl Store {
             .map_err(|error| {
                 Error::broken(format!("an account has unreadable numbers of erased rows: {error}"))
             })?;
-        let step = steps::remove_some(tx.connection(), user, &hash, &mut rows).await?;
+        let step = steps::remove_some(tx.connection(), user, (&hash, self.0.clock.now()), &mut rows).await?;
         let receipt = if step.is_last {
             let receipt = receipt::sign(key, hash.clone(), (since, self.0.clock.now()), rows);
             self.finish(&tx, user, hash, &receipt).await?;

@@ -35,6 +35,21 @@ pub enum Error {
     /// The configuration turns shares off.
     #[error("sharing is turned off on this server")]
     SharesDisabled,
+    /// The configuration turns attachments off.
+    #[error("attachments are turned off on this server")]
+    FilesDisabled,
+    /// A message or a share refers to the attachment.
+    #[error("the attachment is used by a message or a share: delete that first")]
+    AttachmentInUse,
+    /// Another upload of the same file was faster.
+    #[error("another upload of the same file is going on: ask how far it is, and go on from there")]
+    UploadMoved,
+    /// An upload has more bytes than the file was said to have.
+    #[error("the file has more than the {0} bytes that it was said to have")]
+    TooManyBytes(i64),
+    /// An upload is not the file that was announced.
+    #[error("the file has another SHA-256 than it was said to have: it was removed")]
+    WrongHash,
     /// The credentials lack a scope.
     #[error("this requires a token with the scope `{}`", .0.as_str())]
     ScopeRequired(Scope),

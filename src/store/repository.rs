@@ -1,13 +1,17 @@
 //! The ordinary statements, one file for each subject, built from the entities of SeaORM.
 
 pub(super) mod append;
+pub(super) mod attachment_references;
+mod attachments;
 pub(super) mod audit;
+pub(super) mod blobs;
 mod bounded;
 mod branches;
 mod catch_up;
 mod changes;
 mod context;
 mod conversations;
+mod data_urls;
 mod deleted_usage;
 mod edits;
 pub(super) mod export;
@@ -16,6 +20,7 @@ pub(super) mod labels;
 mod messages;
 mod organise;
 pub(super) mod restore;
+mod restore_attachments;
 mod retention;
 mod shares;
 mod streams;

@@ -1,4 +1,4 @@
-//! The key of the database: it signs receipts of erasures, and hashes the names of erased users.
+//! The key of the database: it signs receipts of erasures and URLs of files, and hashes the names of erased users.
 //!
 //! It is in the database, because every replica needs the same one. It is made when it is first needed.
 
@@ -38,6 +38,11 @@ impl SigningKey {
     /// A signature, 64 bytes (RFC 8032).
     pub(in crate::store) fn sign(&self, message: &[u8]) -> Vec<u8> {
         self.pair.sign(message).as_ref().to_vec()
+    }
+
+    /// The key that signs URLs of files.
+    pub(in crate::store) fn link_key(&self) -> hmac::Key {
+        hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&self.hash, b"\0URLs of files").as_ref())
     }
 
     /// What stands for an erased user: HMAC-SHA-256 in hexadecimal. Without the key nobody can find the user by trying

@@ -177,7 +177,7 @@ impl Tx {
         drop(self.guard.lock.take());
         let store = &self.guard.store;
         if self.guard.erases_content {
-            store.0.writer.erased();
+            store.erased();
         }
         for change in self.changes {
             store.0.pending.add(&self.owner, 1, erases_content(change.kind));
@@ -222,6 +222,18 @@ impl PlainTx {
     /// # Errors
     /// - `BeingErased`: an erasure has begun, or has ended.
     pub(in crate::store) async fn lock_account(&self, owner: &OwnerId) -> Result<()> {
+        self.lock(owner, LockType::KeyShare).await
+    }
+
+    /// Makes every other write of the owner wait until this transaction has ended.
+    ///
+    /// # Errors
+    /// - `BeingErased`: an erasure has begun, or has ended.
+    pub(in crate::store) async fn lock_account_alone(&self, owner: &OwnerId) -> Result<()> {
+        self.lock(owner, LockType::NoKeyUpdate).await
+    }
+
+    async fn lock(&self, owner: &OwnerId, lock: LockType) -> Result<()> {
         let mut find = Query::select();
         find.expr(Expr::val(1_i32))
             .from(account::Entity)
@@ -229,7 +241,7 @@ impl PlainTx {
             .and_where(account::Column::ErasingSince.into_expr().is_null());
         // SQLite has one writer at a time.
         if self.tx.get_database_backend() == DbBackend::Postgres {
-            find.lock(LockType::KeyShare);
+            find.lock(lock);
         }
         match self.tx.query_one(&find).await? {
             Some(_) => Ok(()),
@@ -248,7 +260,7 @@ impl PlainTx {
         self.tx.commit().await?;
         drop(self.guard.lock.take());
         if erases {
-            self.guard.store.0.writer.erased();
+            self.guard.store.erased();
         }
         Ok(())
     }
@@ -305,7 +317,7 @@ impl Drop for TransactionGuard {
                 drop(guard);
                 // If the caller was dropped during the commit, the transaction was committed.
                 if erases {
-                    store.0.writer.erased();
+                    store.erased();
                 }
             });
         }

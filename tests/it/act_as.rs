@@ -72,6 +72,13 @@ const MUTATIONS: &[(&str, &str, &[&str])] = &[
         "(input: { id: $h, conversationId: $c }) { share { id } }",
         &["ConversationUpdated"],
     ),
+    (
+        "createAttachment",
+        "(input: { id: $a, mediaType: \"text/plain\", byteSize: 1, sha256: \
+         \"0000000000000000000000000000000000000000000000000000000000000000\" }) { attachment { id } }",
+        &[],
+    ),
+    ("deleteAttachment", "(input: { id: $a }) { deletedAttachmentId }", &[]),
     ("revokeShare", "(input: { id: $h }) { revokedShareId }", &["ConversationUpdated"]),
     ("trashConversation", "(input: { id: $c }) { conversation { id } }", &["ConversationUpdated"]),
     ("restoreConversation", "(input: { id: $c }) { conversation { id } }", &["ConversationUpdated"]),
@@ -93,11 +100,12 @@ async fn every_change_records_its_actor(app: TestApp) {
         "m": "0197a1b2-0000-7000-8000-000000000002",
         "s": "0197a1b2-0000-7000-8000-000000000003",
         "h": "0197a1b2-0000-7000-8000-000000000004",
+        "a": "0197a1b2-0000-7000-8000-000000000005",
     });
     let mut expected = Vec::new();
     for (name, rest, made) in MUTATIONS {
         // Unused variables are not valid: only those that the field names are declared.
-        let names = ["c", "m", "s", "h"].into_iter().filter(|name| rest.contains(&format!("${name}")));
+        let names = ["c", "m", "s", "h", "a"].into_iter().filter(|name| rest.contains(&format!("${name}")));
         let declared: Vec<_> = names.map(|name| format!("${name}: ID!")).collect();
         let query = format!("mutation({}) {{ {name}{rest} }}", declared.join(", "));
         acting.data(&query, variables.clone()).await;
@@ -123,7 +131,11 @@ async fn every_change_records_its_actor(app: TestApp) {
         assert_eq!((&entry.actor, entry.owner.as_ref()), (&back_end, Some(&ada)), "{entry:?}");
         let is_of_message = entry.action.name().contains("essage");
         assert_eq!(entry.message.is_some(), is_of_message, "{entry:?}");
-        assert_eq!(entry.conversation.is_some(), entry.action != AuditAction::StopMessage, "{entry:?}");
+        let is_of_conversation = !matches!(
+            entry.action,
+            AuditAction::StopMessage | AuditAction::CreateAttachment | AuditAction::DeleteAttachment
+        );
+        assert_eq!(entry.conversation.is_some(), is_of_conversation, "{entry:?}");
     }
     let counts: Vec<_> = audited.iter().filter_map(|entry| entry.count).collect();
     assert_eq!(counts, [1, 2, 1, 1, 1, 1, 1], "of messages");

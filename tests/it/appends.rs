@@ -40,6 +40,7 @@ impl Database {
             statement_timeout: TIMEOUT,
             migrate: true,
             writes,
+            files: None,
             erasure_settle: TIMEOUT,
             shares: ShareRules {
                 is_enabled: true,

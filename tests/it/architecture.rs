@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 
 use imports::Imports;
 
-/// The modules that each module may use. `model`, `config` and `permissions` use no others.
+/// The modules that each module may use. `model` and `permissions` use no others.
 const ARROWS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     (
@@ -56,7 +56,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("rate_limit", &["model"]),
     ("telemetry", &["config"]),
     ("tokens", &["model"]),
-    ("config", &[]),
+    ("config", &["model"]),
     ("clock", &["model"]),
     ("model", &[]),
     ("permissions", &[]),
@@ -74,7 +74,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("sqlx", &["store", "signals"]),
     ("rusqlite", &["store"]),
     ("jsonwebtoken", &["auth"]),
-    ("rustls", &["auth"]),
+    ("rustls", &["auth", "store"]),
+    ("object_store", &["store"]),
     ("governor", &["rate_limit"]),
     ("clap", &["cli", "main"]),
     ("tiktoken_rs", &["tokens"]),

@@ -12,9 +12,11 @@ mod node;
 mod pgbouncer;
 mod postgres;
 mod program;
+mod s3;
 mod socket;
 mod tls;
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use scrollback::app::App;
@@ -36,6 +38,7 @@ pub(crate) use node::{run_python, run_script, run_script_with, start_script};
 pub(crate) use pgbouncer::PgBouncer;
 pub(crate) use postgres::{Cluster, shared_cluster};
 pub(crate) use program::{Program, Running};
+pub(crate) use s3::S3;
 pub(crate) use socket::{Closed, Socket};
 pub(crate) use tls::Authority;
 
@@ -94,6 +97,7 @@ impl TestApp {
         };
         let mut flags = vec![
             ("data_dir", folder.path().display().to_string()),
+            ("files.storage", folder.path().join("files").display().to_string()),
             ("database.url", url),
             ("auth.jwt_secret", SECRET.to_owned()),
             ("server.listen", "127.0.0.1:0".to_owned()),
@@ -125,6 +129,22 @@ impl TestApp {
     /// Another replica over the same database.
     pub(crate) async fn replica(&self) -> Self {
         Self::serve(self.engine, self.config.clone(), tempfile::tempdir().unwrap(), self.clock.clone()).await
+    }
+
+    /// The files of attachments on the disk.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        files_in(Path::new(self.config.files.storage.as_deref().unwrap()))
+    }
+
+    /// Waits until there are so many files of attachments on the disk.
+    pub(crate) async fn files_become(&self, count: usize) {
+        let waiting = async {
+            while self.files().len() != count {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let done = tokio::time::timeout(TIMEOUT, waiting).await;
+        assert!(done.is_ok(), "{count} files were to be left, there are {:?}", self.files());
     }
 
     /// Shuts down as SIGTERM does, and waits until all is done.
@@ -167,6 +187,13 @@ impl TestApp {
         socket.introduce(&token(user, Duration::from_secs(600))).await;
         socket
     }
+}
+
+/// The files in a folder and the folders in it.
+pub(crate) fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.flat_map(|path| if path.is_dir() { files_in(&path) } else { vec![path] }).collect()
 }
 
 /// A token of the kind [`TestApp`] believes.

@@ -329,16 +329,19 @@ async fn browsers_may_call_from_the_configured_origins_only() {
     let allowed = preflight("https://chat.example").await;
     assert_eq!(allowed.status, StatusCode::OK);
     assert_eq!(allowed.header("access-control-allow-origin"), "https://chat.example");
-    assert_eq!(allowed.header("access-control-allow-methods"), "GET,POST");
+    assert_eq!(allowed.header("access-control-allow-methods"), "GET,POST,PUT");
     assert_eq!(
         allowed.header("access-control-allow-headers"),
-        "authorization,content-type,accept,last-event-id,scrollback-act-as"
+        "authorization,content-type,accept,last-event-id,scrollback-act-as,content-range,range"
     );
     assert_eq!(allowed.header("access-control-allow-credentials"), "", "no cookie is ever read");
     let answered =
         ReadResponse::to(post(&ada, "{ viewer { id } }").header("origin", "https://chat.example")).await;
     assert_eq!(answered.header("access-control-allow-origin"), "https://chat.example");
-    assert_eq!(answered.header("access-control-expose-headers"), "x-request-id,retry-after");
+    assert_eq!(
+        answered.header("access-control-expose-headers"),
+        "x-request-id,retry-after,content-range,content-disposition,etag,upload-offset,upload-length"
+    );
     for foreign in ["https://evil.example", "https://chat.example.evil.example", "null"] {
         assert_eq!(preflight(foreign).await.header("access-control-allow-origin"), "", "{foreign}");
         let answered = ReadResponse::to(post(&ada, "{ viewer { id } }").header("origin", foreign)).await;

@@ -6,6 +6,7 @@ mod harness;
 mod act_as;
 mod appends;
 mod architecture;
+mod attachments;
 mod audit;
 mod branches;
 mod cancellation;

@@ -4,9 +4,13 @@
 //! responses must be equal. Every field of the objects is tested by id. A field without a case fails the
 //! test, so new fields cannot be forgotten.
 
+mod cases;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
+
+use cases::{CASES, Target};
 
 use crate::harness::{APPEND, Client, TestApp, on_each_database, with_row_level_security};
 
@@ -27,178 +31,6 @@ with_row_level_security!(
     ids_in_use_are_conflicts_without_details,
 );
 
-/// The data that another user requests.
-struct Target {
-    conversation: String,
-    message: String,
-}
-
-impl Target {
-    fn nothing() -> Self {
-        Self {
-            conversation: "0197a1b2-0000-7000-8000-000000000001".into(),
-            message: "0197a1b2-0000-7000-8000-000000000002".into(),
-        }
-    }
-
-    /// The same answer, whichever target it was about.
-    fn hide(&self, answer: &Value) -> String {
-        answer.to_string().replace(&self.conversation, "<conversation>").replace(&self.message, "<message>")
-    }
-}
-
-/// For each root field: a document, its variables, and the code a stranger is answered with; an empty
-/// code stands for plain nulls.
-type Case = (&'static str, &'static str, fn(&Target) -> Value, &'static str);
-
-const CASES: &[Case] = &[
-    (
-        "Query.conversation",
-        "query($id: ID!) { conversation(id: $id) { id title messages { nodes { content } } } }",
-        |target| json!({ "id": target.conversation }),
-        "NOT_FOUND",
-    ),
-    ("Query.node", "query($id: ID!) { node(id: $id) { id } }", |target| json!({ "id": target.message }), ""),
-    (
-        "Query.nodes",
-        "query($ids: [ID!]!) { nodes(ids: $ids) { id } }",
-        |target| json!({ "ids": [target.conversation, target.message] }),
-        "",
-    ),
-    (
-        "Query.searchMessages",
-        "query($ids: [ID!]) { searchMessages(query: \"own\", filter: { conversationIds: $ids }) { nodes { content } indexing } }",
-        |target| json!({ "ids": [target.conversation] }),
-        "",
-    ),
-    (
-        "Query.usageReport",
-        "query { usageReport(since: \"2000-01-01T00:00:00Z\", until: \"2100-01-01T00:00:00Z\", first: 100) { nodes { subject } } }",
-        |_| json!({}),
-        "FORBIDDEN",
-    ),
-    (
-        "Query.sharedConversation",
-        "query($id: String!) { sharedConversation(secret: $id) { title } }",
-        |target| json!({ "id": target.conversation }),
-        "",
-    ),
-    (
-        "Mutation.shareConversation",
-        "mutation($id: ID!) { shareConversation(input: { conversationId: $id }) { secret } }",
-        |target| json!({ "id": target.conversation }),
-        "NOT_FOUND",
-    ),
-    (
-        "Mutation.revokeShare",
-        "mutation($id: ID!) { revokeShare(input: { id: $id }) { revokedShareId } }",
-        |target| json!({ "id": target.conversation }),
-        "",
-    ),
-    (
-        "Mutation.eraseUser",
-        "mutation { eraseUser(input: { subject: \"ada\" }) { receipt { document } } }",
-        |_| json!({}),
-        "FORBIDDEN",
-    ),
-    (
-        "Mutation.updateConversation",
-        "mutation($id: ID!) { updateConversation(input: { id: $id, title: \"mine\" }) { conversation { id } } }",
-        |target| json!({ "id": target.conversation }),
-        "NOT_FOUND",
-    ),
-    (
-        "Mutation.trashConversation",
-        "mutation($id: ID!) { trashConversation(input: { id: $id }) { conversation { id } } }",
-        |target| json!({ "id": target.conversation }),
-        "NOT_FOUND",
-    ),
-    (
-        "Mutation.restoreConversation",
-        "mutation($id: ID!) { restoreConversation(input: { id: $id }) { conversation { id } } }",
-        |target| json!({ "id": target.conversation }),
-        "NOT_FOUND",
-    ),
-    (
-        "Mutation.markRead",
-        "mutation($id: ID!) { markRead(input: { conversationId: $id, position: 99 }) { conversation { id } } }",
-        |target| json!({ "id": target.conversation }),
-        "NOT_FOUND",
-    ),
-    (
-        "Mutation.deleteConversation",
-        "mutation($id: ID!) { deleteConversation(input: { id: $id }) { deletedConversationId } }",
-        |target| json!({ "id": target.conversation }),
-        "NOT_FOUND",
-    ),
-    (
-        "Mutation.appendMessage",
-        APPEND,
-        |target| json!({ "input": { "conversationId": target.conversation, "role": "USER", "content": "x", "id": target.message } }),
-        "NOT_FOUND",
-    ),
-    (
-        "Mutation.appendMessages",
-        "mutation($input: AppendMessagesInput!) { appendMessages(input: $input) { messages { id } } }",
-        |target| json!({ "input": { "conversationId": target.conversation, "messages": [{ "role": "USER", "content": "x" }] } }),
-        "NOT_FOUND",
-    ),
-    (
-        "Mutation.switchBranch",
-        "mutation($input: SwitchBranchInput!) { switchBranch(input: $input) { conversation { id } } }",
-        |target| json!({ "input": { "conversationId": target.conversation, "leafId": target.message } }),
-        "NOT_FOUND",
-    ),
-    (
-        "Mutation.updateMessage",
-        "mutation($id: ID!) { updateMessage(input: { id: $id, content: \"mine\" }) { message { id } } }",
-        |target| json!({ "id": target.message }),
-        "NOT_FOUND",
-    ),
-    (
-        "Mutation.deleteMessage",
-        "mutation($id: ID!) { deleteMessage(input: { id: $id }) { message { id } } }",
-        |target| json!({ "id": target.message }),
-        "NOT_FOUND",
-    ),
-    (
-        "Mutation.appendMessageText",
-        "mutation($id: ID!) { appendMessageText(input: { messageId: $id, offset: 0, text: \"x\" }) { length } }",
-        |target| json!({ "id": target.message }),
-        "NOT_FOUND",
-    ),
-    (
-        "Mutation.finishMessage",
-        "mutation($id: ID!) { finishMessage(input: { messageId: $id, status: COMPLETE }) { message { id } } }",
-        |target| json!({ "id": target.message }),
-        "NOT_FOUND",
-    ),
-    (
-        "Mutation.stopMessage",
-        "mutation($id: ID!) { stopMessage(input: { messageId: $id }) { message { id } } }",
-        |target| json!({ "id": target.message }),
-        "NOT_FOUND",
-    ),
-    (
-        "Mutation.setMessageFeedback",
-        "mutation($id: ID!) { setMessageFeedback(input: { messageId: $id, rating: DOWN }) { message { id } } }",
-        |target| json!({ "id": target.message }),
-        "NOT_FOUND",
-    ),
-    (
-        "Subscription.messageText",
-        "subscription($id: ID!) { messageText(messageId: $id) { text } }",
-        |target| json!({ "id": target.message }),
-        "NOT_FOUND",
-    ),
-    (
-        "Subscription.messageAdded",
-        "subscription($id: ID!) { messageAdded(conversationId: $id) { node { content } } }",
-        |target| json!({ "id": target.conversation }),
-        "NOT_FOUND",
-    ),
-];
-
 /// Root fields that take nobody's id and answer with the caller's own; each has its own test below.
 const OWN: &[&str] = &[
     "Query.viewer",
@@ -206,15 +38,18 @@ const OWN: &[&str] = &[
     "Query.labels",
     "Query.changes",
     "Mutation.createConversation",
+    "Mutation.createAttachment",
     "Subscription.changes",
 ];
 
 /// Objects that have an owner, which are reached by id.
-const OWNED: &[&str] = &["Conversation", "Message"];
+const OWNED: &[&str] = &["Conversation", "Message", "Attachment"];
 
 async fn foreign_ids_are_indistinguishable_from_missing_ones(app: TestApp) {
     let (ada, bob) = (app.client("ada"), app.client("bob"));
     let target = adas(&ada).await;
+    let kept = "query($id: ID!) { node(id: $id) { ... on Attachment { id uploadedAt } } }";
+    let attached = ada.data(kept, json!({ "id": target.attachment })).await;
     let before = everything(&ada).await;
     let covered: BTreeSet<&str> = CASES.iter().map(|case| case.0).chain(OWN.iter().copied()).collect();
     let roots = fields(&ada, &["Query", "Mutation", "Subscription"]).await;
@@ -240,6 +75,7 @@ async fn foreign_ids_are_indistinguishable_from_missing_ones(app: TestApp) {
         assert_eq!(told[0], told[1], "{field}");
     }
     assert_eq!(everything(&ada).await, before, "and nothing has changed");
+    assert_eq!(ada.data(kept, json!({ "id": target.attachment })).await, attached);
 }
 
 async fn foreign_objects_are_unreachable_through_every_field(app: TestApp) {
@@ -252,7 +88,11 @@ async fn foreign_objects_are_unreachable_through_every_field(app: TestApp) {
         let document = format!(
             "query($id: ID!) {{ node(id: $id) {{ ... on {object} {{ {name}{arguments} {selection} }} }} }}"
         );
-        let id = if object == "Message" { &target.message } else { &target.conversation };
+        let id = match object {
+            "Message" => &target.message,
+            "Attachment" => &target.attachment,
+            _ => &target.conversation,
+        };
         let own = ada.data(&document, json!({ "id": id })).await;
         assert!(own["node"].get(name).is_some(), "{field}: {own}");
         assert_eq!(bob.data(&document, json!({ "id": id })).await, json!({ "node": null }), "{field}");
@@ -364,7 +204,8 @@ async fn adas(ada: &Client) -> Target {
     let label = "mutation($id: ID!) { updateConversation(input: { id: $id, labels: [\"ada's\"] }) { conversation { id } } }";
     ada.data(label, json!({ "id": conversation })).await;
     let message = ada.append(&conversation, "Ada's own").await["id"].as_str().unwrap().to_owned();
-    Target { conversation, message }
+    let attachment = crate::attachments::attach(ada, b"Ada's own").await;
+    Target { conversation, message, attachment }
 }
 
 /// All that a viewer has, as they see it.

@@ -54,12 +54,15 @@ async fn created_files_are_private_whatever_the_umask() {
         program.printed(&["token", "--user", "ada", "--data-dir", "a/data"]).await;
         let expected = |files: &[&str]| {
             let folders = [("a".to_owned(), 0o700), ("a/data".to_owned(), 0o700)].into_iter();
-            let files = files.iter().map(|file| (format!("a/data/{file}"), 0o600));
+            let files = files
+                .iter()
+                .map(|file| (format!("a/data/{file}"), if *file == "files" { 0o700 } else { 0o600 }));
             folders.chain(files).collect::<Vec<_>>()
         };
         assert_eq!(modes(program.folder()), expected(&["development-secret"]), "{umask}");
         let all = [
             "development-secret",
+            "files",
             "scrollback.db",
             "scrollback.db-shm",
             "scrollback.db-wal",

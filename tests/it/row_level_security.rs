@@ -15,7 +15,7 @@ use sqlx::{Connection, Executor, PgConnection};
 use crate::harness::{APPEND, Client, Engine, TestApp, shared_cluster};
 
 /// Every table that has an owner, by itself or by another table's row.
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 20] = [
     "account",
     "conversation",
     "conversation_label",
@@ -32,6 +32,10 @@ const TABLES: [&str; 16] = [
     "search_block",
     "share",
     "shared_message",
+    "attachment",
+    "attachment_reference",
+    "blob",
+    "blob_chunk",
 ];
 
 /// The server's own role, and one whom no policy binds.
@@ -83,6 +87,8 @@ async fn everything(client: &Client) -> String {
     client.data(share, json!({ "id": id })).await;
     let input =
         json!({ "conversationId": id, "role": "ASSISTANT", "content": "a", "usage": { "inputTokens": 1 } });
+    let attachment = crate::attachments::attach(client, b"a file").await;
+    crate::attachments::append(client, &id, &attachment).await;
     let used = client.data(APPEND, json!({ "input": input })).await["appendMessage"]["message"]["id"].clone();
     let delete = "mutation($id: ID!) { deleteMessage(input: { id: $id }) { message { id } } }";
     client.data(delete, json!({ "id": used })).await;
@@ -107,8 +113,9 @@ async fn every_table_of_users_has_a_policy() {
     let query = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'seaql_migrations' \
                  ORDER BY 1";
     let all: Vec<String> = sqlx::query_scalar(query).fetch_all(&mut session).await.unwrap();
-    // No request reads them: the audit log is for operators, and the key is of the database.
-    tables.extend(["audit_entry", "signing_key"].map(str::to_owned));
+    // No request reads them: the audit log is for operators, the key is of the database, and removals of objects name no
+    // user.
+    tables.extend(["audit_entry", "object_removal", "signing_key"].map(str::to_owned));
     tables.sort();
     assert_eq!(all, tables, "a new table has an owner too");
 }
@@ -194,7 +201,7 @@ async fn background_tasks_see_no_conversation_and_no_message() {
         let seen = count(&mut session, table).await > 0;
         assert_eq!(
             seen,
-            ["account", "change", "stream", "search_state", "share"].contains(&table),
+            ["account", "change", "stream", "search_state", "share", "attachment"].contains(&table),
             "{table}"
         );
     }

@@ -40,7 +40,7 @@ async fn messages_may_be_large(app: TestApp) {
     let id = ada.new_conversation().await;
     // Each character takes two bytes as JSON.
     let text = "\"\n".repeat(MIB / 2);
-    let url = format!("data:image/png;base64,{}", "A".repeat(600 * 1024));
+    let url = format!("data:image/png;base64,{}", "A".repeat(8 * 1024 - 30));
     let output: Vec<_> = (0..60_000).collect();
     let metadata = json!({ "text": "x".repeat(65_000) });
     assert_eq!(append(&ada, &id, json!({ "content": text, "metadata": metadata })).await["content"], text);

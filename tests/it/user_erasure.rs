@@ -61,6 +61,9 @@ pub(crate) async fn fill(client: &Client, word: &str) -> String {
     let answer = append(json!({ "model": word, "usage": usage })).await;
     let deleted = append(json!({ "model": word, "usage": usage })).await;
     append(json!({ "parentId": null })).await;
+    let file = format!("data:text/plain,{}", format!("{} ", word.replace(' ', "%20")).repeat(3000));
+    let file = json!({ "file": { "mediaType": "text/plain", "filename": word, "url": file } });
+    append(json!({ "content": null, "parts": [file] })).await;
     append(json!({ "status": "STREAMING" })).await;
     let delete = "mutation($id: ID!) { deleteMessage(input: { id: $id }) { message { id } } }";
     client.data(delete, json!({ "id": deleted })).await;
@@ -94,6 +97,10 @@ async fn a_back_end_erases_a_user(app: TestApp) {
     for table in [
         "account",
         "branch",
+        "attachment",
+        "attachment_reference",
+        "blob",
+        "blob_chunk",
         "change",
         "conversation",
         "conversation_label",
@@ -111,7 +118,7 @@ async fn a_back_end_erases_a_user(app: TestApp) {
     ] {
         assert!(receipt.content.rows.get(table).is_some_and(|rows| *rows > 0), "{table}: {receipt:?}");
     }
-    assert_eq!((receipt.content.rows["conversation"], receipt.content.rows["message"]), (2, 10));
+    assert_eq!((receipt.content.rows["conversation"], receipt.content.rows["message"]), (2, 11));
     let owner = OwnerId::new("ada").unwrap();
     assert_eq!(app.store.erasure_faults(&receipt, &owner).await.unwrap(), []);
     assert_eq!(ada.fault(read, json!({ "id": of_ada })).await.0, "NOT_FOUND");

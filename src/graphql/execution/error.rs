@@ -214,7 +214,9 @@ fn complete_one(error: &mut ServerError, request: RequestId) {
 fn complete_store(error: &mut ServerError, failure: &store::Error, request: RequestId) {
     match failure {
         store::Error::NotFound(_) => set_code(error, Code::NotFound),
-        store::Error::ScopeRequired(_) | store::Error::SharesDisabled => set_code(error, Code::Forbidden),
+        store::Error::ScopeRequired(_) | store::Error::SharesDisabled | store::Error::FilesDisabled => {
+            set_code(error, Code::Forbidden);
+        }
         store::Error::BeingErased => set_code(error, Code::BeingErased),
         store::Error::Conflict => set_code(error, Code::Conflict),
         store::Error::HeadMoved(head) => {
@@ -225,7 +227,13 @@ fn complete_store(error: &mut ServerError, failure: &store::Error, request: Requ
             set_code(error, Code::Conflict);
             extend(error, "length", Value::from(*length));
         }
-        store::Error::State(_) | store::Error::Trashed => set_code(error, Code::Conflict),
+        store::Error::State(_) | store::Error::Trashed | store::Error::AttachmentInUse => {
+            set_code(error, Code::Conflict);
+        }
+        // Of uploads over HTTP; inside an operation they are tried again.
+        store::Error::UploadMoved | store::Error::TooManyBytes(_) | store::Error::WrongHash => {
+            set_code(error, Code::Conflict);
+        }
         store::Error::Expired => set_code(error, Code::CursorExpired),
         store::Error::Invalid(invalid) => {
             set_code(error, Code::BadUserInput);

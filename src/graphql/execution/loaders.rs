@@ -10,7 +10,10 @@ use std::sync::{Arc, OnceLock};
 use dataloader::BatchFn;
 use dataloader::non_cached::Loader;
 
-use crate::model::{Conversation, ConversationId, Feedback, Message, MessageId, Page, Slice, Tokenizer};
+use crate::model::{
+    Attachment, AttachmentId, Conversation, ConversationId, Feedback, Message, MessageId, Page, Slice,
+    Tokenizer,
+};
 use crate::store::{Error, Result, Scoped};
 
 /// A shared value, or an error.
@@ -30,6 +33,7 @@ pub(in crate::graphql) struct Loaders {
     texts: OnceLock<Loader<MessageId, Loaded<str>, Texts>>,
     token_counts: OnceLock<Loader<TokenCountKey, Result<i64>, TokenCounts>>,
     feedback: OnceLock<Loader<FeedbackKey, Found<Feedback>, Feedbacks>>,
+    attachments: OnceLock<Loader<AttachmentId, Found<Attachment>, Attachments>>,
 }
 
 impl Loaders {
@@ -45,6 +49,7 @@ impl Loaders {
             texts: OnceLock::new(),
             token_counts: OnceLock::new(),
             feedback: OnceLock::new(),
+            attachments: OnceLock::new(),
         }
     }
 
@@ -98,6 +103,12 @@ impl Loaders {
         loader.try_load(key).await.unwrap_or_else(|error| Err(lost(&error)))
     }
 
+    /// An attachment, if it exists.
+    pub(in crate::graphql) async fn attachment(&self, id: AttachmentId) -> Found<Attachment> {
+        let loader = self.attachments.get_or_init(|| Loader::new(Attachments(self.store.clone())));
+        loader.try_load(id).await.unwrap_or_else(|error| Err(lost(&error)))
+    }
+
     /// The first or last messages of a conversation that never forked.
     pub(in crate::graphql) async fn messages(
         &self,
@@ -119,6 +130,14 @@ struct Conversations(Scoped);
 impl BatchFn<ConversationId, Found<Conversation>> for Conversations {
     async fn load(&mut self, ids: &[ConversationId]) -> HashMap<ConversationId, Found<Conversation>> {
         each(ids, self.0.conversations_by_id(ids).await, |found, id| found.remove(id).map(Arc::new))
+    }
+}
+
+struct Attachments(Scoped);
+
+impl BatchFn<AttachmentId, Found<Attachment>> for Attachments {
+    async fn load(&mut self, ids: &[AttachmentId]) -> HashMap<AttachmentId, Found<Attachment>> {
+        each(ids, self.0.attachments(ids).await, |found, id| found.remove(id).map(Arc::new))
     }
 }
 

@@ -2,11 +2,16 @@
 
 use async_graphql::ID;
 
-use crate::model::{ConversationId, Invalid, MessageId, ShareId};
+use crate::model::{AttachmentId, ConversationId, Invalid, MessageId, ShareId};
 
 /// Parses the id of a conversation.
 pub(in crate::graphql) fn conversation_id(argument: &str, id: &ID) -> Result<ConversationId, Invalid> {
     ConversationId::parse(argument, id.as_str())
+}
+
+/// Parses the id of an attachment.
+pub(in crate::graphql) fn attachment_id(argument: &str, id: &ID) -> Result<AttachmentId, Invalid> {
+    AttachmentId::parse(argument, id.as_str())
 }
 
 /// Parses the id of a share.

@@ -101,7 +101,7 @@ impl FinishMessageInput {
             return Err(Invalid::new("status", "must be COMPLETE, INTERRUPTED or FAILED"));
         }
         let message = argument::message_id("messageId", &self.message_id)?;
-        let parts = self.parts.map(|parts| parse_parts("parts", parts, limits.message_bytes)).transpose()?;
+        let parts = self.parts.map(|parts| parse_parts("parts", parts, limits)).transpose()?;
         let usage = self.usage.map(|usage| usage.parse("usage")).transpose()?;
         let metadata = Json::patch(self.metadata, limits.metadata_bytes)?;
         Ok(StreamEnd { message, status, parts, usage, metadata })

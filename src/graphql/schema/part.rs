@@ -2,10 +2,15 @@
 
 pub(in crate::graphql) mod input;
 
-use async_graphql::{Enum, SimpleObject, Union};
+use std::collections::HashMap;
 
+use async_graphql::{ComplexObject, Context, Enum, SimpleObject, Union};
+
+use super::attachment::Attachment;
 use super::scalar::Json;
+use crate::graphql::execution::context::ContextExt;
 use crate::model;
+use crate::store::Result;
 
 /// A part of a message.
 #[derive(Union)]
@@ -33,15 +38,32 @@ pub(in crate::graphql) struct ReasoningPart {
     text: String,
 }
 
-/// A file that is stored elsewhere.
+/// A file.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub(in crate::graphql) struct FilePart {
     /// For example image/png.
     media_type: String,
     /// The name of the file.
     filename: Option<String>,
-    /// The address of the file, as the client gave it.
+    /// The address of the file, as the client gave it; `attachment:` and an id for an attachment.
     url: String,
+    /// The attachment, if it is known already.
+    #[graphql(skip)]
+    known: Option<model::Attachment>,
+}
+
+#[ComplexObject]
+impl FilePart {
+    /// The file, if it is on this server: the URL begins with `attachment:`.
+    async fn attachment(&self, ctx: &Context<'_>) -> Result<Option<Attachment>> {
+        if let Some(known) = &self.known {
+            return Ok(Some(known.clone().into()));
+        }
+        let Some(id) = model::attachment_of("url", &self.url).ok().flatten() else { return Ok(None) };
+        let found = ctx.loaders()?.attachment(id).await?;
+        Ok(found.map(|found| Attachment::from(model::Attachment::clone(&found))))
+    }
 }
 
 /// A tool call and its result.
@@ -119,7 +141,9 @@ impl From<model::Part> for MessagePart {
         match part {
             Part::Text { text } => Self::Text(TextPart { text }),
             Part::Reasoning { text } => Self::Reasoning(ReasoningPart { text }),
-            Part::File { media_type, filename, url } => Self::File(FilePart { media_type, filename, url }),
+            Part::File { media_type, filename, url } => {
+                Self::File(FilePart { media_type, filename, url, known: None })
+            }
             Part::Tool { tool_call_id, tool_name, state, input, output, error_text } => {
                 Self::Tool(ToolPart {
                     tool_call_id,
@@ -138,6 +162,21 @@ impl From<model::Part> for MessagePart {
             }
             Part::Data { name, data } => Self::Data(DataPart { name, data: data.into() }),
         }
+    }
+}
+
+impl MessagePart {
+    /// A part of a message of somebody else, with its attachment.
+    pub(in crate::graphql) fn shared(
+        part: model::Part,
+        attachments: &HashMap<model::AttachmentId, model::Attachment>,
+    ) -> Self {
+        let mut part = Self::from(part);
+        if let Self::File(file) = &mut part {
+            let id = model::attachment_of("url", &file.url).ok().flatten();
+            file.known = id.and_then(|id| attachments.get(&id).cloned());
+        }
+        part
     }
 }
 

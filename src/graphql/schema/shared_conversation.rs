@@ -53,7 +53,7 @@ impl SharedConversation {
         let skip = usize::try_from(skip).map_err(|_| model::Invalid::new("skip", "must not be negative"))?;
         let page: Vec<_> = self.0.messages.iter().skip(skip).take(size).cloned().collect();
         ctx.memory_budget()?.grow(page.iter().map(bytes).sum()).await?;
-        Ok(page.into_iter().map(SharedMessage).collect())
+        Ok(page.into_iter().map(|message| SharedMessage(message, self.0.clone())).collect())
     }
 }
 
@@ -64,7 +64,7 @@ fn bytes(message: &model::SharedMessage) -> usize {
 }
 
 /// A message that somebody shared.
-struct SharedMessage(model::SharedMessage);
+struct SharedMessage(model::SharedMessage, Arc<model::SharedConversation>);
 
 /// A message that somebody shared.
 #[Object]
@@ -85,7 +85,7 @@ impl SharedMessage {
             Some(parts) => parts.clone().into_vec(),
             None => vec![model::Part::Text { text: self.0.content.clone() }],
         };
-        parts.into_iter().map(MessagePart::from).collect()
+        parts.into_iter().map(|part| MessagePart::shared(part, &self.1.attachments)).collect()
     }
 
     /// Data of the client. Null if it was not shared.

@@ -6,22 +6,23 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
+use super::file_path::file_path;
 use crate::model::{Part, Role, SharedConversation, SharedMessage, Source, Timestamp};
 
 /// The only style. The policy allows it by its hash.
 const STYLE: &str = include_str!("page.css");
 
-/// The Content-Security-Policy of the page.
+/// The Content-Security-Policy of the page. Its own images are those of the share.
 pub(super) fn policy(images: bool) -> String {
     let style = STANDARD.encode(Sha256::digest(STYLE));
-    let images = if images { " img-src https:;" } else { "" };
+    let images = if images { "'self' https:" } else { "'self'" };
     format!(
-        "default-src 'none';{images} style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "default-src 'none'; img-src {images}; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 }
 
 /// The page of a share.
-pub(super) fn page(shared: &SharedConversation, images: bool) -> String {
+pub(super) fn page(shared: &SharedConversation, secret: &str, images: bool) -> String {
     let title =
         shared.share.title.as_deref().filter(|title| !title.is_empty()).unwrap_or("Shared conversation");
     let mut body =
@@ -31,7 +32,7 @@ pub(super) fn page(shared: &SharedConversation, images: bool) -> String {
     }
     body.push_str("</p></header>");
     for message in &shared.messages {
-        add_message(&mut body, message, images);
+        add_message(&mut body, message, (secret, images));
     }
     document(title, &body)
 }
@@ -58,7 +59,7 @@ fn day(time: Timestamp) -> String {
     time.to_string().chars().take(10).collect()
 }
 
-fn add_message(page: &mut String, message: &SharedMessage, images: bool) {
+fn add_message(page: &mut String, message: &SharedMessage, of_page: (&str, bool)) {
     let (class, author) = match message.role {
         Role::User => ("user", "User"),
         Role::Assistant => ("assistant", "Assistant"),
@@ -72,7 +73,7 @@ fn add_message(page: &mut String, message: &SharedMessage, images: bool) {
     page.push_str("</h2>");
     match &message.parts {
         None => add_text(page, &message.content),
-        Some(parts) => parts.as_slice().iter().for_each(|part| add_part(page, part, images)),
+        Some(parts) => parts.as_slice().iter().for_each(|part| add_part(page, part, of_page)),
     }
     if let Some(metadata) = message.metadata.as_ref().filter(|metadata| metadata.as_str() != "{}") {
         add_details(page, "Metadata", metadata.as_str());
@@ -86,15 +87,20 @@ fn add_text(page: &mut String, text: &str) {
     }
 }
 
-fn add_part(page: &mut String, part: &Part, images: bool) {
+fn add_part(page: &mut String, part: &Part, (secret, images): (&str, bool)) {
     match part {
         Part::Text { text } => add_text(page, text),
         Part::Reasoning { text } => add_details(page, "Reasoning", text),
         Part::File { media_type, filename, url } => {
             let name = filename.as_deref().filter(|name| !name.is_empty()).unwrap_or(media_type);
-            if images && media_type.starts_with("image/") && url.starts_with("https://") {
+            let own = file_path(secret, url);
+            let is_shown = own.is_some() || (images && url.starts_with("https://"));
+            let url = own.as_deref().unwrap_or(url);
+            if is_shown && media_type.starts_with("image/") {
                 let _ =
                     write!(page, "<img src=\"{}\" alt=\"{}\" loading=\"lazy\">", Escaped(url), Escaped(name));
+            } else if own.is_some() {
+                let _ = write!(page, "<p><a href=\"{}\" download>{}</a></p>", Escaped(url), Escaped(name));
             } else {
                 add_link(page, url, name);
             }

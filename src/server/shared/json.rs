@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::model::{Json, Parts, Role, SharedConversation, SharedMessage, Timestamp};
+use super::file_path::file_path;
+use crate::model::{Json, Part, Parts, Role, SharedConversation, SharedMessage, Timestamp};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -19,7 +20,7 @@ struct Message<'d> {
     role: Role,
     content: &'d str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    parts: Option<&'d Parts>,
+    parts: Option<Vec<Part>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata: Option<&'d Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,12 +34,12 @@ struct Fault<'f> {
 }
 
 /// The share.
-pub(super) fn document(shared: &SharedConversation) -> String {
+pub(super) fn document(shared: &SharedConversation, secret: &str) -> String {
     text(&Document {
         title: shared.share.title.as_deref(),
         created_at: shared.share.created_at,
         expires_at: shared.share.expires_at,
-        messages: shared.messages.iter().map(Message::from).collect(),
+        messages: shared.messages.iter().map(|message| Message::of(message, secret)).collect(),
     })
 }
 
@@ -52,12 +53,25 @@ fn text(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-impl<'d> From<&'d SharedMessage> for Message<'d> {
-    fn from(message: &'d SharedMessage) -> Self {
+/// The parts, with paths on this server instead of ids of attachments.
+fn with_paths(parts: &Parts, secret: &str) -> Vec<Part> {
+    let mut parts = parts.as_slice().to_vec();
+    for part in &mut parts {
+        if let Part::File { url, .. } = part
+            && let Some(path) = file_path(secret, url)
+        {
+            *url = path;
+        }
+    }
+    parts
+}
+
+impl<'d> Message<'d> {
+    fn of(message: &'d SharedMessage, secret: &str) -> Self {
         Self {
             role: message.role,
             content: &message.content,
-            parts: message.parts.as_ref(),
+            parts: message.parts.as_ref().map(|parts| with_paths(parts, secret)),
             metadata: message.metadata.as_ref(),
             model: message.model.as_deref(),
             created_at: message.created_at,

@@ -25,8 +25,8 @@ use crate::store::engine::background::is_background;
 use crate::store::engine::row_level_security;
 use crate::store::engine::write_lock::WriteLock;
 use crate::store::hot::writer::{self, WriterConnections};
+pub use settings::{FileSettings, Process, Settings};
 use settings::{Pools, common_options};
-pub use settings::{Process, Settings};
 
 pub(in crate::store) use first_connection::POOLER_WITHOUT_SESSIONS;
 pub(in crate::store) use server_lock::ServerLock;

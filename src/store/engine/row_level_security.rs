@@ -14,7 +14,8 @@
 //! - **Writes** name the owners in the first statement of the transaction (`store::transaction`), and a batch in a
 //!   statement of its own ([`set_owners`]): a statement that writes has no order of evaluation to rely on.
 //! - Background tasks look for old changes and silent writers of all owners. They name themselves instead of owners, and
-//!   see accounts, changes and streams, but no conversation and no message. They then act as each owner.
+//!   see accounts, changes, streams, shares and attachments, but no conversation and no message. They then act as each
+//!   owner.
 
 mod policies;
 

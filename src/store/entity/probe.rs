@@ -3,9 +3,9 @@
 use sea_orm::{ColumnTrait, ColumnType, EntityTrait, IdenStatic, Iterable};
 
 use super::{
-    account, audit_entry, branch, change, conversation, conversation_label, deleted_usage, message,
-    message_feedback, message_text, message_token_count, search_block, search_segment, search_state, share,
-    shared_message, signing_key, stream,
+    account, attachment, attachment_reference, audit_entry, blob, blob_chunk, branch, change, conversation,
+    conversation_label, deleted_usage, message, message_feedback, message_text, message_token_count,
+    object_removal, search_block, search_segment, search_state, share, shared_message, signing_key, stream,
 };
 
 /// A column of an entity.
@@ -25,7 +25,11 @@ pub struct Column {
 pub fn columns() -> Vec<Column> {
     let tables = [
         of::<account::Entity>(),
+        of::<attachment::Entity>(),
+        of::<attachment_reference::Entity>(),
         of::<audit_entry::Entity>(),
+        of::<blob::Entity>(),
+        of::<blob_chunk::Entity>(),
         of::<branch::Entity>(),
         of::<change::Entity>(),
         of::<conversation::Entity>(),
@@ -35,6 +39,7 @@ pub fn columns() -> Vec<Column> {
         of::<message_feedback::Entity>(),
         of::<message_text::Entity>(),
         of::<message_token_count::Entity>(),
+        of::<object_removal::Entity>(),
         of::<search_block::Entity>(),
         of::<search_segment::Entity>(),
         of::<search_state::Entity>(),

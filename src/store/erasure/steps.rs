@@ -7,16 +7,18 @@ use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoSimpleExpr, Iterable,
     PrimaryKeyToColumn, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
+use uuid::Uuid;
 
-use crate::model::{ConversationId, ErasedRows, OwnerId, ShareId};
+use crate::model::{ConversationId, ErasedRows, OwnerId, ShareId, Timestamp};
 use crate::signals::Topic;
 use crate::store::engine::slot;
 use crate::store::entity::{
-    audit_entry, branch, change, conversation, conversation_label, deleted_usage, message, message_feedback,
-    message_text, message_token_count, search_block, search_segment, search_state, share, shared_message,
-    stream,
+    attachment, attachment_reference, audit_entry, blob, blob_chunk, branch, change, conversation,
+    conversation_label, deleted_usage, message, message_feedback, message_text, message_token_count,
+    search_block, search_segment, search_state, share, shared_message, stream,
 };
 use crate::store::error::Result;
+use crate::store::repository::blobs;
 
 /// The rows that a step removes, about: other writes of the server wait meanwhile on SQLite.
 pub(super) const ROWS: u64 = 256;
@@ -37,7 +39,7 @@ pub(super) struct Step {
 pub(super) async fn remove_some(
     tx: &DatabaseTransaction,
     user: &OwnerId,
-    hash: &str,
+    (hash, now): (&str, Timestamp),
     rows: &mut ErasedRows,
 ) -> Result<Step> {
     let streams = remove_streams(tx, user, rows).await?;
@@ -66,6 +68,14 @@ pub(super) async fn remove_some(
         remove::<conversation_label::Entity>(tx, conversation_label::Column::OwnerId.eq(user.clone()))
             .await?
             .count("conversation_label", rows),
+        remove::<attachment_reference::Entity>(tx, attachment_reference::Column::OwnerId.eq(user.clone()))
+            .await?
+            .count("attachment_reference", rows),
+        remove::<attachment::Entity>(tx, attachment::Column::OwnerId.eq(user.clone()))
+            .await?
+            .count("attachment", rows),
+        remove_chunks(tx, user, now).await?.count("blob_chunk", rows),
+        remove::<blob::Entity>(tx, blob::Column::OwnerId.eq(user.clone())).await?.count("blob", rows),
         hash_audit_entries(tx, user, hash).await?,
     ];
     Ok(Step { is_last: of_owner.iter().all(|removed| *removed == 0), topics: Vec::new() })
@@ -210,6 +220,20 @@ async fn remove_shares(
         return Ok(removed);
     }
     Ok(removed + remove::<share::Entity>(tx, of_conversation()).await?.count("share", rows))
+}
+
+/// Removes some chunks of files. Their objects are removed after the commit.
+async fn remove_chunks(tx: &DatabaseTransaction, user: &OwnerId, now: Timestamp) -> Result<Removed> {
+    let ids: Vec<Uuid> = blob_chunk::Entity::find()
+        .select_only()
+        .column(blob_chunk::Column::Id)
+        .filter(blob_chunk::Column::OwnerId.eq(user.clone()))
+        .limit(ROWS)
+        .into_tuple()
+        .all(tx)
+        .await?;
+    blobs::insert_removals(tx, &ids, now).await?;
+    remove::<blob_chunk::Entity>(tx, blob_chunk::Column::Id.is_in(ids)).await
 }
 
 /// Puts the hash instead of the user into entries of the audit log.

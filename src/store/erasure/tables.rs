@@ -6,9 +6,9 @@ use sea_orm::{ColumnTrait, ConnectionTrait};
 use crate::model::OwnerId;
 use crate::store::database::Store;
 use crate::store::entity::{
-    account, audit_entry, branch, change, conversation, conversation_label, deleted_usage, message,
-    message_feedback, message_text, message_token_count, search_block, search_segment, search_state, share,
-    shared_message, stream,
+    account, attachment, attachment_reference, audit_entry, blob, blob_chunk, branch, change, conversation,
+    conversation_label, deleted_usage, message, message_feedback, message_text, message_token_count,
+    search_block, search_segment, search_state, share, shared_message, stream,
 };
 use crate::store::error::Result;
 
@@ -16,9 +16,13 @@ use crate::store::error::Result;
 type OfUser = fn(&OwnerId) -> Expr;
 
 /// The tables that have rows of users.
-pub(super) const TABLES: [(&str, OfUser); 17] = [
+pub(super) const TABLES: [(&str, OfUser); 21] = [
     ("account", |user| account::Column::Id.eq(user.clone())),
+    ("attachment", |user| attachment::Column::OwnerId.eq(user.clone())),
+    ("attachment_reference", |user| attachment_reference::Column::OwnerId.eq(user.clone())),
     ("audit_entry", |user| audit_entry::Column::OwnerId.eq(user.clone())),
+    ("blob", |user| blob::Column::OwnerId.eq(user.clone())),
+    ("blob_chunk", |user| blob_chunk::Column::OwnerId.eq(user.clone())),
     ("branch", |user| {
         let mut ids = Query::select();
         ids.column(conversation::Column::Id).from(conversation::Entity);
@@ -70,11 +74,15 @@ mod tests {
     use super::*;
     use crate::store::entity::probe;
 
-    /// The key is of the database, not of a user.
+    /// The key is of the database, and removals of objects name no user.
     #[test]
     fn every_other_table_is_counted() {
         let tables: BTreeSet<String> = probe::columns().into_iter().map(|column| column.table).collect();
-        let counted = TABLES.map(|(name, _)| name).into_iter().chain(["signing_key"]).map(str::to_owned);
+        let counted = TABLES
+            .map(|(name, _)| name)
+            .into_iter()
+            .chain(["object_removal", "signing_key"])
+            .map(str::to_owned);
         assert_eq!(tables, counted.collect());
     }
 }

@@ -29,6 +29,7 @@ use crate::store::entity::{branch, conversation, message};
 use crate::store::error::Error;
 use crate::store::error::Result;
 use crate::store::hot::writer::request::{AppendOutcome, NewMessages};
+use crate::store::repository::attachment_references::{Referrer, may_refer, refer, referred_in};
 use crate::store::scope::Scoped;
 use crate::store::transaction::Tx;
 
@@ -64,6 +65,7 @@ impl Scoped {
     /// - `Busy`: the write queue is full.
     pub async fn append(&self, append: Append) -> Result<Vec<Message>> {
         let Append { conversation, after, expected_head, messages } = append;
+        let messages = self.attach_files(messages).await?;
         let rows = messages.into_iter().map(|new| self.row(conversation, new)).collect();
         let mut messages = NewMessages {
             owner: self.owner.clone(),
@@ -324,11 +326,15 @@ async fn message_at(tx: &Tx, conversation: ConversationId, position: i64) -> Res
     Ok(found.one(tx.connection()).await?)
 }
 
-/// Whether the write workers can append them: complete messages with different ids.
+/// Whether the write workers can append them: complete messages with different ids and without attachments.
 fn is_batchable(rows: &[message::Model]) -> bool {
     let mut ids = HashSet::with_capacity(rows.len());
     !rows.is_empty()
-        && rows.iter().all(|row| row.status != MessageStatus::Streaming.code() && ids.insert(row.id))
+        && rows.iter().all(|row| {
+            row.status != MessageStatus::Streaming.code()
+                && !may_refer(row.parts.as_deref())
+                && ids.insert(row.id)
+        })
 }
 
 /// The message that a write worker stored on the trunk.
@@ -352,6 +358,7 @@ pub(in crate::store) async fn insert_message(
     let streamed = row.status == MessageStatus::Streaming.code();
     let text = streamed.then(|| std::mem::take(&mut row.content));
     tx.connection().execute(&slot::insert(tx.backend(), row.clone())).await?;
+    refer(tx, Referrer::message(&row), &referred_in(row.parts.as_deref())?).await?;
     if let Some(text) = text {
         crate::store::repository::streams::begin_stream(tx, &row, text).await?;
     }

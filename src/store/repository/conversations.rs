@@ -27,7 +27,9 @@ use crate::store::hot::reads::request::{ConversationPage, ListConversations, Rea
 use crate::store::json_rows::{JsonRows, REQUESTED};
 use crate::store::repository::append::{MessagePlace, insert_message};
 use crate::store::repository::labels::Labelled;
-use crate::store::repository::{deleted_usage, feedback, labels, organise, shares, token_counts};
+use crate::store::repository::{
+    attachment_references, deleted_usage, feedback, labels, organise, shares, token_counts,
+};
 use crate::store::scope::Scoped;
 use crate::store::transaction::Tx;
 
@@ -144,6 +146,8 @@ impl Scoped {
     /// - `Conflict`: the id, or the id of a message, was used for something else. The same id with the same content
     ///   is not an error: it returns the conversation that exists.
     pub async fn create_conversation(&self, new: NewConversation) -> Result<Conversation> {
+        let mut new = new;
+        new.messages = self.attach_files(new.messages).await?;
         let mut tx = Tx::begin(self, AuditAction::CreateConversation, 1 + new.messages.len()).await?;
         let fingerprint = new.id.map(|_| Fingerprint::of_conversation(&new));
         if let (Some(id), Some(fingerprint)) = (new.id, &fingerprint)
@@ -232,6 +236,7 @@ impl Scoped {
         labels::remove(&tx, &self.owner, &row).await?;
         feedback::delete_feedback_in(&tx, &self.owner, id).await?;
         shares::remove_all(self, &tx, id).await?;
+        attachment_references::release_conversation(&tx, &self.owner, id).await?;
         let deleted = conversation::Entity::delete_many()
             .filter(conversation::Column::Id.eq(id))
             .filter(conversation::Column::OwnerId.eq(self.owner.clone()))

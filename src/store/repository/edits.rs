@@ -10,7 +10,8 @@ use crate::model::{
 use crate::store::entity::{conversation, message};
 use crate::store::error::Error;
 use crate::store::error::Result;
-use crate::store::repository::{deleted_usage, feedback, token_counts};
+use crate::store::repository::attachment_references::{Referrer, referred_in};
+use crate::store::repository::{attachment_references, deleted_usage, feedback, token_counts};
 use crate::store::scope::Scoped;
 use crate::store::transaction::Tx;
 
@@ -22,6 +23,10 @@ impl Scoped {
     /// - `NotFound`: no such message for this owner.
     /// - `State`: the message is being written, or deleted.
     pub async fn update_message(&self, id: MessageId, patch: MessagePatch) -> Result<Message> {
+        let mut patch = patch;
+        if let Some(body) = patch.body {
+            patch.body = Some(self.attach("input.parts", body).await?);
+        }
         let mut tx = Tx::begin(self, AuditAction::UpdateMessage, 1).await?;
         let row = self.lock_message(&tx, id).await?;
         let is_edit = patch.is_edit();
@@ -38,6 +43,7 @@ impl Scoped {
         let conversation = row.conversation_id;
         let edited_at = row.edited_at;
         let has_new_text = patch.body.is_some();
+        let referred_before = referred_in(row.parts.as_deref())?;
         let mut row = row.into_active_model();
         if let Some(body) = patch.body {
             let (content, parts) = body.into_columns();
@@ -60,6 +66,8 @@ impl Scoped {
         }
         let row = row.update(tx.connection()).await?;
         if has_new_text {
+            let referred = referred_in(row.parts.as_deref())?;
+            attachment_references::replace(&tx, Referrer::message(&row), &referred_before, &referred).await?;
             token_counts::forget(&tx, &row).await?;
         }
         tx.record(Change { kind: ChangeKind::MessageUpdated, conversation, message: Some(id) });
@@ -82,6 +90,7 @@ impl Scoped {
         crate::store::repository::streams::delete_stream(&tx, id).await?;
         deleted_usage::keep_usage(&tx, &row).await?;
         feedback::delete_feedback(&tx, &row).await?;
+        attachment_references::release(&tx, Referrer::message(&row)).await?;
         let mut row = row.into_active_model();
         row.content = ActiveValue::Set(String::new());
         row.parts = ActiveValue::Set(None);

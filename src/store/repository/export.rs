@@ -2,26 +2,30 @@
 
 mod records;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::BytesMut;
+use futures_util::{TryStreamExt, pin_mut};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
     QuerySelect,
 };
+use uuid::Uuid;
 
 use crate::model::{
-    AuditEntry, ConversationId, EXPORT_VERSION, ExportEnd, ExportHeader, ExportRecord, ExportedMessage,
-    Feedback, Message, MessageId, MessageStatus, ShareId, SharedMessage, Timestamp,
+    AttachmentId, AuditEntry, ConversationId, EXPORT_VERSION, ExportEnd, ExportHeader, ExportRecord,
+    ExportedMessage, Feedback, Message, MessageId, MessageStatus, ShareId, SharedMessage, Timestamp,
 };
 use crate::store::engine::slot;
 use crate::store::entity::{
-    audit_entry, change, conversation, deleted_usage, message, message_feedback, message_text, share,
-    shared_message,
+    attachment, audit_entry, blob, blob_chunk, change, conversation, deleted_usage, message,
+    message_feedback, message_text, share, shared_message,
 };
 use crate::store::error::{Error, Result};
+use crate::store::files;
 use crate::store::scope::Scoped;
 use crate::store::snapshot;
 
@@ -29,6 +33,9 @@ use crate::store::snapshot;
 const CONVERSATIONS: usize = 50;
 const MESSAGES: u64 = 50;
 const ROWS: u64 = 500;
+
+/// The bytes of a content in a record.
+const CONTENT_BYTES: usize = 768 * 1024;
 
 /// Takes the records in their order.
 pub trait ExportSink {
@@ -56,7 +63,8 @@ impl Scoped {
             exported_at: self.store.0.clock.now(),
         }))?;
         let export = Export { scope: self, reads: &reads };
-        let end = export.conversations(sink).await?;
+        let attachments = export.attachments(sink).await?;
+        let end = ExportEnd { attachments, ..export.conversations(sink).await? };
         export.deleted_usage(sink).await?;
         export.changes(sink).await?;
         export.audit_entries(sink).await?;
@@ -72,6 +80,59 @@ struct Export<'e> {
 }
 
 impl Export<'_> {
+    /// All attachments with their contents.
+    async fn attachments<S: ExportSink>(&self, sink: &mut S) -> std::result::Result<u64, S::Error> {
+        let (mut count, mut after) = (0, AttachmentId(Uuid::nil()));
+        let mut written = HashSet::new();
+        loop {
+            let page = attachment::Entity::find()
+                .filter(attachment::Column::OwnerId.eq(self.scope.owner.clone()))
+                .filter(attachment::Column::Id.gt(after))
+                .order_by_asc(attachment::Column::Id)
+                .limit(ROWS);
+            let page = page.all(self.reads).await.map_err(Error::from)?;
+            let Some(last) = page.last() else { return Ok(count) };
+            after = last.id;
+            for row in page {
+                let found =
+                    blob::Entity::find_by_id(row.blob_id).one(self.reads).await.map_err(Error::from)?;
+                let blob = found.ok_or_else(|| Error::broken("an attachment has no blob".into()))?;
+                count += 1;
+                sink.write(ExportRecord::Attachment(records::attachment(row, &blob)))?;
+                if blob.uploaded_at.is_some() && written.insert(blob.id) {
+                    self.content(&blob, sink).await?;
+                }
+            }
+        }
+    }
+
+    /// The content of an attachment, in pieces.
+    async fn content<S: ExportSink>(
+        &self,
+        blob: &blob::Model,
+        sink: &mut S,
+    ) -> std::result::Result<(), S::Error> {
+        let chunks = blob_chunk::Entity::find()
+            .filter(blob_chunk::Column::BlobId.eq(blob.id))
+            .filter(blob_chunk::Column::OwnerId.eq(self.scope.owner.clone()))
+            .order_by_asc(blob_chunk::Column::Start);
+        let chunks = chunks.all(self.reads).await.map_err(Error::from)?;
+        let bytes = files::read(self.scope.store.clone(), chunks, 0..blob.byte_size);
+        pin_mut!(bytes);
+        let mut waiting = BytesMut::new();
+        while let Some(more) = bytes.try_next().await? {
+            waiting.extend_from_slice(&more);
+            while waiting.len() >= CONTENT_BYTES {
+                let piece = waiting.split_to(CONTENT_BYTES);
+                sink.write(ExportRecord::AttachmentChunk(STANDARD.encode(piece)))?;
+            }
+        }
+        if !waiting.is_empty() {
+            sink.write(ExportRecord::AttachmentChunk(STANDARD.encode(waiting)))?;
+        }
+        Ok(())
+    }
+
     async fn conversations<S: ExportSink>(&self, sink: &mut S) -> std::result::Result<ExportEnd, S::Error> {
         let mut end = ExportEnd::default();
         for ids in self.conversation_ids().await?.chunks(CONVERSATIONS) {

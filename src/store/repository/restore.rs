@@ -16,7 +16,8 @@ use crate::model::{
 use crate::store::engine::slot;
 use crate::store::entity::{branch, conversation, deleted_usage, message_feedback};
 use crate::store::error::{Error, Result};
-use crate::store::repository::{labels, shares};
+use crate::store::repository::attachment_references::{Referrer, referred_in};
+use crate::store::repository::{attachment_references, labels, shares};
 use crate::store::scope::Scoped;
 use crate::store::transaction::{PlainTx, Tx};
 use branches::Branches;
@@ -121,6 +122,8 @@ impl Restore {
         self.deleted += i64::from(is_deleted);
         self.unread_ignored += i64::from(is_ignored && position > self.conversation.read_position);
         let change = Change { kind: ChangeKind::MessageAdded, conversation: id, message: Some(row.id) };
+        let referred = referred_in(row.parts.as_deref())?;
+        attachment_references::refer(&self.tx, Referrer::message(&row), &referred).await?;
         self.tx.connection().execute(&slot::insert(self.tx.backend(), row)).await?;
         if let Some(feedback) = feedback {
             message_feedback::Entity::insert(feedback.into_active_model())

@@ -3,6 +3,8 @@
 //! A reader has no owner. The share is found by the hash of the secret among those of all owners; its messages are read as
 //! its owner.
 
+use std::collections::{BTreeSet, HashMap};
+
 use ring::rand::{SecureRandom, SystemRandom};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
@@ -11,13 +13,15 @@ use sea_orm::{
 };
 
 use crate::model::{
-    AuditAction, Change, ChangeKind, Conversation, ConversationId, ConversationState, End, Invalid, Message,
-    MessageStatus, NewShare, Page, Range, Share, ShareId, ShareLabel, ShareRules, ShareSecret,
-    SharedConversation, Title, Viewer, share_hash,
+    Attachment, AttachmentId, AuditAction, Change, ChangeKind, Conversation, ConversationId,
+    ConversationState, End, Invalid, Message, MessageStatus, NewShare, Page, Range, Share, ShareId,
+    ShareLabel, ShareRules, ShareSecret, SharedConversation, SharedMessage, Title, share_hash,
 };
 use crate::store::database::Store;
 use crate::store::entity::{conversation, share, shared_message};
 use crate::store::error::{Error, Result};
+use crate::store::files::StoredFile;
+use crate::store::repository::attachment_references::{self, Referrer};
 use crate::store::scope::Scoped;
 use crate::store::transaction::{PlainTx, Tx};
 
@@ -102,6 +106,7 @@ impl Scoped {
         let find = share::Entity::find_by_id(id).filter(share::Column::OwnerId.eq(self.owner.clone()));
         let Some(row) = find.one(tx.connection()).await? else { return Ok(()) };
         remove(&tx, &[id]).await?;
+        attachment_references::release(&tx, Referrer::share(&row)).await?;
         self.record_change(&mut tx, row.conversation_id);
         tx.erases();
         tx.commit().await
@@ -184,17 +189,7 @@ impl Scoped {
 impl Store {
     /// What a secret gives access to, and counts the view. `None` if there is no such share, whatever the reason.
     pub async fn shared(&self, secret: &str) -> Result<Option<SharedConversation>> {
-        if !self.0.shares.is_enabled {
-            return Ok(None);
-        }
-        let find = share::Entity::find()
-            .filter(share::Column::SecretHash.eq(share_hash(secret)))
-            .filter(lasts(self.0.clock.now()));
-        let Some(row) = find.one(&self.reader_of_all_owners()).await? else { return Ok(None) };
-        let scope = self.viewed_by(&Viewer::new(row.owner_id.clone()));
-        if !self.0.shares.while_trashed && scope.is_trashed(row.conversation_id).await? {
-            return Ok(None);
-        }
+        let Some((row, scope)) = self.find_share(secret).await? else { return Ok(None) };
         let messages = shared_message::Entity::find()
             .filter(shared_message::Column::ShareId.eq(row.id))
             .filter(shared_message::Column::OwnerId.eq(row.owner_id.clone()))
@@ -209,7 +204,32 @@ impl Store {
         if let Err(error) = scope.count_view(row.id).await {
             tracing::warn!(%error, "a view of a share was not counted");
         }
-        Ok(Some(SharedConversation { share: row.into(), messages }))
+        let attachments = scope.attachments_of(&messages).await?;
+        Ok(Some(SharedConversation { share: row.into(), messages, attachments }))
+    }
+
+    /// A file of what a secret gives access to. `None` if there is no such share or file, whatever the reason.
+    pub async fn shared_file(&self, secret: &str, id: AttachmentId) -> Result<Option<StoredFile>> {
+        match self.find_share(secret).await? {
+            Some((row, scope)) => scope.file_of_share(row.id, id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// What a secret gives access to, and the view of its owner.
+    async fn find_share(&self, secret: &str) -> Result<Option<(share::Model, Scoped)>> {
+        if !self.0.shares.is_enabled {
+            return Ok(None);
+        }
+        let find = share::Entity::find()
+            .filter(share::Column::SecretHash.eq(share_hash(secret)))
+            .filter(lasts(self.0.clock.now()));
+        let Some(row) = find.one(&self.reader_of_all_owners()).await? else { return Ok(None) };
+        let scope = self.owned_by(row.owner_id.clone());
+        if !self.0.shares.while_trashed && scope.is_trashed(row.conversation_id).await? {
+            return Ok(None);
+        }
+        Ok(Some((row, scope)))
     }
 }
 
@@ -224,6 +244,16 @@ impl Scoped {
             .one(&self.reader())
             .await?;
         Ok(states.is_none_or(|state| state == ConversationState::Trashed.code()))
+    }
+
+    /// The attachments that shared messages refer to.
+    async fn attachments_of(&self, messages: &[SharedMessage]) -> Result<HashMap<AttachmentId, Attachment>> {
+        let parts = messages.iter().filter_map(|message| message.parts.as_ref());
+        let ids: BTreeSet<_> = parts.flat_map(attachment_references::referred).collect();
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        self.attachments(&ids.into_iter().collect::<Vec<_>>()).await
     }
 
     async fn count_view(&self, id: ShareId) -> Result<()> {
@@ -243,7 +273,12 @@ impl Scoped {
 /// # Errors
 /// - `Conflict`: there is a share with this id or secret.
 pub(super) async fn insert(tx: &Tx, share: share::Model, messages: Vec<shared_message::Model>) -> Result<()> {
-    share::Entity::insert(share.into_active_model()).exec_without_returning(tx.connection()).await?;
+    share::Entity::insert(share.clone().into_active_model()).exec_without_returning(tx.connection()).await?;
+    let mut referred = BTreeSet::new();
+    for message in &messages {
+        referred.append(&mut attachment_references::referred_in(message.parts.as_deref())?);
+    }
+    attachment_references::refer(tx, Referrer::share(&share), &referred).await?;
     let mut rows = messages.into_iter().map(IntoActiveModel::into_active_model).peekable();
     while rows.peek().is_some() {
         shared_message::Entity::insert_many(rows.by_ref().take(ROWS))

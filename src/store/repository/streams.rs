@@ -23,6 +23,7 @@ use crate::store::entity::{message, message_text, stream};
 use crate::store::error::Error;
 use crate::store::error::Result;
 use crate::store::hot::writer::request::NewTextChunk;
+use crate::store::repository::attachment_references::{Referrer, refer, referred_in};
 use crate::store::row_budget::RowSize;
 use crate::store::scope::Scoped;
 use crate::store::transaction::{PlainTx, Tx};
@@ -149,6 +150,10 @@ impl Scoped {
     /// - `State`: the message ended with another status.
     /// - `Invalid`: the parts do not begin with the streamed text.
     pub async fn finish_message(&self, end: StreamEnd) -> Result<Message> {
+        let mut end = end;
+        if let Some(parts) = end.parts {
+            end.parts = Some(self.attach_parts("input.parts", parts).await?);
+        }
         self.end(end, None).await?.ok_or(Error::NotFound("message"))
     }
 
@@ -193,6 +198,7 @@ impl Scoped {
             row.metadata = ActiveValue::Set(metadata);
         }
         let row = row.update(tx.connection()).await?;
+        refer(&tx, Referrer::message(&row), &referred_in(row.parts.as_deref())?).await?;
         tx.record(Change { kind: ChangeKind::MessageUpdated, conversation, message: Some(end.message) });
         tx.commit().await?;
         self.store.0.signals.signal(&Topic::Message(end.message));

@@ -93,13 +93,13 @@ async fn what_is_wrong_with_a_file_is_said() {
     let without_a_message =
         text.lines().filter(|line| !line.contains("\"position\":3,")).map(|line| format!("{line}\n"));
     for (text, code, expected) in [
-        (change("\"version\":1", "\"version\":2"), 2, "reads \"scrollback\" in version 1"),
+        (change("\"version\":2", "\"version\":3"), 2, "reads \"scrollback\" up to version 2"),
         ("{\"title\": \"secret\"}\n".to_owned(), 2, "is not an export of Scrollback: it has no header"),
         (String::new(), 2, "is not an export of Scrollback: it has no header"),
         (cut, 3, "the file was cut off: it has no `end`"),
         (change("{\"message\":", "{\"massage\":"), 2, "not a record of an export: unknown variant"),
         (change("\"position\":2,", "\"position\":\"secret\","), 2, "invalid type: string, expected i64"),
-        (without_a_message.collect(), 2, "message 3: `position` must be 3 of 9, got 4"),
+        (without_a_message.collect(), 2, "message 3: `position` must be 3 of 10, got 4"),
         (
             change("\"parentPosition\":1", "\"parentPosition\":2"),
             2,
@@ -108,9 +108,9 @@ async fn what_is_wrong_with_a_file_is_said() {
         (
             change("\"headPosition\":", "\"headPosition\":7"),
             2,
-            "`headPosition` must be 1 to 9, or 0 without messages, got 79",
+            "`headPosition` must be 1 to 10, or 0 without messages, got 710",
         ),
-        (change("\"readPosition\":", "\"readPosition\":-"), 2, "`readPosition` must be 0 to 9, got -"),
+        (change("\"readPosition\":", "\"readPosition\":-"), 2, "`readPosition` must be 0 to 10, got -"),
         (change("\"role\":\"USER\"", "\"role\":\"KING\""), 2, "unknown variant `KING`"),
         (
             change("\"fingerprint\":null", "\"fingerprint\":\"AA==\""),

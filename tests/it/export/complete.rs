@@ -13,11 +13,13 @@ use crate::harness::{Engine, TestApp, on_each_database};
 on_each_database!(an_export_has_everything_of_the_user);
 
 /// The tables that are not derived.
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 12] = [
     "conversation",
     "conversation_label",
     "message",
     "message_text",
+    "attachment",
+    "attachment_reference",
     "message_feedback",
     "deleted_usage",
     "share",
@@ -27,7 +29,7 @@ const TABLES: [&str; 10] = [
 ];
 
 /// Columns of what is derived.
-const DERIVED: [&str; 4] = ["title_folded", "label_key", "fingerprint", "secret_hash"];
+const DERIVED: [&str; 5] = ["title_folded", "label_key", "fingerprint", "secret_hash", "blob_id"];
 
 /// The values of all rows: texts, ids and times, as an export writes them.
 async fn values(app: &TestApp) -> BTreeSet<(String, String)> {

@@ -30,7 +30,7 @@ const EVERYTHING: &str = "query($after: String) {
         feedback { rating tags comment updatedAt }
         parent { id } siblings { id }
         parts { __typename
-          ... on TextPart { text } ... on ReasoningPart { text } ... on FilePart { mediaType filename url }
+          ... on TextPart { text } ... on ReasoningPart { text } ... on FilePart { mediaType filename url attachment { id filename mediaType byteSize sha256 createdAt uploadedAt } }
           ... on ToolPart { toolCallId toolName state input output errorText }
           ... on SourceUrlPart { sourceId url title } ... on DataPart { name data } }
       } }
@@ -58,10 +58,13 @@ impl Life {
         if self.random.random_range(0..2) == 0 {
             message["content"] = json!(word);
         } else {
+            // Attachments, some with the same content.
+            let file = format!("data:,{}", self.random.random_range(0..9).to_string().repeat(9_000));
             message["parts"] = json!([
                 { "reasoning": { "text": word } },
                 { "text": { "text": word } },
                 { "file": { "mediaType": "image/png", "url": "https://example.org/a.png" } },
+                { "file": { "mediaType": "text/plain", "filename": word, "url": file } },
                 { "tool": { "toolCallId": "1", "toolName": "look", "state": "OUTPUT_AVAILABLE", "input": { "q": word }, "output": null } },
                 { "sourceUrl": { "sourceId": "s", "url": "https://example.org", "title": word } },
                 { "data": { "name": "n", "data": [word] } },

@@ -51,10 +51,12 @@ impl Program {
         match engine {
             Engine::Sqlite => program,
             Engine::Postgres => {
+                let program = program.with("SCROLLBACK_FILES_STORAGE", "files");
                 program.with("SCROLLBACK_DATABASE_URL", shared_cluster().create_database().await)
             }
             Engine::PostgresWithRowLevelSecurity => {
                 let database = shared_cluster().create_database_of_a_plain_role().await;
+                let program = program.with("SCROLLBACK_FILES_STORAGE", "files");
                 let program = program.with("SCROLLBACK_DATABASE_URL", database);
                 program.with("SCROLLBACK_DATABASE_ROW_LEVEL_SECURITY", "on")
             }

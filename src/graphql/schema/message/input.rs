@@ -156,9 +156,7 @@ fn body(
         (Some(text), None) => {
             Ok(Some(MessageBody::Text(Content::within("content", text, limits.message_bytes)?)))
         }
-        (None, Some(parts)) => {
-            Ok(Some(MessageBody::Parts(parse_parts("parts", parts, limits.message_bytes)?)))
-        }
+        (None, Some(parts)) => Ok(Some(MessageBody::Parts(parse_parts("parts", parts, limits)?))),
         (None, None) => Ok(None),
     }
 }

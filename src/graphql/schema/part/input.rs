@@ -4,7 +4,7 @@ use async_graphql::{InputObject, OneofObject};
 
 use super::ToolState;
 use crate::graphql::schema::scalar::Json;
-use crate::model::{Invalid, Part, Parts, Source};
+use crate::model::{ContentLimits, Invalid, Part, Parts, Source};
 
 /// One part of a message: exactly one field.
 #[derive(OneofObject)]
@@ -13,7 +13,7 @@ pub(in crate::graphql) enum MessagePartInput {
     Text(TextPartInput),
     /// Reasoning of the model.
     Reasoning(ReasoningPartInput),
-    /// A file that is stored elsewhere.
+    /// A file.
     File(FilePartInput),
     /// A tool call and its result.
     Tool(ToolPartInput),
@@ -39,14 +39,17 @@ pub(in crate::graphql) struct ReasoningPartInput {
     text: String,
 }
 
-/// A file that is stored elsewhere.
+/// A file: an attachment, a file that is stored elsewhere, or the file itself in a `data:` URL.
 #[derive(InputObject)]
 pub(in crate::graphql) struct FilePartInput {
     /// For example image/png. 1 byte to 1 KiB.
     media_type: String,
     /// The name of the file. At most 1 KiB.
     filename: Option<String>,
-    /// The address of the file, 1 byte to 8 KiB. A `data:` URL contains the file, and may be as long as all parts may be.
+    /// The address of the file, 1 byte to 8 KiB. `attachment:` and the id of an attachment that was uploaded, for a file on
+    /// this server (`createAttachment`). A `data:` URL contains the file and may be longer: over 8 KiB it becomes an
+    /// attachment, and the stored message refers to that. Where the server has no attachments, it is stored as it is and
+    /// counts as a part of the message.
     url: String,
 }
 
@@ -129,16 +132,20 @@ impl MessagePartInput {
     }
 }
 
-/// The parts of a message, which may have `most` bytes together, and each of them as many. Errors name the path, such as
+/// The parts of a message, within its limit together, and each of them, too. Errors name the path, such as
 /// `parts[2].file.url`.
 pub(in crate::graphql) fn parse_parts(
     argument: &str,
     inputs: Vec<MessagePartInput>,
-    most: usize,
+    limits: ContentLimits,
 ) -> Result<Parts, Invalid> {
+    let most = limits.message_bytes;
     let part = |(at, input): (usize, MessagePartInput)| {
         input.parse(most).map_err(|invalid| invalid.within(&format!("{argument}[{at}]")))
     };
     let parts = inputs.into_iter().enumerate().map(part).collect::<Result<_, _>>()?;
-    Parts::within(argument, parts, most)
+    match limits.has_attachments {
+        true => Parts::to_attach(argument, parts, most),
+        false => Parts::within(argument, parts, most),
+    }
 }

@@ -10,12 +10,15 @@ use crate::graphql::schema::usage::{TokenUsage, TokenUsageInput};
 
 const MOST: usize = 1024 * 1024;
 
+const LIMITS: model::ContentLimits =
+    model::ContentLimits { message_bytes: MOST, metadata_bytes: MOST, has_attachments: false };
+
 struct Echo;
 
 #[Object]
 impl Echo {
     async fn parts(&self, parts: Vec<MessagePartInput>) -> async_graphql::Result<Vec<MessagePart>> {
-        let parts = parse_parts("parts", parts, MOST).map_err(|invalid| invalid.to_string())?;
+        let parts = parse_parts("parts", parts, LIMITS).map_err(|invalid| invalid.to_string())?;
         let stored = model::Parts::from_json(&parts.to_json()).unwrap();
         Ok(stored.into_vec().into_iter().map(MessagePart::from).collect())
     }
@@ -25,7 +28,7 @@ impl Echo {
     }
 }
 
-async fn ask(query: &str, variables: Value) -> Result<Value, String> {
+async fn ask(query: &str, variables: Value) -> std::result::Result<Value, String> {
     let schema = Schema::build(Echo, EmptyMutation, EmptySubscription).finish();
     let response = schema.execute(Request::new(query).variables(Variables::from_json(variables))).await;
     match response.errors.first() {
@@ -45,7 +48,7 @@ const PARTS: &str = "query($parts: [MessagePartInput!]!) { parts(parts: $parts) 
     ... on SourceUrlPart { sourceId url title }
     ... on SourceDocumentPart { sourceId mediaType title filename } ... on DataPart { name data } } }";
 
-async fn echo(parts: Value) -> Result<Value, String> {
+async fn echo(parts: Value) -> std::result::Result<Value, String> {
     ask(PARTS, json!({ "parts": parts })).await.map(|mut data| data["parts"].take())
 }
 

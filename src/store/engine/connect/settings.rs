@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::{ConnectOptions, DatabaseConnection};
 
-use crate::model::ShareRules;
+use crate::model::{FileRules, ShareRules};
 use crate::store::engine::row_level_security::RowLevelSecurity;
 use crate::store::hot::writer::Bounds;
 
@@ -18,6 +18,15 @@ pub enum Process {
     Server,
     /// A command. It can run next to a server.
     Command,
+}
+
+/// The contents of attachments.
+#[derive(Clone)]
+pub struct FileSettings {
+    /// A folder, or the URL of an object store.
+    pub storage: String,
+    /// What is allowed. `None`: attachments are turned off.
+    pub rules: Option<FileRules>,
 }
 
 /// How to open the database.
@@ -39,6 +48,8 @@ pub struct Settings {
     pub writes: Bounds,
     /// What may be shared.
     pub shares: ShareRules,
+    /// The contents of attachments. `None`: there is no place for them.
+    pub files: Option<FileSettings>,
     /// How long after an erasure writes of the user are refused: those that were on their way.
     pub erasure_settle: Duration,
     /// The mode of row-level security on PostgreSQL.

@@ -65,6 +65,11 @@ const TABLES: &[Table] = &[
     // A share is found by its secret before it is known whose it is.
     Table { name: "share", own: own!("owner_id"), upkeep: true },
     Table { name: "shared_message", own: own!("owner_id"), upkeep: false },
+    // An attachment is found by its signed URL before it is known whose it is.
+    Table { name: "attachment", own: own!("owner_id"), upkeep: true },
+    Table { name: "attachment_reference", own: own!("owner_id"), upkeep: false },
+    Table { name: "blob", own: own!("owner_id"), upkeep: false },
+    Table { name: "blob_chunk", own: own!("owner_id"), upkeep: false },
 ];
 
 const OWN: &str = "scrollback_own";

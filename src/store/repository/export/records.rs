@@ -4,11 +4,23 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::model::{
-    AuditEntry, ChangeKind, ExportedAuditEntry, ExportedChange, ExportedConversation, ExportedMessage,
-    ExportedShare, ExportedUsage, Feedback, Label, Labels, Message, SharedMessage,
+    AuditEntry, ChangeKind, ExportedAttachment, ExportedAuditEntry, ExportedChange, ExportedConversation,
+    ExportedMessage, ExportedShare, ExportedUsage, Feedback, Label, Labels, Message, SharedMessage,
 };
-use crate::store::entity::{change, conversation, deleted_usage, share};
+use crate::store::entity::{attachment, blob, change, conversation, deleted_usage, share};
 use crate::store::error::{Error, Result};
+
+pub(super) fn attachment(row: attachment::Model, blob: &blob::Model) -> ExportedAttachment {
+    ExportedAttachment {
+        id: row.id,
+        filename: row.filename,
+        media_type: row.media_type,
+        byte_size: blob.byte_size,
+        sha256: STANDARD.encode(&blob.sha256),
+        created_at: row.created_at,
+        uploaded_at: blob.uploaded_at,
+    }
+}
 
 pub(super) fn conversation(row: conversation::Model) -> ExportedConversation {
     let labels = Labels::stored(row.labels);
