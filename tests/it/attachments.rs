@@ -2,6 +2,7 @@
 
 mod crashes;
 mod data_urls;
+mod journey;
 mod links;
 mod removal;
 mod storage;
