@@ -7,6 +7,7 @@
 mod attachment;
 mod audit;
 mod change;
+mod change_cursor;
 mod content;
 mod context;
 mod conversation;
@@ -38,6 +39,7 @@ pub use attachment::{
 };
 pub use audit::{AuditAction, AuditActor, AuditEntry, AuditFilter, AuditedOwner};
 pub use change::{Change, ChangeKind, CommittedChange};
+pub use change_cursor::{change_cursor, parse_change_cursor};
 pub use content::{
     Content, ContentLimits, MAX_MESSAGE_BYTES, MAX_METADATA_BYTES, MAX_TITLE_BYTES, ModelName, Title,
     check_text_chunk,

@@ -10,11 +10,12 @@ use uuid::Uuid;
 
 use crate::model::{
     ConversationId, ConversationOrder, Invalid, OwnerId, SearchOrder, SearchPosition, Timestamp,
+    change_cursor, parse_change_cursor,
 };
 
 const MESSAGE: u8 = 1;
 const CONVERSATION: u8 = 2;
-const CHANGE: u8 = 3;
+// 3 is that of a change: see `model::change_cursor`.
 const HIT: u8 = 4;
 const OWNER: u8 = 8;
 
@@ -65,17 +66,12 @@ pub(in crate::graphql) fn conversation(
 
 /// The cursor of a conversation in a list of an owner with this order.
 pub(in crate::graphql) fn of_change(owner: &OwnerId, revision: i64) -> String {
-    encode(CHANGE, &[&owner_tag(owner, CHANGE), &revision.to_be_bytes()])
+    change_cursor(owner, revision)
 }
 
 /// Parses the cursor of a change of this owner.
 pub(in crate::graphql) fn change(argument: &str, cursor: &str, owner: &OwnerId) -> Result<i64, Invalid> {
-    let bytes: [u8; 16] = decode(CHANGE, cursor).ok_or_else(|| wrong(argument))?;
-    let (tag, revision) = bytes.split_at(8);
-    if tag != owner_tag(owner, CHANGE) {
-        return Err(wrong(argument));
-    }
-    Ok(i64_from(revision))
+    parse_change_cursor(owner, cursor).ok_or_else(|| wrong(argument))
 }
 
 /// A list of found messages: whose, by which query, in which order.
@@ -159,12 +155,8 @@ fn wrong(argument: &str) -> Invalid {
 
 /// Identifies the list of an owner in an order.
 fn list_tag(owner: &OwnerId, order: ConversationOrder) -> [u8; 8] {
-    owner_tag(owner, order as u8)
-}
-
-fn owner_tag(owner: &OwnerId, kind: u8) -> [u8; 8] {
     let mut hash = Sha256::new();
-    hash.update([kind]);
+    hash.update([order as u8]);
     hash.update(owner.as_str());
     let mut tag = [0; 8];
     tag.copy_from_slice(&hash.finalize()[..8]);
