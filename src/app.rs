@@ -10,6 +10,9 @@ mod files;
 mod indexing;
 mod permissions;
 pub(crate) mod retention;
+mod webhooks;
+
+use std::collections::BTreeMap;
 
 use anyhow::{Context, bail};
 use tokio::task::JoinSet;
@@ -20,14 +23,16 @@ use crate::config::{self, Config, Secret};
 use crate::feed::Feed;
 use crate::graphql::{self, Api, PersistedDocuments};
 use crate::memory::{self, MemoryPool};
-use crate::model::{ContentLimits, FileRules, ShareRules};
+use crate::model::{ContentLimits, FileRules, OwnerPattern, ShareRules};
 use crate::rate_limit::RateLimiter;
 use crate::server::{self, Listeners, Server};
 use crate::signals::{self, ReplicaLink, Signals};
 use crate::store::{self, Process, Store};
+use crate::webhooks::{Webhook, WebhookFigures, Webhooks};
 
 pub use credentials::issuers;
 pub use executor::Executor;
+pub use webhooks::webhooks;
 
 /// Scrollback, ready to serve or to run commands.
 pub struct App {
@@ -37,6 +42,7 @@ pub struct App {
     clock: Clock,
     feed: Feed,
     documents: PersistedDocuments,
+    webhooks: Vec<Webhook>,
     /// The connection to other replicas, if there can be several.
     replica_link: Option<ReplicaLink>,
 }
@@ -62,12 +68,16 @@ impl App {
     async fn open_as(process: Process, config: Config, clock: Clock) -> anyhow::Result<Self> {
         // Invalid manifests are rejected before the database is created.
         let documents = documents::load(&config.documents, &limits(&config))?;
+        let webhooks = webhooks(&config)?;
         let nats = config.feed.signals.as_ref().map(Secret::expose);
         let url = config.database_url();
         let single_process = nats.is_none() && !url.starts_with("postgres");
         let signals = if single_process { Signals::default() } else { Signals::between_replicas() };
         let database = database(&config, process);
         let store = Store::connect(&database, clock.clone(), signals.clone()).await?;
+        if !webhooks.is_empty() {
+            store.follow_all_owners();
+        }
         if process == Process::Server {
             permissions::warn(&config, &database);
         }
@@ -81,7 +91,7 @@ impl App {
             None => Some(signals::postgres::connect(&signals, &url)?),
         };
         let feed = Feed::new(&signals, config.feed.poll);
-        Ok(Self { store, config, clock, feed, documents, replica_link })
+        Ok(Self { store, config, clock, feed, documents, webhooks, replica_link })
     }
 
     /// Serves until `shutdown` resolves and runs the background jobs meanwhile. Then it waits until queued
@@ -90,22 +100,25 @@ impl App {
     /// # Errors
     /// A setting is not valid, or the listener fails.
     pub async fn serve(
-        self,
+        mut self,
         listeners: impl Into<Listeners>,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> anyhow::Result<()> {
         let rate = self.rate_limiter();
-        let server = self.server(rate.clone())?;
+        let (webhooks, figures) = self.start_webhooks();
+        let server = self.server(rate.clone(), figures)?;
         let tasks = self.background_tasks(rate);
         let served = server.serve(listeners.into(), shutdown).await;
         drop(tasks);
+        self.stop_webhooks(webhooks).await;
         self.close().await;
         served
     }
 
     /// Runs operations inside another application that has its own HTTP server. Starts the background jobs,
     /// which run until the [`Embedded`] is closed or dropped.
-    pub fn embed(self) -> Embedded {
+    pub fn embed(mut self) -> Embedded {
+        let (webhooks, _) = self.start_webhooks();
         let rate = self.rate_limiter();
         let executor = Executor {
             api: self.api(),
@@ -115,12 +128,28 @@ impl App {
             viewer: None,
         };
         let tasks = self.background_tasks(rate);
-        Embedded { executor, tasks, app: self }
+        Embedded { executor, tasks, webhooks, app: self }
     }
 
     fn rate_limiter(&self) -> Option<RateLimiter> {
         let config::Rate { operations_per_minute, burst } = self.config.rate;
         operations_per_minute.map(|per_minute| RateLimiter::new(per_minute, burst))
+    }
+
+    /// The users that each webhook is about, if it is not all.
+    pub fn webhook_owners(&self) -> BTreeMap<String, Vec<OwnerPattern>> {
+        let owners = |webhook: &Webhook| (webhook.name().to_owned(), webhook.owners().to_vec());
+        self.webhooks.iter().map(owners).collect()
+    }
+
+    fn start_webhooks(&mut self) -> (Webhooks, WebhookFigures) {
+        Webhooks::start(&self.store, &self.clock, std::mem::take(&mut self.webhooks))
+    }
+
+    async fn stop_webhooks(&self, webhooks: Webhooks) {
+        if tokio::time::timeout(self.config.server.shutdown_timeout, webhooks.stop()).await.is_err() {
+            tracing::warn!("webhooks may repeat some deliveries: the database did not respond");
+        }
     }
 
     fn background_tasks(&self, rate: Option<RateLimiter>) -> JoinSet<()> {
@@ -184,7 +213,7 @@ impl App {
         Api::new(self.store.clone(), self.feed.clone(), settings)
     }
 
-    fn server(&self, rate: Option<RateLimiter>) -> anyhow::Result<Server> {
+    fn server(&self, rate: Option<RateLimiter>, figures: WebhookFigures) -> anyhow::Result<Server> {
         let timing = auth::KeySetTiming {
             refresh: self.config.auth.jwks_refresh,
             cooldown: self.config.auth.jwks_cooldown,
@@ -192,6 +221,7 @@ impl App {
         };
         let authenticator = Authenticator::new(issuers(&self.config)?, timing)?;
         let settings = server_settings(&self.config, rate)?;
+        let settings = server::Settings { webhooks: figures, ..settings };
         Server::new(self.api(), self.store.clone(), authenticator, self.clock.clone(), settings)
     }
 }
@@ -200,6 +230,7 @@ impl App {
 pub struct Embedded {
     executor: Executor,
     tasks: JoinSet<()>,
+    webhooks: Webhooks,
     app: App,
 }
 
@@ -212,6 +243,7 @@ impl Embedded {
     /// Waits until queued writes are committed, and closes the database.
     pub async fn close(self) {
         drop(self.tasks);
+        self.app.stop_webhooks(self.webhooks).await;
         self.app.close().await;
     }
 }
@@ -381,5 +413,6 @@ pub(crate) fn server_settings(
         share_images: config.shares.images,
         share_views: config.shares.views_per_minute.map(|most| RateLimiter::new(most, most)),
         rate,
+        webhooks: WebhookFigures::default(),
     })
 }

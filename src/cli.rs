@@ -7,6 +7,7 @@ mod erase;
 mod export;
 mod output;
 mod retention;
+mod webhooks;
 
 pub use arguments::Arguments;
 
@@ -58,6 +59,7 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<ExitCode> 
         Command::Export(arguments) => export::export(config, arguments).await?,
         Command::Erase(arguments) => return erase::erase(config, arguments).await,
         Command::Audit(arguments) => audit::audit(config, arguments).await?,
+        Command::Webhooks(arguments) => webhooks::webhooks(config, arguments).await?,
         Command::Schema | Command::Config => {}
     }
     Ok(ExitCode::SUCCESS)

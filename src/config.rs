@@ -16,6 +16,7 @@ mod names;
 mod retention;
 mod shares;
 mod value;
+mod webhook;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -35,6 +36,7 @@ pub use names::environment;
 pub use retention::{InactiveAction, Retention};
 pub use shares::Shares;
 pub use value::Secret;
+pub use webhook::Webhook;
 
 /// The commented default file, as `scrollback config` prints it.
 pub const DEFAULT_FILE: &str = include_str!("config/default.toml");
@@ -73,6 +75,8 @@ pub struct Config {
     pub erasure: Erasure,
     /// Logging.
     pub log: Log,
+    /// Webhooks.
+    pub webhooks: Vec<Webhook>,
     /// The configuration file, if it contains a secret.
     #[serde(skip)]
     pub file_with_secrets: Option<PathBuf>,

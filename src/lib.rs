@@ -16,6 +16,7 @@
 //! main -> cli -> app -> server -> graphql -> feed -> store -> store::entity (private)
 //!          |      |        |                   |        |
 //!          |      |        +-> auth            +--------+-> signals
+//!          |      |        +-> webhooks -> store
 //!          |      +-> config, telemetry
 //!          +-> import -> store              model, clock, permissions: used by every module
 //! ```
@@ -32,6 +33,7 @@
 //! | [`tokens`] | counts the tokens of texts |
 //! | [`rate_limit`] | limits of the operations that an owner may start |
 //! | [`server`] | `listener` (connections), `graphql` (HTTP, SSE, WebSocket), `admin` (health, metrics), `pages` (GraphiQL) |
+//! | [`webhooks`] | tells receivers about the changes of all users |
 //! | [`import`] | conversations from files of other systems |
 //! | [`app`] | builds the server from the configuration |
 //! | [`permissions`] | files and folders that only the server's user may use |
@@ -40,7 +42,7 @@
 //! A test (`tests/it/architecture.rs`) checks which module may use which, and that no two files use each other. A noun
 //! has a file at every level: `store/repository/messages.rs`, `graphql/schema/message.rs`, `tests/it/messages.rs`.
 //!
-//! # Five journeys
+//! # Six journeys
 //!
 //! Each step calls the next one; results return the same way.
 //!
@@ -77,6 +79,14 @@
 //! 5. `graphql/execution/prerender.rs: EventWriter` renders it, once for all subscribers with the same selection.
 //! 6. `graphql/execution/event_stream.rs: ResponseStream` gives it to the transport.
 //! 7. `server/graphql/websocket/operation.rs` or `server/graphql/sse.rs` sends it.
+//!
+//! A change reaches a webhook:
+//!
+//! 1. `store/changed_owners.rs: ChangedOwners::add` says after a commit whose data changed.
+//! 2. `webhooks/dispatcher.rs: Dispatcher::run` queues the owner, if this process holds the lease of the webhook.
+//! 3. `webhooks/delivery.rs: Deliveries::run` reads the changes after the position of the webhook.
+//! 4. `webhooks/sender.rs: Sender::send` signs and sends each.
+//! 5. `store/repository/webhooks/positions.rs: store_webhook_progress` stores the positions of many owners.
 //!
 //! A request is rejected:
 //!
@@ -163,3 +173,4 @@ pub mod signals;
 pub mod store;
 pub mod telemetry;
 pub mod tokens;
+pub mod webhooks;

@@ -31,6 +31,7 @@ mod time;
 mod usage;
 mod usage_sum;
 mod viewer;
+mod webhook;
 
 pub use self::search::{MessageSearch, SearchHit, SearchOrder, SearchPage, SearchPosition, SearchQuery};
 pub use attachment::{
@@ -81,3 +82,7 @@ pub use time::Timestamp;
 pub use usage::TokenUsage;
 pub use usage_sum::{MAX_USAGE_SUMS, OwnerUsage, UsageGroup, UsagePeriod, UsageSum};
 pub use viewer::{Scope, Viewer};
+pub use webhook::{
+    DeliveryFault, EventType, OwnerPattern, WebhookEvent, WebhookEventData, WebhookProgress, WebhookState,
+    WebhookSummary,
+};

@@ -64,6 +64,13 @@ impl Signals {
         }
     }
 
+    /// Wakes the listeners of `topic` on other replicas only.
+    pub fn signal_replicas(&self, topic: &Topic) {
+        if let Some(outbox) = &self.0.outbox {
+            outbox.push(topic.key());
+        }
+    }
+
     /// Wakes the listeners in this process.
     fn wake(&self, key: TopicKey) {
         if let Some(sender) = self.topics().get(&key) {

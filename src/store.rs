@@ -15,6 +15,7 @@
 //! On SQLite one connection writes at a time (`engine::write_lock`) and several read. PostgreSQL has one pool for
 //! reads and writes, and a few connections for the write workers.
 
+mod changed_owners;
 mod database;
 mod engine;
 mod entity;
@@ -48,4 +49,5 @@ pub use hot::writer::Bounds;
 pub use hot::writer::probe;
 pub use repository::export::ExportSink;
 pub use repository::restore::Restore;
+pub use repository::webhooks::{ReplayStart, WebhookLease};
 pub use scope::Scoped;

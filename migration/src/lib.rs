@@ -21,6 +21,7 @@ mod m20261129_000009_feedback_and_usage;
 mod m20261129_000010_audit_and_erasure;
 mod m20261129_000011_shares;
 mod m20261129_000012_attachments;
+mod m20261129_000013_webhooks;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000010_audit_and_erasure::Migration),
             Box::new(m20261129_000011_shares::Migration),
             Box::new(m20261129_000012_attachments::Migration),
+            Box::new(m20261129_000013_webhooks::Migration),
         ]
     }
 }

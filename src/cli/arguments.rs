@@ -41,6 +41,8 @@ pub(super) enum Command {
     Erase(EraseArguments),
     /// Print what back ends did for users, and what operators did
     Audit(AuditArguments),
+    /// List webhooks, resume one that was paused, or deliver changes again
+    Webhooks(WebhookArguments),
 }
 
 /// Settings that have a flag. All others are set in the file or the environment.
@@ -175,6 +177,35 @@ pub(super) struct AuditArguments {
     /// One JSON object a line
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WebhookArguments {
+    #[command(subcommand)]
+    pub(super) action: WebhookCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum WebhookCommand {
+    /// Print each webhook with its state and how many users have changes to deliver
+    List {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Deliver again: for a webhook that was paused, and for users whose deliveries were given up
+    Resume {
+        /// Name of the webhook
+        name: String,
+    },
+    /// Deliver changes again that were delivered before, as far as the feed is kept (`feed.keep`), and resume the webhook
+    Replay {
+        /// Name of the webhook
+        name: String,
+        /// All users' changes of this time (RFC 3339) or later; or the changes of one user after this cursor
+        #[arg(long, value_name = "TIME|CURSOR")]
+        from: String,
+    },
 }
 
 #[derive(Debug, Args)]

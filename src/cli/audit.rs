@@ -82,7 +82,16 @@ fn text_line(entry: &AuditEntry) -> String {
     if let Some(count) = entry.count {
         add(format!("count={count}"));
     }
+    if let Some(webhook) = webhook(entry) {
+        add(format!("webhook={webhook}"));
+    }
     line
+}
+
+/// The name of the webhook that an entry is about.
+fn webhook(entry: &AuditEntry) -> Option<&str> {
+    let is_about_one = matches!(entry.action, AuditAction::ResumeWebhook | AuditAction::ReplayWebhook);
+    entry.detail.as_deref().filter(|_| is_about_one)
 }
 
 fn json_line(entry: &AuditEntry) -> String {
@@ -91,8 +100,9 @@ fn json_line(entry: &AuditEntry) -> String {
         Some(AuditedOwner::Erased(hash)) => (None, Some(hash)),
         None => (None, None),
     };
-    let receipt =
-        entry.detail.as_deref().and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
+    let webhook = webhook(entry);
+    let receipt = entry.detail.as_deref().filter(|_| webhook.is_none());
+    let receipt = receipt.and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
     json!({
         "createdAt": entry.created_at.to_string(),
         "actorKind": entry.actor.kind_name(),
@@ -104,6 +114,7 @@ fn json_line(entry: &AuditEntry) -> String {
         "messageId": entry.message.map(|id| id.to_string()),
         "count": entry.count,
         "receipt": receipt,
+        "webhook": webhook,
     })
     .to_string()
 }

@@ -43,7 +43,8 @@ pub fn load(sources: Sources<'_>) -> Result<Config, ConfigError> {
         merge(&mut table, file);
     }
     for (variable, text) in sources.environment {
-        let set_by = |setting: &&String| *setting != "auth.issuers" && names::variable(setting) == variable;
+        let set_by =
+            |setting: &&String| !names::is_table_list(setting) && names::variable(setting) == variable;
         match settings.iter().find(set_by) {
             Some(setting) => {
                 set(&mut table, setting, &text);
@@ -74,11 +75,12 @@ pub fn load(sources: Sources<'_>) -> Result<Config, ConfigError> {
 
 /// Whether one of the settings that `is_chosen` selects is a secret.
 fn has_secret(config: &Config, is_chosen: impl Fn(&str) -> bool) -> bool {
-    let Config { auth, database, feed, .. } = config;
+    let Config { auth, database, feed, webhooks, .. } = config;
     let has = |setting: &str, found: bool| found && is_chosen(setting);
     has("auth.jwt_secret", auth.jwt_secret.is_some())
         || has("auth.issuers", auth.issuers.iter().any(|issuer| issuer.jwt_secret.is_some()))
         || has("database.url", database.url.as_ref().is_some_and(|url| has_password(url.expose())))
+        || has("webhooks", webhooks.iter().any(|webhook| !webhook.secret.is_empty()))
         || has("feed.signals", feed.signals.as_ref().is_some_and(|url| url.expose().contains('@')))
 }
 
@@ -124,9 +126,16 @@ fn wrong(setting: String, fault: &str, origins: &HashMap<String, String>) -> Con
     let whole = setting.split('[').next().unwrap_or(&setting);
     let origin = origins.get(whole).cloned().unwrap_or_else(|| "the defaults".into());
     let name = setting.rsplit('.').next().unwrap_or(&setting);
-    let is_secret = ["url", "jwt_secret", "signals"].contains(&name) || setting.starts_with("auth.issuers");
+    let is_secret = ["url", "jwt_secret", "signals"].contains(&name)
+        || setting.starts_with("auth.issuers")
+        || setting.starts_with("webhooks");
     let fault = match fault.trim() {
-        fault if is_secret && fault.starts_with("invalid type") => "has a value of the wrong type".to_owned(),
+        fault
+            if is_secret
+                && (fault.starts_with("invalid type") || fault.starts_with("data did not match")) =>
+        {
+            "has a value of the wrong type".to_owned()
+        }
         fault => fault.to_owned(),
     };
     ConfigError::Wrong { setting, origin, fault }

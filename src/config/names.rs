@@ -18,6 +18,30 @@ const OTHER_VARIABLES: [&str; 2] = ["SCROLLBACK_CONFIG", "SCROLLBACK_GRAPHIQL"];
 pub(super) const ISSUER: [&str; 6] =
     ["issuer", "audience", "jwt_secret", "jwt_secret_file", "jwt_public_key_file", "jwks_url"];
 
+/// The keys of an entry of `webhooks`.
+pub(super) const WEBHOOK: [&str; 12] = [
+    "name",
+    "url",
+    "secret",
+    "secret_file",
+    "events",
+    "owners",
+    "include_content",
+    "allow_private_addresses",
+    "allow_http",
+    "concurrency",
+    "timeout",
+    "retry_for",
+];
+
+/// The settings that are lists of tables, which only the configuration file can set, with the keys of an entry.
+const TABLE_LISTS: [(&str, &[&str]); 2] = [("auth.issuers", &ISSUER), ("webhooks", &WEBHOOK)];
+
+/// Whether a setting is a list of tables.
+pub(super) fn is_table_list(setting: &str) -> bool {
+    TABLE_LISTS.iter().any(|(list, _)| *list == setting)
+}
+
 /// The paths of all settings, for example `server.listen`.
 pub(super) fn leaves(table: &Table, prefix: &str) -> Vec<String> {
     let mut paths = Vec::new();
@@ -70,14 +94,14 @@ pub(super) fn unknown_variable(variable: &str, value: &str, settings: &[String])
     if OTHER_VARIABLES.contains(&variable) || is_service_link(variable, value) {
         return None;
     }
-    let list = "SCROLLBACK_AUTH_ISSUERS";
-    if capitals.starts_with(list) {
+    let lists = TABLE_LISTS.map(|(list, _)| (list, self::variable(list)));
+    if let Some((list, _)) = lists.iter().find(|(_, of_list)| capitals.starts_with(of_list)) {
         return Some(format!(
-            "`{variable}` (from the environment) is not a setting: `auth.issuers` can be set only in the \
-             configuration file"
+            "`{variable}` (from the environment) is not a setting: `{list}` can be set only in the configuration file"
         ));
     }
-    let known = known.iter().map(String::as_str).filter(|known| *known != list);
+    let is_list = |known: &&str| lists.iter().any(|(_, of_list)| of_list == known);
+    let known = known.iter().map(String::as_str).filter(|known| !is_list(known));
     Some(refusal(variable, "the environment", known))
 }
 
@@ -102,13 +126,18 @@ pub(super) fn unknown_keys(file: &Table, defaults: &Table, origin: &str) -> Vec<
             _ => {}
         }
     }
-    let issuers = file.get("auth").and_then(|auth| auth.get("issuers")).and_then(Value::as_array);
-    for (at, issuer) in issuers.into_iter().flatten().enumerate() {
-        for key in issuer.as_table().into_iter().flat_map(Table::keys) {
-            if !ISSUER.contains(&key.as_str()) {
-                let path = format!("auth.issuers[{at}].{key}");
-                let known = ISSUER.map(|known| format!("auth.issuers[{at}].{known}"));
-                refused.push(refusal(&path, origin, known.iter().map(String::as_str)));
+    for (list, keys) in TABLE_LISTS {
+        let entries = match list.split_once('.') {
+            Some((section, key)) => file.get(section).and_then(|section| section.get(key)),
+            None => file.get(list),
+        };
+        for (at, entry) in entries.and_then(Value::as_array).into_iter().flatten().enumerate() {
+            for key in entry.as_table().into_iter().flat_map(Table::keys) {
+                if !keys.contains(&key.as_str()) {
+                    let path = format!("{list}[{at}].{key}");
+                    let known: Vec<_> = keys.iter().map(|known| format!("{list}[{at}].{known}")).collect();
+                    refused.push(refusal(&path, origin, known.iter().map(String::as_str)));
+                }
             }
         }
     }

@@ -202,3 +202,39 @@ pub(super) fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<
     }
     Ok(origins)
 }
+
+/// A name of a webhook: it is in metrics and in commands.
+pub(super) fn webhook_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    if (1..=64).contains(&name.len()) && name.bytes().all(is_known) {
+        Ok(name)
+    } else {
+        Err(D::Error::custom("must be 1 to 64 letters, digits, `-` and `_`"))
+    }
+}
+
+/// The URL of a webhook. The URL is logged in errors, so credentials are rejected.
+pub(super) fn webhook_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let url = optional_url(deserializer)?.ok_or_else(|| D::Error::custom("must not be empty"))?;
+    if url.contains('#') { Err(D::Error::custom("must not contain `#`")) } else { Ok(url) }
+}
+
+/// The most deliveries of a webhook at once.
+const MAX_DELIVERIES: u32 = 256;
+
+/// A number between 1 and [`MAX_DELIVERIES`].
+pub(super) fn webhook_concurrency<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    up_to(MAX_DELIVERIES, deserializer)
+}
+
+/// The longest time for a delivery. The lease of a webhook must be longer.
+const MAX_DELIVERY: Duration = Duration::from_secs(10);
+
+/// A duration between 1 ns and [`MAX_DELIVERY`].
+pub(super) fn webhook_timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    match positive_duration(deserializer)? {
+        long if long > MAX_DELIVERY => Err(D::Error::custom("must be at most 10s")),
+        timeout => Ok(timeout),
+    }
+}

@@ -136,6 +136,10 @@ actions! {
     CreateAttachment = 24 "createAttachment",
     /// An attachment was deleted.
     DeleteAttachment = 25 "deleteAttachment",
+    /// A webhook that was paused was resumed. The detail is its name.
+    ResumeWebhook = 30 "resumeWebhook",
+    /// A webhook delivers changes again. The detail is its name.
+    ReplayWebhook = 31 "replayWebhook",
 }
 
 impl AuditAction {
@@ -161,6 +165,8 @@ impl AuditAction {
                 | Self::RetentionDelete
                 | Self::RetentionArchive
                 | Self::SetRetention
+                | Self::ResumeWebhook
+                | Self::ReplayWebhook
         )
     }
 }
@@ -191,7 +197,7 @@ pub struct AuditEntry {
     pub message: Option<MessageId>,
     /// How many messages, conversations or rows, where there can be several.
     pub count: Option<i64>,
-    /// The receipt of an erasure.
+    /// The receipt of an erasure, or the name of a webhook.
     pub detail: Option<String>,
 }
 

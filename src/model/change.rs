@@ -3,7 +3,7 @@
 use super::{ConversationId, MessageId, OwnerId, Timestamp};
 
 /// The kind of a change. The numbers are stored in the database and never change once released.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ChangeKind {
     /// A conversation was created.
     ConversationCreated,

@@ -18,6 +18,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::model::RetentionReason;
+use crate::webhooks::WebhookFigure;
 
 /// Upper bounds of the duration buckets, in seconds.
 const DURATION_BUCKETS: [f64; 13] =
@@ -54,6 +55,17 @@ struct StateLabel {
     state: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DeliveryLabels {
+    webhook: String,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WebhookLabel {
+    webhook: String,
+}
+
 /// All metrics.
 pub(super) struct Metrics {
     registry: Registry,
@@ -70,6 +82,10 @@ pub(super) struct Metrics {
     indexed: Counter,
     unindexed: Gauge,
     retention: Family<ReasonLabel, Counter>,
+    deliveries: Family<DeliveryLabels, Counter>,
+    webhook_owners: Family<WebhookLabel, Gauge>,
+    failing_webhooks: Family<WebhookLabel, Gauge>,
+    paused_webhooks: Family<WebhookLabel, Gauge>,
     reserved: Gauge,
     requests: Gauge,
     memory: Gauge,
@@ -90,6 +106,8 @@ pub(super) struct Snapshot {
     pub(super) unindexed: usize,
     /// Conversations that were deleted or archived because they are not kept, by reason.
     pub(super) retention: [(RetentionReason, u64); 4],
+    /// What webhooks did.
+    pub(super) webhooks: Vec<WebhookFigure>,
     /// Bytes reserved by operations.
     pub(super) reserved: usize,
     /// Bytes reserved by large requests.
@@ -113,6 +131,10 @@ impl Metrics {
             indexed: Counter::default(),
             unindexed: Gauge::default(),
             retention: Family::default(),
+            deliveries: Family::default(),
+            webhook_owners: Family::default(),
+            failing_webhooks: Family::default(),
+            paused_webhooks: Family::default(),
             reserved: Gauge::default(),
             requests: Gauge::default(),
             memory: Gauge::default(),
@@ -174,6 +196,26 @@ impl Metrics {
             "Conversations that this process deleted (trash, expired, inactive_delete) or archived (inactive_archive), by \
              the rule of retention",
             self.retention.clone(),
+        );
+        ours.register(
+            "webhook_deliveries",
+            "Attempts of this process to deliver an event, by webhook and outcome: delivered or failed",
+            self.deliveries.clone(),
+        );
+        ours.register(
+            "webhook_pending_owners",
+            "Owners with changes that this process is about to deliver, or to try again",
+            self.webhook_owners.clone(),
+        );
+        ours.register(
+            "webhook_failing",
+            "1 if the deliveries of this process fail and are tried again",
+            self.failing_webhooks.clone(),
+        );
+        ours.register(
+            "webhook_paused",
+            "1 if deliveries failed for too long: nothing is delivered until `scrollback webhooks resume`",
+            self.paused_webhooks.clone(),
         );
         ours.register_with_unit(
             "memory_reserved",
@@ -240,6 +282,9 @@ impl Metrics {
             let counter = self.retention.get_or_create(&ReasonLabel { reason: reason.name() });
             counter.inner().store(count, Ordering::Relaxed);
         }
+        for figure in &snapshot.webhooks {
+            self.show_webhook(figure);
+        }
         self.reserved.set(gauge(snapshot.reserved));
         self.requests.set(gauge(snapshot.requests));
         if let Some(bytes) = resident_memory() {
@@ -251,6 +296,20 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+}
+
+impl Metrics {
+    fn show_webhook(&self, figure: &WebhookFigure) {
+        for (outcome, count) in [("delivered", figure.delivered), ("failed", figure.failed)] {
+            let labels = DeliveryLabels { webhook: figure.name.clone(), outcome };
+            self.deliveries.get_or_create(&labels).inner().store(count, Ordering::Relaxed);
+        }
+        let label = WebhookLabel { webhook: figure.name.clone() };
+        let owners = i64::try_from(figure.owners).unwrap_or(i64::MAX);
+        self.webhook_owners.get_or_create(&label).set(owners);
+        self.failing_webhooks.get_or_create(&label).set(i64::from(figure.is_failing));
+        self.paused_webhooks.get_or_create(&label).set(i64::from(figure.is_paused));
     }
 }
 

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::rate_limit::RateLimiter;
+use crate::webhooks::WebhookFigures;
 
 /// The settings under `[server]`, described in the default configuration.
 #[derive(Clone)]
@@ -66,4 +67,6 @@ pub struct Settings {
     pub share_views: Option<RateLimiter<IpAddr>>,
     /// How many operations an owner may begin; any number without one.
     pub rate: Option<RateLimiter>,
+    /// What webhooks did, for metrics.
+    pub webhooks: WebhookFigures,
 }

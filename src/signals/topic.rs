@@ -13,6 +13,8 @@ pub enum Topic {
     Account(OwnerId),
     /// The text of a message.
     Message(MessageId),
+    /// Everything of all owners.
+    AllAccounts,
 }
 
 /// A topic as it is sent: a hash that does not reveal ids. Topics with the same key wake each other.
@@ -34,6 +36,7 @@ impl Topic {
                 hash.update([3]);
                 hash.update(id.0);
             }
+            Self::AllAccounts => hash.update([4]),
         }
         hash.finalize()[..8].iter().fold(0, |key, byte| (key << 8) | TopicKey::from(*byte))
     }

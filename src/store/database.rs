@@ -11,6 +11,7 @@ use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
 use tokio::sync::{Notify, OnceCell, Semaphore};
 
+use super::changed_owners::ChangedOwners;
 use super::engine::connect::{self, FileSettings, Process, ServerLock, Settings};
 use super::engine::row_level_security::{Reader, RowLevelSecurity};
 use super::engine::write_lock::WriteLock;
@@ -54,6 +55,8 @@ pub(super) struct Inner {
     pub(super) sums: Semaphore,
     /// Owners whose changes are to be indexed.
     pub(super) pending: Pending,
+    /// Tells webhooks whose data changed.
+    pub(super) changed_owners: ChangedOwners,
     pub(super) retention: RetentionFigures,
     pub(super) statements: Arc<AtomicU64>,
 }
@@ -97,11 +100,13 @@ impl Store {
         let reads = reads(settings, &read, &statements)?;
         let row_level_security = settings.row_level_security;
         let pending = Pending::default();
+        let changed_owners = ChangedOwners::new(signals.clone());
         let processors = available_parallelism().map_or(1, usize::from);
         let context = WorkerContext {
             clock: clock.clone(),
             signals: signals.clone(),
             pending: pending.clone(),
+            changed_owners: changed_owners.clone(),
             statements: statements.clone(),
             row_level_security,
         };
@@ -123,6 +128,7 @@ impl Store {
             searches: Semaphore::new(2 * processors),
             sums: Semaphore::new(processors),
             pending,
+            changed_owners,
             retention: RetentionFigures::default(),
             statements,
         })))

@@ -24,3 +24,5 @@ pub(in crate::store) mod share;
 pub(in crate::store) mod shared_message;
 pub(in crate::store) mod signing_key;
 pub(in crate::store) mod stream;
+pub(in crate::store) mod webhook;
+pub(in crate::store) mod webhook_position;

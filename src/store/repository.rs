@@ -26,3 +26,4 @@ mod shares;
 mod streams;
 mod token_counts;
 mod usage_sums;
+pub(super) mod webhooks;

@@ -183,6 +183,7 @@ impl Tx {
             store.0.pending.add(&self.owner, 1, erases_content(change.kind));
             store.0.signals.signal(&Topic::Conversation(change.conversation));
         }
+        store.0.changed_owners.add(&self.owner);
         store.0.signals.signal(&Topic::Account(self.owner));
         Ok(())
     }
@@ -197,14 +198,30 @@ pub(in crate::store) struct PlainTx {
 impl PlainTx {
     /// Begins a write to rows of one owner.
     pub(in crate::store) async fn begin(store: &Store, owner: &OwnerId) -> Result<Self> {
+        let (tx, guard) = Self::begin_unnamed(store).await?;
+        if store.0.row_level_security.is_active() {
+            row_level_security::set_owner(&tx, owner).await?;
+        }
+        Ok(Self { tx, guard })
+    }
+
+    async fn begin_unnamed(store: &Store) -> Result<(DatabaseTransaction, TransactionGuard)> {
         let guard = TransactionGuard {
             lock: Some(store.0.write_lock.acquire().await?),
             store: store.clone(),
             erases_content: false,
         };
-        let tx = begin(&store.0.write).await?;
+        Ok((begin(&store.0.write).await?, guard))
+    }
+
+    /// Begins a write to rows of these owners.
+    pub(in crate::store) async fn begin_for<'o>(
+        store: &Store,
+        owners: impl Iterator<Item = &'o OwnerId>,
+    ) -> Result<Self> {
+        let (tx, guard) = Self::begin_unnamed(store).await?;
         if store.0.row_level_security.is_active() {
-            row_level_security::set_owner(&tx, owner).await?;
+            row_level_security::set_owners_of(&tx, owners).await?;
         }
         Ok(Self { tx, guard })
     }

@@ -183,7 +183,10 @@ fn files_that_are_named_exist() {
 #[tokio::test]
 async fn metrics_that_are_named_exist() {
     let program = Program::believing().with("SCROLLBACK_SERVER_ADMIN_LISTEN", "127.0.0.1:0");
-    let mut server = program.serve(&[]).await;
+    let webhook = "[[webhooks]]\nname = \"crm\"\nurl = \"https://crm.example/\"\n\
+                   secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\n";
+    fs::write(program.folder().join("scrollback.toml"), webhook).unwrap();
+    let mut server = program.serve(&["--config", "scrollback.toml"]).await;
     let line = server.line().await;
     let metrics = line.strip_prefix("Health and metrics: ").unwrap();
     let client = server.client("ada");

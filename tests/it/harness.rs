@@ -88,6 +88,11 @@ impl TestApp {
         Self::start_at(clock, engine, "", &[("feed.lease", "3650days")]).await
     }
 
+    /// The same with a configuration file.
+    pub(crate) async fn start_from_with_clock(engine: Engine, clock: Clock, file: &str) -> Self {
+        Self::start_at(clock, engine, file, &[("feed.lease", "3650days")]).await
+    }
+
     async fn start_at(clock: Clock, engine: Engine, file: &str, settings: &[(&'static str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = match engine {

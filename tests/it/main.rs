@@ -67,4 +67,5 @@ mod titles;
 mod usage;
 mod user_erasure;
 mod variables;
+mod webhooks;
 mod websocket;

@@ -8,6 +8,8 @@ mod deployment;
 mod migrations;
 mod plans;
 
+use std::time::Duration;
+
 use scrollback::model::OwnerId;
 use serde_json::json;
 use sqlx::{Connection, Executor, PgConnection};
@@ -15,7 +17,7 @@ use sqlx::{Connection, Executor, PgConnection};
 use crate::harness::{APPEND, Client, Engine, TestApp, shared_cluster};
 
 /// Every table that has an owner, by itself or by another table's row.
-const TABLES: [&str; 20] = [
+const TABLES: [&str; 21] = [
     "account",
     "conversation",
     "conversation_label",
@@ -36,6 +38,7 @@ const TABLES: [&str; 20] = [
     "attachment_reference",
     "blob",
     "blob_chunk",
+    "webhook_position",
 ];
 
 /// The server's own role, and one whom no policy binds.
@@ -95,9 +98,13 @@ async fn everything(client: &Client) -> String {
     id
 }
 
-/// Indexes what a user has, so that there are rows in the tables of the index.
+/// Does what servers do with the changes of a user in the background, so that there are rows in the tables for it.
 async fn index(app: &TestApp, user: &str) {
-    app.store.index_owner(&OwnerId::new(user).unwrap()).await.unwrap();
+    let (owner, lease) = (OwnerId::new(user).unwrap(), Duration::from_secs(20));
+    app.store.index_owner(&owner).await.unwrap();
+    app.store.register_webhook("hook").await.unwrap();
+    let (lease, _) = app.store.acquire_webhook_lease("hook", "a server", lease).await.unwrap().unwrap();
+    assert!(app.store.webhook_position(&lease, &owner).await.unwrap().is_some());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -113,9 +120,9 @@ async fn every_table_of_users_has_a_policy() {
     let query = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'seaql_migrations' \
                  ORDER BY 1";
     let all: Vec<String> = sqlx::query_scalar(query).fetch_all(&mut session).await.unwrap();
-    // No request reads them: the audit log is for operators, the key is of the database, and removals of objects name no
-    // user.
-    tables.extend(["audit_entry", "object_removal", "signing_key"].map(str::to_owned));
+    // No request reads them: the audit log is for operators, the key and the webhooks are of no user, and removals of objects
+    // name none.
+    tables.extend(["audit_entry", "object_removal", "signing_key", "webhook"].map(str::to_owned));
     tables.sort();
     assert_eq!(all, tables, "a new table has an owner too");
 }
@@ -150,6 +157,7 @@ async fn a_session_that_names_no_owner_sees_and_writes_nothing() {
          backfill_position, backfill_revision) VALUES ('ada', 1, 1, 1, true, $1, 0, 0)",
         "INSERT INTO search_segment (owner_id, segment, documents, times, bytes, is_live) \
          SELECT 'ada', 99, 0, '', 0, $1::uuid IS NOT NULL",
+        "INSERT INTO webhook_position (owner_id, webhook, revision, attempts) SELECT 'ada', $1::text, 1, 0",
         "INSERT INTO search_block (owner_id, segment, key, data) SELECT 'ada', 99, uuid_send($1::uuid), ''",
     ];
     let overwrites = [
@@ -201,7 +209,8 @@ async fn background_tasks_see_no_conversation_and_no_message() {
         let seen = count(&mut session, table).await > 0;
         assert_eq!(
             seen,
-            ["account", "change", "stream", "search_state", "share", "attachment"].contains(&table),
+            ["account", "change", "stream", "search_state", "share", "attachment", "webhook_position"]
+                .contains(&table),
             "{table}"
         );
     }

@@ -23,7 +23,9 @@ async fn show(extract::State(state): extract::State<HandlerState>) -> HttpRespon
     let (readers, (reserved, requests)) = (shared.api.readers(), shared.api.memory_in_use());
     let (unindexed, indexed) = shared.store.index_figures();
     let retention = shared.store.retention_figures();
-    let snapshot = Snapshot { used, idle, readers, indexed, unindexed, retention, reserved, requests };
+    let webhooks = shared.settings.webhooks.read();
+    let snapshot =
+        Snapshot { used, idle, readers, indexed, unindexed, retention, webhooks, reserved, requests };
     match shared.metrics.text(&snapshot) {
         Ok(text) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(error) => {

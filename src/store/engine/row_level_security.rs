@@ -192,6 +192,19 @@ pub(in crate::store) async fn set_owner(
     transaction.execute(&Query::select().expr(setting_of(owner)).take()).await.map(drop)
 }
 
+/// The same for several owners.
+pub(in crate::store) async fn set_owners_of(
+    transaction: &DatabaseTransaction,
+    owners: impl Iterator<Item = &OwnerId>,
+) -> Result<(), DbErr> {
+    let owners = serde_json::Value::from_iter(owners.map(OwnerId::as_str)).to_string();
+    // SeaORM has no `ARRAY(SELECT …)`.
+    let set = "SELECT set_config('scrollback.owners', \
+               ARRAY(SELECT jsonb_array_elements_text($1::text::jsonb))::text, true)";
+    let statement = Statement::from_sql_and_values(DbBackend::Postgres, set, [owners.into()]);
+    transaction.execute_raw(statement).await.map(drop)
+}
+
 /// The expression that names the owner for the rest of a transaction.
 fn setting_of(owner: &OwnerId) -> FunctionCall {
     let owners = [Expr::cust("'{}'::text[]"), Expr::val(owner.clone())];

@@ -33,7 +33,7 @@ pub(crate) struct Model {
     pub message_id: Option<MessageId>,
     /// How many messages or rows, where there can be several.
     pub count: Option<i64>,
-    /// The receipt of an erasure.
+    /// The receipt of an erasure, or the name of a webhook.
     pub detail: Option<String>,
 }
 

@@ -6,6 +6,7 @@ use super::{
     account, attachment, attachment_reference, audit_entry, blob, blob_chunk, branch, change, conversation,
     conversation_label, deleted_usage, message, message_feedback, message_text, message_token_count,
     object_removal, search_block, search_segment, search_state, share, shared_message, signing_key, stream,
+    webhook, webhook_position,
 };
 
 /// A column of an entity.
@@ -47,6 +48,8 @@ pub fn columns() -> Vec<Column> {
         of::<shared_message::Entity>(),
         of::<signing_key::Entity>(),
         of::<stream::Entity>(),
+        of::<webhook::Entity>(),
+        of::<webhook_position::Entity>(),
     ];
     tables.concat()
 }

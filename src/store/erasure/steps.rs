@@ -15,7 +15,7 @@ use crate::store::engine::slot;
 use crate::store::entity::{
     attachment, attachment_reference, audit_entry, blob, blob_chunk, branch, change, conversation,
     conversation_label, deleted_usage, message, message_feedback, message_text, message_token_count,
-    search_block, search_segment, search_state, share, shared_message, stream,
+    search_block, search_segment, search_state, share, shared_message, stream, webhook_position,
 };
 use crate::store::error::Result;
 use crate::store::repository::blobs;
@@ -76,6 +76,9 @@ pub(super) async fn remove_some(
             .count("attachment", rows),
         remove_chunks(tx, user, now).await?.count("blob_chunk", rows),
         remove::<blob::Entity>(tx, blob::Column::OwnerId.eq(user.clone())).await?.count("blob", rows),
+        remove::<webhook_position::Entity>(tx, webhook_position::Column::OwnerId.eq(user.clone()))
+            .await?
+            .count("webhook_position", rows),
         hash_audit_entries(tx, user, hash).await?,
     ];
     Ok(Step { is_last: of_owner.iter().all(|removed| *removed == 0), topics: Vec::new() })

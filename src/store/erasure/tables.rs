@@ -8,7 +8,7 @@ use crate::store::database::Store;
 use crate::store::entity::{
     account, attachment, attachment_reference, audit_entry, blob, blob_chunk, branch, change, conversation,
     conversation_label, deleted_usage, message, message_feedback, message_text, message_token_count,
-    search_block, search_segment, search_state, share, shared_message, stream,
+    search_block, search_segment, search_state, share, shared_message, stream, webhook_position,
 };
 use crate::store::error::Result;
 
@@ -16,7 +16,7 @@ use crate::store::error::Result;
 type OfUser = fn(&OwnerId) -> Expr;
 
 /// The tables that have rows of users.
-pub(super) const TABLES: [(&str, OfUser); 21] = [
+pub(super) const TABLES: [(&str, OfUser); 22] = [
     ("account", |user| account::Column::Id.eq(user.clone())),
     ("attachment", |user| attachment::Column::OwnerId.eq(user.clone())),
     ("attachment_reference", |user| attachment_reference::Column::OwnerId.eq(user.clone())),
@@ -48,6 +48,7 @@ pub(super) const TABLES: [(&str, OfUser); 21] = [
     ("share", |user| share::Column::OwnerId.eq(user.clone())),
     ("shared_message", |user| shared_message::Column::OwnerId.eq(user.clone())),
     ("stream", |user| stream::Column::OwnerId.eq(user.clone())),
+    ("webhook_position", |user| webhook_position::Column::OwnerId.eq(user.clone())),
 ];
 
 /// The numbers of rows of a user, of the tables that have some. Some tables have no index that begins with the owner, so
@@ -74,14 +75,14 @@ mod tests {
     use super::*;
     use crate::store::entity::probe;
 
-    /// The key is of the database, and removals of objects name no user.
+    /// The key and the webhooks are of no user, and removals of objects name none.
     #[test]
     fn every_other_table_is_counted() {
         let tables: BTreeSet<String> = probe::columns().into_iter().map(|column| column.table).collect();
         let counted = TABLES
             .map(|(name, _)| name)
             .into_iter()
-            .chain(["object_removal", "signing_key"])
+            .chain(["object_removal", "signing_key", "webhook"])
             .map(str::to_owned);
         assert_eq!(tables, counted.collect());
     }

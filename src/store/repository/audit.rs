@@ -93,7 +93,7 @@ impl Store {
         self.add_entry(AuditEntry { count, ..self.operation(action).about(owner) }).await
     }
 
-    async fn add_entry(&self, entry: AuditEntry) -> Result<()> {
+    pub(super) async fn add_entry(&self, entry: AuditEntry) -> Result<()> {
         let _lock = self.0.write_lock.acquire().await?;
         add(&self.0.write, entry).await
     }

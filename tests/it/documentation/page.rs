@@ -84,6 +84,9 @@ impl Page {
         match (&*block.language, &*block.mode) {
             ("mermaid" | "text" | "ts", "") | ("sh", "no-run") | ("json", "variables") => Ok(()),
             ("toml", "") => self.load(&block.text),
+            ("json", "") => {
+                serde_json::from_str::<Value>(&block.text).map(drop).map_err(|error| error.to_string())
+            }
             ("json", "answer") => self.compare(&block.text),
             ("graphql", "") => self.execute(&block.text, variables).await,
             ("js", "") => self.run_program(&block.text).await,

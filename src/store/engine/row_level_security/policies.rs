@@ -70,6 +70,7 @@ const TABLES: &[Table] = &[
     Table { name: "attachment_reference", own: own!("owner_id"), upkeep: false },
     Table { name: "blob", own: own!("owner_id"), upkeep: false },
     Table { name: "blob_chunk", own: own!("owner_id"), upkeep: false },
+    Table { name: "webhook_position", own: own!("owner_id"), upkeep: true },
 ];
 
 const OWN: &str = "scrollback_own";

@@ -9,6 +9,7 @@ use super::write_queue::QueuePermit;
 use crate::clock::Clock;
 use crate::model::{ConversationId, MessageId, OwnerId, StreamProgress, Timestamp};
 use crate::signals::{Signals, Topic};
+use crate::store::changed_owners::ChangedOwners;
 use crate::store::engine::row_level_security::RowLevelSecurity;
 use crate::store::entity::message;
 use crate::store::error::{Error, Result};
@@ -85,6 +86,7 @@ pub(in crate::store) struct WorkerContext {
     pub(in crate::store) clock: Clock,
     pub(in crate::store) signals: Signals,
     pub(in crate::store) pending: Pending,
+    pub(in crate::store) changed_owners: ChangedOwners,
     pub(in crate::store) statements: Arc<AtomicU64>,
     pub(in crate::store) row_level_security: RowLevelSecurity,
 }
@@ -113,6 +115,7 @@ impl Batch {
                 context.pending.add(&request.work.owner, request.work.rows.len(), false);
                 context.signals.signal(&Topic::Conversation(request.work.conversation));
                 context.signals.signal(&Topic::Account(request.work.owner.clone()));
+                context.changed_owners.add(&request.work.owner);
             }
             match result {
                 Ok(AppendOutcome::Busy) => busy.push(request),
