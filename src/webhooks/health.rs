@@ -68,6 +68,10 @@ impl Health {
     }
 
     pub(super) fn succeeded(&mut self) -> HealthChange {
+        // One that was on its way when the receiver said that it is gone.
+        if self.is_paused() {
+            return HealthChange::None;
+        }
         self.failures = 0;
         self.next_probe = None;
         if self.state.failing_since.take().is_some() { HealthChange::Recovered } else { HealthChange::None }
@@ -119,6 +123,7 @@ mod tests {
         health.failed(FAULT, Timestamp(0));
         assert_eq!(health.failed(FAULT, Timestamp(259_199_999_999)), HealthChange::None);
         assert_eq!(health.failed(FAULT, Timestamp(259_200_000_000)), HealthChange::Paused);
+        assert_eq!(health.succeeded(), HealthChange::None, "it was on its way");
         assert!(
             health.is_paused() && !health.allows(0, Instant::now() + DAYS) && health.next_probe().is_none()
         );

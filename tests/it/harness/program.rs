@@ -196,8 +196,13 @@ impl Running {
 
     /// Asks it to end, as a service manager does.
     pub(crate) async fn terminate(&self) {
+        self.signal("TERM").await;
+    }
+
+    /// Sends it a signal.
+    pub(crate) async fn signal(&self, name: &str) {
         let id = self.process().to_string();
-        let kill = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]).status().await.unwrap();
+        let kill = Command::new("sh").args(["-c", "kill -\"$0\" \"$1\"", name, &id]).status().await.unwrap();
         assert!(kill.success());
     }
 

@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::json;
 
 use super::receiver::{Answer, Receiver, without_repeats};
-use crate::harness::{Client, Engine, Program, Running, TestApp, back_end_token};
+use crate::harness::{Client, Engine, Program, Running, TIMEOUT, TestApp, back_end_token};
 
 const AT_ONCE: usize = 16;
 
@@ -119,4 +119,34 @@ async fn a_receiver_that_is_down_is_tried_by_one_at_a_time() {
     wait_for_all(&receiver, USERS).await;
     check(&receiver, USERS);
     assert!(receiver.most_at_once() <= 8, "{}", receiver.most_at_once());
+}
+
+/// A server that stands still and goes on later does not disturb the one that took over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_comes_back_after_another_took_over_writes_nothing() {
+    let receiver = Receiver::start().await;
+    let program = Program::over(Engine::Postgres).await;
+    std::fs::write(program.folder().join("scrollback.toml"), receiver.config("")).unwrap();
+    let one = program.serve(&["--config", "scrollback.toml"]).await;
+    let id = one.client("ada").new_conversation().await;
+    receiver.wait_for_revision(&["ada"], 1).await;
+    let two = program.serve(&["--config", "scrollback.toml"]).await;
+    // Not in the middle of a transaction, whose locks it would keep.
+    let list = ["webhooks", "list", "--config", "scrollback.toml"];
+    let stored = async { while !program.printed(&list).await.contains("users_behind=0") {} };
+    tokio::time::timeout(TIMEOUT, stored).await.unwrap();
+    one.signal("STOP").await;
+    let ada = two.client("ada");
+    for _ in 0..5 {
+        ada.append(&id, "hello").await;
+    }
+    receiver.wait_for_revision(&["ada"], 6).await;
+    one.signal("CONT").await;
+    for client in [&one.client("ada"), &ada] {
+        for _ in 0..5 {
+            client.append(&id, "hello").await;
+        }
+    }
+    receiver.wait_for_revision(&["ada"], 16).await;
+    assert_eq!(receiver.accepted()["ada"], Vec::from_iter(1..=16));
 }
