@@ -42,6 +42,7 @@ pub struct App {
     clock: Clock,
     feed: Feed,
     documents: PersistedDocuments,
+    webhook_owners: BTreeMap<String, Vec<OwnerPattern>>,
     webhooks: Vec<Webhook>,
     /// The connection to other replicas, if there can be several.
     replica_link: Option<ReplicaLink>,
@@ -68,14 +69,16 @@ impl App {
     async fn open_as(process: Process, config: Config, clock: Clock) -> anyhow::Result<Self> {
         // Invalid manifests are rejected before the database is created.
         let documents = documents::load(&config.documents, &limits(&config))?;
-        let webhooks = webhooks(&config)?;
+        let webhook_owners = webhooks::owners(&config)?;
+        // Commands deliver nothing, and may not be allowed to read the secrets.
+        let webhooks = if process == Process::Server { webhooks(&config).await? } else { Vec::new() };
         let nats = config.feed.signals.as_ref().map(Secret::expose);
         let url = config.database_url();
         let single_process = nats.is_none() && !url.starts_with("postgres");
         let signals = if single_process { Signals::default() } else { Signals::between_replicas() };
         let database = database(&config, process);
         let store = Store::connect(&database, clock.clone(), signals.clone()).await?;
-        if !webhooks.is_empty() {
+        if !webhook_owners.is_empty() {
             store.follow_all_owners();
         }
         if process == Process::Server {
@@ -91,7 +94,7 @@ impl App {
             None => Some(signals::postgres::connect(&signals, &url)?),
         };
         let feed = Feed::new(&signals, config.feed.poll);
-        Ok(Self { store, config, clock, feed, documents, webhooks, replica_link })
+        Ok(Self { store, config, clock, feed, documents, webhook_owners, webhooks, replica_link })
     }
 
     /// Serves until `shutdown` resolves and runs the background jobs meanwhile. Then it waits until queued
@@ -136,10 +139,9 @@ impl App {
         operations_per_minute.map(|per_minute| RateLimiter::new(per_minute, burst))
     }
 
-    /// The users that each webhook is about, if it is not all.
-    pub fn webhook_owners(&self) -> BTreeMap<String, Vec<OwnerPattern>> {
-        let owners = |webhook: &Webhook| (webhook.name().to_owned(), webhook.owners().to_vec());
-        self.webhooks.iter().map(owners).collect()
+    /// The configured webhooks with the users that each is about. None: all users.
+    pub fn webhook_owners(&self) -> &BTreeMap<String, Vec<OwnerPattern>> {
+        &self.webhook_owners
     }
 
     fn start_webhooks(&mut self) -> (Webhooks, WebhookFigures) {

@@ -36,7 +36,7 @@ pub use names::environment;
 pub use retention::{InactiveAction, Retention};
 pub use shares::Shares;
 pub use value::Secret;
-pub use webhook::Webhook;
+pub use webhook::{JetStream, Webhook};
 
 /// The commented default file, as `scrollback config` prints it.
 pub const DEFAULT_FILE: &str = include_str!("config/default.toml");
@@ -77,6 +77,8 @@ pub struct Config {
     pub log: Log,
     /// Webhooks.
     pub webhooks: Vec<Webhook>,
+    /// The publisher to NATS JetStream.
+    pub jetstream: JetStream,
     /// The configuration file, if it contains a secret.
     #[serde(skip)]
     pub file_with_secrets: Option<PathBuf>,

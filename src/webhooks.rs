@@ -5,7 +5,7 @@
 //!
 //! - [`Webhooks::start`] runs a task for each webhook: it takes the lease, and a `Dispatcher` delivers while it is held.
 //! - `delivery` delivers the changes of one owner, one after the other. Several owners are delivered at once.
-//! - `sender` sends over HTTP, to addresses that `address` allows, with a `signature`.
+//! - `sender` sends over HTTP, to addresses that `address` allows, with a `signature`. `jet_stream` publishes to NATS instead.
 //! - `health` knows whether the receiver works; `backoff` says how long to wait after failures.
 
 mod address;
@@ -15,6 +15,7 @@ mod dispatcher;
 mod endpoint;
 mod figures;
 mod health;
+mod jet_stream;
 mod queue;
 mod scan;
 mod sender;
@@ -23,21 +24,21 @@ mod signature;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::model::{OwnerPattern, WebhookState};
+use crate::model::WebhookState;
 use crate::signals::Topic;
 use crate::store::{self, Store, WebhookLease};
-use delivery::Deliveries;
-use dispatcher::{DATABASE_RETRY, Dispatcher, Ended, LEASE, RENEWAL};
-pub use endpoint::Endpoint;
+use delivery::{Deliveries, DeliveryChannel};
+use dispatcher::{DATABASE_RETRY, Dispatcher, LEASE, RENEWAL, StopReason};
+pub use endpoint::{Endpoint, HttpReceiver, JetStreamReceiver, Receiver};
 use figures::Figures;
 pub use figures::{WebhookFigure, WebhookFigures};
+use jet_stream::JetStream;
 use sender::Sender;
 pub use signature::SigningSecret;
 
@@ -52,7 +53,7 @@ pub struct Webhooks {
 
 /// A webhook that can deliver.
 pub struct Webhook {
-    sender: Arc<Sender>,
+    channel: Arc<DeliveryChannel>,
     endpoint: Arc<Endpoint>,
 }
 
@@ -60,22 +61,18 @@ impl Webhook {
     /// Prepares the client.
     ///
     /// # Errors
-    /// There are no trusted certificates, or the URL has a private address.
-    pub fn new(endpoint: Endpoint) -> anyhow::Result<Self> {
-        let endpoint = Arc::new(endpoint);
-        let context = || format!("the webhook `{}` cannot be used", endpoint.name);
-        let sender = Arc::new(Sender::new(endpoint.clone()).with_context(context)?);
-        Ok(Self { sender, endpoint })
-    }
-
-    /// The name.
-    pub fn name(&self) -> &str {
-        &self.endpoint.name
-    }
-
-    /// The users whose changes are sent. Empty: all.
-    pub fn owners(&self) -> &[OwnerPattern] {
-        &self.endpoint.owners
+    /// There are no trusted certificates, or the URL has a private address or is not valid.
+    pub async fn new(endpoint: Endpoint, receiver: Receiver) -> anyhow::Result<Self> {
+        let (concurrency, timeout) = (endpoint.concurrency, endpoint.timeout);
+        let channel = match receiver {
+            Receiver::Http(receiver) => {
+                DeliveryChannel::Http(Box::new(Sender::new(receiver, concurrency, timeout)?))
+            }
+            Receiver::JetStream(receiver) => {
+                DeliveryChannel::JetStream(JetStream::new(receiver, timeout).await?)
+            }
+        };
+        Ok(Self { channel: Arc::new(channel), endpoint: Arc::new(endpoint) })
     }
 }
 
@@ -85,13 +82,13 @@ impl Webhooks {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let mut figures = Vec::with_capacity(webhooks.len());
-        for Webhook { sender, endpoint } in webhooks {
+        for Webhook { channel, endpoint } in webhooks {
             let own = Arc::new(Figures::default());
             figures.push((endpoint.name.clone(), own.clone()));
             let task = WebhookTask {
                 store: store.clone(),
                 clock: clock.clone(),
-                sender,
+                channel,
                 endpoint,
                 figures: own,
                 server: clock.new_id().to_string(),
@@ -113,7 +110,7 @@ impl Webhooks {
 struct WebhookTask {
     store: Store,
     clock: Clock,
-    sender: Arc<Sender>,
+    channel: Arc<DeliveryChannel>,
     endpoint: Arc<Endpoint>,
     figures: Arc<Figures>,
     /// This process, in the lease.
@@ -131,14 +128,14 @@ impl WebhookTask {
             };
             match taken {
                 Ok((lease, state, begun)) => match self.deliver(lease, state, begun).await {
-                    Ended::Stopped => return,
-                    Ended::LeaseLost => {
+                    StopReason::Stopped => return,
+                    StopReason::LeaseLost => {
                         tracing::info!(
                             webhook = self.endpoint.name,
                             "another process changes or delivers this webhook"
                         );
                     }
-                    Ended::Panicked => tokio::time::sleep(DATABASE_RETRY).await,
+                    StopReason::Panicked => tokio::time::sleep(DATABASE_RETRY).await,
                 },
                 Err(error) => {
                     tracing::warn!(webhook = self.endpoint.name, %error, "cannot take the lease of a webhook");
@@ -161,7 +158,7 @@ impl WebhookTask {
         }
     }
 
-    async fn deliver(&self, lease: WebhookLease, state: WebhookState, begun: Instant) -> Ended {
+    async fn deliver(&self, lease: WebhookLease, state: WebhookState, begun: Instant) -> StopReason {
         // Before the first look at the accounts, so that nothing falls in between.
         let changed = self.store.changed_owners();
         let replicas = self.store.signals().listen(&Topic::AllAccounts);
@@ -171,7 +168,7 @@ impl WebhookTask {
             store: self.store.clone(),
             clock: self.clock.clone(),
             endpoint: self.endpoint.clone(),
-            sender: self.sender.clone(),
+            channel: self.channel.clone(),
             lease,
             lease_until: lease_ends,
             reached,

@@ -15,7 +15,7 @@ use crate::store::{Error, ReplayStart, Store};
 
 pub(super) async fn webhooks(config: Config, arguments: WebhookArguments) -> anyhow::Result<()> {
     let app = App::open_for_command(config, Clock::system()).await?;
-    let lines = run(&app.store, arguments.action, &app.webhook_owners()).await;
+    let lines = run(&app.store, arguments.action, app.webhook_owners()).await;
     app.store.close().await;
     for line in lines? {
         print_line(line)?;

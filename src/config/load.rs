@@ -9,7 +9,7 @@ use toml::{Table, Value};
 use super::database_url::has_password;
 use super::error::ConfigError;
 use super::names::{self, leaves, unknown_keys, unknown_variable};
-use super::{Config, DEFAULT_FILE, Mode, RowLevelSecurity};
+use super::{Config, DEFAULT_FILE, Mode, RowLevelSecurity, Secret};
 
 /// The sources of settings besides the defaults.
 #[derive(Default)]
@@ -75,13 +75,15 @@ pub fn load(sources: Sources<'_>) -> Result<Config, ConfigError> {
 
 /// Whether one of the settings that `is_chosen` selects is a secret.
 fn has_secret(config: &Config, is_chosen: impl Fn(&str) -> bool) -> bool {
-    let Config { auth, database, feed, webhooks, .. } = config;
+    let Config { auth, database, feed, webhooks, jetstream, .. } = config;
+    let has_credentials = |url: Option<&Secret>| url.is_some_and(|url| url.expose().contains('@'));
     let has = |setting: &str, found: bool| found && is_chosen(setting);
     has("auth.jwt_secret", auth.jwt_secret.is_some())
         || has("auth.issuers", auth.issuers.iter().any(|issuer| issuer.jwt_secret.is_some()))
         || has("database.url", database.url.as_ref().is_some_and(|url| has_password(url.expose())))
         || has("webhooks", webhooks.iter().any(|webhook| !webhook.secret.is_empty()))
-        || has("feed.signals", feed.signals.as_ref().is_some_and(|url| url.expose().contains('@')))
+        || has("feed.signals", has_credentials(feed.signals.as_ref()))
+        || has("jetstream.url", has_credentials(jetstream.url.as_ref()))
 }
 
 fn parse(text: &str, file: &str) -> Result<Table, ConfigError> {

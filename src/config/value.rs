@@ -238,3 +238,14 @@ pub(super) fn webhook_timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Res
         timeout => Ok(timeout),
     }
 }
+
+/// A subject of NATS without wildcards: words with full stops in between.
+pub(super) fn subject<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let subject = String::deserialize(deserializer)?;
+    let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    if subject.split('.').all(|word| !word.is_empty() && word.bytes().all(is_known)) {
+        Ok(subject)
+    } else {
+        Err(D::Error::custom("must be words of letters, digits, `-` and `_`, with `.` in between"))
+    }
+}

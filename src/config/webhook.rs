@@ -1,4 +1,4 @@
-//! Settings of one of several webhooks.
+//! Settings of webhooks, and of the publisher to NATS JetStream.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -74,4 +74,25 @@ fn secrets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Secret>, D:
         OneOrMany::One(secret) => vec![secret],
         OneOrMany::Many(secrets) => secrets,
     })
+}
+
+/// The publisher to NATS JetStream.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JetStream {
+    /// The NATS server; may hold a password.
+    #[serde(deserialize_with = "value::optional")]
+    pub url: Option<Secret>,
+    /// The first part of the subjects.
+    #[serde(deserialize_with = "value::subject")]
+    pub subject: String,
+    /// The events to publish. Empty: all.
+    pub events: Vec<String>,
+    /// The owners whose changes are published. Empty: all.
+    pub owners: Vec<String>,
+    /// Whether events have the message or conversation.
+    pub include_content: bool,
+    /// The most publications at once.
+    #[serde(deserialize_with = "value::webhook_concurrency")]
+    pub concurrency: u32,
 }

@@ -231,7 +231,7 @@ impl OwnerPattern {
 /// Why a delivery failed. It has no text of the receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryFault {
-    /// The receiver answered with this status, which is not 2xx.
+    /// The receiver answered with this status, which is not 2xx, or a stream of JetStream with this code.
     Status(u16),
     /// The answer took too long.
     Timeout,
@@ -243,6 +243,8 @@ pub enum DeliveryFault {
     Tls,
     /// The connection failed.
     Connection,
+    /// No stream of JetStream has the subject.
+    NoStream,
 }
 
 impl DeliveryFault {
@@ -261,6 +263,7 @@ impl Display for DeliveryFault {
             Self::PrivateAddress => f.write_str("private address"),
             Self::Tls => f.write_str("tls"),
             Self::Connection => f.write_str("connection"),
+            Self::NoStream => f.write_str("no stream"),
         }
     }
 }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::endpoint::Endpoint;
 use super::figures::Figures;
+use super::jet_stream::JetStream;
 use super::sender::Sender;
 use crate::clock::Clock;
 use crate::model::{
@@ -20,22 +21,28 @@ use crate::store::{self, Scoped, Store, WebhookLease};
 /// Changes of an owner that are read at once. Then others have their turn.
 const PAGE: u32 = 50;
 
+/// The way to a receiver.
+pub(super) enum DeliveryChannel {
+    Http(Box<Sender>),
+    JetStream(JetStream),
+}
+
 /// What all deliveries of a webhook share while this process holds the lease.
 pub(super) struct Deliveries {
     pub(super) store: Store,
     pub(super) clock: Clock,
     pub(super) endpoint: Arc<Endpoint>,
-    pub(super) sender: Arc<Sender>,
+    pub(super) channel: Arc<DeliveryChannel>,
     pub(super) lease: WebhookLease,
     /// Until when no other process takes over.
     pub(super) lease_until: watch::Receiver<Instant>,
     /// Takes each position that was reached.
-    pub(super) reached: mpsc::UnboundedSender<Reached>,
+    pub(super) reached: mpsc::UnboundedSender<ReachedPosition>,
     pub(super) figures: Arc<Figures>,
 }
 
 /// A position that was reached.
-pub(super) struct Reached {
+pub(super) struct ReachedPosition {
     pub(super) owner: OwnerId,
     pub(super) revision: i64,
     /// Whether the receiver accepted an event. Otherwise it does not want the event.
@@ -43,13 +50,13 @@ pub(super) struct Reached {
 }
 
 /// How the deliveries of an owner ended, and how far they came.
-pub(super) struct Report {
+pub(super) struct DeliveryReport {
     pub(super) owner: OwnerId,
     pub(super) progress: WebhookProgress,
-    pub(super) end: End,
+    pub(super) end: DeliveryEnd,
 }
 
-pub(super) enum End {
+pub(super) enum DeliveryEnd {
     /// All changes were delivered.
     UpToDate,
     /// There may be more.
@@ -64,7 +71,11 @@ pub(super) enum End {
 
 impl Deliveries {
     /// Delivers some changes of an owner. `known` is the position if it is newer than that of the database.
-    pub(super) async fn run(self: Arc<Self>, owner: OwnerId, known: Option<WebhookProgress>) -> Report {
+    pub(super) async fn run(
+        self: Arc<Self>,
+        owner: OwnerId,
+        known: Option<WebhookProgress>,
+    ) -> DeliveryReport {
         let mut progress = known.clone().unwrap_or_else(|| WebhookProgress::delivered(0));
         let end = match known {
             Some(_) => self.deliver(&owner, &mut progress).await,
@@ -74,18 +85,18 @@ impl Deliveries {
                     self.deliver(&owner, &mut progress).await
                 }
                 // The owner is being erased.
-                Ok(None) => Ok(End::UpToDate),
+                Ok(None) => Ok(DeliveryEnd::UpToDate),
                 Err(error) => Err(error),
             },
         };
-        Report { owner, progress, end: end.unwrap_or_else(End::Unavailable) }
+        DeliveryReport { owner, progress, end: end.unwrap_or_else(DeliveryEnd::Unavailable) }
     }
 
-    async fn deliver(&self, owner: &OwnerId, progress: &mut WebhookProgress) -> store::Result<End> {
+    async fn deliver(&self, owner: &OwnerId, progress: &mut WebhookProgress) -> store::Result<DeliveryEnd> {
         let scope = self.store.viewed_by(&Viewer::new(owner.clone()));
         let changes = match scope.changes(progress.revision, PAGE).await {
             Ok(changes) => changes,
-            Err(store::Error::BeingErased) => return Ok(End::UpToDate),
+            Err(store::Error::BeingErased) => return Ok(DeliveryEnd::UpToDate),
             Err(store::Error::Expired) => return self.deliver_gap(&scope, progress).await,
             Err(error) => return Err(error),
         };
@@ -100,13 +111,17 @@ impl Deliveries {
             }
             self.reach(owner, change.revision, is_wanted, progress);
         }
-        Ok(if is_last { End::UpToDate } else { End::More })
+        Ok(if is_last { DeliveryEnd::UpToDate } else { DeliveryEnd::More })
     }
 
     /// Tells the receiver that the changes after its position were trimmed.
-    async fn deliver_gap(&self, scope: &Scoped, progress: &mut WebhookProgress) -> store::Result<End> {
+    async fn deliver_gap(
+        &self,
+        scope: &Scoped,
+        progress: &mut WebhookProgress,
+    ) -> store::Result<DeliveryEnd> {
         let last = match scope.oldest_kept().await {
-            Err(store::Error::BeingErased) => return Ok(End::UpToDate),
+            Err(store::Error::BeingErased) => return Ok(DeliveryEnd::UpToDate),
             last => last?,
         };
         let lost = (progress.revision + 1, last);
@@ -120,7 +135,7 @@ impl Deliveries {
             "changes were deleted before they were delivered: the webhook was told"
         );
         self.reach(scope.owner(), last, true, progress);
-        Ok(End::More)
+        Ok(DeliveryEnd::More)
     }
 
     async fn event(&self, scope: &Scoped, change: &CommittedChange) -> store::Result<WebhookEvent> {
@@ -143,24 +158,31 @@ impl Deliveries {
     }
 
     /// Sends an event. Returns how the deliveries end if the receiver did not accept it.
-    async fn send(&self, event: &WebhookEvent) -> Option<End> {
+    async fn send(&self, event: &WebhookEvent) -> Option<DeliveryEnd> {
         // So that no delivery is still on its way when another process takes over.
         let left = self.lease_until.borrow().saturating_duration_since(Instant::now());
         if left < self.endpoint.timeout + Duration::from_secs(1) {
-            return Some(End::LeaseEnds);
+            return Some(DeliveryEnd::LeaseEnds);
         }
         let body = match serde_json::to_vec(event) {
             Ok(body) => Bytes::from(body),
-            Err(error) => return Some(End::Unavailable(store::Error::unavailable(error.to_string()))),
+            Err(error) => {
+                return Some(DeliveryEnd::Unavailable(store::Error::unavailable(error.to_string())));
+            }
         };
-        match self.sender.send(&event.data.cursor, self.clock.now(), body).await {
+        let id = &event.data.cursor;
+        let sent = match &*self.channel {
+            DeliveryChannel::Http(sender) => sender.send(id, self.clock.now(), body).await,
+            DeliveryChannel::JetStream(stream) => stream.publish(event.event_type, id, body).await,
+        };
+        match sent {
             Ok(()) => {
                 self.figures.delivered.fetch_add(1, Ordering::Relaxed);
                 None
             }
             Err(fault) => {
                 self.figures.failed.fetch_add(1, Ordering::Relaxed);
-                Some(End::Failed(fault))
+                Some(DeliveryEnd::Failed(fault))
             }
         }
     }
@@ -168,6 +190,6 @@ impl Deliveries {
     fn reach(&self, owner: &OwnerId, revision: i64, is_accepted: bool, progress: &mut WebhookProgress) {
         *progress = WebhookProgress::delivered(revision);
         // It fails if the lease was lost: then the position does not matter.
-        let _ = self.reached.send(Reached { owner: owner.clone(), revision, is_accepted });
+        let _ = self.reached.send(ReachedPosition { owner: owner.clone(), revision, is_accepted });
     }
 }

@@ -16,10 +16,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::backoff;
-use super::delivery::{Deliveries, End, Reached, Report};
+use super::delivery::{Deliveries, DeliveryEnd, DeliveryReport, ReachedPosition};
 use super::health::{Health, HealthChange};
 use super::queue::OwnerQueue;
-use super::scan::Scan;
+use super::scan::AccountScan;
 use crate::model::{DeliveryFault, OwnerId, Timestamp, WebhookProgress, WebhookState};
 use crate::signals::Listener;
 use crate::store;
@@ -38,7 +38,7 @@ pub(super) const DATABASE_RETRY: Duration = Duration::from_secs(1);
 
 /// Why a process stops to deliver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(super) enum StopReason {
     /// The process stops.
     Stopped,
     /// Another process has the lease.
@@ -54,9 +54,9 @@ pub(super) struct Dispatcher {
     renew_at: Instant,
     queue: OwnerQueue,
     health: Health,
-    scan: Scan,
-    running: JoinSet<Report>,
-    reached: mpsc::UnboundedReceiver<Reached>,
+    scan: AccountScan,
+    running: JoinSet<DeliveryReport>,
+    reached: mpsc::UnboundedReceiver<ReachedPosition>,
     /// What is not in the database yet.
     unstored: HashMap<OwnerId, WebhookProgress>,
     store_at: Instant,
@@ -69,7 +69,7 @@ impl Dispatcher {
     pub(super) fn new(
         deliveries: Deliveries,
         lease_until: watch::Sender<Instant>,
-        reached: mpsc::UnboundedReceiver<Reached>,
+        reached: mpsc::UnboundedReceiver<ReachedPosition>,
         state: WebhookState,
     ) -> Self {
         let endpoint = &deliveries.endpoint;
@@ -81,7 +81,7 @@ impl Dispatcher {
             renew_at: now + RENEWAL,
             queue: OwnerQueue::default(),
             health,
-            scan: Scan::new(now),
+            scan: AccountScan::new(now),
             running: JoinSet::new(),
             reached,
             unstored: HashMap::new(),
@@ -98,19 +98,19 @@ impl Dispatcher {
         mut changed: broadcast::Receiver<OwnerId>,
         mut replicas: Listener,
         stop: CancellationToken,
-    ) -> Ended {
+    ) -> StopReason {
         let ended = loop {
             if let Some(ended) = self.work().await {
                 break ended;
             }
             let until = self.next_work_at();
             tokio::select! {
-                () = stop.cancelled() => break Ended::Stopped,
+                () = stop.cancelled() => break StopReason::Stopped,
                 Some(report) = self.running.join_next() => match report {
                     Ok(report) => self.take_report(report),
                     Err(error) => {
                         tracing::error!(webhook = self.deliveries.endpoint.name, %error, "a delivery panicked");
-                        break Ended::Panicked;
+                        break StopReason::Panicked;
                     }
                 },
                 Some(reached) = self.reached.recv() => self.take_reached(reached),
@@ -120,7 +120,7 @@ impl Dispatcher {
             }
         };
         self.running.shutdown().await;
-        if ended != Ended::LeaseLost {
+        if ended != StopReason::LeaseLost {
             self.give_back().await;
         }
         self.deliveries.figures.owners.store(0, Ordering::Relaxed);
@@ -128,21 +128,21 @@ impl Dispatcher {
     }
 
     /// Does what is due, and starts deliveries.
-    async fn work(&mut self) -> Option<Ended> {
+    async fn work(&mut self) -> Option<StopReason> {
         let now = Instant::now();
         while let Ok(reached) = self.reached.try_recv() {
             self.take_reached(reached);
         }
         if now >= self.renew_at && !self.renew().await {
-            return Some(Ended::LeaseLost);
+            return Some(StopReason::LeaseLost);
         }
         if self.has_unstored() && now >= self.store_at && !self.store().await {
-            return Some(Ended::LeaseLost);
+            return Some(StopReason::LeaseLost);
         }
         if self.may_scan() && self.scan.is_due(now) {
             // The database then says who is behind, without those whose positions are about to be stored.
             if !self.store().await {
-                return Some(Ended::LeaseLost);
+                return Some(StopReason::LeaseLost);
             }
             self.scan.step(&self.deliveries, &mut self.queue).await;
         }
@@ -157,7 +157,7 @@ impl Dispatcher {
     }
 
     fn may_scan(&self) -> bool {
-        self.scan.is_registering() || (!self.health.is_paused() && self.queue.has_room(Scan::OWNERS))
+        self.scan.is_registering() || (!self.health.is_paused() && self.queue.has_room(AccountScan::OWNERS))
     }
 
     fn may_start(&self, now: Instant) -> bool {
@@ -251,8 +251,8 @@ impl Dispatcher {
         }
     }
 
-    fn take_reached(&mut self, reached: Reached) {
-        let Reached { owner, revision, is_accepted } = reached;
+    fn take_reached(&mut self, reached: ReachedPosition) {
+        let ReachedPosition { owner, revision, is_accepted } = reached;
         self.unstored.insert(owner, WebhookProgress::delivered(revision));
         if is_accepted {
             let was_down = self.health.next_probe().is_some();
@@ -265,17 +265,17 @@ impl Dispatcher {
         }
     }
 
-    fn take_report(&mut self, report: Report) {
+    fn take_report(&mut self, report: DeliveryReport) {
         // What the delivery reached comes before its end.
         while let Ok(reached) = self.reached.try_recv() {
             self.take_reached(reached);
         }
-        let Report { owner, progress, end } = report;
+        let DeliveryReport { owner, progress, end } = report;
         match end {
-            End::UpToDate => self.queue.finish(owner, false),
-            End::More | End::LeaseEnds => self.queue.finish(owner, true),
-            End::Failed(fault) => self.take_failure(owner, &progress, fault),
-            End::Unavailable(error) => {
+            DeliveryEnd::UpToDate => self.queue.finish(owner, false),
+            DeliveryEnd::More | DeliveryEnd::LeaseEnds => self.queue.finish(owner, true),
+            DeliveryEnd::Failed(fault) => self.take_failure(owner, &progress, fault),
+            DeliveryEnd::Unavailable(error) => {
                 self.warn(&error, "cannot read the changes of an owner for a webhook");
                 self.queue.postpone(owner, Some(Instant::now() + DATABASE_RETRY));
             }

@@ -21,7 +21,7 @@ const REST: u32 = 20;
 const DATABASE_RETRY: Duration = Duration::from_secs(5);
 
 /// The state of the looks.
-pub(super) struct Scan {
+pub(super) struct AccountScan {
     /// Where a look is. `None`: it has ended.
     after: Option<String>,
     due_at: Instant,
@@ -36,7 +36,7 @@ pub(super) struct Scan {
     registered: Option<String>,
 }
 
-impl Scan {
+impl AccountScan {
     /// The owners that a step adds at most.
     pub(super) const OWNERS: usize = 500;
 

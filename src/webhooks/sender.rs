@@ -1,4 +1,4 @@
-//! Sends deliveries over HTTP/1.1.
+//! Sends events over HTTP/1.1.
 //!
 //! Redirects are not followed: only the configuration decides where data goes. Over TLS, the certificate must be signed by a
 //! certificate authority of the system. Bodies of answers are dropped.
@@ -22,7 +22,7 @@ use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::address::{NoAddress, PrivateAddress, Resolver, is_public};
-use super::endpoint::Endpoint;
+use super::endpoint::HttpReceiver;
 use super::signature::signature;
 use crate::model::{DeliveryFault, Timestamp};
 
@@ -32,18 +32,19 @@ const IDLE: Duration = Duration::from_secs(30);
 /// The most bytes of an answer that are read and dropped to use the connection again.
 const DROPPED_BYTES: usize = 16 * 1024;
 
-/// Sends to one endpoint.
+/// Sends to one receiver.
 pub(super) struct Sender {
     client: Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>,
-    endpoint: Arc<Endpoint>,
+    receiver: HttpReceiver,
+    timeout: Duration,
 }
 
 impl Sender {
     /// # Errors
     /// There are no trusted certificates, or the host is a private address.
-    pub(super) fn new(endpoint: Arc<Endpoint>) -> anyhow::Result<Self> {
-        check_literal(&endpoint.url, endpoint.allows_private_addresses)?;
-        let is_https = endpoint.url.scheme_str() == Some("https");
+    pub(super) fn new(receiver: HttpReceiver, concurrency: usize, timeout: Duration) -> anyhow::Result<Self> {
+        check_literal(&receiver.url, receiver.allows_private_addresses)?;
+        let is_https = receiver.url.scheme_str() == Some("https");
         let mut roots = RootCertStore::empty();
         if is_https {
             // Those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name, if they are set.
@@ -58,42 +59,42 @@ impl Sender {
             .with_no_client_auth();
         let builder = HttpsConnectorBuilder::new().with_tls_config(tls);
         let builder = if is_https { builder.https_only() } else { builder.https_or_http() };
-        let resolver = Resolver { allows_private: endpoint.allows_private_addresses };
+        let resolver = Resolver { allows_private: receiver.allows_private_addresses };
         let mut plain = HttpConnector::new_with_resolver(resolver);
         plain.enforce_http(false);
         plain.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE)
             .pool_timer(TokioTimer::new())
-            .pool_max_idle_per_host(endpoint.concurrency)
+            .pool_max_idle_per_host(concurrency)
             .build(builder.enable_http1().wrap_connector(plain));
-        Ok(Self { client, endpoint })
+        Ok(Self { client, receiver, timeout })
     }
 
-    /// Sends an event until the receiver has accepted it, once.
+    /// Sends an event once.
     ///
     /// # Errors
     /// The receiver did not answer 2xx in time.
     pub(super) async fn send(&self, id: &str, now: Timestamp, body: Bytes) -> Result<(), DeliveryFault> {
-        let answered = tokio::time::timeout(self.endpoint.timeout, self.request(id, now, body)).await;
+        let answered = tokio::time::timeout(self.timeout, self.request(id, now, body)).await;
         answered.unwrap_or(Err(DeliveryFault::Timeout))
     }
 
     async fn request(&self, id: &str, now: Timestamp, body: Bytes) -> Result<(), DeliveryFault> {
         let seconds = now.0.div_euclid(1_000_000);
-        let request = Request::post(self.endpoint.url.clone())
+        let request = Request::post(self.receiver.url.clone())
             .header(CONTENT_TYPE, "application/json")
             .header(USER_AGENT, concat!("scrollback/", env!("CARGO_PKG_VERSION")))
             .header("webhook-id", id)
             .header("webhook-timestamp", seconds)
-            .header("webhook-signature", signature(&self.endpoint.secrets, id, seconds, &body))
+            .header("webhook-signature", signature(&self.receiver.secrets, id, seconds, &body))
             .body(Full::new(body));
         let request = request.map_err(|_| DeliveryFault::Connection)?;
         let response = self.client.request(request).await.map_err(|error| fault(&error))?;
         let status = response.status();
         // It is accepted whatever becomes of the body. Reading it lets the connection be used again.
         let dropped = Limited::new(response.into_body(), DROPPED_BYTES).collect();
-        let _ = tokio::time::timeout(self.endpoint.timeout / 10, dropped).await;
+        let _ = tokio::time::timeout(self.timeout / 10, dropped).await;
         if status.is_success() { Ok(()) } else { Err(DeliveryFault::Status(status.as_u16())) }
     }
 }

@@ -2,6 +2,7 @@
 
 mod commands;
 mod faults;
+mod jetstream;
 mod journey;
 mod many_owners;
 mod receiver;

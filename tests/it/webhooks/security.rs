@@ -61,7 +61,7 @@ async fn private_addresses_are_refused_unless_allowed() {
     assert!(!program.folder().join("data").exists(), "nothing was created");
 }
 
-async fn wait_for_fault(app: &TestApp, fault: &str) {
+pub(super) async fn wait_for_fault(app: &TestApp, fault: &str) {
     let failed = async {
         while summary(app).await.last_fault.as_deref() != Some(fault) {
             tokio::task::yield_now().await;
@@ -143,4 +143,12 @@ async fn wrong_settings_are_refused_by_name_and_secrets_are_not_shown() {
     assert!(refused.contains("`webhooks[1].name` is a duplicate: crm"), "{refused}");
     let refused = Program::believing().with("SCROLLBACK_WEBHOOKS", "crm").refused(&[]).await;
     assert!(refused.contains("`webhooks` can be set only in the configuration file"), "{refused}");
+    for (variable, value, part) in [
+        ("SCROLLBACK_JETSTREAM_URL", "ftp://ada:hush@nats", "`jetstream.url` is not valid"),
+        ("SCROLLBACK_JETSTREAM_SUBJECT", "a.>", "must be words of letters"),
+        ("SCROLLBACK_JETSTREAM_CONCURRENCY", "0", "must be at least 1"),
+    ] {
+        let refused = Program::believing().with(variable, value).refused(&[]).await;
+        assert!(refused.contains(part) && !refused.contains("hush"), "{refused}");
+    }
 }
