@@ -3,10 +3,12 @@
 //! An owner has a row from the first look on. Until then the position is where the feed was when the webhook was
 //! registered: so a registration writes one row, and nothing falls between the accounts that it would read one after another.
 
-use sea_orm::sea_query::{Expr, ExprTrait, Func, LockType, OnConflict, Order, Query, SelectStatement};
-use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryFilter,
+use sea_orm::sea_query::{
+    Expr, ExprTrait, Func, IntoIden, LockType, OnConflict, Order, Query, SelectStatement, TableRef,
+    UpdateStatement,
 };
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult};
+use serde_json::json;
 
 use super::lease::WebhookLease;
 use crate::model::{OwnerId, OwnerPattern, Timestamp, WebhookProgress};
@@ -16,6 +18,7 @@ use crate::store::engine::row_level_security::Reader;
 use crate::store::entity::webhook_position::{Column, Entity, Model};
 use crate::store::entity::{account, change};
 use crate::store::error::{Error, Result};
+use crate::store::json_rows::{JsonRows, REQUESTED};
 use crate::store::transaction::PlainTx;
 
 /// Accounts that one statement looks at.
@@ -113,17 +116,7 @@ impl Store {
                 if !lease.lock(&tx).await? {
                     return Ok(false);
                 }
-                for (owner, progress) in batch {
-                    // An owner who is erased has no row any more.
-                    let update = Entity::update_many()
-                        .col_expr(Column::Revision, Expr::val(progress.revision))
-                        .col_expr(Column::Attempts, Expr::val(progress.attempts))
-                        .col_expr(Column::FailingSince, Expr::val(progress.failing_since))
-                        .col_expr(Column::NextAttemptAt, Expr::val(progress.next_attempt_at))
-                        .filter(Column::OwnerId.eq(owner.clone()))
-                        .filter(Column::Webhook.eq(lease.webhook.as_str()));
-                    update.exec(tx.connection()).await?;
-                }
+                tx.connection().execute(&set_progress(self.backend(), &lease.webhook, batch)).await?;
                 tx.commit(false).await?;
             }
             Ok(true)
@@ -179,6 +172,30 @@ impl Store {
         let count = |number: i64| u64::try_from(number).unwrap_or(0);
         Ok(counts.map_or((0, 0), |counts| (count(counts.behind), count(counts.stalled))))
     }
+}
+
+/// Sets the positions of owners. One who is erased has no row any more.
+fn set_progress(
+    backend: DbBackend,
+    webhook: &str,
+    progress: &[(OwnerId, WebhookProgress)],
+) -> UpdateStatement {
+    let micros = |time: Option<Timestamp>| time.map(|time| time.0);
+    let row = |(owner, progress): &(OwnerId, WebhookProgress)| {
+        let WebhookProgress { revision, attempts, failing_since, next_attempt_at } = progress;
+        json!([owner.as_str(), revision, attempts, micros(*failing_since), micros(*next_attempt_at)])
+    };
+    let rows = JsonRows::new(backend, progress.iter().map(row));
+    Query::update()
+        .table(Entity)
+        .from(TableRef::FunctionCall(rows.table(), REQUESTED.into_iden()))
+        .value(Column::Revision, rows.number(1))
+        .value(Column::Attempts, rows.number(2))
+        .value(Column::FailingSince, rows.number(3))
+        .value(Column::NextAttemptAt, rows.number(4))
+        .and_where(Expr::col((Entity, Column::OwnerId)).eq(rows.text(0)))
+        .and_where(Expr::col((Entity, Column::Webhook)).eq(webhook))
+        .take()
 }
 
 /// The last of the next [`ACCOUNTS`] accounts, so that no statement reads all of many. `None`: there are fewer.
