@@ -205,26 +205,32 @@ async fn only_wanted_events_of_wanted_owners_are_sent(engine: Engine) {
     tokio::time::timeout(TIMEOUT, stored).await.unwrap();
 }
 
+/// There are more accounts than get their positions at once.
 async fn a_new_webhook_begins_with_new_changes(engine: Engine) {
+    const USERS: usize = 300;
     let mut before = TestApp::start(engine).await;
-    let mut conversations = Vec::new();
-    for owner in ["ada", "bob"] {
-        let client = before.client(owner);
-        conversations.push(client.new_conversation().await);
-        client.append(&conversations[conversations.len() - 1], "old").await;
-    }
+    many_owners::write(&before.back_end(), 0..USERS).await;
     before.stop().await;
     let receiver = Receiver::start().await;
     let url = before.config.database_url();
     let app = TestApp::start_from(engine, &receiver.config(""), &[("database.url", &url)]).await;
     wait_until_registered(&app).await;
-    app.client("ada").append(&conversations[0], "new").await;
+    app.client("user 0").append(&many_owners::conversation(0), "new").await;
     app.client("eve").new_conversation().await;
     receiver.wait(|found| accepted(found).len() == 2).await;
-    app.client("bob").append(&conversations[1], "new").await;
-    receiver.wait_for_revision(&["bob"], 3).await;
-    let expected = [("ada", vec![3]), ("bob", vec![3]), ("eve", vec![1])];
+    // Whether or not it has a position by now.
+    app.client("user 299").append(&many_owners::conversation(299), "new").await;
+    receiver.wait_for_revision(&["user 299"], 3).await;
+    let expected = [("eve", vec![1]), ("user 0", vec![3]), ("user 299", vec![3])];
     assert_eq!(receiver.accepted(), expected.map(|(owner, all)| (owner.to_owned(), all)).into());
+    // All others have positions at what is old for the webhook.
+    let stored = async {
+        while summary(&app).await.owners_behind > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(TIMEOUT, stored).await.expect("all accounts get positions");
+    assert_eq!(receiver.accepted().len(), 3);
 }
 
 async fn an_erased_user_gets_no_more_deliveries(engine: Engine) {

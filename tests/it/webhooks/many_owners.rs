@@ -14,12 +14,16 @@ fn back_end(server: &Running) -> Client {
     Client::new(&server.url, Some(back_end_token(Duration::from_secs(600))))
 }
 
+/// The conversation of a user.
+pub(super) fn conversation(user: usize) -> String {
+    uuid::Uuid::from_u128((0x0197_a1b2_c3d4_7e5f_8a6b << 48) + user as u128).to_string()
+}
+
 /// Writes two changes of each user. The id makes repeats harmless.
-async fn write(client: &Client, users: impl Iterator<Item = usize>) {
+pub(super) async fn write(client: &Client, users: impl Iterator<Item = usize>) {
     let create = "mutation($input: CreateConversationInput!) { createConversation(input: $input) { conversation { id } } }";
     let written = stream::iter(users).map(|user| async move {
-        let id = uuid::Uuid::from_u128((0x0197_a1b2_c3d4_7e5f_8a6b << 48) + user as u128);
-        let input = json!({ "id": id, "messages": [{ "role": "USER", "content": "hello" }] });
+        let input = json!({ "id": conversation(user), "messages": [{ "role": "USER", "content": "hello" }] });
         let acting = client.acting_for(&format!("user {user}"));
         acting.retry(create, json!({ "input": input })).await;
     });
