@@ -324,7 +324,7 @@ impl Dispatcher {
             HealthChange::Paused => tracing::error!(
                 webhook,
                 fault = fault_text,
-                "a webhook failed for too long and is paused: `scrollback webhooks resume {webhook}` delivers again"
+                "a webhook is paused: `scrollback webhooks resume {webhook}` delivers again"
             ),
         }
         self.unstored_state = Some(fault);

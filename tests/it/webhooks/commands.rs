@@ -24,11 +24,17 @@ async fn wait_until_stored(program: &Program) {
 
 pub(super) async fn operators_list_resume_and_replay(engine: Engine) {
     let receiver = Receiver::start().await;
-    let program = Program::over(engine).await;
+    let program = Program::over(engine).await.with("SCROLLBACK_SERVER_ADMIN_LISTEN", "127.0.0.1:0");
     std::fs::write(program.folder().join(CONFIG), receiver.config("")).unwrap();
     let refused = program.refused(&["webhooks", "resume", "hook", "--config", CONFIG]).await;
     assert!(refused.contains("no server has started with a webhook `hook`"), "{refused}");
-    let server = program.serve(&["--config", CONFIG]).await;
+    let mut server = program.serve(&["--config", CONFIG]).await;
+    let metrics = server.line().await.strip_prefix("Health and metrics: ").unwrap().to_owned();
+    let metric = async |series: &str| {
+        let text = reqwest::get(&metrics).await.unwrap().text().await.unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {series}: {text}")).parse::<u64>().unwrap()
+    };
     let (ada, bob) = (server.client("ada"), server.client("bob"));
     let id = ada.new_conversation().await;
     bob.new_conversation().await;
@@ -78,9 +84,20 @@ pub(super) async fn operators_list_resume_and_replay(engine: Engine) {
     assert_eq!((&listed["usersBehind"], &listed["isConfigured"]), (&json!(1), &json!(true)));
     let text = program.printed(&["webhooks", "list", "--config", CONFIG]).await;
     assert!(text.starts_with("hook paused since=") && text.contains("users_behind=1"), "{text}");
+    for name in ["paused", "failing"] {
+        assert_eq!(metric(&format!("scrollback_webhook_{name}{{webhook=\"hook\"}}")).await, 1, "{name}");
+    }
+    let failed = metric(r#"scrollback_webhook_deliveries_total{webhook="hook",outcome="failed"}"#).await;
+    let delivered =
+        metric(r#"scrollback_webhook_deliveries_total{webhook="hook",outcome="delivered"}"#).await;
+    let arrived = receiver.deliveries().len() as u64;
+    assert_eq!((failed, delivered + failed), (1, arrived));
     receiver.answers(|_| Answer::Status(200));
     program.printed(&["webhooks", "resume", "hook", "--config", CONFIG]).await;
     receiver.wait_for_revision(&["bob"], 2).await;
+    for name in ["paused", "failing"] {
+        assert_eq!(metric(&format!("scrollback_webhook_{name}{{webhook=\"hook\"}}")).await, 0, "{name}");
+    }
     for (arguments, part) in [
         (
             ["replay", "nothing", "--from", "2000-01-01T00:00:00Z"],
@@ -98,4 +115,10 @@ pub(super) async fn operators_list_resume_and_replay(engine: Engine) {
     for (action, count) in [("replayWebhook webhook=hook", 3), ("resumeWebhook webhook=hook", 1)] {
         assert_eq!(audit.matches(action).count(), count, "{audit}");
     }
+    server.terminate().await;
+    let (status, log) = server.ended().await;
+    assert!(status.success(), "{log}");
+    let said = "a webhook is paused: `scrollback webhooks resume hook` delivers again";
+    assert!(log.contains(said) && log.contains("status 410"), "{log}");
+    assert!(!log.contains("whsec_"), "{log}");
 }
