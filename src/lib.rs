@@ -37,6 +37,7 @@
 //! | [`import`] | conversations from files of other systems |
 //! | [`app`] | builds the server from the configuration |
 //! | [`permissions`] | files and folders that only the server's user may use |
+//! | [`tls`] | TLS of the requests that the server makes itself |
 //! | [`config`], [`cli`], [`telemetry`], [`clock`] | settings, commands, logs, time and new ids |
 //!
 //! A test (`tests/it/architecture.rs`) checks which module may use which, and that no two files use each other. A noun
@@ -172,5 +173,6 @@ pub mod server;
 pub mod signals;
 pub mod store;
 pub mod telemetry;
+pub mod tls;
 pub mod tokens;
 pub mod webhooks;

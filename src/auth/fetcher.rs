@@ -3,7 +3,6 @@
 //! Redirects are not followed, so only the configuration decides where keys come from. Over TLS, the
 //! certificate must be signed by a certificate authority of the system or by one from the configuration.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -15,10 +14,11 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use rustls::crypto::ring;
+use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+
+use crate::tls;
 
 /// Timeout of a whole response.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
@@ -54,8 +54,8 @@ impl CertificateAuthorities {
 
     /// Adds the authorities of the system, or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
     fn and_system(&self) -> RootCertStore {
-        let mut roots = self.0.clone();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        let mut roots = tls::system_authorities();
+        roots.extend(self.0.roots.iter().cloned());
         roots
     }
 }
@@ -78,11 +78,7 @@ impl Fetcher {
         if is_https && roots.is_empty() {
             bail!("there are no trusted certificates");
         }
-        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let builder = HttpsConnectorBuilder::new().with_tls_config(tls);
+        let builder = HttpsConnectorBuilder::new().with_tls_config(tls::client(roots)?);
         let builder = if is_https { builder.https_only() } else { builder.https_or_http() };
         let mut plain = HttpConnector::new();
         plain.enforce_http(false);

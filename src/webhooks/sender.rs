@@ -6,7 +6,6 @@
 use std::error::Error;
 use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -18,13 +17,13 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::crypto::ring;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::RootCertStore;
 
 use super::address::{NoAddress, PrivateAddress, Resolver, is_public};
 use super::endpoint::HttpReceiver;
 use super::signature::signature;
 use crate::model::{DeliveryFault, Timestamp};
+use crate::tls;
 
 /// A connection that is idle for longer is closed.
 const IDLE: Duration = Duration::from_secs(30);
@@ -45,19 +44,11 @@ impl Sender {
     pub(super) fn new(receiver: HttpReceiver, concurrency: usize, timeout: Duration) -> anyhow::Result<Self> {
         check_literal(&receiver.url, receiver.allows_private_addresses)?;
         let is_https = receiver.url.scheme_str() == Some("https");
-        let mut roots = RootCertStore::empty();
-        if is_https {
-            // Those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name, if they are set.
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            if roots.is_empty() {
-                bail!("there are no trusted certificates");
-            }
+        let authorities = if is_https { tls::system_authorities() } else { RootCertStore::empty() };
+        if is_https && authorities.is_empty() {
+            bail!("there are no trusted certificates");
         }
-        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let builder = HttpsConnectorBuilder::new().with_tls_config(tls);
+        let builder = HttpsConnectorBuilder::new().with_tls_config(tls::client(authorities)?);
         let builder = if is_https { builder.https_only() } else { builder.https_or_http() };
         let resolver = Resolver { allows_private: receiver.allows_private_addresses };
         let mut plain = HttpConnector::new_with_resolver(resolver);

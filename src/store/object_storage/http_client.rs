@@ -1,6 +1,5 @@
 //! The HTTP client of object stores: hyper with the TLS of the rest of the program.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -14,9 +13,9 @@ use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpRequestBody, HttpResponse,
     HttpResponseBody, HttpService,
 };
-use rustls::crypto::ring;
-use rustls::{ClientConfig, RootCertStore};
 use sea_orm::prelude::async_trait::async_trait;
+
+use crate::tls;
 
 /// The time for a connection.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -43,13 +42,7 @@ impl Connector {
     /// # Errors
     /// The system has no TLS that can be used.
     pub(super) fn new() -> anyhow::Result<Self> {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .context("cannot use TLS")?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let tls = tls::client(tls::system_authorities()).context("cannot use TLS")?;
         let mut tcp = TcpConnector::new();
         tcp.enforce_http(false);
         tcp.set_connect_timeout(Some(CONNECT));
