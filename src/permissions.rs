@@ -46,6 +46,14 @@ pub fn create(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Lets nobody else use a file.
+///
+/// # Errors
+/// There is no such file, or it belongs to somebody else.
+pub fn make_private(path: &Path) -> io::Result<()> {
+    fs::set_permissions(path, Permissions::from_mode(FILE))
+}
+
 /// Opens a file for reading and writing, and creates it if it does not exist. The permissions of an existing
 /// file are kept.
 ///

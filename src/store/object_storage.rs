@@ -80,7 +80,15 @@ impl ObjectStorage {
 
     /// Writes an object.
     pub(in crate::store) async fn put(&self, id: Uuid, bytes: Bytes) -> Result<()> {
-        self.objects.put(&path(id), bytes.into()).await.map_err(|error| unavailable(&error))?;
+        let path = path(id);
+        let file = self.folder.as_ref().map(|folder| folder.join(path.as_ref()));
+        if let Some(folder) = file.as_ref().and_then(|file| file.parent()) {
+            permissions::create_folder(folder).map_err(|error| failed(&error))?;
+        }
+        self.objects.put(&path, bytes.into()).await.map_err(|error| unavailable(&error))?;
+        if let Some(file) = file {
+            permissions::make_private(&file).map_err(|error| failed(&error))?;
+        }
         Ok(())
     }
 
@@ -102,7 +110,7 @@ impl ObjectStorage {
             let begun = folder.join(format!("{}#1", path(id)));
             match tokio::fs::remove_file(begun).await {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(Error::unavailable(format!("cannot remove a file: {error}")));
+                    return Err(failed(&error));
                 }
                 _ => {}
             }
@@ -119,6 +127,10 @@ fn path(id: Uuid) -> Path {
     let name = id.simple().to_string();
     // The last digits are random; the first ones are the time.
     Path::from(format!("{}/{name}", &name[30..]))
+}
+
+fn failed(error: &std::io::Error) -> Error {
+    Error::unavailable(format!("the folder of files failed: {error}"))
 }
 
 fn unavailable(error: &object_store::Error) -> Error {
@@ -142,6 +154,9 @@ mod tests {
         let id = Uuid::from_u128(7);
         storage.put(id, Bytes::from_static(b"hello world")).await.unwrap();
         assert_eq!(read(&storage, id, 6..11).await.unwrap(), b"world");
+        let file = folder.join(path(id).as_ref());
+        assert!(file.is_file() && !permissions::others_have(permissions::ANY, &file));
+        assert!(!permissions::others_have(permissions::ANY, file.parent().unwrap()));
         let begun = folder.join(format!("{}#1", path(id)));
         std::fs::write(&begun, b"hel").unwrap();
         storage.delete(id).await.unwrap();

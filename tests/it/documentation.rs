@@ -20,6 +20,7 @@ use markdown::{anchors, blocks, inline_code, links};
 const NOT_RUN: &[(&str, &str)] = &[
     ("docs/embedding.md", "cargo run --example embed"),
     ("CONTRIBUTING.md", "cargo install cargo-fuzz"),
+    ("CONTRIBUTING.md", "cargo install llvm_profparser"),
     ("CONTRIBUTING.md", "cargo run                    # a development server on http://127.0.0.1:8000"),
     ("README.md", "tests/run"),
     ("docs/data-protection.md", "sqlite3 data/scrollback.db VACUUM"),
