@@ -32,6 +32,11 @@ impl FileError {
         Self { status, message: message.into(), offset: None }
     }
 
+    /// Whether another upload was faster.
+    pub(super) fn is_conflict(&self) -> bool {
+        self.status == StatusCode::CONFLICT
+    }
+
     pub(super) fn at(self, offset: i64) -> Self {
         Self { offset: Some(offset), ..self }
     }

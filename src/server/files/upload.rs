@@ -72,6 +72,7 @@ pub(super) async fn upload(
     let skip = received - start;
     match take(state, &mut upload, request.into_body(), (end - start, skip)).await {
         Ok(()) => {}
+        Err(fault) if fault.is_conflict() => return moved(scope, id).await,
         Err(fault) => {
             // What arrived is kept.
             let flushed = upload.flush().await;

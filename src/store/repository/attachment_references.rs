@@ -5,16 +5,15 @@
 
 use std::collections::BTreeSet;
 
-use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
 };
 use uuid::Uuid;
 
-use crate::model::{AttachmentId, ConversationId, Invalid, OwnerId, Part, Parts, Timestamp, attachment_of};
+use crate::model::{AttachmentId, ConversationId, Invalid, OwnerId, Part, Parts, attachment_of};
 use crate::store::entity::{attachment, attachment_reference, blob, message, share};
 use crate::store::error::{Error, Result};
-use crate::store::repository::attachments::{remove, used};
+use crate::store::repository::attachments::{remove, set_unused_since, used};
 use crate::store::transaction::Tx;
 
 /// Rows in a statement.
@@ -86,14 +85,23 @@ pub(in crate::store) async fn refer(
         attachment_reference::Entity::insert_many(some.iter().map(|id| row(id).into_active_model()))
             .exec_without_returning(tx.connection())
             .await?;
-        attachment::Entity::update_many()
-            .col_expr(attachment::Column::UnusedSince, Expr::val(None::<Timestamp>))
-            .filter(attachment::Column::Id.is_in(some.iter().copied()))
-            .filter(attachment::Column::UnusedSince.is_not_null())
-            .exec(tx.connection())
-            .await?;
+        set_unused_since(tx.connection(), some, None).await?;
     }
     Ok(())
+}
+
+/// The same for those that exist. Others stay as they are named: nobody can get them.
+pub(in crate::store) async fn refer_to_known(
+    tx: &Tx,
+    referrer: Referrer<'_>,
+    ids: &BTreeSet<AttachmentId>,
+) -> Result<()> {
+    let ids: Vec<_> = ids.iter().copied().collect();
+    let mut known = BTreeSet::new();
+    for some in ids.chunks(ROWS) {
+        known.append(&mut complete(tx.connection(), referrer.owner, some).await?);
+    }
+    refer(tx, referrer, &known).await
 }
 
 /// Those of the attachments that the owner has and that were uploaded.
@@ -183,6 +191,15 @@ async fn release_all(tx: &Tx, which: Condition) -> Result<()> {
     for some in ids.chunks(ROWS) {
         let used = used(connection, some).await?;
         let gone: Vec<_> = some.iter().copied().filter(|id| !used.contains(id)).collect();
+        // Those that wait for another reference stay.
+        let gone: Vec<AttachmentId> = attachment::Entity::find()
+            .select_only()
+            .column(attachment::Column::Id)
+            .filter(attachment::Column::Id.is_in(gone))
+            .filter(attachment::Column::UnusedSince.is_null())
+            .into_tuple()
+            .all(connection)
+            .await?;
         if !gone.is_empty() {
             remove(connection, &gone, tx.now()).await?;
         }

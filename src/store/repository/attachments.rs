@@ -51,7 +51,11 @@ impl Scoped {
         {
             let blob = blob::Entity::find_by_id(row.blob_id).one(tx.connection()).await?;
             let there = blob.map(|blob| attachment_of(row, blob)).filter(|there| self.is_repeat(there, &new));
-            return there.ok_or(Error::Conflict);
+            let there = there.ok_or(Error::Conflict)?;
+            // Something is going to refer to it, so it stays if what refers to it now is deleted in between.
+            set_unused_since(tx.connection(), &[id], Some(now)).await?;
+            tx.commit(false).await?;
+            return Ok(there);
         }
         rules.check("input", new.media_type.as_str(), new.byte_size)?;
         self.check_quota(tx.connection(), rules, &new).await?;
@@ -247,10 +251,12 @@ impl Store {
                     Err(Error::BeingErased) => return Ok(deleted),
                     locked => locked?,
                 }
-                // A message may refer to it since it was found.
+                // A message may refer to it since it was found, or all the time.
                 if used(tx.connection(), &[row.id]).await?.is_empty() {
                     remove(tx.connection(), &[row.id], self.0.clock.now()).await?;
                     deleted += 1;
+                } else {
+                    set_unused_since(tx.connection(), &[row.id], None).await?;
                 }
                 tx.commit(true).await?;
             }
@@ -269,6 +275,20 @@ pub(super) fn attachment_of(row: attachment::Model, blob: blob::Model) -> Attach
         created_at: row.created_at,
         uploaded_at: blob.uploaded_at,
     }
+}
+
+/// Says since when attachments wait for a reference, or that they do not.
+pub(super) async fn set_unused_since(
+    connection: &impl ConnectionTrait,
+    ids: &[AttachmentId],
+    time: Option<Timestamp>,
+) -> Result<()> {
+    attachment::Entity::update_many()
+        .col_expr(attachment::Column::UnusedSince, Expr::val(time))
+        .filter(attachment::Column::Id.is_in(ids.iter().copied()))
+        .exec(connection)
+        .await?;
+    Ok(())
 }
 
 /// Which of these something refers to.

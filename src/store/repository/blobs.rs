@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::model::Timestamp;
 use crate::store::database::{Files, Store};
+use crate::store::engine::background::in_background;
 use crate::store::entity::{blob, blob_chunk, object_removal};
 use crate::store::error::{Error, Result};
 use crate::store::scope::Scoped;
@@ -198,6 +199,10 @@ impl Store {
     /// # Errors
     /// - `Unavailable`: some could not be removed. They stay due.
     pub async fn remove_objects(&self) -> Result<u64> {
+        in_background(self.remove_due_objects()).await
+    }
+
+    async fn remove_due_objects(&self) -> Result<u64> {
         let Some(files) = &self.0.files else { return Ok(0) };
         let mut removed = 0;
         loop {

@@ -123,7 +123,7 @@ impl Restore {
         self.unread_ignored += i64::from(is_ignored && position > self.conversation.read_position);
         let change = Change { kind: ChangeKind::MessageAdded, conversation: id, message: Some(row.id) };
         let referred = referred_in(row.parts.as_deref())?;
-        attachment_references::refer(&self.tx, Referrer::message(&row), &referred).await?;
+        attachment_references::refer_to_known(&self.tx, Referrer::message(&row), &referred).await?;
         self.tx.connection().execute(&slot::insert(self.tx.backend(), row)).await?;
         if let Some(feedback) = feedback {
             message_feedback::Entity::insert(feedback.into_active_model())

@@ -278,7 +278,7 @@ pub(super) async fn insert(tx: &Tx, share: share::Model, messages: Vec<shared_me
     for message in &messages {
         referred.append(&mut attachment_references::referred_in(message.parts.as_deref())?);
     }
-    attachment_references::refer(tx, Referrer::share(&share), &referred).await?;
+    attachment_references::refer_to_known(tx, Referrer::share(&share), &referred).await?;
     let mut rows = messages.into_iter().map(IntoActiveModel::into_active_model).peekable();
     while rows.peek().is_some() {
         shared_message::Entity::insert_many(rows.by_ref().take(ROWS))

@@ -12,6 +12,7 @@ on_each_database!(
     an_edit_changes_what_is_referred_to,
     a_share_keeps_its_files,
     unused_attachments_go_after_a_day,
+    what_is_announced_again_stays,
     an_erased_user_leaves_no_files,
 );
 
@@ -124,6 +125,29 @@ async fn unused_attachments_go_after_a_day(app: TestApp) {
     assert_eq!(app.store.delete_unused_attachments(Timestamp(created.0 + 1)).await.unwrap(), 1);
     assert!(!exists(&ada, &unused).await && exists(&ada, &used).await);
     app.files_become(1).await;
+}
+
+async fn what_is_announced_again_stays(app: TestApp) {
+    let ada = app.client("ada");
+    let conversation = ada.new_conversation().await;
+    let mut input = super::input(b"again");
+    input["id"] = json!("0197a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b");
+    let made = super::create(&ada, input.clone()).await;
+    super::put(&ada, text(&made["upload"]["url"]), b"again".to_vec(), None).await;
+    let id = text(&made["attachment"]["id"]).to_owned();
+    let first = append(&ada, &conversation, &id).await;
+    // A retry of a client that is about to send another message, while the first one is deleted.
+    super::create(&ada, input.clone()).await;
+    ada.data(DELETE_MESSAGE, json!({ "id": first["id"] })).await;
+    let second = append(&ada, &conversation, &id).await;
+    assert!(exists(&ada, &id).await);
+    // One that is used is not unused, however long ago it was announced.
+    super::create(&ada, input).await;
+    let later = Timestamp(i64::MAX);
+    assert_eq!(app.store.delete_unused_attachments(later).await.unwrap(), 0);
+    ada.data(DELETE_MESSAGE, json!({ "id": second["id"] })).await;
+    assert!(!exists(&ada, &id).await);
+    app.files_become(0).await;
 }
 
 async fn an_erased_user_leaves_no_files(app: TestApp) {
