@@ -36,7 +36,7 @@ pub enum Error {
     #[error("sharing is turned off on this server")]
     SharesDisabled,
     /// The configuration turns attachments off.
-    #[error("attachments are turned off on this server")]
+    #[error("attachments are turned off on this server: see `files.enabled` and `files.storage`")]
     FilesDisabled,
     /// A message or a share refers to the attachment.
     #[error("the attachment is used by a message or a share: delete that first")]

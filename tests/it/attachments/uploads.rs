@@ -171,7 +171,8 @@ async fn without_attachments_there_are_none() {
     let app = TestApp::start_with(Engine::Sqlite, &[("files.enabled", "false")]).await;
     let ada = app.client("ada");
     let (code, rule) = ada.fault(CREATE, json!({ "input": input(b"a") })).await;
-    assert_eq!((&*code, &*rule), ("FORBIDDEN", "attachments are turned off on this server"));
+    let told = "attachments are turned off on this server: see `files.enabled` and `files.storage`";
+    assert_eq!((&*code, &*rule), ("FORBIDDEN", told));
     assert_eq!(
         get(&ada, "/files/0197a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b").await.status(),
         StatusCode::NOT_FOUND
