@@ -23,10 +23,9 @@ use crate::clock::Clock;
 use crate::config::{self, Config, Secret};
 use crate::feed::Feed;
 use crate::graphql::{self, Api, PersistedDocuments};
-
 use crate::model::OwnerPattern;
 use crate::rate_limit::RateLimiter;
-use crate::server::{self, Listeners, Server};
+use crate::server::{Listeners, Server};
 use crate::signals::{self, ReplicaLink, Signals};
 use crate::store::{Process, Store};
 use crate::webhooks::{Webhook, WebhookFigures, Webhooks};
@@ -225,8 +224,7 @@ impl App {
             keep: self.config.auth.jwks_keep,
         };
         let authenticator = Authenticator::new(issuers(&self.config)?, timing)?;
-        let settings = server_settings(&self.config, rate)?;
-        let settings = server::Settings { webhooks: figures, ..settings };
+        let settings = server_settings(&self.config, rate, figures)?;
         Server::new(self.api(), self.store.clone(), authenticator, self.clock.clone(), settings)
     }
 }

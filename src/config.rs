@@ -360,6 +360,11 @@ impl Config {
         self.files.storage.clone().or_else(default)
     }
 
+    /// Whether there are attachments.
+    pub fn has_attachments(&self) -> bool {
+        self.files.enabled && self.file_storage().is_some()
+    }
+
     /// The URL of the database: the configured one, or a file in the data folder.
     pub fn database_url(&self) -> String {
         self.database.url.as_ref().map_or_else(

@@ -16,6 +16,7 @@ mod erasure;
 mod export;
 mod feedback;
 mod fingerprint;
+mod hex;
 mod id;
 mod invalid;
 mod json;
@@ -62,6 +63,7 @@ pub use export::{
 pub use feedback::{Feedback, FeedbackComment, FeedbackPatch, FeedbackTags, Rating};
 pub use fingerprint::Fingerprint;
 pub use fold::fold;
+pub use hex::hex;
 pub use id::{AttachmentId, ConversationId, MessageId, OwnerId, ShareId};
 pub use invalid::Invalid;
 pub use json::{Json, JsonFault, JsonNumber, JsonObject, JsonValue};

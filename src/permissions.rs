@@ -46,7 +46,7 @@ pub fn create(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Lets nobody else use a file.
+/// Restricts a file to the user of the server.
 ///
 /// # Errors
 /// There is no such file, or it belongs to somebody else.

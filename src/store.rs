@@ -23,7 +23,6 @@ mod erasure;
 mod error;
 mod file_links;
 mod files;
-mod hex;
 mod hot;
 mod json_rows;
 mod object_storage;

@@ -22,7 +22,6 @@ mod sender;
 mod signature;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -41,9 +40,6 @@ pub use figures::{WebhookFigure, WebhookFigures};
 use jet_stream::JetStream;
 use sender::Sender;
 pub use signature::SigningSecret;
-
-/// The longest time that a delivery may take, so that it ends before the lease.
-pub const MAX_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The webhooks of this process.
 pub struct Webhooks {

@@ -104,7 +104,7 @@ pub fn content_limits(config: &Config) -> ContentLimits {
     ContentLimits {
         message_bytes: message_bytes as usize,
         metadata_bytes: metadata_bytes as usize,
-        has_attachments: config.files.enabled && config.file_storage().is_some(),
+        has_attachments: config.has_attachments(),
     }
 }
 
@@ -128,6 +128,7 @@ pub(crate) fn memory(config: &Config) -> MemoryPool {
 pub(crate) fn server_settings(
     config: &Config,
     rate: Option<RateLimiter>,
+    webhooks: WebhookFigures,
 ) -> anyhow::Result<server::Settings> {
     let server = config.server.clone();
     if server.dead_after <= server.ping_interval {
@@ -171,12 +172,12 @@ pub(crate) fn server_settings(
         cors_origins: server.cors_origins,
         graphiql: config.introspection(),
         shares: config.shares.enabled,
-        files: config.files.enabled && config.file_storage().is_some(),
+        files: config.has_attachments(),
         uploads: config.files.uploads as usize,
         uploads_per_owner: config.files.uploads_per_owner as usize,
         share_images: config.shares.images,
         share_views: config.shares.views_per_minute.map(|most| RateLimiter::new(most, most)),
         rate,
-        webhooks: WebhookFigures::default(),
+        webhooks,
     })
 }

@@ -153,7 +153,7 @@ impl AuditAction {
         Self::ALL.iter().copied().find(|action| action.name() == name)
     }
 
-    /// Whether it is in the log whoever does it. The others are what users do with their own data.
+    /// Whether every actor is in the log. Other actions are in it only if a back end does them for a user.
     pub fn is_always_audited(self) -> bool {
         matches!(
             self,

@@ -38,7 +38,7 @@ impl ChangedOwners {
         }
     }
 
-    /// From now on, commits are told to followers and to other replicas.
+    /// From now on, commits are signalled to subscribers and to other replicas.
     pub(in crate::store) fn follow(&self) {
         self.0.is_followed.store(true, Ordering::Relaxed);
     }

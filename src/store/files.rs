@@ -12,6 +12,7 @@ use crate::model::{Attachment, AttachmentId, OwnerId, ShareId, Timestamp, Viewer
 use crate::store::database::Store;
 use crate::store::entity::{attachment, attachment_reference, blob, blob_chunk};
 use crate::store::error::{Error, Result};
+use crate::store::repository::attachments::with_blob;
 use crate::store::scope::Scoped;
 
 /// The bytes of an object. Memory holds as many of each upload.
@@ -33,6 +34,11 @@ pub struct Upload {
 }
 
 impl Store {
+    /// The view of an owner without credentials, for a URL that the server has signed.
+    pub fn owned_by(&self, owner: OwnerId) -> Scoped {
+        self.viewed_by(&Viewer::new(owner))
+    }
+
     /// The owner of an attachment.
     pub async fn attachment_owner(&self, id: AttachmentId) -> Result<Option<OwnerId>> {
         let found = attachment::Entity::find_by_id(id).one(&self.reader_of_all_owners()).await?;
@@ -43,11 +49,8 @@ impl Store {
 impl Scoped {
     /// The content of an attachment, to be written from where it ends. `None`: there is no such attachment.
     pub async fn upload(&self, id: AttachmentId) -> Result<Option<Upload>> {
-        let find =
-            attachment::Entity::find_by_id(id).filter(attachment::Column::OwnerId.eq(self.owner.clone()));
-        let Some(row) = find.one(&self.reader()).await? else { return Ok(None) };
-        let find = blob::Entity::find_by_id(row.blob_id).filter(blob::Column::OwnerId.eq(self.owner.clone()));
-        let Some(blob) = find.one(&self.reader()).await? else { return Ok(None) };
+        let find = self.own_attachments().filter(attachment::Column::Id.eq(id));
+        let Some((_, Some(blob))) = find.one(&self.reader()).await? else { return Ok(None) };
         let hash = (blob.received == 0).then(Sha256::new);
         Ok(Some(Upload { scope: self.clone(), blob, hash, buffer: BytesMut::new(), completed_at: None }))
     }
@@ -55,28 +58,25 @@ impl Scoped {
     /// An attachment and its content. `None`: there is no such attachment, or it was not uploaded.
     pub async fn file(&self, id: AttachmentId) -> Result<Option<StoredFile>> {
         self.files()?;
-        let Some(attachment) = self.attachments(&[id]).await?.remove(&id) else { return Ok(None) };
-        if attachment.uploaded_at.is_none() {
-            return Ok(None);
-        }
-        let find =
-            attachment::Entity::find_by_id(id).filter(attachment::Column::OwnerId.eq(self.owner.clone()));
-        let Some(row) = find.one(&self.reader()).await? else { return Ok(None) };
-        let chunks = self.chunks(row.blob_id).await?;
+        let find = self.own_attachments().filter(attachment::Column::Id.eq(id));
+        let uploaded = find.filter(blob::Column::UploadedAt.is_not_null());
+        let Some(found) = uploaded.one(&self.reader()).await? else { return Ok(None) };
+        let blob = found.0.blob_id;
+        let Some(attachment) = with_blob(found) else { return Ok(None) };
+        let chunks = self.chunks(blob).await?;
         Ok(Some(StoredFile { store: self.store.clone(), attachment, chunks }))
     }
 
     /// Stores a file that is in memory as the content of an attachment.
-    pub(in crate::store) async fn write_file(&self, id: AttachmentId, file: &[u8]) -> Result<()> {
+    pub(in crate::store) async fn write_file(&self, id: AttachmentId, file: &Bytes) -> Result<()> {
         for _ in 0..ATTEMPTS {
-            let upload = self.upload(id).await?.ok_or(Error::NotFound("attachment"))?;
+            let mut upload = self.upload(id).await?.ok_or(Error::NotFound("attachment"))?;
             if upload.is_complete() {
                 return Ok(());
             }
-            let mut upload = upload;
-            let rest = usize::try_from(upload.received()).ok().and_then(|received| file.get(received..));
+            let received = usize::try_from(upload.received()).unwrap_or(usize::MAX).min(file.len());
             let written = async {
-                upload.write(Bytes::copy_from_slice(rest.unwrap_or_default())).await?;
+                upload.write(file.slice(received..)).await?;
                 upload.finish().await
             };
             match written.await {
@@ -228,11 +228,4 @@ pub(in crate::store) fn read(
             }
         })
         .try_flatten()
-}
-
-impl Store {
-    /// The view of an owner without credentials, for a URL that the server has signed.
-    pub fn owned_by(&self, owner: OwnerId) -> Scoped {
-        self.viewed_by(&Viewer::new(owner))
-    }
 }

@@ -42,7 +42,7 @@ impl ObjectStorage {
         let Some((scheme, rest)) = location.split_once("://") else {
             return Self::folder(FilePath::new(location));
         };
-        let prefix = || Path::from(rest.split_once('/').map_or("", |(_, prefix)| prefix));
+        let prefix = Path::from(rest.split_once('/').map_or("", |(_, prefix)| prefix));
         let http = http_client::Connector::new;
         let objects: Box<dyn ObjectStore> = match scheme {
             "file" => return Self::folder(FilePath::new(rest)),
@@ -60,7 +60,7 @@ impl ObjectStorage {
             ),
             _ => bail!("must be a folder, or begin with s3://, gs:// or az://, got `{scheme}://`"),
         };
-        Ok(Self { objects: Arc::new(PrefixStore::new(objects, prefix())), folder: None })
+        Ok(Self { objects: Arc::new(PrefixStore::new(objects, prefix)), folder: None })
     }
 
     /// Whether there may be objects: in a folder that exists, or in an object store.

@@ -2,7 +2,7 @@
 
 pub(super) mod append;
 pub(super) mod attachment_references;
-mod attachments;
+pub(super) mod attachments;
 pub(super) mod audit;
 pub(super) mod blobs;
 mod bounded;

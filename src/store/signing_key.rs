@@ -8,10 +8,10 @@ use ring::signature::{Ed25519KeyPair, KeyPair};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel};
 
+use crate::model::hex;
 use crate::model::{OwnerId, Timestamp};
 use crate::store::entity::signing_key::{Column, Entity, Model};
 use crate::store::error::{Error, Result};
-use crate::store::hex::hex;
 
 /// The only row.
 const ID: i16 = 1;

@@ -132,7 +132,7 @@ impl Deliveries {
         tracing::warn!(
             webhook = self.endpoint.name,
             changes = lost.1 - lost.0 + 1,
-            "changes were deleted before they were delivered: the webhook was told"
+            "changes were deleted before they were delivered: the receiver got an event of that"
         );
         self.reach(scope.owner(), last, true, progress);
         Ok(DeliveryEnd::More)

@@ -1,8 +1,8 @@
 //! Whether a receiver works.
 //!
-//! An owner whose delivery fails waits by itself, and others go on. But if as many deliveries in a row fail as may run at
-//! once, whoever they are of, the receiver is taken as down: then one delivery at a time tries it, and the first that
-//! succeeds ends all waits.
+//! An owner whose delivery fails waits by itself, and others go on. If as many deliveries in a row fail as may run at
+//! once, for any owners, the receiver counts as down: then one delivery at a time tries it, and the first that succeeds
+//! ends all waits.
 
 use std::time::Duration;
 

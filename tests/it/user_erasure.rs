@@ -82,7 +82,7 @@ async fn a_back_end_erases_a_user(app: TestApp) {
     let acting = app.back_end().acting_for("ada");
     acting.append(&acting.new_conversation().await, "zebra").await;
     app.store.index_owner(&OwnerId::new("ada").unwrap()).await.unwrap();
-    // Nobody else may.
+    // Other tokens do not allow it.
     let told = ("FORBIDDEN".to_owned(), "this requires a token with the scope `scrollback:erase`".to_owned());
     for client in [&ada, &app.back_end(), &acting, &app.client_with("ada", "scrollback:usage")] {
         assert_eq!(client.fault(ERASE, json!({ "user": "ada" })).await, told);

@@ -5,7 +5,7 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use super::argument;
 use super::scalar::DateTime;
 use crate::graphql::execution::context::ContextExt;
-use crate::model::{self, Filename, Invalid, MediaType, NewAttachment, SHA256_BYTES};
+use crate::model::{self, Filename, Invalid, MediaType, NewAttachment, SHA256_BYTES, hex};
 use crate::store::{LinkPurpose, Result};
 
 /// A file on this server, which messages can refer to.
@@ -65,10 +65,6 @@ impl Attachment {
         let link = ctx.store()?.file_link(LinkPurpose::Download, self.0.id).await?;
         Ok(Some(link.url))
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A file to attach.

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::range::{Wanted, wanted};
-use crate::model::Attachment;
+use crate::model::{Attachment, hex};
 use crate::server::request_header;
 use crate::store::StoredFile;
 
@@ -27,7 +27,7 @@ const CACHED: &str = "private, max-age=300";
 /// The file, or the range that the request wants.
 pub(in crate::server) fn respond(file: StoredFile, request: &HeaderMap) -> Response {
     let size = file.attachment.byte_size;
-    let tag = tag(&file.attachment);
+    let tag = format!("\"{}\"", hex(&file.attachment.sha256));
     let mut headers = headers_of(&file.attachment, &tag);
     if request_header::has_version(request, &tag) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
@@ -50,14 +50,6 @@ pub(in crate::server) fn respond(file: StoredFile, request: &HeaderMap) -> Respo
     let range = range.unwrap_or(0..size);
     headers.insert(CONTENT_LENGTH, HeaderValue::from(range.end - range.start));
     (status, headers, Body::from_stream(file.read(range))).into_response()
-}
-
-fn tag(attachment: &Attachment) -> String {
-    let mut tag = String::from("\"");
-    for byte in &attachment.sha256 {
-        let _ = write!(tag, "{byte:02x}");
-    }
-    tag + "\""
 }
 
 /// A range of another version of the file is of no use.

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_RANGE, CONTENT_TYPE};
+use axum::http::header::CONTENT_RANGE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use futures_util::StreamExt;
@@ -41,7 +41,6 @@ pub(super) fn progress(status: StatusCode, upload: &Upload) -> Response {
     let headers = response.headers_mut();
     headers.insert(UPLOAD_OFFSET, HeaderValue::from(body.upload_offset));
     headers.insert(UPLOAD_LENGTH, HeaderValue::from(body.upload_length));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 

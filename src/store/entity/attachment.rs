@@ -20,6 +20,15 @@ pub(crate) struct Model {
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub(crate) enum Relation {}
+pub(crate) enum Relation {
+    #[sea_orm(belongs_to = "super::blob::Entity", from = "Column::BlobId", to = "super::blob::Column::Id")]
+    Blob,
+}
+
+impl Related<super::blob::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Blob.def()
+    }
+}
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -11,7 +11,7 @@ pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     /// The name of the object.
     pub id: Uuid,
-    /// An hour after its creation for an object that is being written: by then it is in a blob, or nobody writes it.
+    /// An hour after its creation for an object that is being written: by then it is in a blob, or its upload has failed.
     pub due_at: Timestamp,
     /// Its removal has begun: it cannot be put into a blob any more.
     pub begun: bool,

@@ -7,13 +7,14 @@ use std::collections::BTreeSet;
 
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
+    QueryTrait,
 };
 use uuid::Uuid;
 
 use crate::model::{AttachmentId, ConversationId, Invalid, OwnerId, Part, Parts, attachment_of};
 use crate::store::entity::{attachment, attachment_reference, blob, message, share};
 use crate::store::error::{Error, Result};
-use crate::store::repository::attachments::{remove, set_unused_since, used};
+use crate::store::repository::attachments::{remove, set_unused_since};
 use crate::store::transaction::Tx;
 
 /// Rows in a statement.
@@ -29,6 +30,14 @@ pub(in crate::store) struct Referrer<'o> {
 }
 
 impl<'o> Referrer<'o> {
+    /// Its references.
+    fn references(self) -> Condition {
+        Condition::all()
+            .add(attachment_reference::Column::ConversationId.eq(self.conversation))
+            .add(attachment_reference::Column::ReferrerId.eq(self.id))
+            .add(attachment_reference::Column::OwnerId.eq(self.owner.clone()))
+    }
+
     pub(in crate::store) fn share(row: &'o share::Model) -> Self {
         Self { owner: &row.owner_id, conversation: row.conversation_id, id: row.id.0 }
     }
@@ -110,33 +119,22 @@ async fn complete(
     owner: &OwnerId,
     ids: &[AttachmentId],
 ) -> Result<BTreeSet<AttachmentId>> {
-    let found: Vec<(AttachmentId, Uuid)> = attachment::Entity::find()
+    let found: Vec<AttachmentId> = attachment::Entity::find()
+        .inner_join(blob::Entity)
         .select_only()
         .column(attachment::Column::Id)
-        .column(attachment::Column::BlobId)
         .filter(attachment::Column::Id.is_in(ids.iter().copied()))
         .filter(attachment::Column::OwnerId.eq(owner.clone()))
-        .into_tuple()
-        .all(connection)
-        .await?;
-    let uploaded: Vec<Uuid> = blob::Entity::find()
-        .select_only()
-        .column(blob::Column::Id)
-        .filter(blob::Column::Id.is_in(found.iter().map(|(_, blob)| *blob)))
         .filter(blob::Column::UploadedAt.is_not_null())
         .into_tuple()
         .all(connection)
         .await?;
-    Ok(found.into_iter().filter(|(_, blob)| uploaded.contains(blob)).map(|(id, _)| id).collect())
+    Ok(found.into_iter().collect())
 }
 
 /// Removes the references of a message or a share.
 pub(in crate::store) async fn release(tx: &Tx, referrer: Referrer<'_>) -> Result<()> {
-    let of_referrer = Condition::all()
-        .add(attachment_reference::Column::ConversationId.eq(referrer.conversation))
-        .add(attachment_reference::Column::ReferrerId.eq(referrer.id))
-        .add(attachment_reference::Column::OwnerId.eq(referrer.owner.clone()));
-    release_all(tx, of_referrer).await
+    release_all(tx, referrer.references()).await
 }
 
 /// Removes all references of the messages and shares of a conversation.
@@ -166,12 +164,7 @@ pub(in crate::store) async fn replace(
     if gone.is_empty() {
         return Ok(());
     }
-    let of_message = Condition::all()
-        .add(attachment_reference::Column::ConversationId.eq(referrer.conversation))
-        .add(attachment_reference::Column::ReferrerId.eq(referrer.id))
-        .add(attachment_reference::Column::OwnerId.eq(referrer.owner.clone()))
-        .add(attachment_reference::Column::AttachmentId.is_in(gone));
-    release_all(tx, of_message).await
+    release_all(tx, referrer.references().add(attachment_reference::Column::AttachmentId.is_in(gone))).await
 }
 
 async fn release_all(tx: &Tx, which: Condition) -> Result<()> {
@@ -189,14 +182,18 @@ async fn release_all(tx: &Tx, which: Condition) -> Result<()> {
     }
     attachment_reference::Entity::delete_many().filter(which).exec(connection).await?;
     for some in ids.chunks(ROWS) {
-        let used = used(connection, some).await?;
-        let gone: Vec<_> = some.iter().copied().filter(|id| !used.contains(id)).collect();
+        let ids = || some.iter().copied();
+        let referred = attachment_reference::Entity::find()
+            .select_only()
+            .column(attachment_reference::Column::AttachmentId)
+            .filter(attachment_reference::Column::AttachmentId.is_in(ids()));
         // Those that wait for another reference stay.
         let gone: Vec<AttachmentId> = attachment::Entity::find()
             .select_only()
             .column(attachment::Column::Id)
-            .filter(attachment::Column::Id.is_in(gone))
+            .filter(attachment::Column::Id.is_in(ids()))
             .filter(attachment::Column::UnusedSince.is_null())
+            .filter(attachment::Column::Id.not_in_subquery(referred.into_query()))
             .into_tuple()
             .all(connection)
             .await?;

@@ -3,12 +3,12 @@
 //! Each write locks the account, as every write of a message does. So what a message begins to refer to cannot be removed
 //! at the same moment.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, PaginatorTrait,
-    QueryFilter, QuerySelect,
+    QueryFilter, QuerySelect, SelectTwo,
 };
 use uuid::Uuid;
 
@@ -26,7 +26,7 @@ use crate::store::transaction::PlainTx;
 /// Ids in a statement.
 const IDS: usize = 500;
 
-impl RowSize for attachment::Model {
+impl RowSize for Attachment {
     fn size(&self) -> usize {
         ROW_OVERHEAD + self.media_type.len() + self.filename.as_ref().map_or(0, String::len)
     }
@@ -42,26 +42,23 @@ impl Scoped {
     pub async fn create_attachment(&self, new: NewAttachment) -> Result<Attachment> {
         let (_, rules) = self.files()?;
         let now = self.store.0.clock.now();
-        let tx = PlainTx::begin(&self.store, &self.owner).await?;
-        tx.make_account(&self.owner, now).await?;
-        tx.lock_account_alone(&self.owner).await?;
-        audit::refuse_if_just_erased(tx.connection(), &self.store, &self.owner).await?;
-        if let Some(id) = new.id
-            && let Some(row) = attachment::Entity::find_by_id(id).one(tx.connection()).await?
-        {
-            let blob = blob::Entity::find_by_id(row.blob_id).one(tx.connection()).await?;
-            let there = blob.map(|blob| attachment_of(row, blob)).filter(|there| self.is_repeat(there, &new));
-            let there = there.ok_or(Error::Conflict)?;
+        let tx = self.begin_attachment().await?;
+        if let Some(there) = self.repeated(&tx, &new).await? {
             // Something is going to refer to it, so it stays if what refers to it now is deleted in between.
-            set_unused_since(tx.connection(), &[id], Some(now)).await?;
+            set_unused_since(tx.connection(), &[there.id], Some(now)).await?;
             tx.commit(false).await?;
             return Ok(there);
         }
         rules.check("input", new.media_type.as_str(), new.byte_size)?;
-        self.check_quota(tx.connection(), rules, &new).await?;
-        let blob = self.find_or_make_blob(tx.connection(), &new).await?;
-        let id = new.id.unwrap_or_else(|| AttachmentId(self.store.0.clock.new_id()));
-        let row = self.attachment_row(id, &blob, new, (now, now));
+        self.check_count(tx.connection(), rules).await?;
+        let blob = match self.find_blob(tx.connection(), &new).await? {
+            Some(blob) => blob,
+            None => {
+                self.check_bytes(tx.connection(), rules, new.byte_size).await?;
+                self.insert_blob(tx.connection(), &new).await?
+            }
+        };
+        let row = self.attachment_row(&blob, new, (now, now));
         attachment::Entity::insert(row.clone().into_active_model())
             .exec_without_returning(tx.connection())
             .await?;
@@ -70,15 +67,42 @@ impl Scoped {
         Ok(attachment_of(row, blob))
     }
 
+    /// Begins to write an attachment. Every other write of the owner waits.
+    pub(super) async fn begin_attachment(&self) -> Result<PlainTx> {
+        let tx = PlainTx::begin(&self.store, &self.owner).await?;
+        tx.make_account(&self.owner, self.store.0.clock.now()).await?;
+        tx.lock_account_alone(&self.owner).await?;
+        audit::refuse_if_just_erased(tx.connection(), &self.store, &self.owner).await?;
+        Ok(tx)
+    }
+
+    /// The attachment that an earlier, equal call created.
+    ///
+    /// # Errors
+    /// - `Conflict`: the id is that of another attachment.
+    pub(super) async fn repeated(&self, tx: &PlainTx, new: &NewAttachment) -> Result<Option<Attachment>> {
+        let Some(id) = new.id else { return Ok(None) };
+        let find = attachment::Entity::find_by_id(id).find_also_related(blob::Entity);
+        let Some(found) = find.one(tx.connection()).await? else { return Ok(None) };
+        let there = with_blob(found).filter(|there| self.is_repeat(there, new));
+        there.map(Some).ok_or(Error::Conflict)
+    }
+
+    /// The attachments of the owner, each with its content.
+    pub(in crate::store) fn own_attachments(&self) -> SelectTwo<attachment::Entity, blob::Entity> {
+        attachment::Entity::find()
+            .find_also_related(blob::Entity)
+            .filter(attachment::Column::OwnerId.eq(self.owner.clone()))
+    }
+
     pub(super) fn attachment_row(
         &self,
-        id: AttachmentId,
         blob: &blob::Model,
         new: NewAttachment,
         (created_at, unused_since): (Timestamp, Timestamp),
     ) -> attachment::Model {
         attachment::Model {
-            id,
+            id: new.id.unwrap_or_else(|| AttachmentId(self.store.0.clock.new_id())),
             owner_id: self.owner.clone(),
             blob_id: blob.id,
             filename: new.filename.map(Filename::into_string),
@@ -88,7 +112,7 @@ impl Scoped {
         }
     }
 
-    pub(super) fn is_repeat(&self, there: &Attachment, new: &NewAttachment) -> bool {
+    fn is_repeat(&self, there: &Attachment, new: &NewAttachment) -> bool {
         there.owner == self.owner
             && there.filename.as_deref() == new.filename.as_ref().map(Filename::as_str)
             && there.media_type == new.media_type.as_str()
@@ -96,21 +120,22 @@ impl Scoped {
             && there.sha256 == new.sha256
     }
 
-    async fn check_quota(
-        &self,
-        connection: &impl ConnectionTrait,
-        rules: &FileRules,
-        new: &NewAttachment,
-    ) -> Result<()> {
+    async fn check_count(&self, connection: &impl ConnectionTrait, rules: &FileRules) -> Result<()> {
         let of_owner = attachment::Column::OwnerId.eq(self.owner.clone());
         let count = attachment::Entity::find().filter(of_owner).count(connection).await?;
         if count >= rules.owner_files {
             let rule = format!("would be one of more than {} attachments: delete some", rules.owner_files);
             return Err(Invalid::new("input", rule).into());
         }
-        if self.find_blob(connection, new).await?.is_some() {
-            return Ok(());
-        }
+        Ok(())
+    }
+
+    async fn check_bytes(
+        &self,
+        connection: &impl ConnectionTrait,
+        rules: &FileRules,
+        byte_size: i64,
+    ) -> Result<()> {
         let sum = Func::coalesce([blob::Column::ByteSize.sum().cast_as("bigint"), Expr::val(0_i64)]);
         let used: Option<i64> = blob::Entity::find()
             .select_only()
@@ -120,19 +145,19 @@ impl Scoped {
             .one(connection)
             .await?;
         let used = used.unwrap_or(0);
-        if used.saturating_add(new.byte_size) > rules.owner_bytes {
+        if used.saturating_add(byte_size) > rules.owner_bytes {
             let rule = format!(
                 "must be at most {}, what is left of the {} bytes for all files, got {}",
                 Ord::max(rules.owner_bytes - used, 0),
                 rules.owner_bytes,
-                new.byte_size
+                byte_size
             );
             return Err(Invalid::new("input.byteSize", rule).into());
         }
         Ok(())
     }
 
-    async fn find_blob(
+    pub(super) async fn find_blob(
         &self,
         connection: &impl ConnectionTrait,
         new: &NewAttachment,
@@ -144,14 +169,11 @@ impl Scoped {
         Ok(find.one(connection).await?)
     }
 
-    pub(super) async fn find_or_make_blob(
+    pub(super) async fn insert_blob(
         &self,
         connection: &impl ConnectionTrait,
         new: &NewAttachment,
     ) -> Result<blob::Model> {
-        if let Some(row) = self.find_blob(connection, new).await? {
-            return Ok(row);
-        }
         let row = blob::Model {
             id: self.store.0.clock.new_id(),
             owner_id: self.owner.clone(),
@@ -174,27 +196,14 @@ impl Scoped {
     pub async fn attachments(&self, ids: &[AttachmentId]) -> Result<HashMap<AttachmentId, Attachment>> {
         let mut found = HashMap::with_capacity(ids.len());
         for some in ids.chunks(IDS) {
+            let of_ids = attachment::Column::Id.is_in(some.iter().copied());
+            let select = self.own_attachments().filter(of_ids);
             let read = || async {
-                let rows = attachment::Entity::find()
-                    .filter(attachment::Column::Id.is_in(some.iter().copied()))
-                    .filter(attachment::Column::OwnerId.eq(self.owner.clone()))
-                    .all(&self.reader())
-                    .await?;
-                self.take(rows)
+                let rows = select.clone().all(&self.reader()).await?;
+                self.take(rows.into_iter().filter_map(with_blob).collect())
             };
-            let rows = self.with_reservation(read).await?;
-            let blobs = blob::Entity::find()
-                .filter(blob::Column::Id.is_in(rows.iter().map(|row| row.blob_id)))
-                .filter(blob::Column::OwnerId.eq(self.owner.clone()))
-                .all(&self.reader())
-                .await?;
-            let blobs: HashMap<Uuid, blob::Model> = blobs.into_iter().map(|blob| (blob.id, blob)).collect();
-            // One that was removed between the two reads has no blob.
-            let with_blob = |row: attachment::Model| {
-                let blob = blobs.get(&row.blob_id)?.clone();
-                Some((row.id, attachment_of(row, blob)))
-            };
-            found.extend(rows.into_iter().filter_map(with_blob));
+            let attachments = self.with_reservation(read).await?;
+            found.extend(attachments.into_iter().map(|attachment| (attachment.id, attachment)));
         }
         Ok(found)
     }
@@ -213,7 +222,7 @@ impl Scoped {
             return Ok(());
         }
         tx.lock_account_alone(&self.owner).await?;
-        if !used(tx.connection(), &[id]).await?.is_empty() {
+        if is_used(tx.connection(), id).await? {
             return Err(Error::AttachmentInUse);
         }
         remove(tx.connection(), &[id], self.store.0.clock.now()).await?;
@@ -252,11 +261,11 @@ impl Store {
                     locked => locked?,
                 }
                 // A message may refer to it since it was found, or all the time.
-                if used(tx.connection(), &[row.id]).await?.is_empty() {
+                if is_used(tx.connection(), row.id).await? {
+                    set_unused_since(tx.connection(), &[row.id], None).await?;
+                } else {
                     remove(tx.connection(), &[row.id], self.0.clock.now()).await?;
                     deleted += 1;
-                } else {
-                    set_unused_since(tx.connection(), &[row.id], None).await?;
                 }
                 tx.commit(true).await?;
             }
@@ -264,7 +273,14 @@ impl Store {
     }
 }
 
-pub(super) fn attachment_of(row: attachment::Model, blob: blob::Model) -> Attachment {
+/// An attachment with its content. Each has one.
+pub(in crate::store) fn with_blob(
+    (row, blob): (attachment::Model, Option<blob::Model>),
+) -> Option<Attachment> {
+    blob.map(|blob| attachment_of(row, blob))
+}
+
+fn attachment_of(row: attachment::Model, blob: blob::Model) -> Attachment {
     Attachment {
         id: row.id,
         owner: row.owner_id,
@@ -291,20 +307,11 @@ pub(super) async fn set_unused_since(
     Ok(())
 }
 
-/// Which of these something refers to.
-pub(super) async fn used(
-    connection: &impl ConnectionTrait,
-    ids: &[AttachmentId],
-) -> Result<BTreeSet<AttachmentId>> {
-    let found: Vec<AttachmentId> = attachment_reference::Entity::find()
-        .select_only()
-        .column(attachment_reference::Column::AttachmentId)
-        .distinct()
-        .filter(attachment_reference::Column::AttachmentId.is_in(ids.iter().copied()))
-        .into_tuple()
-        .all(connection)
-        .await?;
-    Ok(found.into_iter().collect())
+/// Whether something refers to an attachment.
+async fn is_used(connection: &impl ConnectionTrait, id: AttachmentId) -> Result<bool> {
+    let of_attachment = attachment_reference::Column::AttachmentId.eq(id);
+    let found = attachment_reference::Entity::find().filter(of_attachment).one(connection).await?;
+    Ok(found.is_some())
 }
 
 /// Removes attachments, and their files unless other attachments have the same.

@@ -59,7 +59,7 @@ impl Scoped {
             Err(error) => Err(error),
         };
         if added.is_err() {
-            // Nobody needs the object.
+            // The object belongs to no blob.
             self.make_due(id).await?;
         }
         added.map(|()| start + size)

@@ -146,8 +146,8 @@ impl Scoped {
     /// - `Conflict`: the id, or the id of a message, was used for something else. The same id with the same content
     ///   is not an error: it returns the conversation that exists.
     pub async fn create_conversation(&self, new: NewConversation) -> Result<Conversation> {
-        let mut new = new;
-        new.messages = self.attach_files(new.messages).await?;
+        let messages = self.attach_files(new.messages).await?;
+        let new = NewConversation { messages, ..new };
         let mut tx = Tx::begin(self, AuditAction::CreateConversation, 1 + new.messages.len()).await?;
         let fingerprint = new.id.map(|_| Fingerprint::of_conversation(&new));
         if let (Some(id), Some(fingerprint)) = (new.id, &fingerprint)

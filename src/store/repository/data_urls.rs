@@ -2,6 +2,7 @@
 //!
 //! The id of the attachment depends on its owner and content alone, so a repeated write names the same attachment.
 
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -14,6 +15,9 @@ use crate::store::scope::Scoped;
 
 /// The namespace of the ids, made for this purpose.
 const NAMESPACE: Uuid = Uuid::from_u128(0x5f1f_7d0a_52b6_4d0b_9a5e_0d8a_34c1_6e27);
+
+/// What errors name.
+const ARGUMENT: &str = "input.parts";
 
 /// The type of a file whose media type cannot be one of a download.
 const UNKNOWN: &str = "application/octet-stream";
@@ -34,7 +38,7 @@ impl Scoped {
         let mut attached = Vec::with_capacity(messages.len());
         for message in messages {
             let body = match message.body {
-                Some(body) => Some(self.attach("input.parts", body).await?),
+                Some(body) => Some(self.attach(body).await?),
                 None => None,
             };
             attached.push(NewMessage { body, ..message });
@@ -43,34 +47,34 @@ impl Scoped {
     }
 
     /// The same of one body.
-    pub(in crate::store) async fn attach(&self, argument: &str, body: MessageBody) -> Result<MessageBody> {
+    pub(in crate::store) async fn attach(&self, body: MessageBody) -> Result<MessageBody> {
         match body {
             MessageBody::Text(_) => Ok(body),
-            MessageBody::Parts(parts) => Ok(MessageBody::Parts(self.attach_parts(argument, parts).await?)),
+            MessageBody::Parts(parts) => Ok(MessageBody::Parts(self.attach_parts(parts).await?)),
         }
     }
 
-    /// The same of parts. Errors name `argument`.
+    /// The same of parts.
     ///
     /// # Errors
     /// - `Invalid`: one is not a valid `data:` URL, its media type is not allowed, or the owner has too many files.
     /// - `Unavailable`: the storage failed.
-    pub(in crate::store) async fn attach_parts(&self, argument: &str, parts: Parts) -> Result<Parts> {
+    pub(in crate::store) async fn attach_parts(&self, parts: Parts) -> Result<Parts> {
         if self.files().is_err() || !parts.as_slice().iter().any(Part::is_large_data_url) {
             return Ok(parts);
         }
         let mut parts = parts.into_vec();
         for (at, part) in parts.iter_mut().enumerate().filter(|(_, part)| part.is_large_data_url()) {
             let Part::File { media_type, filename, url } = part else { continue };
-            let path = format!("{argument}[{at}].file");
+            let path = format!("{ARGUMENT}[{at}].file");
             let attached = self.attach_one(url, filename.as_deref(), media_type).await;
             *url = attached.map_err(|error| within(error, &path))?;
         }
-        Ok(Parts::new(argument, parts)?)
+        Ok(Parts::new(ARGUMENT, parts)?)
     }
 
     async fn attach_one(&self, url: &str, filename: Option<&str>, media_type: &str) -> Result<String> {
-        let file = decode_data_url(url).filter(|file| !file.is_empty());
+        let file = decode_data_url(url).filter(|file| !file.is_empty()).map(Bytes::from);
         let file = file.ok_or_else(|| Invalid::new("url", "must be a valid `data:` URL with a file"))?;
         let sha256 = Sha256::digest(&file).to_vec();
         let media_type = MediaType::new("mediaType", media_type.to_owned())

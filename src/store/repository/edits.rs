@@ -23,10 +23,11 @@ impl Scoped {
     /// - `NotFound`: no such message for this owner.
     /// - `State`: the message is being written, or deleted.
     pub async fn update_message(&self, id: MessageId, patch: MessagePatch) -> Result<Message> {
-        let mut patch = patch;
-        if let Some(body) = patch.body {
-            patch.body = Some(self.attach("input.parts", body).await?);
-        }
+        let body = match patch.body {
+            Some(body) => Some(self.attach(body).await?),
+            None => None,
+        };
+        let patch = MessagePatch { body, ..patch };
         let mut tx = Tx::begin(self, AuditAction::UpdateMessage, 1).await?;
         let row = self.lock_message(&tx, id).await?;
         let is_edit = patch.is_edit();

@@ -7,12 +7,10 @@ use sea_orm::{EntityTrait, IntoActiveModel};
 use crate::model::{
     ExportedAttachment, Filename, Invalid, MAX_FILE_BYTES, MediaType, NewAttachment, SHA256_BYTES, Timestamp,
 };
-use crate::store::entity::{attachment, blob};
-use crate::store::error::{Error, Result};
+use crate::store::entity::attachment;
+use crate::store::error::Result;
 use crate::store::files::Upload;
-use crate::store::repository::attachments::attachment_of;
 use crate::store::scope::Scoped;
-use crate::store::transaction::PlainTx;
 
 impl Scoped {
     /// Writes an attachment as an export has it. Returns the upload that its content belongs into, unless it is there.
@@ -25,26 +23,17 @@ impl Scoped {
         self.files()?;
         let (id, uploaded_at) = (exported.id, exported.uploaded_at);
         let (created_at, new) = restored(exported)?;
-        let now = self.store.0.clock.now();
-        let tx = PlainTx::begin(&self.store, &self.owner).await?;
-        tx.make_account(&self.owner, now).await?;
-        tx.lock_account_alone(&self.owner).await?;
-        match attachment::Entity::find_by_id(id).one(tx.connection()).await? {
-            Some(row) => {
-                let blob = blob::Entity::find_by_id(row.blob_id).one(tx.connection()).await?;
-                let there = blob.map(|blob| attachment_of(row, blob));
-                if !there.is_some_and(|there| self.is_repeat(&there, &new)) {
-                    return Err(Error::Conflict);
-                }
-            }
-            None => {
-                let blob = self.find_or_make_blob(tx.connection(), &new).await?;
-                // The messages that refer to it come later.
-                let row = self.attachment_row(id, &blob, new, (created_at, now));
-                attachment::Entity::insert(row.into_active_model())
-                    .exec_without_returning(tx.connection())
-                    .await?;
-            }
+        let tx = self.begin_attachment().await?;
+        if self.repeated(&tx, &new).await?.is_none() {
+            let blob = match self.find_blob(tx.connection(), &new).await? {
+                Some(blob) => blob,
+                None => self.insert_blob(tx.connection(), &new).await?,
+            };
+            // The messages that refer to it come later.
+            let row = self.attachment_row(&blob, new, (created_at, self.store.0.clock.now()));
+            attachment::Entity::insert(row.into_active_model())
+                .exec_without_returning(tx.connection())
+                .await?;
         }
         tx.commit(false).await?;
         let upload = self.upload(id).await?.filter(|upload| uploaded_at.is_some() && !upload.is_complete());

@@ -150,11 +150,11 @@ impl Scoped {
     /// - `State`: the message ended with another status.
     /// - `Invalid`: the parts do not begin with the streamed text.
     pub async fn finish_message(&self, end: StreamEnd) -> Result<Message> {
-        let mut end = end;
-        if let Some(parts) = end.parts {
-            end.parts = Some(self.attach_parts("input.parts", parts).await?);
-        }
-        self.end(end, None).await?.ok_or(Error::NotFound("message"))
+        let parts = match end.parts {
+            Some(parts) => Some(self.attach_parts(parts).await?),
+            None => None,
+        };
+        self.end(StreamEnd { parts, ..end }, None).await?.ok_or(Error::NotFound("message"))
     }
 
     /// Ends a stream. With `written_before`, only if its last write is older; `None` if it is not.

@@ -12,10 +12,10 @@ use search::index::segment::Segment;
 
 use super::state::SegmentRow;
 use crate::memory::MemoryBudget;
+use crate::model::hex;
 use crate::model::{Invalid, OwnerId};
 use crate::store::entity::search_block;
 use crate::store::error::Result;
-use crate::store::hex::hex;
 
 /// The most blocks that a query may read: about 32 MB.
 const MAX_BLOCKS: i64 = 8192;

@@ -62,7 +62,7 @@ async fn a_person_asks_to_be_forgotten(engine: Engine) {
     let before = dump(engine, &program).await;
     assert!(has(&before, &person) && has(&before, &word));
 
-    // Killed in the middle, the command and the server: what was begun is ended by whoever comes.
+    // Killed in the middle, the command and the server: another server or command ends what was begun.
     let mut command = program.command(&["erase", "--user", &person]).spawn().unwrap();
     let some = async { while count(&client).await > CONVERSATIONS {} };
     tokio::time::timeout(TIMEOUT, some).await.unwrap();

@@ -39,7 +39,7 @@ pub struct WebhookLease {
 }
 
 impl Store {
-    /// From now on, commits of this process are told to [`Store::changed_owners`] and to other replicas.
+    /// From now on, commits of this process are signalled to [`Store::changed_owners`] and to other replicas.
     pub fn follow_all_owners(&self) {
         self.0.changed_owners.follow();
     }
