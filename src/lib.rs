@@ -59,14 +59,14 @@
 //! 8. `store/hot/writer/sqlite.rs: serve` writes everything that waits in one transaction, commits, signals and answers.
 //!
 //! The same on PostgreSQL differs in the last step: `store/hot/writer/postgres.rs: serve` writes what waits in one
-//! statement. If another session holds the owner's row, `store/hot/writer/postgres/waiting.rs` writes it.
+//! statement. If another session holds the owner's row, `store/hot/writer/postgres/blocked_owners.rs` writes it.
 //!
 //! A page of history is read:
 //!
 //! 1. to 4. as above.
 //! 5. `graphql/schema/conversation/queries.rs: conversation` looks ahead for the page that is selected.
 //! 6. `store/repository/conversations.rs: Scoped::open` asks for the conversation and the page.
-//! 7. `store/hot/reads.rs: Reads::open` queues the read.
+//! 7. `store/hot/reads.rs: Reads::conversation` queues the read.
 //! 8. `store/hot/reads/postgres.rs` or `store/hot/reads/sqlite.rs` reads both, with the owner in the condition.
 //! 9. `graphql/execution/rendered_list.rs: RenderedList` writes the messages as JSON.
 //!

@@ -234,3 +234,42 @@ fn files_have_at_most_400_lines() {
         assert!(lines <= LONGEST, "{} has {lines} lines", path.display());
     }
 }
+
+/// The places that the documentation of the crate names, such as `server/graphql/http.rs: graphql`.
+fn named_places(text: &str) -> Vec<(&str, &str)> {
+    let code = text.split('`').skip(1).step_by(2);
+    let place = |code| match str::split_once(code, ": ") {
+        Some((file, name)) => (file, name),
+        None => (code, ""),
+    };
+    code.map(place).filter(|(file, _)| file.ends_with(".rs") && file.contains('/')).collect()
+}
+
+/// Why there is no such place.
+fn missing(file: &str, name: &str) -> Option<String> {
+    let paths = [Path::new("src").join(file), PathBuf::from(file)];
+    let Some(text) = paths.iter().find_map(|path| fs::read_to_string(path).ok()) else {
+        return Some(format!("there is no file {file}"));
+    };
+    let last = name.rsplit("::").next().unwrap_or_default();
+    let defines = |kind: &str| names(&text, &format!("{kind} {last}"));
+    let is_there = last.is_empty() || ["fn", "struct", "enum", "trait"].into_iter().any(defines);
+    (!is_there).then(|| format!("{file} has no {name}"))
+}
+
+#[test]
+fn places_that_the_documentation_of_the_crate_names_exist() {
+    let text = fs::read_to_string("src/lib.rs").unwrap();
+    let places = named_places(&text);
+    assert!(places.len() > 30, "{places:?}");
+    let missing: Vec<_> = places.iter().filter_map(|(file, name)| missing(file, name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn a_place_that_does_not_exist_is_found() {
+    let text =
+        "`server/none.rs` and `store/hot/reads.rs: Reads::open`, `store/hot/reads.rs: Reads::conversation`";
+    let missing: Vec<_> = named_places(text).iter().filter_map(|(file, name)| missing(file, name)).collect();
+    assert_eq!(missing, ["there is no file server/none.rs", "store/hot/reads.rs has no Reads::open"]);
+}
