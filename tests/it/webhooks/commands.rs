@@ -68,6 +68,7 @@ pub(super) async fn operators_list_resume_and_replay(engine: Engine) {
     let found = receiver.wait(|found| found.len() >= all + 4).await;
     let again = accepted(&found[all..]);
     assert_eq!((without_repeats(&again["ada"]), without_repeats(&again["bob"])), (vec![1, 2, 3], vec![1]));
+    wait_until_stored(&program).await;
     // A receiver that is gone for good.
     receiver.answers(|_| Answer::Status(410));
     bob.new_conversation().await;
