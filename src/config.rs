@@ -8,6 +8,7 @@ mod audit;
 mod database_url;
 mod erasure;
 mod error;
+mod exports;
 mod files;
 mod issuer;
 mod limits;
@@ -28,6 +29,7 @@ use serde::Deserialize;
 pub use audit::Audit;
 pub use erasure::Erasure;
 pub use error::ConfigError;
+pub use exports::Exports;
 pub use files::Files;
 pub use issuer::Issuer;
 pub use limits::Limits;
@@ -67,6 +69,8 @@ pub struct Config {
     pub retention: Retention,
     /// Shares.
     pub shares: Shares,
+    /// Exports over HTTP.
+    pub exports: Exports,
     /// Attachments.
     pub files: Files,
     /// The audit log.

@@ -18,7 +18,7 @@
 //!          |      |        +-> auth            +--------+-> signals
 //!          |      |        +-> webhooks -> store
 //!          |      +-> config, telemetry
-//!          +-> import -> store              model, clock, permissions: used by every module
+//!          +-> import, export -> store      model, clock, permissions: used by every module
 //! ```
 //!
 //! | module | responsibility |
@@ -32,9 +32,10 @@
 //! | [`memory`] | limits of the memory that operations hold |
 //! | [`tokens`] | counts the tokens of texts |
 //! | [`rate_limit`] | limits of the operations that an owner may start |
-//! | [`server`] | `listener` (connections), `graphql` (HTTP, SSE, WebSocket), `admin` (health, metrics), `pages` (GraphiQL) |
+//! | [`server`] | `listener` (connections), `graphql` (HTTP, SSE, WebSocket), `admin` (health, metrics), `exports`, `pages` (GraphiQL) |
 //! | [`webhooks`] | tells receivers about the changes of all users |
 //! | [`import`] | conversations from files of other systems |
+//! | [`export`] | conversations as files, one file a format |
 //! | [`app`] | builds the server from the configuration |
 //! | [`permissions`] | files and folders that only the server's user may use |
 //! | [`tls`] | TLS of the requests that the server makes itself |
@@ -162,6 +163,7 @@ pub mod auth;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod export;
 pub mod feed;
 pub mod graphql;
 pub mod import;

@@ -5,11 +5,13 @@
 //!   request before they read anything else of it.
 //! - `admin`: health and metrics.
 //! - `shared`: shares, for readers without credentials.
+//! - `exports`: conversations as files.
 //! - `files`: uploads and downloads of attachments, with signed URLs.
 //! - `pages`: GraphiQL.
 
 mod admin;
 mod drain;
+mod exports;
 mod files;
 mod graphql;
 mod listener;
@@ -38,6 +40,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::cors::CorsLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -100,6 +103,9 @@ impl Server {
         let stream_quota = Quota::new(settings.streams_per_owner);
         let upload_quota = Quota::new(settings.uploads_per_owner);
         let uploads = Semaphore::new(settings.uploads);
+        let export_quota = Quota::new(settings.exports_per_owner);
+        let exports = Arc::new(Semaphore::new(settings.exports_at_once));
+        let has_exports = settings.exports;
         let shared = ServerState {
             api,
             store,
@@ -116,7 +122,9 @@ impl Server {
             upload_quota,
             uploads,
             share_pages: Semaphore::new(shared::PAGES_AT_ONCE),
-            sockets: TaskTracker::new(),
+            export_quota,
+            exports,
+            tasks: TaskTracker::new(),
         };
         let state = HandlerState(Arc::new(shared));
         let mut router = Router::new().route("/graphql", any(http::graphql));
@@ -124,7 +132,9 @@ impl Server {
             router = router.merge(graphiql::router());
         }
         let router = if shares { router.merge(shared::router()) } else { router };
-        let router = router.layer(CompressionLayer::new().gzip(true));
+        let router = if has_exports { router.merge(exports::router()) } else { router };
+        let is_compressible = DefaultPredicate::new().and(NotForContentType::const_new("application/zip"));
+        let router = router.layer(CompressionLayer::new().gzip(true).compress_when(is_compressible));
         // Files are sent as they are: with their length, and in ranges.
         let router = if files { router.merge(files::router()) } else { router };
         let router = if files && shares { router.merge(shared::file_router()) } else { router };
@@ -162,8 +172,8 @@ impl Server {
         };
         let serving = async {
             tokio::join!(accepting, stopping);
-            shared.sockets.close();
-            let finished = async { tokio::join!(acceptor.wait(), shared.sockets.wait()) };
+            shared.tasks.close();
+            let finished = async { tokio::join!(acceptor.wait(), shared.tasks.wait()) };
             if tokio::time::timeout(settings.shutdown_timeout, finished).await.is_err() {
                 tracing::warn!("some operations were still running after `server.shutdown_timeout`");
             }

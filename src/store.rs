@@ -46,7 +46,9 @@ pub use files::{StoredFile, Upload};
 pub use hot::writer::Bounds;
 #[doc(hidden)]
 pub use hot::writer::probe;
-pub use repository::export::ExportSink;
+pub use repository::export::ExportSnapshot;
+pub use repository::export::messages::MessagePages;
+pub use repository::export::sink::ExportSink;
 pub use repository::restore::Restore;
 pub use repository::webhooks::{ReplayStart, WebhookLease};
 pub use scope::Scoped;

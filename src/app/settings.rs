@@ -172,6 +172,11 @@ pub(crate) fn server_settings(
         cors_origins: server.cors_origins,
         graphiql: config.introspection(),
         shares: config.shares.enabled,
+        exports: config.exports.enabled,
+        // The others have the rest of the connections.
+        exports_at_once: config.exports.at_once.min((config.database.max_connections / 2).max(1)) as usize,
+        exports_per_owner: config.exports.per_owner as usize,
+        exports_timeout: config.exports.timeout,
         files: config.has_attachments(),
         uploads: config.files.uploads as usize,
         uploads_per_owner: config.files.uploads_per_owner as usize,

@@ -31,7 +31,7 @@ pub(super) enum Command {
     Token(TokenArguments),
     /// Import conversations from a file
     Import(ImportArguments),
-    /// Write everything of a user to a file that can be imported elsewhere
+    /// Write the conversations of a user to a file: to be imported elsewhere, for other tools, or to read
     Export(ExportArguments),
     /// Make the search index anew
     Reindex(ReindexArguments),
@@ -129,9 +129,40 @@ pub(super) struct ExportArguments {
     /// User whose data is exported
     #[arg(long)]
     pub(super) user: String,
-    /// New file to write (default: standard output)
+    /// Only these conversations (default: everything)
+    #[arg(long = "conversation", value_name = "ID", num_args = 1..)]
+    pub(super) conversations: Vec<String>,
+    /// Format of the file
+    #[arg(long, default_value = "scrollback")]
+    pub(super) format: ExportFormat,
+    /// Branches of each conversation, for markdown and html [default: active]
+    #[arg(long)]
+    pub(super) branches: Option<ExportBranches>,
+    /// New file to write; "-" is standard output (the default)
     #[arg(long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum ExportFormat {
+    /// Everything, without loss; `scrollback import scrollback` reads it
+    Scrollback,
+    /// Messages of Vercel's AI SDK (UIMessage), one JSON object a conversation
+    Uimessage,
+    /// Messages of OpenAI's chat completions, one JSON object a conversation, for example for fine-tuning
+    OpenaiJsonl,
+    /// A Markdown file a conversation: one with one --conversation, otherwise a ZIP file of them
+    Markdown,
+    /// An HTML page a conversation: one with one --conversation, otherwise a ZIP file of them
+    Html,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum ExportBranches {
+    /// The active branch
+    Active,
+    /// All branches, in the order in which the messages were written
+    All,
 }
 
 #[derive(Debug, Args)]

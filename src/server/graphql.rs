@@ -5,10 +5,10 @@
 mod body;
 pub(super) mod credentials;
 pub(super) mod http;
-mod media_type;
+pub(super) mod media_type;
 mod operations;
 mod origin;
-mod response;
+pub(super) mod response;
 pub(super) mod sse;
-mod too_many_requests;
+pub(super) mod too_many_requests;
 pub(super) mod websocket;

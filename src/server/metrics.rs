@@ -76,6 +76,7 @@ pub(super) struct Metrics {
     pub(super) connections: Gauge,
     pub(super) connections_refused: Counter,
     pub(super) sockets: Gauge,
+    pub(super) exports: Gauge,
     subscriptions: Gauge,
     database: Family<StateLabel, Gauge>,
     readers: Gauge,
@@ -125,6 +126,7 @@ impl Metrics {
             connections: Gauge::default(),
             connections_refused: Counter::default(),
             sockets: Gauge::default(),
+            exports: Gauge::default(),
             subscriptions: Gauge::default(),
             database: Family::default(),
             readers: Gauge::default(),
@@ -174,6 +176,7 @@ impl Metrics {
             self.connections_refused.clone(),
         );
         ours.register("sockets", "Open WebSockets", self.sockets.clone());
+        ours.register("exports", "Running exports", self.exports.clone());
         ours.register(
             "subscriptions",
             "Running subscriptions, over any transport",

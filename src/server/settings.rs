@@ -55,6 +55,14 @@ pub struct Settings {
     pub graphiql: bool,
     /// Whether shares are served.
     pub shares: bool,
+    /// Whether conversations can be exported.
+    pub exports: bool,
+    /// The most exports at once.
+    pub exports_at_once: usize,
+    /// The most exports of an owner at once.
+    pub exports_per_owner: usize,
+    /// How long an export may take.
+    pub exports_timeout: Duration,
     /// Whether attachments are taken and served.
     pub files: bool,
     /// The most uploads at once.

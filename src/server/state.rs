@@ -45,8 +45,12 @@ pub(super) struct ServerState {
     pub(super) uploads: Semaphore,
     /// Lets few pages of shares be made at a time: each takes megabytes.
     pub(super) share_pages: Semaphore,
-    /// The WebSocket tasks, which outlive the request that opened them.
-    pub(super) sockets: TaskTracker,
+    /// The exports of each owner.
+    pub(super) export_quota: Arc<Quota<OwnerId>>,
+    /// The exports of all owners: each holds a connection to the database.
+    pub(super) exports: Arc<Semaphore>,
+    /// The tasks that outlive the handler that started them: WebSockets and exports.
+    pub(super) tasks: TaskTracker,
 }
 
 /// The lifetime of credentials that do not expire. It can be added to an instant without overflow.

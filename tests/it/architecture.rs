@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "auth",
             "clock",
             "config",
+            "export",
             "graphql",
             "import",
             "model",
@@ -47,7 +48,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("import", &["model", "store"]),
-    ("server", &["auth", "clock", "graphql", "memory", "model", "rate_limit", "store", "webhooks"]),
+    ("server", &["auth", "clock", "export", "graphql", "memory", "model", "rate_limit", "store", "webhooks"]),
+    ("export", &["model", "store"]),
     ("graphql", &["feed", "memory", "model", "store"]),
     ("feed", &["memory", "model", "signals", "store"]),
     ("webhooks", &["clock", "model", "signals", "store", "tls"]),
@@ -82,6 +84,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("governor", &["rate_limit"]),
     ("clap", &["cli", "main"]),
     ("tiktoken_rs", &["tokens"]),
+    ("zip", &["export", "import"]),
 ];
 
 const LONGEST: usize = 400;

@@ -2,7 +2,12 @@
 
 mod command;
 mod complete;
+mod formats;
+mod http;
+mod markdown;
+mod pages;
 mod random;
+mod schema;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -86,7 +86,7 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 }
 
 /// `Content-Disposition` with the name in ASCII and in UTF-8 (RFC 6266, RFC 8187).
-fn disposition(filename: Option<&str>) -> String {
+pub(in crate::server) fn disposition(filename: Option<&str>) -> String {
     let Some(filename) = filename else { return "attachment".into() };
     let is_plain = |char: char| char.is_ascii_alphanumeric() || " ._-()".contains(char);
     let plain: String = filename.chars().map(|char| if is_plain(char) { char } else { '_' }).collect();

@@ -62,7 +62,7 @@ pub(in crate::server) fn upgrade(
         .max_message_size(limit)
         .max_frame_size(limit)
         .on_upgrade(move |socket| {
-            let (tracker, abort) = (shared.sockets.clone(), shared.abort.clone());
+            let (tracker, abort) = (shared.tasks.clone(), shared.abort.clone());
             let gauge = GaugeGuard::new(&shared.metrics.sockets);
             let has_subprotocol = socket.protocol().is_some_and(|protocol| protocol == SUBPROTOCOL);
             // Boxed early: every future that it moves through would otherwise include its size.

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use super::file_path::file_path;
+use crate::export::{EscapedHtml as Escaped, is_web_url};
 use crate::model::{Part, Role, SharedConversation, SharedMessage, Source, Timestamp};
 
 /// The only style. The policy allows it by its hash.
@@ -139,64 +140,10 @@ fn add_details(page: &mut String, summary: &str, text: &str) {
 
 /// A link to the web. Other addresses, such as `javascript:` and `data:`, are only named.
 fn add_link(page: &mut String, url: &str, name: &str) {
-    let scheme = url.split(':').next().unwrap_or_default();
-    let is_web = ["http", "https"].iter().any(|web| scheme.eq_ignore_ascii_case(web)) && url.contains("://");
-    if is_web {
+    if is_web_url(url) {
         let (url, name) = (Escaped(url), Escaped(name));
         let _ = write!(page, "<p><a href=\"{url}\" rel=\"nofollow noopener noreferrer ugc\">{name}</a></p>");
     } else {
         let _ = write!(page, "<p>{}</p>", Escaped(name));
-    }
-}
-
-/// A text in HTML, in elements and in quoted attributes.
-struct Escaped<'t>(&'t str);
-
-impl std::fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut rest = self.0;
-        while let Some(at) = rest.find(['&', '<', '>', '"', '\'']) {
-            f.write_str(&rest[..at])?;
-            f.write_str(match rest.as_bytes()[at] {
-                b'&' => "&amp;",
-                b'<' => "&lt;",
-                b'>' => "&gt;",
-                b'"' => "&quot;",
-                _ => "&#39;",
-            })?;
-            rest = &rest[at + 1..];
-        }
-        f.write_str(rest)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn texts_are_escaped() {
-        assert_eq!(Escaped("a<b>&\"'é").to_string(), "a&lt;b&gt;&amp;&quot;&#39;é");
-    }
-
-    #[test]
-    fn only_the_web_is_linked() {
-        let link = |url: &str| {
-            let mut page = String::new();
-            add_link(&mut page, url, "x");
-            page.contains("href")
-        };
-        assert!(link("https://example.org/a") && link("HTTP://example.org"));
-        for url in [
-            "javascript:alert(1)",
-            "JavaScript:https://x",
-            "data:text/html,x",
-            "vbscript:x",
-            "/a",
-            "//a.b",
-            "https:x",
-        ] {
-            assert!(!link(url), "{url}");
-        }
     }
 }

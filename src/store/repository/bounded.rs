@@ -26,7 +26,7 @@ pub(in crate::store) fn ids_and_sizes() -> SelectStatement {
 
 /// Selects the messages whose ids and sizes `found` selects: so many that their sizes exceed `bytes` by at most one
 /// message. The database does not read the texts of the others.
-fn within(found: SelectStatement, bytes: i64) -> Select<message::Entity> {
+pub(in crate::store) fn within(found: SelectStatement, bytes: i64) -> Select<message::Entity> {
     let first_to_this = WindowStatement::new().frame_start(FrameType::Rows, Frame::UnboundedPreceding).take();
     let size = || Expr::col(SIZE);
     let sums = Query::select()

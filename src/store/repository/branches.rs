@@ -59,6 +59,43 @@ struct Leaf {
     position: i64,
 }
 
+/// The ranges of the active branch, from its last message to the root.
+pub(in crate::store) async fn active_segments(
+    connection: &impl ConnectionTrait,
+    conversation: &Conversation,
+) -> Result<Vec<Segment>> {
+    let head = Leaf { branch: conversation.branch, position: conversation.head_position };
+    segments(connection, conversation, head).await
+}
+
+/// The ranges of the path, from its leaf to the root.
+async fn segments(
+    connection: &impl ConnectionTrait,
+    conversation: &Conversation,
+    leaf: Leaf,
+) -> Result<Vec<Segment>> {
+    if conversation.branches == 0 {
+        let trunk = Segment { branch: None, after: 0, upto: leaf.position };
+        return Ok(if leaf.position > 0 { vec![trunk] } else { Vec::new() });
+    }
+    let steps = connection.query_all(&path(conversation.id, leaf.branch, leaf.position)).await?;
+    let steps = steps.iter().map(|row| Step::from_query_result(row, ""));
+    let steps = steps.collect::<std::result::Result<Vec<_>, _>>()?;
+    let mut segments = Vec::with_capacity(steps.len() + 1);
+    for (at, step) in steps.iter().enumerate() {
+        if step.branch == 0 {
+            let trunk = conversation.trunk;
+            segments.push(Segment { branch: Some(0), after: trunk, upto: step.upto });
+            segments.push(Segment { branch: None, after: 0, upto: step.upto.min(trunk) });
+        } else {
+            let after = steps.get(at + 1).map_or(0, |parent| parent.upto);
+            segments.push(Segment { branch: Some(step.branch), after, upto: step.upto });
+        }
+    }
+    segments.retain(|segment| segment.upto > segment.after);
+    Ok(segments)
+}
+
 impl Scoped {
     /// A page of the path that ends in `leaf`, or in the conversation's head.
     ///
@@ -122,28 +159,8 @@ impl Scoped {
         Ok(Leaf { branch: row.branch.unwrap_or(0), position: row.position })
     }
 
-    /// The ranges of the path, from its leaf to the root.
     async fn segments(&self, conversation: &Conversation, leaf: Leaf) -> Result<Vec<Segment>> {
-        if conversation.branches == 0 {
-            let trunk = Segment { branch: None, after: 0, upto: leaf.position };
-            return Ok(if leaf.position > 0 { vec![trunk] } else { Vec::new() });
-        }
-        let steps = self.reader().query_all(&path(conversation.id, leaf.branch, leaf.position)).await?;
-        let steps = steps.iter().map(|row| Step::from_query_result(row, ""));
-        let steps = steps.collect::<std::result::Result<Vec<_>, _>>()?;
-        let mut segments = Vec::with_capacity(steps.len() + 1);
-        for (at, step) in steps.iter().enumerate() {
-            if step.branch == 0 {
-                let trunk = conversation.trunk;
-                segments.push(Segment { branch: Some(0), after: trunk, upto: step.upto });
-                segments.push(Segment { branch: None, after: 0, upto: step.upto.min(trunk) });
-            } else {
-                let after = steps.get(at + 1).map_or(0, |parent| parent.upto);
-                segments.push(Segment { branch: Some(step.branch), after, upto: step.upto });
-            }
-        }
-        segments.retain(|segment| segment.upto > segment.after);
-        Ok(segments)
+        segments(&self.reader(), conversation, leaf).await
     }
 
     async fn segment(

@@ -1,52 +1,48 @@
-//! Reads everything of a user, from one state of the database, in pages.
+//! Reads the data of a user, from one state of the database, in pages.
 
+mod attachments;
+pub(in crate::store) mod messages;
 mod records;
+pub(in crate::store) mod sink;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use bytes::BytesMut;
-use futures_util::{TryStreamExt, pin_mut};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait,
 };
-use uuid::Uuid;
+
+use sink::{ExportSink, write};
 
 use crate::model::{
-    AttachmentId, AuditEntry, ConversationId, EXPORT_VERSION, ExportEnd, ExportHeader, ExportRecord,
-    ExportedMessage, Feedback, Message, MessageId, MessageStatus, ShareId, SharedMessage, Timestamp,
+    AuditAction, AuditActor, AuditEntry, Conversation, ConversationId, EXPORT_VERSION, ExportEnd,
+    ExportHeader, ExportRecord, ShareId, SharedMessage, Timestamp,
 };
-use crate::store::engine::slot;
 use crate::store::entity::{
-    attachment, audit_entry, blob, blob_chunk, change, conversation, deleted_usage, message,
-    message_feedback, message_text, share, shared_message,
+    attachment, attachment_reference, audit_entry, change, conversation, deleted_usage, share, shared_message,
 };
 use crate::store::error::{Error, Result};
-use crate::store::files;
+use crate::store::repository::audit;
 use crate::store::scope::Scoped;
 use crate::store::snapshot;
+use crate::store::transaction::PlainTx;
 
-/// The rows that are read at once. Messages can be large.
+/// The rows that are read at once.
 const CONVERSATIONS: usize = 50;
-const MESSAGES: u64 = 50;
 const ROWS: u64 = 500;
 
-/// The bytes of a content in a record.
-const CONTENT_BYTES: usize = 768 * 1024;
+/// PostgreSQL ends transactions that do nothing for a few seconds. An export waits for its reader. It only reads, so nobody
+/// waits for it.
+const LET_READERS_BE_SLOW: &str = "SET LOCAL idle_in_transaction_session_timeout = '1h'";
 
-/// Takes the records in their order.
-pub trait ExportSink {
-    /// The error that ends an export.
-    type Error: From<Error>;
-
-    /// Takes a record.
-    ///
-    /// # Errors
-    /// It cannot be written: the export ends.
-    fn write(&mut self, record: ExportRecord) -> std::result::Result<(), Self::Error>;
+/// One state of the data of an owner. Writes of the meantime are not in it. It holds a connection to the database.
+pub struct ExportSnapshot {
+    scope: Scoped,
+    reads: DatabaseTransaction,
+    exported_at: Timestamp,
+    /// The oldest first.
+    conversations: Vec<ConversationId>,
 }
 
 impl Scoped {
@@ -55,166 +51,194 @@ impl Scoped {
     /// # Errors
     /// The database cannot be read, or the sink fails.
     pub async fn export<S: ExportSink>(&self, sink: &mut S) -> std::result::Result<ExportEnd, S::Error> {
+        let snapshot = self.export_snapshot(None).await?;
+        let end = snapshot.write_all_records(sink).await?;
+        snapshot.close().await?;
+        Ok(end)
+    }
+
+    /// Begins to read one state of the database, with all conversations of the owner or some of them. It has no
+    /// conversations of other owners.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn export_snapshot(&self, only: Option<&[ConversationId]>) -> Result<ExportSnapshot> {
         let reads = snapshot::begin(&self.store, &self.owner).await?;
-        sink.write(ExportRecord::Header(ExportHeader {
-            format: "scrollback".into(),
-            version: EXPORT_VERSION,
-            user: self.owner.as_str().to_owned(),
-            exported_at: self.store.0.clock.now(),
-        }))?;
-        let export = Export { scope: self, reads: &reads };
-        let attachments = export.attachments(sink).await?;
-        let end = ExportEnd { attachments, ..export.conversations(sink).await? };
-        export.deleted_usage(sink).await?;
-        export.changes(sink).await?;
-        export.audit_entries(sink).await?;
-        sink.write(ExportRecord::End(end))?;
-        reads.rollback().await.map_err(Error::from)?;
-        Ok(end)
-    }
-}
-
-struct Export<'e> {
-    scope: &'e Scoped,
-    reads: &'e DatabaseTransaction,
-}
-
-impl Export<'_> {
-    /// All attachments with their contents.
-    async fn attachments<S: ExportSink>(&self, sink: &mut S) -> std::result::Result<u64, S::Error> {
-        let (mut count, mut after) = (0, AttachmentId(Uuid::nil()));
-        let mut written = HashSet::new();
-        loop {
-            let page = attachment::Entity::find()
-                .filter(attachment::Column::OwnerId.eq(self.scope.owner.clone()))
-                .filter(attachment::Column::Id.gt(after))
-                .order_by_asc(attachment::Column::Id)
-                .limit(ROWS);
-            let page = page.all(self.reads).await.map_err(Error::from)?;
-            let Some(last) = page.last() else { return Ok(count) };
-            after = last.id;
-            for row in page {
-                let found =
-                    blob::Entity::find_by_id(row.blob_id).one(self.reads).await.map_err(Error::from)?;
-                let blob = found.ok_or_else(|| Error::broken("an attachment has no blob".into()))?;
-                count += 1;
-                sink.write(ExportRecord::Attachment(records::attachment(row, &blob)))?;
-                if blob.uploaded_at.is_some() && written.insert(blob.id) {
-                    self.content(&blob, sink).await?;
-                }
-            }
+        if self.backend() == DbBackend::Postgres {
+            reads.execute_unprepared(LET_READERS_BE_SLOW).await?;
         }
-    }
-
-    /// The content of an attachment, in pieces.
-    async fn content<S: ExportSink>(
-        &self,
-        blob: &blob::Model,
-        sink: &mut S,
-    ) -> std::result::Result<(), S::Error> {
-        let chunks = blob_chunk::Entity::find()
-            .filter(blob_chunk::Column::BlobId.eq(blob.id))
-            .filter(blob_chunk::Column::OwnerId.eq(self.scope.owner.clone()))
-            .order_by_asc(blob_chunk::Column::Start);
-        let chunks = chunks.all(self.reads).await.map_err(Error::from)?;
-        let bytes = files::read(self.scope.store.clone(), chunks, 0..blob.byte_size);
-        pin_mut!(bytes);
-        let mut waiting = BytesMut::new();
-        while let Some(more) = bytes.try_next().await? {
-            waiting.extend_from_slice(&more);
-            while waiting.len() >= CONTENT_BYTES {
-                let piece = waiting.split_to(CONTENT_BYTES);
-                sink.write(ExportRecord::AttachmentChunk(STANDARD.encode(piece)))?;
-            }
-        }
-        if !waiting.is_empty() {
-            sink.write(ExportRecord::AttachmentChunk(STANDARD.encode(waiting)))?;
-        }
-        Ok(())
-    }
-
-    async fn conversations<S: ExportSink>(&self, sink: &mut S) -> std::result::Result<ExportEnd, S::Error> {
-        let mut end = ExportEnd::default();
-        for ids in self.conversation_ids().await?.chunks(CONVERSATIONS) {
-            let mut rows = self.rows(ids).await?;
-            let mut shares = self.shares(ids).await?;
-            for id in ids {
-                let row = rows.remove(id);
-                let row = row.ok_or_else(|| Error::broken("a snapshot has lost a conversation".into()))?;
-                end.conversations += 1;
-                sink.write(ExportRecord::Conversation(Box::new(records::conversation(row))))?;
-                end.messages += self.messages(*id, sink).await?;
-                for share in shares.remove(id).unwrap_or_default() {
-                    let messages = self.shared_messages(share.id).await?;
-                    sink.write(ExportRecord::Share(Box::new(records::share(share, messages))))?;
-                }
-            }
-        }
-        Ok(end)
-    }
-
-    /// All of them, the oldest first. No index has this order, so they are sorted once.
-    async fn conversation_ids(&self) -> Result<Vec<ConversationId>> {
+        // The first statement decides which state it is. No index has this order, so they are sorted once.
         let ids = self
-            .scope
             .own_conversations()
+            .filter(
+                Condition::all()
+                    .add_option(only.map(|ids| conversation::Column::Id.is_in(ids.iter().copied()))),
+            )
             .select_only()
             .column(conversation::Column::Id)
             .order_by_asc(conversation::Column::CreatedAt)
             .order_by_asc(conversation::Column::Id);
-        Ok(ids.into_tuple().all(self.reads).await?)
+        let conversations = ids.into_tuple().all(&reads).await?;
+        Ok(ExportSnapshot {
+            scope: self.clone(),
+            exported_at: self.store.0.clock.now(),
+            reads,
+            conversations,
+        })
+    }
+}
+
+fn lost() -> Error {
+    Error::broken("a snapshot has lost a conversation".into())
+}
+
+impl ExportSnapshot {
+    /// The conversations, the oldest first.
+    pub fn conversation_ids(&self) -> &[ConversationId] {
+        &self.conversations
+    }
+
+    /// When it was read.
+    pub fn exported_at(&self) -> Timestamp {
+        self.exported_at
+    }
+
+    /// Some of the conversations, in this order.
+    ///
+    /// # Errors
+    /// The database cannot be read, or the snapshot has no such conversation.
+    pub async fn conversations(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>> {
+        let mut rows = self.rows(ids).await?;
+        let row = |id| rows.remove(id).map(Conversation::from).ok_or_else(lost);
+        ids.iter().map(row).collect()
+    }
+
+    /// Gives everything of the owner to `sink`.
+    ///
+    /// # Errors
+    /// The database cannot be read, or the sink fails.
+    pub async fn write_all_records<S: ExportSink>(
+        &self,
+        sink: &mut S,
+    ) -> std::result::Result<ExportEnd, S::Error> {
+        self.write_header(sink).await?;
+        let attachments = self.attachments(Condition::all(), sink).await?;
+        let end = ExportEnd { attachments, ..self.write_conversations(sink).await? };
+        self.deleted_usage(sink).await?;
+        self.changes(sink).await?;
+        self.audit_entries(sink).await?;
+        write(sink, ExportRecord::End(end)).await?;
+        Ok(end)
+    }
+
+    /// Gives the conversations of the snapshot to `sink`, and the attachments that they refer to, but nothing else of the
+    /// owner.
+    ///
+    /// # Errors
+    /// The database cannot be read, or the sink fails.
+    pub async fn write_conversation_records<S: ExportSink>(
+        &self,
+        sink: &mut S,
+    ) -> std::result::Result<ExportEnd, S::Error> {
+        self.write_header(sink).await?;
+        let referred = attachment_reference::Entity::find()
+            .select_only()
+            .column(attachment_reference::Column::AttachmentId)
+            .filter(attachment_reference::Column::OwnerId.eq(self.scope.owner.clone()))
+            .filter(attachment_reference::Column::ConversationId.is_in(self.conversations.iter().copied()));
+        let condition = Condition::all().add(attachment::Column::Id.in_subquery(referred.into_query()));
+        let attachments = self.attachments(condition, sink).await?;
+        let end = ExportEnd { attachments, ..self.write_conversations(sink).await? };
+        write(sink, ExportRecord::End(end)).await?;
+        Ok(end)
+    }
+
+    /// Adds the entry of a back end that reads the snapshot for the owner to the audit log. Others have none.
+    ///
+    /// # Errors
+    /// - `BeingErased`: the owner is being erased.
+    pub async fn audit(&self) -> Result<()> {
+        let Some(actor) = &self.scope.actor else { return Ok(()) };
+        let Scoped { store, owner, .. } = &self.scope;
+        let tx = PlainTx::begin(store, owner).await?;
+        match tx.lock_account(owner).await {
+            // The log does not name users who have no data, or who were erased.
+            Err(Error::BeingErased) if self.conversations.is_empty() => return Ok(()),
+            locked => locked?,
+        }
+        let now = store.0.clock.now();
+        let entry = AuditEntry::new(now, AuditActor::BackEnd(actor.clone()), AuditAction::Export);
+        let conversation = match self.conversations[..] {
+            [only] => Some(only),
+            _ => None,
+        };
+        let count = i64::try_from(self.conversations.len()).ok();
+        let entry = AuditEntry { conversation, count, ..entry.about(owner) };
+        audit::add(tx.connection(), entry).await?;
+        tx.commit(false).await
+    }
+
+    /// Gives the connection back.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn close(self) -> Result<()> {
+        Ok(self.reads.rollback().await?)
+    }
+
+    async fn write_header<S: ExportSink>(&self, sink: &mut S) -> std::result::Result<(), S::Error> {
+        let header = ExportHeader {
+            format: "scrollback".into(),
+            version: EXPORT_VERSION,
+            user: self.scope.owner.as_str().to_owned(),
+            exported_at: self.exported_at,
+        };
+        write(sink, ExportRecord::Header(header)).await
+    }
+
+    async fn write_conversations<S: ExportSink>(
+        &self,
+        sink: &mut S,
+    ) -> std::result::Result<ExportEnd, S::Error> {
+        let mut end = ExportEnd::default();
+        for ids in self.conversations.chunks(CONVERSATIONS) {
+            let mut rows = self.rows(ids).await?;
+            let mut shares = self.shares(ids).await?;
+            for id in ids {
+                let row = rows.remove(id);
+                let row = row.ok_or_else(lost)?;
+                end.conversations += 1;
+                write(sink, ExportRecord::Conversation(Box::new(records::conversation(row)))).await?;
+                end.messages += self.write_messages(*id, sink).await?;
+                for share in shares.remove(id).unwrap_or_default() {
+                    let messages = self.shared_messages(share.id).await?;
+                    write(sink, ExportRecord::Share(Box::new(records::share(share, messages)))).await?;
+                }
+            }
+        }
+        Ok(end)
     }
 
     async fn rows(&self, ids: &[ConversationId]) -> Result<HashMap<ConversationId, conversation::Model>> {
         let ids = ids.iter().copied();
         let rows = self.scope.own_conversations().filter(conversation::Column::Id.is_in(ids));
-        Ok(rows.all(self.reads).await?.into_iter().map(|row| (row.id, row)).collect())
+        Ok(rows.all(&self.reads).await?.into_iter().map(|row| (row.id, row)).collect())
     }
 
-    async fn messages<S: ExportSink>(
+    async fn write_messages<S: ExportSink>(
         &self,
         conversation: ConversationId,
         sink: &mut S,
     ) -> std::result::Result<u64, S::Error> {
         let mut count = 0;
-        let mut after = 0;
-        loop {
-            let page = self.messages_after(conversation, after).await?;
-            let Some(last) = page.last() else { return Ok(count) };
-            after = last.position;
+        let mut pages = self.all_messages(conversation);
+        while let Some(page) = pages.next().await? {
             for message in page {
                 count += 1;
-                sink.write(ExportRecord::Message(Box::new(message)))?;
+                write(sink, ExportRecord::Message(Box::new(message))).await?;
             }
         }
-    }
-
-    async fn messages_after(&self, conversation: ConversationId, after: i64) -> Result<Vec<ExportedMessage>> {
-        let backend = self.reads.get_database_backend();
-        let rows = self
-            .scope
-            .own_messages()
-            .filter(message::Column::ConversationId.eq(conversation))
-            .filter(message::Column::Position.gt(after))
-            .filter(Condition::all().add_option(slot::among(backend, conversation, (after + 1, slot::LAST))))
-            .order_by_asc(message::Column::Position)
-            .limit(MESSAGES)
-            .all(self.reads)
-            .await?;
-        let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
-        let streaming = rows.iter().filter(|row| row.status == MessageStatus::Streaming.code());
-        let mut texts = self.texts(streaming.map(|row| row.id).collect()).await?;
-        let mut feedback = self.feedback(conversation, ids).await?;
-        let messages = rows.into_iter().map(|row| {
-            let fingerprint = row.fingerprint.as_ref().map(|bytes| STANDARD.encode(bytes));
-            let mut message = Message::try_from(row)?;
-            if let Some(text) = texts.remove(&message.id) {
-                message.content = text;
-            }
-            let feedback = feedback.remove(&message.id);
-            Ok(records::message(message, feedback, fingerprint))
-        });
-        messages.collect()
+        Ok(count)
     }
 
     /// The shares of conversations, without their messages.
@@ -225,7 +249,7 @@ impl Export<'_> {
             .order_by_asc(share::Column::CreatedAt)
             .order_by_asc(share::Column::Id);
         let mut shares: HashMap<ConversationId, Vec<share::Model>> = HashMap::new();
-        for row in rows.all(self.reads).await? {
+        for row in rows.all(&self.reads).await? {
             shares.entry(row.conversation_id).or_default().push(row);
         }
         Ok(shares)
@@ -236,37 +260,7 @@ impl Export<'_> {
             .filter(shared_message::Column::OwnerId.eq(self.scope.owner.clone()))
             .filter(shared_message::Column::ShareId.eq(share))
             .order_by_asc(shared_message::Column::Number);
-        rows.all(self.reads).await?.into_iter().map(SharedMessage::try_from).collect()
-    }
-
-    /// The texts so far of messages that are being written.
-    async fn texts(&self, ids: Vec<MessageId>) -> Result<HashMap<MessageId, String>> {
-        let mut texts: HashMap<MessageId, String> = HashMap::new();
-        if ids.is_empty() {
-            return Ok(texts);
-        }
-        let chunks = message_text::Entity::find()
-            .filter(message_text::Column::MessageId.is_in(ids))
-            .order_by_asc(message_text::Column::MessageId)
-            .order_by_asc(message_text::Column::Start);
-        for chunk in chunks.all(self.reads).await? {
-            texts.entry(chunk.message_id).or_default().push_str(&chunk.text);
-        }
-        Ok(texts)
-    }
-
-    async fn feedback(
-        &self,
-        conversation: ConversationId,
-        ids: Vec<MessageId>,
-    ) -> Result<HashMap<MessageId, Feedback>> {
-        let rows = message_feedback::Entity::find()
-            .filter(message_feedback::Column::OwnerId.eq(self.scope.owner.clone()))
-            .filter(message_feedback::Column::ConversationId.eq(conversation))
-            .filter(message_feedback::Column::MessageId.is_in(ids))
-            .all(self.reads)
-            .await?;
-        rows.into_iter().map(|row| Ok((row.message_id, row.try_into()?))).collect()
+        rows.all(&self.reads).await?.into_iter().map(SharedMessage::try_from).collect()
     }
 
     async fn deleted_usage<S: ExportSink>(&self, sink: &mut S) -> std::result::Result<(), S::Error> {
@@ -280,11 +274,11 @@ impl Export<'_> {
                 .order_by_asc(deleted_usage::Column::CreatedAt)
                 .order_by_asc(deleted_usage::Column::Model)
                 .limit(ROWS);
-            let page = page.all(self.reads).await.map_err(Error::from)?;
+            let page = page.all(&self.reads).await.map_err(Error::from)?;
             let Some(last) = page.last() else { return Ok(()) };
             after = (last.created_at, last.model.clone());
             for row in page {
-                sink.write(ExportRecord::DeletedUsage(records::usage(row)))?;
+                write(sink, ExportRecord::DeletedUsage(records::usage(row))).await?;
             }
         }
     }
@@ -297,11 +291,11 @@ impl Export<'_> {
                 .filter(change::Column::Revision.gt(after))
                 .order_by_asc(change::Column::Revision)
                 .limit(ROWS);
-            let page = page.all(self.reads).await.map_err(Error::from)?;
+            let page = page.all(&self.reads).await.map_err(Error::from)?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.revision;
             for row in page {
-                sink.write(ExportRecord::Change(records::change(row)?))?;
+                write(sink, ExportRecord::Change(records::change(row)?)).await?;
             }
         }
     }
@@ -314,12 +308,12 @@ impl Export<'_> {
                 .filter(audit_entry::Column::Number.gt(after))
                 .order_by_asc(audit_entry::Column::Number)
                 .limit(ROWS);
-            let page = page.all(self.reads).await.map_err(Error::from)?;
+            let page = page.all(&self.reads).await.map_err(Error::from)?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.number;
             for row in page {
                 let entry = AuditEntry::try_from(row)?;
-                sink.write(ExportRecord::Audit(records::audit_entry(&entry)))?;
+                write(sink, ExportRecord::Audit(records::audit_entry(&entry))).await?;
             }
         }
     }

@@ -179,6 +179,7 @@ async fn random_data_moves(from: Engine, to: Engine) {
             life.step().await;
         }
         let exported = records(&old.store, "ada").await;
+        super::schema::check(&lines(&exported));
         let report = import(&new.store, "ada", &lines(&exported)).await;
         assert_eq!((report.refused, report.present), (0, 0), "{}", report.rejected);
         assert_eq!(report.conversations, life.conversations.len());
