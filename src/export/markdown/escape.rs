@@ -135,7 +135,40 @@ pub(super) fn url(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_parser_finds_only_paragraphs(text in "[-#*_`~<>\\[\\]()!&;:=+|$^{}1a. \n\t\\\\\"'@%/]{0,60}") {
+            for event in Parser::new_ext(&paragraphs(&text), Options::all()) {
+                let is_plain = matches!(
+                    event,
+                    Event::Text(_)
+                        | Event::SoftBreak
+                        | Event::HardBreak
+                        | Event::Start(Tag::Paragraph)
+                        | Event::End(TagEnd::Paragraph)
+                );
+                prop_assert!(is_plain, "{event:?} of {text:?}");
+            }
+        }
+
+        #[test]
+        fn a_parser_finds_the_code(code in "[`~a# \n<]{0,40}", language in "[`~a# \n<]{0,9}") {
+            let mut found = String::new();
+            for event in Parser::new_ext(&code_block(&language, &code), Options::all()) {
+                match event {
+                    Event::Text(text) => found.push_str(&text),
+                    Event::Start(Tag::CodeBlock(_)) | Event::End(TagEnd::CodeBlock) => {}
+                    other => prop_assert!(false, "{other:?} of {code:?}"),
+                }
+            }
+            prop_assert_eq!(found.trim_end_matches('\n'), code.trim_end_matches('\n'));
+        }
+    }
 
     #[test]
     fn nothing_has_a_meaning() {

@@ -19,6 +19,7 @@ use crate::model::{
     AuditAction, AuditActor, AuditEntry, Conversation, ConversationId, EXPORT_VERSION, ExportEnd,
     ExportHeader, ExportRecord, ShareId, SharedMessage, Timestamp,
 };
+use crate::store::engine::long_read::for_long;
 use crate::store::entity::{
     attachment, attachment_reference, audit_entry, change, conversation, deleted_usage, share, shared_message,
 };
@@ -63,7 +64,7 @@ impl Scoped {
     /// # Errors
     /// The database cannot be read.
     pub async fn export_snapshot(&self, only: Option<&[ConversationId]>) -> Result<ExportSnapshot> {
-        let reads = snapshot::begin(&self.store, &self.owner).await?;
+        let reads = for_long(snapshot::begin(&self.store, &self.owner)).await?;
         if self.backend() == DbBackend::Postgres {
             reads.execute_unprepared(LET_READERS_BE_SLOW).await?;
         }

@@ -128,3 +128,38 @@ async fn what_is_wrong_with_a_file_is_said() {
         assert!(!said.replace("title \"secret\"", "").contains("secret"), "{said}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_writes_every_format() {
+    let program = Program::believing();
+    let server = program.serve(&[]).await;
+    let id = crate::user_erasure::fill(&server.client("ada"), "word").await;
+    let export = ["export", "--user", "ada"];
+    let with = |more: &[&'static str]| export.iter().copied().chain(more.iter().copied()).collect::<Vec<_>>();
+    // As the server sends it.
+    for format in ["uimessage", "openai-jsonl"] {
+        let sent = super::http::text(&server.client("ada"), &format!("?format={format}")).await;
+        assert_eq!(program.printed(&with(&["--format", format])).await, sent);
+    }
+    for format in ["markdown", "html"] {
+        let arguments =
+            [&export[..], &["--format", format, "--branches", "all", "--conversation", &id]].concat();
+        assert!(program.printed(&arguments).await.contains("Begins another branch."), "{format}");
+        let output = program.run(&with(&["--format", format, "--output", format])).await;
+        assert!(output.status.success(), "{output:?}");
+        let file = fs::File::open(program.folder().join(format)).unwrap();
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        let pages = zip::ZipArchive::new(file).unwrap().len();
+        assert_eq!(pages, if format == "html" { 2 } else { 1 });
+    }
+    let said = program.refused(&with(&["--format", "uimessage", "--branches", "all"])).await;
+    assert!(said.contains("`--branches` must be active with the format uimessage, got all"), "{said}");
+    let said = program.refused(&with(&["--conversation", "1"])).await;
+    assert!(said.contains("`--conversation` must be a UUID"), "{said}");
+    // What begins with nothing leaves no file.
+    let missing = uuid::Uuid::new_v4().to_string();
+    let arguments = [&export[..], &["--output", "none", "--conversation", &missing]].concat();
+    let said = program.refused(&arguments).await;
+    assert!(said.contains(&format!("there is no conversation {missing}")), "{said}");
+    assert!(!program.folder().join("none").exists());
+}

@@ -14,6 +14,7 @@ on_each_database!(
     what_is_refused_has_a_reason,
     exports_at_once_are_limited,
     a_transfer_that_is_broken_off_is_noticed,
+    an_export_may_take_longer_than_a_statement,
 );
 
 with_row_level_security!(an_export_is_its_owners_only, back_ends_export_for_users_and_are_audited);
@@ -210,6 +211,17 @@ async fn a_transfer_that_is_broken_off_is_noticed(app: TestApp) {
     for response in responses {
         assert!(response.bytes().await.is_err());
     }
+}
+
+/// A reader may be slow: the database ends neither the transaction nor its statements.
+async fn an_export_may_take_longer_than_a_statement(app: TestApp) {
+    let settings = [("database.statement_timeout", "2s"), ("server.write_timeout", "1m")];
+    let app = TestApp::start_with(app.engine, &settings).await;
+    let ada = app.client("ada");
+    large_conversation(&ada).await;
+    let response = get(&ada, "").await;
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    assert!(response.bytes().await.unwrap().len() > 44_000_000);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

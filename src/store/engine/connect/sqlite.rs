@@ -11,6 +11,7 @@ use sea_orm::{ConnectOptions, Database, DbErr};
 
 use super::database_file;
 use super::settings::{Pools, Settings, common_options};
+use crate::store::engine::long_read::{LONG, is_for_long};
 use crate::store::hot::writer;
 
 /// How long a connection waits for a lock of another process.
@@ -91,10 +92,10 @@ async fn has_no_transaction(connection: &mut SqliteConnection) -> Result<bool, s
     Ok(!connection.is_in_transaction())
 }
 
-/// Interrupts the next statement of a connection after `timeout`. Otherwise a statement would go on after its client
+/// Interrupts the statements of a connection after `timeout`, which begins when it is taken from the pool. Otherwise a statement would go on after its client
 /// stopped waiting. A connection runs one statement at a time.
 async fn set_deadline(connection: &mut SqliteConnection, timeout: Duration) -> Result<(), sqlx::Error> {
-    let until = Instant::now() + timeout;
+    let until = Instant::now() + if is_for_long() { LONG } else { timeout };
     connection.lock_handle().await?.set_progress_handler(PROGRESS_STEPS, move || Instant::now() < until);
     Ok(())
 }
