@@ -5,6 +5,7 @@ mod audit;
 mod commands;
 mod erase;
 mod export;
+mod import;
 mod output;
 mod retention;
 mod webhooks;
@@ -53,7 +54,7 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<ExitCode> 
         Command::Serve(serve) => commands::serve(config, serve).await?,
         Command::Migrate(migrate) => commands::migrate(config, migrate).await?,
         Command::Token(token) => commands::token(&config, &token)?,
-        Command::Import(import) => return commands::import(config, import).await,
+        Command::Import(import) => return import::import(config, import).await,
         Command::Reindex(reindex) => commands::reindex(config, reindex).await?,
         Command::Retention(arguments) => retention::retention(config, arguments).await?,
         Command::Export(arguments) => export::export(config, arguments).await?,

@@ -1,127 +1,290 @@
-//! Imports of conversations from files of other systems.
+//! Imports of conversations from files of other systems, and from exports of Scrollback.
 //!
-//! An import can be repeated and resumed: ids are UUIDs of version 5, made of the owner, the format and the
-//! id in the file. Existing conversations are skipped and missing messages are added. A conversation that
-//! cannot be parsed is skipped and reported with its number, id and title. A file without any valid
-//! conversation is rejected, with its detected format.
+//! Data flows one way: [`Sources`] finds documents in files, folders, archives and streams; a thread splits them into
+//! entries, parses those by their format and prepares what can be stored; what is missing is written, a conversation
+//! in a transaction; a report says what became of everything.
 //!
-//! Imports keep all branches: every version of a message becomes a branch. The active path of the file
-//! becomes the active branch.
+//! An import can be repeated and resumed: ids are UUIDs of version 5, made of the owner, the format and the ids at the
+//! source. Existing messages are skipped and missing ones are added. A conversation that cannot be imported is skipped
+//! and reported.
 
-mod chatgpt;
+mod attach;
 mod detect;
+mod entries;
 mod error;
+mod fields;
 mod format;
-mod openassistant;
+mod formats;
+mod json;
+mod losses;
 mod parsed;
+mod prepare;
+mod reader;
 mod rejection;
 mod report;
-mod scrollback;
-mod sharegpt;
+mod restoration;
+mod source;
+mod tree;
 mod write;
 
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use tokio::sync::mpsc;
 
+use crate::clock::Clock;
 use crate::model::{ContentLimits, OwnerId};
 use crate::store::Scoped;
-
-pub use error::{ImportError, RejectedConversations};
+pub use error::ImportError;
 pub use format::Format;
-use parsed::{Parsed, ParsedConversation};
+pub use losses::{DroppedContent, Losses};
+use prepare::{Prepared, Target};
+pub use reader::MAX_CONVERSATION_BYTES;
+use reader::{Item, Reader};
 use rejection::Rejection;
-pub use report::Report;
-pub use scrollback::{ExportFile, restore};
+pub use report::{ConversationReport, Outcome, Report, ReportFile};
+use restoration::{Restoration, Unreadable};
+use source::SourceFiles;
+pub use source::Sources;
+use write::Batch;
 
-/// The parsed conversations of a file.
-pub struct Conversations {
-    file: PathBuf,
-    format: Format,
-    entries: Parsed,
+/// How an import is done.
+#[derive(Debug, Clone)]
+pub struct ImportOptions {
+    /// Who becomes the owner.
+    pub owner: OwnerId,
+    /// The format. `None`: it is detected.
+    pub format: Option<Format>,
+    /// The sizes that messages and metadata may have.
+    pub limits: ContentLimits,
+    /// The largest conversation, in bytes of JSON, up to [`MAX_CONVERSATION_BYTES`]. Larger ones are rejected.
+    pub conversation_bytes: usize,
+    /// The time: nothing is newer.
+    pub clock: Clock,
 }
 
-/// The byte order mark that some programs write before UTF-8.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// Parses `file`. Invalid conversations are kept as rejections.
-///
-/// # Errors
-/// The file cannot be read, or it has no valid conversation of the format.
-pub fn read(format: Format, file: &Path) -> Result<Conversations, ImportError> {
-    let bytes = std::fs::read(file).map_err(|error| ImportError::file(file, &error))?;
-    let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
-    let entries = parse(format, text);
-    let is_empty_array = entries.is_empty() && !text.trim_ascii().is_empty();
-    if is_empty_array || entries.iter().any(|(_, found)| found.is_ok()) {
-        return Ok(Conversations { file: file.to_owned(), format, entries });
-    }
-    Err(error::reject_file(file, format, text, entries))
+/// How far an import is.
+#[derive(Debug, Clone)]
+pub struct Progress {
+    read: Arc<AtomicU64>,
+    /// The bytes of all documents. `None`: one is a stream.
+    pub total_bytes: Option<u64>,
 }
 
-/// Writes conversations for the owner of `scope`. Those with a message or metadata over the limits are rejected.
-///
-/// # Errors
-/// The database cannot be written. Written conversations are kept, and the same import continues from there.
-pub async fn write(
-    scope: &Scoped,
-    conversations: Conversations,
-    limits: ContentLimits,
-) -> anyhow::Result<Report> {
-    let Conversations { file, format, entries } = conversations;
-    let progress = ProgressBar::new(entries.len() as u64);
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} conversations, {eta} left") {
-        progress.set_style(style);
+impl Progress {
+    /// The bytes that were read.
+    pub fn read_bytes(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
     }
-    let mut report = Report { rejected: RejectedConversations::of(&file), ..Report::default() };
-    for (index, (line, found)) in entries.into_iter().enumerate() {
-        if let Err(fault) = write_one(scope, format, limits, found, &mut report).await? {
-            report.refused += 1;
-            report.rejected.add(index, line, fault);
+}
+
+/// Sees what becomes of each conversation.
+pub trait Observer: Send {
+    /// Sees a conversation, or a document that cannot be used.
+    ///
+    /// # Errors
+    /// The report cannot be written: the import ends.
+    fn conversation(&mut self, report: &ConversationReport) -> std::io::Result<()>;
+}
+
+/// An import that reads.
+pub struct Import {
+    items: mpsc::Receiver<Item>,
+    files: SourceFiles,
+    progress: Progress,
+    report: Report,
+    /// The document that is read, its format, and the conversations of it so far.
+    document: (String, Format, u64),
+    restoration: Option<Restoration>,
+    is_unreadable: bool,
+    batch: Batch,
+}
+
+impl Import {
+    /// Starts to read.
+    ///
+    /// # Errors
+    /// There is no thread for it.
+    pub fn start(sources: Sources, options: ImportOptions) -> Result<Self, ImportError> {
+        let Sources { documents, files } = sources;
+        let read = Arc::new(AtomicU64::new(0));
+        let total_bytes = documents.iter().map(|document| document.byte_size).sum();
+        let ImportOptions { owner, format, limits, conversation_bytes, clock } = options;
+        let target = Target { owner, limits, clock };
+        let reader = Reader { format, target, conversation_bytes, progress: read.clone() };
+        let items = reader.start(documents).map_err(|error| ImportError::file("the source", &error))?;
+        Ok(Self {
+            items,
+            files,
+            progress: Progress { read, total_bytes },
+            report: Report::default(),
+            document: (String::new(), Format::Scrollback, 0),
+            restoration: None,
+            is_unreadable: false,
+            batch: Batch::default(),
+        })
+    }
+
+    /// How far it is.
+    pub fn progress(&self) -> Progress {
+        self.progress.clone()
+    }
+
+    /// Reads and checks everything, and writes nothing.
+    ///
+    /// # Errors
+    /// The report cannot be written.
+    pub async fn check(mut self, observer: &mut impl Observer) -> Result<Report, ImportError> {
+        self.report.dry_run = true;
+        while let Some(item) = self.items.recv().await {
+            self.item(item, None, observer).await?;
         }
-        progress.inc(1);
+        self.write_batch(None, observer).await?;
+        Ok(self.report)
     }
-    progress.finish_and_clear();
-    Ok(report)
+
+    /// Writes what is missing. `open` opens the database, once there is something to write.
+    ///
+    /// # Errors
+    /// The database cannot be written. What was written is kept, and the same import continues from there.
+    pub async fn write<E: From<ImportError>>(
+        mut self,
+        open: impl AsyncFnOnce() -> Result<Scoped, E>,
+        observer: &mut impl Observer,
+    ) -> Result<Report, E> {
+        let mut open = Some(open);
+        let mut scope = None;
+        while let Some(item) = self.items.recv().await {
+            let is_usable = matches!(item, Item::Conversation { found: Ok(_), .. } | Item::Record { .. });
+            if let Some(open) = open.take_if(|_| is_usable) {
+                scope = Some(open().await?);
+            }
+            self.item(item, scope.as_ref(), observer).await?;
+        }
+        self.write_batch(scope.as_ref(), observer).await?;
+        Ok(self.report)
+    }
+
+    async fn item(
+        &mut self,
+        item: Item,
+        scope: Option<&Scoped>,
+        observer: &mut impl Observer,
+    ) -> Result<(), ImportError> {
+        if !matches!(item, Item::Conversation { .. }) {
+            self.write_batch(scope, observer).await?;
+        }
+        match item {
+            Item::Document { name, format } => {
+                (self.restoration, self.is_unreadable) = (None, false);
+                self.document = (name, format, 0);
+            }
+            Item::Conversation { line, found } => {
+                self.document.2 += 1;
+                match found {
+                    Ok(prepared) => self.conversation(line, *prepared, scope).await?,
+                    Err(rejection) => {
+                        let report = self.rejected(line, rejection);
+                        self.batch.add_report(report);
+                    }
+                }
+                if self.batch.is_full() {
+                    self.write_batch(scope, observer).await?;
+                }
+            }
+            // The rest of an export that cannot be read on.
+            Item::Record { .. } if self.is_unreadable => {}
+            Item::Record { line, record } => {
+                let name = &self.document.0;
+                let restoration =
+                    self.restoration.get_or_insert_with(|| Restoration::new(name, scope.cloned()));
+                let taken = restoration.take(line, record).await?;
+                self.observe_restoration(observer)?;
+                if let Err(Unreadable(why)) = taken {
+                    self.unusable(&self.document.0.clone(), why, observer)?;
+                    (self.restoration, self.is_unreadable) = (None, true);
+                }
+            }
+            Item::End => {
+                if let Some(restoration) = &mut self.restoration {
+                    restoration.end().await?;
+                }
+                self.observe_restoration(observer)?;
+                self.restoration = None;
+            }
+            Item::Ignored { name } => self.report.ignored_files.push(name),
+            Item::Unusable { name, why } => self.unusable(&name, why, observer)?,
+        }
+        Ok(())
+    }
+
+    /// Adds a conversation to those that are written next.
+    async fn conversation(
+        &mut self,
+        line: usize,
+        mut prepared: Prepared,
+        scope: Option<&Scoped>,
+    ) -> Result<(), ImportError> {
+        if let Some(scope) = scope {
+            self.report.files += attach::files(scope, &self.files, &mut prepared).await?;
+        }
+        let names = Rejection {
+            id: Some(prepared.origin.clone()),
+            title: prepared.conversation.title.clone(),
+            reason: String::new(),
+        };
+        let report = ConversationReport {
+            outcome: Outcome::Imported,
+            reason: None,
+            losses: prepared.losses.clone(),
+            ..self.rejected(line, names)
+        };
+        self.batch.add(report, prepared);
+        Ok(())
+    }
+
+    async fn write_batch(
+        &mut self,
+        scope: Option<&Scoped>,
+        observer: &mut impl Observer,
+    ) -> Result<(), ImportError> {
+        for report in self.batch.write(scope).await? {
+            self.observe(&report, observer)?;
+        }
+        Ok(())
+    }
+
+    fn rejected(&self, line: usize, rejection: Rejection) -> ConversationReport {
+        ConversationReport::rejected(&self.document.0, self.document.2, line, rejection)
+    }
+
+    fn unusable(&mut self, name: &str, why: String, observer: &mut impl Observer) -> Result<(), ImportError> {
+        let report = ConversationReport::rejected(name, 0, 0, Rejection::from(why));
+        self.observe(&report, observer)
+    }
+
+    fn observe_restoration(&mut self, observer: &mut impl Observer) -> Result<(), ImportError> {
+        let done = self.restoration.as_mut().map(|restoration| std::mem::take(&mut restoration.done));
+        for report in done.unwrap_or_default() {
+            self.observe(&report, observer)?;
+        }
+        Ok(())
+    }
+
+    fn observe(
+        &mut self,
+        report: &ConversationReport,
+        observer: &mut impl Observer,
+    ) -> Result<(), ImportError> {
+        self.report.add(report);
+        observer.conversation(report).map_err(ImportError::Report)
+    }
 }
 
-/// Writes one conversation. The inner error rejects it, the outer error ends the import.
-async fn write_one(
-    scope: &Scoped,
-    format: Format,
-    limits: ContentLimits,
-    found: Result<ParsedConversation, Rejection>,
-    report: &mut Report,
-) -> anyhow::Result<Result<(), Rejection>> {
-    let found = match found {
-        Ok(found) => found,
-        Err(fault) => return Ok(Err(fault)),
-    };
-    let (id, title) = (Some(found.origin.clone()), found.title.clone());
-    let refused = |reason: String| Ok(Err(Rejection { id, title, reason }));
-    match write::prepare(scope.owner(), format, found, limits) {
-        Ok(prepared) => match write::write(scope, prepared, report).await? {
-            Ok(()) => Ok(Ok(())),
-            Err(reason) => refused(reason),
-        },
-        Err(invalid) => refused(invalid.to_string()),
-    }
-}
-
-/// Parses a file like [`read`] without writing, for `fuzz`. Returns the number of valid conversations and of
-/// all.
+/// Parses and prepares a document in memory like [`Import::check`], without a thread, for `fuzz` and tests. Returns the
+/// number of valid conversations and of all.
 #[doc(hidden)]
 pub fn probe(owner: &OwnerId, format: Format, bytes: &[u8]) -> (usize, usize) {
-    let parsed = parse(format, bytes);
-    let all = parsed.len();
-    let found = parsed.into_iter().filter_map(|(_, found)| found.ok());
-    (found.filter_map(|found| write::prepare(owner, format, found, ContentLimits::LARGEST).ok()).count(), all)
-}
-
-fn parse(format: Format, bytes: &[u8]) -> Parsed {
-    match format {
-        Format::OpenAssistant => openassistant::parse(bytes),
-        Format::ShareGpt => sharegpt::parse(bytes),
-        Format::ChatGpt => chatgpt::parse(bytes),
-    }
+    let target = Target { owner: owner.clone(), limits: ContentLimits::LARGEST, clock: Clock::system() };
+    reader::probe(&target, format, bytes)
 }

@@ -49,6 +49,6 @@ pub use hot::writer::probe;
 pub use repository::export::ExportSnapshot;
 pub use repository::export::messages::MessagePages;
 pub use repository::export::sink::ExportSink;
-pub use repository::restore::Restore;
+pub use repository::restore::{ExportedWhole, Restore};
 pub use repository::webhooks::{ReplayStart, WebhookLease};
 pub use scope::Scoped;

@@ -10,7 +10,7 @@ use scrollback::model::OwnerId;
 static ADA: LazyLock<OwnerId> = LazyLock::new(|| OwnerId::new("ada").expect("a name"));
 
 fuzz_target!(|bytes: &[u8]| {
-    for format in [Format::OpenAssistant, Format::ShareGpt, Format::ChatGpt] {
+    for format in Format::ALL {
         let (good, all) = probe(&ADA, format, bytes);
         assert!(good <= all);
     }

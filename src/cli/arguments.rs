@@ -29,7 +29,7 @@ pub(super) enum Command {
     Config,
     /// Print a token for a user, signed with the configured secret or the development secret
     Token(TokenArguments),
-    /// Import conversations from a file
+    /// Import conversations from the exports of other systems, or of Scrollback
     Import(ImportArguments),
     /// Write the conversations of a user to a file: to be imported elsewhere, for other tools, or to read
     Export(ExportArguments),
@@ -115,13 +115,21 @@ pub(super) struct TokenArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct ImportArguments {
-    /// Format of the file
-    pub(super) format: ImportFormat,
-    /// File to import
-    pub(super) file: PathBuf,
+    /// Files, folders or ZIP archives of an export, or - for standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
     /// User who becomes the owner of the conversations
     #[arg(long)]
     pub(super) user: String,
+    /// Format of the files
+    #[arg(long, value_enum, default_value_t = ImportFormat::Auto)]
+    pub(super) format: ImportFormat,
+    /// Only read the files and report what can be imported; the database is not opened
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// New file for a report on every conversation, in JSON
+    #[arg(long, value_name = "FILE")]
+    pub(super) report: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -282,14 +290,34 @@ pub(super) enum InactiveAction {
     Archive,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+/// The names are those of [`crate::import::Format`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum ImportFormat {
-    /// OpenAssistant message trees, one per line; the best-ranked path becomes the active branch
-    Openassistant,
-    /// ShareGPT conversations, one JSON array
-    Sharegpt,
-    /// conversations.json of a ChatGPT export, or one conversation of it
-    Chatgpt,
+    /// Recognise the format by the content
+    Auto,
+    /// Export of ChatGPT
+    #[value(name = "chatgpt")]
+    ChatGpt,
+    /// Export of Claude
+    Claude,
+    /// Export of LibreChat
+    #[value(name = "librechat")]
+    LibreChat,
+    /// Export of Open WebUI
+    OpenWebui,
+    /// Export of Chatbot UI
+    ChatbotUi,
+    /// Message trees of OpenAssistant; the best-ranked path becomes the active branch
+    #[value(name = "openassistant")]
+    OpenAssistant,
+    /// ShareGPT conversations
+    #[value(name = "sharegpt")]
+    ShareGpt,
+    /// Messages for OpenAI's API, a conversation a line
+    OpenaiJsonl,
+    /// Messages of the AI SDK
+    #[value(name = "uimessage")]
+    UiMessage,
     /// A file that `scrollback export` wrote
     Scrollback,
 }
@@ -325,10 +353,21 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+    use crate::import::Format;
 
     #[test]
     fn the_command_line_is_sound() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_format_can_be_imported() {
+        let names: Vec<_> = ImportFormat::value_variants()
+            .iter()
+            .filter_map(|format| Some(format.to_possible_value()?.get_name().to_owned()))
+            .collect();
+        let formats = Format::ALL.map(|format| format.name().to_owned());
+        assert_eq!(names, [&["auto".to_owned()], &formats[..]].concat());
     }
 
     #[test]

@@ -1,24 +1,19 @@
 //! The commands.
 
 use std::net::SocketAddr;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use indicatif::ProgressBar;
 use tokio::net::TcpListener;
 
-use super::arguments::{
-    ImportArguments, ImportFormat, MigrateAction, MigrateArguments, ReindexArguments, ServeArguments,
-    TokenArguments,
-};
-use super::output::{print_fault, print_line};
+use super::arguments::{MigrateAction, MigrateArguments, ReindexArguments, ServeArguments, TokenArguments};
+use super::output::print_line;
 use crate::app::{self, App};
 use crate::auth::{self, Issuer, Key};
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
-use crate::import;
-use crate::model::{AuditAction, OwnerId, Timestamp, Viewer};
+use crate::model::{OwnerId, Timestamp};
 use crate::server::{Listeners, terminated};
 use crate::store;
 
@@ -94,67 +89,6 @@ fn sign(config: &Config, user: &str, expires_in: Duration, scope: Option<&str>) 
     let micros = i64::try_from(expires_in.as_micros()).unwrap_or(i64::MAX);
     let expires_at = Timestamp(Clock::system().now().0.saturating_add(micros));
     auth::sign_with_scope(secret, &owner, expires_at, requirements, scope)
-}
-
-/// The exit codes of an import: nothing was imported, and not everything was imported.
-const NOTHING_READ: u8 = 2;
-const SOME_REFUSED: u8 = 3;
-
-/// A file to import.
-enum ImportFile {
-    /// Of another system.
-    Conversations(import::Conversations),
-    /// Of Scrollback.
-    Export(import::ExportFile),
-}
-
-/// Opens or parses a file.
-fn read(arguments: &ImportArguments) -> Result<ImportFile, import::ImportError> {
-    let format = match arguments.format {
-        ImportFormat::Openassistant => import::Format::OpenAssistant,
-        ImportFormat::Sharegpt => import::Format::ShareGpt,
-        ImportFormat::Chatgpt => import::Format::ChatGpt,
-        ImportFormat::Scrollback => {
-            return import::ExportFile::open(&arguments.file).map(ImportFile::Export);
-        }
-    };
-    import::read(format, &arguments.file).map(ImportFile::Conversations)
-}
-
-pub(super) async fn import(config: Config, arguments: ImportArguments) -> anyhow::Result<ExitCode> {
-    let owner = OwnerId::new(&arguments.user).context("--user is not valid")?;
-    // A file that cannot be read is rejected before a database is created.
-    let file = match read(&arguments) {
-        Ok(file) => file,
-        Err(fault) => {
-            print_fault(format_args!("scrollback: {fault}"));
-            return Ok(ExitCode::from(NOTHING_READ));
-        }
-    };
-    let limits = app::content_limits(&config);
-    let app = App::open_for_command(config, Clock::system()).await?;
-    let scope = app.store.viewed_by(&Viewer::new(owner));
-    let written = match file {
-        ImportFile::Conversations(conversations) => import::write(&scope, conversations, limits).await,
-        ImportFile::Export(file) => import::restore(&scope, file).await,
-    };
-    let count = written.as_ref().ok().map(|report| report.conversations as u64);
-    let audited = app.store.audit(AuditAction::Import, scope.owner(), count).await;
-    // So that a search finds what was imported at once, whatever the server does.
-    let indexed = app.store.index_owner(scope.owner()).await;
-    app.store.close().await;
-    let report = written?;
-    audited?;
-    indexed?;
-    if report.refused > 0 {
-        print_fault(&report.rejected);
-    }
-    print_line(&report)?;
-    Ok(match report {
-        import::Report { refused: 0, .. } => ExitCode::SUCCESS,
-        import::Report { conversations: 0, present: 0, .. } => ExitCode::from(NOTHING_READ),
-        _ => ExitCode::from(SOME_REFUSED),
-    })
 }
 
 pub(super) async fn reindex(config: Config, arguments: ReindexArguments) -> anyhow::Result<()> {

@@ -1,191 +1,120 @@
-//! Detects the format of a file from its first bytes and the keys of its first entries.
-
-use serde_json::{Map, Value};
+//! Detects the format of a document from the keys of its first entries.
 
 use super::format::Format;
+use crate::model::{JsonObject, JsonValue};
 
-/// The number of entries whose keys are checked. Some exports begin with entries that are not conversations.
-const MAX_ENTRIES: usize = 100;
-
-/// The detected format of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FileKind {
-    /// A supported format in the supported layout.
-    Readable(Format),
-    /// A supported format with another layout: one object per line instead of one array, or the other way
-    /// round.
-    WrongLayout(Format),
-    /// Another format: its description, and what to do.
-    Other(&'static str, &'static str),
-}
-
-/// The layout of the entries of a JSON file.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Layout {
-    Array,
-    Object,
-    Lines,
-}
-
-const CANNOT: &str = "which Scrollback cannot import";
-const UNPACK: &str = "unpack it first";
-const ZIP: FileKind =
-    FileKind::Other("is a ZIP archive", "unpack it first; an export of ChatGPT is conversations.json in it");
-const GZIP: FileKind = FileKind::Other("is compressed with gzip", "unpack it first, with gunzip");
-const UTF_16: FileKind = FileKind::Other(
-    "is encoded in UTF-16",
-    "convert it to UTF-8 first, with `iconv --from-code UTF-16 --to-code UTF-8`",
-);
-
-/// The first bytes of file formats.
-const MAGIC: [(&[u8], FileKind); 13] = [
-    (b"PK\x03\x04", ZIP),
-    (b"PK\x05\x06", ZIP),
-    (b"\x1f\x8b", GZIP),
-    (b"\xff\xfe", UTF_16),
-    (b"\xfe\xff", UTF_16),
-    (b"\x28\xb5\x2f\xfd", FileKind::Other("is compressed with Zstandard", UNPACK)),
-    (b"\xfd7zXZ", FileKind::Other("is compressed with xz", UNPACK)),
-    (b"BZh", FileKind::Other("is compressed with bzip2", UNPACK)),
-    (b"7z\xbc\xaf", FileKind::Other("is a 7-Zip archive", UNPACK)),
-    (b"SQLite format 3\0", FileKind::Other("is an SQLite database", CANNOT)),
-    (b"%PDF-", FileKind::Other("is a PDF", CANNOT)),
-    (b"PAR1", FileKind::Other("is a Parquet file", CANNOT)),
-    (b"ARROW1", FileKind::Other("is an Arrow file", CANNOT)),
-];
-
-/// Detects the format of a file. `None` if it is unknown.
-pub(super) fn detect(bytes: &[u8]) -> Option<FileKind> {
-    if let Some((_, kind)) = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic)) {
-        return Some(*kind);
-    }
-    let text = bytes.trim_ascii();
-    match text {
-        [] => Some(FileKind::Other("is empty", "nothing can be imported from it")),
-        // UTF-16 without its byte order mark.
-        [0, _, ..] | [_, 0, ..] => Some(UTF_16),
-        [b'{' | b'[', ..] => json(text),
-        _ => Some(plain(text)),
+/// The format of an entry. `None`: it has none of a conversation.
+pub(super) fn format_of(entry: &JsonValue) -> Option<Format> {
+    match entry {
+        JsonValue::Object(fields) => of_object(fields),
+        // Messages that follow one another, or the chats of an early Chatbot UI.
+        JsonValue::Array(items) => match of_object(items.first()?.as_object()?) {
+            Some(format @ (Format::UiMessage | Format::ChatbotUi)) => Some(format),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
-/// The kind of a text that is not JSON.
-fn plain(text: &[u8]) -> FileKind {
-    let start = String::from_utf8_lossy(&text[..text.len().min(1024)]).to_lowercase();
-    if start.starts_with("<!doctype html") || start.starts_with("<html") {
-        return FileKind::Other("is an HTML page", "use the JSON file of the same export");
-    }
-    // The last character may be incomplete.
-    let is_binary = start.trim_end_matches('\u{fffd}').contains(['\0', '\u{fffd}']);
-    if is_binary {
-        FileKind::Other("is a binary file", CANNOT)
-    } else {
-        FileKind::Other("is plain text", CANNOT)
-    }
-}
-
-fn json(text: &[u8]) -> Option<FileKind> {
-    let (layout, entries) = entries(text);
-    let kind = entries.iter().filter_map(Value::as_object).find_map(kind_of_keys)?;
-    Some(match kind {
-        FileKind::Readable(format) if !accepts(format, layout) => FileKind::WrongLayout(format),
-        kind => kind,
+/// Whether the entry is a message alone. Those that follow one another in a document are conversations together.
+pub(super) fn is_bare_message(entry: &JsonValue) -> bool {
+    entry.as_object().is_some_and(|fields| {
+        fields.contains_key("role") && (fields.contains_key("parts") || fields.contains_key("content"))
     })
 }
 
-fn accepts(format: Format, layout: Layout) -> bool {
-    match format {
-        Format::OpenAssistant => layout != Layout::Array,
-        Format::ShareGpt => layout == Layout::Array,
-        Format::ChatGpt => layout != Layout::Lines,
-    }
-}
-
-/// The first entries of a file that can be parsed.
-fn entries(text: &[u8]) -> (Layout, Vec<Value>) {
-    let in_array = text.strip_prefix(b"[");
-    let mut rest = in_array.unwrap_or(text);
-    let mut entries = Vec::new();
-    while entries.len() < MAX_ENTRIES {
-        let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<Value>();
-        let Some(Ok(value)) = values.next() else { break };
-        rest = rest[values.byte_offset()..].trim_ascii_start();
-        if in_array.is_some() {
-            rest = rest.strip_prefix(b",").unwrap_or_default();
-        }
-        entries.push(value);
-    }
-    let layout = match (in_array, entries.len()) {
-        (Some(_), _) => Layout::Array,
-        (None, 1) if rest.is_empty() => Layout::Object,
-        (None, _) => Layout::Lines,
-    };
-    (layout, entries)
-}
-
-/// The format of an entry with these fields.
-fn kind_of_keys(fields: &Map<String, Value>) -> Option<FileKind> {
+fn of_object(fields: &JsonObject) -> Option<Format> {
     let has = |name: &str| fields.contains_key(name);
-    let first_of = |name: &str| fields.get(name).and_then(Value::as_array).map(|list| list.first());
-    let is_message = |value: Option<Option<&Value>>, keys: [&str; 2]| {
-        value.is_some_and(|first| first.is_none_or(|first| keys.iter().all(|key| first.get(key).is_some())))
+    let object = |name: &str| fields.get(name).and_then(JsonValue::as_object);
+    let array = |name: &str| fields.get(name).and_then(JsonValue::as_array);
+    // Of no item it is not known what it is, so it is what it could be.
+    let items = |name: &str, is_one: &dyn Fn(&JsonObject) -> bool| {
+        array(name).is_some_and(|items| {
+            items.is_empty() || items.iter().filter_map(JsonValue::as_object).take(20).any(is_one)
+        })
     };
-    if fields.get("mapping").is_some_and(Value::is_object) {
-        return Some(FileKind::Readable(Format::ChatGpt));
+    let either = |keys: &'static [&'static str]| {
+        move |item: &JsonObject| keys.iter().any(|key| item.contains_key(*key))
+    };
+    if object("header")
+        .is_some_and(|header| header.get("format").and_then(JsonValue::as_str) == Some("scrollback"))
+    {
+        return Some(Format::Scrollback);
     }
-    if has("message_tree_id") && has("prompt") {
-        return Some(FileKind::Readable(Format::OpenAssistant));
-    }
-    if has("message_tree_id") && has("message_id") {
-        return Some(FileKind::Other(
-            "looks like OpenAssistant messages without their trees",
-            "import the file of message trees instead",
-        ));
-    }
-    if is_message(first_of("conversations"), ["from", "value"]) {
-        return Some(FileKind::Readable(Format::ShareGpt));
+    if object("mapping").is_some() {
+        return Some(Format::ChatGpt);
     }
     if has("chat_messages") {
-        return Some(FileKind::Other("looks like an export of Claude", CANNOT));
+        return Some(Format::Claude);
     }
-    if has("conversationId") && (has("messages") || has("messagesTree")) {
-        return Some(FileKind::Other("looks like an export of LibreChat", CANNOT));
+    if has("message_tree_id") && has("prompt") {
+        return Some(Format::OpenAssistant);
     }
-    if fields.get("chat").is_some_and(|chat| chat.get("history").or(chat.get("messages")).is_some()) {
-        return Some(FileKind::Other("looks like an export of Open WebUI", CANNOT));
+    if has("messagesTree")
+        || (has("conversationId") && items("messages", &either(&["messageId", "isCreatedByUser"])))
+    {
+        return Some(Format::LibreChat);
     }
-    if is_message(first_of("messages"), ["role", "parts"]) {
-        return Some(FileKind::Other("looks like messages of the AI SDK", CANNOT));
+    let is_chat = |chat: &JsonObject| chat.contains_key("history") || chat.contains_key("messages");
+    if object("chat").is_some_and(is_chat)
+        || object("history").is_some_and(|history| history.contains_key("messages"))
+    {
+        return Some(Format::OpenWebUi);
     }
-    if is_message(first_of("messages"), ["role", "content"]) {
-        return Some(FileKind::Other("looks like messages for OpenAI's API", CANNOT));
+    if has("version") && array("history").is_some() {
+        return Some(Format::ChatbotUi);
     }
-    (has("history") && has("version"))
-        .then_some(FileKind::Other("looks like an export of Chatbot UI", CANNOT))
+    let is_turn = |turn: &JsonObject| {
+        turn.contains_key("from") && (turn.contains_key("value") || turn.contains_key("text"))
+    };
+    if ["conversations", "items", "conversation"].iter().any(|name| items(name, &is_turn)) {
+        return Some(Format::ShareGpt);
+    }
+    if array("messages").is_some_and(|messages| !messages.is_empty())
+        && items("messages", &either(&["parts"]))
+    {
+        return Some(Format::UiMessage);
+    }
+    if object("model").is_some() && has("name") && array("messages").is_some() {
+        return Some(Format::ChatbotUi);
+    }
+    if items("messages", &either(&["role"])) {
+        return Some(Format::OpenAi);
+    }
+    (has("role") && (has("parts") || has("content"))).then_some(Format::UiMessage)
 }
 
-impl FileKind {
-    /// The description of the file and what to do, after the name of the file.
-    pub(super) fn advice(self, asked: Format) -> String {
-        match self {
-            Self::Readable(format) => {
-                format!("looks like {}: use `scrollback import {}`", format.contents(), format.name())
-            }
-            Self::WrongLayout(format) => {
-                let (layout, filter) = match format {
-                    Format::OpenAssistant => ("one on each line, not an array", "jq --compact-output '.[]'"),
-                    _ => ("one array", "jq --slurp ."),
-                };
-                let import = match format == asked {
-                    true => String::new(),
-                    false => format!(" and use `scrollback import {}`", format.name()),
-                };
-                let contents = format.contents();
-                format!("looks like {contents}, which must be {layout}: convert it with `{filter}`{import}")
-            }
-            Self::Other(what, CANNOT) => format!("{what}, {CANNOT}"),
-            Self::Other(what, advice) => format!("{what}: {advice}"),
-        }
+/// What a document seems to be that cannot be imported, and what to do.
+pub(super) fn advice(start: &[u8]) -> &'static str {
+    const MAGIC: [(&[u8], &str); 8] = [
+        (b"\x28\xb5\x2f\xfd", "is compressed with Zstandard: unpack it first"),
+        (b"\xfd7zXZ", "is compressed with xz: unpack it first"),
+        (b"BZh", "is compressed with bzip2: unpack it first"),
+        (b"7z\xbc\xaf", "is a 7-Zip archive: unpack it first"),
+        (b"SQLite format 3\0", "is an SQLite database, which Scrollback cannot import"),
+        (b"%PDF-", "is a PDF, which Scrollback cannot import"),
+        (b"PAR1", "is a Parquet file, which Scrollback cannot import"),
+        (b"ARROW1", "is an Arrow file, which Scrollback cannot import"),
+    ];
+    if let Some((_, advice)) = MAGIC.iter().find(|(magic, _)| start.starts_with(magic)) {
+        return advice;
+    }
+    let text = start.trim_ascii();
+    if text.is_empty() {
+        return "is empty: nothing can be imported from it";
+    }
+    if matches!(text.first(), Some(b'{' | b'[')) {
+        return "has no conversations in a format that Scrollback can import";
+    }
+    let text = String::from_utf8_lossy(text).to_lowercase();
+    if text.starts_with("<!doctype html") || text.starts_with("<html") {
+        return "is an HTML page: use the JSON file of the same export";
+    }
+    // The last character may be incomplete.
+    if text.trim_end_matches('\u{fffd}').contains(['\0', '\u{fffd}']) {
+        "is a binary file, which Scrollback cannot import"
+    } else {
+        "is plain text, which Scrollback cannot import"
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 pub(super) struct Rejection {
     pub(super) id: Option<String>,
     pub(super) title: Option<String>,
+    /// It quotes no texts of the conversation.
     pub(super) reason: String,
 }
 
@@ -16,13 +17,23 @@ pub(super) struct Rejection {
 struct Names {
     id: Option<Value>,
     conversation_id: Option<Value>,
+    #[serde(rename = "conversationId")]
+    conversation: Option<Value>,
+    uuid: Option<Value>,
     message_tree_id: Option<Value>,
     title: Option<Value>,
+    name: Option<Value>,
 }
 
 impl From<String> for Rejection {
     fn from(reason: String) -> Self {
         Self { reason, ..Self::default() }
+    }
+}
+
+impl From<&str> for Rejection {
+    fn from(reason: &str) -> Self {
+        Self::from(reason.to_owned())
     }
 }
 
@@ -39,12 +50,7 @@ impl Rejection {
         Self::from(format!("{what}: {fault}"))
     }
 
-    /// A file that is not an array. The position is that in the file.
-    pub(super) fn not_an_array(error: &serde_json::Error) -> Self {
-        Self::from(format!("not an array of conversations: {error}"))
-    }
-
-    /// Adds the id and the title in `json`, if they can be parsed.
+    /// Adds the id and the title in `json`, if they are not known and can be parsed.
     pub(super) fn named_by(self, json: &[u8]) -> Self {
         let Ok(names) = serde_json::from_slice::<Names>(json) else { return self };
         let text = |value: Option<Value>| match value? {
@@ -52,7 +58,9 @@ impl Rejection {
             Value::Number(number) => Some(number.to_string()),
             _ => None,
         };
-        let id = text(names.id).or(text(names.conversation_id)).or(text(names.message_tree_id));
-        Self { id, title: text(names.title), reason: self.reason }
+        let ids = [names.id, names.conversation_id, names.conversation, names.uuid, names.message_tree_id];
+        let id = self.id.or_else(|| ids.into_iter().find_map(text));
+        let title = self.title.or_else(|| text(names.title).or_else(|| text(names.name)));
+        Self { id, title, reason: self.reason }
     }
 }

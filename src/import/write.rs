@@ -1,144 +1,140 @@
-//! Writes parsed conversations to the store.
+//! Writes prepared conversations to the store, many in a transaction.
 
-use anyhow::Context;
-use uuid::Uuid;
+use super::losses::Losses;
+use super::prepare::Prepared;
+use super::report::{ConversationReport, Outcome};
+use crate::model::Invalid;
+use crate::store::{Error, ExportedWhole, Scoped};
 
-use super::format::Format;
-use super::parsed::{ParsedBody, ParsedConversation, ParsedMessage};
-use super::report::Report;
-use crate::model::{
-    Append, AppendParent, Content, ContentLimits, ConversationId, Invalid, Json, JsonValue, MessageBody,
-    MessageId, MessageStatus, ModelName, NewConversation, NewMessage, OwnerId, Parts, Title,
-};
-use crate::store::{Error, Scoped};
+/// The most conversations, and about the most bytes, of a transaction.
+const MAX_CONVERSATIONS: usize = 64;
+const MAX_BYTES: usize = 2 * 1024 * 1024;
 
-/// The namespace of the UUIDs of imports.
-const NAMESPACE: Uuid = Uuid::from_u128(0x9b1f_6c0e_52a4_4f0e_8f1d_3a6e_2c77_d501);
-
-/// A valid conversation, ready to be written.
-pub(super) struct Prepared {
-    /// The conversation with the messages of the active path.
-    conversation: NewConversation,
-    id: ConversationId,
-    /// The other messages, each with its parent.
-    branches: Vec<(AppendParent, NewMessage)>,
-    head: Option<MessageId>,
+/// Conversations that wait to be written, and reports that wait for those before.
+#[derive(Default)]
+pub(super) struct Batch {
+    waiting: Vec<(ConversationReport, Option<Prepared>)>,
+    bytes: usize,
 }
 
-/// Checks the whole conversation before anything is written.
-pub(super) fn prepare(
-    owner: &OwnerId,
-    format: Format,
-    found: ParsedConversation,
-    limits: ContentLimits,
-) -> Result<Prepared, Invalid> {
-    if found.messages.is_empty() {
-        return Err(Invalid::new("messages", "must not be empty"));
+impl Batch {
+    /// Adds a conversation. `report` says what it is.
+    pub(super) fn add(&mut self, report: ConversationReport, prepared: Prepared) {
+        self.bytes += prepared.bytes();
+        self.waiting.push((report, Some(prepared)));
     }
-    let uuid = |origin: &str| {
-        let name = format!("{}\0{format:?}\0{origin}", owner.as_str());
-        Uuid::new_v5(&NAMESPACE, name.as_bytes())
-    };
-    let ids: Vec<Option<MessageId>> = found
-        .messages
-        .iter()
-        .map(|turn| Some(MessageId(uuid(&format!("{}\0{}", found.origin, turn.origin.as_ref()?)))))
-        .collect();
-    let (mut path, mut branches) = (Vec::new(), Vec::new());
-    for (at, turn) in found.messages.into_iter().enumerate() {
-        let parent = turn.parent;
-        let message = message(&format!("messages[{at}]"), ids[at], turn, limits)?;
-        // The active path comes first and is created together with the conversation.
-        let is_path = at <= found.head && parent == at.checked_sub(1);
-        if is_path {
-            path.push(message);
-            continue;
+
+    /// Adds a report of a conversation that is not written.
+    pub(super) fn add_report(&mut self, report: ConversationReport) {
+        self.waiting.push((report, None));
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.waiting.len() >= MAX_CONVERSATIONS || self.bytes >= MAX_BYTES
+    }
+
+    /// Writes what is missing of each, and returns the reports in their order. Without a scope nothing is written.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub(super) async fn write(&mut self, scope: Option<&Scoped>) -> Result<Vec<ConversationReport>, Error> {
+        let Self { waiting, .. } = std::mem::take(self);
+        let are_new = match scope {
+            Some(scope) => new_ones(scope, &waiting).await?,
+            None => None,
+        };
+        let mut are_new = are_new.map(Vec::into_iter);
+        let mut reports = Vec::with_capacity(waiting.len());
+        for (mut report, prepared) in waiting {
+            if let Some(prepared) = prepared {
+                let is_new = are_new.as_mut().and_then(Iterator::next);
+                let count = prepared.messages.len() as u64;
+                let id = prepared.conversation.id;
+                let written = match (scope, is_new) {
+                    (None, _) | (_, Some(true)) => Ok((Outcome::Imported, count)),
+                    (Some(scope), _) => write_one(scope, prepared).await?,
+                };
+                match written {
+                    Ok((outcome, messages)) => {
+                        (report.outcome, report.messages, report.conversation_id) =
+                            (outcome, messages, Some(id));
+                        if outcome == Outcome::Present {
+                            // What was there before is not counted again.
+                            report.losses = Losses::default();
+                        }
+                    }
+                    Err(reason) => {
+                        report.outcome = Outcome::Rejected;
+                        (report.reason, report.losses) = (Some(reason), Losses::default());
+                    }
+                }
+            }
+            reports.push(report);
         }
-        let after = parent.and_then(|parent| ids[parent]).map_or(AppendParent::Root, AppendParent::Message);
-        branches.push((after, message));
+        Ok(reports)
     }
-    let id = ConversationId(uuid(&found.origin));
-    let origin = serde_json::json!({ "source": format.name(), "sourceId": found.origin });
-    let conversation = NewConversation {
-        id: Some(id),
-        title: found.title.map(|title| Title::new("title", title)).transpose()?,
-        metadata: Json::new("metadata", origin.to_string())?,
-        expires_at: None,
-        is_read: true,
-        messages: path,
-    };
-    Ok(Prepared { conversation, id, branches, head: ids[found.head] })
 }
 
-fn message(
-    argument: &str,
-    id: Option<MessageId>,
-    turn: ParsedMessage,
-    limits: ContentLimits,
-) -> Result<NewMessage, Invalid> {
-    let most = limits.message_bytes;
-    let body = match turn.body {
-        ParsedBody::Text(text) => MessageBody::Text(Content::within(argument, text, most)?),
-        ParsedBody::Parts(parts) => MessageBody::Parts(Parts::within(argument, parts, most)?),
-    };
-    Ok(NewMessage {
-        id,
-        role: turn.role,
-        body: Some(body),
-        status: MessageStatus::Complete,
-        model: turn.model.map(|name| ModelName::new(argument, name)).transpose()?,
-        usage: None,
-        metadata: Json::within(
-            argument,
-            JsonValue::Object(turn.metadata).to_string(),
-            limits.metadata_bytes,
-        )?,
-    })
-}
-
-/// Writes missing messages. The inner error rejects the conversation, the outer error ends the import.
-pub(super) async fn write(
+/// Writes those that are new, and says which were. `None`: nothing was written, because one of them cannot be.
+async fn new_ones(
     scope: &Scoped,
-    prepared: Prepared,
-    report: &mut Report,
-) -> anyhow::Result<Result<(), String>> {
-    match write_conversation(scope, prepared, report).await {
-        Ok(()) => Ok(Ok(())),
-        Err(Error::Conflict) => Ok(Err("a message in it has been imported in another conversation".into())),
-        Err(Error::Trashed) => Ok(Err("it has been imported and is in the trash".into())),
-        Err(error) => Err(error).context("cannot write a conversation"),
+    waiting: &[(ConversationReport, Option<Prepared>)],
+) -> Result<Option<Vec<bool>>, Error> {
+    let prepared = waiting.iter().filter_map(|(_, prepared)| prepared.as_ref());
+    let all: Vec<ExportedWhole> = prepared
+        .map(|prepared| ExportedWhole {
+            conversation: prepared.conversation.clone(),
+            messages: prepared.messages.clone(),
+        })
+        .collect();
+    // The same conversation may be in an export twice, and each write of a back end has an entry in the audit log.
+    let mut ids: Vec<_> = all.iter().map(|whole| whole.conversation.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.len() < all.len() || scope.acts_for_another() {
+        return Ok(None);
+    }
+    match scope.restore_all(all).await {
+        Ok(written) => Ok(Some(written)),
+        Err(error) => rejected(error).map(|_| None),
     }
 }
 
-async fn write_conversation(scope: &Scoped, prepared: Prepared, report: &mut Report) -> Result<(), Error> {
-    let Prepared { conversation, id, branches, head } = prepared;
-    let on_path = conversation.messages.len();
-    let all = on_path + branches.len();
-    let there = scope.conversation(id).await?;
-    let known = there.as_ref().map_or(0, |there| usize::try_from(there.last_position).unwrap_or(usize::MAX));
-    if known >= all {
-        report.present += 1;
-        return Ok(());
+/// Why a conversation cannot be imported. Other errors end the import.
+pub(super) fn rejected(error: Error) -> Result<String, Error> {
+    match error {
+        Error::Invalid(Invalid { argument, rule }) => Ok(format!("`{argument}` {rule}")),
+        Error::FilesDisabled => Ok(Error::FilesDisabled.to_string()),
+        Error::Conflict => Ok("its id, or the id of a message in it, belongs to something else".into()),
+        error => Err(error),
     }
-    if there.is_none() {
-        scope.create_conversation(conversation).await?;
-        report.conversations += 1;
-    } else {
-        report.present += 1;
+}
+
+/// Writes what is missing of a conversation. The inner error rejects it.
+async fn write_one(scope: &Scoped, prepared: Prepared) -> Result<Result<(Outcome, u64), String>, Error> {
+    match write_missing(scope, prepared).await {
+        Ok(written) => Ok(Ok(written)),
+        Err(error) => rejected(error).map(Err),
     }
-    // Messages of an interrupted import are not written twice, because ids make appends idempotent.
-    let has_branches = !branches.is_empty();
-    for (after, message) in branches {
-        let messages = vec![message];
-        let append = Append { conversation: id, after, expected_head: None, messages };
-        scope.append(append).await?;
+}
+
+async fn write_missing(scope: &Scoped, prepared: Prepared) -> Result<(Outcome, u64), Error> {
+    let head = prepared.head();
+    let Prepared { conversation, messages, .. } = prepared;
+    let id = conversation.id;
+    let count = messages.len() as u64;
+    let updated_at = conversation.updated_at;
+    if scope.conversation(id).await?.is_none()
+        && let Some(mut restore) = scope.begin_restore(conversation).await?
+    {
+        for message in messages {
+            restore.add(message).await?;
+        }
+        restore.finish().await?;
+        return Ok((Outcome::Imported, count));
     }
-    if let Some(head) = head {
-        scope.switch_branch(id, head).await?;
+    match scope.extend_conversation(id, messages, head, updated_at).await? {
+        0 => Ok((Outcome::Present, 0)),
+        added => Ok((Outcome::Grown, added)),
     }
-    if has_branches {
-        scope.mark_read(id, i64::try_from(all).unwrap_or(i64::MAX), false).await?;
-    }
-    report.messages += all - known;
-    Ok(())
 }

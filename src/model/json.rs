@@ -80,7 +80,7 @@ impl Json {
 
     /// A text that is the same for all equal JSON values: objects with the same fields in any order, and
     /// equal numbers.
-    pub(super) fn canonical(&self) -> Cow<'_, str> {
+    pub(crate) fn canonical(&self) -> Cow<'_, str> {
         if self.0 == "{}" {
             return Cow::Borrowed("{}");
         }

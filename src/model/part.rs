@@ -113,7 +113,7 @@ impl Part {
     }
 
     /// Checks one part. Errors name the field, beginning with the kind of the part: `file.url`.
-    fn check(&self) -> Result<(), Invalid> {
+    pub(crate) fn check(&self) -> Result<(), Invalid> {
         match self {
             Self::Text { text } => without_nul("text.text", text),
             Self::Reasoning { text } => without_nul("reasoning.text", text),

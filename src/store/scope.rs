@@ -46,6 +46,11 @@ impl Scoped {
         self.clone().within(MemoryBudget::default())
     }
 
+    /// Whether a back end acts for the owner.
+    pub fn acts_for_another(&self) -> bool {
+        self.actor.is_some()
+    }
+
     /// The owner.
     pub fn owner(&self) -> &OwnerId {
         &self.owner

@@ -26,6 +26,9 @@ use crate::store::error::Result;
 use crate::store::repository::audit;
 use crate::store::scope::Scoped;
 
+/// Changes in a statement.
+const CHANGES: usize = 500;
+
 /// A write in progress for one owner.
 pub(in crate::store) struct Tx {
     tx: DatabaseTransaction,
@@ -169,7 +172,9 @@ impl Tx {
                 "a write recorded a different number of changes than it reserved".into(),
             ));
         }
-        change::Entity::insert_many(rows).exec_without_returning(&self.tx).await?;
+        for some in rows.chunks(CHANGES) {
+            change::Entity::insert_many(some.to_vec()).exec_without_returning(&self.tx).await?;
+        }
         if let Some(entry) = self.entry {
             audit::add(&self.tx, entry.of_changes(&self.owner, &self.changes)).await?;
         }

@@ -123,7 +123,7 @@ async fn the_command_prints_what_operators_did(engine: Engine) {
     let program = Program::over(engine).await.with("SCROLLBACK_RETENTION_TRASH", "0s");
     let folder = program.folder().join("shared.json");
     fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sharegpt.json"), &folder).unwrap();
-    let report = program.printed(&["import", "sharegpt", "shared.json", "--user", "ada"]).await;
+    let report = program.printed(&["import", "shared.json", "--user", "ada"]).await;
     let imported: i64 = report.split(' ').next().unwrap().parse().unwrap();
     program.printed(&["retention", "set", "--user", "bob", "--inactive", "never"]).await;
     let server = program.serve(&[]).await;

@@ -5,11 +5,9 @@
 use std::fs;
 use std::path::Path;
 
-use scrollback::import::{self, Format};
-use scrollback::model::{OwnerId, Viewer};
 use serde_json::{Value, json};
 
-use crate::harness::{TestApp, on_each_database, run_script, run_script_with};
+use crate::harness::{TestApp, import, on_each_database, run_script, run_script_with};
 
 on_each_database!(
     urql_works,
@@ -113,15 +111,8 @@ async fn graphiql_works_in_a_browser(app: TestApp) {
 async fn somebody_finds_what_they_mean_in_graphiql(app: TestApp) {
     assert_browser();
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
-    let scope = app.store.viewed_by(&Viewer::new(OwnerId::new("ada").unwrap()));
-    for (format, file) in
-        [(Format::OpenAssistant, "openassistant.jsonl"), (Format::ShareGpt, "sharegpt.json")]
-    {
-        let read = import::read(format, &data.join(file)).unwrap();
-        assert_eq!(
-            import::write(&scope, read, scrollback::app::content_limits(&app.config)).await.unwrap().refused,
-            0
-        );
+    for file in ["openassistant.jsonl", "sharegpt.json"] {
+        assert_eq!(import(&app.store, "ada", &data.join(file)).await.rejected, 0);
     }
     // MT-bench has questions, not conversations.
     let questions = fs::read_to_string(data.join("mt-bench.jsonl")).unwrap();

@@ -33,9 +33,9 @@ async fn commands_exit_quietly_on_a_closed_pipe() {
         (&["token", "--user", "ada"], 0),
         (&["migrate", "up"], 0),
         (&["migrate", "status"], 0),
-        (&["import", "sharegpt", sample, "--user", "ada"], 0),
-        (&["import", "sharegpt", "text", "--user", "ada"], 2),
-        (&["import", "sharegpt", "absent", "--user", "ada"], 2),
+        (&["import", sample, "--user", "ada"], 0),
+        (&["import", "text", "--user", "ada"], 2),
+        (&["import", "absent", "--user", "ada"], 2),
         (&["--no-such-flag"], 2),
         (&["--listen", "here"], 1),
     ] {

@@ -25,7 +25,14 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("README.md", "tests/run"),
     ("docs/data-protection.md", "sqlite3 data/scrollback.db VACUUM"),
     ("docs/deployment.md", "cargo build --release        # target/release/scrollback"),
-    ("docs/import.md", "scrollback import openassistant FILE.jsonl --user ada"),
+    (
+        "docs/import.md",
+        "scrollback import export.zip --user ada --dry-run   # what would be imported, and what would be left out",
+    ),
+    (
+        "README.md",
+        "cargo run --release -- import export.zip --user ada --dry-run   # what would be imported, and what would be left out",
+    ),
     ("docs/performance.md", "cargo bench --bench load"),
     ("docs/performance.md", "perf record -F 999 -g -p \"$(pidof scrollback)\" -- sleep 10"),
     ("docs/sharing.md", "curl http://127.0.0.1:8000/shared/$SECRET -H 'accept: application/json'"),

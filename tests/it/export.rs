@@ -11,7 +11,7 @@ mod schema;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use scrollback::import::{ExportFile, Report, restore};
+use scrollback::import::Report;
 use scrollback::model::{ExportRecord, ExportedMessage, ExportedShare, OwnerId, Viewer, share_hash};
 use scrollback::store::{ExportSink, Scoped, Store};
 use serde_json::json;
@@ -71,7 +71,7 @@ async fn import(store: &Store, user: &str, text: &str) -> Report {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("export.jsonl");
     std::fs::write(&file, text).unwrap();
-    let report = restore(&scope(store, user), ExportFile::open(&file).unwrap()).await.unwrap();
+    let report = crate::harness::import(store, user, &file).await;
     store.index_owner(&OwnerId::new(user).unwrap()).await.unwrap();
     report
 }
@@ -122,7 +122,7 @@ async fn an_import_adds_what_is_missing_and_takes_nothing_of_others(app: TestApp
     let exported = lines(&records(&app.store, "ada").await);
     // All of it is there.
     let report = import(&app.store, "ada", &exported).await;
-    assert_eq!((report.conversations, report.present, report.refused), (0, 2, 0));
+    assert_eq!((report.conversations, report.present, report.rejected), (0, 2, 0));
     // One is deleted, and comes back; the other was changed meanwhile, and stays.
     let delete = "mutation($id: ID!) { deleteConversation(input: { id: $id }) { deletedConversationId } }";
     ada.data(delete, json!({ "id": gone })).await;
@@ -138,8 +138,8 @@ async fn an_import_adds_what_is_missing_and_takes_nothing_of_others(app: TestApp
     assert_eq!(found["searchMessages"]["nodes"].as_array().unwrap().len(), 8);
     // Another user cannot have the same ids, and learns nothing.
     let report = import(&app.store, "bob", &exported).await;
-    assert_eq!((report.conversations, report.present, report.refused), (0, 0, 4), "and two attachments");
-    let told = report.rejected.to_string();
+    assert_eq!((report.conversations, report.present, report.rejected), (0, 0, 4), "and two attachments");
+    let told = report.rejections().to_string();
     assert!(told.contains("its id, or the id of a message in it, belongs to something else"), "{told}");
     assert_eq!(bob.data(titles, json!({})).await["conversations"]["nodes"], json!([]));
     // The writer of a message is gone, so it is interrupted; its text so far is there.
@@ -171,8 +171,8 @@ async fn a_taken_id_rejects_its_conversation_alone(app: TestApp) {
         renamed.rename(number);
         fault(&mut renamed);
         let report = import(&app.store, "bob", &renamed.lines(number)).await;
-        assert_eq!((report.conversations, report.refused), (1, 1), "{number}");
-        let told = report.rejected.to_string();
+        assert_eq!((report.conversations, report.rejected), (1, 1), "{number}");
+        let told = report.rejections().to_string();
         assert!(told.contains("belongs to something else"), "{number}: {told}");
     }
 }

@@ -6,6 +6,7 @@
 mod client;
 mod disk;
 mod events;
+mod imports;
 mod key_server;
 mod nats;
 mod node;
@@ -32,6 +33,7 @@ use tokio::sync::oneshot;
 pub(crate) use client::{APPEND, APPEND_TEXT, Client, FINISH};
 pub(crate) use disk::{Disk, DiskFault};
 pub(crate) use events::EventStream;
+pub(crate) use imports::import;
 pub(crate) use key_server::{KeyServer, SigningKey};
 pub(crate) use nats::Nats;
 pub(crate) use node::{run_python, run_script, run_script_with, start_script};

@@ -33,7 +33,6 @@ mod hostile;
 mod http;
 mod http2;
 mod import;
-mod import_files;
 mod interruptions;
 mod introspection;
 mod json;

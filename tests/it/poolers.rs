@@ -32,9 +32,7 @@ async fn transaction_pooling_is_rejected_in_one_line() {
                 // Refused where one session is all there is, or where there are no transactions.
                 let _ = client.execute("SELECT pg_sleep(0.01)").await;
             }
-            for arguments in
-                [&[][..], &["migrate", "status"], &["import", "sharegpt", "sharegpt.json", "--user", "a"]]
-            {
+            for arguments in [&[][..], &["migrate", "status"], &["import", "sharegpt.json", "--user", "a"]] {
                 let refused = program.refused(arguments).await;
                 assert!(refused.ends_with(SAID), "{mode} {settings:?} {arguments:?}: {refused}");
                 assert_eq!(refused.lines().count(), 1, "{refused}");

@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 use crate::harness::{Authority, Cluster, Program, shared_cluster};
 
 /// Commands that need a database.
-const COMMANDS: [&[&str]; 3] =
-    [&[], &["migrate", "status"], &["import", "sharegpt", "sharegpt.json", "--user", "ada"]];
+const COMMANDS: [&[&str]; 3] = [&[], &["migrate", "status"], &["import", "sharegpt.json", "--user", "ada"]];
 
 fn with_sample(program: Program) -> Program {
     let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sharegpt.json");
@@ -58,7 +57,7 @@ async fn mistyped_flags_commands_and_formats_are_refused_with_the_nearest_one() 
         (&["--data_dir", "a"], "'--data-dir'"),
         (&["serve", "--lissten", "127.0.0.1:0"], "'--listen'"),
         (&["token", "--usr", "ada"], "'--user'"),
-        (&["import", "shargpt", "a.json", "--user", "ada"], "'sharegpt'"),
+        (&["import", "a.json", "--user", "ada", "--format", "shargpt"], "'sharegpt'"),
         (&["tokn", "--user", "ada"], "'token'"),
         (&["migrate", "statsu"], "'status'"),
     ] {

@@ -49,8 +49,8 @@ impl JsonValue {
         Self::read_within(text, MAX_DEPTH)
     }
 
-    /// The same with another limit of the nesting.
-    pub(super) fn read_within(text: &[u8], levels: usize) -> Result<Self, JsonFault> {
+    /// The same with another limit of the nesting. Parsing, and dropping the value, needs a stack of that depth.
+    pub(crate) fn read_within(text: &[u8], levels: usize) -> Result<Self, JsonFault> {
         let mut reader = Jiter::new(text);
         let first = reader.peek()?;
         let value = next(&mut reader, first, levels)?;

@@ -4,7 +4,7 @@
 //! A slot only finds rows. It does not check ownership: a statement that uses a slot also has the conversation, the
 //! position and the owner in its condition.
 
-use sea_orm::sea_query::{Expr, ExprTrait, InsertStatement, IntoIden, Query};
+use sea_orm::sea_query::{DynIden, Expr, ExprTrait, InsertStatement, IntoIden, Query};
 use sea_orm::{ActiveModelTrait, ColumnTrait, DbBackend, IntoActiveModel, Iterable};
 
 use crate::model::ConversationId;
@@ -61,21 +61,28 @@ pub(in crate::store) const LAST: i64 = u32::MAX as i64;
 
 /// Inserts a message.
 pub(in crate::store) fn insert(backend: DbBackend, row: message::Model) -> InsertStatement {
-    let conversation = row.conversation_id;
-    let position = row.position;
-    let row = row.into_active_model();
-    let (mut columns, mut values) = (Vec::new(), Vec::new());
-    for column in message::Column::iter() {
-        if let Some(value) = row.get(column).into_value() {
-            columns.push(column.into_iden());
-            values.push(column.save_as(Expr::val(value)));
-        }
-    }
+    insert_all(backend, [row])
+}
+
+/// Inserts messages.
+pub(in crate::store) fn insert_all(
+    backend: DbBackend,
+    rows: impl IntoIterator<Item = message::Model>,
+) -> InsertStatement {
+    let mut columns: Vec<DynIden> = message::Column::iter().map(IntoIden::into_iden).collect();
     if backend == DbBackend::Sqlite {
         columns.push(SLOT.into_iden());
-        values.push(slot_of(conversation, position));
     }
-    Query::insert().into_table(message::Entity).columns(columns).values_panic(values).to_owned()
+    let mut insert = Query::insert().into_table(message::Entity).columns(columns).to_owned();
+    for row in rows {
+        let slot = (backend == DbBackend::Sqlite).then(|| slot_of(row.conversation_id, row.position));
+        let row = row.into_active_model();
+        // All values of a model are set.
+        let values = message::Column::iter()
+            .filter_map(|column| row.get(column).into_value().map(|value| column.save_as(Expr::val(value))));
+        insert.values_panic(values.chain(slot));
+    }
+    insert
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ impl Scoped {
     /// # Errors
     /// - `Invalid`: one is not a valid `data:` URL, its media type is not allowed, or the owner has too many files.
     /// - `Unavailable`: the storage failed.
-    pub(in crate::store) async fn attach_parts(&self, parts: Parts) -> Result<Parts> {
+    pub async fn attach_parts(&self, parts: Parts) -> Result<Parts> {
         if self.files().is_err() || !parts.as_slice().iter().any(Part::is_large_data_url) {
             return Ok(parts);
         }

@@ -64,7 +64,7 @@ async fn a_picture_and_a_large_file_move_to_another_server() {
     let file = old.folder().join("ada.jsonl");
     old.printed(&["export", "--user", "ada", "--output", file.to_str().unwrap()]).await;
     server.terminate().await;
-    new.printed(&["import", "scrollback", file.to_str().unwrap(), "--user", "ada"]).await;
+    new.printed(&["import", file.to_str().unwrap(), "--user", "ada"]).await;
     let server = new.serve(&[]).await;
     let ada = server.client("ada");
     let query = "query($id: ID!) { conversation(id: $id) { messages { nodes { parts { ... on FilePart {

@@ -46,7 +46,7 @@ async fn exports_move_between_servers(from: Engine, to: Engine) {
         let data = ada.data("{ viewer { conversationCount } }", json!({})).await;
         data["viewer"]["conversationCount"].as_u64().unwrap() as usize
     };
-    let arguments = ["import", "scrollback", "ada.jsonl", "--user", "ada"];
+    let arguments = ["import", "ada.jsonl", "--user", "ada"];
     let mut command = new.command(&arguments).spawn().unwrap();
     let some = async { while count().await == 0 {} };
     tokio::time::timeout(TIMEOUT, some).await.unwrap();
@@ -55,13 +55,11 @@ async fn exports_move_between_servers(from: Engine, to: Engine) {
     assert!(before < CONVERSATIONS, "{before}: it was killed too late to say anything");
     let rest = CONVERSATIONS - before;
     let report = new.printed(&arguments).await;
-    assert_eq!(
-        report,
-        format!(
-            "{rest} conversations with {} messages imported, {before} existed already, 0 rejected\n",
-            2 * rest
-        )
+    let messages = 2 * rest;
+    let expected = format!(
+        "{rest} conversations with {messages} messages imported, {before} existed already, 0 rejected"
     );
+    assert_eq!(report.lines().next(), Some(expected.as_str()));
     assert_eq!(own(&new.printed(&["export", "--user", "ada"]).await), own(&text));
     // The data of nobody is an export, too.
     let nothing = new.printed(&["export", "--user", "nobody"]).await;
@@ -92,10 +90,22 @@ async fn what_is_wrong_with_a_file_is_said() {
         .collect::<String>();
     let without_a_message =
         text.lines().filter(|line| !line.contains("\"position\":3,")).map(|line| format!("{line}\n"));
+    // Others that are imported with it are.
+    let other = Program::believing();
+    fs::write(other.folder().join("new"), change("\"version\":2", "\"version\":3")).unwrap();
+    fs::write(other.folder().join("old"), &text).unwrap();
+    let output = other.run(&["import", "new", "old", "--user", "ada"]).await;
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{printed}");
+    assert!(printed.starts_with("1 conversations with 10 messages imported, "), "{printed}");
     for (text, code, expected) in [
         (change("\"version\":2", "\"version\":3"), 2, "reads \"scrollback\" up to version 2"),
-        ("{\"title\": \"secret\"}\n".to_owned(), 2, "is not an export of Scrollback: it has no header"),
-        (String::new(), 2, "is not an export of Scrollback: it has no header"),
+        (
+            "{\"title\": \"secret\"}\n".to_owned(),
+            2,
+            "has no conversations in a format that Scrollback can import",
+        ),
+        (String::new(), 2, "is empty: nothing can be imported from it"),
         (cut, 3, "the file was cut off: it has no `end`"),
         (change("{\"message\":", "{\"massage\":"), 2, "not a record of an export: unknown variant"),
         (change("\"position\":2,", "\"position\":\"secret\","), 2, "invalid type: string, expected i64"),
@@ -120,7 +130,7 @@ async fn what_is_wrong_with_a_file_is_said() {
     ] {
         let other = Program::believing();
         fs::write(other.folder().join("file"), &text).unwrap();
-        let output = other.run(&["import", "scrollback", "file", "--user", "ada"]).await;
+        let output = other.run(&["import", "file", "--user", "ada"]).await;
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{said}");
         assert!(said.contains(expected), "{said}");

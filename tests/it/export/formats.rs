@@ -178,7 +178,7 @@ async fn some_conversations_can_be_imported(app: TestApp) {
     }
     let other = TestApp::start(app.engine).await;
     let report = import(&other.store, "ada", &exported).await;
-    assert_eq!((report.conversations, report.messages, report.refused), (2, 20, 0));
+    assert_eq!((report.conversations, report.messages, report.rejected), (2, 20, 0));
 }
 
 async fn a_format_is_one_state_of_the_database(app: TestApp) {

@@ -181,8 +181,8 @@ async fn random_data_moves(from: Engine, to: Engine) {
         let exported = records(&old.store, "ada").await;
         super::schema::check(&lines(&exported));
         let report = import(&new.store, "ada", &lines(&exported)).await;
-        assert_eq!((report.refused, report.present), (0, 0), "{}", report.rejected);
-        assert_eq!(report.conversations, life.conversations.len());
+        assert_eq!((report.rejected, report.present), (0, 0), "{}", report.rejections());
+        assert_eq!(report.conversations, life.conversations.len() as u64);
         assert_eq!(data(&new.store, "ada").await, data(&old.store, "ada").await, "seed {seed}");
         let (before, after) = (answers(&life.ada).await, answers(&new.client("ada")).await);
         for (before, after) in before.iter().zip(&after) {

@@ -6,7 +6,7 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
 use super::{counts, create, read, titles};
-use crate::harness::{Client, TestApp, on_each_database, with_row_level_security};
+use crate::harness::{Client, TestApp, import, on_each_database, with_row_level_security};
 
 on_each_database!(
     messages_of_others_are_unread_until_they_are_read,
@@ -220,15 +220,7 @@ async fn take(ada: &Client, id: &str, step: &Step, naive: &mut Naive) {
 
 async fn imported_messages_are_read(app: TestApp) {
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/openassistant.jsonl");
-    let conversations = scrollback::import::read(scrollback::import::Format::OpenAssistant, &file).unwrap();
-    let viewer = scrollback::model::Viewer::new(scrollback::model::OwnerId::new("ada").unwrap());
-    let report = scrollback::import::write(
-        &app.store.viewed_by(&viewer),
-        conversations,
-        scrollback::app::content_limits(&app.config),
-    )
-    .await
-    .unwrap();
+    let report = import(&app.store, "ada", &file).await;
     assert!(report.conversations > 0);
     let ada = app.client("ada");
     assert_eq!(counts(&ada).await, (report.conversations as i64, 0));

@@ -6,12 +6,11 @@ use std::fs;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use scrollback::clock::Clock;
-use scrollback::import::{self, Format};
-use scrollback::model::{OwnerId, Timestamp, Viewer};
+use scrollback::model::Timestamp;
 use serde_json::{Value, json};
 
 use super::{ALWAYS, DELETE, DELETE_CONVERSATION, HOUR, MARCH, UPDATE, usage};
-use crate::harness::{Client, Engine, TestApp};
+use crate::harness::{Client, Engine, TestApp, import};
 
 const COUNTS: [&str; 5] =
     ["inputTokens", "outputTokens", "totalTokens", "cachedInputTokens", "reasoningTokens"];
@@ -210,15 +209,7 @@ impl History<'_> {
         let turns = json!([{ "from": "human", "value": "a" }, { "from": "gpt", "value": "b" }]);
         let conversation = json!([{ "id": number.to_string(), "conversations": turns }]);
         fs::write(&file, conversation.to_string()).unwrap();
-        let scope = self.app.store.viewed_by(&Viewer::new(OwnerId::new("ada").unwrap()));
-        let conversations = import::read(Format::ShareGpt, &file).unwrap();
-        assert_eq!(
-            import::write(&scope, conversations, scrollback::app::content_limits(&self.app.config))
-                .await
-                .unwrap()
-                .messages,
-            2
-        );
+        assert_eq!(import(&self.app.store, "ada", &file).await.messages, 2);
         let newest = "{ conversations(first: 1, orderBy: { field: CREATED_AT, direction: DESC }) { nodes {
             id messages { nodes { id createdAt model } } } } }";
         let data = self.ada.data(newest, json!({})).await;

@@ -33,6 +33,20 @@ pub(super) struct Branches {
 }
 
 impl Branches {
+    /// The branches of a conversation that is there. `messages` are the positions and branches of its messages.
+    pub(super) fn of(
+        (last, trunk, opened): (i64, i64, i64),
+        messages: impl Iterator<Item = (i64, Option<i64>)>,
+    ) -> Self {
+        let mut branches = Self { last, trunk, opened, ..Self::default() };
+        for (position, branch) in messages.filter_map(|(position, branch)| Some((position, branch?))) {
+            branches.of_messages.insert(position, branch);
+            let end = branches.ends.entry(branch).or_default();
+            *end = position.max(*end);
+        }
+        branches
+    }
+
     /// The position of the last message.
     pub(super) fn last_position(&self) -> i64 {
         self.last

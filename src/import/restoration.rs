@@ -1,0 +1,306 @@
+//! Scrollback's own exports: JSON Lines, record by record. See [`crate::model::ExportRecord`].
+//!
+//! A conversation is written in a transaction of its own, so an import that is interrupted leaves whole conversations. A
+//! repeat skips those that are there.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+
+use super::rejection::Rejection;
+use super::report::{ConversationReport, Outcome};
+use super::write::rejected;
+use crate::model::{
+    ConversationId, EXPORT_VERSION, ExportEnd, ExportHeader, ExportRecord, ExportedAttachment,
+    ExportedConversation,
+};
+use crate::store::{Error, Restore, Scoped, Upload};
+
+/// An export that is being written.
+pub(super) struct Restoration {
+    document: String,
+    /// `None`: nothing is written.
+    scope: Option<Scoped>,
+    file: Option<RestoredFile>,
+    current: Option<Current>,
+    /// What was done since it was last asked.
+    pub(super) done: Vec<ConversationReport>,
+    /// What the document had so far.
+    end: ExportEnd,
+    has_header: bool,
+    has_ended: bool,
+}
+
+/// The attachment that is being written.
+struct RestoredFile {
+    upload: Upload,
+    id: String,
+    line: usize,
+    /// The bytes that are there already and come next.
+    skip: Option<usize>,
+}
+
+/// The conversation that is being written.
+struct Current {
+    /// `None`: nothing is written.
+    restore: Option<Restore>,
+    id: ConversationId,
+    title: Option<String>,
+    line: usize,
+    messages: u64,
+}
+
+/// The export cannot be read on: why.
+pub(super) struct Unreadable(pub(super) String);
+
+impl Restoration {
+    pub(super) fn new(document: &str, scope: Option<Scoped>) -> Self {
+        Self {
+            document: document.to_owned(),
+            scope,
+            file: None,
+            current: None,
+            done: Vec::new(),
+            end: ExportEnd::default(),
+            has_header: false,
+            has_ended: false,
+        }
+    }
+
+    /// Takes a line of the export.
+    ///
+    /// # Errors
+    /// The database fails. The inner error ends the document.
+    pub(super) async fn take(
+        &mut self,
+        line: usize,
+        record: Result<Box<ExportRecord>, Rejection>,
+    ) -> Result<Result<(), Unreadable>, Error> {
+        match record.map(|record| *record) {
+            Ok(ExportRecord::Header(header)) => {
+                self.has_header = true;
+                return Ok(check(&header));
+            }
+            Ok(_) | Err(_) if !self.has_header => {
+                return Ok(Err(Unreadable("is not an export of Scrollback: it has no header".to_owned())));
+            }
+            Ok(record) => self.record(record, line).await?,
+            Err(rejection) => self.reject_line(line, rejection),
+        }
+        Ok(Ok(()))
+    }
+
+    /// Ends the document.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub(super) async fn end(&mut self) -> Result<(), Error> {
+        self.finish_attachment().await?;
+        self.finish_current().await?;
+        if !self.has_ended {
+            self.reject_line(0, Rejection::from("the file was cut off: it has no `end`"));
+        }
+        Ok(())
+    }
+
+    async fn record(&mut self, record: ExportRecord, line: usize) -> Result<(), Error> {
+        match record {
+            ExportRecord::Attachment(exported) => self.begin_attachment(exported, line).await?,
+            ExportRecord::AttachmentChunk(text) => self.add_chunk(&text, line).await?,
+            ExportRecord::Conversation(exported) => {
+                self.finish_attachment().await?;
+                self.finish_current().await?;
+                self.begin(*exported, line).await?;
+            }
+            ExportRecord::Message(exported) => {
+                self.end.messages += 1;
+                let Some(current) = &mut self.current else { return Ok(()) };
+                let added = match &mut current.restore {
+                    Some(restore) => restore.add(*exported).await,
+                    None => Ok(()),
+                };
+                current.messages += 1;
+                if let Err(error) = added {
+                    self.reject_current(error)?;
+                }
+            }
+            ExportRecord::Share(exported) => {
+                let Some(Current { restore: Some(restore), .. }) = &mut self.current else { return Ok(()) };
+                if let Err(error) = restore.add_share(*exported).await {
+                    self.reject_current(error)?;
+                }
+            }
+            ExportRecord::DeletedUsage(exported) => {
+                self.finish_attachment().await?;
+                self.finish_current().await?;
+                let Some(scope) = &self.scope else { return Ok(()) };
+                if let Err(error) = scope.restore_deleted_usage(exported).await {
+                    let reason = rejected(error)?;
+                    self.reject_line(line, Rejection::from(reason));
+                }
+            }
+            ExportRecord::End(end) => {
+                self.finish_attachment().await?;
+                self.finish_current().await?;
+                self.has_ended = true;
+                if end != self.end {
+                    let counts = |end: ExportEnd| {
+                        let ExportEnd { conversations, messages, attachments } = end;
+                        format!(
+                            "{conversations} conversations, {messages} messages and {attachments} attachments"
+                        )
+                    };
+                    let reason = format!("the file has {}, its end says {}", counts(self.end), counts(end));
+                    self.reject_line(line, Rejection::from(reason));
+                }
+            }
+            // They are for the user to read.
+            ExportRecord::Header(_) | ExportRecord::Change(_) | ExportRecord::Audit(_) => {}
+        }
+        Ok(())
+    }
+
+    async fn begin_attachment(&mut self, exported: ExportedAttachment, line: usize) -> Result<(), Error> {
+        self.finish_attachment().await?;
+        self.end.attachments += 1;
+        let Some(scope) = &self.scope else { return Ok(()) };
+        let id = exported.id.to_string();
+        match scope.restore_attachment(exported).await {
+            Ok(upload) => self.file = upload.map(|upload| RestoredFile { upload, id, line, skip: None }),
+            Err(error) => {
+                let reason = rejected(error)?;
+                self.reject(line, Rejection { id: Some(id), title: None, reason });
+            }
+        }
+        Ok(())
+    }
+
+    /// The next bytes of the attachment that is being written. Those that an interrupted import has written are skipped.
+    async fn add_chunk(&mut self, text: &str, line: usize) -> Result<(), Error> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let Ok(bytes) = STANDARD.decode(text) else {
+            self.file = None;
+            self.reject_line(line, Rejection::from("the content of an attachment is not Base64"));
+            return Ok(());
+        };
+        let skip =
+            file.skip.get_or_insert_with(|| usize::try_from(file.upload.received()).unwrap_or(usize::MAX));
+        let skipped = Ord::min(*skip, bytes.len());
+        *skip -= skipped;
+        let written = file.upload.write(Bytes::from(bytes).slice(skipped..)).await;
+        self.unless_wrong(written)
+    }
+
+    /// Ends the attachment that is being written.
+    async fn finish_attachment(&mut self) -> Result<(), Error> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let finished = file.upload.finish().await;
+        let is_complete = file.upload.is_complete();
+        self.unless_wrong(finished)?;
+        if let Some(file) = self.file.take().filter(|_| !is_complete) {
+            let reason = "its content ends before its end".to_owned();
+            self.reject(file.line, Rejection { id: Some(file.id), title: None, reason });
+        }
+        Ok(())
+    }
+
+    /// Rejects the attachment if its content is wrong. Other errors end the import.
+    fn unless_wrong(&mut self, done: Result<(), Error>) -> Result<(), Error> {
+        match done {
+            Err(error @ (Error::WrongHash | Error::TooManyBytes(_))) => {
+                if let Some(RestoredFile { id, line, .. }) = self.file.take() {
+                    let reason = error.to_string();
+                    self.reject(line, Rejection { id: Some(id), title: None, reason });
+                }
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    async fn begin(&mut self, exported: ExportedConversation, line: usize) -> Result<(), Error> {
+        self.end.conversations += 1;
+        let (id, title) = (exported.id, exported.title.clone());
+        let begun = match &self.scope {
+            Some(scope) => scope.begin_restore(exported).await.map(|restore| restore.map(Some)),
+            None => Ok(Some(None)),
+        };
+        match begun {
+            Ok(Some(restore)) => self.current = Some(Current { restore, id, title, line, messages: 0 }),
+            Ok(None) => {
+                let current = Current { restore: None, id, title, line, messages: 0 };
+                self.report(current, Outcome::Present);
+            }
+            Err(error) => {
+                let reason = rejected(error)?;
+                self.reject(line, Rejection { id: Some(id.to_string()), title, reason });
+            }
+        }
+        Ok(())
+    }
+
+    /// Commits the conversation that is being written.
+    async fn finish_current(&mut self) -> Result<(), Error> {
+        let Some(mut current) = self.current.take() else { return Ok(()) };
+        let finished = match current.restore.take() {
+            Some(restore) => restore.finish().await,
+            None => Ok(()),
+        };
+        match finished {
+            Ok(()) => self.report(current, Outcome::Imported),
+            Err(error) => {
+                let reason = rejected(error)?;
+                let id = Some(current.id.to_string());
+                self.reject(current.line, Rejection { id, title: current.title, reason });
+            }
+        }
+        Ok(())
+    }
+
+    fn report(&mut self, current: Current, outcome: Outcome) {
+        let Current { id, title, line, messages, .. } = current;
+        let rejection = Rejection { id: Some(id.to_string()), title, reason: String::new() };
+        self.done.push(ConversationReport {
+            outcome,
+            conversation_id: Some(id),
+            messages,
+            reason: None,
+            ..ConversationReport::rejected(&self.document, self.end.conversations, line, rejection)
+        });
+    }
+
+    fn reject_current(&mut self, error: Error) -> Result<(), Error> {
+        let reason = rejected(error)?;
+        if let Some(Current { id, title, line, messages, .. }) = self.current.take() {
+            let reason = format!("message {messages}: {reason}");
+            self.reject(line, Rejection { id: Some(id.to_string()), title, reason });
+        }
+        Ok(())
+    }
+
+    /// Rejects a line that is no record. If it was one of a conversation, so is the conversation.
+    fn reject_line(&mut self, line: usize, rejection: Rejection) {
+        match self.current.take() {
+            Some(Current { id, title, .. }) => {
+                self.reject(line, Rejection { id: Some(id.to_string()), title, ..rejection });
+            }
+            None => self.reject(line, rejection),
+        }
+    }
+
+    fn reject(&mut self, line: usize, rejection: Rejection) {
+        let number = self.end.conversations.max(1);
+        self.done.push(ConversationReport::rejected(&self.document, number, line, rejection));
+    }
+}
+
+fn check(header: &ExportHeader) -> Result<(), Unreadable> {
+    let ExportHeader { format, version, .. } = header;
+    if format == "scrollback" && (1..=EXPORT_VERSION).contains(version) {
+        return Ok(());
+    }
+    Err(Unreadable(format!(
+        "has the format {format:?} in version {version}; this version of Scrollback reads \"scrollback\" up to version \
+         {EXPORT_VERSION}"
+    )))
+}
