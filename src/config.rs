@@ -10,6 +10,7 @@ mod erasure;
 mod error;
 mod exports;
 mod files;
+mod imports;
 mod issuer;
 mod limits;
 mod load;
@@ -31,6 +32,7 @@ pub use erasure::Erasure;
 pub use error::ConfigError;
 pub use exports::Exports;
 pub use files::Files;
+pub use imports::Imports;
 pub use issuer::Issuer;
 pub use limits::Limits;
 pub use load::{Sources, load};
@@ -71,6 +73,8 @@ pub struct Config {
     pub shares: Shares,
     /// Exports over HTTP.
     pub exports: Exports,
+    /// Imports over HTTP.
+    pub imports: Imports,
     /// Attachments.
     pub files: Files,
     /// The audit log.

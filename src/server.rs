@@ -5,7 +5,7 @@
 //!   request before they read anything else of it.
 //! - `admin`: health and metrics.
 //! - `shared`: shares, for readers without credentials.
-//! - `exports`: conversations as files.
+//! - `exports` and `imports`: conversations as files.
 //! - `files`: uploads and downloads of attachments, with signed URLs.
 //! - `pages`: GraphiQL.
 
@@ -14,12 +14,14 @@ mod drain;
 mod exports;
 mod files;
 mod graphql;
+mod imports;
 mod listener;
 mod metrics;
 mod pages;
 #[doc(hidden)]
 pub mod probe;
 mod quota;
+mod refusal;
 mod request_header;
 mod settings;
 mod shared;
@@ -105,7 +107,9 @@ impl Server {
         let uploads = Semaphore::new(settings.uploads);
         let export_quota = Quota::new(settings.exports_per_owner);
         let exports = Arc::new(Semaphore::new(settings.exports_at_once));
-        let has_exports = settings.exports;
+        let import_quota = Quota::new(settings.imports_per_owner);
+        let imports = Arc::new(Semaphore::new(settings.imports_at_once));
+        let (has_exports, has_imports) = (settings.exports, settings.imports);
         let shared = ServerState {
             api,
             store,
@@ -124,6 +128,8 @@ impl Server {
             share_pages: Semaphore::new(shared::PAGES_AT_ONCE),
             export_quota,
             exports,
+            import_quota,
+            imports,
             tasks: TaskTracker::new(),
         };
         let state = HandlerState(Arc::new(shared));
@@ -133,6 +139,7 @@ impl Server {
         }
         let router = if shares { router.merge(shared::router()) } else { router };
         let router = if has_exports { router.merge(exports::router()) } else { router };
+        let router = if has_imports { router.merge(imports::router()) } else { router };
         let is_compressible = DefaultPredicate::new().and(NotForContentType::const_new("application/zip"));
         let router = router.layer(CompressionLayer::new().gzip(true).compress_when(is_compressible));
         // Files are sent as they are: with their length, and in ranges.

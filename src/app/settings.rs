@@ -172,6 +172,12 @@ pub(crate) fn server_settings(
         cors_origins: server.cors_origins,
         graphiql: config.introspection(),
         shares: config.shares.enabled,
+        imports: config.imports.enabled,
+        imports_at_once: config.imports.at_once as usize,
+        imports_per_owner: config.imports.per_owner as usize,
+        import_bytes: config.imports.bytes,
+        imports_timeout: config.imports.timeout,
+        content: content_limits(config),
         exports: config.exports.enabled,
         // The others have the rest of the connections.
         exports_at_once: config.exports.at_once.min((config.database.max_connections / 2).max(1)) as usize,

@@ -23,10 +23,11 @@ use super::files::download::disposition;
 use super::graphql::credentials::RequestCredentials;
 use super::graphql::http::REQUEST_ID;
 use super::metrics::GaugeGuard;
+use super::refusal::Refusal;
 use super::state::{HandlerState, ServerState};
 use crate::export::{Export, ExportError};
 use body::{Chunk, ChunkSender, body};
-use error::Refusal;
+use error::failed;
 
 /// The chunks that wait for the client to read them. A chunk has 64 KiB.
 const CHUNKS: usize = 2;
@@ -46,7 +47,7 @@ async fn export(
     let query = query.unwrap_or_default();
     let answered = match method {
         Method::GET => answer(&shared, &query, &headers).await,
-        _ => Err(Refusal::Method),
+        _ => Err(Refusal::Method("GET")),
     };
     let mut response = answered.unwrap_or_else(Refusal::into_response);
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
@@ -60,8 +61,8 @@ async fn answer(shared: &Arc<ServerState>, query: &str, headers: &HeaderMap) -> 
     shared.check_rate(&viewer).map_err(Refusal::RateLimited)?;
     let wanted = parameters::parse(query)?;
     let of_owner = shared.export_quota.try_acquire(&viewer.owner);
-    let of_owner = of_owner.ok_or(Refusal::TooManyOfOwner(shared.settings.exports_per_owner))?;
-    let of_all = shared.exports.clone().try_acquire_owned().map_err(|_| Refusal::TooMany)?;
+    let of_owner = of_owner.ok_or(Refusal::TooManyOfOwner("exports", shared.settings.exports_per_owner))?;
+    let of_all = shared.exports.clone().try_acquire_owned().map_err(|_| Refusal::TooMany("exports"))?;
     let export = Export::begin(&shared.store.viewed_by(&viewer), wanted).await?;
     export.audit().await?;
     let headers = headers_of(&export);
@@ -81,7 +82,7 @@ async fn answer(shared: &Arc<ServerState>, query: &str, headers: &HeaderMap) -> 
     });
     // What fails at once still gets a status.
     match chunks.recv().await {
-        Some(Chunk::Failed) | None => Err(Refusal::Failed),
+        Some(Chunk::Failed) | None => Err(failed()),
         Some(first) => Ok((headers, body(first, chunks)).into_response()),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The transports follow their specifications where async-graphql-axum does not.
 
-mod body;
+pub(super) mod body;
 pub(super) mod credentials;
 pub(super) mod http;
 pub(super) mod media_type;

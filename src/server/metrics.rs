@@ -77,6 +77,7 @@ pub(super) struct Metrics {
     pub(super) connections_refused: Counter,
     pub(super) sockets: Gauge,
     pub(super) exports: Gauge,
+    pub(super) imports: Gauge,
     subscriptions: Gauge,
     database: Family<StateLabel, Gauge>,
     readers: Gauge,
@@ -127,6 +128,7 @@ impl Metrics {
             connections_refused: Counter::default(),
             sockets: Gauge::default(),
             exports: Gauge::default(),
+            imports: Gauge::default(),
             subscriptions: Gauge::default(),
             database: Family::default(),
             readers: Gauge::default(),
@@ -177,6 +179,7 @@ impl Metrics {
         );
         ours.register("sockets", "Open WebSockets", self.sockets.clone());
         ours.register("exports", "Running exports", self.exports.clone());
+        ours.register("imports", "Running imports", self.imports.clone());
         ours.register(
             "subscriptions",
             "Running subscriptions, over any transport",

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::model::ContentLimits;
 use crate::rate_limit::RateLimiter;
 use crate::webhooks::WebhookFigures;
 
@@ -57,6 +58,18 @@ pub struct Settings {
     pub shares: bool,
     /// Whether conversations can be exported.
     pub exports: bool,
+    /// Whether users can import conversations.
+    pub imports: bool,
+    /// The most imports at once.
+    pub imports_at_once: usize,
+    /// The most imports of an owner at once.
+    pub imports_per_owner: usize,
+    /// The largest body of an import.
+    pub import_bytes: u64,
+    /// How long an import may take.
+    pub imports_timeout: Duration,
+    /// The sizes that messages and metadata may have.
+    pub content: ContentLimits,
     /// The most exports at once.
     pub exports_at_once: usize,
     /// The most exports of an owner at once.

@@ -49,6 +49,10 @@ pub(super) struct ServerState {
     pub(super) export_quota: Arc<Quota<OwnerId>>,
     /// The exports of all owners: each holds a connection to the database.
     pub(super) exports: Arc<Semaphore>,
+    /// The imports of each owner.
+    pub(super) import_quota: Arc<Quota<OwnerId>>,
+    /// The imports of all owners: each has a thread.
+    pub(super) imports: Arc<Semaphore>,
     /// The tasks that outlive the handler that started them: WebSockets and exports.
     pub(super) tasks: TaskTracker,
 }

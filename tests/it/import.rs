@@ -4,6 +4,7 @@ mod attachments;
 mod dates;
 mod files;
 mod growth;
+mod http;
 mod report;
 mod sources;
 
