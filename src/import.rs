@@ -12,6 +12,7 @@ mod attach;
 mod detect;
 mod entries;
 mod error;
+mod feedback;
 mod fields;
 mod format;
 mod formats;

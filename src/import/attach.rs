@@ -1,5 +1,7 @@
 //! Files that conversations refer to become attachments, if the source has them.
 
+mod media_type;
+
 use std::io::{self, Read};
 
 use bytes::Bytes;
@@ -20,6 +22,9 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x2a77_31cf_1b0a_4cc5_9a4e_0e31_8f6d_92b
 const UNKNOWN: &str = "application/octet-stream";
 
 const CHUNK: usize = 256 * 1024;
+
+/// The bytes that say what a file is.
+const START_BYTES: u64 = 64;
 
 /// Makes attachments of the files of a conversation, and of its large `data:` URLs. Returns how many. A file that cannot
 /// be one, because it is not allowed or the owner has too many, stays a reference.
@@ -52,9 +57,10 @@ pub(super) async fn files(
             } else if let Part::File { media_type, filename, url } = part
                 && let Some(file) = files.find(url)
             {
-                let name = filename.clone().unwrap_or_else(|| file.name.clone());
-                if let Some(id) = outcome(attach(scope, file, &name, media_type).await, losses)? {
-                    (*url, *filename) = (attachment_url(id), Some(name));
+                let named = filename.clone().unwrap_or_else(|| file.name.clone());
+                let (name, known) = described(file.clone(), named, media_type).await;
+                if let Some(id) = outcome(attach(scope, file, &name, &known).await, losses)? {
+                    (*url, *filename, *media_type) = (attachment_url(id), Some(name), known);
                     count += 1;
                 }
             }
@@ -107,6 +113,29 @@ fn outcome<T>(attached: Result<T, Fault>, losses: &mut Losses) -> Result<Option<
     };
     losses.dropped("content of a file", why);
     Ok(None)
+}
+
+/// The name and the media type of a file. A source that does not know them writes `image/*` and names ending with `.dat`.
+async fn described(file: SourceFile, name: String, media_type: &str) -> (String, String) {
+    if !media_type.ends_with("/*") && media_type != UNKNOWN {
+        return (name, media_type.to_owned());
+    }
+    let start = move || {
+        file.read(|reader| {
+            let mut start = Vec::new();
+            reader.take(START_BYTES).read_to_end(&mut start).map(|_| start)
+        })
+    };
+    // What cannot be read is reported when it is stored.
+    let start =
+        tokio::task::spawn_blocking(start).await.map_err(io::Error::other).flatten().unwrap_or_default();
+    match media_type::of_content(&start) {
+        Some((found, ending)) => {
+            let name = name.strip_suffix(".dat").map_or(name.clone(), |stem| format!("{stem}.{ending}"));
+            (name, found.to_owned())
+        }
+        None => (name, media_type.to_owned()),
+    }
 }
 
 /// Stores a file, unless it is there.

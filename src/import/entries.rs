@@ -102,8 +102,7 @@ impl<R: BufRead> Entries<R> {
     /// The end of the document. An array that was not closed is an error: entries are missing.
     fn end(&mut self) -> Option<Entry> {
         let is_cut_off = std::mem::replace(&mut self.place, Place::Top) == Place::InArray;
-        let text =
-            Err(Rejection::from("the file ends before the end of its array: it was cut off".to_owned()));
+        let text = Err(Rejection::from("the array does not end: the file was cut off".to_owned()));
         is_cut_off.then_some(Entry { line: self.line, array: self.arrays, text })
     }
 
@@ -151,8 +150,7 @@ impl<R: BufRead> Entries<R> {
         } else if scan.deepest > MAX_LEVELS {
             Err(Rejection::from(format!("nests deeper than {MAX_LEVELS} levels")))
         } else if is_cut_off {
-            Err(Rejection::from("the file ends in the middle of it: it was cut off".to_owned())
-                .named_by(&text))
+            Err(Rejection::from("is not whole: the file was cut off".to_owned()).named_by(&text))
         } else {
             Ok(text)
         };

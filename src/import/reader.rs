@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::detect;
 use super::entries::{Entries, Entry};
+use super::feedback::MessageRatings;
 use super::format::Format;
 use super::formats;
 use super::json::value;
@@ -73,8 +74,11 @@ impl Reader {
     pub(super) fn start(self, documents: Vec<Document>) -> io::Result<mpsc::Receiver<Item>> {
         let (sender, receiver) = mpsc::channel(WAITING);
         let read = move || {
+            let is_feedback = |document: &Document| MessageRatings::is_in(&document.name);
+            let (feedback, documents): (Vec<_>, Vec<_>) = documents.into_iter().partition(is_feedback);
+            let ratings = self.ratings(feedback);
             for document in documents {
-                if self.document(document, &sender).is_err() {
+                if self.document(document, &ratings, &sender).is_err() {
                     return;
                 }
             }
@@ -83,7 +87,21 @@ impl Reader {
         Ok(receiver)
     }
 
-    fn document(&self, document: Document, sender: &mpsc::Sender<Item>) -> Result<(), Closed> {
+    /// The ratings of messages. Those that cannot be read are as good as none.
+    fn ratings(&self, documents: Vec<Document>) -> MessageRatings {
+        let mut ratings = MessageRatings::default();
+        for document in documents {
+            let _ = document.read(&self.progress, |text| ratings.read(text));
+        }
+        ratings
+    }
+
+    fn document(
+        &self,
+        document: Document,
+        ratings: &MessageRatings,
+        sender: &mpsc::Sender<Item>,
+    ) -> Result<(), Closed> {
         let (name, was_named) = (document.name.clone(), document.was_named);
         let read = document.read(&self.progress, |text| {
             // The first bytes say what a document is that cannot be imported.
@@ -93,7 +111,7 @@ impl Reader {
             let mut entries =
                 Entries::new(&mut text as &mut dyn BufRead, record_bytes(self.conversation_bytes));
             let look = Look::ahead(&mut entries)?;
-            let read = DocumentReader { reader: self, sender, name: &name, was_named };
+            let read = DocumentReader { reader: self, ratings, sender, name: &name, was_named };
             Ok(match read.begin(&look, &start) {
                 Ok(Some(Format::Scrollback)) => read.records(look, &mut entries),
                 Ok(Some(format)) => read.conversations(format, look, &mut entries),
@@ -120,6 +138,7 @@ fn send(sender: &mpsc::Sender<Item>, item: Item) -> Result<(), Closed> {
 /// Reads one document.
 struct DocumentReader<'r> {
     reader: &'r Reader,
+    ratings: &'r MessageRatings,
     sender: &'r mpsc::Sender<Item>,
     name: &'r str,
     was_named: bool,
@@ -148,7 +167,10 @@ impl DocumentReader<'_> {
             (Some(wanted), None) if self.was_named && look.has_json() => {
                 (Item::Document { name: name.clone(), format: wanted }, Some(wanted))
             }
-            (_, None) if self.was_named => (unusable(detect::advice(start).to_owned()), None),
+            (_, None) if self.was_named => {
+                let why = look.fault().unwrap_or_else(|| detect::advice(start).to_owned());
+                (unusable(why), None)
+            }
             (_, None) => (Item::Ignored { name: name.clone() }, None),
         };
         send(self.sender, item)?;
@@ -237,7 +259,12 @@ impl DocumentReader<'_> {
         name: impl Fn(Rejection) -> Rejection,
     ) -> Result<(), Closed> {
         for found in formats::parse(format, value) {
-            let found = found.and_then(|found| prepare(&self.reader.target, format, found));
+            let found = found.and_then(|mut found| {
+                for message in found.messages.iter_mut().filter(|message| message.feedback.is_none()) {
+                    message.feedback = message.origin.as_ref().and_then(|id| self.ratings.of(id)).cloned();
+                }
+                prepare(&self.reader.target, format, found)
+            });
             let found = found.map(Box::new).map_err(&name);
             send(self.sender, Item::Conversation { line, found })?;
         }

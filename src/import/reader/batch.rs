@@ -48,6 +48,12 @@ impl Look {
         self.entries.iter().any(is_json)
     }
 
+    /// Why the first entry cannot be read, if it begins like JSON.
+    pub(super) fn fault(&self) -> Option<String> {
+        let first = self.entries.front()?.text.as_ref().err()?;
+        Some(format!("cannot be imported: its first entry {}", first.reason))
+    }
+
     pub(super) fn into_entries(self) -> VecDeque<Entry> {
         self.entries
     }

@@ -92,7 +92,7 @@ async fn a_file_without_readable_conversations_is_refused_with_reasons() {
     fs::write(program.folder().join("file"), &shared[..shared.len() / 2]).unwrap();
     let (code, told, errors) = import(&program, &["file"]).await;
     assert_eq!(code, 3, "{told}");
-    assert!(errors.contains("the file ends in the middle of it: it was cut off"), "{errors}");
+    assert!(errors.contains("is not whole: the file was cut off"), "{errors}");
     let broken = json!({ "message_tree_id": "t", "prompt": "a secret" }).to_string();
     let errors = refused(&[], [&*broken; 30].join("\n").as_bytes()).await;
     let lines: Vec<_> = errors.lines().collect();
