@@ -163,6 +163,7 @@ fn import(folder: &Path, file: &Path, database: Option<&str>) -> (Duration, u64,
         .arg("import")
         .arg(file)
         .args(["--user", "ada"])
+        .env_remove("SCROLLBACK_PROGRAM")
         .current_dir(folder)
         .stdout(Stdio::piped())
         .stderr(Stdio::null());

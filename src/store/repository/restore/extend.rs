@@ -5,13 +5,15 @@
 use std::collections::{HashMap, HashSet};
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, IntoActiveModel, QueryFilter, QuerySelect,
+    ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, IntoActiveModel, QueryFilter,
+    QuerySelect,
 };
 
 use super::Restore;
 use super::branches::Branches;
 use super::conversation_rows::ConversationRows;
 use crate::model::{AuditAction, ConversationId, ExportedMessage, Invalid, MessageId, Timestamp};
+use crate::store::engine::slot;
 use crate::store::entity::{conversation, message};
 use crate::store::error::{Error, Result};
 use crate::store::scope::Scoped;
@@ -125,6 +127,11 @@ impl Scoped {
                 message::Column::ParentPosition,
             ])
             .filter(message::Column::ConversationId.eq(id))
+            .filter(Condition::all().add_option(slot::among(
+                connection.get_database_backend(),
+                id,
+                (1, slot::LAST),
+            )))
             .into_tuple()
             .all(connection)
             .await?;
