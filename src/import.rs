@@ -98,6 +98,8 @@ pub struct Import {
     document: (String, Format, u64),
     restoration: Option<Restoration>,
     is_unreadable: bool,
+    /// The largest conversation of an export of Scrollback, if there is a limit.
+    most: Option<usize>,
     batch: Batch,
 }
 
@@ -122,6 +124,7 @@ impl Import {
             document: (String::new(), Format::Scrollback, 0),
             restoration: None,
             is_unreadable: false,
+            most: (conversation_bytes < MAX_CONVERSATION_BYTES).then_some(conversation_bytes),
             batch: Batch::default(),
         })
     }
@@ -198,7 +201,7 @@ impl Import {
             Item::Record { line, record } => {
                 let name = &self.document.0;
                 let restoration =
-                    self.restoration.get_or_insert_with(|| Restoration::new(name, scope.cloned()));
+                    self.restoration.get_or_insert_with(|| Restoration::new(name, scope.cloned(), self.most));
                 let taken = restoration.take(line, record).await?;
                 self.observe_restoration(observer)?;
                 if let Err(Unreadable(why)) = taken {

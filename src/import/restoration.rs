@@ -2,6 +2,9 @@
 //!
 //! A conversation is written in a transaction of its own, so an import that is interrupted leaves whole conversations. A
 //! repeat skips those that are there.
+//!
+//! The transaction begins when the conversation has been read: others would wait for its locks while a client sends the rest.
+//! Only a conversation that is too large for memory is written while it is read, and only from a source that says so.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +15,7 @@ use super::report::{ConversationReport, Outcome};
 use super::write::rejected;
 use crate::model::{
     ConversationId, EXPORT_VERSION, ExportEnd, ExportHeader, ExportRecord, ExportedAttachment,
-    ExportedConversation,
+    ExportedConversation, Invalid, Parts, SharedMessage,
 };
 use crate::store::{Error, Restore, Scoped, Upload};
 
@@ -21,6 +24,8 @@ pub(super) struct Restoration {
     document: String,
     /// `None`: nothing is written.
     scope: Option<Scoped>,
+    /// The most bytes of a conversation. `None`: any number, because the source is on this machine.
+    most: Option<usize>,
     file: Option<RestoredFile>,
     current: Option<Current>,
     /// What was done since it was last asked.
@@ -42,7 +47,12 @@ struct RestoredFile {
 
 /// The conversation that is being written.
 struct Current {
-    /// `None`: nothing is written.
+    /// `None`: it is being written.
+    exported: Option<Box<ExportedConversation>>,
+    /// What was read and is not written yet.
+    rest: Vec<ExportRecord>,
+    bytes: usize,
+    /// It is written while it is read.
     restore: Option<Restore>,
     id: ConversationId,
     title: Option<String>,
@@ -50,14 +60,25 @@ struct Current {
     messages: u64,
 }
 
+/// What is kept in memory of a conversation that may be larger, in bytes.
+const BUFFER: usize = 32 * 1024 * 1024;
+
+/// What became of a conversation, or of a part of it.
+enum Written {
+    Whole,
+    /// The owner has it already.
+    Present,
+}
+
 /// The export cannot be read on: why.
 pub(super) struct Unreadable(pub(super) String);
 
 impl Restoration {
-    pub(super) fn new(document: &str, scope: Option<Scoped>) -> Self {
+    pub(super) fn new(document: &str, scope: Option<Scoped>, most: Option<usize>) -> Self {
         Self {
             document: document.to_owned(),
             scope,
+            most,
             file: None,
             current: None,
             done: Vec::new(),
@@ -110,25 +131,11 @@ impl Restoration {
             ExportRecord::Conversation(exported) => {
                 self.finish_attachment().await?;
                 self.finish_current().await?;
-                self.begin(*exported, line).await?;
+                self.begin(exported, line);
             }
-            ExportRecord::Message(exported) => {
-                self.end.messages += 1;
-                let Some(current) = &mut self.current else { return Ok(()) };
-                let added = match &mut current.restore {
-                    Some(restore) => restore.add(*exported).await,
-                    None => Ok(()),
-                };
-                current.messages += 1;
-                if let Err(error) = added {
-                    self.reject_current(error)?;
-                }
-            }
-            ExportRecord::Share(exported) => {
-                let Some(Current { restore: Some(restore), .. }) = &mut self.current else { return Ok(()) };
-                if let Err(error) = restore.add_share(*exported).await {
-                    self.reject_current(error)?;
-                }
+            record @ (ExportRecord::Message(_) | ExportRecord::Share(_)) => {
+                self.end.messages += u64::from(matches!(record, ExportRecord::Message(_)));
+                self.add(record).await?;
             }
             ExportRecord::DeletedUsage(exported) => {
                 self.finish_attachment().await?;
@@ -218,40 +225,54 @@ impl Restoration {
         }
     }
 
-    async fn begin(&mut self, exported: ExportedConversation, line: usize) -> Result<(), Error> {
+    fn begin(&mut self, exported: Box<ExportedConversation>, line: usize) {
         self.end.conversations += 1;
         let (id, title) = (exported.id, exported.title.clone());
-        let begun = match &self.scope {
-            Some(scope) => scope.begin_restore(exported).await.map(|restore| restore.map(Some)),
-            None => Ok(Some(None)),
-        };
-        match begun {
-            Ok(Some(restore)) => self.current = Some(Current { restore, id, title, line, messages: 0 }),
-            Ok(None) => {
-                let current = Current { restore: None, id, title, line, messages: 0 };
-                self.report(current, Outcome::Present);
-            }
-            Err(error) => {
-                let reason = rejected(error)?;
-                self.reject(line, Rejection { id: Some(id.to_string()), title, reason });
-            }
-        }
-        Ok(())
+        let (rest, restore) = (Vec::new(), None);
+        self.current =
+            Some(Current { exported: Some(exported), rest, bytes: 0, restore, id, title, line, messages: 0 });
     }
 
-    /// Commits the conversation that is being written.
+    /// Adds to the conversation that is being read. What belongs to a rejected one is passed over.
+    async fn add(&mut self, record: ExportRecord) -> Result<(), Error> {
+        let Some(current) = &mut self.current else { return Ok(()) };
+        current.bytes += bytes_of(&record);
+        current.rest.push(record);
+        match self.most {
+            Some(most) if current.bytes > most => {
+                let rule = format!("has more than {most} bytes");
+                self.reject_current(Invalid::new("conversation", rule).into(), false)
+            }
+            None if current.bytes > BUFFER => self.write_current(false).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Commits the conversation that was read.
     async fn finish_current(&mut self) -> Result<(), Error> {
+        if self.current.is_some() { self.write_current(true).await } else { Ok(()) }
+    }
+
+    /// Writes what was read of the conversation.
+    async fn write_current(&mut self, is_whole: bool) -> Result<(), Error> {
         let Some(mut current) = self.current.take() else { return Ok(()) };
-        let finished = match current.restore.take() {
-            Some(restore) => restore.finish().await,
-            None => Ok(()),
+        let written = match &self.scope {
+            Some(scope) => current.write(scope, is_whole).await,
+            None => {
+                current.count();
+                Ok(Written::Whole)
+            }
         };
-        match finished {
-            Ok(()) => self.report(current, Outcome::Imported),
-            Err(error) => {
-                let reason = rejected(error)?;
-                let id = Some(current.id.to_string());
-                self.reject(current.line, Rejection { id, title: current.title, reason });
+        match written {
+            Ok(Written::Present) => {
+                current.messages = 0;
+                self.report(current, Outcome::Present);
+            }
+            Ok(Written::Whole) if is_whole => self.report(current, Outcome::Imported),
+            Ok(Written::Whole) => self.current = Some(current),
+            Err((error, is_of_message)) => {
+                self.current = Some(current);
+                self.reject_current(error, is_of_message)?;
             }
         }
         Ok(())
@@ -269,10 +290,10 @@ impl Restoration {
         });
     }
 
-    fn reject_current(&mut self, error: Error) -> Result<(), Error> {
+    fn reject_current(&mut self, error: Error, is_of_message: bool) -> Result<(), Error> {
         let reason = rejected(error)?;
         if let Some(Current { id, title, line, messages, .. }) = self.current.take() {
-            let reason = format!("message {messages}: {reason}");
+            let reason = if is_of_message { format!("message {messages}: {reason}") } else { reason };
             self.reject(line, Rejection { id: Some(id.to_string()), title, reason });
         }
         Ok(())
@@ -291,6 +312,60 @@ impl Restoration {
     fn reject(&mut self, line: usize, rejection: Rejection) {
         let number = self.end.conversations.max(1);
         self.done.push(ConversationReport::rejected(&self.document, number, line, rejection));
+    }
+}
+
+impl Current {
+    /// Counts what is not written.
+    fn count(&mut self) {
+        let is_message = |record: &ExportRecord| matches!(record, ExportRecord::Message(_));
+        self.messages += self.rest.drain(..).filter(is_message).count() as u64;
+        self.bytes = 0;
+    }
+
+    /// Writes what was read. An error says whether it is that of a message.
+    async fn write(&mut self, scope: &Scoped, is_whole: bool) -> Result<Written, (Error, bool)> {
+        if let Some(exported) = self.exported.take() {
+            match scope.begin_restore(*exported).await.map_err(|error| (error, false))? {
+                Some(restore) => self.restore = Some(restore),
+                None => return Ok(Written::Present),
+            }
+        }
+        let Some(restore) = &mut self.restore else { return Ok(Written::Whole) };
+        self.bytes = 0;
+        for record in self.rest.drain(..) {
+            match record {
+                ExportRecord::Message(exported) => {
+                    self.messages += 1;
+                    restore.add(*exported).await.map_err(|error| (error, true))?;
+                }
+                ExportRecord::Share(exported) => {
+                    restore.add_share(*exported).await.map_err(|error| (error, true))?;
+                }
+                _ => {}
+            }
+        }
+        if let Some(restore) = self.restore.take_if(|_| is_whole) {
+            restore.finish().await.map_err(|error| (error, false))?;
+        }
+        Ok(Written::Whole)
+    }
+}
+
+/// The approximate memory of a record, in bytes.
+fn bytes_of(record: &ExportRecord) -> usize {
+    match record {
+        ExportRecord::Message(message) => {
+            let parts = message.parts.as_ref().map_or(0, Parts::bytes);
+            size_of_val(&**message) + message.content.len() + parts + message.metadata.as_str().len()
+        }
+        ExportRecord::Share(share) => {
+            let bytes = |message: &SharedMessage| {
+                size_of_val(message) + message.content.len() + message.parts.as_ref().map_or(0, Parts::bytes)
+            };
+            share.messages.iter().map(bytes).sum()
+        }
+        _ => 0,
     }
 }
 

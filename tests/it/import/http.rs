@@ -19,6 +19,7 @@ on_each_database!(
     archives_and_compressed_files_are_read,
     what_is_refused_has_a_reason,
     imports_at_once_are_limited,
+    a_client_that_sends_slowly_holds_nobody_up,
     an_import_that_is_broken_off_can_be_repeated,
 );
 
@@ -233,4 +234,29 @@ async fn an_import_that_is_broken_off_can_be_repeated(app: TestApp) {
     assert_eq!(report["conversations"].as_u64().unwrap() + report["present"].as_u64().unwrap(), 300);
     assert!(report["present"].as_u64().unwrap() >= 64, "{report}");
     assert_eq!(count(&ada).await, 300);
+}
+
+async fn a_client_that_sends_slowly_holds_nobody_up(app: TestApp) {
+    let (ada, bob) = (app.client("ada"), app.client("bob"));
+    let id = crate::user_erasure::fill(&ada, "moved").await;
+    let exported = ada.request(Method::GET, "/v1/export").send().await.unwrap().text().await.unwrap();
+    let delete = "mutation($id: ID!) { deleteConversation(input: { id: $id }) { deletedConversationId } }";
+    ada.data(delete, json!({ "id": id })).await;
+    // The conversation and some of its messages, and then nothing for a while.
+    let cut = exported.match_indices("\n{\"message\":").nth(5).unwrap().0 + 1;
+    let (sender, body) = unfinished(exported[..cut].to_owned());
+    let request = ada.request(Method::POST, "/v1/import").header(header::ACCEPT, "text/event-stream");
+    let response = request.body(body).send().await.unwrap();
+    for _ in 0..50 {
+        let written = tokio::time::timeout(TIMEOUT, bob.new_conversation()).await;
+        assert!(written.is_ok(), "nobody waits for locks of an import that waits for its client");
+    }
+    sender.send(Bytes::from(exported[cut..].to_owned())).await.unwrap();
+    drop(sender);
+    let events = events(response).await;
+    let (name, report) = events.last().unwrap();
+    assert_eq!(
+        (name.as_str(), &report["conversations"], &report["messages"]),
+        ("report", &json!(1), &json!(10))
+    );
 }
