@@ -20,6 +20,7 @@ mod metrics;
 mod pages;
 #[doc(hidden)]
 pub mod probe;
+mod query;
 mod quota;
 mod refusal;
 mod request_header;

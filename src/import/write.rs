@@ -52,7 +52,7 @@ impl Batch {
                 let id = prepared.conversation.id;
                 let written = match (scope, is_new) {
                     (None, _) | (_, Some(true)) => Ok((Outcome::Imported, count)),
-                    (Some(scope), _) => write_one(scope, prepared).await?,
+                    (Some(scope), is_new) => write_one(scope, prepared, is_new == Some(false)).await?,
                 };
                 match written {
                     Ok((outcome, messages)) => {
@@ -111,22 +111,24 @@ pub(super) fn rejected(error: Error) -> Result<String, Error> {
 }
 
 /// Writes what is missing of a conversation. The inner error rejects it.
-async fn write_one(scope: &Scoped, prepared: Prepared) -> Result<Result<(Outcome, u64), String>, Error> {
-    match write_missing(scope, prepared).await {
+async fn write_one(
+    scope: &Scoped,
+    prepared: Prepared,
+    is_known: bool,
+) -> Result<Result<(Outcome, u64), String>, Error> {
+    match write_missing(scope, prepared, is_known).await {
         Ok(written) => Ok(Ok(written)),
         Err(error) => rejected(error).map(Err),
     }
 }
 
-async fn write_missing(scope: &Scoped, prepared: Prepared) -> Result<(Outcome, u64), Error> {
+async fn write_missing(scope: &Scoped, prepared: Prepared, is_known: bool) -> Result<(Outcome, u64), Error> {
     let head = prepared.head();
     let Prepared { conversation, messages, .. } = prepared;
     let id = conversation.id;
     let count = messages.len() as u64;
     let updated_at = conversation.updated_at;
-    if scope.conversation(id).await?.is_none()
-        && let Some(mut restore) = scope.begin_restore(conversation).await?
-    {
+    if !is_known && let Some(mut restore) = scope.begin_restore(conversation).await? {
         for message in messages {
             restore.add(message).await?;
         }

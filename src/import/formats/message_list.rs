@@ -104,6 +104,19 @@ pub(super) fn line(messages: Vec<Option<ParsedMessage>>) -> (Vec<ParsedMessage>,
     (messages, head)
 }
 
+/// Takes the role of a message. One that is unknown stays.
+pub(super) fn take_role(fields: &mut Fields) -> Option<Role> {
+    let role = match fields.get("role")?.as_str()? {
+        "user" => Role::User,
+        "assistant" => Role::Assistant,
+        "system" => Role::System,
+        "tool" => Role::Tool,
+        _ => return None,
+    };
+    fields.ignore("role");
+    Some(role)
+}
+
 /// Takes the name of the model of a conversation. It becomes that of the answers that have none. Without such answers the
 /// field stays.
 pub(super) fn take_model(fields: &mut Fields, messages: &mut [ParsedMessage]) {

@@ -2,6 +2,7 @@
 
 use crate::export::{ExportBranches, ExportFormat, ExportRequest};
 use crate::model::{ConversationId, Invalid};
+use crate::server::query::once;
 
 const FORMAT: &str = "format";
 const CONVERSATION: &str = "conversation";
@@ -32,13 +33,6 @@ fn conversation(value: &str) -> Result<ConversationId, Invalid> {
         let got: String = value.chars().take(64).collect();
         Invalid::new(CONVERSATION, format!("{}, got {got:?}", invalid.rule))
     })
-}
-
-fn once<T>(name: &str, place: &mut Option<T>, value: T) -> Result<(), Invalid> {
-    match place.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(Invalid::new(name, "must be given once")),
-    }
 }
 
 #[cfg(test)]

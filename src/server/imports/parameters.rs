@@ -2,6 +2,7 @@
 
 use crate::import::Format;
 use crate::model::Invalid;
+use crate::server::query::once;
 
 /// What the client wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,13 +47,6 @@ fn parse_format(value: &str) -> Result<Option<Format>, Invalid> {
     format
         .map(Some)
         .ok_or_else(|| Invalid::new("format", format!("must be one of auto, {}, got {value:?}", names())))
-}
-
-fn once<T>(name: &str, place: &mut Option<T>, value: T) -> Result<(), Invalid> {
-    match place.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(Invalid::new(name, "must be given once")),
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::{content, files};
 use crate::import::fields::Fields;
 use crate::import::formats::block_fields::BlockFields;
+use crate::import::formats::message_list::take_role;
 use crate::import::formats::parts::is_copy;
 use crate::import::formats::token_counts::take_usage;
 use crate::import::parsed::ParsedMessage;
@@ -14,16 +15,7 @@ pub(super) fn message(mut fields: Fields) -> ParsedMessage {
     if children.iter().all(|id| id.as_str().is_some()) {
         fields.array("childrenIds");
     }
-    let role = match fields.get("role").and_then(JsonValue::as_str) {
-        Some("user") => Some(Role::User),
-        Some("assistant") => Some(Role::Assistant),
-        Some("system") => Some(Role::System),
-        Some("tool") => Some(Role::Tool),
-        _ => None,
-    };
-    if role.is_some() {
-        fields.ignore("role");
-    }
+    let role = take_role(&mut fields);
     let role = role.unwrap_or(Role::System);
     let mut rest = BlockFields::default();
     let (mut parts, name_of_rest) = content::take(&mut fields, role, &mut rest);

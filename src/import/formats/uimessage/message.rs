@@ -5,6 +5,7 @@ use crate::import::fields::Fields;
 use crate::import::format::Format;
 use crate::import::formats::block_fields::BlockFields;
 use crate::import::formats::content_parts::content_parts;
+use crate::import::formats::message_list::take_role;
 use crate::import::formats::parts::{add_flat_text, data, file, take_media_type};
 use crate::import::formats::token_counts::take_usage;
 use crate::import::parsed::ParsedMessage;
@@ -17,16 +18,7 @@ pub(super) fn message(mut fields: Fields, chat: Option<&str>) -> ParsedMessage {
             fields.ignore(name);
         }
     }
-    let role = match fields.get("role").and_then(JsonValue::as_str) {
-        Some("user") => Some(Role::User),
-        Some("assistant") => Some(Role::Assistant),
-        Some("system") => Some(Role::System),
-        Some("tool") => Some(Role::Tool),
-        _ => None,
-    };
-    if role.is_some() {
-        fields.ignore("role");
-    }
+    let role = take_role(&mut fields);
     let mut rest = BlockFields::default();
     let mut parts = Vec::new();
     let mut is_streaming = false;
