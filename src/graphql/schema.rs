@@ -37,7 +37,7 @@ use subgraph::SubgraphQuery;
 pub use subgraph::SubgraphSettings;
 pub(super) use subscription::Subscription;
 
-/// The root of queries, and further ones.
+/// The root of queries.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Query")]
 pub(super) struct QueryRoot<F: ObjectType>(
@@ -103,7 +103,9 @@ pub(super) fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
 }
 
 /// A builder of the schema of a subgraph.
-pub(super) fn subgraph_builder(settings: SubgraphSettings) -> SchemaBuilder<SubgraphRoot, Mutation, Subscription> {
+pub(super) fn subgraph_builder(
+    settings: SubgraphSettings,
+) -> SchemaBuilder<SubgraphRoot, Mutation, Subscription> {
     let query = SubgraphRoot { 7: SubgraphQuery::new(subgraph_sdl(), settings), ..SubgraphRoot::default() };
     builder_of(query)
 }

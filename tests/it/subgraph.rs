@@ -160,7 +160,9 @@ async fn the_schema_can_be_read_while_introspection_is_off() {
 async fn the_schema_has_the_fields_of_a_subgraph_only_where_it_is_one() {
     let query = "{ __schema { types { name description
         possibleTypes { name } fields { name description args { name description } } } } }";
-    let told = |app: TestApp| async move { app.client("ada").data(query, json!({})).await["__schema"]["types"].take() };
+    let told = |app: TestApp| async move {
+        app.client("ada").data(query, json!({})).await["__schema"]["types"].take()
+    };
     let alone = told(TestApp::start(Engine::Sqlite).await).await;
     let mut federated = told(subgraph(Engine::Sqlite).await).await;
     // All that is more begins with an underscore, and is described.
@@ -176,13 +178,17 @@ async fn the_schema_has_the_fields_of_a_subgraph_only_where_it_is_one() {
     let new: Vec<_> = types.extract_if(.., is_new).collect();
     assert_eq!(federated, alone);
     let entity = new.iter().find(|kind| kind["name"] == "_Entity").unwrap();
-    let members = entity["possibleTypes"].as_array().unwrap().iter().map(|kind| kind["name"].as_str().unwrap());
+    let members =
+        entity["possibleTypes"].as_array().unwrap().iter().map(|kind| kind["name"].as_str().unwrap());
     for member in members {
         let head = format!("type {member} ");
         let line = subgraph_sdl().lines().find(|line| line.starts_with(&head)).unwrap().to_owned();
         assert!(line.contains("@key(fields: \"id\")"), "{line}");
     }
-    assert_eq!(subgraph_sdl().matches("@key(fields").count(), entity["possibleTypes"].as_array().unwrap().len());
+    assert_eq!(
+        subgraph_sdl().matches("@key(fields").count(),
+        entity["possibleTypes"].as_array().unwrap().len()
+    );
     more.extend(new);
     let names: Vec<_> = more.iter().map(|one| one["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["_service", "_entities", "_Any", "_Entity", "_Service"]);

@@ -33,7 +33,8 @@ async fn an_invalid_representation_is_named_and_the_others_are_answered() {
         (reference("Message", 1), ".id", "must be a UUID"),
         (reference("Attachment", conversation.replace('-', "")), ".id", "must be a UUID"),
     ];
-    let mut representations: Vec<_> = cases.iter().map(|(representation, _, _)| representation.clone()).collect();
+    let mut representations: Vec<_> =
+        cases.iter().map(|(representation, _, _)| representation.clone()).collect();
     representations.push(reference("Conversation", &*conversation));
     let answer = ada.run(ENTITIES, json!({ "representations": representations })).await.body;
     let found = answer["data"]["_entities"].as_array().unwrap();
@@ -108,7 +109,10 @@ async fn representations_are_only_so_large() {
     assert_eq!(answer["errors"][0]["extensions"]["limit"], "values", "{answer}");
     let larger = json!([{ "__typename": "Viewer", "id": "x".repeat(9 << 20) }]);
     let answer = ada.run(ENTITIES, json!({ "representations": larger })).await;
-    assert_eq!((answer.status.as_u16(), &answer.body["errors"][0]["extensions"]["code"]), (413, &json!("PAYLOAD_TOO_LARGE")));
+    assert_eq!(
+        (answer.status.as_u16(), &answer.body["errors"][0]["extensions"]["code"]),
+        (413, &json!("PAYLOAD_TOO_LARGE"))
+    );
     // A subject has at most 255 bytes, so nobody has this one.
     assert_eq!(entities(&ada, json!([reference("Viewer", "x".repeat(1 << 20))])).await, json!([null]));
 }

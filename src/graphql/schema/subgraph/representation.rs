@@ -22,7 +22,10 @@ pub(super) enum EntityKey {
 
 /// A reference to an entity: an object with its type in `__typename` and its key in `id`, for example
 /// {"__typename": "Conversation", "id": "0197a3c2-5b7e-7a3e-9d4f-3f2b8c1d6e50"}. Other fields are ignored.
-#[Scalar(name = "_Any", specified_by_url = "https://www.apollographql.com/docs/graphos/schema-design/federated-schemas/reference/subgraph-spec#scalar-_any")]
+#[Scalar(
+    name = "_Any",
+    specified_by_url = "https://www.apollographql.com/docs/graphos/schema-design/federated-schemas/reference/subgraph-spec#scalar-_any"
+)]
 impl ScalarType for Representation {
     /// Accepts any value: only [`Representation::key`] knows its index for an error.
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -49,9 +52,13 @@ impl Representation {
             return Err(missing.within(&argument));
         };
         let key = match name.as_str() {
-            "Conversation" => id(fields).and_then(|id| argument::conversation_id("id", &id)).map(EntityKey::Conversation),
+            "Conversation" => {
+                id(fields).and_then(|id| argument::conversation_id("id", &id)).map(EntityKey::Conversation)
+            }
             "Message" => id(fields).and_then(|id| argument::message_id("id", &id)).map(EntityKey::Message),
-            "Attachment" => id(fields).and_then(|id| argument::attachment_id("id", &id)).map(EntityKey::Attachment),
+            "Attachment" => {
+                id(fields).and_then(|id| argument::attachment_id("id", &id)).map(EntityKey::Attachment)
+            }
             "Viewer" => id(fields).map(|id| EntityKey::Viewer(id.0)),
             _ => Err(Invalid::new("__typename", "must be Conversation, Message, Attachment or Viewer")),
         };
