@@ -9,7 +9,7 @@ use scrollback::graphql::subgraph_sdl;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::harness::{Client, Engine, TestApp, on_each_database, run_script_with};
+use crate::harness::{Client, Engine, TestApp, on_each_database, run_script_with, with_row_level_security};
 
 on_each_database!(
     a_gateway_plans_queries_over_both_subgraphs,
@@ -17,6 +17,8 @@ on_each_database!(
     entities_of_others_are_as_missing_ones,
     entities_of_one_type_are_read_in_one_statement,
 );
+
+with_row_level_security!(entities_are_found_by_their_keys, entities_of_others_are_as_missing_ones);
 
 /// A server that is a subgraph.
 async fn subgraph(engine: Engine) -> TestApp {
