@@ -62,6 +62,7 @@ mod sockets;
 mod sse;
 mod startup;
 mod streams;
+mod subgraph;
 
 mod titles;
 mod usage;
