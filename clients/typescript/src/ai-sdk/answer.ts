@@ -1,0 +1,111 @@
+import { type UIMessage, type UIMessageChunk, createUIMessageStream } from "ai";
+import { newId } from "../ids.js";
+import type { ChatContext } from "./context.js";
+import { conversationIdOf } from "./ids.js";
+import { type Answer, Recorder } from "./recorder.js";
+import { saveMessages } from "./save.js";
+
+/** How long a model may take to end after a stop. */
+const GRACE_MS = 2_000;
+
+/** An answer to give. */
+export interface ResumableStreamOptions<MESSAGE extends UIMessage> {
+  /** The id of the chat. */
+  chatId: string;
+  /** The messages that are answered. What is new of them is stored first. */
+  messages: MESSAGE[];
+  /** Starts the model. Give the signal to it: it aborts when a client asks to stop. */
+  execute: (options: {
+    abortSignal: AbortSignal;
+  }) => ReadableStream<UIMessageChunk> | Promise<ReadableStream<UIMessageChunk>>;
+  /** The name of the model, to be stored. */
+  model?: string;
+  /** The text of an error that readers see. Default: `An error occurred.` */
+  onError?: (error: unknown) => string;
+}
+
+/**
+ * The stream of an answer, which is stored while it is sent. It goes on when its reader disconnects.
+ *
+ * If the last message is one of the assistant, for example after a tool was approved, the answer goes on in it.
+ */
+export async function resumableStream<MESSAGE extends UIMessage>(
+  context: ChatContext,
+  { chatId, messages, execute, model, onError }: ResumableStreamOptions<MESSAGE>,
+): Promise<ReadableStream<UIMessageChunk>> {
+  const conversationId = await conversationIdOf(chatId);
+  const last = await saveMessages(context, conversationId, messages);
+  const continued = messages.at(-1)?.role === "assistant" && last !== null;
+  const id = continued ? last : newId();
+  const stop = new AbortController();
+  const answer: Answer = {
+    conversationId,
+    messageId: id,
+    parentId: last,
+    continued: continued ? await editedAt(context, id) : undefined,
+    model,
+    metadata: {},
+  };
+  const recorder = await Recorder.open(context, answer, () => stop.abort(new DOMException("stopped", "AbortError")));
+
+  const end: { message?: UIMessage; isAborted?: boolean; hasFailed?: boolean } = {};
+  const stream = createUIMessageStream<UIMessage>({
+    originalMessages: messages,
+    generateId: () => id,
+    execute: async ({ writer }) => writer.merge(endAfter(stop.signal, await execute({ abortSignal: stop.signal }))),
+    ...(onError ? { onError } : {}),
+    onEnd({ responseMessage, isAborted, outcome }) {
+      end.message = responseMessage;
+      end.isAborted = isAborted;
+      end.hasFailed ||= outcome.status === "failed";
+    },
+  });
+  const recorded = stream.pipeThrough(
+    new TransformStream<UIMessageChunk, UIMessageChunk>({
+      transform(chunk, controller) {
+        end.hasFailed ||= chunk.type === "error";
+        recorder.write(chunk);
+        controller.enqueue(chunk);
+      },
+      async flush() {
+        const message = { role: "assistant" as const, parts: [], ...end.message, id: uiId };
+        await recorder.end(message, end.isAborted ? "INTERRUPTED" : end.hasFailed ? "FAILED" : "COMPLETE");
+      },
+    }),
+  );
+  const uiId = continued ? messages.at(-1)!.id : id;
+  const [sent, kept] = recorded.tee();
+  void kept.pipeTo(new WritableStream()).catch(() => {});
+  return sent;
+}
+
+const EDITED = `query EditedAt($id: ID!) { node(id: $id) { ... on Message { editedAt } } }`;
+
+async function editedAt({ client }: ChatContext, id: string): Promise<{ editedAt: string | null }> {
+  const { node } = await client.query<{ node: { editedAt: string | null } | null }>(EDITED, { id });
+  return { editedAt: node?.editedAt ?? null };
+}
+
+/** The stream, which ends some time after the signal even if the model does not. */
+function endAfter(signal: AbortSignal, stream: ReadableStream<UIMessageChunk>): ReadableStream<UIMessageChunk> {
+  const reader = stream.getReader();
+  let isLate: (value: "late") => void = () => {};
+  const late = new Promise<"late">((resolve) => (isLate = resolve));
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const begin = () => (timer = setTimeout(() => isLate("late"), GRACE_MS));
+  signal.addEventListener("abort", begin, { once: true });
+  return new ReadableStream<UIMessageChunk>({
+    async pull(controller) {
+      const result = await Promise.race([reader.read(), late]);
+      if (result !== "late" && !result.done) return controller.enqueue(result.value);
+      clearTimeout(timer);
+      signal.removeEventListener("abort", begin);
+      if (result === "late") {
+        controller.enqueue({ type: "abort", reason: "stopped" });
+        void reader.cancel().catch(() => {});
+      }
+      controller.close();
+    },
+    cancel: (reason) => reader.cancel(reason),
+  });
+}
