@@ -179,11 +179,14 @@ function fromRaw({ kind, data }: Record<string, unknown>, extra: Record<string, 
 /** What the AI SDK requires of a tool's part, and a part of another SDK may lack. */
 function complete(part: UIPart): UIPart {
   const { state, toolCallId: id } = part;
+  if (state === "input-streaming") return part;
   if (state === "output-error") return { errorText: "", ...part };
-  if (state === "approval-requested") return { approval: { id }, ...part };
-  if (state === "approval-responded") return { approval: { id, approved: true }, ...part };
-  if (state === "output-denied") return { approval: { id, approved: false }, ...part };
-  return part;
+  // JSON drops the result of a tool that returns nothing.
+  const whole = { input: null, ...(state === "output-available" ? { output: null } : {}), ...part };
+  if (state === "approval-requested") return { approval: { id }, ...whole };
+  if (state === "approval-responded") return { approval: { id, approved: true }, ...whole };
+  if (state === "output-denied") return { approval: { id, approved: false }, ...whole };
+  return whole;
 }
 
 /** Without the fields that are null: GraphQL does not tell them from absent ones. */

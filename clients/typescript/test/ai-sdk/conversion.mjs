@@ -83,6 +83,13 @@ await run("conversion", async () => {
   const conversation = await client.createConversation({ messages: [{ role: "TOOL", parts: foreign }, { role: "USER", content: "x" }] });
   await validateUIMessages({ messages: await chats.loadMessages(conversation.id) });
 
+  step("the result of a tool that returns nothing is null when it comes back");
+  const nothing = { type: "tool-log", toolCallId: "1", state: "output-available", input: {}, output: undefined };
+  const silent = newChat();
+  await chats.saveMessages({ chatId: silent, messages: [{ id: "n", role: "assistant", parts: [nothing] }] });
+  const [{ parts: [log] }] = await validateUIMessages({ messages: await chats.loadMessages(silent) });
+  assert.deepEqual(log, { ...nothing, output: null });
+
   step("convert without a store");
   const input = await toScrollback(conversation.id, { id: "u", role: "user", parts: [{ type: "text", text: "x" }] });
   assert.deepEqual(input.metadata, { uiMessage: { id: "u" } });

@@ -35,7 +35,7 @@ export const generators = (seed) => {
     Object.fromEntries(Array.from({ length: r.below(4) }, () => [r.pick(["a", "b", "type", "id", "三"]), json(depth)]));
   const maybe = (name, value) => (r.chance(0.5) ? { [name]: value() } : {});
   const metadata = () => maybe("providerMetadata", () => ({ openai: object(), anthropic: { cacheControl: json() } }));
-  const url = () => r.pick(["https://example.org/dot.png", "data:image/png;base64,iVBORw0KGgo=", "blob:1", "/files/1"]);
+  const url = () => r.pick(["https://example.org/dot.png", "data:image/png;base64,iVBORw0KGgo=", "blob:https://example.org/1"]);
   const citation = () => ({
     source: { type: "source", sourceType: "url", id: "1", url: "https://example.org/", ...maybe("title", text) },
     ...maybe("citedText", text),
