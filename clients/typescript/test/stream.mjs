@@ -11,7 +11,7 @@ function recording(url) {
     url,
     fetch: async (input, init) => {
       const { query, variables } = JSON.parse(init.body);
-      sent.push({ operation: /\w+ (\w+)/.exec(query)[1], input: variables.input });
+      sent.push({ operation: /\w+ (\w+)/.exec(query)?.[1], input: variables.input });
       const response = await fetch(input, init);
       if (lost > 0) {
         lost -= 1;
