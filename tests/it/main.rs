@@ -63,6 +63,7 @@ mod startup;
 mod streams;
 
 mod titles;
+mod typescript_client;
 mod usage;
 mod user_erasure;
 mod variables;

@@ -32,6 +32,8 @@ export type {
 export type { RequestOptions } from "./http.js";
 export { newId } from "./ids.js";
 export { List, type Page, type PageInfo } from "./list.js";
+export { Outbox, type OutboxOptions, createOutbox } from "./outbox.js";
+export { indexedDbStorage, memoryStorage, type OutboxEntry, type OutboxStorage, webStorage } from "./outbox-storage.js";
 export type { FollowOptions } from "./resume.js";
 export type { RetryOptions } from "./retry.js";
 export type { ClientOptions, TokenProvider } from "./session.js";
