@@ -1,16 +1,10 @@
 // assistant-ui's runtime in a browser, over threads in Scrollback: the list, and messages with their branches.
 
 import assert from "node:assert/strict";
-import { launch, watch } from "../../../../tests/clients/browser.mjs";
+import { launch } from "../../../../tests/clients/browser.mjs";
 import { bundle, serve } from "../ai-sdk/chat-server.mjs";
-import { connect, httpUrl, run, step, stored, token } from "../ai-sdk/common.mjs";
-
-/** The requests of the page go to Scrollback, as through a proxy of the application. */
-const proxy = async (request) => {
-  const headers = { "content-type": "application/json", authorization: request.headers.get("authorization"), accept: request.headers.get("accept") };
-  const { status, body, headers: answered } = await fetch(httpUrl, { method: "POST", headers, body: await request.text() });
-  return new Response(body, { status, headers: { "content-type": answered.get("content-type") } });
-};
+import { connect, run, step, stored } from "../ai-sdk/common.mjs";
+import { opener, proxy, settled, state, textOf } from "./common.mjs";
 
 const client = connect();
 
@@ -20,33 +14,17 @@ await run("assistant-ui browser", async () => {
   const browser = await launch();
   const context = await browser.newContext();
   const faults = [];
-  const open = async (name) => {
-    const tab = await context.newPage();
-    watch(tab, faults);
-    await tab.goto(`${address}/#token=${token}&name=${name}`);
-    await tab.waitForFunction(() => window.runtime?.threads.getState().isLoading === false);
-    return tab;
-  };
+  const open = opener(context, address, faults);
   const one = await open("one");
   const threadsOf = (tab) => tab.evaluate(() => {
     const { threadItems } = window.runtime.threads.getState();
     return Object.values(threadItems).map(({ remoteId, title, status }) => ({ remoteId, title, status }));
   });
-  const state = (tab) => tab.evaluate(() => {
-    const { messages, isRunning } = window.runtime.thread.getState();
-    return JSON.parse(JSON.stringify({ messages, isRunning }));
-  });
-  const textOf = ({ content }) => content.filter(({ type }) => type === "text").map(({ text }) => text).join("");
-  const texts = async (tab) => (await state(tab)).messages.map(textOf);
-  const settled = (tab, count, text) => tab.waitForFunction(([count, text]) => {
-    const { messages, isRunning } = window.runtime.thread.getState();
-    const shown = messages.at(-1)?.content.map((part) => part.text ?? "").join("");
-    return !isRunning && messages.length === count && (text === undefined || shown.includes(text));
-  }, [count, text]);
+  const texts = async (tab) => (await state(tab)).map(textOf);
   const remote = async (tab, count) => {
     const id = await tab.waitForFunction(() => window.runtime.threads.mainItem.getState().remoteId).then((it) => it.jsonValue());
     // The runtime does not wait for its history. The messages are there soon.
-    while ((await stored(id)).length < count) await connect().conversation(id);
+    while ((await stored(id)).length < count) await client.message(id);
     return id;
   };
 
@@ -68,7 +46,7 @@ await run("assistant-ui browser", async () => {
   ]);
   await two.evaluate((id) => window.runtime.threads.switchToThread(id), id);
   await settled(two, 2, "Answer to");
-  assert.deepEqual((await state(two)).messages, (await state(one)).messages);
+  assert.deepEqual(await state(two), await state(one));
 
   step("regenerate, and edit the question: branches");
   await two.evaluate(() => window.runtime.thread.getMessageByIndex(1).reload());
@@ -79,7 +57,7 @@ await run("assistant-ui browser", async () => {
   });
   await settled(two, 2, "two2");
   await remote(two, 2);
-  while ((await client.conversation(id)).messageCount < 5) await connect().conversation(id);
+  while ((await client.conversation(id)).messageCount < 5) await client.message(id);
   const three = await open("three");
   await three.evaluate((id) => window.runtime.threads.switchToThread(id), id);
   await settled(three, 2, "two2");
@@ -91,13 +69,11 @@ await run("assistant-ui browser", async () => {
   assert.equal(await three.evaluate(() => window.runtime.thread.getMessageByIndex(1).getState().branchCount), 2);
   await three.evaluate(() => window.runtime.thread.append("And by train?"));
   await settled(three, 4, "three1");
-  while ((await client.conversation(id)).messageCount < 7) await connect().conversation(id);
+  while ((await client.conversation(id)).messageCount < 7) await client.message(id);
 
   step("delete a message");
-  await three.evaluate(() => window.runtime.thread.getMessageByIndex(3).delete?.());
-  if (await three.evaluate(() => typeof window.runtime.thread.getMessageByIndex(2)?.delete === "function")) {
-    while ((await client.conversation(id)).messageCount > 6) await connect().conversation(id);
-  }
+  await three.evaluate(() => window.runtime.thread.getMessageByIndex(3).delete());
+  while ((await client.conversation(id)).messageCount > 6) await client.message(id);
 
   step("rename, archive, unarchive, delete");
   const item = (tab, action, ...more) => tab.evaluate(([id, action, more]) => window.runtime.threads.getItemById(id)[action](...more), [id, action, more]);
