@@ -71,7 +71,7 @@ function typed(part: UIPart): PartInput | undefined {
   if (type === "text" || type === "reasoning") {
     return typeof part.text === "string" ? { [type]: split(part, ["text"]) } : undefined;
   }
-  if (type === "file" || (type === "reasoning-file" && isLargeDataUrl(part.url))) {
+  if (type === "file" || (type === "reasoning-file" && isStoredFile(part.url))) {
     if (!isText(part.mediaType, NAME_BYTES) || !isUrl(part.url)) return undefined;
     const file = split(part, ["mediaType", "url", ...optional(part, "filename")], type === "reasoning-file");
     return { file: { ...file, url: withoutLink(part.url) } };
@@ -130,7 +130,11 @@ function isText(value: unknown, most: number): value is string {
 
 const isUrl = (url: unknown): url is string => isText(url, ID_BYTES) || isDataUrl(url);
 const isDataUrl = (url: unknown): url is string => typeof url === "string" && /^data:/i.test(url);
-const isLargeDataUrl = (url: unknown) => isDataUrl(url) && bytes(url) > INLINE_BYTES;
+
+/** Whether the server has the file, or will have it. */
+const isStoredFile = (url: unknown) =>
+  isDataUrl(url) ? bytes(url) > INLINE_BYTES : typeof url === "string" && withoutLink(url).startsWith("attachment:");
+
 const bytes = (text: string) => new TextEncoder().encode(text).length;
 
 /** A download link of this server is the attachment that it leads to. */

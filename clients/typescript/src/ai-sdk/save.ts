@@ -20,11 +20,14 @@ const UPDATE = `mutation UpdateUIMessage($input: UpdateMessageInput!) {
 
 type Found = StoredMessage & { conversation: { id: string } };
 
-/** A message of the list, and the stored message with its id. */
+/** A message of the list, as it is to be stored. */
 interface Entry {
   message: UIMessageLike;
-  id: string;
-  stored: Found | undefined;
+  input: MessageInput;
+  /** The message that has the id, if there is one. */
+  stored: Found | null;
+  /** Whether nothing is to be done. */
+  isKept: boolean;
 }
 
 /**
@@ -46,19 +49,17 @@ export async function saveMessages(
     if (batch.length > 0) await append(context, conversationId, after, batch.splice(0));
     after = last;
   };
-  for (const { message, id, stored } of entries) {
-    const input = await toScrollback(conversationId, message, { ...context, id });
-    if (stored && message.role === "assistant") {
-      await flush();
-      const { parts, metadata } = input;
-      await context.client.query(UPDATE, { input: { id, parts, metadata } }, { idempotent: true });
-      after = last = id;
+  for (const { input, stored } of entries) {
+    if (stored) await flush();
+    last = input.id;
+    if (!stored) {
+      batch.push(input);
+      if (batch.length === BATCH) await flush();
       continue;
     }
-    const version = stored && (await uuid5("version", conversationId, last ?? "", JSON.stringify(input.parts)));
-    batch.push(version ? await toScrollback(conversationId, message, { ...context, id: version }) : input);
-    last = batch.at(-1)!.id;
-    if (batch.length === BATCH) await flush();
+    const { id, parts, metadata } = input;
+    await context.client.query(UPDATE, { input: { id, parts, metadata } }, { idempotent: true });
+    after = id;
   }
   await flush();
   return last;
@@ -69,19 +70,11 @@ async function unsaved(context: ChatContext, conversationId: string, messages: r
   const entries: Entry[] = [];
   for (let end = messages.length; end > 0; end -= BATCH) {
     const window = await lookUp(context, conversationId, messages.slice(Math.max(0, end - BATCH), end));
-    for (const entry of window.reverse()) {
-      if (entry.stored && (await isKept(context, entry.stored, entry.message))) {
-        return { parent: entry.stored.id, entries };
-      }
-      entries.unshift(entry);
-    }
+    const kept = window.map(({ isKept }) => isKept).lastIndexOf(true);
+    entries.unshift(...window.slice(kept + 1));
+    if (kept >= 0) return { parent: window[kept]!.input.id, entries };
   }
   return { parent: null, entries };
-}
-
-/** Whether nothing is to be done. A message that is being written belongs to its writer, a deleted one stays deleted. */
-async function isKept({ invalidText }: ChatContext, stored: Found, message: UIMessageLike): Promise<boolean> {
-  return stored.status === "STREAMING" || stored.deletedAt !== null || isSame(stored, message, invalidText);
 }
 
 async function lookUp(
@@ -89,13 +82,40 @@ async function lookUp(
   conversationId: string,
   messages: readonly UIMessageLike[],
 ): Promise<Entry[]> {
-  const ids = await Promise.all(messages.map(({ id }) => messageIdOf(conversationId, id)));
-  const found = await stored(context, ids);
-  // An id of another conversation cannot be used again: it stands for an id of this conversation.
-  const others = found.map((message) => message && message.conversation.id !== conversationId);
-  const own = await Promise.all(ids.map((id, at) => (others[at] ? uuid5("message", conversationId, id) : id)));
-  const foundOwn = others.some(Boolean) ? await stored(context, own) : found;
-  return messages.map((message, at) => ({ message, id: own[at]!, stored: foundOwn[at] ?? undefined }));
+  const convert = (id: string, message: UIMessageLike) => toScrollback(conversationId, message, { ...context, id });
+  const entries = await Promise.all(
+    messages.map(async (message) => {
+      const input = await convert(await messageIdOf(conversationId, message.id), message);
+      return { message, input, stored: null, isKept: false } as Entry;
+    }),
+  );
+  await find(context, entries);
+  // An id of another conversation, and that of an edited question, cannot be used again. Others stand for them.
+  const others = entries.filter(({ message, stored, isKept }) => {
+    const isForeign = stored !== null && stored.conversation.id !== conversationId;
+    return isForeign || (stored !== null && !isKept && message.role !== "assistant");
+  });
+  for (const entry of others) {
+    const isForeign = entry.stored!.conversation.id !== conversationId;
+    const names = isForeign ? [] : [JSON.stringify(entry.input.parts)];
+    entry.input = await convert(await uuid5("version", conversationId, entry.input.id, ...names), entry.message);
+  }
+  if (others.length > 0) await find(context, others);
+  return entries;
+}
+
+/** Reads the stored messages of entries. */
+async function find(context: ChatContext, entries: Entry[]): Promise<void> {
+  const found = await stored(context, entries.map(({ input }) => input.id));
+  for (const [at, entry] of entries.entries()) {
+    entry.stored = found[at] ?? null;
+    entry.isKept = entry.stored !== null && (await isKept(context, entry.stored, entry.message));
+  }
+}
+
+/** Whether nothing is to be done. A message that is being written belongs to its writer, a deleted one stays deleted. */
+async function isKept({ invalidText }: ChatContext, stored: Found, message: UIMessageLike): Promise<boolean> {
+  return stored.status === "STREAMING" || stored.deletedAt !== null || isSame(stored, message, invalidText);
 }
 
 async function stored({ client }: ChatContext, ids: string[]): Promise<(Found | null)[]> {
