@@ -38,6 +38,7 @@ export async function resumableStream<MESSAGE extends UIMessage>(
   const continued = messages.at(-1)?.role === "assistant" && last !== null;
   const id = continued ? last : newId();
   const stop = new AbortController();
+  const uiId = continued ? messages.at(-1)!.id : id;
   const answer: Answer = {
     conversationId,
     messageId: id,
@@ -51,8 +52,11 @@ export async function resumableStream<MESSAGE extends UIMessage>(
   const end: { message?: UIMessage; isAborted?: boolean; hasFailed?: boolean } = {};
   const stream = createUIMessageStream<UIMessage>({
     originalMessages: messages,
-    generateId: () => id,
-    execute: async ({ writer }) => writer.merge(endAfter(stop.signal, await execute({ abortSignal: stop.signal }))),
+    generateId: () => uiId,
+    execute: async ({ writer }) => {
+      const chunks = await execute({ abortSignal: stop.signal });
+      writer.merge(endAfter(stop.signal, chunks).pipeThrough(withId(uiId)));
+    },
     ...(onError ? { onError } : {}),
     onEnd({ responseMessage, isAborted, outcome }) {
       end.message = responseMessage;
@@ -73,7 +77,6 @@ export async function resumableStream<MESSAGE extends UIMessage>(
       },
     }),
   );
-  const uiId = continued ? messages.at(-1)!.id : id;
   const [sent, kept] = recorded.tee();
   void kept.pipeTo(new WritableStream()).catch(() => {});
   return sent;
@@ -84,6 +87,18 @@ const EDITED = `query EditedAt($id: ID!) { node(id: $id) { ... on Message { edit
 async function editedAt({ client }: ChatContext, id: string): Promise<{ editedAt: string | null }> {
   const { node } = await client.query<{ node: { editedAt: string | null } | null }>(EDITED, { id });
   return { editedAt: node?.editedAt ?? null };
+}
+
+/** Names the message in the chunks, so that all readers know it by the id that it is stored with. */
+function withId(messageId: string): TransformStream<UIMessageChunk, UIMessageChunk> {
+  let hasStarted = false;
+  return new TransformStream({
+    transform(chunk, controller) {
+      if (chunk.type !== "start" && !hasStarted) controller.enqueue({ type: "start", messageId });
+      hasStarted = true;
+      controller.enqueue(chunk.type === "start" ? { ...chunk, messageId } : chunk);
+    },
+  });
 }
 
 /** The stream, which ends some time after the signal even if the model does not. */
