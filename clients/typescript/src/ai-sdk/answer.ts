@@ -79,7 +79,22 @@ export async function resumableStream<MESSAGE extends UIMessage>(
   );
   const [sent, kept] = recorded.tee();
   void kept.pipeTo(new WritableStream()).catch(() => {});
-  return sent;
+  return detached(sent);
+}
+
+/** The stream for a reader that may go away: the cancelation of one branch would wait for that of the other. */
+function detached(stream: ReadableStream<UIMessageChunk>): ReadableStream<UIMessageChunk> {
+  const reader = stream.getReader();
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await reader.read();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel(reason) {
+      void reader.cancel(reason).catch(() => {});
+    },
+  });
 }
 
 const EDITED = `query EditedAt($id: ID!) { node(id: $id) { ... on Message { editedAt } } }`;
