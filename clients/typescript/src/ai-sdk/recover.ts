@@ -2,7 +2,13 @@ import { type UIMessage, type UIMessageChunk, readUIMessageStream } from "ai";
 import { logOf } from "./active.js";
 import { type ChatContext, hasCode } from "./context.js";
 import { type LogKey, readLog } from "./event-log.js";
-import { type StoredMessage, fromScrollback, toScrollback } from "./messages.js";
+import { MESSAGE_FIELDS, type StoredMessage, fromScrollback, toScrollback } from "./messages.js";
+
+const UPDATE = `mutation RecoverUIMessage($input: UpdateMessageInput!) {
+  updateMessage(input: $input) { message { ${MESSAGE_FIELDS} } }
+}`;
+
+type Updated = { updateMessage: { message: StoredMessage } };
 
 /**
  * The message, completed if its writer broke down. Scrollback then has its text, and the log has all that the writer had
@@ -18,8 +24,8 @@ export async function recover(context: ChatContext, message: StoredMessage): Pro
   const { parts, metadata } = await toScrollback("", restored, { ...context, id: message.id });
   if (restored.parts.length === 0) return message;
   try {
-    const input = { id: message.id, parts, metadata } as Parameters<ChatContext["client"]["updateMessage"]>[0];
-    return (await context.client.updateMessage(input)) as unknown as StoredMessage;
+    const variables = { input: { id: message.id, parts, metadata } };
+    return (await context.client.query<Updated>(UPDATE, variables, { idempotent: true })).updateMessage.message;
   } catch (error) {
     if (hasCode(error, "CONFLICT", "NOT_FOUND")) return message; // It was deleted meanwhile.
     throw error;

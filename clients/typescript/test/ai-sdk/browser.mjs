@@ -8,6 +8,7 @@ import { bundle, serve } from "./chat-server.mjs";
 import { connect, newChat, run, step, stored } from "./common.mjs";
 import { ScriptedModel } from "./model.mjs";
 
+const client = connect();
 const script = new ScriptedModel();
 const weather = tool({
   inputSchema: jsonSchema({ type: "object", properties: { city: { type: "string" } } }),
@@ -178,6 +179,7 @@ await run("ai-sdk browser", async () => {
   await shows(one, "Well ");
   broken.fail(new Error("overloaded"));
   await is(one, "error");
+  while ((await stored(chatId)).at(-1).status === "STREAMING") await client.conversation(chatId);
   const failed = (await stored(chatId)).at(-1);
   assert.deepEqual([failed.status, failed.content], ["FAILED", "Well "]);
 
