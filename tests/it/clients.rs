@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::harness::{TestApp, import, on_each_database, run_script, run_script_with};
+use crate::harness::{TestApp, assert_browser, import, on_each_database, run_script, run_script_with};
 
 on_each_database!(
     urql_works,
@@ -90,11 +90,6 @@ fn the_documentation_shows_the_tested_client() {
         page.contains(&format!("```ts\n{client}```\n")),
         "copy tests/clients/resume.ts into docs/subscriptions.md"
     );
-}
-
-fn assert_browser() {
-    let chromium = std::env::var("CHROMIUM").unwrap_or_else(|_| "/usr/bin/chromium".into());
-    assert!(Path::new(&chromium).exists(), "{chromium} is missing: `tests/run` installs it");
 }
 
 async fn graphiql_works_in_a_browser(app: TestApp) {

@@ -4,6 +4,7 @@
 mod harness;
 
 mod act_as;
+mod ai_sdk;
 mod appends;
 mod architecture;
 mod attachments;

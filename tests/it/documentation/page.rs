@@ -83,6 +83,8 @@ impl Page {
     async fn run(&mut self, block: &Block, variables: Option<&Block>) -> Result {
         match (&*block.language, &*block.mode) {
             ("mermaid" | "text" | "ts", "") | ("sh", "no-run") | ("json", "variables") => Ok(()),
+            // `tests/it/ai_sdk.rs` runs them in a browser.
+            ("tsx", file) if file.ends_with(".tsx") => Ok(()),
             ("toml", "") => self.load(&block.text),
             ("json", "") => {
                 serde_json::from_str::<Value>(&block.text).map(drop).map_err(|error| error.to_string())

@@ -94,3 +94,9 @@ fn command(url: &str, token: &str, script: &str) -> Command {
     command.kill_on_drop(true);
     command
 }
+
+/// A browser is installed.
+pub(crate) fn assert_browser() {
+    let chromium = std::env::var("CHROMIUM").unwrap_or_else(|_| "/usr/bin/chromium".into());
+    assert!(Path::new(&chromium).exists(), "{chromium} is missing: `tests/run` installs it");
+}

@@ -138,7 +138,7 @@ const isStoredFile = (url: unknown) =>
 const bytes = (text: string) => new TextEncoder().encode(text).length;
 
 /** A download link of this server is the attachment that it leads to. */
-function withoutLink(url: string): string {
+export function withoutLink(url: string): string {
   const found = /\/files\/([0-9a-f-]{36})\?expires=\d+&signature=[^&]+$/.exec(url);
   return found ? `attachment:${found[1]}` : url;
 }

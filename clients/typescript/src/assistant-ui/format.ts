@@ -1,5 +1,5 @@
 import type { GenericThreadHistoryAdapter, MessageFormatAdapter } from "@assistant-ui/react";
-import { type UIMessageLike, fromScrollback, toScrollback } from "../ai-sdk/messages.js";
+import { type FromScrollbackOptions, type UIMessageLike, fromScrollback, toScrollback } from "../ai-sdk/messages.js";
 import { storable } from "../ai-sdk/text.js";
 import type { ScrollbackClient } from "../client.js";
 import { threadIdOf } from "./messages.js";
@@ -14,6 +14,7 @@ export function withFormat<MESSAGE, STORED extends Record<string, unknown>>(
   client: ScrollbackClient,
   thread: () => ThreadItem,
   adapter: MessageFormatAdapter<MESSAGE, STORED>,
+  options: FromScrollbackOptions,
 ): GenericThreadHistoryAdapter<MESSAGE> {
   const { format } = adapter;
   let pinned: ThreadItem | undefined;
@@ -33,7 +34,7 @@ export function withFormat<MESSAGE, STORED extends Record<string, unknown>>(
         id: threadIdOf(stored),
         parent_id: parentId,
         format,
-        content: contentOf(format, stored) as STORED,
+        content: contentOf(format, stored, options) as STORED,
       }));
       return { headId, messages: entries.filter(({ content }) => content).map((entry) => adapter.decode(entry)) };
     },
@@ -64,9 +65,9 @@ function roleOf({ role, type }: Record<string, unknown>): HistoryInput["role"] {
 }
 
 /** The message in a format. Every message is one of the AI SDK; in other formats there are only their own. */
-function contentOf(format: string, stored: TreeMessage): object | undefined {
+function contentOf(format: string, stored: TreeMessage, options: FromScrollbackOptions): object | undefined {
   if (isAiSdk(format)) {
-    const { id: _, ...content } = fromScrollback(stored);
+    const { id: _, ...content } = fromScrollback(stored, options);
     return content;
   }
   const isOwn = ({ kind, extra }: TreeMessage["parts"][number]) =>

@@ -4,7 +4,7 @@
  * @module
  */
 
-export { createHistoryAdapter } from "./history.js";
+export { type HistoryOptions, createHistoryAdapter } from "./history.js";
 export type { ThreadItem } from "./storage.js";
 export { type ThreadListOptions, createThreadListAdapter } from "./thread-list.js";
 export { useThreadHistory } from "./use-history.js";

@@ -46,11 +46,11 @@ function fromAttachment({ content, ...attachment }: Attachment, at: number): Rec
 }
 
 /** The message of assistant-ui that a stored message holds, whichever client wrote it. */
-export function toThreadMessage(stored: TreeMessage, parentId: string | null): Entry {
+export function toThreadMessage(stored: TreeMessage, parentId: string | null, filesFrom?: string): Entry {
   const { [KEY]: kept, ...custom } = isObject(stored.metadata) ? stored.metadata : {};
   const aside = isObject(kept) ? kept : {};
   const role = stored.role === "TOOL" ? "assistant" : stored.role.toLowerCase();
-  const { content, attachments } = contentOf(stored);
+  const { content, attachments } = contentOf(stored, filesFrom);
   const lists = { unstable_state: null, unstable_annotations: [], unstable_data: [], steps: [] };
   const defaults = role === "assistant" && !("metadata" in aside) ? lists : {};
   const status = aside.status ?? (stored.status === "COMPLETE" ? COMPLETE : INTERRUPTED);
@@ -70,11 +70,11 @@ export function toThreadMessage(stored: TreeMessage, parentId: string | null): E
 const COMPLETE = { type: "complete", reason: "unknown" };
 const INTERRUPTED = { type: "incomplete", reason: "cancelled" };
 
-function contentOf({ parts }: TreeMessage): { content: ThreadPart[]; attachments: Attachment[] } {
+function contentOf({ parts }: TreeMessage, filesFrom?: string): { content: ThreadPart[]; attachments: Attachment[] } {
   const content: ThreadPart[] = [];
   const attachments = new Map<unknown, Attachment>();
   for (const stored of parts) {
-    const part = toThreadPart(stored);
+    const part = toThreadPart(stored, filesFrom);
     if (!part || part.type === "empty") continue;
     const { attachment, ...own } = part;
     if (stored.kind === "assistant-ui-attachment") {

@@ -1,4 +1,4 @@
-import type { PartInput, StoredPart } from "../ai-sdk/parts.js";
+import { type PartInput, type StoredPart, withoutLink } from "../ai-sdk/parts.js";
 
 /** A part of a message of assistant-ui, of any version. */
 export type ThreadPart = { type: string } & Record<string, unknown>;
@@ -23,13 +23,13 @@ export function fromThreadPart(part: ThreadPart): PartInput {
   if (type === "file" && isFilled(part.data) && isFilled(part.mimeType)) {
     const { data, mimeType, ...file } = part;
     const isUrl = /^[a-z][a-z+.-]*:/i.test(data) || part.sourceType !== undefined;
-    const url = isUrl ? data : `data:${mimeType};base64,${data}`;
+    const url = isUrl ? withoutLink(data) : `data:${mimeType};base64,${data}`;
     return { file: withExtra({ url, mediaType: mimeType, ...split(file as ThreadPart, ["filename"]) }, isUrl ? {} : { isBase64: true }) };
   }
   if (type === "image" && isFilled(part.image)) {
     const { image, ...file } = part;
     const mediaType = /^data:([^;,]+)/i.exec(image)?.[1] ?? "image/*";
-    return { file: withExtra({ url: image, mediaType, ...split(file as ThreadPart, ["filename"]) }, { type }) };
+    return { file: withExtra({ url: withoutLink(image), mediaType, ...split(file as ThreadPart, ["filename"]) }, { type }) };
   }
   if (type === "data" && isFilled(part.name) && part.data != null) return { data: split(part, ["name", "data"]) };
   const { type: _, ...data } = part;
@@ -51,7 +51,7 @@ function stateOf({ approval }: ThreadPart): string {
 }
 
 /** The part of assistant-ui. Parts of other clients become what is nearest. */
-export function toThreadPart(stored: StoredPart): ThreadPart | undefined {
+export function toThreadPart(stored: StoredPart, filesFrom?: string): ThreadPart | undefined {
   const { __typename, extra, attachment, ...fields } = stored;
   const rest = (extra ?? {}) as Record<string, unknown>;
   const { downloadUrl } = (attachment ?? {}) as { downloadUrl?: string };
@@ -69,7 +69,7 @@ export function toThreadPart(stored: StoredPart): ThreadPart | undefined {
       return { type: "source", sourceType: "document", id, title: title ?? id, mediaType, ...present({ filename }), ...rest };
     }
     case "FilePart":
-      return toFile(fields, rest, downloadUrl);
+      return toFile(fields, rest, downloadUrl && filesFrom ? new URL(downloadUrl, filesFrom).href : undefined);
     case "DataPart":
       return { type: "data", ...fields, ...rest };
     default:

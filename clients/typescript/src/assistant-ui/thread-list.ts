@@ -3,6 +3,7 @@ import type { ScrollbackClient } from "../client.js";
 import { ScrollbackError } from "../errors.js";
 import { newId } from "../ids.js";
 import type { Conversation } from "../types.js";
+import type { HistoryOptions } from "./history.js";
 import { useThreadHistory } from "./use-history.js";
 
 /** The threads of a page. */
@@ -12,7 +13,7 @@ const PAGE = 50;
 const TITLE = 60;
 
 /** Options of the list of threads. */
-export interface ThreadListOptions {
+export interface ThreadListOptions extends HistoryOptions {
   /** Makes the title of a thread. Default: the beginning of its first question. */
   generateTitle?: (messages: readonly ThreadMessage[]) => string | Promise<string>;
   /** Whether `delete` moves threads to the trash, from where they can be restored. Default: they are deleted for good. */
@@ -22,7 +23,7 @@ export interface ThreadListOptions {
 /** The threads of a user for assistant-ui: each is a conversation, whose metadata is `custom`. */
 export function createThreadListAdapter(
   client: ScrollbackClient,
-  { generateTitle = firstQuestion, trash = false }: ThreadListOptions = {},
+  { generateTitle = firstQuestion, trash = false, ...options }: ThreadListOptions = {},
 ): RemoteThreadListAdapter & Pick<Required<RemoteThreadListAdapter>, "unarchive" | "updateCustom"> {
   /** The conversation of each new thread, so that a repeated `initialize` creates no second one. */
   const created = new Map<string, string>();
@@ -68,7 +69,7 @@ export function createThreadListAdapter(
       return streamOf(title) as Awaited<ReturnType<RemoteThreadListAdapter["generateTitle"]>>;
     },
     unstable_useAdapters: function useScrollbackAdapters() {
-      return useThreadHistory(client);
+      return useThreadHistory(client, options);
     },
   };
 }

@@ -1,17 +1,23 @@
 import { type RuntimeAdapters, useAui } from "@assistant-ui/react";
 import { useEffect, useMemo, useRef } from "react";
 import type { ScrollbackClient } from "../client.js";
-import { createHistoryAdapter } from "./history.js";
+import { type HistoryOptions, createHistoryAdapter } from "./history.js";
 import type { ThreadItem } from "./storage.js";
 
 /** A hook: the history of the thread that is shown, for `unstable_useAdapters`. */
-export function useThreadHistory(client: ScrollbackClient): Pick<RuntimeAdapters, "history"> {
+export function useThreadHistory(
+  client: ScrollbackClient,
+  { filesFrom }: HistoryOptions = {},
+): Pick<RuntimeAdapters, "history"> {
   const aui = useAui();
   const current = useRef(aui);
   useEffect(() => {
     current.current = aui;
   });
-  return useMemo(() => ({ history: createHistoryAdapter(client, () => threadOf(current.current)) }), [client]);
+  return useMemo(() => {
+    const options = filesFrom === undefined ? {} : { filesFrom };
+    return { history: createHistoryAdapter(client, () => threadOf(current.current), options) };
+  }, [client, filesFrom]);
 }
 
 /** The thread, in a way that goes on to mean it when another one is shown. */
