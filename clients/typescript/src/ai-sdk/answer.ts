@@ -20,6 +20,11 @@ export interface ResumableStreamOptions<MESSAGE extends UIMessage> {
   }) => ReadableStream<UIMessageChunk> | Promise<ReadableStream<UIMessageChunk>>;
   /** The name of the model, to be stored. */
   model?: string;
+  /**
+   * Is called with a promise that resolves when the answer is stored. Give it `after` of Next.js, or `waitUntil` of your
+   * platform, where a function otherwise ends with its response.
+   */
+  waitUntil?: (stored: Promise<void>) => void;
   /** The text of an error that readers see. Default: `An error occurred.` */
   onError?: (error: unknown) => string;
 }
@@ -31,7 +36,7 @@ export interface ResumableStreamOptions<MESSAGE extends UIMessage> {
  */
 export async function resumableStream<MESSAGE extends UIMessage>(
   context: ChatContext,
-  { chatId, messages, execute, model, onError }: ResumableStreamOptions<MESSAGE>,
+  { chatId, messages, execute, model, waitUntil, onError }: ResumableStreamOptions<MESSAGE>,
 ): Promise<ReadableStream<UIMessageChunk>> {
   const conversationId = await conversationIdOf(chatId);
   const last = await saveMessages(context, conversationId, messages);
@@ -78,7 +83,9 @@ export async function resumableStream<MESSAGE extends UIMessage>(
     }),
   );
   const [sent, kept] = recorded.tee();
-  void kept.pipeTo(new WritableStream()).catch(() => {});
+  const done = kept.pipeTo(new WritableStream());
+  if (waitUntil) waitUntil(done);
+  else void done.catch(() => {});
   return detached(sent);
 }
 
