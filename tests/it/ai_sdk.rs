@@ -12,7 +12,8 @@ on_each_database!(
     assistant_ui_histories_come_back_equal,
     assistant_ui_threads_have_their_branches,
     assistant_ui_stores_messages_of_the_ai_sdk,
-    the_readme_of_the_client_works_in_a_browser,
+    the_ai_sdk_section_of_the_readme_works,
+    the_assistant_ui_section_of_the_readme_works,
 );
 
 async fn ai_sdk_messages_come_back_equal(app: TestApp) {
@@ -20,7 +21,8 @@ async fn ai_sdk_messages_come_back_equal(app: TestApp) {
 }
 
 async fn ai_sdk_chats_store_what_is_new_once(app: TestApp) {
-    run_typescript_client(&app, "ai-sdk/store.mjs", &[]).await;
+    let bob = app.client("bob");
+    run_typescript_client(&app, "ai-sdk/store.mjs", &[("OTHER_TOKEN", bob.token())]).await;
 }
 
 async fn every_chunk_of_an_answer_comes_to_every_reader(app: TestApp) {
@@ -52,7 +54,12 @@ async fn assistant_ui_stores_messages_of_the_ai_sdk(app: TestApp) {
     run_typescript_client(&app, "assistant-ui/ai-sdk.mjs", &[]).await;
 }
 
-async fn the_readme_of_the_client_works_in_a_browser(app: TestApp) {
+async fn the_ai_sdk_section_of_the_readme_works(app: TestApp) {
     assert_browser();
-    run_typescript_client(&app, "readme.mjs", &[]).await;
+    run_typescript_client(&app, "ai-sdk/readme.mjs", &[]).await;
+}
+
+async fn the_assistant_ui_section_of_the_readme_works(app: TestApp) {
+    assert_browser();
+    run_typescript_client(&app, "assistant-ui/readme.mjs", &[]).await;
 }

@@ -1,6 +1,5 @@
-import { type ChatContext, hasCode } from "./context.js";
+import { type ChatContext, conversationIdOf, hasCode } from "./context.js";
 import { type FoundLog, findLog } from "./event-log.js";
-import { conversationIdOf } from "./ids.js";
 import { MESSAGE_FIELDS, type StoredMessage } from "./messages.js";
 
 const HEAD = `query ChatHead($id: ID!) { conversation(id: $id) { head { ${MESSAGE_FIELDS} } } }`;
@@ -13,7 +12,7 @@ export interface Active {
 
 /** The answer that is being written in a chat. */
 export async function findActive(context: ChatContext, chatId: string): Promise<Active | undefined> {
-  const head = await headOf(context, await conversationIdOf(chatId));
+  const head = await headOf(context, await conversationIdOf(context, chatId));
   if (!head || head.role === "USER" || head.role === "SYSTEM") return undefined;
   const log = await logOf(context, head);
   return head.status === "STREAMING" || log?.isOpen ? { head, log } : undefined;

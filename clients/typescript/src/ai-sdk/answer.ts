@@ -1,7 +1,6 @@
 import { type UIMessage, type UIMessageChunk, createUIMessageStream } from "ai";
 import { newId } from "../ids.js";
-import type { ChatContext } from "./context.js";
-import { conversationIdOf } from "./ids.js";
+import { type ChatContext, conversationIdOf } from "./context.js";
 import { type Answer, Recorder } from "./recorder.js";
 import { saveMessages } from "./save.js";
 
@@ -38,30 +37,36 @@ export async function resumableStream<MESSAGE extends UIMessage>(
   context: ChatContext,
   { chatId, messages, execute, model, waitUntil, onError }: ResumableStreamOptions<MESSAGE>,
 ): Promise<ReadableStream<UIMessageChunk>> {
-  const conversationId = await conversationIdOf(chatId);
-  const last = await saveMessages(context, conversationId, messages);
-  const continued = messages.at(-1)?.role === "assistant" && last !== null;
-  const id = continued ? last : newId();
   const stop = new AbortController();
-  const uiId = continued ? messages.at(-1)!.id : id;
-  const answer: Answer = {
-    conversationId,
-    messageId: id,
-    parentId: last,
-    continued: continued ? await editedAt(context, id) : undefined,
-    model,
-    metadata: {},
+  // The model can think while its answer is announced.
+  const chunks = (async () => execute({ abortSignal: stop.signal }))();
+  chunks.catch(() => {});
+  const conversationId = await conversationIdOf(context, chatId);
+  const begin = async () => {
+    const last = await saveMessages(context, conversationId, messages);
+    const continued = messages.at(-1)?.role === "assistant" && last !== null;
+    const id = continued ? last : newId();
+    const answer: Answer = {
+      conversationId,
+      messageId: id,
+      parentId: last,
+      continued: continued ? await editedAt(context, id) : undefined,
+      model,
+      metadata: {},
+    };
+    const onStop = () => stop.abort(new DOMException("a client asked to stop", "AbortError"));
+    return { uiId: continued ? messages.at(-1)!.id : id, recorder: await Recorder.open(context, answer, onStop) };
   };
-  const recorder = await Recorder.open(context, answer, () => stop.abort(new DOMException("stopped", "AbortError")));
+  const { uiId, recorder } = await begin().catch((error: unknown) => {
+    stop.abort(error);
+    throw error;
+  });
 
   const end: { message?: UIMessage; isAborted?: boolean; hasFailed?: boolean } = {};
   const stream = createUIMessageStream<UIMessage>({
     originalMessages: messages,
     generateId: () => uiId,
-    execute: async ({ writer }) => {
-      const chunks = await execute({ abortSignal: stop.signal });
-      writer.merge(endAfter(stop.signal, chunks).pipeThrough(withId(uiId)));
-    },
+    execute: async ({ writer }) => writer.merge(endAfter(stop.signal, await chunks).pipeThrough(withId(uiId))),
     ...(onError ? { onError } : {}),
     onEnd({ responseMessage, isAborted, outcome }) {
       end.message = responseMessage;

@@ -21,11 +21,6 @@ export async function uuid5(...names: string[]): Promise<string> {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }
 
-/** The id of the conversation for the id of a chat: the same if it is a UUID. */
-export async function conversationIdOf(chatId: string): Promise<string> {
-  return isUuid(chatId) ? chatId : uuid5("chat", chatId);
-}
-
 /** The id of the message for an id of the SDK: the same if it is a UUID. */
 export async function messageIdOf(conversationId: string, id: string): Promise<string> {
   return isUuid(id) ? id : uuid5("message", conversationId, id);

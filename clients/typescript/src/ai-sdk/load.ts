@@ -1,6 +1,4 @@
-import type { ChatContext } from "./context.js";
-import { hasCode } from "./context.js";
-import { conversationIdOf } from "./ids.js";
+import { type ChatContext, conversationIdOf, hasCode } from "./context.js";
 import { MESSAGE_FIELDS, type StoredMessage, type UIMessageLike, fromScrollback } from "./messages.js";
 import { recover } from "./recover.js";
 
@@ -26,7 +24,7 @@ export async function loadMessages<MESSAGE extends UIMessageLike>(
   chatId: string,
   leafId?: string,
 ): Promise<MESSAGE[]> {
-  const id = await conversationIdOf(chatId);
+  const id = await conversationIdOf(context, chatId);
   const stored: StoredMessage[] = [];
   for (let after: string | null = null; ; ) {
     const page: History | undefined = await historyPage(context, { id, first: PAGE, after, leafId });

@@ -1,6 +1,5 @@
 import type { UIMessage } from "ai";
-import type { ChatContext } from "./context.js";
-import { conversationIdOf } from "./ids.js";
+import { type ChatContext, conversationIdOf } from "./context.js";
 import { loadMessages } from "./load.js";
 import { saveMessages } from "./save.js";
 
@@ -24,7 +23,7 @@ export async function receiveMessages<MESSAGE extends UIMessage>(
   body: ChatRequest<MESSAGE>,
 ): Promise<MESSAGE[]> {
   const messages = body.messages ?? merge(await loadMessages<MESSAGE>(context, body.id), body);
-  await saveMessages(context, await conversationIdOf(body.id), messages);
+  await saveMessages(context, await conversationIdOf(context, body.id), messages);
   return messages;
 }
 

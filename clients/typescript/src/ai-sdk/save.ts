@@ -3,7 +3,10 @@ import { type ChatContext, hasCode } from "./context.js";
 import { messageIdOf, uuid5 } from "./ids.js";
 import { MESSAGE_FIELDS, type MessageInput, type StoredMessage, type UIMessageLike, toScrollback } from "./messages.js";
 
-/** How many messages are looked up, or appended, at a time. */
+/** How many messages are looked up at a time. Mostly only the last ones are new. */
+const WINDOW = 10;
+
+/** How many messages are appended at a time. */
 const BATCH = 50;
 
 const STORED = `query StoredUIMessages($ids: [ID!]!) {
@@ -43,23 +46,20 @@ export async function saveMessages(
 ): Promise<string | null> {
   const { parent, entries } = await unsaved(context, conversationId, messages);
   let last = parent;
-  let after = parent;
-  const batch: MessageInput[] = [];
+  const batch: Entry[] = [];
   const flush = async () => {
-    if (batch.length > 0) await append(context, conversationId, after, batch.splice(0));
-    after = last;
+    if (batch.length > 0) last = await append(context, conversationId, last, batch.splice(0));
   };
-  for (const { input, stored } of entries) {
-    if (stored) await flush();
-    last = input.id;
-    if (!stored) {
-      batch.push(input);
+  for (const entry of entries) {
+    if (!entry.stored) {
+      batch.push(entry);
       if (batch.length === BATCH) await flush();
       continue;
     }
-    const { id, parts, metadata } = input;
+    await flush();
+    const { id, parts, metadata } = entry.input;
     await context.client.query(UPDATE, { input: { id, parts, metadata } }, { idempotent: true });
-    after = id;
+    last = id;
   }
   await flush();
   return last;
@@ -68,8 +68,8 @@ export async function saveMessages(
 /** The messages after the last one that is stored as it is, and the id of that one. */
 async function unsaved(context: ChatContext, conversationId: string, messages: readonly UIMessageLike[]) {
   const entries: Entry[] = [];
-  for (let end = messages.length; end > 0; end -= BATCH) {
-    const window = await lookUp(context, conversationId, messages.slice(Math.max(0, end - BATCH), end));
+  for (let end = messages.length; end > 0; end -= WINDOW) {
+    const window = await lookUp(context, conversationId, messages.slice(Math.max(0, end - WINDOW), end));
     const kept = window.map(({ isKept }) => isKept).lastIndexOf(true);
     entries.unshift(...window.slice(kept + 1));
     if (kept >= 0) return { parent: window[kept]!.input.id, entries };
@@ -83,35 +83,36 @@ async function lookUp(
   messages: readonly UIMessageLike[],
 ): Promise<Entry[]> {
   const convert = (id: string, message: UIMessageLike) => toScrollback(conversationId, message, { ...context, id });
+  const ids = await Promise.all(messages.map(({ id }) => messageIdOf(conversationId, id)));
+  const own = await Promise.all(ids.map((id) => ownId(conversationId, id)));
+  const found = await stored(context, [...ids, ...own]);
+  const isHere = (message: Found | null | undefined) => message?.conversation.id === conversationId;
   const entries = await Promise.all(
-    messages.map(async (message) => {
-      const input = await convert(await messageIdOf(conversationId, message.id), message);
-      return { message, input, stored: null, isKept: false } as Entry;
+    messages.map(async (message, at) => {
+      // The id may be that of a message in another conversation. Another id stands for it here.
+      const [first, second] = [found[at], found[messages.length + at]];
+      const id = isHere(second) || (first && !isHere(first)) ? own[at]! : ids[at]!;
+      const there = isHere(second) ? second! : isHere(first) ? first! : null;
+      const isSaved = there !== null && (await isKept(context, there, message));
+      return { message, input: await convert(id, message), stored: there, isKept: isSaved };
     }),
   );
-  await find(context, entries);
-  // An id of another conversation, and that of an edited question, cannot be used again. Others stand for them.
-  const others = entries.filter(({ message, stored, isKept }) => {
-    const isForeign = stored !== null && stored.conversation.id !== conversationId;
-    return isForeign || (stored !== null && !isKept && message.role !== "assistant");
-  });
-  for (const entry of others) {
-    const isForeign = entry.stored!.conversation.id !== conversationId;
-    const names = isForeign ? [] : [JSON.stringify(entry.input.parts)];
-    entry.input = await convert(await uuid5("version", conversationId, entry.input.id, ...names), entry.message);
+  const edited = entries.filter(({ message, stored, isKept }) => stored && !isKept && message.role !== "assistant");
+  if (edited.length === 0) return entries;
+  for (const entry of edited) {
+    const version = await uuid5("version", conversationId, entry.input.id, JSON.stringify(entry.input.parts));
+    entry.input = await convert(version, entry.message);
   }
-  if (others.length > 0) await find(context, others);
+  const versions = await stored(context, edited.map(({ input }) => input.id));
+  for (const [at, entry] of edited.entries()) {
+    entry.stored = versions[at] ?? null;
+    entry.isKept = entry.stored !== null && (await isKept(context, entry.stored, entry.message));
+  }
   return entries;
 }
 
-/** Reads the stored messages of entries. */
-async function find(context: ChatContext, entries: Entry[]): Promise<void> {
-  const found = await stored(context, entries.map(({ input }) => input.id));
-  for (const [at, entry] of entries.entries()) {
-    entry.stored = found[at] ?? null;
-    entry.isKept = entry.stored !== null && (await isKept(context, entry.stored, entry.message));
-  }
-}
+/** The id in this conversation of a message whose id is used in another one. */
+const ownId = (conversationId: string, id: string) => uuid5("own", conversationId, id);
 
 /** Whether nothing is to be done. A message that is being written belongs to its writer, a deleted one stays deleted. */
 async function isKept({ invalidText }: ChatContext, stored: Found, message: UIMessageLike): Promise<boolean> {
@@ -123,14 +124,33 @@ async function stored({ client }: ChatContext, ids: string[]): Promise<(Found | 
   return nodes.map((node) => (node?.conversation ? (node as Found) : null));
 }
 
-async function append(context: ChatContext, conversationId: string, parentId: string | null, messages: MessageInput[]) {
-  const write = () =>
-    context.client.query(APPEND, { input: { conversationId, parentId, messages } }, { idempotent: true });
+/** Appends messages, and returns the id of the last one. */
+async function append(
+  context: ChatContext,
+  conversationId: string,
+  parentId: string | null,
+  entries: readonly Entry[],
+): Promise<string> {
+  const write = async (messages: MessageInput[]) => {
+    await context.client.query(APPEND, { input: { conversationId, parentId, messages } }, { idempotent: true });
+    return messages.at(-1)!.id;
+  };
+  const convert = async ({ message, input: { id } }: Entry) =>
+    toScrollback(conversationId, message, { ...context, id: await ownId(conversationId, id) });
+  const writeAll = async () => {
+    try {
+      return await write(entries.map(({ input }) => input));
+    } catch (error) {
+      // Somebody else may have a message with one of the ids.
+      if (!hasCode(error, "CONFLICT")) throw error;
+      return write(await Promise.all(entries.map(convert)));
+    }
+  };
   try {
-    await write();
+    return await writeAll();
   } catch (error) {
     if (!hasCode(error, "NOT_FOUND") || parentId !== null) throw error;
     await context.client.createConversation({ id: conversationId });
-    await write();
+    return writeAll();
   }
 }

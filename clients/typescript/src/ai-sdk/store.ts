@@ -2,9 +2,9 @@ import type { UIMessage, UIMessageChunk } from "ai";
 import type { ScrollbackClient } from "../client.js";
 import type { CreateConversationInput } from "../generated/operations.js";
 import { newId } from "../ids.js";
+import { conversationIdOf } from "./context.js";
 import { stopStream } from "./active.js";
 import { type ResumableStreamOptions, resumableStream } from "./answer.js";
-import { conversationIdOf } from "./ids.js";
 import { loadMessages } from "./load.js";
 import type { FromScrollbackOptions, ToScrollbackOptions } from "./messages.js";
 import { type ChatRequest, receiveMessages } from "./receive.js";
@@ -43,14 +43,20 @@ export function createChatStore<MESSAGE extends UIMessage = UIMessage>(
   client: ScrollbackClient,
   options: ChatStoreOptions = {},
 ): ChatStore<MESSAGE> {
-  const context = { client, ...options };
+  let viewer: Promise<string> | undefined;
+  const readViewer = async () => (await client.query<{ viewer: { id: string } }>("{ viewer { id } }")).viewer.id;
+  const forget = (error: unknown) => {
+    viewer = undefined;
+    throw error;
+  };
+  const context = { client, ...options, viewer: () => (viewer ??= readViewer().catch(forget)) };
   return {
     async createChat(input = {}) {
       return (await client.createConversation({ ...input, id: input.id ?? newId() })).id;
     },
     loadMessages: (chatId, leafId) => loadMessages<MESSAGE>(context, chatId, leafId),
     async saveMessages({ chatId, messages }) {
-      await saveMessages(context, await conversationIdOf(chatId), messages);
+      await saveMessages(context, await conversationIdOf(context, chatId), messages);
     },
     receiveMessages: (body) => receiveMessages<MESSAGE>(context, body),
     resumableStream: (answer) => resumableStream(context, answer),

@@ -120,9 +120,9 @@ await run("ai-sdk browser", async () => {
   await one.evaluate(() => void window.chat.regenerate());
   const again = await script.answer();
   const other = again.begin("Another story");
+  await shows(one, "Another story");
   other.end();
   again.end();
-  await shows(one, "Another story");
   await is(one, "ready");
   assert.equal((await stored(chatId)).at(-1).siblings.length, 2);
   assert.ok(!JSON.stringify(script.prompts.at(-1)).includes("Once upon"), "the model did not see the stopped answer");
@@ -132,8 +132,8 @@ await run("ai-sdk browser", async () => {
   await one.evaluate((messageId) => void window.chat.sendMessage({ text: "A short one", messageId }), question.id);
   const short = await script.answer();
   short.begin("The end.").end();
-  short.end();
   await shows(one, "The end.");
+  short.end();
   await is(one, "ready");
   const branch = await stored(chatId);
   assert.deepEqual(branch.map(({ content }) => content).slice(2), ["A short one", "The end."]);
@@ -147,6 +147,7 @@ await run("ai-sdk browser", async () => {
   await ask(one, "Pay the bill");
   const bill = await script.answer();
   bill.begin("I will pay.").end();
+  await shows(one, "I will pay.");
   bill.call("pay", { amount: 3 });
   await is(one, "ready");
   await one.reload();

@@ -81,6 +81,18 @@ await run("ai-sdk store", async () => {
   assert.deepEqual(await chats.loadMessages(copy), [shared]);
   assert.deepEqual(await chats.loadMessages(source), [shared]);
 
+  step("users do not see each other's chats, whatever their ids are");
+  const bob = createChatStore(connect({ token: process.env.OTHER_TOKEN }));
+  const number = `chat-${randomUUID()}`;
+  const small = { chatId: number, messages: [shared, user("m", "Mine")] };
+  for (const store of [chats, bob, bob]) await store.saveMessages(small);
+  for (const store of [chats, bob]) assert.deepEqual(await store.loadMessages(number), small.messages);
+  await bob.saveMessages({ chatId: number, messages: [...small.messages, user("n", "More")] });
+  assert.equal((await bob.loadMessages(number)).length, 3);
+  assert.equal((await chats.loadMessages(number)).length, 2);
+  assert.deepEqual(await bob.loadMessages(source), []);
+  assert.equal((await failure(bob.saveMessages({ chatId: source, messages: [shared] }))).code, "CONFLICT");
+
   step("a deleted message stays deleted");
   const [{ id: shareId }] = await stored(copy);
   await client.deleteMessage(shareId);
