@@ -90,6 +90,8 @@ export class Recorder {
     const input = await toScrollback(conversationId, message, { ...this.#context, id });
     try {
       await (this.#writer ? this.#finish(this.#writer, input, status) : this.#update(input));
+    } catch (error) {
+      if (!hasCode(error, "NOT_FOUND")) throw error; // Somebody deleted the chat meanwhile.
     } finally {
       await this.#writing;
       await this.#log.end().catch(() => {});

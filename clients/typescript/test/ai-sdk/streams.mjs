@@ -150,6 +150,15 @@ await run("ai-sdk streams", async () => {
   const [, unheard] = await stored(left.chatId);
   assert.deepEqual([unheard.status, unheard.content], ["COMPLETE", "Nobody listens"]);
 
+  step("a chat that is deleted meanwhile");
+  const deleted = await begin();
+  const undisturbed = read(deleted.stream);
+  await client.deleteConversation(deleted.chatId);
+  deleted.write(...text("1", "Still here"));
+  deleted.end();
+  assert.equal((await undisturbed).message.parts.at(-1).text, "Still here");
+  await deleted.done;
+
   step("a model that does not hear is cut off");
   const deaf = { chatId: newChat() };
   const endless = () => new ReadableStream({ start: (controller) => text("1", "For ever").slice(0, 2).forEach((chunk) => controller.enqueue(chunk)) });
