@@ -7,6 +7,7 @@ on_each_database!(
     ai_sdk_messages_come_back_equal,
     ai_sdk_chats_store_what_is_new_once,
     every_chunk_of_an_answer_comes_to_every_reader,
+    answers_survive_networks_that_break,
     answers_survive_the_death_of_their_writer,
     an_answer_survives_a_reload_and_is_stopped_from_another_tab,
     assistant_ui_histories_come_back_equal,
@@ -27,6 +28,10 @@ async fn ai_sdk_chats_store_what_is_new_once(app: TestApp) {
 
 async fn every_chunk_of_an_answer_comes_to_every_reader(app: TestApp) {
     run_typescript_client(&app, "ai-sdk/streams.mjs", &[]).await;
+}
+
+async fn answers_survive_networks_that_break(app: TestApp) {
+    run_typescript_client(&app, "ai-sdk/network.mjs", &[]).await;
 }
 
 async fn answers_survive_the_death_of_their_writer(app: TestApp) {
