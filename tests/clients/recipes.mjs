@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, readdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { transformAsync } from "@babel/core";
 import WebSocket from "ws";
 import { withProject } from "./build.mjs";
 import { httpUrl, post, run, step, token } from "./common.mjs";
@@ -26,6 +27,18 @@ async function extract(folder) {
   await copyFile(new URL("../../schema.graphql", import.meta.url), join(folder, "schema.graphql"));
   await writeFile(join(folder, "package.json"), JSON.stringify({ type: RECIPE === "relay" ? "commonjs" : "module" }));
   if (existsSync(join(folder, "scripts/schema.js"))) execFileSync(process.execPath, ["scripts/schema.js"], { cwd: folder });
+}
+
+/** Does what bundlers do with Relay's templates. */
+async function transform(folder) {
+  if (RECIPE !== "relay") return;
+  for (const name of (await readdir(join(folder, "dist"))).filter((name) => name.endsWith(".js"))) {
+    const path = join(folder, "dist", name);
+    // The plugin knows the template as it was before TypeScript made a module of CommonJS of it.
+    const text = (await readFile(path, "utf8")).replaceAll(/\(0, relay_runtime_1\.graphql\)\s*`/g, "graphql`");
+    const { code } = await transformAsync(text, { babelrc: false, configFile: false, plugins: [["relay", { eagerEsModules: false }]], filename: path, cwd: folder });
+    await writeFile(path, code);
+  }
 }
 
 /** A conversation as a page shows it. */
@@ -123,5 +136,5 @@ await run(`recipes: ${RECIPE}`, async () => {
   await withProject(`recipes/${RECIPE}`, generator, async (recipe) => {
     await compareTypes(recipe);
     await test(recipe);
-  }, extract);
+  }, { before: extract, after: transform });
 });

@@ -56,7 +56,21 @@ await run("requests", async () => {
   step("change messages");
   assert.equal((await client.updateMessage({ id: third.id, content: "Thank you" })).content, "Thank you");
   assert.equal((await client.setMessageFeedback({ messageId: fourth.id, rating: "UP" })).feedback.rating, "UP");
-  assert.ok((await client.deleteMessage(version.id)).deletedAt);
+  const deleted = await client.deleteMessage(version.id);
+  assert.ok(deleted.deletedAt && !deleted.wasDeleted);
+  assert.equal((await client.deleteMessage(version.id)).wasDeleted, true);
+
+  step("parts of other kinds, and further fields of parts");
+  const custom = { kind: "step-start", data: { step: 1 }, extra: { by: "an SDK" } };
+  const parts = [{ custom }, { text: { text: "Hm", extra: { state: "done" } } }];
+  const special = await client.append({ conversationId: id, role: "ASSISTANT", parts });
+  assert.deepEqual(special.parts, [
+    { __typename: "CustomPart", ...custom },
+    { __typename: "TextPart", text: "Hm", extra: { state: "done" } },
+  ]);
+  await client.deleteMessage(special.id);
+  const length = async (options) => (await client.history(id, options)).nodes.length;
+  assert.equal(await length(), (await length({ includeDeleted: false })) + 1);
 
   step("search");
   const found = await client.search("harbour").page();
@@ -83,7 +97,8 @@ await run("requests", async () => {
   const { viewer, node } = await client.query("query ($id: ID!) { viewer { conversationCount } node(id: $id) { id } }", { id });
   assert.deepEqual([viewer, node], [{ conversationCount: 6 }, { id }]);
 
-  step("delete");
+  step("clear and delete");
+  assert.equal((await client.clearConversation(id)).messageCount, 0);
   await client.deleteConversation(id);
   await client.deleteConversation(id).then(assert.fail, (error) => assert.equal(error.code, "NOT_FOUND"));
 
