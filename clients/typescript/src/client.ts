@@ -235,7 +235,7 @@ export class ScrollbackClient {
 
   /** Closes the connection that subscriptions share. End the subscriptions first, with their signals. */
   close(): void {
-    this.#transport.close?.();
+    this.#transport.close?.(this.#session);
   }
 
   #request<R, V>(document: TypedDocument<R, V>, variables: V, options?: RequestOptions): Promise<R> {

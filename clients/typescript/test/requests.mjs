@@ -46,9 +46,9 @@ await run("requests", async () => {
 
   step("branches");
   const version = await client.append({ conversationId: id, role: "ASSISTANT", content: "At the sea", parentId: third.parent.id });
-  const other = await client.message(version.id);
-  assert.equal(other.conversation.id, id);
-  assert.deepEqual(other.siblings.map(({ id }) => id).sort(), [third.id, version.id].sort());
+  const found = await client.message(version.id);
+  assert.equal(found.conversation.id, id);
+  assert.deepEqual(found.siblings.map(({ id }) => id).sort(), [third.id, version.id].sort());
   await client.switchBranch(id, fourth.id);
   assert.deepEqual((await client.history(id)).nodes.at(-1).id, fourth.id);
   assert.equal(await client.message(nowhere), null);
@@ -73,9 +73,9 @@ await run("requests", async () => {
   assert.equal(await length(), (await length({ includeDeleted: false })) + 1);
 
   step("search");
-  const found = await client.search("harbour").page();
-  assert.equal(found.nodes[0].conversation.id, id);
-  assert.ok(found.edges[0].snippet.includes("harbour") && found.edges[0].highlights.length === 1);
+  const { nodes, edges } = await client.search("harbour").page();
+  assert.equal(nodes[0].conversation.id, id);
+  assert.ok(edges[0].snippet.includes("harbour") && edges[0].highlights.length === 1);
 
   step("list conversations");
   for (let number = 0; number < 5; number++) await client.createConversation({ title: `Number ${number}` });
@@ -98,7 +98,9 @@ await run("requests", async () => {
   assert.deepEqual([viewer, node], [{ conversationCount: 6 }, { id }]);
 
   step("clear and delete");
-  assert.equal((await client.clearConversation(id)).messageCount, 0);
+  const { id: other } = await client.createConversation({ messages: [{ role: "USER", content: "Forget this" }] });
+  assert.equal((await client.clearConversation(other)).messageCount, 0);
+  await client.deleteConversation(other);
   await client.deleteConversation(id);
   await client.deleteConversation(id).then(assert.fail, (error) => assert.equal(error.code, "NOT_FOUND"));
 
