@@ -4,6 +4,7 @@
 mod harness;
 
 mod act_as;
+mod ai_sdk;
 mod appends;
 mod architecture;
 mod attachments;
@@ -65,6 +66,7 @@ mod streams;
 mod subgraph;
 
 mod titles;
+mod typescript_client;
 mod usage;
 mod user_erasure;
 mod variables;
