@@ -7,13 +7,14 @@ import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from typing import Any, TypeVar
+from urllib.parse import urljoin
 from weakref import WeakKeyDictionary
 
 import httpx
 
 from ._errors import ScrollbackError
 from ._events import QUIET, Subscription
-from ._http import LIMITS, Answer, Call, Operation, Retries, Settings, body_of, data_of, headers_of, network_error
+from ._http import LIMITS, Answer, Call, Operation, Retries, Settings, body_of, check_upload, data_of, headers_of, network_error
 
 T = TypeVar("T")
 
@@ -97,6 +98,21 @@ class AsyncConnection:
                 error = refused
             if error.code == "UNAUTHENTICATED":
                 self.forget(token)
+            await asyncio.sleep(retries.delay(error))
+
+    async def upload(self, target: dict[str, Any], content: bytes) -> None:
+        """Sends a file to where the server wants it. Sending it again changes nothing."""
+        retries = Retries(self.settings, idempotent=True, can_refresh=False)
+        headers = {header["name"]: header["value"] for header in target["headers"]}
+        url = urljoin(self.url, target["url"])
+        while True:
+            try:
+                response = await self._http.request(target["method"], url, content=content, headers=headers)
+                return check_upload(response)
+            except httpx.HTTPError as broken:
+                error: ScrollbackError = network_error(broken)
+            except ScrollbackError as refused:
+                error = refused
             await asyncio.sleep(retries.delay(error))
 
     async def stream(self, subscription: Subscription[T], act_as: str | None) -> AsyncGenerator[T, None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
+from urllib.parse import urljoin
 
 import httpx
 
@@ -217,6 +218,18 @@ class Client:
         """Messages that have all words of a query. ``filter`` is a ``MessageSearchFilter``."""
         arguments = given(query=query, filter=mapping(filter), first=first, after=after, orderBy=order_by)
         return self._run(_operations.search(**arguments))
+
+    def attach(self, content: bytes, *, media_type: str, filename: str | None = None) -> str:
+        """Stores a file, and returns the URL for a file part: ``attachment:ID``. A file without a message is kept for a day."""
+        id, upload = self._run(_operations.create_attachment(content, media_type, filename))
+        if upload is not None:
+            self._connection.upload(upload, content)
+        return f"attachment:{id}"
+
+    def download_urls(self, attachment_ids: Sequence[str]) -> dict[str, str]:
+        """Where attachments can be downloaded without a token, for 15 minutes at least, by their ids."""
+        found = self._run(_operations.download_urls(attachment_ids))
+        return {id: urljoin(self._connection.url, url) for id, url in found.items()}
 
     def stream(
         self,

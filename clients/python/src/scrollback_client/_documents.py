@@ -144,3 +144,11 @@ CHANGES = MESSAGE + CONVERSATION + """subscription Changes($after: String) {
     ... on MessageDeleted { messageId }
   }
 }"""
+
+CREATE_ATTACHMENT = """mutation CreateAttachment($input: CreateAttachmentInput!) {
+  createAttachment(input: $input) {
+    attachment { id } upload { url method headers { name value } }
+  }
+}"""
+
+DOWNLOAD_URLS = "query DownloadUrls($ids: [ID!]!) { nodes(ids: $ids) { ... on Attachment { id downloadUrl } } }"

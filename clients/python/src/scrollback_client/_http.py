@@ -140,6 +140,21 @@ def data_of(status: int, headers: httpx.Headers, content: bytes) -> dict[str, An
     )
 
 
+def check_upload(response: httpx.Response) -> None:
+    """Refuses an answer to an upload that says that the file is not complete.
+
+    Raises:
+        ScrollbackError: with the status of the answer.
+    """
+    if response.status_code == 200:
+        return
+    if response.status_code >= 500 or response.status_code in (408, 409, 429):
+        raise NetworkError(f"the upload failed: HTTP {response.status_code}", status=response.status_code)
+    text = response.text[:200]
+    message = f"the upload was refused: HTTP {response.status_code}: {text}"
+    raise ScrollbackError(message, code="UPLOAD_REFUSED", status=response.status_code)
+
+
 def network_error(error: httpx.HTTPError) -> NetworkError:
     """An error of the connection as one of this client."""
     is_sent = not isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout))

@@ -70,6 +70,23 @@ class Parts:
             else:
                 self._add({"tool": {**fields, "state": "OUTPUT_AVAILABLE", "output": output}}, (path, "output"))
 
+    def finished_call(
+        self,
+        call_id: Any,
+        name: Any,
+        *,
+        input: tuple[Path, Any],
+        output: tuple[Path, Any],
+        error: bool = False,
+    ) -> None:
+        """A call of a tool with what it returned, both with their paths in the item."""
+        if _is_name(call_id, _LONGEST_CALL_ID) and _is_name(name, _LONGEST_NAME):
+            state = "OUTPUT_ERROR" if error and isinstance(output[1], str) else "OUTPUT_AVAILABLE"
+            result = "errorText" if state == "OUTPUT_ERROR" else "output"
+            fields = {"toolCallId": call_id, "toolName": name, "state": state}
+            values = {"input": input[1], result: output[1]}
+            self._add({"tool": {**fields, **values}}, (input[0], "input"), (output[0], result))
+
     def _add(self, part: Part, *holes: tuple[Path, str]) -> None:
         self.holes += [Hole(path, len(self.parts), field) for path, field in holes]
         self.parts.append(part)

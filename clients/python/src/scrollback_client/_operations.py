@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from . import _decode, _documents
 from ._decode import given, message_input
 from ._errors import NotFoundError, ScrollbackError
 from ._http import Call, Operation
+from ._ids import new_id
 from ._types import Conversation, DeletedMessage, Message, NewMessage, Page, SearchHit
 
 MOST_ITEMS = 100
@@ -27,9 +29,11 @@ def viewer_id() -> Operation[str]:
 
 
 def conversation(id: str) -> Operation[Conversation | None]:
-    answer = yield Call(_documents.CONVERSATION_BY_ID, {"id": id})
-    found = answer.data["conversation"]
-    return None if found is None else _decode.conversation(found)
+    try:
+        answer = yield Call(_documents.CONVERSATION_BY_ID, {"id": id})
+    except NotFoundError:
+        return None
+    return _decode.conversation(answer.data["conversation"])
 
 
 def conversations(**arguments: Any) -> Operation[Page[Conversation]]:
@@ -49,12 +53,11 @@ def update_conversation(input: Json) -> Operation[Conversation]:
 
 def delete_conversation(id: str) -> Operation[bool]:
     """Whether there was one."""
-    answer = None
     try:
-        answer = yield Call(_documents.DELETE_CONVERSATION, {"id": id})
+        yield Call(_documents.DELETE_CONVERSATION, {"id": id})
     except NotFoundError:
-        pass
-    return answer is not None
+        return False
+    return True
 
 
 def clear_conversation(id: str) -> Operation[None]:
@@ -69,13 +72,14 @@ def history(id: str, **arguments: Any) -> Operation[Page[Message] | None]:
         arguments[size_name] = size
         try:
             answer = yield Call(_documents.HISTORY, given(id=id, **arguments))
+        except NotFoundError:
+            return None
         except ScrollbackError as error:
             if error.extensions.get("limit") != "answer_bytes" or size == 1:
                 raise
             size = max(1, size // 4)
             continue
-        found = answer.data["conversation"]
-        return None if found is None else _decode.message_page(found["messages"])
+        return _decode.message_page(answer.data["conversation"]["messages"])
 
 
 def newest(id: str, count: int) -> Operation[list[Message] | None]:
@@ -207,3 +211,22 @@ def search(**arguments: Any) -> Operation[Page[SearchHit]]:
 
 def stop(message_id: str) -> Operation[None]:
     yield Call(_documents.STOP, {"id": message_id})
+
+
+def create_attachment(content: bytes, media_type: str, filename: str | None) -> Operation[tuple[str, Json | None]]:
+    """The id of an attachment, and where to send its content if the server does not have it."""
+    input = given(
+        id=new_id(),
+        filename=filename,
+        mediaType=media_type,
+        byteSize=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+    answer = yield Call(_documents.CREATE_ATTACHMENT, {"input": input})
+    created = answer.data["createAttachment"]
+    return created["attachment"]["id"], created["upload"]
+
+
+def download_urls(ids: Sequence[str]) -> Operation[dict[str, str]]:
+    answer = yield Call(_documents.DOWNLOAD_URLS, {"ids": list(ids)})
+    return {node["id"]: node["downloadUrl"] for node in answer.data["nodes"] if node and node["downloadUrl"]}

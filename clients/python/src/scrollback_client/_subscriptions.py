@@ -51,8 +51,16 @@ class MessageSubscription(Subscription[FollowedMessage]):
 
     def _edges(self, **arguments: Any) -> Operation[list[FollowedMessage]]:
         answer = yield Call(_documents.EDGES, _decode.given(id=self.variables["id"], **arguments))
-        conversation = answer.data["conversation"]
-        return [_followed(edge) for edge in conversation["messages"]["edges"]] if conversation else []
+        return [_followed(edge) for edge in answer.data["conversation"]["messages"]["edges"]]
+
+
+@dataclass
+class TextSubscription(Subscription[TextChunk]):
+    """The text of a message. The chunk with the final status is the last one."""
+
+    def delivered(self, item: TextChunk) -> None:
+        super().delivered(item)
+        self.completed = item.status != "STREAMING"
 
 
 @dataclass
@@ -89,7 +97,7 @@ def changes(settings: Settings, after: str | None) -> Subscription[Change]:
 
 
 def text(settings: Settings, message_id: str, offset: int) -> Subscription[TextChunk]:
-    return Subscription(
+    return TextSubscription(
         query=_documents.FOLLOW_TEXT,
         variables={"id": message_id, "offset": offset},
         root="messageText",

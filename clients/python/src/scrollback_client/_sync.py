@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
+from urllib.parse import urljoin
 
 import httpx
 
 from ._errors import ScrollbackError
 from ._events import QUIET, Subscription
-from ._http import LIMITS, Answer, Call, Operation, Retries, Settings, body_of, data_of, headers_of, network_error
+from ._http import LIMITS, Answer, Call, Operation, Retries, Settings, body_of, check_upload, data_of, headers_of, network_error
 
 T = TypeVar("T")
 
@@ -78,6 +79,21 @@ class Connection:
                 error = refused
             if error.code == "UNAUTHENTICATED":
                 self.forget(token)
+            time.sleep(retries.delay(error))
+
+    def upload(self, target: dict[str, Any], content: bytes) -> None:
+        """Sends a file to where the server wants it. Sending it again changes nothing."""
+        retries = Retries(self.settings, idempotent=True, can_refresh=False)
+        headers = {header["name"]: header["value"] for header in target["headers"]}
+        url = urljoin(self.url, target["url"])
+        while True:
+            try:
+                response = self._http.request(target["method"], url, content=content, headers=headers)
+                return check_upload(response)
+            except httpx.HTTPError as broken:
+                error: ScrollbackError = network_error(broken)
+            except ScrollbackError as refused:
+                error = refused
             time.sleep(retries.delay(error))
 
     def stream(self, subscription: Subscription[T], act_as: str | None) -> Iterator[T]:

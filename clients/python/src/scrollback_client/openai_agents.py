@@ -95,9 +95,10 @@ class ScrollbackSession(SessionABC):
 
 def _message(item: dict[str, Any], names: dict[str, str]) -> NewMessage:
     """The message of an item. ``names`` has the tools of the calls before it, by the ids of the calls."""
-    kind = item.get("type") or ("message" if "role" in item else "item")
+    given, author = item.get("type"), item.get("role")
+    kind = given if isinstance(given, str) and given else "message" if "role" in item else "item"
     typed = Parts()
-    role = _ROLES.get(item.get("role") or "", "ASSISTANT")
+    role = _ROLES.get(author, "ASSISTANT") if isinstance(author, str) else "ASSISTANT"
     if kind == "message":
         _texts(typed, "content", item.get("content"))
     elif kind == "reasoning":
@@ -106,8 +107,8 @@ def _message(item: dict[str, Any], names: dict[str, str]) -> NewMessage:
     elif kind.endswith("_call_output"):
         role = "TOOL"
         call_id = item.get("call_id")
-        name = names.get(call_id, kind) if isinstance(call_id, str) else kind
-        typed.result(call_id, name, path=["output"], output=item.get("output"))
+        tool = names.get(call_id, kind) if isinstance(call_id, str) else kind
+        typed.result(call_id, tool, path=["output"], output=item.get("output"))
     elif kind in ("function_call", "custom_tool_call", "mcp_call"):
         call_id, name = item.get("call_id", item.get("id")), item.get("name")
         if isinstance(call_id, str) and isinstance(name, str):
