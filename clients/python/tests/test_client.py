@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from conftest import Connect
-from server import token
+from server import Server, token
 
 from scrollback_client import (
     ConflictError,
@@ -66,11 +66,19 @@ def test_history_is_read_in_pages_in_both_directions(client: Any) -> None:
     assert list(client.messages(new_id())) == []
 
 
-def test_a_page_that_is_too_large_to_send_is_read_in_smaller_ones(client: Any) -> None:
-    id = client.create_conversation().id
-    large = ["x" * 1_000_000 + str(number) for number in range(20)]
-    client.append_many(id, [NewMessage("USER", text) for text in large])
-    assert texts(client.messages(id)) == large
+def test_a_page_that_is_too_large_to_send_is_read_in_smaller_ones(connect: Connect, user: str) -> None:
+    server = Server(limits_message_bytes="65536", limits_answer_bytes="262144")
+    try:
+        client = connect(user, url=server.start().url)
+        id = client.create_conversation().id
+        large = ["x" * 60_000 + str(number) for number in range(9)]
+        for text in large:
+            client.append(id, "USER", text)
+        assert texts(client.messages(id)) == large
+        newest = texts(client.history(id).nodes)
+        assert 0 < len(newest) < len(large) and newest == large[-len(newest) :]
+    finally:
+        server.close()
 
 
 def test_parts_are_read_as_they_are_written(client: Any) -> None:

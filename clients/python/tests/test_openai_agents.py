@@ -154,10 +154,10 @@ async def test_one_request_for_each_operation(server: Server, user: str) -> None
 
 
 async def test_items_that_are_popped_at_once_are_given_once(session: ScrollbackSession) -> None:
-    await session.add_items([user_item(str(number)) for number in range(12)])
-    popped = await asyncio.gather(*(session.pop_item() for _ in range(15)))
+    await session.add_items([user_item(str(number)) for number in range(7)])
+    popped = await asyncio.gather(*(session.pop_item() for _ in range(9)))
     found = contents([item for item in popped if item is not None])
-    assert sorted(map(int, found)) == list(range(12))
+    assert sorted(map(int, found)) == list(range(7))
     assert await session.get_items() == []
 
 

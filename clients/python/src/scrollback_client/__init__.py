@@ -1,7 +1,7 @@
 """Client of Scrollback, a server that stores chat.
 
-:class:`Client` and :class:`AsyncClient` have the same methods. The modules ``openai_agents``, ``langchain``, ``llama_index``,
-``chainlit`` and ``google_adk`` are stores for these frameworks; each needs its framework to be installed.
+:class:`Client` and :class:`AsyncClient` have the same methods. The modules ``openai_agents``, ``langchain``, ``llama_index``
+and ``chainlit`` are stores for these frameworks; each needs its framework to be installed.
 """
 
 from ._async_client import AsyncClient

@@ -67,7 +67,7 @@ DELETE_CONVERSATION = """mutation DeleteConversation($id: ID!) {
 }"""
 
 CLEAR_CONVERSATION = """mutation ClearConversation($id: ID!) {
-  clearConversation(input: { conversationId: $id }) { conversation { id } }
+  clearConversation(input: { id: $id }) { conversation { id } }
 }"""
 
 APPEND = MESSAGE + """mutation Append($input: AppendMessagesInput!) {
@@ -79,11 +79,6 @@ WRITE = """mutation Write($append: AppendMessagesInput!) { appendMessages(input:
 
 CREATE_AND_WRITE = """mutation CreateAndWrite($create: CreateConversationInput!, $append: AppendMessagesInput!) {
   createConversation(input: $create) { conversation { id } }
-  appendMessages(input: $append) { messages { id } }
-}"""
-
-CLEAR_AND_WRITE = """mutation ClearAndWrite($id: ID!, $append: AppendMessagesInput!) {
-  clearConversation(input: { conversationId: $id }) { conversation { id } }
   appendMessages(input: $append) { messages { id } }
 }"""
 

@@ -75,7 +75,7 @@ def history(id: str, **arguments: Any) -> Operation[Page[Message] | None]:
         except NotFoundError:
             return None
         except ScrollbackError as error:
-            if error.extensions.get("limit") != "answer_bytes" or size == 1:
+            if error.code != "QUERY_TOO_COMPLEX" or size == 1:
                 raise
             size = max(1, size // 4)
             continue
@@ -150,20 +150,16 @@ def append_or_create(id: str, messages: Sequence[NewMessage], metadata: Mapping[
 
 
 def replace(id: str, messages: Sequence[NewMessage], metadata: Mapping[str, Any]) -> Operation[None]:
-    """Removes all messages of a conversation and appends others. The first ones come with the same request."""
-    groups = list(batches(messages))
+    """Removes all messages of a conversation, and appends others.
+
+    These are two requests: the first one is repeated until its outcome is known, because it also removes what is
+    appended before it arrives again.
+    """
     try:
-        if not groups:
-            yield Call(_documents.CLEAR_CONVERSATION, {"id": id})
-            return
-        appends = {"append": {"conversationId": id, "messages": groups[0]}}
-        yield Call(_documents.CLEAR_AND_WRITE, {"id": id, **appends})
+        yield from clear_conversation(id)
     except NotFoundError:
-        if groups:
-            create = {"id": id, "metadata": dict(metadata)}
-            yield Call(_documents.CREATE_AND_WRITE, {"create": create, **appends})
-    for batch in groups[1:]:
-        yield Call(_documents.WRITE, {"append": {"conversationId": id, "messages": batch}})
+        pass
+    yield from append_or_create(id, messages, metadata)
 
 
 def update_message(input: Json) -> Operation[Message]:

@@ -163,15 +163,16 @@ class ScrollbackDataLayer(BaseDataLayer):
         """Deletes a step of the current thread, with its feedback and elements."""
         thread_id = context.session.thread_id
         client, _ = await self._of_thread(thread_id)
+        id = _records.message_id(step_id, thread_id)
         async for message in client.messages(thread_id):
             element = _records.element_of(message)
-            if message.id == _records.message_id(step_id) or (element and element.get("forId") == step_id):
+            if message.id == id or (element and element.get("forId") == step_id):
                 await client.delete_message(message.id)
 
     async def get_favorite_steps(self, user_id: str) -> list[StepDict]:
         """The favourite steps of a user, the newest first."""
         client = self._client.acting_as(user_id) if self._act_as else self._client
-        ids = [_records.message_id(id) for id in await self._registry.favorites(user_id)]
+        ids = list(await self._registry.favorites(user_id))
         steps: list[StepDict] = []
         for start in range(0, len(ids), _operations.MOST_ITEMS):
             page = ids[start : start + _operations.MOST_ITEMS]
@@ -186,7 +187,8 @@ class ScrollbackDataLayer(BaseDataLayer):
         changed = await super().set_step_favorite(step_dict, favorite)
         author = await self._author(step_dict["threadId"])
         if author is not None:
-            await self._registry.set_favorite(author, step_dict["id"], favorite)
+            id = _records.message_id(step_dict["id"], step_dict["threadId"])
+            await self._registry.set_favorite(author, id, favorite)
         return changed
 
     async def upsert_feedback(self, feedback: Feedback) -> str:
@@ -197,7 +199,7 @@ class ScrollbackDataLayer(BaseDataLayer):
         client, _ = await self._of_thread(thread_id)
         rating = "UP" if feedback.value == 1 else "DOWN"
         await client.set_feedback(
-            _records.message_id(feedback.forId), rating=rating, comment=feedback.comment
+            _records.message_id(feedback.forId, thread_id), rating=rating, comment=feedback.comment
         )
         return _records.feedback_id(thread_id, feedback.forId)
 
@@ -206,7 +208,8 @@ class ScrollbackDataLayer(BaseDataLayer):
         thread_id, _, step_id = feedback_id.partition(":")
         client, _ = await self._of_thread(thread_id)
         try:
-            await client.set_feedback(_records.message_id(step_id), rating=None, tags=None, comment=None)
+            id = _records.message_id(step_id, thread_id)
+            await client.set_feedback(id, rating=None, tags=None, comment=None)
         except (NotFoundError, ConflictError):
             return False
         return True
@@ -224,7 +227,7 @@ class ScrollbackDataLayer(BaseDataLayer):
     async def get_element(self, thread_id: str, element_id: str) -> ElementDict | None:
         """An element. Its URL can be opened for 15 minutes at least."""
         client, _ = await self._of_thread(thread_id)
-        id = _records.message_id(element_id)
+        id = _records.message_id(element_id, thread_id)
         (message,) = await client._run(_operations.messages_by_id([id]))
         if message is None or message.deleted_at is not None:
             return None
@@ -234,9 +237,10 @@ class ScrollbackDataLayer(BaseDataLayer):
     @_queued
     async def delete_element(self, element_id: str, thread_id: str | None = None) -> None:
         """Deletes an element with its file."""
-        client, _ = await self._of_thread(thread_id or context.session.thread_id)
+        thread_id = thread_id or context.session.thread_id
+        client, _ = await self._of_thread(thread_id)
         try:
-            await client.delete_message(_records.message_id(element_id))
+            await client.delete_message(_records.message_id(element_id, thread_id))
         except NotFoundError:
             pass
 

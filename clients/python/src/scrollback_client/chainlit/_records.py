@@ -20,9 +20,9 @@ ELEMENT = "chainlit-element"
 _ROLES: dict[str, Role] = {"user_message": "USER", "assistant_message": "ASSISTANT", "system_message": "SYSTEM"}
 
 
-def message_id(id: str) -> str:
-    """The id of the message of a step or an element."""
-    return id.lower() if is_uuid(id) else derived_id("chainlit-message", id)
+def message_id(id: str, thread_id: str) -> str:
+    """The id of the message of a step or an element of a thread."""
+    return id.lower() if is_uuid(id) else derived_id("chainlit-message", thread_id, id)
 
 
 def step_message(step: StepDict) -> NewMessage:
@@ -40,7 +40,8 @@ def step_message(step: StepDict) -> NewMessage:
         )
     else:
         typed.text(["output"], item.get("output"))
-    return NewMessage(_ROLES.get(kind, "ASSISTANT"), parts=parts_of(STEP, kind, item, typed), id=message_id(item["id"]))
+    id = message_id(item["id"], item["threadId"])
+    return NewMessage(_ROLES.get(kind, "ASSISTANT"), parts=parts_of(STEP, kind, item, typed), id=id)
 
 
 def step_of(message: Message, thread_id: str) -> StepDict | None:
@@ -85,7 +86,8 @@ def _feedback(message: Message, thread_id: str, step_id: str) -> FeedbackDict | 
 def element_message(element: Json, file: Part | None) -> NewMessage:
     """The message of an element: the element itself, and its file."""
     parts = parts_of(ELEMENT, ELEMENT, element, Parts())
-    return NewMessage("ASSISTANT", parts=[*parts, *([file] if file else [])], id=message_id(element["id"]))
+    id = message_id(element["id"], element["threadId"])
+    return NewMessage("ASSISTANT", parts=[*parts, *([file] if file else [])], id=id)
 
 
 def element_of(message: Message) -> ElementDict | None:

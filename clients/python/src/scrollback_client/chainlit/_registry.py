@@ -68,18 +68,18 @@ class Registry:
         await self._client.delete_message(await self._id("thread", thread_id))
 
     async def favorites(self, identifier: str) -> dict[str, str]:
-        """The ids of a user's favourite steps, with those of the messages that say so; the newest last."""
+        """The messages of a user's favourite steps, with the messages that say so: their ids, the newest last."""
         id = await self._id("favorites", identifier)
-        return {message.metadata["step"]: message.id async for message in self._client.messages(id)}
+        return {message.metadata["message"]: message.id async for message in self._client.messages(id)}
 
-    async def set_favorite(self, identifier: str, step_id: str, favorite: bool) -> None:
-        """Adds a step to the favourites of a user, or removes it."""
+    async def set_favorite(self, identifier: str, message_id: str, favorite: bool) -> None:
+        """Adds the message of a step to the favourites of a user, or removes it."""
         there = await self.favorites(identifier)
-        if favorite and step_id not in there:
-            new = NewMessage("SYSTEM", step_id, metadata={"step": step_id})
+        if favorite and message_id not in there:
+            new = NewMessage("SYSTEM", message_id, metadata={"message": message_id})
             await self._append("favorites", new, identifier)
-        elif not favorite and step_id in there:
-            await self._client.delete_message(there[step_id])
+        elif not favorite and message_id in there:
+            await self._client.delete_message(there[message_id])
 
     async def _append(self, name: str, new: NewMessage, key: str = "") -> None:
         metadata = {"namespace": "chainlit", "registry": name}
