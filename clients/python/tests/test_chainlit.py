@@ -16,7 +16,7 @@ from chainlit.types import Feedback, Pagination, ThreadFilter
 from chainlit.user import PersistedUser, User
 from server import Server, token
 
-from scrollback_client import AsyncClient, NewMessage
+from scrollback_client import AsyncClient, NewMessage, ScrollbackError
 from scrollback_client.chainlit import ScrollbackDataLayer
 
 
@@ -251,3 +251,23 @@ async def test_threads_without_a_user_belong_to_the_application(layer: Scrollbac
     assert thread is not None and thread["userIdentifier"] is None and len(thread["steps"]) == 1
     assert await layer.get_thread_author(thread_id) == ""
     assert await layer.build_debug_url() == ""
+
+
+async def test_a_user_who_names_the_thread_of_another_gets_nothing_of_it(
+    layer: ScrollbackDataLayer, user: str
+) -> None:
+    ada = await login(layer, user)
+    thread_id = context.session.thread_id
+    await layer.update_thread(thread_id, name="Private", user_id=ada.id)
+    await layer.create_step(step(thread_id, "secret"))
+    eve = await login(layer, f"{user}-eve")
+    init_http_context(user=eve, thread_id=thread_id)
+    # Chainlit compares the author of the thread with the user.
+    thread = await layer.get_thread(thread_id)
+    assert (thread["userIdentifier"] if thread else None) != eve.identifier
+    with pytest.raises(ScrollbackError):
+        await layer.create_step(step(thread_id, "forged"))
+    assert await layer.get_thread_author(thread_id) == user
+    init_http_context(user=ada, thread_id=thread_id)
+    thread = await layer.get_thread(thread_id)
+    assert thread is not None and [one["output"] for one in thread["steps"]] == ["secret"]

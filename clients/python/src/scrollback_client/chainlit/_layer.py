@@ -97,7 +97,8 @@ class ScrollbackDataLayer(BaseDataLayer):
         if found is None:
             return None
         messages = [message async for message in client.messages(thread_id)]
-        thread = thread_dict(found, author)
+        # Where all users share one account, who asks is no proof of whose it is.
+        thread = thread_dict(found, author if self._act_as else None)
         steps = [step for message in messages if (step := _records.step_of(message, thread_id))]
         # Tasks of Chainlit may store them in another order than that in which they were made.
         thread["steps"] = sorted(steps, key=lambda step: step.get("createdAt") or "")

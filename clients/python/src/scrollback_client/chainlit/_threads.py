@@ -57,9 +57,9 @@ def changes_of(
 
 
 def thread_dict(found: Conversation, author: str | None) -> ThreadDict:
-    """A thread without its steps and elements."""
+    """A thread without its steps and elements. The author is that of the metadata, if it has one."""
     thread = found.metadata.get("thread") or {}
-    user = author or thread.get("user")
+    user = thread.get("user") or author
     return ThreadDict(
         id=found.id,
         createdAt=found.created_at,
