@@ -9,6 +9,7 @@ mod database_url;
 mod erasure;
 mod error;
 mod exports;
+mod federation;
 mod files;
 mod imports;
 mod issuer;
@@ -31,6 +32,7 @@ pub use audit::Audit;
 pub use erasure::Erasure;
 pub use error::ConfigError;
 pub use exports::Exports;
+pub use federation::Federation;
 pub use files::Files;
 pub use imports::Imports;
 pub use issuer::Issuer;
@@ -59,6 +61,8 @@ pub struct Config {
     pub limits: Limits,
     /// Persisted documents.
     pub documents: Documents,
+    /// Apollo Federation.
+    pub federation: Federation,
     /// The rate limit of an owner.
     pub rate: Rate,
     /// The database.

@@ -98,6 +98,12 @@ pub fn limits(config: &Config) -> graphql::Limits {
     }
 }
 
+/// The settings of the subgraph, if the server is one.
+pub fn subgraph(config: &Config) -> Option<graphql::SubgraphSettings> {
+    let config::Federation { enabled, representations } = config.federation;
+    enabled.then_some(graphql::SubgraphSettings { representations: representations as usize })
+}
+
 /// The sizes of contents and metadata that clients may send.
 pub fn content_limits(config: &Config) -> ContentLimits {
     let config::Limits { message_bytes, metadata_bytes, .. } = config.limits;

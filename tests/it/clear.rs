@@ -50,9 +50,9 @@ async fn a_cleared_conversation_goes_on(app: TestApp) {
         ada.append(&id, &format!("before {n}")).await;
     }
     let query = "query($id: ID!) { conversation(id: $id) { messages { pageInfo { endCursor } } } changes: viewer { id } }";
-    let cursor = ada.data(query, json!({ "id": id })).await["conversation"]["messages"]["pageInfo"]
-        ["endCursor"]
-        .clone();
+    let cursor =
+        ada.data(query, json!({ "id": id })).await["conversation"]["messages"]["pageInfo"]["endCursor"]
+            .clone();
     for _ in 0..2 {
         let cleared = clear(&ada, &id).await;
         assert_eq!((&cleared["messageCount"], &cleared["unreadCount"]), (&json!(0), &json!(0)));
@@ -78,15 +78,17 @@ async fn clearing_reaches_every_branch_and_everything_derived(app: TestApp) {
         "usage": { "totalTokens": 7 } });
     let other = append(&ada, answer.clone()).await;
     append(&ada, answer).await;
-    let feedback = "mutation($id: ID!) { setMessageFeedback(input: { messageId: $id, rating: UP }) { message { id } } }";
+    let feedback =
+        "mutation($id: ID!) { setMessageFeedback(input: { messageId: $id, rating: UP }) { message { id } } }";
     ada.data(feedback, json!({ "id": other })).await;
-    let streaming = json!({ "conversationId": id, "role": "ASSISTANT", "status": "STREAMING", "content": "zebra" });
+    let streaming =
+        json!({ "conversationId": id, "role": "ASSISTANT", "status": "STREAMING", "content": "zebra" });
     let streaming = append(&ada, streaming).await;
     let changes = "query($after: String) { changes(after: $after, first: 100) { cursor
       nodes { __typename ... on MessageDeleted { messageId } } } }";
-    let cursor = ada.data("{ conversations { changeCursor } }", json!({})).await["conversations"]
-        ["changeCursor"]
-        .clone();
+    let cursor =
+        ada.data("{ conversations { changeCursor } }", json!({})).await["conversations"]["changeCursor"]
+            .clone();
     clear(&ada, &id).await;
     let changes = ada.data(changes, json!({ "after": cursor })).await;
     let nodes = changes["changes"]["nodes"].as_array().unwrap();

@@ -63,6 +63,7 @@ mod sockets;
 mod sse;
 mod startup;
 mod streams;
+mod subgraph;
 
 mod titles;
 mod usage;

@@ -89,7 +89,8 @@ async fn every_part_comes_back_as_it_was_given() {
         parts.as_array_mut().unwrap().iter_mut().for_each(|part| of(part)["extra"] = extra.clone());
         parts
     };
-    let field = |part: &mut Value| -> &mut Value { part.as_object_mut().unwrap().values_mut().next().unwrap() };
+    let field =
+        |part: &mut Value| -> &mut Value { part.as_object_mut().unwrap().values_mut().next().unwrap() };
     for extra in [json!(null), json!({}), json!({ "z": { "b": [1.50, null] }, "a": "é" })] {
         let (given, expected) = (with(&given, &extra, field), with(&expected, &extra, |part| part));
         assert_eq!(echo(given).await, Ok(expected));
@@ -116,7 +117,8 @@ async fn a_fault_is_named_with_its_path() {
             "`parts[1].data.data` must not contain NUL (U+0000)",
         ),
     ];
-    let not_an_object = ["text", "reasoning", "file", "tool", "sourceUrl", "sourceDocument", "data", "custom"];
+    let not_an_object =
+        ["text", "reasoning", "file", "tool", "sourceUrl", "sourceDocument", "data", "custom"];
     let not_an_object = not_an_object.map(|kind| {
         let fields = match kind {
             "text" | "reasoning" => json!({ "text": "x" }),
