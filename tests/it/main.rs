@@ -48,6 +48,7 @@ mod permissions;
 mod persisted_documents;
 mod poolers;
 mod process;
+mod python_client;
 mod rate_limit;
 mod reads;
 mod replicas;
