@@ -39,8 +39,7 @@ export class Answers {
         this.#running.delete(id);
         return id;
       }
-      const { wordDelayMs } = { wordDelayMs: this.#wordDelayMs };
-      const reply = replyTo(question, { wordDelayMs, isFirst: request.answerId === undefined });
+      const reply = replyTo(question, { wordDelayMs: this.#wordDelayMs, isFirst: request.answerId === undefined });
       void this.#write(user, request, id, reply).finally(() => this.#running.delete(id));
       return id;
     } catch (error) {

@@ -62,7 +62,7 @@ async function handle(request: IncomingMessage, response: ServerResponse, option
       response.setHeader("Set-Cookie", sessions.signOut());
       return sendJson(response, 200, {});
     case "GET /api/session": {
-      if (!user) throw new HttpError(401, "Sign in first.");
+      if (!user) return sendJson(response, 200, {});
       const token = signToken(scrollback.secret, { sub: user });
       return sendJson(response, 200, { user, url: scrollback.url, token, lifetime: TOKEN_LIFETIME });
     }
@@ -106,7 +106,7 @@ function sendJson(response: ServerResponse, status: number, value: unknown): voi
 }
 
 async function sendFile(pathname: string, response: ServerResponse, options: ChatServerOptions): Promise<void> {
-  const wanted = join(options.page, normalize(decodeURIComponent(pathname)));
+  const wanted = join(options.page, normalize(pathname));
   const isFile = wanted.startsWith(options.page) && extname(wanted) !== "" && (await stat(wanted).catch(() => null));
   const path = isFile ? wanted : join(options.page, "index.html");
   const { url } = options.scrollback;

@@ -1,7 +1,7 @@
 // A model that knows a few answers. Put yours here: it gets the question, and yields the words of the answer.
 
 import type { FinishOptions, Message, MessagePartInput } from "scrollback-client";
-import { ANSWERS, type Script } from "./script.js";
+import { ANSWERS } from "./script.js";
 
 /** What the model says. */
 export interface Reply {
@@ -20,13 +20,13 @@ export function replyTo(question: Message, options: { wordDelayMs: number; isFir
   const inputTokens = Math.ceil(question.content.length / 4);
   const outputTokens = Math.ceil(text.length / 4);
   return {
-    words: say(text, script, options.wordDelayMs),
+    words: say(text, options.wordDelayMs, (script.fails ?? false) && options.isFirst),
     parts: script.parts ?? [],
     usage: { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens },
   };
 }
 
-async function* say(text: string, { fails }: Script, delayMs: number): AsyncGenerator<string, void, void> {
+async function* say(text: string, delayMs: number, fails: boolean): AsyncGenerator<string, void, void> {
   for (const word of text.split(/(?<=\s)(?=\S)/)) {
     await new Promise((resolve) => setTimeout(resolve, delayMs));
     yield word;

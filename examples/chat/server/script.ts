@@ -8,6 +8,7 @@ export interface Script {
   /** What it says when it is asked for another answer. */
   other?: string;
   parts?: MessagePartInput[];
+  /** Whether the first answer breaks off. */
   fails?: boolean;
 }
 
@@ -43,6 +44,7 @@ export const ANSWERS: Script[] = [
   {
     asks: /\b(long|story|log)\b/i,
     text: `The log of a quiet day:\n\n${LONG}\n\nThat is the end of the log.`,
+    other: `The same day, seen from the other side of the harbour:\n\n${LONG}\n\nThat is the end of the other log.`,
   },
   {
     asks: /\bfail\b/i,

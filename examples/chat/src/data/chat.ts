@@ -34,6 +34,8 @@ export class Chat {
   readonly online = new Store(navigator.onLine);
   /** What went wrong, to be shown for a while. */
   readonly notice = new Store<{ text: string; key: number } | undefined>(undefined);
+  /** The conversations of the messages in the outbox. */
+  readonly #waiting = new Map<string, string>();
   readonly #closing = new AbortController();
 
   constructor(readonly session: UserSession) {
@@ -44,9 +46,17 @@ export class Chat {
       storage: indexedDbStorage(`chat-outbox-${session.user}`),
       onSent: (message) => {
         this.online.set(true);
-        void this.answer(message.id);
+        // At once: it is not in the outbox any more.
+        const conversationId = this.#waiting.get(message.id);
+        if (conversationId === undefined) return;
+        this.#waiting.delete(message.id);
+        if (this.thread.value?.id === conversationId) this.thread.value.add(message);
+        void this.answer(conversationId, message.id);
       },
       onFailed: (_, error) => this.report(`The message could not be sent: ${error.message}`),
+    });
+    this.outbox.subscribe(() => {
+      for (const { message } of this.outbox.entries) this.#waiting.set(message.id, message.conversationId);
     });
     const { signal } = this.#closing;
     window.addEventListener("online", () => this.online.set(true), { signal });
@@ -90,9 +100,8 @@ export class Chat {
   }
 
   /** Asks for the answer to a question, or for another one. */
-  async answer(questionId: string, answerId?: string): Promise<void> {
+  async answer(conversationId: string, questionId: string, answerId?: string): Promise<void> {
     try {
-      const conversationId = await this.#conversationOf(questionId);
       await requestAnswer(conversationId, questionId, answerId);
     } catch (error) {
       this.report(`No answer was requested: ${error instanceof Error ? error.message : String(error)}`);
@@ -119,14 +128,6 @@ export class Chat {
     this.open(undefined);
     this.outbox.close();
     this.client.close();
-  }
-
-  async #conversationOf(messageId: string): Promise<string> {
-    const open = this.thread.value;
-    if (open?.has(messageId)) return open.id;
-    const message = await this.client.message(messageId);
-    if (!message) throw new Error("the question was deleted");
-    return message.conversation.id;
   }
 
   /** Reads the list, then follows all changes from there. They keep the list and the open conversation current. */

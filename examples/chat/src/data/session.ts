@@ -17,9 +17,9 @@ let current: { token: string; until: number } | undefined;
 /** The session, if somebody is signed in. */
 export async function fetchSession(): Promise<UserSession | undefined> {
   const response = await fetch("/api/session");
-  if (response.status === 401) return undefined;
   if (!response.ok) throw new Error(`The chat's server answered with status ${response.status}.`);
-  const { user, url, token, lifetime } = (await response.json()) as SessionBody;
+  const { user, url, token, lifetime } = (await response.json()) as Partial<SessionBody>;
+  if (user === undefined || url === undefined || token === undefined || lifetime === undefined) return undefined;
   current = { token, until: Date.now() + lifetime * 1000 - MARGIN_MS };
   return { user, url };
 }

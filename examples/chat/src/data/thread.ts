@@ -140,7 +140,7 @@ export class Thread {
         this.state.update({ error: { text: "This conversation was deleted.", isMissing: true }, messages: [] });
         break;
       case "MessageAdded":
-        if (change.message) this.#add(change.message);
+        if (change.message) this.add(change.message);
         break;
       case "MessageUpdated":
         if (change.message) this.#replace(change.message);
@@ -148,6 +148,17 @@ export class Thread {
       case "MessageDeleted":
         void this.load();
     }
+  }
+
+  /** Shows a message that was added. */
+  add(message: Message): void {
+    this.#branches.add(message);
+    if (this.has(message.id)) return this.#replace(message);
+    const { messages } = this.state.value;
+    const parentId = message.parent?.id;
+    if (this.#isLoading || parentId !== messages.at(-1)?.id) return void this.load();
+    this.state.update({ messages: [...messages, { ...message, versions: [message.id] }] });
+    this.#loadedMessages([message]);
   }
 
   close(): void {
@@ -158,16 +169,6 @@ export class Thread {
     this.state.update({ conversation });
     // The active branch may be another one. Neither the change nor the conversation says so.
     void this.load();
-  }
-
-  #add(message: Message): void {
-    this.#branches.add(message);
-    if (this.has(message.id)) return this.#replace(message);
-    const { messages } = this.state.value;
-    const parentId = message.parent?.id;
-    if (this.#isLoading || parentId !== messages.at(-1)?.id) return void this.load();
-    this.state.update({ messages: [...messages, { ...message, versions: [message.id] }] });
-    this.#loadedMessages([message]);
   }
 
   #replace(message: Message): void {

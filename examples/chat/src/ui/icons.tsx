@@ -35,7 +35,7 @@ export type IconName = keyof typeof PATHS;
 /** A picture beside a text, or in a button with a name. It says nothing itself. */
 export function Icon({ name }: { name: IconName }) {
   return (
-    <svg className="icon" viewBox="0 0 24 24" aria-hidden="true">
+    <svg className="icon" data-icon={name} viewBox="0 0 24 24" aria-hidden="true">
       <path d={PATHS[name]} />
     </svg>
   );

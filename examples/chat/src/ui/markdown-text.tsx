@@ -37,6 +37,8 @@ const COMPONENTS: Components = {
       <table>{children}</table>
     </div>
   ),
+  // A header without a text is none.
+  th: ({ children, style }) => (children ? <th style={style}>{children}</th> : <td />),
   input: ({ checked }) => (
     <span role="img" aria-label={checked ? "done" : "open"}>
       {checked ? "☑" : "☐"}

@@ -93,7 +93,7 @@ function Json({ label, value }: { label: string; value: unknown }) {
   if (value === null || value === undefined) return null;
   return (
     <>
-      <h3>{label}</h3>
+      <p className="step-label">{label}</p>
       <pre tabIndex={0} role="region" aria-label={label}>
         {JSON.stringify(value, null, 2)}
       </pre>

@@ -28,7 +28,7 @@ export const MessageView = memo(function MessageView(props: MessageViewProps) {
   const { id, role, content, status, parent, deletedAt, versions } = message;
   const isUser = role === "USER";
   const isStreaming = status === "STREAMING";
-  const answerAgain = () => parent && void chat.answer(parent.id, newId());
+  const answerAgain = () => parent && void chat.answer(thread.id, parent.id, newId());
   return (
     <article
       id={`message-${id}`}

@@ -91,7 +91,7 @@ export function ThreadView({ chat, thread, menuButton, onLeave }: ThreadViewProp
             <PendingMessage key={entry.message.id} outbox={chat.outbox} entry={entry} />
           ))}
           {last?.role === "USER" && !last.deletedAt && !pending.length && (
-            <Unanswered key={last.id} askedAt={last.createdAt} onAsk={() => void chat.answer(last.id)} />
+            <Unanswered key={last.id} askedAt={last.createdAt} onAsk={() => void chat.answer(thread.id, last.id)} />
           )}
         </div>
       </div>
