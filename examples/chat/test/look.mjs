@@ -33,7 +33,7 @@ async function look(browser, colorScheme, device) {
   await item(page, "When is high tide?").first().waitFor();
   await check(page, "list");
   await page.getByRole("searchbox").fill("tide");
-  await page.getByRole("region", { name: "Messages", exact: true }).locator("mark").first().waitFor();
+  await page.getByRole("region", { name: "Found messages" }).locator("mark").first().waitFor();
   await check(page, "found");
   await page.getByRole("button", { name: "Clear the search" }).click();
   await item(page, "When is high tide?").first().getByRole("button").click();
@@ -93,7 +93,7 @@ await run("look", async () => {
   await page.keyboard.press("ControlOrMeta+k");
   assert.equal(await focused(page), "Search titles and messages");
   await page.keyboard.type("two");
-  await page.getByRole("region", { name: "Messages", exact: true }).locator("mark").first().waitFor();
+  await page.getByRole("region", { name: "Found messages" }).locator("mark").first().waitFor();
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("Enter");
   await page.locator(".is-revealed").waitFor();

@@ -109,9 +109,9 @@ await run("organise", async () => {
   const search = page.getByRole("searchbox", { name: "Search titles and messages" });
   await page.keyboard.press("ControlOrMeta+k");
   await search.pressSequentially("herb");
-  await page.getByRole("region", { name: "Conversations" }).getByText("Herb garden").waitFor();
+  await page.getByRole("region", { name: "Found conversations" }).getByText("Herb garden").waitFor();
   await search.fill("entry 12 cal");
-  const found = page.getByRole("region", { name: "Messages", exact: true }).locator(".item").filter({ hasText: "Entry 12:" });
+  const found = page.getByRole("region", { name: "Found messages" }).locator(".item").filter({ hasText: "Entry 12:" });
   await found.first().waitFor();
   assert.deepEqual(await found.first().locator("mark").allTextContents(), ["Entry", "12", "calm"]);
   await screenshot(page, "search");

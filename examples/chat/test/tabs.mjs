@@ -54,6 +54,7 @@ await run("tabs", async () => {
   await messages(one).last().getByText("Sending …").waitFor();
   await ask(one, "When is high tide?");
   assert.equal(await one.locator(".is-pending").count(), 2);
+  await one.getByText("No connection. Messages are sent later.").waitFor();
   await screenshot(one, "offline");
   await context.setOffline(false);
   await one.reload();

@@ -140,7 +140,7 @@ export class Chat {
       };
       const onInterruption = () => this.online.set(false);
       for await (const change of this.client.changes({ cursor, signal, onCursorExpired, onInterruption })) {
-        this.online.set(true);
+        this.online.set(navigator.onLine);
         this.#apply(change);
       }
     } catch (error) {

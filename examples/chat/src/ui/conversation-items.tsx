@@ -4,7 +4,6 @@ import type { Chat } from "../data/chat.js";
 import type { View } from "../data/list.js";
 import { useStore } from "../data/store.js";
 import { ConversationMenu } from "./conversation-menu.js";
-import { Icon } from "./icons.js";
 import { onLinkClick, pathOf } from "./route.js";
 
 const EMPTY: Record<View, [string, string]> = {
@@ -62,7 +61,7 @@ export function ConversationItems({ chat, openId, onOpen }: ItemsProps) {
 }
 
 function Item({ chat, conversation, openId, onOpen }: ItemsProps & { conversation: Conversation }) {
-  const { id, title, unreadCount, pinnedAt, labels } = conversation;
+  const { id, title, unreadCount, labels } = conversation;
   const unread = unreadCount > 0 && id !== openId ? unreadCount : 0;
   return (
     <li className={`item ${unread ? "is-unread" : ""}`}>
@@ -72,9 +71,8 @@ function Item({ chat, conversation, openId, onOpen }: ItemsProps & { conversatio
         onClick={(event) => onLinkClick(event, () => onOpen(id))}
       >
         <span className="item-title">{title ?? "Untitled"}</span>
-        {(labels.length > 0 || pinnedAt) && (
+        {labels.length > 0 && (
           <span className="item-labels">
-            {pinnedAt && <Icon name="pin" />}
             {labels.map((label) => (
               <span key={label} className="label is-small">
                 {label}

@@ -1,5 +1,4 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
-import { createPortal } from "react-dom";
 import { Icon, IconButton, type IconName } from "./icons.js";
 
 export interface MenuItem {
@@ -27,7 +26,7 @@ export function MenuButton({ label, items }: { label: string; items: readonly Me
         aria-expanded={isOpen}
         onClick={() => setIsOpen(!isOpen)}
       />
-      {isOpen && createPortal(<Menu label={label} items={items} anchor={button} onClose={close} />, document.body)}
+      {isOpen && <Menu label={label} items={items} anchor={button} onClose={close} />}
     </>
   );
 }

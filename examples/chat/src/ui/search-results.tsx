@@ -54,7 +54,7 @@ export function SearchResults({ client, query, onOpen }: ResultsProps) {
         {summary}
       </p>
       {found && found.titles.length > 0 && (
-        <section aria-label="Conversations">
+        <section aria-label="Found conversations">
           <ul>
             {found.titles.map(({ id, title }) => (
               <li key={id} className="item">
@@ -67,7 +67,7 @@ export function SearchResults({ client, query, onOpen }: ResultsProps) {
         </section>
       )}
       {found && found.messages.length > 0 && (
-        <section aria-label="Messages">
+        <section aria-label="Found messages">
           <ul>
             {found.messages.map(({ node, snippet, highlights }) => {
               const { id, title } = node.conversation;
