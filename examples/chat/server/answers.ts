@@ -24,27 +24,23 @@ export class Answers {
     this.#wordDelayMs = options.wordDelayMs;
   }
 
-  /** Begins an answer, unless there is one with this id. Returns its id. */
-  async begin(user: string, request: AnswerRequest): Promise<string> {
+  /** Begins an answer, unless there is one with this id. Returns its id, or nothing if there is no such question. */
+  async begin(user: string, request: AnswerRequest): Promise<string | undefined> {
     const id = request.answerId ?? answerIdOf(request.questionId);
     if (this.#running.has(id)) return id;
     this.#running.add(id);
+    let isWriting = false;
     try {
       const client = this.#client(user);
       const question = await client.message(request.questionId);
-      if (question?.conversation.id !== request.conversationId || question.role !== "USER") {
-        throw new Error("there is no such question");
-      }
-      if (await client.message(id)) {
-        this.#running.delete(id);
-        return id;
-      }
+      if (question?.conversation.id !== request.conversationId || question.role !== "USER") return undefined;
+      if (await client.message(id)) return id;
       const reply = replyTo(question, { wordDelayMs: this.#wordDelayMs, isFirst: request.answerId === undefined });
+      isWriting = true;
       void this.#write(user, request, id, reply).finally(() => this.#running.delete(id));
       return id;
-    } catch (error) {
-      this.#running.delete(id);
-      throw error;
+    } finally {
+      if (!isWriting) this.#running.delete(id);
     }
   }
 

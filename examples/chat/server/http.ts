@@ -69,6 +69,7 @@ async function handle(request: IncomingMessage, response: ServerResponse, option
     case "POST /api/answers": {
       if (!user) throw new HttpError(401, "Sign in first.");
       const id = await answers.begin(user, answerRequest(await readJson(request)));
+      if (id === undefined) throw new HttpError(404, "There is no such question.");
       return sendJson(response, 202, { id });
     }
   }

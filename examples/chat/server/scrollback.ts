@@ -24,7 +24,7 @@ export async function findScrollback(folder: string, origins: readonly string[])
 }
 
 async function startScrollback(folder: string, origins: readonly string[]): Promise<Scrollback> {
-  const data = join(folder, "data");
+  const data = process.env["SCROLLBACK_DATA_DIR"] ?? join(folder, "data");
   mkdirSync(data, { recursive: true });
   const secretFile = join(data, "token-secret");
   if (!existsSync(secretFile)) writeFileSync(secretFile, randomBytes(32).toString("hex"), { mode: 0o600 });

@@ -97,7 +97,7 @@ await run("files", async () => {
     if (isPart && parts++ === 0) return route.abort("connectionreset");
     return route.continue();
   });
-  await page.getByLabel("Files").setInputFiles([picture, film]);
+  await page.getByLabel("Files", { exact: true }).setInputFiles([picture, film]);
   const chosen = page.getByRole("list", { name: "Chosen files" });
   await chosen.getByText("film.mp4").waitFor();
   await composer(page).fill("What do you see?");
@@ -108,7 +108,7 @@ await run("files", async () => {
   assert.equal(parts, 2);
 
   step("a file that is chosen and removed again");
-  await page.getByLabel("Files").setInputFiles({ name: "note.txt", mimeType: "text/plain", buffer: Buffer.from("a note") });
+  await page.getByLabel("Files", { exact: true }).setInputFiles({ name: "note.txt", mimeType: "text/plain", buffer: Buffer.from("a note") });
   await page.getByRole("button", { name: "Remove note.txt" }).click();
   await chosen.getByText("note.txt").waitFor({ state: "detached" });
 
