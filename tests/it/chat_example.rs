@@ -60,11 +60,13 @@ async fn its_server_gives_nothing_away(app: TestApp) {
 async fn answers_go_on_when_the_server_is_killed(app: TestApp) {
     let chat = Chat::over(&app).await;
     let mut server = chat.serve().await;
-    let mut script = chat.script("restart.mjs", &[]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut script =
+        chat.script("restart.mjs", &[]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut answers = script.stdin.take().unwrap();
     let mut lines = BufReader::new(script.stdout.take().unwrap()).lines();
     let mut kills = 0;
-    while let Some(line) = timeout(SCRIPT_TIMEOUT, lines.next_line()).await.expect("a line in time").unwrap() {
+    while let Some(line) = timeout(SCRIPT_TIMEOUT, lines.next_line()).await.expect("a line in time").unwrap()
+    {
         match &*line {
             "kill" => {
                 server.kill().await.unwrap();
@@ -103,7 +105,8 @@ impl Chat {
 
     /// Starts Scrollback, at the same address each time.
     async fn serve(&self) -> Child {
-        let mut child = self.program.command(&["--listen", &self.address]).stderr(Stdio::null()).spawn().unwrap();
+        let mut child =
+            self.program.command(&["--listen", &self.address]).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let line = timeout(TIMEOUT, lines.next_line()).await.expect("a line in time").unwrap();
         assert!(line.unwrap().contains(&self.address));
@@ -144,7 +147,10 @@ async fn built_chat() {
     let build = async || {
         let chromium = std::env::var("CHROMIUM").unwrap_or_else(|_| "/usr/bin/chromium".into());
         assert!(Path::new(&chromium).exists(), "{chromium} is missing: `tests/run` installs it");
-        assert!(folder().join("node_modules").is_dir(), "the packages are not installed: `tests/run` installs them");
+        assert!(
+            folder().join("node_modules").is_dir(),
+            "the packages are not installed: `tests/run` installs them"
+        );
         for script in ["check", "build"] {
             let mut npm = Command::new("npm");
             npm.args(["run", script]).current_dir(folder());
@@ -156,7 +162,8 @@ async fn built_chat() {
 
 async fn finished(mut command: Command, name: &str) -> Output {
     let output = timeout(SCRIPT_TIMEOUT, command.output()).await.expect("an end in time").unwrap();
-    let printed = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let printed =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{name}: {printed}");
     output
 }
@@ -207,7 +214,10 @@ async fn its_readme_starts_it() {
     let mut script = Command::new("node");
     let script_path = folder().join("test/started.mjs");
     // It has no token of the server: like a browser, it asks the chat for one.
-    script.arg(script_path).env("CHAT_PORT", port.to_string()).env("SCROLLBACK_URL", format!("http://{address}"));
+    script
+        .arg(script_path)
+        .env("CHAT_PORT", port.to_string())
+        .env("SCROLLBACK_URL", format!("http://{address}"));
     script.env("SCROLLBACK_TOKEN", "none");
     finished(script, "started.mjs").await;
     let data = copy.path().join("examples/chat/data");

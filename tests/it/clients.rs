@@ -2,6 +2,7 @@
 //! a browser; the documentation's own client, and the example; graphql-sse; the messages of Vercel's AI SDK; Relay and
 //! graphql-codegen.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -20,6 +21,9 @@ on_each_database!(
     relay_pages_and_updates_both_connections,
     graphql_codegens_types_compile,
     ai_sdk_messages_round_trip,
+    the_recipe_for_apollo_client_works,
+    the_recipe_for_urql_works,
+    the_recipe_for_relay_works,
     graphiql_works_in_a_browser,
     somebody_finds_what_they_mean_in_graphiql,
     two_tabs_show_the_same_answer,
@@ -68,6 +72,30 @@ async fn graphql_codegens_types_compile(app: TestApp) {
 
 async fn ai_sdk_messages_round_trip(app: TestApp) {
     run_script(&app, "uimessage.mjs").await;
+}
+
+async fn the_recipe_for_apollo_client_works(app: TestApp) {
+    run_script_with(&app, "recipes.mjs", &[("RECIPE", "apollo")]).await;
+}
+
+async fn the_recipe_for_urql_works(app: TestApp) {
+    run_script_with(&app, "recipes.mjs", &[("RECIPE", "urql")]).await;
+}
+
+async fn the_recipe_for_relay_works(app: TestApp) {
+    run_script_with(&app, "recipes.mjs", &[("RECIPE", "relay")]).await;
+}
+
+#[test]
+fn every_recipe_is_tested() {
+    let names = |folder: &str| {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let names = entries.filter(|path| !path.ends_with("tsconfig.json"));
+        let names = names.map(|path| path.file_stem().unwrap().to_owned());
+        names.collect::<BTreeSet<_>>()
+    };
+    assert_eq!(names("docs/clients"), names("tests/clients/recipes"));
+    assert_eq!(names("docs/clients").len(), 3);
 }
 
 #[test]

@@ -23,6 +23,7 @@ on_each_database!(
     two_tabs_see_the_same,
     followers_hear_of_expired_cursors,
     clients_survive_crashes_of_the_server,
+    tabs_of_a_browser_share_a_conversation,
 );
 
 async fn requests_have_typed_results_and_errors(app: TestApp) {
@@ -87,6 +88,13 @@ async fn clients_survive_crashes_of_the_server(app: TestApp) {
     }
     assert!(script.wait().await.unwrap().success());
     assert_eq!(restarts, 5);
+}
+
+async fn tabs_of_a_browser_share_a_conversation(app: TestApp) {
+    // Nobody listens there: the browser is given the page by the script.
+    let origin = "http://localhost:5173";
+    let app = TestApp::start_with(app.engine, &[("server.cors_origins", origin)]).await;
+    run_typescript_client(&app, "browser.mjs", &[("ORIGIN", origin)]).await;
 }
 
 /// Runs a program of the package with Node.js, which must end well.

@@ -5,6 +5,7 @@ import {
   type AppendMessageInput,
   AppendMessagesDocument,
   type AppendMessagesInput,
+  ClearConversationDocument,
   ConversationDocument,
   ConversationsDocument,
   CreateConversationDocument,
@@ -112,6 +113,12 @@ export class ScrollbackClient {
     await this.#request(DeleteConversationDocument, { input: { id } }, options);
   }
 
+  /** Deletes the content of all messages of a conversation, and keeps the conversation. */
+  async clearConversation(id: string, options?: RequestOptions): Promise<Conversation> {
+    const data = await this.#request(ClearConversationDocument, { input: { id } }, options);
+    return data.clearConversation.conversation;
+  }
+
   /** Moves a conversation to the trash. */
   async trashConversation(id: string, options?: RequestOptions): Promise<Conversation> {
     const data = await this.#request(TrashConversationDocument, { input: { id } }, options);
@@ -148,7 +155,7 @@ export class ScrollbackClient {
   /** All messages of a branch, from the first. `first` is the size of the pages. */
   messages(
     conversationId: string,
-    { first = 100, ...options }: Pick<HistoryOptions, "first" | "leafId"> & RequestOptions = {},
+    { first = 100, ...options }: Pick<HistoryOptions, "first" | "leafId" | "includeDeleted"> & RequestOptions = {},
   ): List<Message, MessagePage> {
     return new List((after) => this.history(conversationId, { first, ...options, after }));
   }
@@ -187,9 +194,13 @@ export class ScrollbackClient {
     return (await this.#request(UpdateMessageDocument, { input }, options)).updateMessage.message;
   }
 
-  /** Deletes the content of a message. Its position is kept. */
-  async deleteMessage(id: string, options?: RequestOptions): Promise<Message> {
-    return (await this.#request(DeleteMessageDocument, { input: { id } }, options)).deleteMessage.message;
+  /**
+   * Deletes the content of a message. Its position is kept. `wasDeleted` says that it had been deleted before, perhaps by
+   * an attempt of this call whose response was lost.
+   */
+  async deleteMessage(id: string, options?: RequestOptions): Promise<Message & { wasDeleted: boolean }> {
+    const { message, wasDeleted } = (await this.#request(DeleteMessageDocument, { input: { id } }, options)).deleteMessage;
+    return { ...message, wasDeleted };
   }
 
   /** Sets what the user thinks of a message. */
@@ -224,7 +235,7 @@ export class ScrollbackClient {
 
   /** Closes the connection that subscriptions share. End the subscriptions first, with their signals. */
   close(): void {
-    this.#transport.close?.();
+    this.#transport.close?.(this.#session);
   }
 
   #request<R, V>(document: TypedDocument<R, V>, variables: V, options?: RequestOptions): Promise<R> {

@@ -22,34 +22,41 @@ export interface WebSocketOptions {
 /** Codes after which the same client must not try again. */
 const FATAL = [1002, 1003, 1007, 1009, 4400, 4401, 4406, 4409, 4429];
 
+/** A socket, and the context of the subscription that began last. */
+interface Connection {
+  socket: Client;
+  context: TransportContext;
+}
+
 /** Runs all subscriptions of a client over one WebSocket. */
 export function webSocket(options: WebSocketOptions = {}): SubscriptionTransport {
-  let connection: { client: Client; context: TransportContext } | undefined;
+  const connections = new Map<object, Connection>();
   return {
     subscribe(request, context) {
-      connection ??= { client: connect(() => connection?.context ?? context, options), context };
+      const connection = connections.get(context.client) ?? connect(context, options);
       connection.context = context;
-      return subscribe(connection.client, request, context);
+      connections.set(context.client, connection);
+      return subscribe(connection.socket, request, context);
     },
-    close() {
-      void connection?.client.dispose();
-      connection = undefined;
+    close(client) {
+      void connections.get(client)?.socket.dispose();
+      connections.delete(client);
     },
   };
 }
 
-function connect(context: () => TransportContext, options: WebSocketOptions): Client {
+function connect(context: TransportContext, options: WebSocketOptions): Connection {
   const { webSocketImpl, keepAliveMs = 15_000, pongTimeoutMs = 10_000 } = options;
   let token = "";
   let timer: ReturnType<typeof setTimeout> | undefined;
   const answered = () => clearTimeout(timer);
   const expectAnswer = () => {
     clearTimeout(timer);
-    timer = setTimeout(() => client.terminate(), pongTimeoutMs);
+    timer = setTimeout(() => connection.socket.terminate(), pongTimeoutMs);
   };
-  const client = createClient({
-    url: () => context().url.replace(/^http/, "ws"),
-    connectionParams: async () => context().credentials((token = await context().token())),
+  const socket = createClient({
+    url: context.url.replace(/^http/, "ws"),
+    connectionParams: async () => connection.context.credentials((token = await connection.context.token())),
     webSocketImpl,
     // The subscriptions try again, each from its own cursor.
     retryAttempts: 0,
@@ -62,27 +69,28 @@ function connect(context: () => TransportContext, options: WebSocketOptions): Cl
       pong: (received) => received && answered(),
       closed: (event) => {
         answered();
-        if (isRejection(event)) context().rejected(token);
+        if (isRejection(event)) connection.context.rejected(token);
       },
     },
   });
-  return client;
+  const connection: Connection = { socket, context };
+  return connection;
 }
 
 async function* subscribe(
-  client: Client,
+  socket: Client,
   request: SubscriptionRequest,
   { signal, opened }: TransportContext,
 ): AsyncGenerator<GraphQLResponse, void, void> {
   const channel = new Channel<GraphQLResponse>();
   const listeners = [
     // Otherwise graphql-ws repeats the operation after a normal closure, from its first cursor.
-    client.on("closed", (event) => channel.fail(closeError(event))),
-    client.on("connected", opened),
+    socket.on("closed", (event) => channel.fail(closeError(event))),
+    socket.on("connected", opened),
   ];
   const abort = () => channel.fail(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
-  const dispose = client.subscribe(
+  const dispose = socket.subscribe(
     { query: request.query, variables: request.variables },
     {
       next: (response) => {

@@ -45,6 +45,7 @@ export async function* resume<R, V extends object, T>(
       const responses = transport.subscribe(
         { query: subscription.document.toString(), variables: subscription.variables() as Record<string, unknown> },
         {
+          client: session,
           url: session.url,
           fetch: session.fetch,
           token: () => session.token(),

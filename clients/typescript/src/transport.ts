@@ -14,6 +14,8 @@ export interface GraphQLResponse {
 
 /** What a transport uses of its client. */
 export interface TransportContext {
+  /** Identifies the client. Clients with different credentials must not share a connection. */
+  client: object;
   /** The endpoint, with `http:` or `https:`. */
   url: string;
   fetch: typeof fetch;
@@ -35,6 +37,6 @@ export interface TransportContext {
  */
 export interface SubscriptionTransport {
   subscribe(request: SubscriptionRequest, context: TransportContext): AsyncIterable<GraphQLResponse>;
-  /** Closes connections that are shared by subscriptions. */
-  close?(): void;
+  /** Closes the connection that the subscriptions of a client share. */
+  close?(client: object): void;
 }

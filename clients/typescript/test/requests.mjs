@@ -46,9 +46,9 @@ await run("requests", async () => {
 
   step("branches");
   const version = await client.append({ conversationId: id, role: "ASSISTANT", content: "At the sea", parentId: third.parent.id });
-  const other = await client.message(version.id);
-  assert.equal(other.conversation.id, id);
-  assert.deepEqual(other.siblings.map(({ id }) => id).sort(), [third.id, version.id].sort());
+  const found = await client.message(version.id);
+  assert.equal(found.conversation.id, id);
+  assert.deepEqual(found.siblings.map(({ id }) => id).sort(), [third.id, version.id].sort());
   await client.switchBranch(id, fourth.id);
   assert.deepEqual((await client.history(id)).nodes.at(-1).id, fourth.id);
   assert.equal(await client.message(nowhere), null);
@@ -56,12 +56,26 @@ await run("requests", async () => {
   step("change messages");
   assert.equal((await client.updateMessage({ id: third.id, content: "Thank you" })).content, "Thank you");
   assert.equal((await client.setMessageFeedback({ messageId: fourth.id, rating: "UP" })).feedback.rating, "UP");
-  assert.ok((await client.deleteMessage(version.id)).deletedAt);
+  const deleted = await client.deleteMessage(version.id);
+  assert.ok(deleted.deletedAt && !deleted.wasDeleted);
+  assert.equal((await client.deleteMessage(version.id)).wasDeleted, true);
+
+  step("parts of other kinds, and further fields of parts");
+  const custom = { kind: "step-start", data: { step: 1 }, extra: { by: "an SDK" } };
+  const parts = [{ custom }, { text: { text: "Hm", extra: { state: "done" } } }];
+  const special = await client.append({ conversationId: id, role: "ASSISTANT", parts });
+  assert.deepEqual(special.parts, [
+    { __typename: "CustomPart", ...custom },
+    { __typename: "TextPart", text: "Hm", extra: { state: "done" } },
+  ]);
+  await client.deleteMessage(special.id);
+  const length = async (options) => (await client.history(id, options)).nodes.length;
+  assert.equal(await length(), (await length({ includeDeleted: false })) + 1);
 
   step("search");
-  const found = await client.search("harbour").page();
-  assert.equal(found.nodes[0].conversation.id, id);
-  assert.ok(found.edges[0].snippet.includes("harbour") && found.edges[0].highlights.length === 1);
+  const { nodes, edges } = await client.search("harbour").page();
+  assert.equal(nodes[0].conversation.id, id);
+  assert.ok(edges[0].snippet.includes("harbour") && edges[0].highlights.length === 1);
 
   step("list conversations");
   for (let number = 0; number < 5; number++) await client.createConversation({ title: `Number ${number}` });
@@ -83,7 +97,10 @@ await run("requests", async () => {
   const { viewer, node } = await client.query("query ($id: ID!) { viewer { conversationCount } node(id: $id) { id } }", { id });
   assert.deepEqual([viewer, node], [{ conversationCount: 6 }, { id }]);
 
-  step("delete");
+  step("clear and delete");
+  const { id: other } = await client.createConversation({ messages: [{ role: "USER", content: "Forget this" }] });
+  assert.equal((await client.clearConversation(other)).messageCount, 0);
+  await client.deleteConversation(other);
   await client.deleteConversation(id);
   await client.deleteConversation(id).then(assert.fail, (error) => assert.equal(error.code, "NOT_FOUND"));
 

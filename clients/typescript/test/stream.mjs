@@ -33,7 +33,7 @@ await run("stream", async () => {
 
   step("every response is lost once: nothing is doubled");
   lose(1);
-  const writer = client.stream({ conversationId: id }, { flushIntervalMs: 1 });
+  const writer = client.stream({ conversationId: id }, { flushIntervalMs: 1, attempts: 1000 });
   await writer.opened;
   let expected = "";
   for (let number = 0; number < 40; number++) {

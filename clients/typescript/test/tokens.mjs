@@ -8,9 +8,9 @@ const { SECRET } = process.env;
 
 const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
 
-/** A token of ada's that expires in so many seconds. */
-function sign(seconds) {
-  const payload = `${encode({ alg: "HS256", typ: "JWT" })}.${encode({ sub: "ada", exp: Math.floor(Date.now() / 1000) + seconds })}`;
+/** A token that expires in so many seconds. */
+function sign(seconds, sub = "ada") {
+  const payload = `${encode({ alg: "HS256", typ: "JWT" })}.${encode({ sub, exp: Math.floor(Date.now() / 1000) + seconds })}`;
   return `${payload}.${createHmac("sha256", SECRET).update(payload).digest("base64url")}`;
 }
 
@@ -60,5 +60,22 @@ await run("tokens", async () => {
     await patient.return();
     client.close();
     await append(id, "unheard");
+
+    step(`two users with one transport are kept apart over ${name}`);
+    const subscriptions = transport();
+    const [ada, bob] = ["ada", "bob"].map((user) => connect({ token: sign(60, user), subscriptions }));
+    const own = ada.follow(id, { cursor });
+    assert.equal((await own.next()).value.node.id, sent[0].id);
+    assert.equal((await failure(bob.follow(id, { cursor }).next())).code, "NOT_FOUND");
+    const { id: bobs } = await bob.createConversation({ messages: [{ role: "USER", content: "mine" }] });
+    const { changeCursor } = await bob.conversations().page();
+    const changes = bob.changes({ cursor: changeCursor });
+    await bob.append({ conversationId: bobs, role: "USER", content: "more" });
+    await ada.append({ conversationId: id, role: "USER", content: "hers" });
+    assert.equal((await changes.next()).value.conversationId, bobs);
+    bob.close();
+    assert.equal((await own.next()).value.node.id, sent[1].id, "the other client goes on");
+    await Promise.all([own.return(), changes.return()]);
+    ada.close();
   }
 });

@@ -143,3 +143,32 @@ test("a back end acts for a user", async () => {
   assert.equal(requests[0].headers["Scrollback-Act-As"], "ada");
   assert.equal(requests[0].headers.Authorization, "Bearer token");
 });
+
+test("a writer sends again what a restored server has lost", async () => {
+  const sent = [];
+  let stored = "";
+  let lost = false;
+  const { client } = scripted([], {
+    fetch: async (_, { body }) => {
+      const { query, variables: { input } } = JSON.parse(body);
+      if (query.includes("appendMessage(")) return Response.json({ data: { appendMessage: { messageEdge: { cursor: "c", node: {} } } } });
+      if (query.includes("finishMessage(")) return Response.json({ data: { finishMessage: { message: { status: input.status } } } });
+      sent.push([input.offset, input.text]);
+      const length = [...stored].length;
+      if (input.offset > length) return fault("CONFLICT", { length });
+      stored = [...stored].slice(0, input.offset).join("") + input.text;
+      if (!lost) {
+        lost = true;
+        stored = "a👍";
+      }
+      return Response.json({ data: { appendMessageText: { length: [...stored].length, stopRequested: false } } });
+    },
+  });
+  const writer = client.stream({ conversationId: "id" }, { flushIntervalMs: 1 });
+  writer.write("a👍bc");
+  while (sent.length < 1) await new Promise((resolve) => setTimeout(resolve));
+  writer.write("d");
+  assert.equal((await writer.finish()).status, "COMPLETE");
+  assert.equal(stored, "a👍bcd");
+  assert.deepEqual(sent, [[0, "a👍bc"], [4, "d"], [2, "bcd"]]);
+});

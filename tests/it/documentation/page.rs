@@ -90,6 +90,8 @@ impl Page {
             ("json", "answer") => self.compare(&block.text),
             ("graphql", "") => self.execute(&block.text, variables).await,
             ("js", "") => self.run_program(&block.text).await,
+            // Files of a recipe: see `clients.rs`.
+            (_, file) if file.contains('/') => Ok(()),
             ("ts", file) if file.ends_with(".ts") => self.run_typescript(&block.text, file).await,
             ("sh", "server") => {
                 self.server = None;

@@ -62,6 +62,12 @@ export type AppendMessagesInput = {
   parentId?: string | null | undefined;
 };
 
+/** The conversation to clear. */
+export type ClearConversationInput = {
+  /** The id of the conversation to clear. */
+  id: string;
+};
+
 /** Selects conversations that match all given fields. */
 export type ConversationFilter = {
   /** Only archived conversations, or only others; null finds both. It does not apply to the trash. */
@@ -118,10 +124,25 @@ export type CreateConversationInput = {
   title?: string | null | undefined;
 };
 
+/**
+ * A part of a kind that has no type here, stored unchanged: what an SDK calls a step, a custom part, or a kind that
+ * is newer than this server.
+ */
+export type CustomPartInput = {
+  /** The part, never interpreted. */
+  data: unknown;
+  /** Further fields of the part, as its SDK has them: an object, never interpreted. */
+  extra?: unknown;
+  /** The kind, as its SDK calls it. 1 byte to 1 KiB. */
+  kind: string;
+};
+
 /** Any other data, stored unchanged. */
 export type DataPartInput = {
   /** The value, never interpreted. */
   data: unknown;
+  /** Further fields of the part, as its SDK has them: an object, never interpreted. */
+  extra?: unknown;
   /** The name of the data. 1 byte to 1 KiB. */
   name: string;
 };
@@ -147,6 +168,8 @@ export type FeedbackRating =
 
 /** A file: an attachment, a file that is stored elsewhere, or the file itself in a `data:` URL. */
 export type FilePartInput = {
+  /** Further fields of the part, as its SDK has them: an object, never interpreted. */
+  extra?: unknown;
   /** The name of the file. At most 1 KiB. */
   filename?: string | null | undefined;
   /** For example image/png. 1 byte to 1 KiB. */
@@ -190,19 +213,21 @@ export type MarkReadInput = {
 
 /** One part of a message: exactly one field. */
 export type MessagePartInput =
-  {   /** Any other data, stored unchanged. */
+  {   /** A part of a kind that has no field here, stored unchanged. */
+  custom: CustomPartInput; data?: never; file?: never; reasoning?: never; sourceDocument?: never; sourceUrl?: never; text?: never; tool?: never; }
+  |  { custom?: never;   /** Any other data, stored unchanged. */
   data: DataPartInput; file?: never; reasoning?: never; sourceDocument?: never; sourceUrl?: never; text?: never; tool?: never; }
-  |  { data?: never;   /** A file. */
+  |  { custom?: never; data?: never;   /** A file. */
   file: FilePartInput; reasoning?: never; sourceDocument?: never; sourceUrl?: never; text?: never; tool?: never; }
-  |  { data?: never; file?: never;   /** Reasoning of the model. */
+  |  { custom?: never; data?: never; file?: never;   /** Reasoning of the model. */
   reasoning: ReasoningPartInput; sourceDocument?: never; sourceUrl?: never; text?: never; tool?: never; }
-  |  { data?: never; file?: never; reasoning?: never;   /** A document that the model refers to. */
+  |  { custom?: never; data?: never; file?: never; reasoning?: never;   /** A document that the model refers to. */
   sourceDocument: SourceDocumentPartInput; sourceUrl?: never; text?: never; tool?: never; }
-  |  { data?: never; file?: never; reasoning?: never; sourceDocument?: never;   /** A web page that the model refers to. */
+  |  { custom?: never; data?: never; file?: never; reasoning?: never; sourceDocument?: never;   /** A web page that the model refers to. */
   sourceUrl: SourceUrlPartInput; text?: never; tool?: never; }
-  |  { data?: never; file?: never; reasoning?: never; sourceDocument?: never; sourceUrl?: never;   /** A text. */
+  |  { custom?: never; data?: never; file?: never; reasoning?: never; sourceDocument?: never; sourceUrl?: never;   /** A text. */
   text: TextPartInput; tool?: never; }
-  |  { data?: never; file?: never; reasoning?: never; sourceDocument?: never; sourceUrl?: never; text?: never;   /** A tool call and its result. */
+  |  { custom?: never; data?: never; file?: never; reasoning?: never; sourceDocument?: never; sourceUrl?: never; text?: never;   /** A tool call and its result. */
   tool: ToolPartInput; };
 
 /** Which messages to search: those that fit all that is given. */
@@ -274,6 +299,8 @@ export type OrderDirection =
 
 /** Reasoning of the model. */
 export type ReasoningPartInput = {
+  /** Further fields of the part, as its SDK has them: an object, never interpreted. */
+  extra?: unknown;
   /** UTF-8 without NUL. May be empty when another part is not. */
   text: string;
 };
@@ -321,6 +348,8 @@ export type SetMessageFeedbackInput = {
 
 /** A document that the model refers to. */
 export type SourceDocumentPartInput = {
+  /** Further fields of the part, as its SDK has them: an object, never interpreted. */
+  extra?: unknown;
   /** The file name of the document. At most 1 KiB. */
   filename?: string | null | undefined;
   /** The media type of the document, for example application/pdf. 1 byte to 1 KiB. */
@@ -333,6 +362,8 @@ export type SourceDocumentPartInput = {
 
 /** A web page that the model refers to. */
 export type SourceUrlPartInput = {
+  /** Further fields of the part, as its SDK has them: an object, never interpreted. */
+  extra?: unknown;
   /** The id of the source. 1 byte to 8 KiB. */
   sourceId: string;
   /** The title of the page. At most 1 KiB. */
@@ -357,6 +388,8 @@ export type SwitchBranchInput = {
 
 /** A text. */
 export type TextPartInput = {
+  /** Further fields of the part, as its SDK has them: an object, never interpreted. */
+  extra?: unknown;
   /** UTF-8 without NUL. May be empty when another part is not. */
   text: string;
 };
@@ -379,6 +412,8 @@ export type TokenUsageInput = {
 export type ToolPartInput = {
   /** The error, if the tool failed. */
   errorText?: string | null | undefined;
+  /** Further fields of the part, as its SDK has them: an object, never interpreted. */
+  extra?: unknown;
   /** The input of the tool. */
   input?: unknown;
   /** The output of the tool. */
@@ -395,6 +430,8 @@ export type ToolPartInput = {
 export type ToolState =
   /** The call needs an approval. */
   | 'APPROVAL_REQUESTED'
+  /** The approval was given or refused, and the tool has not run yet. */
+  | 'APPROVAL_RESPONDED'
   /** The input is complete. */
   | 'INPUT_AVAILABLE'
   /** The model is writing the input. */
@@ -517,6 +554,13 @@ export type RestoreConversationMutationVariables = Exact<{
 
 export type RestoreConversationMutation = { restoreConversation: { conversation: { id: string, title: string | null, metadata: unknown, createdAt: string, updatedAt: string, messageCount: number, pinnedAt: string | null, archivedAt: string | null, unarchiveOnMessage: boolean, trashedAt: string | null, expiresAt: string | null, labels: Array<string>, readPosition: number, unreadCount: number } } };
 
+export type ClearConversationMutationVariables = Exact<{
+  input: ClearConversationInput;
+}>;
+
+
+export type ClearConversationMutation = { clearConversation: { conversation: { id: string, title: string | null, metadata: unknown, createdAt: string, updatedAt: string, messageCount: number, pinnedAt: string | null, archivedAt: string | null, unarchiveOnMessage: boolean, trashedAt: string | null, expiresAt: string | null, labels: Array<string>, readPosition: number, unreadCount: number } } };
+
 export type MarkReadMutationVariables = Exact<{
   input: MarkReadInput;
 }>;
@@ -533,21 +577,24 @@ export type SwitchBranchMutation = { switchBranch: { conversation: { id: string,
 
 export type ConversationFieldsFragment = { id: string, title: string | null, metadata: unknown, createdAt: string, updatedAt: string, messageCount: number, pinnedAt: string | null, archivedAt: string | null, unarchiveOnMessage: boolean, trashedAt: string | null, expiresAt: string | null, labels: Array<string>, readPosition: number, unreadCount: number };
 
-type PartFields_DataPart_Fragment = { __typename: 'DataPart', name: string, data: unknown };
+type PartFields_CustomPart_Fragment = { __typename: 'CustomPart', kind: string, data: unknown, extra: unknown };
 
-type PartFields_FilePart_Fragment = { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null };
+type PartFields_DataPart_Fragment = { __typename: 'DataPart', name: string, data: unknown, extra: unknown };
 
-type PartFields_ReasoningPart_Fragment = { __typename: 'ReasoningPart', text: string };
+type PartFields_FilePart_Fragment = { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, extra: unknown, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null };
 
-type PartFields_SourceDocumentPart_Fragment = { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null };
+type PartFields_ReasoningPart_Fragment = { __typename: 'ReasoningPart', text: string, extra: unknown };
 
-type PartFields_SourceUrlPart_Fragment = { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null };
+type PartFields_SourceDocumentPart_Fragment = { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null, extra: unknown };
 
-type PartFields_TextPart_Fragment = { __typename: 'TextPart', text: string };
+type PartFields_SourceUrlPart_Fragment = { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null, extra: unknown };
 
-type PartFields_ToolPart_Fragment = { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null };
+type PartFields_TextPart_Fragment = { __typename: 'TextPart', text: string, extra: unknown };
+
+type PartFields_ToolPart_Fragment = { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null, extra: unknown };
 
 export type PartFieldsFragment =
+  | PartFields_CustomPart_Fragment
   | PartFields_DataPart_Fragment
   | PartFields_FilePart_Fragment
   | PartFields_ReasoningPart_Fragment
@@ -558,13 +605,14 @@ export type PartFieldsFragment =
 ;
 
 export type MessageFieldsFragment = { id: string, position: number, role: Role, content: string, status: MessageStatus, model: string | null, pinned: boolean, metadata: unknown, createdAt: string, editedAt: string | null, deletedAt: string | null, parts: Array<
-    | { __typename: 'DataPart', name: string, data: unknown }
-    | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
-    | { __typename: 'ReasoningPart', text: string }
-    | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null }
-    | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null }
-    | { __typename: 'TextPart', text: string }
-    | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null }
+    | { __typename: 'CustomPart', kind: string, data: unknown, extra: unknown }
+    | { __typename: 'DataPart', name: string, data: unknown, extra: unknown }
+    | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, extra: unknown, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
+    | { __typename: 'ReasoningPart', text: string, extra: unknown }
+    | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null, extra: unknown }
+    | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null, extra: unknown }
+    | { __typename: 'TextPart', text: string, extra: unknown }
+    | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null, extra: unknown }
   >, parent: { id: string } | null, usage: { inputTokens: number | null, outputTokens: number | null, totalTokens: number | null, cachedInputTokens: number | null, reasoningTokens: number | null } | null, feedback: { rating: FeedbackRating | null, tags: Array<string>, comment: string | null, updatedAt: string } | null };
 
 export type PageFieldsFragment = { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null };
@@ -576,17 +624,19 @@ export type MessagesQueryVariables = Exact<{
   last?: number | null | undefined;
   before?: string | null | undefined;
   leafId?: string | null | undefined;
+  includeDeleted?: boolean;
 }>;
 
 
 export type MessagesQuery = { conversation: { messages: { edges: Array<{ cursor: string, node: { id: string, position: number, role: Role, content: string, status: MessageStatus, model: string | null, pinned: boolean, metadata: unknown, createdAt: string, editedAt: string | null, deletedAt: string | null, parts: Array<
-            | { __typename: 'DataPart', name: string, data: unknown }
-            | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
-            | { __typename: 'ReasoningPart', text: string }
-            | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null }
-            | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null }
-            | { __typename: 'TextPart', text: string }
-            | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null }
+            | { __typename: 'CustomPart', kind: string, data: unknown, extra: unknown }
+            | { __typename: 'DataPart', name: string, data: unknown, extra: unknown }
+            | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, extra: unknown, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
+            | { __typename: 'ReasoningPart', text: string, extra: unknown }
+            | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null, extra: unknown }
+            | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null, extra: unknown }
+            | { __typename: 'TextPart', text: string, extra: unknown }
+            | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null, extra: unknown }
           >, parent: { id: string } | null, usage: { inputTokens: number | null, outputTokens: number | null, totalTokens: number | null, cachedInputTokens: number | null, reasoningTokens: number | null } | null, feedback: { rating: FeedbackRating | null, tags: Array<string>, comment: string | null, updatedAt: string } | null } }>, pageInfo: { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null } } } | null };
 
 export type MessageQueryVariables = Exact<{
@@ -596,13 +646,14 @@ export type MessageQueryVariables = Exact<{
 
 export type MessageQuery = { node:
     | { id: string, position: number, role: Role, content: string, status: MessageStatus, model: string | null, pinned: boolean, metadata: unknown, createdAt: string, editedAt: string | null, deletedAt: string | null, conversation: { id: string }, siblings: Array<{ id: string }>, parts: Array<
-        | { __typename: 'DataPart', name: string, data: unknown }
-        | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
-        | { __typename: 'ReasoningPart', text: string }
-        | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null }
-        | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null }
-        | { __typename: 'TextPart', text: string }
-        | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null }
+        | { __typename: 'CustomPart', kind: string, data: unknown, extra: unknown }
+        | { __typename: 'DataPart', name: string, data: unknown, extra: unknown }
+        | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, extra: unknown, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
+        | { __typename: 'ReasoningPart', text: string, extra: unknown }
+        | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null, extra: unknown }
+        | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null, extra: unknown }
+        | { __typename: 'TextPart', text: string, extra: unknown }
+        | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null, extra: unknown }
       >, parent: { id: string } | null, usage: { inputTokens: number | null, outputTokens: number | null, totalTokens: number | null, cachedInputTokens: number | null, reasoningTokens: number | null } | null, feedback: { rating: FeedbackRating | null, tags: Array<string>, comment: string | null, updatedAt: string } | null }
     | Record<PropertyKey, never>
    | null };
@@ -613,13 +664,14 @@ export type FirstMessageQueryVariables = Exact<{
 
 
 export type FirstMessageQuery = { conversation: { messages: { edges: Array<{ cursor: string, node: { id: string, position: number, role: Role, content: string, status: MessageStatus, model: string | null, pinned: boolean, metadata: unknown, createdAt: string, editedAt: string | null, deletedAt: string | null, parts: Array<
-            | { __typename: 'DataPart', name: string, data: unknown }
-            | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
-            | { __typename: 'ReasoningPart', text: string }
-            | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null }
-            | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null }
-            | { __typename: 'TextPart', text: string }
-            | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null }
+            | { __typename: 'CustomPart', kind: string, data: unknown, extra: unknown }
+            | { __typename: 'DataPart', name: string, data: unknown, extra: unknown }
+            | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, extra: unknown, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
+            | { __typename: 'ReasoningPart', text: string, extra: unknown }
+            | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null, extra: unknown }
+            | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null, extra: unknown }
+            | { __typename: 'TextPart', text: string, extra: unknown }
+            | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null, extra: unknown }
           >, parent: { id: string } | null, usage: { inputTokens: number | null, outputTokens: number | null, totalTokens: number | null, cachedInputTokens: number | null, reasoningTokens: number | null } | null, feedback: { rating: FeedbackRating | null, tags: Array<string>, comment: string | null, updatedAt: string } | null } }> } } | null };
 
 export type EndCursorQueryVariables = Exact<{
@@ -639,13 +691,14 @@ export type SearchMessagesQueryVariables = Exact<{
 
 
 export type SearchMessagesQuery = { searchMessages: { indexing: boolean, edges: Array<{ cursor: string, snippet: string, highlights: Array<{ offset: number, length: number }>, node: { id: string, position: number, role: Role, content: string, status: MessageStatus, model: string | null, pinned: boolean, metadata: unknown, createdAt: string, editedAt: string | null, deletedAt: string | null, conversation: { id: string, title: string | null }, parts: Array<
-          | { __typename: 'DataPart', name: string, data: unknown }
-          | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
-          | { __typename: 'ReasoningPart', text: string }
-          | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null }
-          | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null }
-          | { __typename: 'TextPart', text: string }
-          | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null }
+          | { __typename: 'CustomPart', kind: string, data: unknown, extra: unknown }
+          | { __typename: 'DataPart', name: string, data: unknown, extra: unknown }
+          | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, extra: unknown, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
+          | { __typename: 'ReasoningPart', text: string, extra: unknown }
+          | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null, extra: unknown }
+          | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null, extra: unknown }
+          | { __typename: 'TextPart', text: string, extra: unknown }
+          | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null, extra: unknown }
         >, parent: { id: string } | null, usage: { inputTokens: number | null, outputTokens: number | null, totalTokens: number | null, cachedInputTokens: number | null, reasoningTokens: number | null } | null, feedback: { rating: FeedbackRating | null, tags: Array<string>, comment: string | null, updatedAt: string } | null } }>, pageInfo: { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null } } };
 
 export type AppendMessageMutationVariables = Exact<{
@@ -654,13 +707,14 @@ export type AppendMessageMutationVariables = Exact<{
 
 
 export type AppendMessageMutation = { appendMessage: { messageEdge: { cursor: string, node: { id: string, position: number, role: Role, content: string, status: MessageStatus, model: string | null, pinned: boolean, metadata: unknown, createdAt: string, editedAt: string | null, deletedAt: string | null, parts: Array<
-          | { __typename: 'DataPart', name: string, data: unknown }
-          | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
-          | { __typename: 'ReasoningPart', text: string }
-          | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null }
-          | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null }
-          | { __typename: 'TextPart', text: string }
-          | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null }
+          | { __typename: 'CustomPart', kind: string, data: unknown, extra: unknown }
+          | { __typename: 'DataPart', name: string, data: unknown, extra: unknown }
+          | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, extra: unknown, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
+          | { __typename: 'ReasoningPart', text: string, extra: unknown }
+          | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null, extra: unknown }
+          | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null, extra: unknown }
+          | { __typename: 'TextPart', text: string, extra: unknown }
+          | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null, extra: unknown }
         >, parent: { id: string } | null, usage: { inputTokens: number | null, outputTokens: number | null, totalTokens: number | null, cachedInputTokens: number | null, reasoningTokens: number | null } | null, feedback: { rating: FeedbackRating | null, tags: Array<string>, comment: string | null, updatedAt: string } | null } } } };
 
 export type AppendMessagesMutationVariables = Exact<{
@@ -669,13 +723,14 @@ export type AppendMessagesMutationVariables = Exact<{
 
 
 export type AppendMessagesMutation = { appendMessages: { messages: Array<{ id: string, position: number, role: Role, content: string, status: MessageStatus, model: string | null, pinned: boolean, metadata: unknown, createdAt: string, editedAt: string | null, deletedAt: string | null, parts: Array<
-        | { __typename: 'DataPart', name: string, data: unknown }
-        | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
-        | { __typename: 'ReasoningPart', text: string }
-        | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null }
-        | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null }
-        | { __typename: 'TextPart', text: string }
-        | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null }
+        | { __typename: 'CustomPart', kind: string, data: unknown, extra: unknown }
+        | { __typename: 'DataPart', name: string, data: unknown, extra: unknown }
+        | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, extra: unknown, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
+        | { __typename: 'ReasoningPart', text: string, extra: unknown }
+        | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null, extra: unknown }
+        | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null, extra: unknown }
+        | { __typename: 'TextPart', text: string, extra: unknown }
+        | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null, extra: unknown }
       >, parent: { id: string } | null, usage: { inputTokens: number | null, outputTokens: number | null, totalTokens: number | null, cachedInputTokens: number | null, reasoningTokens: number | null } | null, feedback: { rating: FeedbackRating | null, tags: Array<string>, comment: string | null, updatedAt: string } | null }> } };
 
 export type UpdateMessageMutationVariables = Exact<{
@@ -684,13 +739,14 @@ export type UpdateMessageMutationVariables = Exact<{
 
 
 export type UpdateMessageMutation = { updateMessage: { message: { id: string, position: number, role: Role, content: string, status: MessageStatus, model: string | null, pinned: boolean, metadata: unknown, createdAt: string, editedAt: string | null, deletedAt: string | null, parts: Array<
-        | { __typename: 'DataPart', name: string, data: unknown }
-        | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
-        | { __typename: 'ReasoningPart', text: string }
-        | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null }
-        | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null }
-        | { __typename: 'TextPart', text: string }
-        | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null }
+        | { __typename: 'CustomPart', kind: string, data: unknown, extra: unknown }
+        | { __typename: 'DataPart', name: string, data: unknown, extra: unknown }
+        | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, extra: unknown, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
+        | { __typename: 'ReasoningPart', text: string, extra: unknown }
+        | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null, extra: unknown }
+        | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null, extra: unknown }
+        | { __typename: 'TextPart', text: string, extra: unknown }
+        | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null, extra: unknown }
       >, parent: { id: string } | null, usage: { inputTokens: number | null, outputTokens: number | null, totalTokens: number | null, cachedInputTokens: number | null, reasoningTokens: number | null } | null, feedback: { rating: FeedbackRating | null, tags: Array<string>, comment: string | null, updatedAt: string } | null } } };
 
 export type DeleteMessageMutationVariables = Exact<{
@@ -698,14 +754,15 @@ export type DeleteMessageMutationVariables = Exact<{
 }>;
 
 
-export type DeleteMessageMutation = { deleteMessage: { message: { id: string, position: number, role: Role, content: string, status: MessageStatus, model: string | null, pinned: boolean, metadata: unknown, createdAt: string, editedAt: string | null, deletedAt: string | null, parts: Array<
-        | { __typename: 'DataPart', name: string, data: unknown }
-        | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
-        | { __typename: 'ReasoningPart', text: string }
-        | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null }
-        | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null }
-        | { __typename: 'TextPart', text: string }
-        | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null }
+export type DeleteMessageMutation = { deleteMessage: { wasDeleted: boolean, message: { id: string, position: number, role: Role, content: string, status: MessageStatus, model: string | null, pinned: boolean, metadata: unknown, createdAt: string, editedAt: string | null, deletedAt: string | null, parts: Array<
+        | { __typename: 'CustomPart', kind: string, data: unknown, extra: unknown }
+        | { __typename: 'DataPart', name: string, data: unknown, extra: unknown }
+        | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, extra: unknown, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
+        | { __typename: 'ReasoningPart', text: string, extra: unknown }
+        | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null, extra: unknown }
+        | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null, extra: unknown }
+        | { __typename: 'TextPart', text: string, extra: unknown }
+        | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null, extra: unknown }
       >, parent: { id: string } | null, usage: { inputTokens: number | null, outputTokens: number | null, totalTokens: number | null, cachedInputTokens: number | null, reasoningTokens: number | null } | null, feedback: { rating: FeedbackRating | null, tags: Array<string>, comment: string | null, updatedAt: string } | null } } };
 
 export type SetMessageFeedbackMutationVariables = Exact<{
@@ -714,13 +771,14 @@ export type SetMessageFeedbackMutationVariables = Exact<{
 
 
 export type SetMessageFeedbackMutation = { setMessageFeedback: { message: { id: string, position: number, role: Role, content: string, status: MessageStatus, model: string | null, pinned: boolean, metadata: unknown, createdAt: string, editedAt: string | null, deletedAt: string | null, parts: Array<
-        | { __typename: 'DataPart', name: string, data: unknown }
-        | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
-        | { __typename: 'ReasoningPart', text: string }
-        | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null }
-        | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null }
-        | { __typename: 'TextPart', text: string }
-        | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null }
+        | { __typename: 'CustomPart', kind: string, data: unknown, extra: unknown }
+        | { __typename: 'DataPart', name: string, data: unknown, extra: unknown }
+        | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, extra: unknown, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
+        | { __typename: 'ReasoningPart', text: string, extra: unknown }
+        | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null, extra: unknown }
+        | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null, extra: unknown }
+        | { __typename: 'TextPart', text: string, extra: unknown }
+        | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null, extra: unknown }
       >, parent: { id: string } | null, usage: { inputTokens: number | null, outputTokens: number | null, totalTokens: number | null, cachedInputTokens: number | null, reasoningTokens: number | null } | null, feedback: { rating: FeedbackRating | null, tags: Array<string>, comment: string | null, updatedAt: string } | null } } };
 
 export type AppendMessageTextMutationVariables = Exact<{
@@ -736,13 +794,14 @@ export type FinishMessageMutationVariables = Exact<{
 
 
 export type FinishMessageMutation = { finishMessage: { message: { id: string, position: number, role: Role, content: string, status: MessageStatus, model: string | null, pinned: boolean, metadata: unknown, createdAt: string, editedAt: string | null, deletedAt: string | null, parts: Array<
-        | { __typename: 'DataPart', name: string, data: unknown }
-        | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
-        | { __typename: 'ReasoningPart', text: string }
-        | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null }
-        | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null }
-        | { __typename: 'TextPart', text: string }
-        | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null }
+        | { __typename: 'CustomPart', kind: string, data: unknown, extra: unknown }
+        | { __typename: 'DataPart', name: string, data: unknown, extra: unknown }
+        | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, extra: unknown, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
+        | { __typename: 'ReasoningPart', text: string, extra: unknown }
+        | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null, extra: unknown }
+        | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null, extra: unknown }
+        | { __typename: 'TextPart', text: string, extra: unknown }
+        | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null, extra: unknown }
       >, parent: { id: string } | null, usage: { inputTokens: number | null, outputTokens: number | null, totalTokens: number | null, cachedInputTokens: number | null, reasoningTokens: number | null } | null, feedback: { rating: FeedbackRating | null, tags: Array<string>, comment: string | null, updatedAt: string } | null } } };
 
 export type StopMessageMutationVariables = Exact<{
@@ -751,13 +810,14 @@ export type StopMessageMutationVariables = Exact<{
 
 
 export type StopMessageMutation = { stopMessage: { message: { id: string, position: number, role: Role, content: string, status: MessageStatus, model: string | null, pinned: boolean, metadata: unknown, createdAt: string, editedAt: string | null, deletedAt: string | null, parts: Array<
-        | { __typename: 'DataPart', name: string, data: unknown }
-        | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
-        | { __typename: 'ReasoningPart', text: string }
-        | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null }
-        | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null }
-        | { __typename: 'TextPart', text: string }
-        | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null }
+        | { __typename: 'CustomPart', kind: string, data: unknown, extra: unknown }
+        | { __typename: 'DataPart', name: string, data: unknown, extra: unknown }
+        | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, extra: unknown, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
+        | { __typename: 'ReasoningPart', text: string, extra: unknown }
+        | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null, extra: unknown }
+        | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null, extra: unknown }
+        | { __typename: 'TextPart', text: string, extra: unknown }
+        | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null, extra: unknown }
       >, parent: { id: string } | null, usage: { inputTokens: number | null, outputTokens: number | null, totalTokens: number | null, cachedInputTokens: number | null, reasoningTokens: number | null } | null, feedback: { rating: FeedbackRating | null, tags: Array<string>, comment: string | null, updatedAt: string } | null } } };
 
 export type MessageAddedSubscriptionVariables = Exact<{
@@ -767,13 +827,14 @@ export type MessageAddedSubscriptionVariables = Exact<{
 
 
 export type MessageAddedSubscription = { messageAdded: { cursor: string, node: { id: string, position: number, role: Role, content: string, status: MessageStatus, model: string | null, pinned: boolean, metadata: unknown, createdAt: string, editedAt: string | null, deletedAt: string | null, parts: Array<
-        | { __typename: 'DataPart', name: string, data: unknown }
-        | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
-        | { __typename: 'ReasoningPart', text: string }
-        | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null }
-        | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null }
-        | { __typename: 'TextPart', text: string }
-        | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null }
+        | { __typename: 'CustomPart', kind: string, data: unknown, extra: unknown }
+        | { __typename: 'DataPart', name: string, data: unknown, extra: unknown }
+        | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, extra: unknown, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
+        | { __typename: 'ReasoningPart', text: string, extra: unknown }
+        | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null, extra: unknown }
+        | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null, extra: unknown }
+        | { __typename: 'TextPart', text: string, extra: unknown }
+        | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null, extra: unknown }
       >, parent: { id: string } | null, usage: { inputTokens: number | null, outputTokens: number | null, totalTokens: number | null, cachedInputTokens: number | null, reasoningTokens: number | null } | null, feedback: { rating: FeedbackRating | null, tags: Array<string>, comment: string | null, updatedAt: string } | null } } };
 
 export type ChangesSubscriptionVariables = Exact<{
@@ -786,23 +847,25 @@ export type ChangesSubscription = { changes:
     | { __typename: 'ConversationDeleted', cursor: string, changedAt: string, conversationId: string, actor: string | null }
     | { __typename: 'ConversationUpdated', cursor: string, changedAt: string, conversationId: string, actor: string | null, conversation: { id: string, title: string | null, metadata: unknown, createdAt: string, updatedAt: string, messageCount: number, pinnedAt: string | null, archivedAt: string | null, unarchiveOnMessage: boolean, trashedAt: string | null, expiresAt: string | null, labels: Array<string>, readPosition: number, unreadCount: number } | null }
     | { __typename: 'MessageAdded', messageId: string, cursor: string, changedAt: string, conversationId: string, actor: string | null, message: { id: string, position: number, role: Role, content: string, status: MessageStatus, model: string | null, pinned: boolean, metadata: unknown, createdAt: string, editedAt: string | null, deletedAt: string | null, parts: Array<
-          | { __typename: 'DataPart', name: string, data: unknown }
-          | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
-          | { __typename: 'ReasoningPart', text: string }
-          | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null }
-          | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null }
-          | { __typename: 'TextPart', text: string }
-          | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null }
+          | { __typename: 'CustomPart', kind: string, data: unknown, extra: unknown }
+          | { __typename: 'DataPart', name: string, data: unknown, extra: unknown }
+          | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, extra: unknown, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
+          | { __typename: 'ReasoningPart', text: string, extra: unknown }
+          | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null, extra: unknown }
+          | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null, extra: unknown }
+          | { __typename: 'TextPart', text: string, extra: unknown }
+          | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null, extra: unknown }
         >, parent: { id: string } | null, usage: { inputTokens: number | null, outputTokens: number | null, totalTokens: number | null, cachedInputTokens: number | null, reasoningTokens: number | null } | null, feedback: { rating: FeedbackRating | null, tags: Array<string>, comment: string | null, updatedAt: string } | null } | null, messageEdge: { cursor: string } | null }
     | { __typename: 'MessageDeleted', messageId: string, cursor: string, changedAt: string, conversationId: string, actor: string | null }
     | { __typename: 'MessageUpdated', messageId: string, cursor: string, changedAt: string, conversationId: string, actor: string | null, message: { id: string, position: number, role: Role, content: string, status: MessageStatus, model: string | null, pinned: boolean, metadata: unknown, createdAt: string, editedAt: string | null, deletedAt: string | null, parts: Array<
-          | { __typename: 'DataPart', name: string, data: unknown }
-          | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
-          | { __typename: 'ReasoningPart', text: string }
-          | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null }
-          | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null }
-          | { __typename: 'TextPart', text: string }
-          | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null }
+          | { __typename: 'CustomPart', kind: string, data: unknown, extra: unknown }
+          | { __typename: 'DataPart', name: string, data: unknown, extra: unknown }
+          | { __typename: 'FilePart', mediaType: string, filename: string | null, url: string, extra: unknown, attachment: { id: string, filename: string | null, mediaType: string, byteSize: number, downloadUrl: string | null } | null }
+          | { __typename: 'ReasoningPart', text: string, extra: unknown }
+          | { __typename: 'SourceDocumentPart', sourceId: string, mediaType: string, title: string | null, filename: string | null, extra: unknown }
+          | { __typename: 'SourceUrlPart', sourceId: string, url: string, title: string | null, extra: unknown }
+          | { __typename: 'TextPart', text: string, extra: unknown }
+          | { __typename: 'ToolPart', toolCallId: string, toolName: string, state: ToolState, input: unknown, output: unknown, errorText: string | null, extra: unknown }
         >, parent: { id: string } | null, usage: { inputTokens: number | null, outputTokens: number | null, totalTokens: number | null, cachedInputTokens: number | null, reasoningTokens: number | null } | null, feedback: { rating: FeedbackRating | null, tags: Array<string>, comment: string | null, updatedAt: string } | null } | null }
    };
 
@@ -855,9 +918,11 @@ export const PartFieldsFragmentDoc = new TypedDocumentString(`
   __typename
   ... on TextPart {
     text
+    extra
   }
   ... on ReasoningPart {
     text
+    extra
   }
   ... on FilePart {
     mediaType
@@ -870,6 +935,7 @@ export const PartFieldsFragmentDoc = new TypedDocumentString(`
       byteSize
       downloadUrl
     }
+    extra
   }
   ... on ToolPart {
     toolCallId
@@ -878,21 +944,30 @@ export const PartFieldsFragmentDoc = new TypedDocumentString(`
     input
     output
     errorText
+    extra
   }
   ... on SourceUrlPart {
     sourceId
     url
     title
+    extra
   }
   ... on SourceDocumentPart {
     sourceId
     mediaType
     title
     filename
+    extra
   }
   ... on DataPart {
     name
     data
+    extra
+  }
+  ... on CustomPart {
+    kind
+    data
+    extra
   }
 }
     `, {"fragmentName":"PartFields"}) as unknown as TypedDocumentString<PartFieldsFragment, unknown>;
@@ -933,9 +1008,11 @@ export const MessageFieldsFragmentDoc = new TypedDocumentString(`
   __typename
   ... on TextPart {
     text
+    extra
   }
   ... on ReasoningPart {
     text
+    extra
   }
   ... on FilePart {
     mediaType
@@ -948,6 +1025,7 @@ export const MessageFieldsFragmentDoc = new TypedDocumentString(`
       byteSize
       downloadUrl
     }
+    extra
   }
   ... on ToolPart {
     toolCallId
@@ -956,21 +1034,30 @@ export const MessageFieldsFragmentDoc = new TypedDocumentString(`
     input
     output
     errorText
+    extra
   }
   ... on SourceUrlPart {
     sourceId
     url
     title
+    extra
   }
   ... on SourceDocumentPart {
     sourceId
     mediaType
     title
     filename
+    extra
   }
   ... on DataPart {
     name
     data
+    extra
+  }
+  ... on CustomPart {
+    kind
+    data
+    extra
   }
 }`, {"fragmentName":"MessageFields"}) as unknown as TypedDocumentString<MessageFieldsFragment, unknown>;
 export const PageFieldsFragmentDoc = new TypedDocumentString(`
@@ -1158,6 +1245,30 @@ export const RestoreConversationDocument = new TypedDocumentString(`
   readPosition
   unreadCount
 }`) as unknown as TypedDocumentString<RestoreConversationMutation, RestoreConversationMutationVariables>;
+export const ClearConversationDocument = new TypedDocumentString(`
+    mutation ClearConversation($input: ClearConversationInput!) {
+  clearConversation(input: $input) {
+    conversation {
+      ...ConversationFields
+    }
+  }
+}
+    fragment ConversationFields on Conversation {
+  id
+  title
+  metadata
+  createdAt
+  updatedAt
+  messageCount
+  pinnedAt
+  archivedAt
+  unarchiveOnMessage
+  trashedAt
+  expiresAt
+  labels
+  readPosition
+  unreadCount
+}`) as unknown as TypedDocumentString<ClearConversationMutation, ClearConversationMutationVariables>;
 export const MarkReadDocument = new TypedDocumentString(`
     mutation MarkRead($input: MarkReadInput!) {
   markRead(input: $input) {
@@ -1207,7 +1318,7 @@ export const SwitchBranchDocument = new TypedDocumentString(`
   unreadCount
 }`) as unknown as TypedDocumentString<SwitchBranchMutation, SwitchBranchMutationVariables>;
 export const MessagesDocument = new TypedDocumentString(`
-    query Messages($id: ID!, $first: Int, $after: String, $last: Int, $before: String, $leafId: ID) {
+    query Messages($id: ID!, $first: Int, $after: String, $last: Int, $before: String, $leafId: ID, $includeDeleted: Boolean! = true) {
   conversation(id: $id) {
     messages(
       first: $first
@@ -1215,6 +1326,7 @@ export const MessagesDocument = new TypedDocumentString(`
       last: $last
       before: $before
       leafId: $leafId
+      includeDeleted: $includeDeleted
     ) {
       edges {
         cursor
@@ -1232,9 +1344,11 @@ export const MessagesDocument = new TypedDocumentString(`
   __typename
   ... on TextPart {
     text
+    extra
   }
   ... on ReasoningPart {
     text
+    extra
   }
   ... on FilePart {
     mediaType
@@ -1247,6 +1361,7 @@ export const MessagesDocument = new TypedDocumentString(`
       byteSize
       downloadUrl
     }
+    extra
   }
   ... on ToolPart {
     toolCallId
@@ -1255,21 +1370,30 @@ export const MessagesDocument = new TypedDocumentString(`
     input
     output
     errorText
+    extra
   }
   ... on SourceUrlPart {
     sourceId
     url
     title
+    extra
   }
   ... on SourceDocumentPart {
     sourceId
     mediaType
     title
     filename
+    extra
   }
   ... on DataPart {
     name
     data
+    extra
+  }
+  ... on CustomPart {
+    kind
+    data
+    extra
   }
 }
 fragment MessageFields on Message {
@@ -1328,9 +1452,11 @@ export const MessageDocument = new TypedDocumentString(`
   __typename
   ... on TextPart {
     text
+    extra
   }
   ... on ReasoningPart {
     text
+    extra
   }
   ... on FilePart {
     mediaType
@@ -1343,6 +1469,7 @@ export const MessageDocument = new TypedDocumentString(`
       byteSize
       downloadUrl
     }
+    extra
   }
   ... on ToolPart {
     toolCallId
@@ -1351,21 +1478,30 @@ export const MessageDocument = new TypedDocumentString(`
     input
     output
     errorText
+    extra
   }
   ... on SourceUrlPart {
     sourceId
     url
     title
+    extra
   }
   ... on SourceDocumentPart {
     sourceId
     mediaType
     title
     filename
+    extra
   }
   ... on DataPart {
     name
     data
+    extra
+  }
+  ... on CustomPart {
+    kind
+    data
+    extra
   }
 }
 fragment MessageFields on Message {
@@ -1417,9 +1553,11 @@ export const FirstMessageDocument = new TypedDocumentString(`
   __typename
   ... on TextPart {
     text
+    extra
   }
   ... on ReasoningPart {
     text
+    extra
   }
   ... on FilePart {
     mediaType
@@ -1432,6 +1570,7 @@ export const FirstMessageDocument = new TypedDocumentString(`
       byteSize
       downloadUrl
     }
+    extra
   }
   ... on ToolPart {
     toolCallId
@@ -1440,21 +1579,30 @@ export const FirstMessageDocument = new TypedDocumentString(`
     input
     output
     errorText
+    extra
   }
   ... on SourceUrlPart {
     sourceId
     url
     title
+    extra
   }
   ... on SourceDocumentPart {
     sourceId
     mediaType
     title
     filename
+    extra
   }
   ... on DataPart {
     name
     data
+    extra
+  }
+  ... on CustomPart {
+    kind
+    data
+    extra
   }
 }
 fragment MessageFields on Message {
@@ -1534,9 +1682,11 @@ export const SearchMessagesDocument = new TypedDocumentString(`
   __typename
   ... on TextPart {
     text
+    extra
   }
   ... on ReasoningPart {
     text
+    extra
   }
   ... on FilePart {
     mediaType
@@ -1549,6 +1699,7 @@ export const SearchMessagesDocument = new TypedDocumentString(`
       byteSize
       downloadUrl
     }
+    extra
   }
   ... on ToolPart {
     toolCallId
@@ -1557,21 +1708,30 @@ export const SearchMessagesDocument = new TypedDocumentString(`
     input
     output
     errorText
+    extra
   }
   ... on SourceUrlPart {
     sourceId
     url
     title
+    extra
   }
   ... on SourceDocumentPart {
     sourceId
     mediaType
     title
     filename
+    extra
   }
   ... on DataPart {
     name
     data
+    extra
+  }
+  ... on CustomPart {
+    kind
+    data
+    extra
   }
 }
 fragment MessageFields on Message {
@@ -1627,9 +1787,11 @@ export const AppendMessageDocument = new TypedDocumentString(`
   __typename
   ... on TextPart {
     text
+    extra
   }
   ... on ReasoningPart {
     text
+    extra
   }
   ... on FilePart {
     mediaType
@@ -1642,6 +1804,7 @@ export const AppendMessageDocument = new TypedDocumentString(`
       byteSize
       downloadUrl
     }
+    extra
   }
   ... on ToolPart {
     toolCallId
@@ -1650,21 +1813,30 @@ export const AppendMessageDocument = new TypedDocumentString(`
     input
     output
     errorText
+    extra
   }
   ... on SourceUrlPart {
     sourceId
     url
     title
+    extra
   }
   ... on SourceDocumentPart {
     sourceId
     mediaType
     title
     filename
+    extra
   }
   ... on DataPart {
     name
     data
+    extra
+  }
+  ... on CustomPart {
+    kind
+    data
+    extra
   }
 }
 fragment MessageFields on Message {
@@ -1711,9 +1883,11 @@ export const AppendMessagesDocument = new TypedDocumentString(`
   __typename
   ... on TextPart {
     text
+    extra
   }
   ... on ReasoningPart {
     text
+    extra
   }
   ... on FilePart {
     mediaType
@@ -1726,6 +1900,7 @@ export const AppendMessagesDocument = new TypedDocumentString(`
       byteSize
       downloadUrl
     }
+    extra
   }
   ... on ToolPart {
     toolCallId
@@ -1734,21 +1909,30 @@ export const AppendMessagesDocument = new TypedDocumentString(`
     input
     output
     errorText
+    extra
   }
   ... on SourceUrlPart {
     sourceId
     url
     title
+    extra
   }
   ... on SourceDocumentPart {
     sourceId
     mediaType
     title
     filename
+    extra
   }
   ... on DataPart {
     name
     data
+    extra
+  }
+  ... on CustomPart {
+    kind
+    data
+    extra
   }
 }
 fragment MessageFields on Message {
@@ -1795,9 +1979,11 @@ export const UpdateMessageDocument = new TypedDocumentString(`
   __typename
   ... on TextPart {
     text
+    extra
   }
   ... on ReasoningPart {
     text
+    extra
   }
   ... on FilePart {
     mediaType
@@ -1810,6 +1996,7 @@ export const UpdateMessageDocument = new TypedDocumentString(`
       byteSize
       downloadUrl
     }
+    extra
   }
   ... on ToolPart {
     toolCallId
@@ -1818,21 +2005,30 @@ export const UpdateMessageDocument = new TypedDocumentString(`
     input
     output
     errorText
+    extra
   }
   ... on SourceUrlPart {
     sourceId
     url
     title
+    extra
   }
   ... on SourceDocumentPart {
     sourceId
     mediaType
     title
     filename
+    extra
   }
   ... on DataPart {
     name
     data
+    extra
+  }
+  ... on CustomPart {
+    kind
+    data
+    extra
   }
 }
 fragment MessageFields on Message {
@@ -1873,15 +2069,18 @@ export const DeleteMessageDocument = new TypedDocumentString(`
     message {
       ...MessageFields
     }
+    wasDeleted
   }
 }
     fragment PartFields on MessagePart {
   __typename
   ... on TextPart {
     text
+    extra
   }
   ... on ReasoningPart {
     text
+    extra
   }
   ... on FilePart {
     mediaType
@@ -1894,6 +2093,7 @@ export const DeleteMessageDocument = new TypedDocumentString(`
       byteSize
       downloadUrl
     }
+    extra
   }
   ... on ToolPart {
     toolCallId
@@ -1902,21 +2102,30 @@ export const DeleteMessageDocument = new TypedDocumentString(`
     input
     output
     errorText
+    extra
   }
   ... on SourceUrlPart {
     sourceId
     url
     title
+    extra
   }
   ... on SourceDocumentPart {
     sourceId
     mediaType
     title
     filename
+    extra
   }
   ... on DataPart {
     name
     data
+    extra
+  }
+  ... on CustomPart {
+    kind
+    data
+    extra
   }
 }
 fragment MessageFields on Message {
@@ -1963,9 +2172,11 @@ export const SetMessageFeedbackDocument = new TypedDocumentString(`
   __typename
   ... on TextPart {
     text
+    extra
   }
   ... on ReasoningPart {
     text
+    extra
   }
   ... on FilePart {
     mediaType
@@ -1978,6 +2189,7 @@ export const SetMessageFeedbackDocument = new TypedDocumentString(`
       byteSize
       downloadUrl
     }
+    extra
   }
   ... on ToolPart {
     toolCallId
@@ -1986,21 +2198,30 @@ export const SetMessageFeedbackDocument = new TypedDocumentString(`
     input
     output
     errorText
+    extra
   }
   ... on SourceUrlPart {
     sourceId
     url
     title
+    extra
   }
   ... on SourceDocumentPart {
     sourceId
     mediaType
     title
     filename
+    extra
   }
   ... on DataPart {
     name
     data
+    extra
+  }
+  ... on CustomPart {
+    kind
+    data
+    extra
   }
 }
 fragment MessageFields on Message {
@@ -2055,9 +2276,11 @@ export const FinishMessageDocument = new TypedDocumentString(`
   __typename
   ... on TextPart {
     text
+    extra
   }
   ... on ReasoningPart {
     text
+    extra
   }
   ... on FilePart {
     mediaType
@@ -2070,6 +2293,7 @@ export const FinishMessageDocument = new TypedDocumentString(`
       byteSize
       downloadUrl
     }
+    extra
   }
   ... on ToolPart {
     toolCallId
@@ -2078,21 +2302,30 @@ export const FinishMessageDocument = new TypedDocumentString(`
     input
     output
     errorText
+    extra
   }
   ... on SourceUrlPart {
     sourceId
     url
     title
+    extra
   }
   ... on SourceDocumentPart {
     sourceId
     mediaType
     title
     filename
+    extra
   }
   ... on DataPart {
     name
     data
+    extra
+  }
+  ... on CustomPart {
+    kind
+    data
+    extra
   }
 }
 fragment MessageFields on Message {
@@ -2139,9 +2372,11 @@ export const StopMessageDocument = new TypedDocumentString(`
   __typename
   ... on TextPart {
     text
+    extra
   }
   ... on ReasoningPart {
     text
+    extra
   }
   ... on FilePart {
     mediaType
@@ -2154,6 +2389,7 @@ export const StopMessageDocument = new TypedDocumentString(`
       byteSize
       downloadUrl
     }
+    extra
   }
   ... on ToolPart {
     toolCallId
@@ -2162,21 +2398,30 @@ export const StopMessageDocument = new TypedDocumentString(`
     input
     output
     errorText
+    extra
   }
   ... on SourceUrlPart {
     sourceId
     url
     title
+    extra
   }
   ... on SourceDocumentPart {
     sourceId
     mediaType
     title
     filename
+    extra
   }
   ... on DataPart {
     name
     data
+    extra
+  }
+  ... on CustomPart {
+    kind
+    data
+    extra
   }
 }
 fragment MessageFields on Message {
@@ -2224,9 +2469,11 @@ export const MessageAddedDocument = new TypedDocumentString(`
   __typename
   ... on TextPart {
     text
+    extra
   }
   ... on ReasoningPart {
     text
+    extra
   }
   ... on FilePart {
     mediaType
@@ -2239,6 +2486,7 @@ export const MessageAddedDocument = new TypedDocumentString(`
       byteSize
       downloadUrl
     }
+    extra
   }
   ... on ToolPart {
     toolCallId
@@ -2247,21 +2495,30 @@ export const MessageAddedDocument = new TypedDocumentString(`
     input
     output
     errorText
+    extra
   }
   ... on SourceUrlPart {
     sourceId
     url
     title
+    extra
   }
   ... on SourceDocumentPart {
     sourceId
     mediaType
     title
     filename
+    extra
   }
   ... on DataPart {
     name
     data
+    extra
+  }
+  ... on CustomPart {
+    kind
+    data
+    extra
   }
 }
 fragment MessageFields on Message {
@@ -2354,9 +2611,11 @@ fragment PartFields on MessagePart {
   __typename
   ... on TextPart {
     text
+    extra
   }
   ... on ReasoningPart {
     text
+    extra
   }
   ... on FilePart {
     mediaType
@@ -2369,6 +2628,7 @@ fragment PartFields on MessagePart {
       byteSize
       downloadUrl
     }
+    extra
   }
   ... on ToolPart {
     toolCallId
@@ -2377,21 +2637,30 @@ fragment PartFields on MessagePart {
     input
     output
     errorText
+    extra
   }
   ... on SourceUrlPart {
     sourceId
     url
     title
+    extra
   }
   ... on SourceDocumentPart {
     sourceId
     mediaType
     title
     filename
+    extra
   }
   ... on DataPart {
     name
     data
+    extra
+  }
+  ... on CustomPart {
+    kind
+    data
+    extra
   }
 }
 fragment MessageFields on Message {
