@@ -27,7 +27,7 @@ on_each_database!(
 );
 
 /// The scripts end themselves after this time, and say where they were.
-const SCRIPT_TIMEOUT: Duration = Duration::from_secs(240);
+const SCRIPT_TIMEOUT: Duration = Duration::from_secs(300);
 
 async fn answers_need_no_open_page(app: TestApp) {
     run(app, "answers.mjs").await;

@@ -139,6 +139,7 @@ fn target(page: &Path, link: &str) -> Result<(), String> {
 fn links_lead_somewhere() {
     let others = [
         "benches/peers/README.md",
+        "examples/chat/README.md",
         "examples/two-tabs/README.md",
         "tests/data/README.md",
         "src/performance.md",

@@ -25,7 +25,7 @@ export async function findScrollback(folder: string, origins: readonly string[])
 
 async function startScrollback(folder: string, origins: readonly string[]): Promise<Scrollback> {
   const data = process.env["SCROLLBACK_DATA_DIR"] ?? join(folder, "data");
-  mkdirSync(data, { recursive: true });
+  mkdirSync(data, { recursive: true, mode: 0o700 });
   const secretFile = join(data, "token-secret");
   if (!existsSync(secretFile)) writeFileSync(secretFile, randomBytes(32).toString("hex"), { mode: 0o600 });
   const [program, ...parameters] = findProgram(folder);

@@ -120,6 +120,7 @@ await run("look", async () => {
   const phone = await signedIn(browser, PHONE);
   await phone.page.getByRole("button", { name: "Conversations" }).click();
   assert.equal(await phone.page.locator("main").evaluate((main) => main.inert), true);
+  assert.equal(await focused(phone.page), "Close the list");
   await phone.page.keyboard.press("Escape");
   assert.equal(await focused(phone.page), "Conversations");
   assert.equal(await phone.page.locator(".sidebar").evaluate((sidebar) => sidebar.inert), true);

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import {
-  answer, answers, ask, asked, choose, composer, ended, item, messages, openTab, post, run, screenshot, signedIn,
+  answer, answers, ask, choose, composer, ended, item, messages, openTab, post, run, screenshot, signedIn,
   startBrowser, startChat, step, streaming, texts,
 } from "./common.mjs";
 
@@ -76,8 +76,15 @@ await run("tabs", async () => {
   assert.equal(stored.filter(({ content }) => content === "When is high tide?").length, 1);
   await two.close();
 
-  step("a question that the server refuses can be discarded");
-  await asked(one, "Write a function");
+  step("a message that the server refuses is shown, and can be discarded");
+  await context.setOffline(true);
+  await ask(one, "Too late");
+  await messages(one).last().getByText("Sending …").waitFor();
+  await post("mutation ($id: ID!) { trashConversation(input: { id: $id }) { conversation { id } } }", { id });
+  await context.setOffline(false);
+  await messages(one).last().getByText(/^Not sent: /).waitFor();
+  await one.getByRole("button", { name: "Discard" }).click();
+  await messages(one).getByText("Too late").waitFor({ state: "detached" });
   const unexpected = faults.filter((fault) => !/ERR_INTERNET_DISCONNECTED|ERR_NETWORK_CHANGED|WebSocket/.test(fault));
   assert.deepEqual(unexpected, []);
   await browser.close();

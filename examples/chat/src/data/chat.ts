@@ -28,6 +28,8 @@ export class Chat {
   readonly outbox: Outbox;
   readonly list: ConversationList;
   readonly uploads: Uploads;
+  /** Texts that were not sent yet, by conversation. */
+  readonly texts = new Map<string, string>();
   /** The conversation that is open. */
   readonly thread = new Store<Thread | undefined>(undefined);
   /** Whether the server can be reached, as far as it is known. */

@@ -109,8 +109,9 @@ export class ConversationList {
       case "ConversationDeleted":
         this.#remove(change.conversationId);
         break;
-      case "MessageAdded":
-      case "MessageDeleted":
+      case "MessageUpdated":
+        break;
+      default:
         // Its place and its unread messages have changed.
         this.#refresh(change.conversationId);
     }

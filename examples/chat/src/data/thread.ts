@@ -145,7 +145,8 @@ export class Thread {
       case "MessageUpdated":
         if (change.message) this.#replace(change.message);
         break;
-      case "MessageDeleted":
+      default:
+        // A deleted message, a cleared conversation, and what later versions of the server report.
         void this.load();
     }
   }
@@ -228,7 +229,7 @@ export class Thread {
       let text = content;
       for await (const chunk of this.#client.messageText(id, { offset: codePointLength(text), signal })) {
         text += chunk.text;
-        this.#change(id, { content: text, parts: [{ __typename: "TextPart", text }], status: chunk.status });
+        this.#change(id, { content: text, parts: [{ __typename: "TextPart", text, extra: null }], status: chunk.status });
       }
       // Its parts are known when it has ended.
       const message = await this.#client.message(id, { signal });

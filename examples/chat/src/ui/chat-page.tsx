@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from "react";
+import { flushSync } from "react-dom";
 import type { Chat } from "../data/chat.js";
 import { useStore } from "../data/store.js";
 import { NewThread } from "./new-thread.js";
@@ -27,8 +28,13 @@ export function ChatPage({ chat, onSignOut }: { chat: Chat; onSignOut(): void })
   }, [chat, thread, id, revealed]);
 
   const isSidebarHidden = isPhone && !isDrawerOpen;
+  // What is inert cannot have the focus, so the page must have changed before.
+  const openDrawer = () => {
+    flushSync(() => setIsDrawerOpen(true));
+    document.querySelector<HTMLElement>(".sidebar .icon-button")?.focus();
+  };
   const closeDrawer = () => {
-    setIsDrawerOpen(false);
+    flushSync(() => setIsDrawerOpen(false));
     drawerButton.current?.focus();
   };
   const openConversation = (conversationId: string | undefined, messageId?: string) => {
@@ -40,8 +46,8 @@ export function ChatPage({ chat, onSignOut }: { chat: Chat; onSignOut(): void })
 
   useShortcuts({
     search: () => {
-      setIsDrawerOpen(true);
-      requestAnimationFrame(() => search.current?.focus());
+      flushSync(() => setIsDrawerOpen(isPhone));
+      search.current?.focus();
     },
     compose: () => openConversation(undefined),
     help: () => setIsHelpOpen(true),
@@ -49,7 +55,7 @@ export function ChatPage({ chat, onSignOut }: { chat: Chat; onSignOut(): void })
     escape: () => isPhone && isDrawerOpen && closeDrawer(),
   });
 
-  const menuButton = { ref: drawerButton, isOpen: isDrawerOpen, open: () => setIsDrawerOpen(true) };
+  const menuButton = { ref: drawerButton, isOpen: isDrawerOpen, open: openDrawer };
   return (
     <div className={`layout ${isDrawerOpen ? "has-drawer" : ""}`}>
       <a className="skip-link" href="#composer" onClick={(event) => (event.preventDefault(), focusComposer())}>

@@ -1,4 +1,4 @@
-import { useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import type { Chat, Draft } from "../data/chat.js";
 import { useStore } from "../data/store.js";
 import { ChosenFiles } from "./chosen-files.js";
@@ -6,6 +6,8 @@ import { IconButton } from "./icons.js";
 
 interface ComposerProps {
   chat: Chat;
+  /** The conversation that the message is for. Its text is kept while another one is open. */
+  conversationId?: string;
   isStreaming: boolean;
   onStop?(): void;
   onEditLast?(): void;
@@ -13,14 +15,15 @@ interface ComposerProps {
 }
 
 /** The field for the next message. Enter sends, Shift+Enter begins a line; files can be chosen, pasted or dropped. */
-export function Composer({ chat, isStreaming, onStop, onEditLast, onSend }: ComposerProps) {
+export function Composer({ chat, conversationId = "", isStreaming, onStop, onEditLast, onSend }: ComposerProps) {
   const { uploads } = chat;
   const files = useStore(uploads.state);
-  const [text, setText] = useState("");
+  const [text, setText] = useState(() => chat.texts.get(conversationId) ?? "");
   const [isSending, setIsSending] = useState(false);
   const [isTarget, setIsTarget] = useState(false);
   const chooser = useRef<HTMLInputElement>(null);
   const areReady = files.every(({ status }) => status === "ready");
+  useEffect(() => void chat.texts.set(conversationId, text), [chat, conversationId, text]);
   const canSend = !isStreaming && !isSending && areReady && (text.trim() !== "" || files.length > 0);
 
   const send = async () => {

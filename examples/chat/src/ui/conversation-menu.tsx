@@ -38,7 +38,7 @@ export function ConversationMenu({ chat, conversation, onLeave }: MenuProps) {
           { label: "Labels", icon: "tag", run: () => setDialog("labels") },
           {
             label: "Mark as unread",
-            icon: "down",
+            icon: "unread",
             run: () => {
               const position = Math.max(0, conversation.readPosition - 1);
               change(() => client.markRead({ conversationId: id, position, backward: true }), true);

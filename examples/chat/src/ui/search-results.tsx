@@ -55,6 +55,7 @@ export function SearchResults({ client, query, onOpen }: ResultsProps) {
       </p>
       {found && found.titles.length > 0 && (
         <section aria-label="Found conversations">
+          <h2 className="group">Titles</h2>
           <ul>
             {found.titles.map(({ id, title }) => (
               <li key={id} className="item">
@@ -68,6 +69,7 @@ export function SearchResults({ client, query, onOpen }: ResultsProps) {
       )}
       {found && found.messages.length > 0 && (
         <section aria-label="Found messages">
+          <h2 className="group">Messages</h2>
           <ul>
             {found.messages.map(({ node, snippet, highlights }) => {
               const { id, title } = node.conversation;

@@ -116,6 +116,7 @@ export function ThreadView({ chat, thread, menuButton, onLeave }: ThreadViewProp
         ) : (
           <Composer
             chat={chat}
+            conversationId={thread.id}
             isStreaming={isStreaming}
             onStop={() => void chat.attempt(() => thread.stop())}
             onEditLast={() => lastQuestion && setEditing(lastQuestion.id)}
