@@ -141,6 +141,7 @@ fn links_lead_somewhere() {
         "benches/peers/README.md",
         "clients/python/README.md",
         "clients/python/UPSTREAM_TESTS.md",
+        "examples/chat/README.md",
         "examples/two-tabs/README.md",
         "tests/data/README.md",
         "src/performance.md",

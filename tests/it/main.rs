@@ -12,6 +12,7 @@ mod audit;
 mod branches;
 mod cancellation;
 mod changes;
+mod chat_example;
 mod clear;
 mod clients;
 mod closed_output;
