@@ -66,7 +66,6 @@ mod sse;
 mod startup;
 mod streams;
 mod subgraph;
-
 mod titles;
 mod typescript_client;
 mod usage;
