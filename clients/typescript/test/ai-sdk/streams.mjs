@@ -27,8 +27,8 @@ async function read(stream) {
 /** Chunks that the test writes. */
 function script() {
   let writer;
-  const started = Promise.withResolvers?.() ?? deferred();
-  const ended = Promise.withResolvers?.() ?? deferred();
+  const started = deferred();
+  const ended = deferred();
   const execute = ({ abortSignal }) =>
     createUIMessageStream({
       execute: async (options) => {
