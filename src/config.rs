@@ -11,6 +11,7 @@ mod error;
 mod exports;
 mod files;
 mod imports;
+mod openai;
 mod issuer;
 mod limits;
 mod load;
@@ -33,6 +34,7 @@ pub use error::ConfigError;
 pub use exports::Exports;
 pub use files::Files;
 pub use imports::Imports;
+pub use openai::OpenAi;
 pub use issuer::Issuer;
 pub use limits::Limits;
 pub use load::{Sources, load};
@@ -75,6 +77,8 @@ pub struct Config {
     pub exports: Exports,
     /// Imports over HTTP.
     pub imports: Imports,
+    /// Conversations for the packages of OpenAI.
+    pub openai: OpenAi,
     /// Attachments.
     pub files: Files,
     /// The audit log.
