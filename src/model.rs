@@ -71,7 +71,7 @@ pub use label::{Label, LabelCount, LabelPatch, Labels, MAX_LABELS};
 pub use message::{
     Append, AppendParent, Message, MessageBody, MessagePatch, MessageStatus, NewMessage, Role,
 };
-pub use page::{End, MAX_PAGE, Page, Range, Slice};
+pub use page::{Deleted, End, MAX_PAGE, Page, Range, Slice};
 pub use part::{MAX_PARTS, Part, Parts, Source, ToolState};
 pub use retention::{
     DueCount, InactivityRule, OwnerRetention, RetentionAction, RetentionReason, RetentionRules,

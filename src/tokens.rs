@@ -40,13 +40,13 @@ pub fn count_message(tokenizer: Tokenizer, content: &str, parts: Option<&Parts>)
     let mut add = |text: &str| tokens += count(tokenizer, text);
     for part in parts.as_slice() {
         match part {
-            Part::Text { text } | Part::Reasoning { text } => add(text),
+            Part::Text { text, .. } | Part::Reasoning { text, .. } => add(text),
             Part::Tool { tool_name, input, output, error_text, .. } => {
                 add(tool_name);
                 [input, output].into_iter().flatten().for_each(|json| add(json.as_str()));
                 error_text.iter().for_each(|text| add(text));
             }
-            Part::File { .. } | Part::Source(_) | Part::Data { .. } => {}
+            Part::File { .. } | Part::Source(_) | Part::Data { .. } | Part::Custom { .. } => {}
         }
     }
     tokens

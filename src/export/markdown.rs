@@ -69,12 +69,12 @@ fn add_text(page: &mut String, text: &str) {
 
 fn add_part(page: &mut String, part: &Part) {
     match part {
-        Part::Text { text } => add_text(page, text),
-        Part::Reasoning { text } => {
+        Part::Text { text, .. } => add_text(page, text),
+        Part::Reasoning { text, .. } => {
             page.push_str("\n**Reasoning**\n\n");
             page.push_str(&code_block("", text));
         }
-        Part::File { media_type, filename, url: address } => {
+        Part::File { media_type, filename, url: address, .. } => {
             let name = filename.as_deref().filter(|name| !name.is_empty()).unwrap_or("file");
             let _ = write!(page, "\n**File:** {} ({})", link(address, name), inline(media_type));
             match attachment_of("url", address) {
@@ -102,8 +102,8 @@ fn add_part(page: &mut String, part: &Part) {
             let name = title.as_deref().or(filename.as_deref()).unwrap_or(media_type);
             let _ = write!(page, "\n**Source:** {}\n", inline(name));
         }
-        Part::Data { name, data } => {
-            let _ = write!(page, "\n**Data:** {}\n", inline(name));
+        Part::Data { name: kind, data, .. } | Part::Custom { kind, data, .. } => {
+            let _ = write!(page, "\n**Data:** {}\n", inline(kind));
             add_json(page, "", Some(data));
         }
     }

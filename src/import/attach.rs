@@ -54,7 +54,7 @@ pub(super) async fn files(
         for part in &mut attached {
             if part.is_large_data_url() {
                 count += data_url(scope, part, losses).await?;
-            } else if let Part::File { media_type, filename, url } = part
+            } else if let Part::File { media_type, filename, url, .. } = part
                 && let Some(file) = files.find(url)
             {
                 let named = filename.clone().unwrap_or_else(|| file.name.clone());

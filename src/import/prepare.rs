@@ -69,7 +69,7 @@ fn title_or_first_text(found: &ParsedConversation) -> Option<String> {
     title.or_else(|| {
         let first = found.messages.iter().find(|message| message.role == Role::User && !message.hidden)?;
         first.parts.iter().find_map(|part| match part {
-            Part::Text { text } if !text.trim().is_empty() => Some(title_of(text)),
+            Part::Text { text, .. } if !text.trim().is_empty() => Some(title_of(text)),
             _ => None,
         })
     })

@@ -79,7 +79,7 @@ mod tests {
     use crate::model::{Part, Role};
 
     fn node(id: &str, parent: &str, has_message: bool) -> TreeNode {
-        let parts = vec![Part::Text { text: id.to_owned() }];
+        let parts = vec![Part::text(id.to_owned())];
         let message = has_message.then(|| ParsedMessage::new(Role::User, parts));
         TreeNode { id: id.to_owned(), parent: Some(parent.to_owned()), message }
     }

@@ -136,6 +136,8 @@ actions! {
     CreateAttachment = 24 "createAttachment",
     /// An attachment was deleted.
     DeleteAttachment = 25 "deleteAttachment",
+    /// All messages of a conversation were deleted.
+    ClearConversation = 26 "clearConversation",
     /// A webhook that was paused was resumed. The detail is its name.
     ResumeWebhook = 30 "resumeWebhook",
     /// A webhook delivers changes again. The detail is its name.

@@ -45,6 +45,15 @@ fn size_of(argument: &str, size: i32) -> Result<u32, Invalid> {
         .ok_or_else(|| Invalid::new(argument, format!("must be between 1 and {MAX_PAGE}, got {size}")))
 }
 
+/// Whether deleted messages, which have no content, are in a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Deleted {
+    /// They are in it.
+    Included,
+    /// They are not.
+    LeftOut,
+}
+
 /// The range of a list that a page is taken from, without both bounds. `K` is the key of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Range<K> {

@@ -9,6 +9,7 @@ mod bounded;
 mod branches;
 mod catch_up;
 mod changes;
+mod clear;
 mod context;
 mod conversations;
 mod data_urls;

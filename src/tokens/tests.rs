@@ -23,8 +23,8 @@ fn special_tokens_are_ordinary_text() {
 fn a_message_counts_what_a_model_reads() {
     let json = |text: &str| Some(Json::new("input", text.into()).unwrap());
     let parts = vec![
-        Part::Reasoning { text: "Let me look.".into() },
-        Part::Text { text: "It is warm.".into() },
+        Part::reasoning("Let me look.".into()),
+        Part::text("It is warm.".into()),
         Part::Tool {
             tool_call_id: "call_1".into(),
             tool_name: "weather".into(),
@@ -32,13 +32,15 @@ fn a_message_counts_what_a_model_reads() {
             input: json(r#"{"city":"Rome"}"#),
             output: json(r#"{"celsius":31}"#),
             error_text: Some("none".into()),
+            extra: None,
         },
         Part::File {
             media_type: "image/png".into(),
             filename: None,
             url: "https://example.com/a.png".into(),
+            extra: None,
         },
-        Part::Data { name: "weather".into(), data: json("[1,2,3]").unwrap() },
+        Part::Data { name: "weather".into(), data: json("[1,2,3]").unwrap(), extra: None },
     ];
     let parts = Parts::new("parts", parts).unwrap();
     for tokenizer in [Tokenizer::O200kBase, Tokenizer::Cl100kBase, Tokenizer::Estimate] {

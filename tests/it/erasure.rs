@@ -116,6 +116,21 @@ async fn deleted_messages() {
 }
 
 #[tokio::test]
+async fn cleared_conversations() {
+    let (program, server, ada, conversation) = started().await;
+    let words: Vec<String> = (0..3).map(|_| unique()).collect();
+    let part = json!([{ "text": { "text": long(&words[1]), "extra": { "word": words[2] } } }]);
+    for body in [json!({ "content": words[0] }), json!({ "parts": part })] {
+        let mut input = json!({ "conversationId": conversation, "role": "USER" });
+        input.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
+        append(&ada, input).await;
+    }
+    let clear = "mutation($id: ID!) { clearConversation(input: { id: $id }) { conversation { id } } }";
+    ada.data(clear, json!({ "id": conversation })).await;
+    erased_for_good(&program, server, &words).await;
+}
+
+#[tokio::test]
 async fn edited_messages() {
     let (program, server, ada, conversation) = started().await;
     let words: Vec<String> = (0..4).map(|_| unique()).collect();

@@ -11,6 +11,7 @@ mod audit;
 mod branches;
 mod cancellation;
 mod changes;
+mod clear;
 mod clients;
 mod closed_output;
 mod connections;

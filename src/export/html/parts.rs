@@ -26,9 +26,9 @@ pub(super) fn add_text(html: &mut String, text: &str) {
 /// A part.
 pub(super) fn add_part(html: &mut String, part: &Part, images: &Images) {
     match part {
-        Part::Text { text } => add_text(html, text),
-        Part::Reasoning { text } => add_details(html, "Reasoning", text),
-        Part::File { media_type, filename, url } => {
+        Part::Text { text, .. } => add_text(html, text),
+        Part::Reasoning { text, .. } => add_details(html, "Reasoning", text),
+        Part::File { media_type, filename, url, .. } => {
             let name = filename.as_deref().filter(|name| !name.is_empty()).unwrap_or(media_type);
             add_file(html, name, (media_type, url), images);
         }
@@ -54,7 +54,9 @@ pub(super) fn add_part(html: &mut String, part: &Part, images: &Images) {
             let name = title.as_deref().or(filename.as_deref()).unwrap_or(media_type);
             let _ = write!(html, "<p class=\"source\"><bdi>{}</bdi></p>", EscapedHtml(name));
         }
-        Part::Data { name, data } => add_details(html, name, data.as_str()),
+        Part::Data { name: kind, data, .. } | Part::Custom { kind, data, .. } => {
+            add_details(html, kind, data.as_str());
+        }
     }
 }
 

@@ -71,7 +71,7 @@ impl Conversion {
             Some(parts) => {
                 for part in parts.as_slice() {
                     match part {
-                        Part::Text { text } if !text.is_empty() => {
+                        Part::Text { text, .. } if !text.is_empty() => {
                             if !turn.calls.is_empty() {
                                 self.end_turn(std::mem::take(&mut turn), converted);
                                 converted.extend(self.finish());
@@ -165,14 +165,17 @@ impl Turn {
 }
 
 fn tool_part(part: &Part) -> Option<ToolPart<'_>> {
-    let Part::Tool { tool_call_id, tool_name, state, input, output, error_text } = part else {
+    let Part::Tool { tool_call_id, tool_name, state, input, output, error_text, .. } = part else {
         return None;
     };
     let result = match state {
         ToolState::OutputAvailable => Some(output.as_ref().map_or_else(|| "null".to_owned(), text_of)),
         ToolState::OutputError => Some(error_text.clone().unwrap_or_else(|| "error".to_owned())),
         ToolState::OutputDenied => Some("The call was denied.".to_owned()),
-        ToolState::InputStreaming | ToolState::InputAvailable | ToolState::ApprovalRequested => None,
+        ToolState::InputStreaming
+        | ToolState::InputAvailable
+        | ToolState::ApprovalRequested
+        | ToolState::ApprovalResponded => None,
     };
     Some(ToolPart { id: tool_call_id, name: tool_name, input: input.as_ref(), result })
 }
@@ -189,7 +192,7 @@ fn texts(message: &ExportedMessage) -> Vec<&str> {
         Some(parts) => {
             let parts = parts.as_slice().iter();
             let texts = parts.filter_map(|part| match part {
-                Part::Text { text } => Some(text.as_str()),
+                Part::Text { text, .. } => Some(text.as_str()),
                 _ => None,
             });
             texts.collect()
@@ -202,7 +205,7 @@ fn texts(message: &ExportedMessage) -> Vec<&str> {
 fn user_content<'m>(message: &'m ExportedMessage, images: &'m Images) -> Option<UserContent<'m>> {
     let parts = message.parts.iter().flat_map(Parts::as_slice);
     let content = parts.filter_map(|part| match part {
-        Part::Text { text } if !text.is_empty() => Some(UserPart::Text { text }),
+        Part::Text { text, .. } if !text.is_empty() => Some(UserPart::Text { text }),
         Part::File { media_type, url, .. } if media_type.starts_with("image/") => {
             let is_reachable = is_data_url(url) || url.starts_with("https://") || url.starts_with("http://");
             let url = if is_reachable { Some(url.as_str()) } else { images.data_url(media_type, url) };

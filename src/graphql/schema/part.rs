@@ -22,6 +22,7 @@ pub(in crate::graphql) enum MessagePart {
     SourceUrl(SourceUrlPart),
     SourceDocument(SourceDocumentPart),
     Data(DataPart),
+    Custom(CustomPart),
 }
 
 /// A text.
@@ -29,6 +30,9 @@ pub(in crate::graphql) enum MessagePart {
 pub(in crate::graphql) struct TextPart {
     /// May be empty.
     text: String,
+    /// Further fields of the part, as its SDK has them: an object, never interpreted. For example the `state`, the
+    /// `citations`, the `approval` or the `providerMetadata` of a part of the AI SDK.
+    extra: Option<Json>,
 }
 
 /// Reasoning of the model.
@@ -36,6 +40,9 @@ pub(in crate::graphql) struct TextPart {
 pub(in crate::graphql) struct ReasoningPart {
     /// May be empty.
     text: String,
+    /// Further fields of the part, as its SDK has them: an object, never interpreted. For example the `state`, the
+    /// `citations`, the `approval` or the `providerMetadata` of a part of the AI SDK.
+    extra: Option<Json>,
 }
 
 /// A file.
@@ -48,6 +55,9 @@ pub(in crate::graphql) struct FilePart {
     filename: Option<String>,
     /// The address of the file, as the client gave it; `attachment:` and an id for an attachment.
     url: String,
+    /// Further fields of the part, as its SDK has them: an object, never interpreted. For example the `state`, the
+    /// `citations`, the `approval` or the `providerMetadata` of a part of the AI SDK.
+    extra: Option<Json>,
     /// The attachment, if it is known already.
     #[graphql(skip)]
     known: Option<model::Attachment>,
@@ -81,6 +91,9 @@ pub(in crate::graphql) struct ToolPart {
     output: Option<Json>,
     /// The error, if the tool failed.
     error_text: Option<String>,
+    /// Further fields of the part, as its SDK has them: an object, never interpreted. For example the `state`, the
+    /// `citations`, the `approval` or the `providerMetadata` of a part of the AI SDK.
+    extra: Option<Json>,
 }
 
 /// The state of a tool call.
@@ -93,6 +106,8 @@ pub(in crate::graphql) enum ToolState {
     InputAvailable,
     /// The call needs an approval.
     ApprovalRequested,
+    /// The approval was given or refused, and the tool has not run yet.
+    ApprovalResponded,
     /// The tool returned an output.
     OutputAvailable,
     /// The tool has failed.
@@ -110,6 +125,9 @@ pub(in crate::graphql) struct SourceUrlPart {
     url: String,
     /// The title of the page.
     title: Option<String>,
+    /// Further fields of the part, as its SDK has them: an object, never interpreted. For example the `state`, the
+    /// `citations`, the `approval` or the `providerMetadata` of a part of the AI SDK.
+    extra: Option<Json>,
 }
 
 /// A document that the model refers to.
@@ -124,6 +142,9 @@ pub(in crate::graphql) struct SourceDocumentPart {
     title: Option<String>,
     /// The file name of the document.
     filename: Option<String>,
+    /// Further fields of the part, as its SDK has them: an object, never interpreted. For example the `state`, the
+    /// `citations`, the `approval` or the `providerMetadata` of a part of the AI SDK.
+    extra: Option<Json>,
 }
 
 /// Any other data, stored unchanged.
@@ -133,34 +154,58 @@ pub(in crate::graphql) struct DataPart {
     name: String,
     /// The value, never interpreted.
     data: Json,
+    /// Further fields of the part, as its SDK has them: an object, never interpreted. For example the `state`, the
+    /// `citations`, the `approval` or the `providerMetadata` of a part of the AI SDK.
+    extra: Option<Json>,
+}
+
+/// A part of a kind that has no type here, stored unchanged: what an SDK calls a step, a custom part, or a kind that
+/// is newer than this server.
+#[derive(SimpleObject)]
+pub(in crate::graphql) struct CustomPart {
+    /// The kind, as its SDK calls it.
+    kind: String,
+    /// The part, never interpreted.
+    data: Json,
+    /// Further fields of the part, as its SDK has them: an object, never interpreted. For example the `state`, the
+    /// `citations`, the `approval` or the `providerMetadata` of a part of the AI SDK.
+    extra: Option<Json>,
 }
 
 impl From<model::Part> for MessagePart {
     fn from(part: model::Part) -> Self {
         use model::{Part, Source};
+        let json = |json: Option<model::Json>| json.map(Json::from);
         match part {
-            Part::Text { text } => Self::Text(TextPart { text }),
-            Part::Reasoning { text } => Self::Reasoning(ReasoningPart { text }),
-            Part::File { media_type, filename, url } => {
-                Self::File(FilePart { media_type, filename, url, known: None })
+            Part::Text { text, extra } => Self::Text(TextPart { text, extra: json(extra) }),
+            Part::Reasoning { text, extra } => Self::Reasoning(ReasoningPart { text, extra: json(extra) }),
+            Part::File { media_type, filename, url, extra } => {
+                Self::File(FilePart { media_type, filename, url, extra: json(extra), known: None })
             }
-            Part::Tool { tool_call_id, tool_name, state, input, output, error_text } => {
+            Part::Tool { tool_call_id, tool_name, state, input, output, error_text, extra } => {
                 Self::Tool(ToolPart {
                     tool_call_id,
                     tool_name,
                     state: state.into(),
-                    input: input.map(Json::from),
-                    output: output.map(Json::from),
+                    input: json(input),
+                    output: json(output),
                     error_text,
+                    extra: json(extra),
                 })
             }
-            Part::Source(Source::Url { source_id, url, title }) => {
-                Self::SourceUrl(SourceUrlPart { source_id, url, title })
+            Part::Source(Source::Url { source_id, url, title, extra }) => {
+                Self::SourceUrl(SourceUrlPart { source_id, url, title, extra: json(extra) })
             }
-            Part::Source(Source::Document { source_id, media_type, title, filename }) => {
-                Self::SourceDocument(SourceDocumentPart { source_id, media_type, title, filename })
+            Part::Source(Source::Document { source_id, media_type, title, filename, extra }) => {
+                let extra = json(extra);
+                Self::SourceDocument(SourceDocumentPart { source_id, media_type, title, filename, extra })
             }
-            Part::Data { name, data } => Self::Data(DataPart { name, data: data.into() }),
+            Part::Data { name, data, extra } => {
+                Self::Data(DataPart { name, data: data.into(), extra: json(extra) })
+            }
+            Part::Custom { kind, data, extra } => {
+                Self::Custom(CustomPart { kind, data: data.into(), extra: json(extra) })
+            }
         }
     }
 }

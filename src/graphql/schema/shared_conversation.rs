@@ -83,7 +83,7 @@ impl SharedMessage {
     async fn parts(&self) -> Vec<MessagePart> {
         let parts = match &self.0.parts {
             Some(parts) => parts.clone().into_vec(),
-            None => vec![model::Part::Text { text: self.0.content.clone() }],
+            None => vec![model::Part::text(self.0.content.clone())],
         };
         parts.into_iter().map(|part| MessagePart::shared(part, &self.1.attachments)).collect()
     }

@@ -89,7 +89,7 @@ fn message(mut fields: Fields) -> ParsedMessage {
                 is_cut_off |= blocks::add(at, block, &mut parts, &mut rest);
             }
         }
-        Some(JsonValue::String(text)) => parts.push(Part::Text { text }),
+        Some(JsonValue::String(text)) => parts.push(Part::text(text)),
         Some(other) => fields.put("content", other),
         None => {}
     }

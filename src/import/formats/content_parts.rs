@@ -9,7 +9,7 @@ use crate::model::{JsonValue, Part};
 /// The parts of a content. What has no place in them is added to `rest`.
 pub(super) fn content_parts(format: Format, content: JsonValue, rest: &mut BlockFields) -> Vec<Part> {
     match content {
-        JsonValue::String(text) => vec![Part::Text { text }],
+        JsonValue::String(text) => vec![Part::text(text)],
         JsonValue::Array(items) => items
             .into_iter()
             .enumerate()
@@ -22,7 +22,7 @@ pub(super) fn content_parts(format: Format, content: JsonValue, rest: &mut Block
 fn content_part(format: Format, at: usize, item: JsonValue, rest: &mut BlockFields) -> Option<Part> {
     let Some(object) = item.as_object() else {
         return match item {
-            JsonValue::String(text) => Some(Part::Text { text }),
+            JsonValue::String(text) => Some(Part::text(text)),
             other => data(format, "content", other),
         };
     };
@@ -30,11 +30,11 @@ fn content_part(format: Format, at: usize, item: JsonValue, rest: &mut BlockFiel
     let kind = object.get("type").and_then(JsonValue::as_str).unwrap_or_default().to_owned();
     let mut fields = Fields::of(item)?;
     let part = match kind.as_str() {
-        "text" | "input_text" | "output_text" | "" => fields.text("text").map(|text| Part::Text { text }),
+        "text" | "input_text" | "output_text" | "" => fields.text("text").map(|text| Part::text(text)),
         "refusal" => {
             let text = fields.text("refusal");
             fields.put("kind", JsonValue::from("refusal"));
-            text.map(|text| Part::Text { text })
+            text.map(|text| Part::text(text))
         }
         "image_url" | "input_image" => linked_file(&mut fields, "image_url"),
         "video_url" => linked_file(&mut fields, "video_url"),

@@ -149,7 +149,7 @@ mod tests {
 
     fn item(id: Option<&str>, parent: ListedParent) -> ListedMessage {
         let text = id.unwrap_or("none").to_owned();
-        let message = Some(ParsedMessage::new(Role::User, vec![Part::Text { text }]));
+        let message = Some(ParsedMessage::new(Role::User, vec![Part::text(text)]));
         ListedMessage { id: id.map(str::to_owned), parent, message }
     }
 

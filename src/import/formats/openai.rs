@@ -70,7 +70,7 @@ fn message(at: usize, mut fields: Fields, calls: &mut VecDeque<OpenCall>) -> Par
     let mut rest = BlockFields::default();
     let mut parts = Vec::new();
     for name in ["reasoning_content", "reasoning"] {
-        parts.extend(fields.text(name).map(|text| Part::Reasoning { text }));
+        parts.extend(fields.text(name).map(|text| Part::reasoning(text)));
     }
     let content = fields.value("content");
     if role == Some(Role::Tool) {
@@ -81,7 +81,7 @@ fn message(at: usize, mut fields: Fields, calls: &mut VecDeque<OpenCall>) -> Par
         );
     }
     if let Some(text) = fields.text("refusal").filter(|text| !text.is_empty()) {
-        parts.push(Part::Text { text });
+        parts.push(Part::text(text));
         fields.put("refusal", JsonValue::Boolean(true));
     }
     let mut rest_of_calls = BlockFields::default();

@@ -45,7 +45,7 @@ pub(super) fn data(format: Format, kind: &str, value: JsonValue) -> Option<Part>
         None => !matches!(data.as_str(), "null" | "\"\"" | "[]"),
     };
     let kind = if kind.is_empty() { "content" } else { kind };
-    says_something.then(|| Part::Data { name: format!("{}/{kind}", format.name()), data })
+    says_something.then(|| Part::Data { name: format!("{}/{kind}", format.name()), data, extra: None })
 }
 
 /// A block of a message as data, named by its `type`.
@@ -80,7 +80,7 @@ pub(super) fn file(url: String, media_type: Option<String>, filename: Option<Str
             media_type_of_name(path).map(str::to_owned)
         })
         .unwrap_or_else(|| UNKNOWN_MEDIA_TYPE.to_owned());
-    Part::File { media_type, filename, url }
+    Part::File { media_type, filename, url, extra: None }
 }
 
 /// Takes the first of these fields that has a media type. Other descriptions, such as `pdf`, stay.
@@ -145,7 +145,12 @@ pub(super) fn web_source(
         return None;
     }
     let source_id = id.filter(|id| !id.is_empty()).unwrap_or_else(|| url.clone());
-    Some(Part::Source(Source::Url { source_id, url, title: title.filter(|title| !title.is_empty()) }))
+    Some(Part::Source(Source::Url {
+        source_id,
+        url,
+        title: title.filter(|title| !title.is_empty()),
+        extra: None,
+    }))
 }
 
 /// A call of a tool without a result.
@@ -157,6 +162,7 @@ pub(super) fn tool_call(id: String, name: Option<String>, input: Option<Json>) -
         input,
         output: None,
         error_text: None,
+        extra: None,
     }
 }
 
@@ -172,14 +178,14 @@ pub(super) fn tool_result(id: String, name: Option<String>, output: Json) -> Par
 
 /// Whether one of the parts is a text that is not empty.
 pub(super) fn has_text(parts: &[Part]) -> bool {
-    parts.iter().any(|part| matches!(part, Part::Text { text } if !text.trim().is_empty()))
+    parts.iter().any(|part| matches!(part, Part::Text { text, .. } if !text.trim().is_empty()))
 }
 
 /// Adds the flat text of a message whose parts are known, too: as a part if they have no text, and to the fields that are
 /// kept if it is not a copy of their texts.
 pub(super) fn add_flat_text(fields: &mut Fields, name: &str, text: String, parts: &mut Vec<Part>) {
     if !has_text(parts) {
-        parts.push(Part::Text { text });
+        parts.push(Part::text(text));
         return;
     }
     if !is_copy(&text, parts) {
@@ -193,7 +199,7 @@ pub(super) fn is_copy(text: &str, parts: &[Part]) -> bool {
         text.chars().filter(|character| !character.is_whitespace() && *character != '`').collect()
     };
     let texts = parts.iter().filter_map(|part| match part {
-        Part::Text { text } => Some(without_separators(text)),
+        Part::Text { text, .. } => Some(without_separators(text)),
         _ => None,
     });
     texts.collect::<String>().contains(&without_separators(text))
@@ -222,7 +228,7 @@ mod tests {
     #[test]
     fn a_flat_text_that_is_no_copy_is_kept() {
         let mut fields = Fields::default();
-        let mut parts = vec![Part::Text { text: "a b".to_owned() }, Part::Text { text: "c".to_owned() }];
+        let mut parts = vec![Part::text("a b".to_owned()), Part::text("c".to_owned())];
         add_flat_text(&mut fields, "text", "a b\n\nc".to_owned(), &mut parts);
         assert!(fields.get("text").is_none());
         add_flat_text(&mut fields, "text", "a d".to_owned(), &mut parts);

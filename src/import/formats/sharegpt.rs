@@ -28,7 +28,7 @@ pub(super) fn parse(entry: JsonValue) -> Result<ParsedConversation, Rejection> {
     let mut calls = VecDeque::new();
     let mut messages = Vec::with_capacity(turns.len() + 1);
     if let Some(text) = fields.text("system") {
-        messages.push(Some(ParsedMessage::new(Role::System, vec![Part::Text { text }])));
+        messages.push(Some(ParsedMessage::new(Role::System, vec![Part::text(text)])));
     }
     for (at, value) in turns.into_iter().enumerate() {
         messages.push(match value {
@@ -69,7 +69,7 @@ fn message(at: usize, mut turn: Fields, calls: &mut VecDeque<String>) -> ParsedM
             if role.is_none() && !speaker.is_empty() {
                 turn.put(speaker_name.unwrap_or(&"from"), JsonValue::from(speaker));
             }
-            let parts = text.map(|text| Part::Text { text }).into_iter().collect();
+            let parts = text.map(|text| Part::text(text)).into_iter().collect();
             ParsedMessage::new(role.unwrap_or(Role::System), parts)
         }
     };
@@ -127,7 +127,7 @@ fn result(text: Option<String>, calls: &mut VecDeque<String>) -> Vec<Part> {
     let Some(text) = text else { return Vec::new() };
     match calls.pop_front() {
         Some(id) => vec![tool_result(id, None, json(&JsonValue::from(text)))],
-        None => vec![Part::Text { text }],
+        None => vec![Part::text(text)],
     }
 }
 

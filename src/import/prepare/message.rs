@@ -46,7 +46,7 @@ impl Context<'_> {
             self.losses.mapped(kind(part));
         }
         let (content, parts) = match <[Part; 1]>::try_from(parts) {
-            Ok([Part::Text { text }]) => (
+            Ok([Part::Text { text, extra: None }]) => (
                 Content::within(&argument, text, limits.message_bytes).map_err(rejected)?.into_string(),
                 None,
             ),
@@ -110,8 +110,8 @@ impl Context<'_> {
         let mut clean =
             |text: &mut String, what| *text = without_nul(std::mem::take(text), what, self.dropped);
         match &mut part {
-            Part::Text { text } | Part::Reasoning { text } => clean(text, "a text"),
-            Part::File { media_type, filename, url } => {
+            Part::Text { text, .. } | Part::Reasoning { text, .. } => clean(text, "a text"),
+            Part::File { media_type, filename, url, .. } => {
                 clean(media_type, "a media type");
                 clean(url, "an address");
                 filename.iter_mut().for_each(|name| clean(name, "a file name"));
@@ -129,9 +129,10 @@ impl Context<'_> {
             Part::Source(Source::Document { title, filename, .. }) => {
                 title.iter_mut().chain(filename.iter_mut()).for_each(|text| clean(text, "a title"));
             }
-            Part::Data { data, .. } => self.json(data),
+            Part::Data { data, .. } | Part::Custom { data, .. } => self.json(data),
         }
-        if matches!(&part, Part::Text { text } | Part::Reasoning { text } if text.is_empty()) {
+        part.extra_mut().iter_mut().for_each(|extra| self.json(extra));
+        if matches!(&part, Part::Text { text, .. } | Part::Reasoning { text, .. } if text.is_empty()) {
             return None;
         }
         if part.check().is_ok() {
@@ -139,7 +140,11 @@ impl Context<'_> {
         }
         let kind = kind(&part);
         let json = serde_json::to_string(&part).ok()?;
-        let data = Part::Data { name: format!("{}/{kind}", self.format.name()), data: Json::stored(json) };
+        let data = Part::Data {
+            name: format!("{}/{kind}", self.format.name()),
+            data: Json::stored(json),
+            extra: None,
+        };
         if data.check().is_ok() {
             return Some(data);
         }
@@ -199,5 +204,6 @@ fn kind(part: &Part) -> &'static str {
         Part::Tool { .. } => "tool call",
         Part::Source(_) => "source",
         Part::Data { .. } => "data",
+        Part::Custom { .. } => "custom part",
     }
 }

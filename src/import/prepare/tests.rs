@@ -9,7 +9,7 @@ fn target() -> Target {
 }
 
 fn text(role: Role, text: &str, parent: Option<usize>) -> ParsedMessage {
-    ParsedMessage { parent, ..ParsedMessage::new(role, vec![Part::Text { text: text.to_owned() }]) }
+    ParsedMessage { parent, ..ParsedMessage::new(role, vec![Part::text(text.to_owned())]) }
 }
 
 fn found(messages: Vec<ParsedMessage>) -> ParsedConversation {
@@ -49,7 +49,12 @@ fn a_message_without_content_leaves_its_place_to_the_one_before() {
 fn what_breaks_a_rule_is_cut_kept_elsewhere_or_left_out_and_reported() {
     let long_url = format!("https://example.org/{}", "x".repeat(9000));
     let mut message = text(Role::User, "a\0b", None);
-    message.parts.push(Part::Source(Source::Url { source_id: "s".into(), url: String::new(), title: None }));
+    message.parts.push(Part::Source(Source::Url {
+        source_id: "s".into(),
+        url: String::new(),
+        title: None,
+        extra: None,
+    }));
     message.model = Some("m".repeat(300));
     message.metadata.insert("large".into(), JsonValue::from("x".repeat(300)));
     message.metadata.insert("small".into(), JsonValue::from("kept"));

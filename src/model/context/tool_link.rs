@@ -104,7 +104,10 @@ impl FromIterator<ToolLink> for ToolLinks {
 fn is_answer(state: ToolState) -> bool {
     match state {
         ToolState::OutputAvailable | ToolState::OutputError | ToolState::OutputDenied => true,
-        ToolState::InputStreaming | ToolState::InputAvailable | ToolState::ApprovalRequested => false,
+        ToolState::InputStreaming
+        | ToolState::InputAvailable
+        | ToolState::ApprovalRequested
+        | ToolState::ApprovalResponded => false,
     }
 }
 
@@ -114,7 +117,15 @@ mod tests {
 
     fn tool(id: &str, state: ToolState) -> Part {
         let (tool_call_id, tool_name) = (id.to_owned(), "search".to_owned());
-        Part::Tool { tool_call_id, tool_name, state, input: None, output: None, error_text: None }
+        Part::Tool {
+            tool_call_id,
+            tool_name,
+            state,
+            input: None,
+            output: None,
+            error_text: None,
+            extra: None,
+        }
     }
 
     #[test]

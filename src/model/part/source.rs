@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Invalid, MAX_NAME_BYTES, MAX_URL_BYTES, optional, required};
+use super::{Invalid, Json, MAX_NAME_BYTES, MAX_URL_BYTES, optional, required};
 
 /// The media type of a stored document source that has none: RFC 2046 defines it as "any kind of data".
 const UNKNOWN_MEDIA_TYPE: &str = "application/octet-stream";
@@ -19,6 +19,8 @@ pub enum Source {
         url: String,
         /// Its title.
         title: Option<String>,
+        /// Further fields of the SDK that wrote the part, an object.
+        extra: Option<Json>,
     },
     /// A document.
     Document {
@@ -30,6 +32,8 @@ pub enum Source {
         title: Option<String>,
         /// Its file name.
         filename: Option<String>,
+        /// Further fields of the SDK that wrote the part, an object.
+        extra: Option<Json>,
     },
 }
 
@@ -38,8 +42,8 @@ impl Source {
     pub(super) fn bytes(&self) -> usize {
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         match self {
-            Self::Url { source_id, url, title } => source_id.len() + url.len() + text(title),
-            Self::Document { source_id, media_type, title, filename } => {
+            Self::Url { source_id, url, title, .. } => source_id.len() + url.len() + text(title),
+            Self::Document { source_id, media_type, title, filename, .. } => {
                 source_id.len() + media_type.len() + text(title) + text(filename)
             }
         }
@@ -47,12 +51,12 @@ impl Source {
 
     pub(super) fn check(&self) -> Result<(), Invalid> {
         match self {
-            Self::Url { source_id, url, title } => {
+            Self::Url { source_id, url, title, .. } => {
                 required("sourceUrl.sourceId", source_id, MAX_URL_BYTES)?;
                 required("sourceUrl.url", url, MAX_URL_BYTES)?;
                 optional("sourceUrl.title", title.as_deref(), MAX_NAME_BYTES)
             }
-            Self::Document { source_id, media_type, title, filename } => {
+            Self::Document { source_id, media_type, title, filename, .. } => {
                 required("sourceDocument.sourceId", source_id, MAX_URL_BYTES)?;
                 required("sourceDocument.mediaType", media_type, MAX_NAME_BYTES)?;
                 optional("sourceDocument.title", title.as_deref(), MAX_NAME_BYTES)?;
@@ -76,15 +80,17 @@ struct Row {
     title: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     filename: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    extra: Option<Json>,
 }
 
 impl From<Row> for Source {
-    fn from(Row { source_id, url, media_type, title, filename }: Row) -> Self {
+    fn from(Row { source_id, url, media_type, title, filename, extra }: Row) -> Self {
         match url {
-            Some(url) => Self::Url { source_id, url, title },
+            Some(url) => Self::Url { source_id, url, title, extra },
             None => {
                 let media_type = media_type.unwrap_or_else(|| UNKNOWN_MEDIA_TYPE.to_owned());
-                Self::Document { source_id, media_type, title, filename }
+                Self::Document { source_id, media_type, title, filename, extra }
             }
         }
     }
@@ -93,11 +99,11 @@ impl From<Row> for Source {
 impl From<Source> for Row {
     fn from(source: Source) -> Self {
         match source {
-            Source::Url { source_id, url, title } => {
-                Self { source_id, url: Some(url), media_type: None, title, filename: None }
+            Source::Url { source_id, url, title, extra } => {
+                Self { source_id, url: Some(url), media_type: None, title, filename: None, extra }
             }
-            Source::Document { source_id, media_type, title, filename } => {
-                Self { source_id, url: None, media_type: Some(media_type), title, filename }
+            Source::Document { source_id, media_type, title, filename, extra } => {
+                Self { source_id, url: None, media_type: Some(media_type), title, filename, extra }
             }
         }
     }

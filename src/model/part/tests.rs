@@ -5,11 +5,11 @@ use proptest::prelude::*;
 use super::*;
 
 fn text(text: &str) -> Part {
-    Part::Text { text: text.into() }
+    Part::text(text.into())
 }
 
 fn reasoning(text: &str) -> Part {
-    Part::Reasoning { text: text.into() }
+    Part::reasoning(text.into())
 }
 
 fn json(text: &str) -> Json {
@@ -17,11 +17,16 @@ fn json(text: &str) -> Json {
 }
 
 fn data(text: &str) -> Part {
-    Part::Data { name: "data-weather".into(), data: json(text) }
+    Part::Data { name: "data-weather".into(), data: json(text), extra: None }
 }
 
 fn file(media_type: &str, filename: &str, url: &str) -> Part {
-    Part::File { media_type: media_type.into(), filename: Some(filename.into()), url: url.into() }
+    Part::File {
+        media_type: media_type.into(),
+        filename: Some(filename.into()),
+        url: url.into(),
+        extra: None,
+    }
 }
 
 fn tool(tool_call_id: &str, tool_name: &str, error_text: &str) -> Part {
@@ -32,11 +37,17 @@ fn tool(tool_call_id: &str, tool_name: &str, error_text: &str) -> Part {
         input: None,
         output: None,
         error_text: Some(error_text.into()),
+        extra: None,
     }
 }
 
 fn page(source_id: &str, url: &str, title: &str) -> Part {
-    Part::Source(Source::Url { source_id: source_id.into(), url: url.into(), title: Some(title.into()) })
+    Part::Source(Source::Url {
+        source_id: source_id.into(),
+        url: url.into(),
+        title: Some(title.into()),
+        extra: None,
+    })
 }
 
 fn document(source_id: &str, media_type: &str, title: &str, filename: &str) -> Part {
@@ -45,6 +56,7 @@ fn document(source_id: &str, media_type: &str, title: &str, filename: &str) -> P
         media_type: media_type.into(),
         title: Some(title.into()),
         filename: Some(filename.into()),
+        extra: None,
     })
 }
 
@@ -120,7 +132,7 @@ fn invalid_parts_are_rejected_with_the_argument_and_the_rule() {
         (document("x", "x", &long, "x"), "sourceDocument.title", name),
         (document("x", "x", "x", &long), "sourceDocument.filename", name),
         (document("x", "x", "x", "\0"), "sourceDocument.filename", nul),
-        (Part::Data { name: String::new(), data: json("1") }, "data.name", empty),
+        (Part::Data { name: String::new(), data: json("1"), extra: None }, "data.name", empty),
         (data("null"), "data.data", "must not be null"),
     ];
     for (part, argument, rule) in faults {
@@ -173,6 +185,7 @@ fn the_json_of_the_database_stays_as_it_is() {
             input: Some(json(r#"{"z":1.50,"a":1e3}"#)),
             output: Some(json("null")),
             error_text: None,
+            extra: None,
         },
         page("1", "https://example.org/", "X"),
         document("2", "application/pdf", "X", "x.pdf"),
@@ -208,11 +221,12 @@ fn sources_stored_before_there_were_two_kinds_are_read() {
             media_type: "application/octet-stream".into(),
             title: title.map(str::to_owned),
             filename: None,
+            extra: None,
         })
     };
     let expected = vec![
         page("1", "https://example.org/", "X"),
-        Part::Source(Source::Url { source_id: "2".into(), url: String::new(), title: None }),
+        Part::Source(Source::Url { source_id: "2".into(), url: String::new(), title: None, extra: None }),
         unknown("3", Some("Y")),
         unknown("4", None),
     ];
@@ -258,12 +272,13 @@ fn some_part() -> impl Strategy<Value = Part> {
     ]);
     let tool = (name, name, state, option::of(some_json()), option::of(some_json()), option::of(any));
     prop_oneof![
-        any.prop_map(|text| Part::Text { text }),
-        any.prop_map(|text| Part::Reasoning { text }),
+        any.prop_map(|text| Part::text(text)),
+        any.prop_map(|text| Part::reasoning(text)),
         (name, option::of(any), name).prop_map(|(media_type, filename, url)| Part::File {
             media_type,
             filename,
-            url
+            url,
+            extra: None,
         }),
         tool.prop_map(|(tool_call_id, tool_name, state, input, output, error_text)| Part::Tool {
             tool_call_id,
@@ -271,17 +286,19 @@ fn some_part() -> impl Strategy<Value = Part> {
             state,
             input,
             output,
-            error_text
+            error_text,
+            extra: None,
         }),
-        (name, name, option::of(any))
-            .prop_map(|(source_id, url, title)| { Part::Source(Source::Url { source_id, url, title }) }),
+        (name, name, option::of(any)).prop_map(|(source_id, url, title)| {
+            Part::Source(Source::Url { source_id, url, title, extra: None })
+        }),
         (name, name, option::of(any), option::of(any)).prop_map(
             |(source_id, media_type, title, filename)| {
-                Part::Source(Source::Document { source_id, media_type, title, filename })
+                Part::Source(Source::Document { source_id, media_type, title, filename, extra: None })
             }
         ),
         (name, some_json().prop_filter("data is not null", |data| data.as_str() != "null"))
-            .prop_map(|(name, data)| Part::Data { name, data }),
+            .prop_map(|(name, data)| Part::Data { name, data, extra: None }),
     ]
 }
 

@@ -90,9 +90,9 @@ fn add_text(page: &mut String, text: &str) {
 
 fn add_part(page: &mut String, part: &Part, (secret, images): (&str, bool)) {
     match part {
-        Part::Text { text } => add_text(page, text),
-        Part::Reasoning { text } => add_details(page, "Reasoning", text),
-        Part::File { media_type, filename, url } => {
+        Part::Text { text, .. } => add_text(page, text),
+        Part::Reasoning { text, .. } => add_details(page, "Reasoning", text),
+        Part::File { media_type, filename, url, .. } => {
             let name = filename.as_deref().filter(|name| !name.is_empty()).unwrap_or(media_type);
             let own = file_path(secret, url);
             let is_shown = own.is_some() || (images && url.starts_with("https://"));
@@ -125,7 +125,9 @@ fn add_part(page: &mut String, part: &Part, (secret, images): (&str, bool)) {
             let name = title.as_deref().or(filename.as_deref()).unwrap_or(media_type);
             let _ = write!(page, "<p>{}</p>", Escaped(name));
         }
-        Part::Data { name, data } => add_details(page, name, data.as_str()),
+        Part::Data { name: kind, data, .. } | Part::Custom { kind, data, .. } => {
+            add_details(page, kind, data.as_str());
+        }
     }
 }
 

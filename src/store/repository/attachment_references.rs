@@ -149,6 +149,24 @@ pub(in crate::store) async fn release_conversation(
     release_all(tx, of_conversation).await
 }
 
+/// Removes all references of the messages of a conversation. Those of its shares stay.
+pub(in crate::store) async fn release_messages(
+    tx: &Tx,
+    owner: &OwnerId,
+    conversation: ConversationId,
+) -> Result<()> {
+    let shares = share::Entity::find()
+        .select_only()
+        .column(share::Column::Id)
+        .filter(share::Column::ConversationId.eq(conversation))
+        .filter(share::Column::OwnerId.eq(owner.clone()));
+    let of_messages = Condition::all()
+        .add(attachment_reference::Column::ConversationId.eq(conversation))
+        .add(attachment_reference::Column::OwnerId.eq(owner.clone()))
+        .add(attachment_reference::Column::ReferrerId.not_in_subquery(shares.into_query()));
+    release_all(tx, of_messages).await
+}
+
 /// Lets a message refer to other attachments than before.
 ///
 /// # Errors

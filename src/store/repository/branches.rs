@@ -13,14 +13,15 @@ use std::collections::HashMap;
 
 use sea_orm::sea_query::Order;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, FromQueryResult, IntoActiveModel,
+    ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, FromQueryResult, IntoActiveModel,
     QueryFilter,
 };
 
 use crate::model::{
-    AuditAction, Change, ChangeKind, Conversation, ConversationId, End, Message, MessageId, Page, Range,
-    Slice,
+    AuditAction, Change, ChangeKind, Conversation, ConversationId, Deleted, End, Message, MessageId, Page,
+    Range, Slice,
 };
+use crate::store::engine::slot;
 use crate::store::entity::message;
 use crate::store::error::Error;
 use crate::store::error::Result;
@@ -107,6 +108,7 @@ impl Scoped {
         leaf: Option<MessageId>,
         range: Range<i64>,
         page: Page,
+        deleted: Deleted,
     ) -> Result<Slice<Message>> {
         let leaf = self.leaf_or_head(conversation, leaf).await?;
         let mut segments = self.segments(conversation, leaf).await?;
@@ -120,7 +122,10 @@ impl Scoped {
             if missing == 0 {
                 break;
             }
-            rows.extend(self.segment(conversation.id, segment, &range, page.end, missing).await?);
+            rows.extend(
+                self.segment(conversation.id, segment, &range, Page { size: missing, ..page }, deleted)
+                    .await?,
+            );
         }
         let mut slice = Slice::from_rows(rows, page, &range);
         // If the bound is behind the end of the path, on another branch, no message of the path follows it.
@@ -168,39 +173,46 @@ impl Scoped {
         conversation: ConversationId,
         segment: Segment,
         range: &Range<i64>,
-        end: End,
-        limit: u32,
+        page: Page,
+        deleted: Deleted,
     ) -> Result<Vec<Message>> {
         let after = segment.after.max(range.after.unwrap_or(0));
         let upto = segment.upto.min(range.before.map_or(i64::MAX, |before| before - 1));
         if upto <= after {
             return Ok(Vec::new());
         }
-        let Some(branch) = segment.branch else {
-            // The trunk has no gaps, and its range has no other messages.
-            let page = Page { end, size: limit };
+        // The trunk has no gaps, and its range has no other messages.
+        if segment.branch.is_none() && deleted == Deleted::Included {
             let message_range = MessageRange {
                 after,
                 before: upto + 1,
-                rows: limit,
+                rows: page.size,
                 ..self.whole_conversation(conversation, page)
             };
             return self.message_range(message_range).await;
-        };
-        let order = if end == End::First { Order::Asc } else { Order::Desc };
+        }
+        let order = if page.end == End::First { Order::Asc } else { Order::Desc };
+        let mut condition =
+            Condition::all().add_option(slot::among(self.backend(), conversation, (after + 1, upto)));
+        if let Some(branch) = segment.branch {
+            condition = condition.add(message::Column::Branch.eq(branch));
+        }
+        if deleted == Deleted::LeftOut {
+            condition = condition.add(message::Column::DeletedAt.is_null());
+        }
         let found = ids_and_sizes()
             .from(message::Entity)
             .and_where(message::Column::ConversationId.eq(conversation))
-            .and_where(message::Column::Branch.eq(branch))
+            .cond_where(condition)
             .and_where(message::Column::Position.gt(after))
             .and_where(message::Column::Position.lte(upto))
             .and_where(message::Column::OwnerId.eq(self.owner.clone()))
             .order_by((message::Entity, message::Column::Position), order)
-            .limit(u64::from(limit))
+            .limit(u64::from(page.size))
             .take();
         let mut rows = self.found_messages(found).await?;
         rows.sort_unstable_by_key(|row| row.position);
-        if end == End::Last {
+        if page.end == End::Last {
             rows.reverse();
         }
         rows.into_iter().map(Message::try_from).collect()

@@ -65,7 +65,7 @@ impl Scoped {
         }
         let mut parts = parts.into_vec();
         for (at, part) in parts.iter_mut().enumerate().filter(|(_, part)| part.is_large_data_url()) {
-            let Part::File { media_type, filename, url } = part else { continue };
+            let Part::File { media_type, filename, url, .. } = part else { continue };
             let path = format!("{ARGUMENT}[{at}].file");
             let attached = self.attach_one(url, filename.as_deref(), media_type).await;
             *url = attached.map_err(|error| within(error, &path))?;

@@ -102,15 +102,15 @@ impl Scoped {
         row.try_into()
     }
 
-    /// Removes the content of a message. A repeat changes nothing.
+    /// Removes the content of a message. Returns it, and whether it had been deleted before: then nothing changes.
     ///
     /// # Errors
     /// - `NotFound`: no such message for this owner.
-    pub async fn delete_message(&self, id: MessageId) -> Result<Message> {
+    pub async fn delete_message(&self, id: MessageId) -> Result<(Message, bool)> {
         let mut tx = Tx::begin(self, AuditAction::DeleteMessage, 1).await?;
         let row = self.lock_message(&tx, id).await?;
         if row.deleted_at.is_some() {
-            return row.try_into();
+            return Ok((row.try_into()?, true));
         }
         let conversation = row.conversation_id;
         let (position, is_users) = (row.position, row.role == Role::User.code());
@@ -143,7 +143,7 @@ impl Scoped {
             .await?;
         tx.record(Change { kind: ChangeKind::MessageDeleted, conversation, message: Some(id) });
         tx.commit().await?;
-        row.try_into()
+        Ok((row.try_into()?, false))
     }
 
     /// Locks the conversation of a message, and returns the message.

@@ -14,7 +14,7 @@ use sea_orm::{
 
 use crate::model::{
     Attachment, AttachmentId, AuditAction, Change, ChangeKind, Conversation, ConversationId,
-    ConversationState, End, Invalid, Message, MessageStatus, NewShare, Page, Range, Share, ShareId,
+    ConversationState, Deleted, End, Invalid, Message, MessageStatus, NewShare, Page, Range, Share, ShareId,
     ShareLabel, ShareRules, ShareSecret, SharedConversation, SharedMessage, Title, share_hash,
 };
 use crate::store::database::Store;
@@ -123,10 +123,11 @@ impl Scoped {
         let (mut copies, mut bytes) = (Vec::new(), 0);
         let mut after = None;
         loop {
-            let page = self.path(conversation, new.leaf, Range { after, before: None }, PAGE).await?;
+            let range = Range { after, before: None };
+            let page = self.path(conversation, new.leaf, range, PAGE, Deleted::LeftOut).await?;
             after = page.items.last().map(|message| message.position);
             for message in page.items {
-                if message.deleted_at.is_some() || message.status == MessageStatus::Streaming {
+                if message.status == MessageStatus::Streaming {
                     continue;
                 }
                 let number = i64::try_from(copies.len() + 1).unwrap_or(i64::MAX);

@@ -237,6 +237,18 @@ pub(super) async fn clear(tx: &Tx, row: &message::Model) -> Result<()> {
     Ok(())
 }
 
+/// The same for all messages of a conversation.
+pub(super) async fn clear_conversation(tx: &Tx, owner: &OwnerId, id: ConversationId) -> Result<()> {
+    message_token_count::Entity::update_many()
+        .col_expr(message_token_count::Column::Tokens, Expr::val(None::<i64>))
+        .col_expr(message_token_count::Column::ToolCalls, Expr::val(None::<Vec<u8>>))
+        .filter(message_token_count::Column::ConversationId.eq(id))
+        .filter(message_token_count::Column::OwnerId.eq(owner.clone()))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}
+
 /// Removes the counts of a conversation whose messages were removed.
 pub(super) async fn forget_conversation(tx: &Tx, owner: &OwnerId, id: ConversationId) -> Result<()> {
     message_token_count::Entity::delete_many()

@@ -60,8 +60,8 @@ pub(in crate::store) fn texts_of(message: &Message) -> Vec<(Field, String)> {
     let mut texts = Vec::new();
     for part in parts.as_slice() {
         match part {
-            Part::Text { text } => texts.push((Field::Text, text.clone())),
-            Part::Reasoning { text } => texts.push((Field::Reasoning, text.clone())),
+            Part::Text { text, .. } => texts.push((Field::Text, text.clone())),
+            Part::Reasoning { text, .. } => texts.push((Field::Reasoning, text.clone())),
             Part::Tool { tool_name, input, output, error_text, .. } => {
                 texts.push((Field::Tools, tool_name.clone()));
                 for json in [input, output].into_iter().flatten() {
@@ -71,7 +71,7 @@ pub(in crate::store) fn texts_of(message: &Message) -> Vec<(Field, String)> {
                 }
                 texts.extend(error_text.iter().map(|text| (Field::Tools, text.clone())));
             }
-            Part::File { .. } | Part::Source(_) | Part::Data { .. } => {}
+            Part::File { .. } | Part::Source(_) | Part::Data { .. } | Part::Custom { .. } => {}
         }
     }
     texts

@@ -9,6 +9,7 @@ use crate::harness::{Client, TestApp, on_each_database, run_script};
 on_each_database!(
     openai_lines_have_calls_and_results,
     uimessages_are_valid_for_the_ai_sdk,
+    uimessages_come_back_as_they_were_imported,
     a_line_has_the_active_branch,
     some_conversations_can_be_imported,
     a_format_is_one_state_of_the_database,
@@ -113,6 +114,54 @@ async fn openai_lines_have_calls_and_results(app: TestApp) {
 
 async fn uimessages_are_valid_for_the_ai_sdk(app: TestApp) {
     run_script(&app, "exports.mjs").await;
+}
+
+async fn uimessages_come_back_as_they_were_imported(app: TestApp) {
+    let tool = |state: &str, more: Value| {
+        let mut part = json!({ "type": "tool-delete", "toolCallId": state, "state": state, "input": { "a": 1.50 },
+            "title": "Delete", "toolMetadata": { "m": 1 }, "providerExecuted": true,
+            "callProviderMetadata": { "p": { "x": [] } } });
+        part.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        part
+    };
+    let of_provider = json!({ "p": { "x": [null, "é"] } });
+    let mut dynamic = tool("output-available", json!({ "output": null, "toolName": "x/y" }));
+    dynamic["type"] = json!("dynamic-tool");
+    let parts = json!([
+        { "type": "step-start" },
+        { "type": "text", "text": "It rains.", "state": "done", "citations": [{ "url": "https://example.org" }],
+            "providerMetadata": of_provider },
+        { "type": "reasoning", "id": "r", "text": "Look.", "state": "streaming", "providerMetadata": of_provider },
+        { "type": "custom", "kind": "p.x", "providerMetadata": of_provider },
+        { "type": "reasoning-file", "mediaType": "image/png", "url": "https://example.org/a.png" },
+        { "type": "file", "mediaType": "image", "filename": "a.png", "url": "https://example.org/a.png",
+            "providerReference": { "p": "file-1" } },
+        { "type": "source-url", "sourceId": "s", "url": "https://example.org", "title": "A", "providerMetadata": of_provider },
+        { "type": "source-document", "sourceId": "d", "mediaType": "a/b", "title": "B", "providerMetadata": of_provider },
+        { "type": "steering-message", "id": "m", "parts": [{ "type": "text", "text": "Faster" }] },
+        { "type": "data-chart", "id": "c", "data": { "y": [1] } },
+        dynamic,
+        tool("input-streaming", json!({ "rawInput": "{", "inputEncoding": "json" })),
+        tool("input-available", json!({})),
+        tool("approval-requested", json!({ "approval": { "id": "a", "requestReason": "why" } })),
+        tool("approval-responded", json!({ "approval": { "id": "a", "approved": true, "reason": "so" } })),
+        tool("output-available", json!({ "output": [], "preliminary": true, "resultProviderMetadata": of_provider })),
+        tool("output-error", json!({ "errorText": "no" })),
+        tool("output-denied", json!({ "approval": { "id": "a", "approved": false } })),
+    ]);
+    let messages = json!([
+        { "id": "u", "role": "user", "parts": [{ "type": "text", "text": "Rain?" }] },
+        { "id": "a", "role": "assistant", "parts": parts },
+    ]);
+    import(&app.store, "ada", &json!({ "id": "c", "messages": messages }).to_string()).await;
+    let exported = lines(&text(&app.client("ada"), "?format=uimessage").await);
+    let parts = |message: &Value| message["parts"].as_array().unwrap().clone();
+    for (message, expected) in [0, 1].map(|at| (&exported[0]["messages"][at], &messages[at])) {
+        for (part, expected) in parts(message).iter().zip(parts(expected)) {
+            assert_eq!(*part, expected);
+        }
+        assert_eq!(parts(message).len(), parts(expected).len());
+    }
 }
 
 async fn a_line_has_the_active_branch(app: TestApp) {

@@ -112,6 +112,12 @@ pub(super) const CASES: &[Case] = &[
         "NOT_FOUND",
     ),
     (
+        "Mutation.clearConversation",
+        "mutation($id: ID!) { clearConversation(input: { id: $id }) { conversation { id } } }",
+        |target| json!({ "id": target.conversation }),
+        "NOT_FOUND",
+    ),
+    (
         "Mutation.deleteConversation",
         "mutation($id: ID!) { deleteConversation(input: { id: $id }) { deletedConversationId } }",
         |target| json!({ "id": target.conversation }),

@@ -11,7 +11,7 @@ use crate::graphql::schema::message::connection::MessageConnection;
 use crate::graphql::schema::scalar::{DateTime, Json};
 use crate::graphql::schema::share::Share;
 use crate::graphql::schema::{argument, cursor};
-use crate::model::{self, Page, Range};
+use crate::model::{self, Deleted, Page, Range};
 use crate::store::Result;
 
 /// A conversation of the viewer's: messages in an order, on one or several branches.
@@ -102,9 +102,12 @@ impl Conversation {
         #[graphql(desc = "The last items of the range, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only messages before this cursor.")] before: Option<String>,
         #[graphql(desc = "The last message of the branch. Default: the head.")] leaf_id: Option<ID>,
+        #[graphql(desc = "Whether deleted messages are in it, without content.", default = true)]
+        include_deleted: bool,
     ) -> Result<MessageConnection> {
         let page = Page::from_arguments(first, last, DEFAULT_MESSAGES)?;
-        if after.is_none() && before.is_none() && leaf_id.is_none() && self.row.is_linear() {
+        let is_whole = after.is_none() && before.is_none() && leaf_id.is_none() && include_deleted;
+        if is_whole && self.row.is_linear() {
             if let Some((read, slice)) = &self.page
                 && *read == page
             {
@@ -118,7 +121,8 @@ impl Conversation {
             before: before.map(|text| position("before", text)).transpose()?,
         };
         let leaf = leaf_id.map(|id| argument::message_id("leafId", &id)).transpose()?;
-        Ok(ctx.store()?.path(&self.row, leaf, range, page).await?.into())
+        let deleted = if include_deleted { Deleted::Included } else { Deleted::LeftOut };
+        Ok(ctx.store()?.path(&self.row, leaf, range, page, deleted).await?.into())
     }
 
     /// The newest messages of a branch that fit a model's window, oldest first. SYSTEM and pinned messages are always in it:

@@ -234,6 +234,13 @@ pub(in crate::graphql) struct MarkReadInput {
     pub(in crate::graphql) backward: bool,
 }
 
+/// The conversation to clear.
+#[derive(InputObject)]
+pub(in crate::graphql) struct ClearConversationInput {
+    /// The id of the conversation to clear.
+    pub(in crate::graphql) id: ID,
+}
+
 /// The conversation to delete.
 #[derive(InputObject)]
 pub(in crate::graphql) struct DeleteConversationInput {

@@ -5,8 +5,9 @@ use async_graphql::{ComplexObject, Context, ID, Object, SimpleObject};
 use super::Conversation;
 use super::connection::ConversationEdge;
 use super::input::{
-    ConversationOrder, CreateConversationInput, DeleteConversationInput, MarkReadInput,
-    RestoreConversationInput, SwitchBranchInput, TrashConversationInput, UpdateConversationInput,
+    ClearConversationInput, ConversationOrder, CreateConversationInput, DeleteConversationInput,
+    MarkReadInput, RestoreConversationInput, SwitchBranchInput, TrashConversationInput,
+    UpdateConversationInput,
 };
 use crate::graphql::execution::context::ContextExt;
 use crate::graphql::schema::argument;
@@ -64,6 +65,13 @@ struct RestoreConversationPayload {
 #[derive(SimpleObject)]
 struct MarkReadPayload {
     /// The conversation after the change.
+    conversation: Conversation,
+}
+
+/// The conversation without messages.
+#[derive(SimpleObject)]
+struct ClearConversationPayload {
+    /// The conversation after its messages were deleted.
     conversation: Conversation,
 }
 
@@ -137,6 +145,19 @@ impl ConversationMutation {
         let id = argument::conversation_id("input.conversationId", &input.conversation_id)?;
         let conversation = ctx.store()?.mark_read(id, input.position.into(), input.backward).await?;
         Ok(MarkReadPayload { conversation: conversation.into() })
+    }
+
+    /// Deletes the content of all messages of the conversation, on all branches, as `deleteMessage` does for one. The
+    /// conversation keeps its id, title, metadata and shares, and positions go on. A retry changes nothing, and deletes
+    /// what was appended in the meantime.
+    async fn clear_conversation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The conversation to clear.")] input: ClearConversationInput,
+    ) -> Result<ClearConversationPayload> {
+        let id = argument::conversation_id("input.id", &input.id)?;
+        let conversation = ctx.store()?.clear_conversation(id).await?;
+        Ok(ClearConversationPayload { conversation: conversation.into() })
     }
 
     /// Deletes the conversation and its messages permanently, at once.

@@ -66,7 +66,7 @@ impl Message {
             row.content.clone()
         };
         ctx.memory_budget()?.grow(text.len()).await?;
-        let part = (!text.is_empty()).then(|| MessagePart::from(model::Part::Text { text }));
+        let part = (!text.is_empty()).then(|| MessagePart::from(model::Part::text(text)));
         Ok(part.into_iter().collect())
     }
 

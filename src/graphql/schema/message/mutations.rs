@@ -68,6 +68,8 @@ impl UpdateMessagePayload {
 struct DeleteMessagePayload {
     /// The message after its content was deleted.
     message: Message,
+    /// Whether it had been deleted before. Of several that delete the same message, one reads false.
+    was_deleted: bool,
 }
 
 /// Mutations of messages.
@@ -123,6 +125,7 @@ impl MessageMutation {
         #[graphql(desc = "The message to delete.")] input: DeleteMessageInput,
     ) -> Result<DeleteMessagePayload> {
         let id = argument::message_id("input.id", &input.id)?;
-        Ok(DeleteMessagePayload { message: ctx.store()?.delete_message(id).await?.into() })
+        let (message, was_deleted) = ctx.store()?.delete_message(id).await?;
+        Ok(DeleteMessagePayload { message: message.into(), was_deleted })
     }
 }

@@ -23,6 +23,8 @@ pub(in crate::graphql) enum MessagePartInput {
     SourceDocument(SourceDocumentPartInput),
     /// Any other data, stored unchanged.
     Data(DataPartInput),
+    /// A part of a kind that has no field here, stored unchanged.
+    Custom(CustomPartInput),
 }
 
 /// A text.
@@ -30,6 +32,8 @@ pub(in crate::graphql) enum MessagePartInput {
 pub(in crate::graphql) struct TextPartInput {
     /// UTF-8 without NUL. May be empty when another part is not.
     text: String,
+    /// Further fields of the part, as its SDK has them: an object, never interpreted.
+    extra: Option<Json>,
 }
 
 /// Reasoning of the model.
@@ -37,6 +41,8 @@ pub(in crate::graphql) struct TextPartInput {
 pub(in crate::graphql) struct ReasoningPartInput {
     /// UTF-8 without NUL. May be empty when another part is not.
     text: String,
+    /// Further fields of the part, as its SDK has them: an object, never interpreted.
+    extra: Option<Json>,
 }
 
 /// A file: an attachment, a file that is stored elsewhere, or the file itself in a `data:` URL.
@@ -51,6 +57,8 @@ pub(in crate::graphql) struct FilePartInput {
     /// attachment, and the stored message refers to that. Where the server has no attachments, it is stored as it is and
     /// counts as a part of the message.
     url: String,
+    /// Further fields of the part, as its SDK has them: an object, never interpreted.
+    extra: Option<Json>,
 }
 
 /// A tool call and its result.
@@ -68,6 +76,8 @@ pub(in crate::graphql) struct ToolPartInput {
     output: Option<Json>,
     /// The error, if the tool failed.
     error_text: Option<String>,
+    /// Further fields of the part, as its SDK has them: an object, never interpreted.
+    extra: Option<Json>,
 }
 
 /// A web page that the model refers to.
@@ -79,6 +89,8 @@ pub(in crate::graphql) struct SourceUrlPartInput {
     url: String,
     /// The title of the page. At most 1 KiB.
     title: Option<String>,
+    /// Further fields of the part, as its SDK has them: an object, never interpreted.
+    extra: Option<Json>,
 }
 
 /// A document that the model refers to.
@@ -92,6 +104,8 @@ pub(in crate::graphql) struct SourceDocumentPartInput {
     title: Option<String>,
     /// The file name of the document. At most 1 KiB.
     filename: Option<String>,
+    /// Further fields of the part, as its SDK has them: an object, never interpreted.
+    extra: Option<Json>,
 }
 
 /// Any other data, stored unchanged.
@@ -101,33 +115,66 @@ pub(in crate::graphql) struct DataPartInput {
     name: String,
     /// The value, never interpreted.
     data: Json,
+    /// Further fields of the part, as its SDK has them: an object, never interpreted.
+    extra: Option<Json>,
+}
+
+/// A part of a kind that has no type here, stored unchanged: what an SDK calls a step, a custom part, or a kind that
+/// is newer than this server.
+#[derive(InputObject)]
+pub(in crate::graphql) struct CustomPartInput {
+    /// The kind, as its SDK calls it. 1 byte to 1 KiB.
+    kind: String,
+    /// The part, never interpreted.
+    data: Json,
+    /// Further fields of the part, as its SDK has them: an object, never interpreted.
+    extra: Option<Json>,
 }
 
 impl MessagePartInput {
     fn parse(self, most: usize) -> Result<Part, Invalid> {
+        let checked =
+            |argument: &str, json: Option<Json>| json.map(|json| json.check(argument, most)).transpose();
         Ok(match self {
-            Self::Text(TextPartInput { text }) => Part::Text { text },
-            Self::Reasoning(ReasoningPartInput { text }) => Part::Reasoning { text },
-            Self::File(FilePartInput { media_type, filename, url }) => {
-                Part::File { media_type, filename, url }
+            Self::Text(TextPartInput { text, extra }) => {
+                Part::Text { text, extra: checked("text.extra", extra)? }
+            }
+            Self::Reasoning(ReasoningPartInput { text, extra }) => {
+                Part::Reasoning { text, extra: checked("reasoning.extra", extra)? }
+            }
+            Self::File(FilePartInput { media_type, filename, url, extra }) => {
+                Part::File { media_type, filename, url, extra: checked("file.extra", extra)? }
             }
             Self::Tool(tool) => Part::Tool {
                 tool_call_id: tool.tool_call_id,
                 tool_name: tool.tool_name,
                 state: tool.state.into(),
-                input: tool.input.map(|input| input.check("tool.input", most)).transpose()?,
-                output: tool.output.map(|output| output.check("tool.output", most)).transpose()?,
+                input: checked("tool.input", tool.input)?,
+                output: checked("tool.output", tool.output)?,
                 error_text: tool.error_text,
+                extra: checked("tool.extra", tool.extra)?,
             },
-            Self::SourceUrl(SourceUrlPartInput { source_id, url, title }) => {
-                Part::Source(Source::Url { source_id, url, title })
+            Self::SourceUrl(SourceUrlPartInput { source_id, url, title, extra }) => {
+                let extra = checked("sourceUrl.extra", extra)?;
+                Part::Source(Source::Url { source_id, url, title, extra })
             }
-            Self::SourceDocument(SourceDocumentPartInput { source_id, media_type, title, filename }) => {
-                Part::Source(Source::Document { source_id, media_type, title, filename })
-            }
-            Self::Data(DataPartInput { name, data }) => {
-                Part::Data { name, data: data.check("data.data", most)? }
-            }
+            Self::SourceDocument(source) => Part::Source(Source::Document {
+                source_id: source.source_id,
+                media_type: source.media_type,
+                title: source.title,
+                filename: source.filename,
+                extra: checked("sourceDocument.extra", source.extra)?,
+            }),
+            Self::Data(DataPartInput { name, data, extra }) => Part::Data {
+                name,
+                data: data.check("data.data", most)?,
+                extra: checked("data.extra", extra)?,
+            },
+            Self::Custom(CustomPartInput { kind, data, extra }) => Part::Custom {
+                kind,
+                data: data.check("custom.data", most)?,
+                extra: checked("custom.extra", extra)?,
+            },
         })
     }
 }

@@ -42,11 +42,12 @@ async fn ask(query: &str, variables: Value) -> std::result::Result<Value, String
 }
 
 const PARTS: &str = "query($parts: [MessagePartInput!]!) { parts(parts: $parts) { __typename
-    ... on TextPart { text } ... on ReasoningPart { thought: text }
-    ... on FilePart { mediaType filename url }
-    ... on ToolPart { toolCallId toolName state input output errorText }
-    ... on SourceUrlPart { sourceId url title }
-    ... on SourceDocumentPart { sourceId mediaType title filename } ... on DataPart { name data } } }";
+    ... on TextPart { text extra } ... on ReasoningPart { thought: text extra }
+    ... on FilePart { mediaType filename url extra }
+    ... on ToolPart { toolCallId toolName state input output errorText extra }
+    ... on SourceUrlPart { sourceId url title extra }
+    ... on SourceDocumentPart { sourceId mediaType title filename extra } ... on DataPart { name data extra }
+    ... on CustomPart { kind data extra } } }";
 
 async fn echo(parts: Value) -> std::result::Result<Value, String> {
     ask(PARTS, json!({ "parts": parts })).await.map(|mut data| data["parts"].take())
@@ -66,6 +67,7 @@ async fn every_part_comes_back_as_it_was_given() {
         { "sourceUrl": { "sourceId": "1", "url": "https://example.org/" } },
         { "sourceDocument": { "sourceId": "2", "mediaType": "application/pdf", "filename": "x.pdf" } },
         { "data": { "name": "weather", "data": { "sunny": true } } },
+        { "custom": { "kind": "step-start", "data": {} } },
     ]);
     let expected = json!([
         { "__typename": "TextPart", "text": "" },
@@ -80,8 +82,18 @@ async fn every_part_comes_back_as_it_was_given() {
         { "__typename": "SourceDocumentPart", "sourceId": "2", "mediaType": "application/pdf", "title": null,
             "filename": "x.pdf" },
         { "__typename": "DataPart", "name": "weather", "data": { "sunny": true } },
+        { "__typename": "CustomPart", "kind": "step-start", "data": {} },
     ]);
-    assert_eq!(echo(given).await, Ok(expected));
+    let with = |parts: &Value, extra: &Value, of: fn(&mut Value) -> &mut Value| {
+        let mut parts = parts.clone();
+        parts.as_array_mut().unwrap().iter_mut().for_each(|part| of(part)["extra"] = extra.clone());
+        parts
+    };
+    let field = |part: &mut Value| -> &mut Value { part.as_object_mut().unwrap().values_mut().next().unwrap() };
+    for extra in [json!(null), json!({}), json!({ "z": { "b": [1.50, null] }, "a": "é" })] {
+        let (given, expected) = (with(&given, &extra, field), with(&expected, &extra, |part| part));
+        assert_eq!(echo(given).await, Ok(expected));
+    }
 }
 
 #[tokio::test]
@@ -104,6 +116,22 @@ async fn a_fault_is_named_with_its_path() {
             "`parts[1].data.data` must not contain NUL (U+0000)",
         ),
     ];
+    let not_an_object = ["text", "reasoning", "file", "tool", "sourceUrl", "sourceDocument", "data", "custom"];
+    let not_an_object = not_an_object.map(|kind| {
+        let fields = match kind {
+            "text" | "reasoning" => json!({ "text": "x" }),
+            "file" => json!({ "mediaType": "a/b", "url": "x" }),
+            "tool" => json!({ "toolCallId": "1", "toolName": "x", "state": "APPROVAL_RESPONDED" }),
+            "sourceUrl" => json!({ "sourceId": "1", "url": "x" }),
+            "sourceDocument" => json!({ "sourceId": "1", "mediaType": "a/b" }),
+            "data" => json!({ "name": "x", "data": 1 }),
+            _ => json!({ "kind": "x", "data": null }),
+        };
+        let mut part = json!({ kind: fields });
+        part[kind]["extra"] = json!([1]);
+        (part, format!("`parts[1].{kind}.extra` must be an object"))
+    });
+    let faults = faults.map(|(part, message)| (part, message.to_owned())).into_iter().chain(not_an_object);
     for (part, message) in faults {
         let error = echo(json!([{ "text": { "text": "x" } }, part])).await.unwrap_err();
         assert_eq!(error, message);

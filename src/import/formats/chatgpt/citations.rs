@@ -24,7 +24,7 @@ pub(super) fn resolve(parts: &mut Vec<Part>, metadata: &mut Fields) {
     let citations: Vec<JsonValue> = citations.into_iter().flatten().cloned().collect();
     let mut originals = Vec::new();
     for part in parts.iter_mut() {
-        if let Part::Text { text } = part
+        if let Part::Text { text, .. } = part
             && text.contains(|character| PRIVATE.contains(&character))
         {
             let cleaned = without_markers(text, &references);
@@ -50,7 +50,12 @@ fn add_sources(reference: &JsonValue, known: &mut HashSet<String>, parts: &mut V
         && known.insert(url.to_owned())
     {
         let title = field(reference, "title").map(str::to_owned);
-        parts.push(Part::Source(Source::Url { source_id: url.to_owned(), url: url.to_owned(), title }));
+        parts.push(Part::Source(Source::Url {
+            source_id: url.to_owned(),
+            url: url.to_owned(),
+            title,
+            extra: None,
+        }));
     }
     let Some(fields) = reference.as_object() else { return };
     for name in ["items", "supporting_websites", "sources"] {

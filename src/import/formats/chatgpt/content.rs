@@ -23,32 +23,32 @@ pub(super) fn content(mut fields: Fields) -> Content {
         "code" => {
             let language = fields.text("language").filter(|language| language != "unknown");
             if let Some(text) = fields.text("text") {
-                found.parts.push(Part::Text { text });
+                found.parts.push(Part::text(text));
             }
             if let Some(language) = language {
                 fields.put("language", JsonValue::from(language));
             }
         }
-        "execution_output" => found.parts.extend(fields.text("text").map(|text| Part::Text { text })),
+        "execution_output" => found.parts.extend(fields.text("text").map(|text| Part::text(text))),
         "thoughts" => found.parts = thoughts(&mut fields),
         "reasoning_recap" => {
-            found.parts.extend(fields.text("content").map(|text| Part::Reasoning { text }));
+            found.parts.extend(fields.text("content").map(|text| Part::reasoning(text)));
         }
         "tether_quote" => found.parts = quote(&mut fields),
         "tether_browsing_display" => {
-            found.parts.extend(fields.text("result").map(|text| Part::Text { text }));
+            found.parts.extend(fields.text("result").map(|text| Part::text(text)));
         }
         "system_error" => {
             let name = fields.text("name");
             let text = fields.text("text");
             found.error = text.or(name);
-            found.parts.extend(found.error.clone().map(|text| Part::Text { text }));
+            found.parts.extend(found.error.clone().map(|text| Part::text(text)));
         }
         "user_editable_context" | "model_editable_context" => {
             found.is_context = true;
             let names = ["user_profile", "user_instructions", "model_set_context"];
             let texts = names.iter().filter_map(|name| fields.text(name));
-            found.parts = texts.map(|text| Part::Text { text }).collect();
+            found.parts = texts.map(|text| Part::text(text)).collect();
         }
         _ => {
             let object = std::mem::take(&mut fields).rest();
@@ -59,8 +59,8 @@ pub(super) fn content(mut fields: Fields) -> Content {
     // Of any kind: earlier exports have texts in `parts`, whatever the kind is.
     for part in fields.array("parts").unwrap_or_default() {
         match (part, kind.as_str()) {
-            (JsonValue::String(text), "thoughts") => found.parts.push(Part::Reasoning { text }),
-            (JsonValue::String(text), _) => found.parts.push(Part::Text { text }),
+            (JsonValue::String(text), "thoughts") => found.parts.push(Part::reasoning(text)),
+            (JsonValue::String(text), _) => found.parts.push(Part::text(text)),
             (part, _) => object_part(&part, &mut found.parts, &mut described),
         }
     }
@@ -84,7 +84,7 @@ fn object_part(part: &JsonValue, parts: &mut Vec<Part>, described: &mut Vec<Json
         }
         Some("audio_transcription") => match fields.text("text") {
             Some(text) => {
-                parts.push(Part::Text { text });
+                parts.push(Part::text(text));
                 describe(fields, described);
             }
             None => parts.extend(data("audio_transcription", part)),
@@ -113,7 +113,7 @@ fn object_part(part: &JsonValue, parts: &mut Vec<Part>, described: &mut Vec<Json
         }
         // Text of an unusual form.
         None if fields.get("text").is_some_and(|text| text.as_str().is_some()) => {
-            parts.extend(fields.text("text").map(|text| Part::Text { text }));
+            parts.extend(fields.text("text").map(|text| Part::text(text)));
             describe(fields, described);
         }
         kind => parts.extend(data(kind.unwrap_or("part"), part)),
@@ -144,7 +144,7 @@ fn asset(mut fields: Fields, media_type: &str, parts: &mut Vec<Part>, described:
     }
     fields.put("asset_pointer", JsonValue::from(url.as_str()));
     describe(fields, described);
-    parts.push(Part::File { media_type, filename: None, url });
+    parts.push(Part::File { media_type, filename: None, url, extra: None });
 }
 
 /// Reasoning: newer exports have thoughts with summaries.
@@ -152,7 +152,7 @@ fn thoughts(fields: &mut Fields) -> Vec<Part> {
     let mut parts = Vec::new();
     for thought in fields.array("thoughts").unwrap_or_default() {
         if let JsonValue::String(text) = thought {
-            parts.push(Part::Reasoning { text });
+            parts.push(Part::reasoning(text));
             continue;
         }
         let Some(mut fields) = Fields::of(thought.clone()) else {
@@ -162,7 +162,7 @@ fn thoughts(fields: &mut Fields) -> Vec<Part> {
         let texts = [fields.text("summary"), fields.text("content")];
         let text =
             texts.into_iter().flatten().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n");
-        parts.push(Part::Reasoning { text });
+        parts.push(Part::reasoning(text));
         // The chunks are the content again, and it is finished.
         fields.ignore("chunks");
         fields.ignore_scalar("finished");
@@ -176,10 +176,10 @@ fn thoughts(fields: &mut Fields) -> Vec<Part> {
 
 /// A passage of a page.
 fn quote(fields: &mut Fields) -> Vec<Part> {
-    let mut parts: Vec<Part> = fields.text("text").map(|text| Part::Text { text }).into_iter().collect();
+    let mut parts: Vec<Part> = fields.text("text").map(|text| Part::text(text)).into_iter().collect();
     if let Some(url) = fields.text("url").filter(|url| !url.is_empty()) {
         let title = fields.text("title").filter(|title| !title.is_empty());
-        parts.push(Part::Source(Source::Url { source_id: url.clone(), url, title }));
+        parts.push(Part::Source(Source::Url { source_id: url.clone(), url, title, extra: None }));
     }
     parts
 }
@@ -188,7 +188,7 @@ fn quote(fields: &mut Fields) -> Vec<Part> {
 pub(super) fn data(kind: &str, value: &JsonValue) -> Option<Part> {
     let is_nothing = *value == JsonValue::Null || *value == JsonValue::Object(JsonObject::new());
     let data = Json::stored(value.to_string());
-    (!is_nothing).then(|| Part::Data { name: format!("chatgpt/{kind}"), data })
+    (!is_nothing).then(|| Part::Data { name: format!("chatgpt/{kind}"), data, extra: None })
 }
 
 /// Names the files of parts, and adds the files that have no part.
@@ -201,7 +201,7 @@ pub(super) fn add_attachments(parts: &mut Vec<Part>, metadata: &mut Fields) {
         let media_type = ["mime_type", "mimeType"].iter().find_map(|name| fields.text(name));
         let media_type = media_type.filter(|media_type| !media_type.is_empty());
         let part = parts.iter_mut().find_map(|part| match part {
-            Part::File { url, filename, media_type } if url.ends_with(id.as_str()) => {
+            Part::File { url, filename, media_type, .. } if url.ends_with(id.as_str()) => {
                 Some((filename, media_type))
             }
             _ => None,
@@ -212,7 +212,12 @@ pub(super) fn add_attachments(parts: &mut Vec<Part>, metadata: &mut Fields) {
             continue;
         }
         let media_type = media_type.unwrap_or_else(|| "application/octet-stream".to_owned());
-        parts.push(Part::File { media_type, filename: name, url: format!("file-service://{id}") });
+        parts.push(Part::File {
+            media_type,
+            filename: name,
+            url: format!("file-service://{id}"),
+            extra: None,
+        });
     }
     // They have the sizes, and more.
     metadata.put("attachments", JsonValue::Array(attachments));

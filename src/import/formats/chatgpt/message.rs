@@ -111,7 +111,7 @@ fn call(id: &str, tool: &str, parts: Vec<Part>) -> Vec<Part> {
     let (texts, others): (Vec<Part>, Vec<Part>) =
         parts.into_iter().partition(|part| matches!(part, Part::Text { .. }));
     let texts = texts.into_iter().filter_map(|part| match part {
-        Part::Text { text } => Some(text),
+        Part::Text { text, .. } => Some(text),
         _ => None,
     });
     let input = texts.collect::<Vec<_>>().join("\n\n");
@@ -122,6 +122,7 @@ fn call(id: &str, tool: &str, parts: Vec<Part>) -> Vec<Part> {
         input: (!input.is_empty()).then(|| json(input)),
         output: None,
         error_text: None,
+        extra: None,
     };
     std::iter::once(call).chain(others).collect()
 }
@@ -155,9 +156,9 @@ fn result(
     let mut values: Vec<JsonValue> = texts
         .into_iter()
         .filter_map(|part| match part {
-            Part::Text { text } if text.is_empty() => None,
-            Part::Text { text } => Some(JsonValue::from(text)),
-            Part::Data { name, data } => data_value(&name, &data),
+            Part::Text { text, .. } if text.is_empty() => None,
+            Part::Text { text, .. } => Some(JsonValue::from(text)),
+            Part::Data { name, data, .. } => data_value(&name, &data),
             _ => None,
         })
         .collect();
@@ -178,6 +179,7 @@ fn result(
         input: None,
         output: output.map(|output| Json::stored(output.to_string())),
         error_text: error,
+        extra: None,
     };
     std::iter::once(result).chain(others).collect()
 }

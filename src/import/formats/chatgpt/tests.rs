@@ -106,7 +106,7 @@ fn hidden_context_files_speech_and_citations_have_their_places() {
     let found = parsed(&file).unwrap();
     let [context, thoughts, answer, spoken] = &found.messages[..] else { panic!("{found:?}") };
     assert_eq!((context.role, context.hidden), (Role::System, true));
-    assert_eq!(thoughts.parts, [Part::Reasoning { text: "Looking\n\nI look".into() }]);
+    assert_eq!(thoughts.parts, [Part::reasoning("Looking\n\nI look".into())]);
     assert_eq!(answer.status, MessageStatus::Interrupted);
     let expected = json!([
         { "file": { "mediaType": "image/*", "url": "sediment://file_1" } },
@@ -153,7 +153,7 @@ fn the_forms_of_2026_are_imported() {
             |message| message.role != Role::User || !parts(message).to_string().contains("SECRETPROFILE")
         )
     );
-    assert_eq!(forms.messages[3].parts, [Part::Reasoning { text: "Thought for 5s".into() }]);
+    assert_eq!(forms.messages[3].parts, [Part::reasoning("Thought for 5s".into())]);
     let tool = &parts(&forms.messages[4])[0]["tool"];
     assert_eq!((&tool["input"], &tool["output"]), (&json!("search(\"cats\")"), &json!("found")));
     let answer = &forms.messages[forms.head];

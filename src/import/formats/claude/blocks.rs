@@ -13,14 +13,14 @@ pub(super) fn add(index: usize, block: JsonValue, parts: &mut Vec<Part>, rest: &
     let original = block.clone();
     let Some(mut fields) = Fields::of(block) else {
         match original {
-            JsonValue::String(text) => parts.push(Part::Text { text }),
+            JsonValue::String(text) => parts.push(Part::text(text)),
             other => parts.extend(block_data(Format::Claude, other)),
         }
         return false;
     };
     let part = match kind.as_str() {
-        "text" => fields.text("text").map(|text| Part::Text { text }),
-        "thinking" => fields.text("thinking").map(|text| Part::Reasoning { text }),
+        "text" => fields.text("text").map(|text| Part::text(text)),
+        "thinking" => fields.text("thinking").map(|text| Part::reasoning(text)),
         "tool_use" => fields
             .object("input")
             .or_else(|| fields.get("input").is_none().then(Fields::default))

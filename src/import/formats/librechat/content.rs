@@ -25,10 +25,8 @@ pub(super) fn add(index: usize, item: JsonValue, parts: &mut Vec<Part>, rest: &m
             parts.extend(content_parts(Format::LibreChat, JsonValue::Array(vec![original]), rest));
             return false;
         }
-        ("text", Some(mut fields)) => text(&mut fields, "text").map(|text| (Part::Text { text }, fields)),
-        ("think", Some(mut fields)) => {
-            text(&mut fields, "think").map(|text| (Part::Reasoning { text }, fields))
-        }
+        ("text", Some(mut fields)) => text(&mut fields, "text").map(|text| (Part::text(text), fields)),
+        ("think", Some(mut fields)) => text(&mut fields, "think").map(|text| (Part::reasoning(text), fields)),
         ("tool_call", Some(mut fields)) => fields.object("tool_call").map(|mut call| {
             let part = tool(index, &mut call);
             fields.put("tool_call", JsonValue::Object(call.rest()));

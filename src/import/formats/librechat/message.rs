@@ -30,7 +30,7 @@ pub(super) fn message(mut fields: Fields, conversation: &str) -> ParsedMessage {
                 has_failed |= content::add(at, item, &mut parts, &mut rest);
             }
         }
-        Some(JsonValue::String(text)) => parts.push(Part::Text { text }),
+        Some(JsonValue::String(text)) => parts.push(Part::text(text)),
         Some(other) => fields.put("content", other),
         None => {}
     }

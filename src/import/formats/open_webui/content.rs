@@ -16,7 +16,7 @@ pub(super) fn take(fields: &mut Fields, role: Role, rest: &mut BlockFields) -> (
     };
     let has_output = !parts.is_empty();
     match fields.value("content") {
-        Some(JsonValue::String(text)) if role != Role::Assistant => parts.push(Part::Text { text }),
+        Some(JsonValue::String(text)) if role != Role::Assistant => parts.push(Part::text(text)),
         // The content is a copy of the output.
         Some(JsonValue::String(content)) if has_output => {
             let texts = details::parts(&content, &mut BlockFields::default());
@@ -25,7 +25,7 @@ pub(super) fn take(fields: &mut Fields, role: Role, rest: &mut BlockFields) -> (
                 false => parts.extend(texts),
                 true if texts
                     .into_iter()
-                    .all(|part| matches!(&part, Part::Text { text } if is_copy(text, &parts))) => {}
+                    .all(|part| matches!(&part, Part::Text { text, .. } if is_copy(text, &parts))) => {}
                 true => fields.put("content", JsonValue::from(content)),
             }
         }

@@ -49,7 +49,7 @@ pub(super) fn parts(text: &str, rest: &mut BlockFields) -> Vec<Part> {
 fn push_text(parts: &mut Vec<Part>, text: &str) {
     let text = if parts.is_empty() { text } else { text.trim_start_matches(['\n', '\r']) };
     if !text.trim().is_empty() {
-        parts.push(Part::Text { text: text.to_owned() });
+        parts.push(Part::text(text.to_owned()));
     }
 }
 
@@ -99,7 +99,7 @@ fn add(index: usize, block: Block<'_>, parts: &mut Vec<Part>, rest: &mut BlockFi
             let lines = text.trim().lines();
             let lines =
                 lines.map(|line| line.strip_prefix("> ").or_else(|| line.strip_prefix('>')).unwrap_or(line));
-            parts.push(Part::Reasoning { text: lines.collect::<Vec<_>>().join("\n") });
+            parts.push(Part::reasoning(lines.collect::<Vec<_>>().join("\n")));
         }
         "tool_calls" => tool(index, is_done, body, &mut fields, parts),
         _ => code(index, is_done, body, &mut fields, parts),

@@ -101,6 +101,7 @@ fn add_source(entry: &JsonObject, parts: &mut Vec<Part>) {
             media_type: name.and_then(media_type_of_name).unwrap_or(UNKNOWN_MEDIA_TYPE).to_owned(),
             title: name.map(str::to_owned),
             filename: None,
+            extra: None,
         }));
     }
 }

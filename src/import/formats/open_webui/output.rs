@@ -98,7 +98,7 @@ fn reasoning(fields: &mut Fields) -> Option<Part> {
             if is_plain {
                 fields.ignore(name);
             }
-            return Some(Part::Reasoning { text });
+            return Some(Part::reasoning(text));
         }
     }
     None

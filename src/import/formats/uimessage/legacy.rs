@@ -12,9 +12,9 @@ pub(super) fn add(fields: &mut Fields, parts: &mut Vec<Part>) {
     if let Some(text) = fields.text("reasoning") {
         let is_copy = parts
             .iter()
-            .any(|part| matches!(part, Part::Reasoning { text: known } if text.contains(&**known)));
+            .any(|part| matches!(part, Part::Reasoning { text: known, .. } if text.contains(&**known)));
         match has_reasoning {
-            false => parts.push(Part::Reasoning { text }),
+            false => parts.push(Part::reasoning(text)),
             true if is_copy => {}
             true => fields.put("reasoning", JsonValue::from(text)),
         }

@@ -23,7 +23,7 @@ pub(super) fn message(mut fields: Fields, chat: Option<&str>) -> ParsedMessage {
     let mut parts = Vec::new();
     let mut is_streaming = false;
     for (at, value) in take_parts(&mut fields).into_iter().enumerate() {
-        is_streaming |= part::add(at, value, &mut parts, &mut rest);
+        is_streaming |= part::add(at, value, &mut parts);
     }
     legacy::add(&mut fields, &mut parts);
     add_content(&mut fields, &mut parts, &mut rest);

@@ -3,51 +3,54 @@
 use super::{legacy, tool};
 use crate::import::fields::Fields;
 use crate::import::format::Format;
-use crate::import::formats::block_fields::BlockFields;
 use crate::import::formats::parts::{
     UNKNOWN_MEDIA_TYPE, block_data, data, file, json, media_type_of_name, take_media_type,
 };
 use crate::model::{JsonValue, Part, Source};
 
-/// Adds the part at `index`. Returns whether it was still being written.
-pub(super) fn add(index: usize, value: JsonValue, parts: &mut Vec<Part>, rest: &mut BlockFields) -> bool {
+/// Adds the part at `index`, with all of its fields. Returns whether it was still being written.
+pub(super) fn add(index: usize, value: JsonValue, parts: &mut Vec<Part>) -> bool {
     let kind =
         value.as_object().and_then(|fields| fields.get("type")?.as_str()).unwrap_or_default().to_owned();
     let original = value.clone();
     let Some(mut fields) = Fields::of(value) else {
         match original {
-            JsonValue::String(text) => parts.push(Part::Text { text }),
+            JsonValue::String(text) => parts.push(Part::text(text)),
             other => parts.extend(data(Format::UiMessage, "part", other)),
         }
         return false;
     };
-    if kind == "step-start" {
-        fields.put("step", JsonValue::from("start"));
-        rest.add(index, fields);
+    if kind.is_empty() {
+        parts.extend(block_data(Format::UiMessage, original));
         return false;
     }
-    match part(&kind, index, &mut fields) {
-        Some(part) => parts.push(part),
-        None => {
-            parts.extend(block_data(Format::UiMessage, original));
-            return false;
-        }
+    let Some(mut part) = part(&kind, index, &mut fields) else {
+        parts.push(custom(kind, original));
+        return false;
+    };
+    let is_streaming = fields.get("state").and_then(JsonValue::as_str) == Some("streaming");
+    if kind != "dynamic-tool" {
+        fields.ignore("type");
     }
-    let state = fields.get("state").and_then(JsonValue::as_str);
-    let is_streaming = state == Some("streaming");
-    if state == Some("done") {
-        fields.ignore("state");
-    }
-    rest.add(index, fields);
+    let extra = fields.into_value();
+    *part.extra_mut() = extra.as_object().is_some_and(|fields| !fields.is_empty()).then(|| json(&extra));
+    parts.push(part);
     is_streaming
+}
+
+/// A part of a kind that Scrollback has no type for, such as `step-start`.
+fn custom(kind: String, original: JsonValue) -> Part {
+    let mut fields = Fields::of(original).unwrap_or_default();
+    fields.ignore("type");
+    Part::Custom { kind, data: json(&fields.into_value()), extra: None }
 }
 
 fn part(kind: &str, index: usize, fields: &mut Fields) -> Option<Part> {
     match kind {
-        "text" => fields.text("text").map(|text| Part::Text { text }),
+        "text" => fields.text("text").map(|text| Part::text(text)),
         "reasoning" => {
             let text = fields.text("text").or_else(|| fields.text("reasoning"))?;
-            Some(Part::Reasoning { text })
+            Some(Part::reasoning(text))
         }
         "file" => legacy::inline_file(fields).or_else(|| {
             let url = fields.id("url")?;
@@ -60,18 +63,17 @@ fn part(kind: &str, index: usize, fields: &mut Fields) -> Option<Part> {
         "source" => {
             let mut source = fields.object("source")?;
             let part = web_page(&mut source)?;
-            fields.put("source", JsonValue::Object(source.rest()));
+            put_rest(fields, "source", source);
             Some(part)
         }
         "dynamic-tool" => {
             let name = fields.id("toolName");
-            fields.put("dynamic", JsonValue::Boolean(true));
             Some(tool::part(index, name, fields))
         }
         "tool-invocation" => {
             let mut invocation = fields.object("toolInvocation")?;
             let part = legacy::tool(index, &mut invocation);
-            fields.put("toolInvocation", JsonValue::Object(invocation.rest()));
+            put_rest(fields, "toolInvocation", invocation);
             Some(part)
         }
         _ => {
@@ -80,8 +82,16 @@ fn part(kind: &str, index: usize, fields: &mut Fields) -> Option<Part> {
             }
             let name = kind.strip_prefix("data-").filter(|name| !name.is_empty())?;
             let value = fields.value("data")?;
-            Some(Part::Data { name: name.to_owned(), data: json(&value) })
+            Some(Part::Data { name: name.to_owned(), data: json(&value), extra: None })
         }
+    }
+}
+
+/// Keeps what was not taken of an object within the part.
+fn put_rest(fields: &mut Fields, name: &str, object: Fields) {
+    let rest = object.rest();
+    if !rest.is_empty() {
+        fields.put(name, JsonValue::Object(rest));
     }
 }
 
@@ -92,6 +102,7 @@ fn web_page(fields: &mut Fields) -> Option<Part> {
         source_id,
         url,
         title: fields.text("title").filter(|title| !title.is_empty()),
+        extra: None,
     }))
 }
 
@@ -106,5 +117,5 @@ fn document(fields: &mut Fields) -> Option<Part> {
         .unwrap_or_else(|| UNKNOWN_MEDIA_TYPE.to_owned());
     let source_id = fields.id("sourceId").or_else(|| filename.clone()).or_else(|| title.clone());
     let source_id = source_id.filter(|id| !id.is_empty())?;
-    Some(Part::Source(Source::Document { source_id, media_type, title, filename }))
+    Some(Part::Source(Source::Document { source_id, media_type, title, filename, extra: None }))
 }

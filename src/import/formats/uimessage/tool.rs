@@ -10,24 +10,17 @@ pub(super) fn part(index: usize, name: Option<String>, fields: &mut Fields) -> P
     let input = fields.value("input").map(|input| json(&input));
     let output = take_even_null(fields, "output").map(|output| json(&output));
     let error_text = fields.text("errorText");
-    let approved =
-        fields.get("approval").and_then(JsonValue::as_object).and_then(|approval| approval.get("approved"));
-    let approved = approved.cloned();
     let state = match fields.get("state").and_then(JsonValue::as_str) {
         Some("input-streaming") => Some(ToolState::InputStreaming),
         Some("input-available") => Some(ToolState::InputAvailable),
         Some("approval-requested") => Some(ToolState::ApprovalRequested),
-        Some("approval-responded") if approved == Some(JsonValue::Boolean(false)) => {
-            Some(ToolState::OutputDenied)
-        }
-        Some("approval-responded") => Some(ToolState::InputAvailable),
+        Some("approval-responded") => Some(ToolState::ApprovalResponded),
         Some("output-available") => Some(ToolState::OutputAvailable),
         Some("output-error") => Some(ToolState::OutputError),
         Some("output-denied") => Some(ToolState::OutputDenied),
         _ => None,
     };
-    // An approval tells what the part cannot: that the user has answered.
-    if state.is_some() && fields.get("state").and_then(JsonValue::as_str) != Some("approval-responded") {
+    if state.is_some() {
         fields.ignore("state");
     }
     let state = state.unwrap_or(match (&output, &error_text) {
@@ -36,7 +29,7 @@ pub(super) fn part(index: usize, name: Option<String>, fields: &mut Fields) -> P
         (None, None) => ToolState::InputAvailable,
     });
     let tool_name = name.unwrap_or_else(|| UNKNOWN_TOOL.to_owned());
-    Part::Tool { tool_call_id, tool_name, state, input, output, error_text }
+    Part::Tool { tool_call_id, tool_name, state, input, output, error_text, extra: None }
 }
 
 /// The output of a tool may be null.

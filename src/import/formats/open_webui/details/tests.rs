@@ -61,7 +61,7 @@ fn other_details_and_those_in_code_stay_in_the_text() {
         "<details type=\"reasoning\" done=\"true\">x",
         "<details type=\"reasoning",
     ] {
-        let expected = format!("[{}]", serde_json::to_string(&Part::Text { text: text.to_owned() }).unwrap());
+        let expected = format!("[{}]", serde_json::to_string(&Part::text(text.to_owned())).unwrap());
         assert_eq!(outline(text).0, expected);
     }
     let (parts, _) = outline("<details type=\"reasoning\" done=\"true\">a <details>b</details> c</details>d");
