@@ -251,15 +251,21 @@ fn cors(origins: &[String]) -> anyhow::Result<CorsLayer> {
     Ok(CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
-        .allow_headers(openai::REQUEST_HEADERS.map(HeaderName::from_static).into_iter().chain([
-            header::AUTHORIZATION,
-            header::CONTENT_TYPE,
-            header::ACCEPT,
-            sse::LAST_EVENT_ID,
-            credentials::ACT_AS_HEADER,
-            header::CONTENT_RANGE,
-            header::RANGE,
-        ]).collect::<Vec<_>>())
+        .allow_headers(
+            openai::REQUEST_HEADERS
+                .map(HeaderName::from_static)
+                .into_iter()
+                .chain([
+                    header::AUTHORIZATION,
+                    header::CONTENT_TYPE,
+                    header::ACCEPT,
+                    sse::LAST_EVENT_ID,
+                    credentials::ACT_AS_HEADER,
+                    header::CONTENT_RANGE,
+                    header::RANGE,
+                ])
+                .collect::<Vec<_>>(),
+        )
         .expose_headers([
             http::REQUEST_ID,
             header::RETRY_AFTER,

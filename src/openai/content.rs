@@ -47,7 +47,8 @@ pub(super) fn complete(content: &mut JsonObject) {
 
 /// Checks a content of a client.
 pub(super) fn check(argument: &str, content: &JsonObject) -> Result<(), Invalid> {
-    let kind = text(content, "type").ok_or_else(|| Invalid::new(format!("{argument}.type"), "must be a string"))?;
+    let kind =
+        text(content, "type").ok_or_else(|| Invalid::new(format!("{argument}.type"), "must be a string"))?;
     match text_field(kind) {
         Some(field) if text(content, field).is_none() => {
             Err(Invalid::new(format!("{argument}.{field}"), "must be a string"))

@@ -85,12 +85,23 @@ mod tests {
             assert_eq!(ItemId::parse(&text).unwrap().to_string(), text);
         }
         for wrong in [
-            "", "conv_", "conv_123", "conv_0197a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b",
-            "conv_0197A1B2C3D47E5F8A6B7C8D9E0F1A2B", "0197a1b2c3d47e5f8a6b7c8d9e0f1a2b",
+            "",
+            "conv_",
+            "conv_123",
+            "conv_0197a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b",
+            "conv_0197A1B2C3D47E5F8A6B7C8D9E0F1A2B",
+            "0197a1b2c3d47e5f8a6b7c8d9e0f1a2b",
         ] {
             assert_eq!(parse_conversation_id(wrong), None, "{wrong}");
         }
-        for wrong in ["msg_abc", "_x", &format!("msg_{ID}_0"), &format!("msg_{ID}_07"), &format!("msg_{ID}_1000"), &format!("Msg_{ID}")] {
+        for wrong in [
+            "msg_abc",
+            "_x",
+            &format!("msg_{ID}_0"),
+            &format!("msg_{ID}_07"),
+            &format!("msg_{ID}_1000"),
+            &format!("Msg_{ID}"),
+        ] {
             assert_eq!(ItemId::parse(wrong), None, "{wrong}");
         }
     }

@@ -79,14 +79,16 @@ impl InputItem {
     /// The id and the name of the call that it is, if it is one.
     pub fn call(&self) -> Option<(&str, &str)> {
         let tool = self.kind.tool.as_ref()?;
-        let id = tool.call.and_then(|field| text(&self.fields, field)).or_else(|| text(&self.fields, "id"))?;
+        let id =
+            tool.call.and_then(|field| text(&self.fields, field)).or_else(|| text(&self.fields, "id"))?;
         Some((id, text(&self.fields, "name")?))
     }
 
     /// The id of a call whose name it needs.
     pub fn needs_name_of(&self) -> Option<&str> {
         let tool = self.kind.tool.as_ref()?;
-        let is_named = !matches!(tool.name, super::item_type::ToolName::OfCall) || self.fields.contains_key("name");
+        let is_named =
+            !matches!(tool.name, super::item_type::ToolName::OfCall) || self.fields.contains_key("name");
         if is_named { None } else { tool.call.and_then(|field| text(&self.fields, field)) }
     }
 
@@ -140,7 +142,9 @@ impl InputItem {
             return Ok(vec![(parts.clone(), JsonObject::new()), (parts, whole)]);
         }
         if self.kind.name == REASONING.name {
-            let Some((parts, mut other)) = reasoning::parts(argument, &self.fields)? else { return Ok(Vec::new()) };
+            let Some((parts, mut other)) = reasoning::parts(argument, &self.fields)? else {
+                return Ok(Vec::new());
+            };
             other.shift_remove("id");
             let whole = with_type(&other, REASONING.name);
             return Ok(vec![(parts.clone(), JsonObject::new()), (parts, whole)]);
@@ -159,9 +163,7 @@ impl InputItem {
         given_id: Option<JsonValue>,
         limits: ContentLimits,
     ) -> Result<Option<NewItem>, Invalid> {
-        let is_empty = |part: &Part| {
-            matches!(part, Part::Text { text, .. } | Part::Reasoning { text, .. } if text.is_empty())
-        };
+        let is_empty = |part: &Part| matches!(part, Part::Text { text, .. } | Part::Reasoning { text, .. } if text.is_empty());
         if parts.iter().all(is_empty) {
             return Ok(None);
         }

@@ -198,8 +198,7 @@ fn message_draft(
     urls: &FileUrls,
     other: JsonObject,
 ) -> ItemDraft {
-    let fields =
-        message_item::of_parts((view.role, view.status), parts[run.clone()].iter(), urls, other);
+    let fields = message_item::of_parts((view.role, view.status), parts[run.clone()].iter(), urls, other);
     ItemDraft { prefix: MESSAGE.prefix, fields, parts: run }
 }
 

@@ -73,8 +73,13 @@ pub(super) const MESSAGE: ItemType =
     ItemType { name: "message", prefix: "msg", required: &[], has_status: true, tool: None };
 
 /// Reasoning.
-pub(super) const REASONING: ItemType =
-    ItemType { name: "reasoning", prefix: "rs", required: &[("summary", Shape::List)], has_status: false, tool: None };
+pub(super) const REASONING: ItemType = ItemType {
+    name: "reasoning",
+    prefix: "rs",
+    required: &[("summary", Shape::List)],
+    has_status: false,
+    tool: None,
+};
 
 /// Types that this version does not know.
 pub(super) const OTHER: ItemType =

@@ -51,7 +51,11 @@ pub(super) fn complete(argument: &str, item: &mut JsonObject) -> Result<Role, In
 }
 
 /// The parts that store an item, and its other fields.
-pub(super) fn parts(argument: &str, role: Role, item: &JsonObject) -> Result<(Vec<Part>, JsonObject), Invalid> {
+pub(super) fn parts(
+    argument: &str,
+    role: Role,
+    item: &JsonObject,
+) -> Result<(Vec<Part>, JsonObject), Invalid> {
     let mut rest = item.clone();
     let contents = rest.shift_remove("content");
     let contents = contents.as_ref().and_then(JsonValue::as_array).unwrap_or_default();

@@ -24,7 +24,10 @@ pub fn parse(argument: &str, value: Option<JsonValue>) -> Result<JsonObject, Inv
         Some(_) => return Err(Invalid::new(argument, "must be an object of strings")),
     };
     if pairs.len() > MAX_PAIRS {
-        return Err(Invalid::new(argument, format!("must have at most {MAX_PAIRS} pairs, has {}", pairs.len())));
+        return Err(Invalid::new(
+            argument,
+            format!("must have at most {MAX_PAIRS} pairs, has {}", pairs.len()),
+        ));
     }
     for (key, value) in &pairs {
         if key.chars().count() > MAX_KEY {
@@ -73,7 +76,8 @@ mod tests {
 
     #[test]
     fn metadata_has_limits() {
-        let pairs = |count: usize| JsonValue::Object((0..count).map(|at| (at.to_string(), "x".into())).collect());
+        let pairs =
+            |count: usize| JsonValue::Object((0..count).map(|at| (at.to_string(), "x".into())).collect());
         assert!(parse("metadata", Some(pairs(16))).is_ok());
         assert!(parse("metadata", Some(value(r#"{"a":"b"}"#))).is_ok());
         let long = |key: usize, value: usize| {

@@ -66,7 +66,8 @@ async fn document(method: Method) -> Response {
     if ![Method::GET, Method::HEAD].contains(&method) {
         return ApiError::method("GET, HEAD").into_response();
     }
-    ([(CONTENT_TYPE, "application/json; charset=utf-8"), (CACHE_CONTROL, "max-age=300")], DOCUMENT).into_response()
+    ([(CONTENT_TYPE, "application/json; charset=utf-8"), (CACHE_CONTROL, "max-age=300")], DOCUMENT)
+        .into_response()
 }
 
 async fn handle(State(HandlerState(shared)): State<HandlerState>, request: Request) -> Response {
@@ -113,7 +114,12 @@ async fn answer(shared: &Arc<ServerState>, request: Request) -> Result<Response,
     }
 }
 
-async fn run(context: &Context<'_>, viewer: &Viewer, route: Route, request: Request) -> Result<Answer, ApiError> {
+async fn run(
+    context: &Context<'_>,
+    viewer: &Viewer,
+    route: Route,
+    request: Request,
+) -> Result<Answer, ApiError> {
     let query = request.uri().query().unwrap_or_default().to_owned();
     let method = request.method().clone();
     match (route, method) {

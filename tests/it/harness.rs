@@ -36,7 +36,9 @@ pub(crate) use events::EventStream;
 pub(crate) use imports::import;
 pub(crate) use key_server::{KeyServer, SigningKey};
 pub(crate) use nats::Nats;
-pub(crate) use node::{run_python, run_script, run_script_with, start_script};
+pub(crate) use node::{
+    packaged_program, run_python, run_python_packages, run_script, run_script_with, start_script,
+};
 pub(crate) use pgbouncer::PgBouncer;
 pub(crate) use postgres::{Cluster, shared_cluster};
 pub(crate) use program::{Program, Running};

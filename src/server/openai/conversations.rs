@@ -1,10 +1,10 @@
 //! Conversations.
 
+use super::Context;
 use super::error::ApiError;
 use super::item_list::{self, RequestIds};
 use super::parameters::{self, Further};
 use super::response::{self, Answer};
-use super::Context;
 use crate::model::{
     Conversation, ConversationFilter, ConversationId, ConversationOrder, Json, JsonObject, JsonValue,
     NewConversation, Page, Range, Timestamp,
@@ -84,7 +84,11 @@ pub(super) async fn retrieve(context: &Context<'_>, id: &str) -> Result<Answer, 
 }
 
 /// `POST /v1/conversations/{id}`: other metadata.
-pub(super) async fn update(context: &Context<'_>, id: &str, mut body: JsonObject) -> Result<Answer, ApiError> {
+pub(super) async fn update(
+    context: &Context<'_>,
+    id: &str,
+    mut body: JsonObject,
+) -> Result<Answer, ApiError> {
     let conversation = openai::parse_conversation_id(id).ok_or_else(|| ApiError::no_conversation(id))?;
     parameters::only(&body, &[METADATA])?;
     let given = body.shift_remove(METADATA);

@@ -92,7 +92,8 @@ impl ApiError {
 
     /// A value is not valid.
     pub(super) fn invalid(param: Option<&str>, message: String) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, Some("invalid_value"), message).with_param(param.map(str::to_owned))
+        Self::new(StatusCode::BAD_REQUEST, Some("invalid_value"), message)
+            .with_param(param.map(str::to_owned))
     }
 
     /// There is no such parameter.

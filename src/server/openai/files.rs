@@ -22,7 +22,8 @@ pub(super) async fn items(context: &Context<'_>, messages: &[Message]) -> Result
     let mut items = Vec::with_capacity(messages.len());
     for message in messages {
         let text = texts.get(&message.id).unwrap_or(&message.content);
-        let size = text.len() + message.metadata.as_str().len() + message.parts.as_ref().map_or(0, Parts::bytes);
+        let size =
+            text.len() + message.metadata.as_str().len() + message.parts.as_ref().map_or(0, Parts::bytes);
         context.budget.grow(size).await?;
         items.push(items_of(message, text, &urls));
     }

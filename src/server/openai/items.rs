@@ -16,7 +16,11 @@ use crate::openai::{Item, ItemId};
 const ITEMS: &str = "items";
 
 /// `POST /v1/conversations/{id}/items`.
-pub(super) async fn create(context: &Context<'_>, id: &str, mut body: JsonObject) -> Result<Answer, ApiError> {
+pub(super) async fn create(
+    context: &Context<'_>,
+    id: &str,
+    mut body: JsonObject,
+) -> Result<Answer, ApiError> {
     let conversation = find(context, id).await?;
     parameters::only(&body, &[ITEMS])?;
     let given = body.shift_remove(ITEMS);
@@ -45,7 +49,11 @@ pub(super) async fn list(context: &Context<'_>, id: &str, query: &str) -> Result
     let mut messages = Vec::new();
     if let Some((message, _)) = &after {
         let bound = Some(message.position);
-        if is_ascending { range.after = bound } else { range.before = bound }
+        if is_ascending {
+            range.after = bound
+        } else {
+            range.before = bound
+        }
         // Other items of the same message may follow.
         messages.extend((message.deleted_at.is_none()).then(|| message.clone()));
     }
@@ -53,7 +61,11 @@ pub(super) async fn list(context: &Context<'_>, id: &str, query: &str) -> Result
     let slice = context.scope.path(&conversation, None, range, page, Deleted::LeftOut).await?;
     let is_more_behind = pages::has_more(&slice, end);
     let found = slice.items.into_iter();
-    if is_ascending { messages.extend(found) } else { messages.extend(found.rev()) }
+    if is_ascending {
+        messages.extend(found)
+    } else {
+        messages.extend(found.rev())
+    }
     let mut items = Vec::new();
     for mut of_message in files::items(context, &messages).await? {
         if !is_ascending {
@@ -69,7 +81,9 @@ pub(super) async fn list(context: &Context<'_>, id: &str, query: &str) -> Result
 
 /// Whether an item is on the page. Those of the message of `after` are only if they are behind it.
 fn follows(item: &Item, after: Option<&(Message, ItemId)>, is_ascending: bool) -> bool {
-    let Some((message, after)) = after.filter(|(message, _)| message.id == item.id.message) else { return true };
+    let Some((message, after)) = after.filter(|(message, _)| message.id == item.id.message) else {
+        return true;
+    };
     debug_assert_eq!(message.id, after.message);
     if is_ascending { item.is_after(after) } else { item.id != *after && !item.is_after(after) }
 }

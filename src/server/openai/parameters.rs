@@ -144,12 +144,24 @@ mod tests {
         assert_eq!((found.limit, found.is_ascending, found.after), (20, false, None));
         let found = of("limit=100&order=asc&after=msg_1&include[]=reasoning.encrypted_content").unwrap();
         assert_eq!((found.limit, found.is_ascending, found.after.as_deref()), (100, true, Some("msg_1")));
-        for wrong in ["limit=0", "limit=101", "limit=x", "order=up", "include=x", "before=a", "x=1", "order=asc&order=asc"] {
+        for wrong in [
+            "limit=0",
+            "limit=101",
+            "limit=x",
+            "order=up",
+            "include=x",
+            "before=a",
+            "x=1",
+            "order=asc&order=asc",
+        ] {
             assert!(of(wrong).is_err(), "{wrong}");
         }
         assert!(of_list("before=a&after=b", Further::Before).is_ok());
         assert!(of_list("include=reasoning.encrypted_content", Further::Before).is_err());
-        assert!(include_only("include[0]=reasoning.encrypted_content&include=message.output_text.logprobs").is_ok());
+        assert!(
+            include_only("include[0]=reasoning.encrypted_content&include=message.output_text.logprobs")
+                .is_ok()
+        );
         assert!(include_only("include[x]=reasoning.encrypted_content").is_err());
     }
 }

@@ -76,7 +76,8 @@ fn list(data: Vec<JsonValue>, (first, last): (Option<String>, Option<String>), h
 
 /// Writes an answer. Its memory is reserved until it is sent.
 pub(super) async fn write(budget: &MemoryBudget, most: usize, answer: Answer) -> Result<Response, ApiError> {
-    let bytes = serde_json::to_vec(&JsonValue::Object(answer.0)).map_err(|error| ApiError::internal(&error))?;
+    let bytes =
+        serde_json::to_vec(&JsonValue::Object(answer.0)).map_err(|error| ApiError::internal(&error))?;
     if bytes.len() > most {
         return Err(MemoryError::ResponseTooLarge(u32::try_from(most).unwrap_or(u32::MAX)).into());
     }
