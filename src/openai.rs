@@ -10,6 +10,8 @@
 //! If the message would not give the same item back, the item is kept as a whole in a custom part.
 
 mod content;
+mod draft;
+mod file_urls;
 mod id;
 mod input;
 mod item;
@@ -20,7 +22,8 @@ mod metadata;
 mod reasoning;
 mod tool;
 
+pub use file_urls::FileUrls;
 pub use id::{ItemId, conversation_id, parse_conversation_id};
 pub use input::{InputItem, NewItem, ToolNames};
-pub use item::{FileUrls, Item, items_of};
+pub use item::{Item, items_of};
 pub use metadata::{MAX_PAIRS, of_conversation as metadata_of, parse as parse_metadata, with_openai};

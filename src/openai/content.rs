@@ -1,9 +1,6 @@
 //! The contents of messages: texts, images and files.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
-use super::item::FileUrls;
+use super::file_urls::{FileUrls, data_url};
 use super::json::{drop_default, object, read, read_fields, set_default, stored, stored_fields, text};
 use crate::model::{
     Invalid, JsonObject, JsonValue, MAX_INLINE_BYTES, Part, Role, Source, decode_data_url, is_data_url,
@@ -122,11 +119,6 @@ fn take_url(fields: &mut JsonObject, names: &[&str]) -> Option<String> {
 /// The usual form of a `data:` URL.
 fn encoded(url: &str) -> Option<String> {
     Some(data_url(&media_type(url)?, &decode_data_url(url)?))
-}
-
-/// A file as a `data:` URL.
-pub(super) fn data_url(media_type: &str, file: &[u8]) -> String {
-    format!("data:{media_type};base64,{}", STANDARD.encode(file))
 }
 
 /// The type that a `data:` URL has.

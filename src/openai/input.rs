@@ -1,8 +1,9 @@
 //! Items of clients.
 
 use super::content::KIND;
+use super::file_urls::FileUrls;
 use super::id::ItemId;
-use super::item::{FileUrls, MessageView, drafts};
+use super::item::{MessageView, drafts};
 use super::item_type::{ItemType, MESSAGE, OTHER, REASONING, Shape, named};
 use super::json::{set_default, stored, stored_fields, text};
 pub use super::tool::ToolNames;

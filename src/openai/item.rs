@@ -4,49 +4,16 @@
 //! an item of the type `message`, reasoning is one, and each call of a tool and each result. An empty text ends an item: it
 //! stands where an item was deleted, so that the ids of the others stay the same.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use super::content::KIND;
+use super::draft::ItemDraft;
+use super::file_urls::FileUrls;
 use super::id::ItemId;
 use super::item_type::{FUNCTION_CALL_OUTPUT, MESSAGE, OTHER, REASONING, named};
 use super::json::{object, read, read_fields, text};
 use super::{message_item, reasoning, tool};
-use crate::model::{
-    AttachmentId, JsonObject, JsonValue, Message, MessageStatus, Part, Parts, Role, attachment_of,
-};
-
-/// The URLs of attachments, by which others get the file.
-#[derive(Debug, Default)]
-pub struct FileUrls(HashMap<AttachmentId, String>);
-
-impl FileUrls {
-    /// Whether an attachment was made of a `data:` URL: its id follows from its content.
-    pub fn is_of_data_url(id: AttachmentId) -> bool {
-        id.0.get_version_num() == 5
-    }
-
-    /// Adds the URL of an attachment.
-    pub fn insert(&mut self, id: AttachmentId, url: String) {
-        self.0.insert(id, url);
-    }
-
-    /// Adds a file as a `data:` URL.
-    pub fn insert_file(&mut self, id: AttachmentId, media_type: &str, file: &[u8]) {
-        self.insert(id, super::content::data_url(media_type, file));
-    }
-
-    /// Whether the URL of an attachment is known.
-    pub fn has(&self, id: AttachmentId) -> bool {
-        self.0.contains_key(&id)
-    }
-
-    /// The URL for others.
-    pub(super) fn resolve<'u>(&'u self, url: &'u str) -> &'u str {
-        let id = attachment_of("url", url).ok().flatten();
-        id.and_then(|id| self.0.get(&id)).map_or(url, String::as_str)
-    }
-}
+use crate::model::{JsonObject, JsonValue, Message, MessageStatus, Part, Parts, Role};
 
 /// An item of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,20 +48,6 @@ impl Item {
 /// The place of an item in its message: a result is after its call.
 fn place(id: &ItemId) -> (usize, bool) {
     (id.part, id.prefix() == FUNCTION_CALL_OUTPUT.prefix)
-}
-
-/// An item without its id.
-pub(super) struct ItemDraft {
-    prefix: &'static str,
-    pub(super) fields: JsonObject,
-    parts: Range<usize>,
-}
-
-impl ItemDraft {
-    /// The item of one part.
-    pub(super) fn new(prefix: &'static str, part: usize, fields: JsonObject) -> Self {
-        Self { prefix, fields, parts: part..part + 1 }
-    }
 }
 
 /// The items of a message, in order. `text` is its content, and `urls` has the URLs of its attachments.

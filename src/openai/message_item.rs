@@ -1,7 +1,7 @@
 //! Messages as items: their authors and contents.
 
 use super::content::{self, text_type};
-use super::item::FileUrls;
+use super::file_urls::FileUrls;
 use super::json::{drop_default, object, set_default, text};
 use crate::model::{Invalid, JsonObject, JsonValue, MessageStatus, Part, Role};
 

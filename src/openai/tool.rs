@@ -1,6 +1,6 @@
 //! Calls of tools and their results as tool parts.
 
-use super::item::ItemDraft;
+use super::draft::ItemDraft;
 use super::item_type::{FUNCTION_CALL, FUNCTION_CALL_OUTPUT, Form, ItemType, ToolFields, ToolName, named};
 use super::json::{drop_default, object, read, read_fields, set_default, stored, stored_fields, text};
 use crate::model::{Invalid, Json, JsonObject, JsonValue, Part, Role, ToolState};

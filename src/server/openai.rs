@@ -3,6 +3,7 @@
 //! Credentials, rate limits, memory and time limits are those of `/graphql`. Errors have OpenAI's form. `/v1/openapi.json`
 //! describes the API, without credentials.
 
+mod context;
 mod conversations;
 mod error;
 mod files;
@@ -28,9 +29,9 @@ use super::graphql::credentials::RequestCredentials;
 use super::graphql::http::REQUEST_ID;
 use super::json_body;
 use super::state::{HandlerState, ServerState};
-use crate::memory::{MemoryBudget, MemoryReservation};
+use crate::memory::MemoryReservation;
 use crate::model::{JsonObject, JsonValue, Viewer};
-use crate::store::Scoped;
+use context::Context;
 use error::ApiError;
 use response::Answer;
 use route::Route;
@@ -82,15 +83,6 @@ async fn handle(State(HandlerState(shared)): State<HandlerState>, request: Reque
         headers.insert(REQUEST_ID, value);
     }
     response
-}
-
-/// What the handlers of an endpoint have.
-struct Context<'s> {
-    shared: &'s ServerState,
-    scope: Scoped,
-    budget: MemoryBudget,
-    /// The header `Idempotency-Key`.
-    key: Option<String>,
 }
 
 async fn answer(shared: &Arc<ServerState>, request: Request) -> Result<Response, ApiError> {

@@ -1,9 +1,11 @@
 """Runs the tests that OpenAI has for conversations in its package for Python against the server.
 
-They are written for a server of examples: its conversation is always `conv_123`, and its item `msg_abc`. A proxy puts a new
-conversation with a new item in the place of these, and the token in the place of the key. It changes nothing else.
+They are written for a server of examples: its conversation is always `conv_123`, its item `msg_abc`, and lists begin after
+`after`. A proxy puts a new conversation with a new item in the place of these, and the token in the place of the key. It
+changes nothing else.
 """
 
+import contextlib
 import http.client
 import http.server
 import json
@@ -21,14 +23,15 @@ AUTHORIZATION = "Bearer " + os.environ["SCROLLBACK_TOKEN"]
 SOURCE = pathlib.Path(__file__).with_name(".openai") / f"openai-{openai.__version__}"
 FILES = ["tests/api_resources/test_conversations.py", "tests/api_resources/conversations/test_items.py"]
 # Of the tests of the package: fewer would show that they have moved.
-LEAST = 100
+LEAST = 170
 
 
 def send(method, path, body=None, headers=None):
     connection = http.client.HTTPConnection(SERVER.hostname, SERVER.port, timeout=30)
-    connection.request(method, path, body, {**(headers or {}), "authorization": AUTHORIZATION})
-    response = connection.getresponse()
-    return response, response.read()
+    with contextlib.closing(connection):
+        connection.request(method, path, body, {**(headers or {}), "authorization": AUTHORIZATION})
+        response = connection.getresponse()
+        return response, response.read()
 
 
 def new_conversation():
@@ -48,6 +51,7 @@ class Proxy(http.server.BaseHTTPRequestHandler):
         if "conv_123" in path:
             conversation, item = new_conversation()
             path = path.replace("conv_123", conversation).replace("msg_abc", item)
+            path = path.replace("after=after", f"after={item}")
         length = int(self.headers.get("content-length", 0))
         body = self.rfile.read(length) if length else None
         headers = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")}

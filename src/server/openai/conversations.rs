@@ -1,6 +1,6 @@
 //! Conversations.
 
-use super::Context;
+use super::context::Context;
 use super::error::ApiError;
 use super::item_list::{self, RequestIds};
 use super::parameters::{self, Further};

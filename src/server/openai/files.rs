@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use futures_util::TryStreamExt;
 
-use super::Context;
+use super::context::Context;
 use super::error::ApiError;
 use crate::model::{AttachmentId, MAX_MESSAGE_BYTES, Message, MessageStatus, Part, Parts, attachment_of};
 use crate::openai::{FileUrls, Item, items_of};

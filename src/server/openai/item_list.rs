@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use super::Context;
+use super::context::Context;
 use super::error::ApiError;
 use crate::model::{
     Conversation, Deleted, End, Invalid, JsonValue, MessageId, NewMessage, Page, Part, Parts, Range,

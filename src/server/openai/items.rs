@@ -1,6 +1,6 @@
 //! Items of conversations.
 
-use super::Context;
+use super::context::Context;
 use super::conversations::{find, missing};
 use super::error::ApiError;
 use super::item_list::{self, Names, RequestIds};

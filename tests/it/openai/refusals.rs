@@ -17,7 +17,10 @@ async fn errors_have_the_form_of_openai(app: TestApp) {
     let ada = app.client("ada");
     let conversation = create(&ada, json!([])).await;
     let item = |value: Value| Some(json!({ "items": [value] }));
+    let own = format!("/{conversation}");
     let path = format!("/{conversation}/items");
+    let (own, path) = (own.as_str(), path.as_str());
+    let (everything, before) = (format!("{path}?include=all"), format!("{path}?before=x"));
     let many: Vec<_> = (0..21).map(|_| json!({ "role": "user", "content": "x" })).collect();
     for (method, path, body, status, param) in [
         (Method::POST, "", Some(json!({ "metadata": { "a": 1 } })), 400, "metadata.a"),
@@ -28,31 +31,31 @@ async fn errors_have_the_form_of_openai(app: TestApp) {
         (Method::GET, "?limit=0", None, 400, "limit"),
         (Method::GET, "?limit=101", None, 400, "limit"),
         (Method::GET, "?order=up", None, 400, "order"),
-        (Method::POST, &format!("/{conversation}"), Some(json!({})), 400, "metadata"),
-        (Method::POST, &path, Some(json!({})), 400, "items"),
-        (Method::POST, &path, Some(json!({ "items": [] })), 400, "items"),
-        (Method::POST, &path, Some(json!({ "items": many })), 400, "items"),
-        (Method::POST, &path, item(json!(7)), 400, "items[0]"),
-        (Method::POST, &path, item(json!({ "role": "king", "content": "x" })), 400, "items[0].role"),
-        (Method::POST, &path, item(json!({ "role": "user" })), 400, "items[0].content"),
+        (Method::POST, own, Some(json!({})), 400, "metadata"),
+        (Method::POST, path, Some(json!({})), 400, "items"),
+        (Method::POST, path, Some(json!({ "items": [] })), 400, "items"),
+        (Method::POST, path, Some(json!({ "items": many })), 400, "items"),
+        (Method::POST, path, item(json!(7)), 400, "items[0]"),
+        (Method::POST, path, item(json!({ "role": "king", "content": "x" })), 400, "items[0].role"),
+        (Method::POST, path, item(json!({ "role": "user" })), 400, "items[0].content"),
         (
             Method::POST,
-            &path,
+            path,
             item(json!({ "role": "user", "content": [{ "type": "input_text" }] })),
             400,
             "items[0].content[0].text",
         ),
         (
             Method::POST,
-            &path,
+            path,
             item(json!({ "type": "function_call", "name": "f", "arguments": "{}" })),
             400,
             "items[0].call_id",
         ),
-        (Method::POST, &path, item(json!({ "type": "item_reference", "id": "msg_1" })), 400, "items[0].type"),
-        (Method::POST, &path, item(json!({ "role": "user", "content": "a\0b" })), 400, "items[0].content"),
-        (Method::GET, &format!("{path}?include=all"), None, 400, "include"),
-        (Method::GET, &format!("{path}?before=x"), None, 400, "before"),
+        (Method::POST, path, item(json!({ "type": "item_reference", "id": "msg_1" })), 400, "items[0].type"),
+        (Method::POST, path, item(json!({ "role": "user", "content": "a\0b" })), 400, "items[0].content"),
+        (Method::GET, everything.as_str(), None, 400, "include"),
+        (Method::GET, before.as_str(), None, 400, "before"),
     ] {
         let (found, answer) = call(&ada, method.clone(), path, body).await;
         let error = &answer["error"];
