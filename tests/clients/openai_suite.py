@@ -1,8 +1,8 @@
 """Runs the tests that OpenAI has for conversations in its package for Python against the server.
 
 They are written for a server of examples: its conversation is always `conv_123`, its item `msg_abc`, and lists begin after
-`after`. A proxy puts a new conversation with a new item in the place of these, and the token in the place of the key. It
-changes nothing else.
+`after` and have the `limit` 0, which OpenAI does not allow. A proxy puts a new conversation with a new item in the place of
+these, 1 in the place of the limit, and the token in the place of the key. It changes nothing else.
 """
 
 import contextlib
@@ -51,7 +51,7 @@ class Proxy(http.server.BaseHTTPRequestHandler):
         if "conv_123" in path:
             conversation, item = new_conversation()
             path = path.replace("conv_123", conversation).replace("msg_abc", item)
-            path = path.replace("after=after", f"after={item}")
+            path = path.replace("after=after", f"after={item}").replace("limit=0", "limit=1")
         length = int(self.headers.get("content-length", 0))
         body = self.rfile.read(length) if length else None
         headers = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")}
