@@ -16,6 +16,7 @@ mod issuer;
 mod limits;
 mod load;
 mod names;
+mod openai;
 mod retention;
 mod shares;
 mod value;
@@ -39,6 +40,7 @@ pub use issuer::Issuer;
 pub use limits::Limits;
 pub use load::{Sources, load};
 pub use names::environment;
+pub use openai::OpenAi;
 pub use retention::{InactiveAction, Retention};
 pub use shares::Shares;
 pub use value::Secret;
@@ -79,6 +81,8 @@ pub struct Config {
     pub exports: Exports,
     /// Imports over HTTP.
     pub imports: Imports,
+    /// Conversations for the packages of OpenAI.
+    pub openai: OpenAi,
     /// Attachments.
     pub files: Files,
     /// The audit log.

@@ -179,6 +179,7 @@ pub(crate) fn server_settings(
         graphiql: config.introspection(),
         shares: config.shares.enabled,
         imports: config.imports.enabled,
+        openai: config.openai.enabled,
         imports_at_once: config.imports.at_once as usize,
         imports_per_owner: config.imports.per_owner as usize,
         import_bytes: config.imports.bytes,

@@ -21,7 +21,7 @@ use super::execution::variables::InputTypes;
 use super::schema::{self, SubgraphSettings};
 use crate::feed::Feed;
 use crate::memory::{self, MemoryBudget, MemoryPool, MemoryReservation};
-use crate::model::{ContentLimits, Viewer};
+use crate::model::{ContentLimits, OwnerId, Viewer};
 use crate::store::Store;
 
 /// Runs operations. Clones share the schema and the store.
@@ -100,6 +100,16 @@ impl Api {
         bytes: usize,
     ) -> Result<MemoryReservation, memory::MemoryError> {
         self.settings.memory.reserve_request(&viewer.owner, bytes)
+    }
+
+    /// The memory budget of one operation of this owner, for transports that run no operation of the schema.
+    pub fn memory_budget(&self, owner: &OwnerId) -> MemoryBudget {
+        self.settings.memory.budget(owner)
+    }
+
+    /// The size limit of a response, in bytes.
+    pub fn max_response_bytes(&self) -> usize {
+        self.settings.memory.max_response_bytes() as usize
     }
 
     /// Runs a query or a mutation.

@@ -41,6 +41,7 @@ mod introspection;
 mod json;
 mod messages;
 mod metrics;
+mod openai;
 mod organise;
 mod outages;
 mod ownership;

@@ -1,6 +1,6 @@
 //! Scripts that use the server as other programs do: with Node.js and with Python.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -64,6 +64,22 @@ pub(crate) async fn start_typescript_client(
 
 fn typescript_script(name: &str) -> String {
     format!("../../clients/typescript/test/{name}")
+}
+
+/// Runs a Python script of `tests/clients` as ada, with the packages of the tests; it must end well.
+pub(crate) async fn run_python_packages(app: &TestApp, script: &str) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
+    let mut command = Command::new(packaged_program("python"));
+    command.arg(folder.join(script)).kill_on_drop(true);
+    command.env("SCROLLBACK_URL", &app.url).env("SCROLLBACK_TOKEN", app.client("ada").token());
+    finish(command, script, &[]).await;
+}
+
+/// A program of the Python packages of the tests.
+pub(crate) fn packaged_program(name: &str) -> PathBuf {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/.venv/bin").join(name);
+    assert!(program.exists(), "{name} is missing: `tests/run` installs it");
+    program
 }
 
 async fn finish(mut command: Command, script: &str, environment: &[(&str, &str)]) {
