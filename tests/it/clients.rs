@@ -75,15 +75,20 @@ async fn ai_sdk_messages_round_trip(app: TestApp) {
 }
 
 async fn the_recipe_for_apollo_client_works(app: TestApp) {
-    run_script_with(&app, "recipes.mjs", &[("RECIPE", "apollo")]).await;
+    recipe(app, "apollo").await;
 }
 
 async fn the_recipe_for_urql_works(app: TestApp) {
-    run_script_with(&app, "recipes.mjs", &[("RECIPE", "urql")]).await;
+    recipe(app, "urql").await;
 }
 
 async fn the_recipe_for_relay_works(app: TestApp) {
-    run_script_with(&app, "recipes.mjs", &[("RECIPE", "relay")]).await;
+    recipe(app, "relay").await;
+}
+
+async fn recipe(app: TestApp, name: &str) {
+    // It compiles the modules of the page, too.
+    run_script_with(&app, "recipes.mjs", &[("RECIPE", name), ("TIMEOUT_MS", "85000")]).await;
 }
 
 #[test]
