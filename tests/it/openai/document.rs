@@ -26,8 +26,7 @@ async fn the_document_is_served_without_a_token() {
 /// How long Schemathesis makes requests.
 const SECONDS: &str = "45";
 
-/// All of its checks but two: a valid request may be refused for what a schema cannot say (a text with NUL), and an unknown
-/// token has no conversations at all.
+/// The check that is left out: a valid request may be refused for what a schema cannot say, such as a text with NUL.
 const EXCLUDED: &str = "positive_data_acceptance";
 
 async fn schemathesis(engine: Engine) {
