@@ -20,18 +20,22 @@ async function execPackage(path, args, cwd) {
 }
 
 /**
- * Builds a copy of a project, next to the packages that it uses, and gives the module `main` to `use`. Several
- * copies may be built at the same time.
+ * Builds a copy of a project, next to the packages that it uses, and gives the module `main` to `use`. `before` the
+ * build files may be added to the copy, and `after` it changed. Several copies may be built at the same time.
  */
-export async function withProject(name, generator, use) {
-  const copy = await mkdtemp(join(folder, `.build-${name}-`));
+export async function withProject(name, generator, use, { before = async () => {}, after = async () => {} } = {}) {
+  const copy = await mkdtemp(join(folder, `.build-${name.replace("/", "-")}-`));
   try {
     await cp(join(folder, name), copy, { recursive: true });
+    await before(copy);
     await cp(join(folder, "../../schema.graphql"), join(copy, "schema.graphql"));
-    step(`generate the code of ${name}`);
-    await execPackage(generator.path, generator.args, copy);
+    if (generator) {
+      step(`generate the code of ${name}`);
+      await execPackage(generator.path, generator.args, copy);
+    }
     step(`compile ${name} with tsc --strict`);
     await execPackage("typescript/bin/tsc", ["--strict", "--project", "tsconfig.json"], copy);
+    await after(copy);
     await use(await import(pathToFileURL(join(copy, "dist/main.js"))));
   } finally {
     await rm(copy, { recursive: true, force: true });

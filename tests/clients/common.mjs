@@ -29,7 +29,7 @@ export async function run(name, body) {
   try {
     await body();
   } catch (error) {
-    fail(`${name}: failed at: ${at}\n${error?.stack ?? error}`);
+    fail(`${name}: failed at: ${at}\n${error?.stack ?? error}${error?.cause ? `\n${error.cause.stack}` : ""}`);
   }
   clearTimeout(timer);
   console.log(`${name}: ok`);

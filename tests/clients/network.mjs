@@ -9,7 +9,13 @@ export class Network {
   refusing = false;
   connections = 0;
   #pairs = new Set();
+  #target;
   #listener = net.createServer((client) => this.#carry(client));
+
+  /** In front of the server, or of the one at the URL that a function returns for each connection. */
+  constructor(target = () => url) {
+    this.#target = target;
+  }
 
   /** Where the server is reached through it, for this protocol. */
   async listen(protocol) {
@@ -20,7 +26,7 @@ export class Network {
   #carry(client) {
     if (this.refusing) return client.resetAndDestroy();
     this.connections += 1;
-    const { hostname, port } = new URL(url);
+    const { hostname, port } = new URL(this.#target());
     const server = net.connect(Number(port), hostname);
     const pair = { client, server };
     this.#pairs.add(pair);

@@ -2,12 +2,13 @@
 //! a browser; the documentation's own client, and the example; graphql-sse; the messages of Vercel's AI SDK; Relay and
 //! graphql-codegen.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::harness::{TestApp, import, on_each_database, run_script, run_script_with};
+use crate::harness::{TestApp, assert_browser, import, on_each_database, run_script, run_script_with};
 
 on_each_database!(
     urql_works,
@@ -20,6 +21,9 @@ on_each_database!(
     relay_pages_and_updates_both_connections,
     graphql_codegens_types_compile,
     ai_sdk_messages_round_trip,
+    the_recipe_for_apollo_client_works,
+    the_recipe_for_urql_works,
+    the_recipe_for_relay_works,
     graphiql_works_in_a_browser,
     somebody_finds_what_they_mean_in_graphiql,
     two_tabs_show_the_same_answer,
@@ -70,6 +74,30 @@ async fn ai_sdk_messages_round_trip(app: TestApp) {
     run_script(&app, "uimessage.mjs").await;
 }
 
+async fn the_recipe_for_apollo_client_works(app: TestApp) {
+    run_script_with(&app, "recipes.mjs", &[("RECIPE", "apollo")]).await;
+}
+
+async fn the_recipe_for_urql_works(app: TestApp) {
+    run_script_with(&app, "recipes.mjs", &[("RECIPE", "urql")]).await;
+}
+
+async fn the_recipe_for_relay_works(app: TestApp) {
+    run_script_with(&app, "recipes.mjs", &[("RECIPE", "relay")]).await;
+}
+
+#[test]
+fn every_recipe_is_tested() {
+    let names = |folder: &str| {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let names = entries.filter(|path| !path.ends_with("tsconfig.json"));
+        let names = names.map(|path| path.file_stem().unwrap().to_owned());
+        names.collect::<BTreeSet<_>>()
+    };
+    assert_eq!(names("docs/clients"), names("tests/clients/recipes"));
+    assert_eq!(names("docs/clients").len(), 3);
+}
+
 #[test]
 fn the_example_uses_the_tested_package_version() {
     let version = |path: &str| {
@@ -90,11 +118,6 @@ fn the_documentation_shows_the_tested_client() {
         page.contains(&format!("```ts\n{client}```\n")),
         "copy tests/clients/resume.ts into docs/subscriptions.md"
     );
-}
-
-fn assert_browser() {
-    let chromium = std::env::var("CHROMIUM").unwrap_or_else(|_| "/usr/bin/chromium".into());
-    assert!(Path::new(&chromium).exists(), "{chromium} is missing: `tests/run` installs it");
 }
 
 async fn graphiql_works_in_a_browser(app: TestApp) {

@@ -36,7 +36,10 @@ pub(crate) use events::EventStream;
 pub(crate) use imports::import;
 pub(crate) use key_server::{KeyServer, SigningKey};
 pub(crate) use nats::Nats;
-pub(crate) use node::{run_python, run_script, run_script_with, start_script};
+pub(crate) use node::{
+    assert_browser, built_typescript_client, run_python, run_script, run_script_with, run_typescript_client,
+    start_script, start_typescript_client,
+};
 pub(crate) use pgbouncer::PgBouncer;
 pub(crate) use postgres::{Cluster, shared_cluster};
 pub(crate) use program::{Program, Running};

@@ -4,6 +4,7 @@
 mod harness;
 
 mod act_as;
+mod ai_sdk;
 mod appends;
 mod architecture;
 mod attachments;
@@ -11,6 +12,7 @@ mod audit;
 mod branches;
 mod cancellation;
 mod changes;
+mod chat_example;
 mod clear;
 mod clients;
 mod closed_output;
@@ -66,6 +68,7 @@ mod streams;
 mod subgraph;
 
 mod titles;
+mod typescript_client;
 mod usage;
 mod user_erasure;
 mod variables;

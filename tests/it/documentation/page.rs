@@ -18,7 +18,8 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::markdown::{Block, blocks};
-use super::shell::{Shell, first_line};
+use super::shell::{Shell, first_line, write_program};
+use super::typescript;
 use crate::harness::{Client, EventStream, TIMEOUT, shared_cluster};
 
 /// The addresses of the server and its metrics listener in the pages.
@@ -73,16 +74,17 @@ impl Page {
         let bin = folder.path().join("bin");
         fs::create_dir(&bin).unwrap();
         symlink(env!("CARGO_BIN_EXE_scrollback"), bin.join("scrollback")).unwrap();
-        fs::write(bin.join("cargo"), CARGO).unwrap();
-        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        fs::set_permissions(bin.join("cargo"), executable).unwrap();
+        write_program(&bin.join("cargo"), CARGO);
         symlink(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"), folder.path().join("tests")).unwrap();
+        typescript::prepare(folder.path());
         Self { folder, server: None, answer: String::new() }
     }
 
     async fn run(&mut self, block: &Block, variables: Option<&Block>) -> Result {
         match (&*block.language, &*block.mode) {
             ("mermaid" | "text" | "ts", "") | ("sh", "no-run") | ("json", "variables") => Ok(()),
+            // `tests/it/ai_sdk.rs` runs them in a browser.
+            ("tsx", file) if file.ends_with(".tsx") => Ok(()),
             ("toml", "") => self.load(&block.text),
             ("json", "") => {
                 serde_json::from_str::<Value>(&block.text).map(drop).map_err(|error| error.to_string())
@@ -90,12 +92,18 @@ impl Page {
             ("json", "answer") => self.compare(&block.text),
             ("graphql", "") => self.execute(&block.text, variables).await,
             ("js", "") => self.run_program(&block.text).await,
+            // Files of a recipe: see `clients.rs`.
+            (_, file) if file.contains('/') => Ok(()),
+            ("ts", file) if file.ends_with(".ts") => self.run_typescript(&block.text, file).await,
             ("sh", "server") => {
                 self.server = None;
                 let script = self.replaced(&block.text).await;
                 self.start(&script).await
             }
             ("sh", "") => {
+                if block.text.contains("npm install") {
+                    typescript::pack_client().await;
+                }
                 let script = self.script(&block.text).await?;
                 self.answer = script.output().await?;
                 no_errors(&self.answer)
@@ -211,6 +219,22 @@ impl Page {
         let line = timeout(TIMEOUT, first_line(&mut node)).await;
         self.answer = line.map_err(|_| "it printed nothing in time")??;
         Ok(())
+    }
+
+    /// Writes a module of the page, type-checks it strictly, and runs it to its end.
+    async fn run_typescript(&mut self, text: &str, file: &str) -> Result {
+        let values = self.need_server().await?.values.clone();
+        let token = self.need_server().await?.client.token().to_owned();
+        let values = [
+            ("token", token.as_str()),
+            ("conversationId", values["conversationId"].as_str().unwrap_or_default()),
+            ("cursor", values["cursor"].as_str().unwrap_or_default()),
+        ];
+        let module = typescript::with_values(&self.replaced(text).await, &values);
+        fs::write(self.folder.path().join(file), module).unwrap();
+        let script = self.script(&typescript::build_and_run(file)).await?;
+        self.answer = script.output().await?;
+        if self.answer.is_empty() { Err("it printed nothing".into()) } else { Ok(()) }
     }
 
     fn load(&self, text: &str) -> Result {

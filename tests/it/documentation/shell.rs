@@ -89,6 +89,13 @@ impl Drop for Shell {
     }
 }
 
+/// Writes a program that the scripts of a page find before that of the machine.
+pub(super) fn write_program(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(path, executable).unwrap();
+}
+
 /// The first line that a program prints; its errors if it prints none.
 pub(super) async fn first_line(program: &mut Child) -> Result<String> {
     let mut output = BufReader::new(program.stdout.take().unwrap()).lines();

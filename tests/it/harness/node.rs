@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
+use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use super::{Client, TestApp};
@@ -29,6 +30,40 @@ pub(crate) async fn run_python(app: &TestApp, script: &str, environment: &[(&str
     command.env("SCROLLBACK_URL", &app.url).env("SCROLLBACK_TOKEN", app.client("ada").token());
     command.kill_on_drop(true);
     finish(command, script, environment).await;
+}
+
+/// Builds the TypeScript client from its sources, once.
+pub(crate) async fn built_typescript_client() {
+    static BUILT: OnceCell<()> = OnceCell::const_new();
+    BUILT.get_or_init(build_typescript_client).await;
+}
+
+async fn build_typescript_client() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/typescript");
+    let compiler = folder.join("node_modules/typescript/bin/tsc");
+    assert!(compiler.is_file(), "the packages are not installed: `tests/run` installs them");
+    let output = Command::new("node").arg(compiler).current_dir(folder).output().await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// Runs a script of `clients/typescript/test` as ada; it must end well.
+pub(crate) async fn run_typescript_client(app: &TestApp, script: &str, environment: &[(&str, &str)]) {
+    built_typescript_client().await;
+    run_script_with(app, &typescript_script(script), environment).await;
+}
+
+/// Starts a script of `clients/typescript/test`; what it prints can be read.
+pub(crate) async fn start_typescript_client(
+    client: &Client,
+    script: &str,
+    environment: &[(&str, &str)],
+) -> Child {
+    built_typescript_client().await;
+    start_script(client, &typescript_script(script), environment)
+}
+
+fn typescript_script(name: &str) -> String {
+    format!("../../clients/typescript/test/{name}")
 }
 
 async fn finish(mut command: Command, script: &str, environment: &[(&str, &str)]) {
@@ -58,4 +93,10 @@ fn command(url: &str, token: &str, script: &str) -> Command {
     command.arg(folder.join(script)).env("SCROLLBACK_URL", url).env("SCROLLBACK_TOKEN", token);
     command.kill_on_drop(true);
     command
+}
+
+/// A browser is installed.
+pub(crate) fn assert_browser() {
+    let chromium = std::env::var("CHROMIUM").unwrap_or_else(|_| "/usr/bin/chromium".into());
+    assert!(Path::new(&chromium).exists(), "{chromium} is missing: `tests/run` installs it");
 }
