@@ -8,8 +8,8 @@ use tokio::time::timeout;
 
 use crate::harness::{Engine, Program};
 
-/// The tests kill and start servers, and import large frameworks.
-const TIMEOUT: Duration = Duration::from_secs(600);
+/// The tests kill and start servers, import large frameworks, and share the machine with all others.
+const TIMEOUT: Duration = Duration::from_secs(1200);
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/python")

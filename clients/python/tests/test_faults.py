@@ -81,7 +81,7 @@ def test_followers_go_on_after_the_server_was_killed(own_server: Server, user: s
             own_server.start()
         client.append(id, "USER", "last")
         for thread in threads:
-            thread.join(60)
+            thread.join(120)
         assert seen == {"messages": [*sent, "last"], "changes": [*sent, "last"]}
 
 

@@ -78,12 +78,14 @@ class Client:
         return self._connection.run(operation, self._act_as)
 
     def execute(
-        self, query: str, variables: Mapping[str, Any] | None = None, *, idempotent: bool = False
+        self, query: str, variables: Mapping[str, Any] | None = None, *, idempotent: bool | None = None
     ) -> dict[str, Any]:
         """Executes any query or mutation and returns its data.
 
-        Say ``idempotent=True`` if it may be sent again when an answer is lost: for queries, and for mutations with your ids.
+        Queries are sent again when an answer is lost. Say ``idempotent=True`` if a mutation may be, too: with your ids.
         """
+        if idempotent is None:
+            idempotent = "mutation" not in query
         return self._connection.execute(Call(query, variables or {}, idempotent), self._act_as).data
 
     def viewer_id(self) -> str:
