@@ -32,7 +32,7 @@ use crate::webhooks::{Webhook, WebhookFigures, Webhooks};
 
 pub use credentials::issuers;
 pub use executor::Executor;
-pub use settings::{content_limits, database, limits};
+pub use settings::{content_limits, database, limits, subgraph};
 pub(crate) use settings::{memory, server_settings};
 pub use webhooks::webhooks;
 
@@ -70,7 +70,7 @@ impl App {
 
     async fn open_as(process: Process, config: Config, clock: Clock) -> anyhow::Result<Self> {
         // Invalid manifests are rejected before the database is created.
-        let documents = documents::load(&config.documents, &limits(&config))?;
+        let documents = documents::load(&config.documents, &limits(&config), subgraph(&config))?;
         let webhook_owners = webhooks::owners(&config)?;
         // Commands deliver nothing, and may not be allowed to read the secrets.
         let webhooks = if process == Process::Server { webhooks(&config).await? } else { Vec::new() };
@@ -213,6 +213,7 @@ impl App {
             content: content_limits(&self.config),
             documents: self.documents.clone(),
             memory: memory(&self.config),
+            subgraph: subgraph(&self.config),
         };
         Api::new(self.store.clone(), self.feed.clone(), settings)
     }

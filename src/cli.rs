@@ -15,6 +15,7 @@ pub use arguments::Arguments;
 use std::process::ExitCode;
 
 use crate::config::{self, Config, Sources};
+use crate::graphql;
 use crate::telemetry;
 use arguments::Command;
 
@@ -32,8 +33,8 @@ pub async fn run(arguments: Arguments) -> ExitCode {
 async fn start(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (command, settings) = arguments.split();
     match command {
-        Command::Schema => {
-            output::print(crate::graphql::sdl())?;
+        Command::Schema(arguments) => {
+            output::print(if arguments.federation { graphql::subgraph_sdl() } else { graphql::sdl() })?;
             return Ok(ExitCode::SUCCESS);
         }
         Command::Config => {
@@ -61,7 +62,7 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<ExitCode> 
         Command::Erase(arguments) => return erase::erase(config, arguments).await,
         Command::Audit(arguments) => audit::audit(config, arguments).await?,
         Command::Webhooks(arguments) => webhooks::webhooks(config, arguments).await?,
-        Command::Schema | Command::Config => {}
+        Command::Schema(_) | Command::Config => {}
     }
     Ok(ExitCode::SUCCESS)
 }

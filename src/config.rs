@@ -9,12 +9,14 @@ mod database_url;
 mod erasure;
 mod error;
 mod exports;
+mod federation;
 mod files;
 mod imports;
 mod issuer;
 mod limits;
 mod load;
 mod names;
+mod openai;
 mod retention;
 mod shares;
 mod value;
@@ -31,12 +33,14 @@ pub use audit::Audit;
 pub use erasure::Erasure;
 pub use error::ConfigError;
 pub use exports::Exports;
+pub use federation::Federation;
 pub use files::Files;
 pub use imports::Imports;
 pub use issuer::Issuer;
 pub use limits::Limits;
 pub use load::{Sources, load};
 pub use names::environment;
+pub use openai::OpenAi;
 pub use retention::{InactiveAction, Retention};
 pub use shares::Shares;
 pub use value::Secret;
@@ -59,6 +63,8 @@ pub struct Config {
     pub limits: Limits,
     /// Persisted documents.
     pub documents: Documents,
+    /// Apollo Federation.
+    pub federation: Federation,
     /// The rate limit of an owner.
     pub rate: Rate,
     /// The database.
@@ -75,6 +81,8 @@ pub struct Config {
     pub exports: Exports,
     /// Imports over HTTP.
     pub imports: Imports,
+    /// Conversations for the packages of OpenAI.
+    pub openai: OpenAi,
     /// Attachments.
     pub files: Files,
     /// The audit log.

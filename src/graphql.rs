@@ -4,6 +4,7 @@
 //! independent of the schema. `api` combines the two.
 
 mod api;
+mod executable_schema;
 mod execution;
 #[doc(hidden)]
 pub mod probe;
@@ -20,10 +21,11 @@ pub use execution::persisted_documents::{DOCUMENT_ID, PersistedDocumentLimits, P
 pub use execution::request_id::RequestId;
 pub use execution::response::{PendingResponse, RenderedResponse, is_request_error};
 pub use execution::subscription_state::SubscriptionStarted;
-pub use schema::sdl;
+pub use schema::{SubgraphSettings, sdl, subgraph_sdl};
 
 /// Loads the documents of manifests, each given with its file name. With `only_trusted` other documents are
-/// rejected, otherwise automatic ones are cached if there is a limit for them.
+/// rejected, otherwise automatic ones are cached if there is a limit for them. Documents of a subgraph may use
+/// the fields of gateways.
 ///
 /// # Errors
 /// A manifest cannot be parsed, a document in it is not valid, or two documents have the same id. The error
@@ -33,6 +35,8 @@ pub fn persisted_documents(
     only_trusted: bool,
     automatic: Option<PersistedDocumentLimits>,
     limits: &Limits,
+    subgraph: Option<SubgraphSettings>,
 ) -> Result<PersistedDocuments, String> {
-    PersistedDocuments::new(manifests, only_trusted, automatic, limits, schema::validator)
+    let validator = subgraph.map_or(schema::validator as fn() -> _, |_| schema::subgraph_validator);
+    PersistedDocuments::new(manifests, only_trusted, automatic, limits, validator)
 }

@@ -32,8 +32,9 @@
 //! | [`memory`] | limits of the memory that operations hold |
 //! | [`tokens`] | counts the tokens of texts |
 //! | [`rate_limit`] | limits of the operations that an owner may start |
-//! | [`server`] | `listener` (connections), `graphql` (HTTP, SSE, WebSocket), `admin` (health, metrics), `exports`, `pages` (GraphiQL) |
+//! | [`server`] | `listener` (connections), `graphql` (HTTP, SSE, WebSocket), `openai` (OpenAI's packages), `admin` (health, metrics), `exports`, `pages` (GraphiQL) |
 //! | [`webhooks`] | tells receivers about the changes of all users |
+//! | [`openai`] | items of OpenAI's Conversations API, made of messages, and messages made of items |
 //! | [`import`] | conversations from files of other systems |
 //! | [`export`] | conversations as files, one file a format |
 //! | [`app`] | builds the server from the configuration |
@@ -169,6 +170,7 @@ pub mod graphql;
 pub mod import;
 pub mod memory;
 pub mod model;
+pub mod openai;
 pub mod permissions;
 pub mod rate_limit;
 pub mod server;

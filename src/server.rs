@@ -6,6 +6,7 @@
 //! - `admin`: health and metrics.
 //! - `shared`: shares, for readers without credentials.
 //! - `exports` and `imports`: conversations as files.
+//! - `openai`: conversations for the packages of OpenAI.
 //! - `files`: uploads and downloads of attachments, with signed URLs.
 //! - `pages`: GraphiQL.
 
@@ -15,8 +16,10 @@ mod exports;
 mod files;
 mod graphql;
 mod imports;
+mod json_body;
 mod listener;
 mod metrics;
+mod openai;
 mod pages;
 #[doc(hidden)]
 pub mod probe;
@@ -35,7 +38,7 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderValue, Method, header};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::routing::any;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -110,7 +113,7 @@ impl Server {
         let exports = Arc::new(Semaphore::new(settings.exports_at_once));
         let import_quota = Quota::new(settings.imports_per_owner);
         let imports = Arc::new(Semaphore::new(settings.imports_at_once));
-        let (has_exports, has_imports) = (settings.exports, settings.imports);
+        let (has_exports, has_imports, has_openai) = (settings.exports, settings.imports, settings.openai);
         let shared = ServerState {
             api,
             store,
@@ -141,6 +144,7 @@ impl Server {
         let router = if shares { router.merge(shared::router()) } else { router };
         let router = if has_exports { router.merge(exports::router()) } else { router };
         let router = if has_imports { router.merge(imports::router()) } else { router };
+        let router = if has_openai { router.merge(openai::router()) } else { router };
         let is_compressible = DefaultPredicate::new().and(NotForContentType::const_new("application/zip"));
         let router = router.layer(CompressionLayer::new().gzip(true).compress_when(is_compressible));
         // Files are sent as they are: with their length, and in ranges.
@@ -246,16 +250,22 @@ fn cors(origins: &[String]) -> anyhow::Result<CorsLayer> {
         .collect::<anyhow::Result<Vec<_>>>()?;
     Ok(CorsLayer::new()
         .allow_origin(origins)
-        .allow_methods([Method::GET, Method::POST, Method::PUT])
-        .allow_headers([
-            header::AUTHORIZATION,
-            header::CONTENT_TYPE,
-            header::ACCEPT,
-            sse::LAST_EVENT_ID,
-            credentials::ACT_AS_HEADER,
-            header::CONTENT_RANGE,
-            header::RANGE,
-        ])
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
+        .allow_headers(
+            openai::REQUEST_HEADERS
+                .map(HeaderName::from_static)
+                .into_iter()
+                .chain([
+                    header::AUTHORIZATION,
+                    header::CONTENT_TYPE,
+                    header::ACCEPT,
+                    sse::LAST_EVENT_ID,
+                    credentials::ACT_AS_HEADER,
+                    header::CONTENT_RANGE,
+                    header::RANGE,
+                ])
+                .collect::<Vec<_>>(),
+        )
         .expose_headers([
             http::REQUEST_ID,
             header::RETRY_AFTER,

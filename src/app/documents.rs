@@ -6,13 +6,17 @@ use std::path::Path;
 use anyhow::{Context, anyhow, bail};
 
 use crate::config;
-use crate::graphql::{self, Limits, PersistedDocumentLimits, PersistedDocuments};
+use crate::graphql::{self, Limits, PersistedDocumentLimits, PersistedDocuments, SubgraphSettings};
 
 /// The trusted documents of the configured manifests, and the cache of automatic ones.
 ///
 /// # Errors
 /// A manifest cannot be read, or the settings contradict each other.
-pub(super) fn load(config: &config::Documents, limits: &Limits) -> anyhow::Result<PersistedDocuments> {
+pub(super) fn load(
+    config: &config::Documents,
+    limits: &Limits,
+    subgraph: Option<SubgraphSettings>,
+) -> anyhow::Result<PersistedDocuments> {
     let manifests = match &config.manifest {
         Some(path) => {
             read(path).with_context(|| format!("cannot read `documents.manifest`, {}", path.display()))?
@@ -26,7 +30,7 @@ pub(super) fn load(config: &config::Documents, limits: &Limits) -> anyhow::Resul
         entries: config.automatic_entries as usize,
         bytes: config.automatic_bytes as usize,
     });
-    let documents = graphql::persisted_documents(&manifests, config.only, room, limits)
+    let documents = graphql::persisted_documents(&manifests, config.only, room, limits, subgraph)
         .map_err(|fault| anyhow!("`documents.manifest` cannot be used: {fault}"))?;
     if config.manifest.is_some() {
         tracing::info!(ids = documents.trusted(), only = config.only, "read the trusted documents");

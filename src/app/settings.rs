@@ -98,6 +98,12 @@ pub fn limits(config: &Config) -> graphql::Limits {
     }
 }
 
+/// The settings of the subgraph, if the server is one.
+pub fn subgraph(config: &Config) -> Option<graphql::SubgraphSettings> {
+    let config::Federation { enabled, representations } = config.federation;
+    enabled.then_some(graphql::SubgraphSettings { representations: representations as usize })
+}
+
 /// The sizes of contents and metadata that clients may send.
 pub fn content_limits(config: &Config) -> ContentLimits {
     let config::Limits { message_bytes, metadata_bytes, .. } = config.limits;
@@ -173,6 +179,7 @@ pub(crate) fn server_settings(
         graphiql: config.introspection(),
         shares: config.shares.enabled,
         imports: config.imports.enabled,
+        openai: config.openai.enabled,
         imports_at_once: config.imports.at_once as usize,
         imports_per_owner: config.imports.per_owner as usize,
         import_bytes: config.imports.bytes,

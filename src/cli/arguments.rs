@@ -24,7 +24,7 @@ pub(super) enum Command {
     /// Show, apply or revert database migrations
     Migrate(MigrateArguments),
     /// Print the GraphQL schema
-    Schema,
+    Schema(SchemaArguments),
     /// Print a configuration file with every setting, its default and a comment
     Config,
     /// Print a token for a user, signed with the configured secret or the development secret
@@ -77,6 +77,13 @@ pub(super) struct ServeArguments {
     /// Print a token for this user at startup (development only)
     #[arg(long, value_name = "USER")]
     pub(super) token_for: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SchemaArguments {
+    /// As a subgraph of Apollo Federation: what `_service` answers
+    #[arg(long)]
+    pub(super) federation: bool,
 }
 
 #[derive(Debug, Args)]

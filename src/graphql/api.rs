@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Request, Response, Schema, ValidationMode};
+use async_graphql::{Request, Response};
 use futures_util::{Stream, StreamExt};
 
+use super::executable_schema::ExecutableSchema;
 use super::execution::context::OperationContext;
 use super::execution::document_cache::DocumentCache;
 use super::execution::error::complete;
@@ -17,16 +18,16 @@ use super::execution::request_id::RequestId;
 use super::execution::response::PendingResponse;
 use super::execution::subscription_state::{SubscriptionStarted, SubscriptionState};
 use super::execution::variables::InputTypes;
-use super::schema::{self, Mutation, Query, Subscription};
+use super::schema::{self, SubgraphSettings};
 use crate::feed::Feed;
 use crate::memory::{self, MemoryBudget, MemoryPool, MemoryReservation};
-use crate::model::{ContentLimits, Viewer};
+use crate::model::{ContentLimits, OwnerId, Viewer};
 use crate::store::Store;
 
 /// Runs operations. Clones share the schema and the store.
 #[derive(Clone)]
 pub struct Api {
-    schema: Schema<Query, Mutation, Subscription>,
+    schema: ExecutableSchema,
     types: Arc<InputTypes>,
     store: Store,
     feed: Feed,
@@ -45,25 +46,21 @@ pub struct Settings {
     pub documents: PersistedDocuments,
     /// The memory pools of operations.
     pub memory: MemoryPool,
+    /// The settings of a subgraph of Apollo Federation. `None`: it is none.
+    pub subgraph: Option<SubgraphSettings>,
 }
 
 impl Api {
     /// Creates the API over a store.
     pub fn new(store: Store, feed: Feed, settings: Settings) -> Self {
-        let limits = &settings.limits;
-        // The limits are checked before. The default limit of async-graphql is lower.
-        let builder = schema::builder().limit_recursive_depth(limits.nesting as usize);
-        // Documents are validated when they are parsed: see `validation`.
-        let builder = builder.validation_mode(ValidationMode::Fast);
-        let builder = if limits.introspection {
-            builder
-        } else {
-            builder.disable_introspection().disable_suggestions()
+        let (definitions, validator) = match settings.subgraph {
+            None => (schema::definitions(), schema::validator()),
+            Some(_) => (schema::subgraph_definitions(), schema::subgraph_validator()),
         };
-        let sdl = schema::definitions();
-        let types = Arc::new(InputTypes::of_schema(&sdl));
-        let document_cache = DocumentCache::new(schema::validator());
-        Self { schema: builder.finish(), types, store, feed, settings, document_cache }
+        let schema = ExecutableSchema::new(&settings.limits, settings.subgraph);
+        let types = Arc::new(InputTypes::of_schema(&definitions));
+        let document_cache = DocumentCache::new(validator);
+        Self { schema, types, store, feed, settings, document_cache }
     }
 
     /// Parses the document of a request, or finds the persisted one, and selects the operation.
@@ -103,6 +100,16 @@ impl Api {
         bytes: usize,
     ) -> Result<MemoryReservation, memory::MemoryError> {
         self.settings.memory.reserve_request(&viewer.owner, bytes)
+    }
+
+    /// The memory budget of one operation of this owner, for transports that run no operation of the schema.
+    pub fn memory_budget(&self, owner: &OwnerId) -> MemoryBudget {
+        self.settings.memory.budget(owner)
+    }
+
+    /// The size limit of a response, in bytes.
+    pub fn max_response_bytes(&self) -> usize {
+        self.settings.memory.max_response_bytes() as usize
     }
 
     /// Runs a query or a mutation.
@@ -195,6 +202,7 @@ impl Api {
 impl Api {
     /// The same API with an extension, for tests.
     pub(crate) fn extended(self, extension: impl async_graphql::extensions::ExtensionFactory) -> Self {
-        Self { schema: schema::builder().extension(extension).finish(), ..self }
+        let schema = schema::builder().extension(extension).finish();
+        Self { schema: ExecutableSchema::Standalone(schema), ..self }
     }
 }

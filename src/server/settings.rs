@@ -60,6 +60,8 @@ pub struct Settings {
     pub exports: bool,
     /// Whether users can import conversations.
     pub imports: bool,
+    /// Whether the packages of OpenAI can be used.
+    pub openai: bool,
     /// The most imports at once.
     pub imports_at_once: usize,
     /// The most imports of an owner at once.

@@ -7,7 +7,9 @@
 //! A transaction that is dropped is rolled back. [`Tx::commit`] writes the feed, commits, and then sends the signals.
 //! The workers of `store::hot::writer` follow the same rules for the batches that they write.
 
-use sea_orm::sea_query::{Expr, ExprTrait, InsertStatement, LockType, OnConflict, Query};
+mod plain;
+
+use sea_orm::sea_query::{Expr, ExprTrait, InsertStatement, OnConflict, Query};
 use sea_orm::{
     AccessMode, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend,
     EntityTrait, FromQueryResult, IntoActiveModel, IsolationLevel, SqliteTransactionMode, Statement,
@@ -25,6 +27,7 @@ use crate::store::error::Error;
 use crate::store::error::Result;
 use crate::store::repository::audit;
 use crate::store::scope::Scoped;
+pub(in crate::store) use plain::PlainTx;
 
 /// Changes in a statement.
 const CHANGES: usize = 500;
@@ -115,6 +118,15 @@ impl Tx {
         Ok(tx)
     }
 
+    /// Makes room for more changes than the transaction began with.
+    pub(in crate::store) async fn reserve(&mut self, changes: usize) -> Result<()> {
+        let count = i64::try_from(changes).unwrap_or(i64::MAX);
+        let take = take_revisions(self.guard.store.0.row_level_security, &self.owner, count, self.now)?;
+        let account: Option<Revision> = self.one(&take).await?;
+        self.last_revision = account.ok_or(Error::BeingErased)?.revision;
+        Ok(())
+    }
+
     /// The time of this write.
     pub(in crate::store) fn now(&self) -> Timestamp {
         self.now
@@ -190,100 +202,6 @@ impl Tx {
         }
         store.0.changed_owners.add(&self.owner);
         store.0.signals.signal(&Topic::Account(self.owner));
-        Ok(())
-    }
-}
-
-/// A write to rows that are not in the feed, such as an index.
-pub(in crate::store) struct PlainTx {
-    tx: DatabaseTransaction,
-    guard: TransactionGuard,
-}
-
-impl PlainTx {
-    /// Begins a write to rows of one owner.
-    pub(in crate::store) async fn begin(store: &Store, owner: &OwnerId) -> Result<Self> {
-        let (tx, guard) = Self::begin_unnamed(store).await?;
-        if store.0.row_level_security.is_active() {
-            row_level_security::set_owner(&tx, owner).await?;
-        }
-        Ok(Self { tx, guard })
-    }
-
-    async fn begin_unnamed(store: &Store) -> Result<(DatabaseTransaction, TransactionGuard)> {
-        let guard = TransactionGuard {
-            lock: Some(store.0.write_lock.acquire().await?),
-            store: store.clone(),
-            erases_content: false,
-        };
-        Ok((begin(&store.0.write).await?, guard))
-    }
-
-    /// Begins a write to rows of these owners.
-    pub(in crate::store) async fn begin_for<'o>(
-        store: &Store,
-        owners: impl Iterator<Item = &'o OwnerId>,
-    ) -> Result<Self> {
-        let (tx, guard) = Self::begin_unnamed(store).await?;
-        if store.0.row_level_security.is_active() {
-            row_level_security::set_owners_of(&tx, owners).await?;
-        }
-        Ok(Self { tx, guard })
-    }
-
-    /// Makes the account of the owner, unless it is there.
-    pub(in crate::store) async fn make_account(&self, owner: &OwnerId, now: Timestamp) -> Result<()> {
-        let row = account::ActiveModel::of(owner, now);
-        let keep = OnConflict::column(account::Column::Id).do_nothing().to_owned();
-        account::Entity::insert(row).on_conflict(keep).try_insert().exec_without_returning(&self.tx).await?;
-        Ok(())
-    }
-
-    /// Makes an erasure of the owner wait until this transaction has ended.
-    ///
-    /// # Errors
-    /// - `BeingErased`: an erasure has begun, or has ended.
-    pub(in crate::store) async fn lock_account(&self, owner: &OwnerId) -> Result<()> {
-        self.lock(owner, LockType::KeyShare).await
-    }
-
-    /// Makes every other write of the owner wait until this transaction has ended.
-    ///
-    /// # Errors
-    /// - `BeingErased`: an erasure has begun, or has ended.
-    pub(in crate::store) async fn lock_account_alone(&self, owner: &OwnerId) -> Result<()> {
-        self.lock(owner, LockType::NoKeyUpdate).await
-    }
-
-    async fn lock(&self, owner: &OwnerId, lock: LockType) -> Result<()> {
-        let mut find = Query::select();
-        find.expr(Expr::val(1_i32))
-            .from(account::Entity)
-            .and_where(account::Column::Id.into_expr().eq(owner.clone()))
-            .and_where(account::Column::ErasingSince.into_expr().is_null());
-        // SQLite has one writer at a time.
-        if self.tx.get_database_backend() == DbBackend::Postgres {
-            find.lock(lock);
-        }
-        match self.tx.query_one(&find).await? {
-            Some(_) => Ok(()),
-            None => Err(Error::BeingErased),
-        }
-    }
-
-    /// Where to run statements.
-    pub(in crate::store) fn connection(&self) -> &DatabaseTransaction {
-        &self.tx
-    }
-
-    /// Commits. `erases` says whether the transaction overwrote or removed content.
-    pub(in crate::store) async fn commit(mut self, erases: bool) -> Result<()> {
-        self.guard.erases_content = erases;
-        self.tx.commit().await?;
-        drop(self.guard.lock.take());
-        if erases {
-            self.guard.store.erased();
-        }
         Ok(())
     }
 }

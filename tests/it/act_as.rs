@@ -83,7 +83,7 @@ const MUTATIONS: &[(&str, &str, &[&str])] = &[
     ("trashConversation", "(input: { id: $c }) { conversation { id } }", &["ConversationUpdated"]),
     ("restoreConversation", "(input: { id: $c }) { conversation { id } }", &["ConversationUpdated"]),
     ("deleteMessage", "(input: { id: $m }) { message { id } }", &["MessageDeleted"]),
-    ("clearConversation", "(input: { id: $c }) { conversation { id } }", &["MessageDeleted"]),
+    ("clearConversation", "(input: { id: $c }) { conversation { id } }", &["MessageDeleted"; 3]),
     ("deleteConversation", "(input: { id: $c }) { deletedConversationId }", &["ConversationDeleted"]),
 ];
 

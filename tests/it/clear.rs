@@ -84,7 +84,7 @@ async fn clearing_reaches_every_branch_and_everything_derived(app: TestApp) {
     let streaming =
         json!({ "conversationId": id, "role": "ASSISTANT", "status": "STREAMING", "content": "zebra" });
     let streaming = append(&ada, streaming).await;
-    let changes = "query($after: String) { changes(after: $after, first: 100) { cursor
+    let changes = "query($after: String) { changes(after: $after, first: 100) {
       nodes { __typename ... on MessageDeleted { messageId } } } }";
     let cursor =
         ada.data("{ conversations { changeCursor } }", json!({})).await["conversations"]["changeCursor"]

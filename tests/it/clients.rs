@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::harness::{TestApp, import, on_each_database, run_script, run_script_with};
+use crate::harness::{TestApp, assert_browser, import, on_each_database, run_script, run_script_with};
 
 on_each_database!(
     urql_works,
@@ -75,15 +75,20 @@ async fn ai_sdk_messages_round_trip(app: TestApp) {
 }
 
 async fn the_recipe_for_apollo_client_works(app: TestApp) {
-    run_script_with(&app, "recipes.mjs", &[("RECIPE", "apollo")]).await;
+    recipe(app, "apollo").await;
 }
 
 async fn the_recipe_for_urql_works(app: TestApp) {
-    run_script_with(&app, "recipes.mjs", &[("RECIPE", "urql")]).await;
+    recipe(app, "urql").await;
 }
 
 async fn the_recipe_for_relay_works(app: TestApp) {
-    run_script_with(&app, "recipes.mjs", &[("RECIPE", "relay")]).await;
+    recipe(app, "relay").await;
+}
+
+async fn recipe(app: TestApp, name: &str) {
+    // It compiles the modules of the page, too.
+    run_script_with(&app, "recipes.mjs", &[("RECIPE", name), ("TIMEOUT_MS", "85000")]).await;
 }
 
 #[test]
@@ -118,11 +123,6 @@ fn the_documentation_shows_the_tested_client() {
         page.contains(&format!("```ts\n{client}```\n")),
         "copy tests/clients/resume.ts into docs/subscriptions.md"
     );
-}
-
-fn assert_browser() {
-    let chromium = std::env::var("CHROMIUM").unwrap_or_else(|_| "/usr/bin/chromium".into());
-    assert!(Path::new(&chromium).exists(), "{chromium} is missing: `tests/run` installs it");
 }
 
 async fn graphiql_works_in_a_browser(app: TestApp) {

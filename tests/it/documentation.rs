@@ -139,6 +139,8 @@ fn target(page: &Path, link: &str) -> Result<(), String> {
 fn links_lead_somewhere() {
     let others = [
         "benches/peers/README.md",
+        "clients/python/README.md",
+        "clients/python/UPSTREAM_TESTS.md",
         "examples/chat/README.md",
         "examples/two-tabs/README.md",
         "tests/data/README.md",
@@ -189,8 +191,8 @@ fn settings_that_are_named_exist() {
 }
 
 /// What documentation names by its path begins with one of these.
-const FOLDERS: [&str; 10] =
-    ["benches", "docs", "examples", "fold", "fuzz", "migration", "src", "tests", ".ci", ".cargo"];
+const FOLDERS: [&str; 11] =
+    ["benches", "clients", "docs", "examples", "fold", "fuzz", "migration", "src", "tests", ".ci", ".cargo"];
 
 #[test]
 fn files_that_are_named_exist() {

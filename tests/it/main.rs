@@ -4,6 +4,7 @@
 mod harness;
 
 mod act_as;
+mod ai_sdk;
 mod appends;
 mod architecture;
 mod attachments;
@@ -40,6 +41,7 @@ mod introspection;
 mod json;
 mod messages;
 mod metrics;
+mod openai;
 mod organise;
 mod outages;
 mod ownership;
@@ -48,6 +50,7 @@ mod permissions;
 mod persisted_documents;
 mod poolers;
 mod process;
+mod python_client;
 mod rate_limit;
 mod reads;
 mod replicas;
@@ -63,7 +66,7 @@ mod sockets;
 mod sse;
 mod startup;
 mod streams;
-
+mod subgraph;
 mod titles;
 mod typescript_client;
 mod usage;

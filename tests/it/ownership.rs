@@ -31,7 +31,8 @@ with_row_level_security!(
     ids_in_use_are_conflicts_without_details,
 );
 
-/// Root fields that take nobody's id and answer with the caller's own; each has its own test below.
+/// Root fields that take nobody's id and answer with the caller's own; each has its own test below. And the schema,
+/// which nobody owns.
 const OWN: &[&str] = &[
     "Query.viewer",
     "Query.conversations",
@@ -40,12 +41,15 @@ const OWN: &[&str] = &[
     "Mutation.createConversation",
     "Mutation.createAttachment",
     "Subscription.changes",
+    "Query._service",
 ];
 
 /// Objects that have an owner, which are reached by id.
 const OWNED: &[&str] = &["Conversation", "Message", "Attachment"];
 
 async fn foreign_ids_are_indistinguishable_from_missing_ones(app: TestApp) {
+    // With the fields of gateways.
+    let app = TestApp::start_with(app.engine, &[("federation.enabled", "true")]).await;
     let (ada, bob) = (app.client("ada"), app.client("bob"));
     let target = adas(&ada).await;
     let kept = "query($id: ID!) { node(id: $id) { ... on Attachment { id uploadedAt } } }";

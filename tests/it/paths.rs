@@ -1,7 +1,7 @@
 //! The cost of reading paths in large trees.
 
 use scrollback::model::{
-    Append, AppendParent, Content, ConversationId, End, Json, MessageBody, MessageId, MessageStatus,
+    Append, AppendParent, Content, ConversationId, Deleted, End, Json, MessageBody, MessageId, MessageStatus,
     NewConversation, NewMessage, OwnerId, Page, Range, Role, Viewer,
 };
 use scrollback::store::Scoped;
@@ -78,7 +78,7 @@ async fn reading_a_path_costs_the_same_whatever_the_conversations_length(app: Te
     let page = Page { end: End::Last, size: 50 };
     // The path ends in branches within branches, a message or two each: one range for each of them.
     let before = app.store.statements();
-    let nested = ada.path(&conversation, Some(leaf), Range::all(), page).await.unwrap();
+    let nested = ada.path(&conversation, Some(leaf), Range::all(), page, Deleted::Included).await.unwrap();
     let statements = app.store.statements() - before;
     assert_eq!(nested.items.len(), 50);
     assert!(nested.items.windows(2).all(|pair| pair[1].parent == Some(pair[0].position)), "an unbroken path");
@@ -86,7 +86,7 @@ async fn reading_a_path_costs_the_same_whatever_the_conversations_length(app: Te
     // The last page of the trunk is one range of it, however many messages stand elsewhere.
     let tip = ada.messages(id, Range { after: None, before: Some(8001) }, page).await.unwrap().items[49].id;
     let before = app.store.statements();
-    let last = ada.path(&conversation, Some(tip), Range::all(), page).await.unwrap();
+    let last = ada.path(&conversation, Some(tip), Range::all(), page, Deleted::Included).await.unwrap();
     assert_eq!(last.items.len(), 50);
     assert_eq!(app.store.statements() - before, 3, "the leaf, the branches, one range");
     for (segment, index) in [("AND branch = 900", "message_by_branch"), ("", "message_pkey")] {

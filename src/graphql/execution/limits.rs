@@ -15,7 +15,7 @@
 //! ```text
 //! cost(page)      = 1 + size × cost of its nodes and edges + cost of its other fields
 //! cost(siblings)  = 10 × (1 + cost of its fields), and so for `parts`
-//! cost(nodes)     = number of ids × (1 + cost of its fields)      where `ids` are given
+//! cost(nodes)     = number of ids × (1 + cost of its fields)      where `ids` or `representations` are given
 //! cost(any other) = 1 + cost of its fields
 //! ```
 //!

@@ -4,6 +4,7 @@
 //! contains everything that the statement depends on. Loaded values are shared by all fields.
 
 use std::collections::HashMap;
+use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::{Arc, OnceLock};
 
@@ -19,8 +20,14 @@ use crate::store::{Error, Result, Scoped};
 /// A shared value, or an error.
 type Loaded<T> = Result<Arc<T>>;
 
+/// The most keys of one statement: as many representations of entities as a request may have by default.
+const MAX_BATCH: usize = 1000;
+
 /// A shared value that may not exist, or an error.
 type Found<T> = Result<Option<Arc<T>>>;
+
+/// Shared values by key, without those that do not exist, or an error.
+type FoundMany<K, T> = Result<HashMap<K, Arc<T>>>;
 
 /// The loaders of a request, created on first use.
 pub(in crate::graphql) struct Loaders {
@@ -55,8 +62,20 @@ impl Loaders {
 
     /// A conversation, if it exists.
     pub(in crate::graphql) async fn find_conversation(&self, id: ConversationId) -> Found<Conversation> {
-        let loader = self.conversations.get_or_init(|| Loader::new(Conversations(self.store.clone())));
-        loader.try_load(id).await.unwrap_or_else(|error| Err(lost(&error)))
+        self.conversation_loader().try_load(id).await.unwrap_or_else(|error| Err(lost(&error)))
+    }
+
+    /// Those of the conversations that exist.
+    pub(in crate::graphql) async fn find_conversations(
+        &self,
+        ids: Vec<ConversationId>,
+    ) -> FoundMany<ConversationId, Conversation> {
+        find_many(self.conversation_loader(), ids).await
+    }
+
+    fn conversation_loader(&self) -> &Loader<ConversationId, Found<Conversation>, Conversations> {
+        let loader = || Loader::new(Conversations(self.store.clone())).with_max_batch_size(MAX_BATCH);
+        self.conversations.get_or_init(loader)
     }
 
     /// A conversation that must exist.
@@ -66,8 +85,20 @@ impl Loaders {
 
     /// A message, if it exists.
     pub(in crate::graphql) async fn find_message(&self, id: MessageId) -> Found<Message> {
-        let loader = self.messages.get_or_init(|| Loader::new(Messages(self.store.clone())));
-        loader.try_load(id).await.unwrap_or_else(|error| Err(lost(&error)))
+        self.message_loader().try_load(id).await.unwrap_or_else(|error| Err(lost(&error)))
+    }
+
+    /// Those of the messages that exist.
+    pub(in crate::graphql) async fn find_messages(
+        &self,
+        ids: Vec<MessageId>,
+    ) -> FoundMany<MessageId, Message> {
+        find_many(self.message_loader(), ids).await
+    }
+
+    fn message_loader(&self) -> &Loader<MessageId, Found<Message>, Messages> {
+        let loader = || Loader::new(Messages(self.store.clone())).with_max_batch_size(MAX_BATCH);
+        self.messages.get_or_init(loader)
     }
 
     /// The message at a position, if it exists.
@@ -105,8 +136,20 @@ impl Loaders {
 
     /// An attachment, if it exists.
     pub(in crate::graphql) async fn attachment(&self, id: AttachmentId) -> Found<Attachment> {
-        let loader = self.attachments.get_or_init(|| Loader::new(Attachments(self.store.clone())));
-        loader.try_load(id).await.unwrap_or_else(|error| Err(lost(&error)))
+        self.attachment_loader().try_load(id).await.unwrap_or_else(|error| Err(lost(&error)))
+    }
+
+    /// Those of the attachments that exist.
+    pub(in crate::graphql) async fn find_attachments(
+        &self,
+        ids: Vec<AttachmentId>,
+    ) -> FoundMany<AttachmentId, Attachment> {
+        find_many(self.attachment_loader(), ids).await
+    }
+
+    fn attachment_loader(&self) -> &Loader<AttachmentId, Found<Attachment>, Attachments> {
+        let loader = || Loader::new(Attachments(self.store.clone())).with_max_batch_size(MAX_BATCH);
+        self.attachments.get_or_init(loader)
     }
 
     /// The first or last messages of a conversation that never forked.
@@ -118,6 +161,16 @@ impl Loaders {
         let loader = self.pages.get_or_init(|| Loader::new(Pages(self.store.clone())));
         loader.try_load((conversation, page)).await.unwrap_or_else(|error| Err(lost(&error)))
     }
+}
+
+/// The values of the keys that have one.
+async fn find_many<K, T, F>(loader: &Loader<K, Found<T>, F>, keys: Vec<K>) -> FoundMany<K, T>
+where
+    K: Copy + Eq + Hash + Debug,
+    F: BatchFn<K, Found<T>>,
+{
+    let loaded = loader.try_load_many(keys).await.map_err(|error| lost(&error))?;
+    loaded.into_iter().filter_map(|(key, found)| found.transpose().map(|found| Ok((key, found?)))).collect()
 }
 
 /// A loader returns a value for every key, so a missing one is an internal error.

@@ -20,6 +20,13 @@ pub(in crate::graphql) struct Viewer {
     actor: Option<ID>,
 }
 
+impl From<&model::Viewer> for Viewer {
+    fn from(viewer: &model::Viewer) -> Self {
+        let id = |owner: &OwnerId| ID::from(owner.as_str());
+        Self { id: id(&viewer.owner), actor: viewer.actor.as_ref().map(id) }
+    }
+}
+
 #[ComplexObject]
 impl Viewer {
     /// The number of conversations, with archived ones, without those in the trash.
@@ -58,8 +65,6 @@ pub(in crate::graphql) struct ViewerQuery;
 impl ViewerQuery {
     /// The user that the request is authenticated as.
     async fn viewer(&self, ctx: &Context<'_>) -> Result<Viewer> {
-        let model::Viewer { owner, actor, .. } = ctx.viewer()?;
-        let id = |owner: &OwnerId| ID::from(owner.as_str());
-        Ok(Viewer { id: id(owner), actor: actor.as_ref().map(id) })
+        Ok(ctx.viewer()?.into())
     }
 }

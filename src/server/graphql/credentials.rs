@@ -77,8 +77,15 @@ fn wrong(rule: &str) -> AuthError {
 /// The response to invalid credentials. The body is not read yet, so the status is the same for every media
 /// type.
 pub(in crate::server) fn reject(media_type: MediaType, refused: &AuthError) -> HttpResponse {
-    // RFC 6750, 3.1.
-    let (status, code, challenge) = match refused {
+    let (status, code, challenge) = refusal(refused);
+    let mut response = write(status, media_type, &error_response(code, refused.to_string()));
+    add_headers(response.headers_mut(), challenge, refused);
+    response
+}
+
+/// The status and the code for invalid credentials, and the challenge of `WWW-Authenticate` (RFC 6750, 3.1).
+pub(in crate::server) fn refusal(refused: &AuthError) -> (StatusCode, Code, Option<&'static str>) {
+    match refused {
         AuthError::Missing => (StatusCode::UNAUTHORIZED, Code::Unauthenticated, Some("Bearer")),
         AuthError::Expired | AuthError::Invalid | AuthError::TooLong => {
             (StatusCode::UNAUTHORIZED, Code::Unauthenticated, Some("Bearer error=\"invalid_token\""))
@@ -89,15 +96,21 @@ pub(in crate::server) fn reject(media_type: MediaType, refused: &AuthError) -> H
         }
         AuthError::InvalidActAs(_) => (StatusCode::BAD_REQUEST, Code::BadUserInput, None),
         AuthError::KeysUnavailable => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, None),
-    };
-    let mut response = write(status, media_type, &error_response(code, refused.to_string()));
+    }
+}
+
+/// Adds the headers of a response to invalid credentials.
+pub(in crate::server) fn add_headers(
+    headers: &mut HeaderMap,
+    challenge: Option<&'static str>,
+    refused: &AuthError,
+) {
     if let Some(challenge) = challenge {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
     if *refused == AuthError::KeysUnavailable {
-        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+        headers.insert(header::RETRY_AFTER, RETRY_AFTER);
     }
-    response
 }
 
 /// The close frame for invalid credentials.

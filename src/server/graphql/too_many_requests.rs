@@ -25,7 +25,11 @@ impl ServerState {
 /// yet, so the status is the same for every media type.
 pub(in crate::server) fn reject(media_type: MediaType, wait: Duration) -> HttpResponse {
     let mut response = write(StatusCode::TOO_MANY_REQUESTS, media_type, &rate_limited(wait));
-    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response.headers_mut().insert(header::RETRY_AFTER, retry_after(wait));
     response
+}
+
+/// The time to wait, in whole seconds.
+pub(in crate::server) fn retry_after(wait: Duration) -> HeaderValue {
+    HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
 }

@@ -39,6 +39,7 @@ impl Scoped {
             // It is so already: the transaction is rolled back.
             return Ok(self.locked(&tx, id).await?.into());
         }
+        tx.reserve(messages.len() - 1).await?;
         streams::delete_streams(&tx, id).await?;
         deleted_usage::keep_usage_in(&tx, &self.owner, id).await?;
         feedback::delete_feedback_in(&tx, &self.owner, id).await?;

@@ -23,6 +23,29 @@ impl Scoped {
     /// - `NotFound`: no such message for this owner.
     /// - `State`: the message is being written, or deleted.
     pub async fn update_message(&self, id: MessageId, patch: MessagePatch) -> Result<Message> {
+        self.update_message_if(id, patch, |_| true).await
+    }
+
+    /// The same if the time of the last edit is still this one.
+    ///
+    /// # Errors
+    /// - `NotFound`: no such message for this owner.
+    /// - `State`: the message is being written, deleted, or was edited in the meantime.
+    pub async fn update_unless_edited(
+        &self,
+        id: MessageId,
+        edited_at: Option<Timestamp>,
+        patch: MessagePatch,
+    ) -> Result<Message> {
+        self.update_message_if(id, patch, |row| row.edited_at == edited_at).await
+    }
+
+    async fn update_message_if(
+        &self,
+        id: MessageId,
+        patch: MessagePatch,
+        condition: impl FnOnce(&message::Model) -> bool,
+    ) -> Result<Message> {
         let body = match patch.body {
             Some(body) => Some(self.attach(body).await?),
             None => None,
@@ -36,6 +59,9 @@ impl Scoped {
         }
         if row.deleted_at.is_some() {
             return Err(Error::State("deleted"));
+        }
+        if !condition(&row) {
+            return Err(Error::State("edited in the meantime"));
         }
         if !is_edit && patch.pinned == Some(row.pinned) {
             // It is so already: the transaction is rolled back.

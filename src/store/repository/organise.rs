@@ -11,7 +11,7 @@ use sea_orm::{
 
 use crate::model::{
     AuditAction, Change, ChangeKind, Conversation, ConversationId, ConversationPatch, ConversationState,
-    Invalid, Labels, Role, Timestamp, Title,
+    Invalid, Json, Labels, Role, Timestamp, Title,
 };
 use crate::store::engine::slot;
 use crate::store::entity::{conversation, message};
@@ -32,6 +32,26 @@ impl Scoped {
         patch: ConversationPatch,
     ) -> Result<Conversation> {
         self.update_conversation_if(id, AuditAction::UpdateConversation, patch, |_| true).await
+    }
+
+    /// Sets the metadata to what `change` makes of the present one, in one transaction.
+    ///
+    /// # Errors
+    /// - `NotFound`: no such conversation for this owner.
+    /// - `Invalid`: that of `change`.
+    pub async fn update_metadata(
+        &self,
+        id: ConversationId,
+        change: impl FnOnce(&Json) -> std::result::Result<Json, Invalid>,
+    ) -> Result<Conversation> {
+        self.change(id, AuditAction::UpdateConversation, async |_, row, now| {
+            let metadata = change(&row.metadata)?;
+            if metadata == row.metadata {
+                return Ok(row);
+            }
+            patched(row, ConversationPatch { metadata: Some(metadata), ..ConversationPatch::default() }, now)
+        })
+        .await
     }
 
     /// Sets the fields that the patch has if a condition holds for the row.

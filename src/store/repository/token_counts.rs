@@ -7,22 +7,20 @@
 //! On PostgreSQL the write locks the rows of the messages, so that an edit at the same moment either comes before it,
 //! and then nothing is written, or finds the count and deletes it.
 
+mod removal;
+
 use std::collections::HashMap;
 
-use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, Condition, DbBackend, EntityTrait, FromQueryResult, QueryFilter, Statement};
+use sea_orm::{DbBackend, FromQueryResult, Statement};
 use serde_json::Value;
 
-use crate::model::{
-    ConversationId, Message, MessageId, MessageStatus, OwnerId, Parts, Role, Timestamp, Tokenizer, ToolLinks,
-};
-use crate::store::entity::message;
-use crate::store::entity::message_token_count::{self, TRUNK};
+use crate::model::{Message, MessageId, MessageStatus, Parts, Role, Timestamp, Tokenizer, ToolLinks};
 use crate::store::error::{Error, Result};
 use crate::store::row_budget::{ROW_OVERHEAD, RowBudget};
 use crate::store::scope::Scoped;
-use crate::store::transaction::{Tx, run_without_change};
+use crate::store::transaction::run_without_change;
 use crate::tokens;
+pub(super) use removal::{clear, clear_conversation, forget, forget_conversation};
 
 /// Bytes of texts that are read and counted at once, and messages.
 const BYTES_AT_ONCE: usize = 256 * 1024;
@@ -207,56 +205,6 @@ impl CountableRow {
             links: links.unwrap_or_default(),
         })
     }
-}
-
-/// The counts of a message.
-fn of_message(row: &message::Model) -> Condition {
-    Condition::all()
-        .add(message_token_count::Column::ConversationId.eq(row.conversation_id))
-        // All there are: the tokenizer comes before the branch in the key.
-        .add(message_token_count::Column::Tokenizer.is_in(Tokenizer::ALL.map(Tokenizer::code)))
-        .add(message_token_count::Column::Branch.eq(row.branch.unwrap_or(TRUNK)))
-        .add(message_token_count::Column::Position.eq(row.position))
-        .add(message_token_count::Column::OwnerId.eq(row.owner_id.clone()))
-}
-
-/// Removes the counts of a message whose text was replaced. The row of the message is locked by now.
-pub(super) async fn forget(tx: &Tx, row: &message::Model) -> Result<()> {
-    message_token_count::Entity::delete_many().filter(of_message(row)).exec(tx.connection()).await?;
-    Ok(())
-}
-
-/// The same for a message that was deleted.
-pub(super) async fn clear(tx: &Tx, row: &message::Model) -> Result<()> {
-    message_token_count::Entity::update_many()
-        .col_expr(message_token_count::Column::Tokens, Expr::val(None::<i64>))
-        .col_expr(message_token_count::Column::ToolCalls, Expr::val(None::<Vec<u8>>))
-        .filter(of_message(row))
-        .exec(tx.connection())
-        .await?;
-    Ok(())
-}
-
-/// The same for all messages of a conversation.
-pub(super) async fn clear_conversation(tx: &Tx, owner: &OwnerId, id: ConversationId) -> Result<()> {
-    message_token_count::Entity::update_many()
-        .col_expr(message_token_count::Column::Tokens, Expr::val(None::<i64>))
-        .col_expr(message_token_count::Column::ToolCalls, Expr::val(None::<Vec<u8>>))
-        .filter(message_token_count::Column::ConversationId.eq(id))
-        .filter(message_token_count::Column::OwnerId.eq(owner.clone()))
-        .exec(tx.connection())
-        .await?;
-    Ok(())
-}
-
-/// Removes the counts of a conversation whose messages were removed.
-pub(super) async fn forget_conversation(tx: &Tx, owner: &OwnerId, id: ConversationId) -> Result<()> {
-    message_token_count::Entity::delete_many()
-        .filter(message_token_count::Column::ConversationId.eq(id))
-        .filter(message_token_count::Column::OwnerId.eq(owner.clone()))
-        .exec(tx.connection())
-        .await?;
-    Ok(())
 }
 
 impl Scoped {

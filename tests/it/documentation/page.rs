@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use super::markdown::{Block, blocks};
 use super::shell::{Shell, first_line, write_program};
 use super::typescript;
-use crate::harness::{Client, EventStream, TIMEOUT, shared_cluster};
+use crate::harness::{Client, EventStream, TIMEOUT, packaged_program, shared_cluster};
 
 /// The addresses of the server and its metrics listener in the pages.
 const ADDRESS: &str = "127.0.0.1:8000";
@@ -83,13 +83,16 @@ impl Page {
     async fn run(&mut self, block: &Block, variables: Option<&Block>) -> Result {
         match (&*block.language, &*block.mode) {
             ("mermaid" | "text" | "ts", "") | ("sh", "no-run") | ("json", "variables") => Ok(()),
+            // `tests/it/ai_sdk.rs` runs them in a browser.
+            ("tsx", file) if file.ends_with(".tsx") => Ok(()),
             ("toml", "") => self.load(&block.text),
             ("json", "") => {
                 serde_json::from_str::<Value>(&block.text).map(drop).map_err(|error| error.to_string())
             }
             ("json", "answer") => self.compare(&block.text),
             ("graphql", "") => self.execute(&block.text, variables).await,
-            ("js", "") => self.run_program(&block.text).await,
+            ("js", "") => self.run_node(&block.text).await,
+            ("python", "") => self.run_python(&block.text).await,
             // Files of a recipe: see `clients.rs`.
             (_, file) if file.contains('/') => Ok(()),
             ("ts", file) if file.ends_with(".ts") => self.run_typescript(&block.text, file).await,
@@ -197,8 +200,8 @@ impl Page {
         no_errors(&self.answer)
     }
 
-    /// Runs a program, with the packages of the tests, until it prints a line.
-    async fn run_program(&mut self, text: &str) -> Result {
+    /// Runs a program in Node.js, with the packages of the tests, until it prints a line.
+    async fn run_node(&mut self, text: &str) -> Result {
         let server = self.need_server().await?;
         let value = |name: &str| server.values[name].clone();
         let program = format!(
@@ -207,14 +210,28 @@ impl Page {
             json!([server.client.token(), value("conversationId"), value("cursor")])
         ) + &self.replaced(text).await;
         let mut node = Command::new("node");
-        node.arg("--input-type=module")
-            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients"));
-        node.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        let mut node = node.spawn().expect("Node.js is installed (`tests/run` installs it)");
-        let mut input = node.stdin.take().unwrap();
+        node.arg("--input-type=module");
+        self.run_program(node, &program).await
+    }
+
+    /// The same in Python.
+    async fn run_python(&mut self, text: &str) -> Result {
+        let server = self.need_server().await?;
+        let program = format!("token = {}\n", json!(server.client.token())) + &self.replaced(text).await;
+        let mut python = Command::new(packaged_program("python"));
+        python.arg("-");
+        self.run_program(python, &program).await
+    }
+
+    async fn run_program(&mut self, mut command: Command, program: &str) -> Result {
+        command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients"));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut running =
+            command.spawn().expect("Node.js and Python are installed (`tests/run` installs them)");
+        let mut input = running.stdin.take().unwrap();
         input.write_all(program.as_bytes()).await.unwrap();
         drop(input);
-        let line = timeout(TIMEOUT, first_line(&mut node)).await;
+        let line = timeout(TIMEOUT, first_line(&mut running)).await;
         self.answer = line.map_err(|_| "it printed nothing in time")??;
         Ok(())
     }

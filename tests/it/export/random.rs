@@ -62,12 +62,13 @@ impl Life {
             let file = format!("data:,{}", self.random.random_range(0..9).to_string().repeat(9_000));
             message["parts"] = json!([
                 { "reasoning": { "text": word } },
-                { "text": { "text": word } },
+                { "text": { "text": word, "extra": { "state": "done", "z": { "b": [word], "a": 1.50 } } } },
                 { "file": { "mediaType": "image/png", "url": "https://example.org/a.png" } },
                 { "file": { "mediaType": "text/plain", "filename": word, "url": file } },
                 { "tool": { "toolCallId": "1", "toolName": "look", "state": "OUTPUT_AVAILABLE", "input": { "q": word }, "output": null } },
                 { "sourceUrl": { "sourceId": "s", "url": "https://example.org", "title": word } },
                 { "data": { "name": "n", "data": [word] } },
+                { "custom": { "kind": "step-start", "data": {} } },
             ]);
         }
         if self.random.random_range(0..2) == 0 {

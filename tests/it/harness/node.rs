@@ -1,6 +1,6 @@
 //! Scripts that use the server as other programs do: with Node.js and with Python.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -66,6 +66,22 @@ fn typescript_script(name: &str) -> String {
     format!("../../clients/typescript/test/{name}")
 }
 
+/// Runs a Python script of `tests/clients` as ada, with the packages of the tests; it must end well.
+pub(crate) async fn run_python_packages(app: &TestApp, script: &str) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
+    let mut command = Command::new(packaged_program("python"));
+    command.arg(folder.join(script)).kill_on_drop(true);
+    command.env("SCROLLBACK_URL", &app.url).env("SCROLLBACK_TOKEN", app.client("ada").token());
+    finish(command, script, &[]).await;
+}
+
+/// A program of the Python packages of the tests.
+pub(crate) fn packaged_program(name: &str) -> PathBuf {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/.venv/bin").join(name);
+    assert!(program.exists(), "{name} is missing: `tests/run` installs it");
+    program
+}
+
 async fn finish(mut command: Command, script: &str, environment: &[(&str, &str)]) {
     let output = command.envs(environment.iter().copied()).output();
     let output = timeout(TIMEOUT, output).await.expect("the script ends in time");
@@ -93,4 +109,10 @@ fn command(url: &str, token: &str, script: &str) -> Command {
     command.arg(folder.join(script)).env("SCROLLBACK_URL", url).env("SCROLLBACK_TOKEN", token);
     command.kill_on_drop(true);
     command
+}
+
+/// A browser is installed.
+pub(crate) fn assert_browser() {
+    let chromium = std::env::var("CHROMIUM").unwrap_or_else(|_| "/usr/bin/chromium".into());
+    assert!(Path::new(&chromium).exists(), "{chromium} is missing: `tests/run` installs it");
 }

@@ -46,6 +46,20 @@ pub(super) const CASES: &[Case] = &[
         "",
     ),
     (
+        "Query._entities",
+        "query($all: [_Any!]!) { _entities(representations: $all) { __typename ... on Conversation { title } } }",
+        |target| {
+            let reference = |name: &str, id: &str| json!({ "__typename": name, "id": id });
+            json!({ "all": [
+                reference("Conversation", &target.conversation),
+                reference("Message", &target.message),
+                reference("Attachment", &target.attachment),
+                reference("Message", &target.conversation),
+            ] })
+        },
+        "",
+    ),
+    (
         "Query.searchMessages",
         "query($ids: [ID!]) { searchMessages(query: \"own\", filter: { conversationIds: $ids }) { nodes { content } indexing } }",
         |target| json!({ "ids": [target.conversation] }),

@@ -12,6 +12,8 @@ use crate::model::MAX_PAGE;
 pub(in crate::graphql) struct FieldSizes {
     /// The fields that return a page, and the default size of the page.
     pub(in crate::graphql) pages: &'static [(&'static str, u32)],
+    /// The arguments that list the objects that a field returns, and the most that can be: the resolver rejects more.
+    pub(in crate::graphql) arguments: &'static [(&'static str, Option<u32>)],
     /// The fields of a page that contain its items.
     pub(in crate::graphql) items: &'static [&'static str],
     /// Lists without pages, and the assumed length.
@@ -62,8 +64,10 @@ impl FieldSizing<'_> {
     pub(super) fn size(&self, field: &Field) -> FieldSize {
         let name = field.name.node.as_str();
         let most = u64::from(MAX_PAGE);
-        if let Some(ids) = field.get_argument("ids") {
-            return FieldSize::List(self.length(&ids.node).min(most));
+        let given = |(name, most)| Some((field.get_argument(name)?, most));
+        if let Some((objects, most)) = self.sizes.arguments.iter().copied().find_map(given) {
+            let length = self.length(&objects.node);
+            return FieldSize::List(most.map_or(length, |most: u32| length.min(most.into())));
         }
         if self.sizes.items.contains(&name) {
             return FieldSize::Items;

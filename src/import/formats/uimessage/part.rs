@@ -56,7 +56,13 @@ fn part(kind: &str, index: usize, fields: &mut Fields) -> Option<Part> {
             let url = fields.id("url")?;
             let media_type = take_media_type(fields, &["mediaType", "mimeType"]);
             let filename = fields.text("filename").or_else(|| fields.text("name"));
-            Some(file(url, media_type, filename))
+            let mut part = file(url, media_type, filename);
+            if let Part::File { media_type, .. } = &mut part
+                && let Some(top_level) = top_level_type(fields)
+            {
+                *media_type = top_level;
+            }
+            Some(part)
         }),
         "source-url" => web_page(fields),
         "source-document" => document(fields),
@@ -85,6 +91,14 @@ fn part(kind: &str, index: usize, fields: &mut Fields) -> Option<Part> {
             Some(Part::Data { name: name.to_owned(), data: json(&value), extra: None })
         }
     }
+}
+
+/// Takes a media type without a subtype, which the AI SDK allows: `image`.
+fn top_level_type(fields: &mut Fields) -> Option<String> {
+    let found = fields.get("mediaType").and_then(JsonValue::as_str)?;
+    matches!(found, "application" | "audio" | "font" | "image" | "text" | "video")
+        .then(|| fields.text("mediaType"))
+        .flatten()
 }
 
 /// Keeps what was not taken of an object within the part.
