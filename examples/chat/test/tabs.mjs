@@ -8,6 +8,17 @@ import {
 
 const STORED = `query ($id: ID!) { conversation(id: $id) { messages { nodes { role content status } } } }`;
 
+/** Whether the outbox of the page has so many messages in its storage. Runs in the page. */
+const savedCount = (expected) =>
+  new Promise((resolve) => {
+    const opening = indexedDB.open("chat-outbox-ada");
+    opening.onsuccess = () => {
+      const counting = opening.result.transaction("entries").objectStore("entries").count();
+      counting.onsuccess = () => resolve(counting.result === expected);
+      opening.result.close();
+    };
+  });
+
 await run("tabs", async () => {
   await startChat();
   const browser = await startBrowser();
@@ -54,6 +65,8 @@ await run("tabs", async () => {
   await messages(one).last().getByText("Sending …").waitFor();
   await ask(one, "When is high tide?");
   assert.equal(await one.locator(".is-pending").count(), 2);
+  // From then on they survive a reload.
+  await one.waitForFunction(savedCount, 2);
   await one.getByText("No connection. Messages are sent later.").waitFor();
   await screenshot(one, "offline");
   await context.setOffline(false);
