@@ -4,7 +4,8 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -13,7 +14,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-use crate::harness::{Client, Program, SECRET, TIMEOUT, TestApp, on_each_database};
+use crate::harness::{Program, SECRET, TIMEOUT, TestApp, on_each_database, token};
 
 on_each_database!(
     answers_need_no_open_page,
@@ -30,38 +31,37 @@ on_each_database!(
 const SCRIPT_TIMEOUT: Duration = Duration::from_secs(300);
 
 async fn answers_need_no_open_page(app: TestApp) {
-    run(app, "answers.mjs").await;
+    run(&app, "answers.mjs").await;
 }
 
 async fn versions_are_branches(app: TestApp) {
-    run(app, "branches.mjs").await;
+    run(&app, "branches.mjs").await;
 }
 
 async fn conversations_are_organised_and_found(app: TestApp) {
-    run(app, "organise.mjs").await;
+    run(&app, "organise.mjs").await;
 }
 
 async fn two_tabs_are_in_step_and_offline_messages_are_sent_later(app: TestApp) {
-    run(app, "tabs.mjs").await;
+    run(&app, "tabs.mjs").await;
 }
 
 async fn everybody_can_use_it(app: TestApp) {
-    run(app, "look.mjs").await;
+    run(&app, "look.mjs").await;
 }
 
 async fn a_picture_and_a_large_file_are_sent_and_exported(app: TestApp) {
-    run(app, "files.mjs").await;
+    run(&app, "files.mjs").await;
 }
 
 async fn its_server_gives_nothing_away(app: TestApp) {
-    run(app, "server.mjs").await;
+    run(&app, "server.mjs").await;
 }
 
 async fn answers_go_on_when_the_server_is_killed(app: TestApp) {
     let chat = Chat::over(&app).await;
     let mut server = chat.serve().await;
-    let mut script =
-        chat.script("restart.mjs", &[]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut script = chat.script("restart.mjs").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut answers = script.stdin.take().unwrap();
     let mut lines = BufReader::new(script.stdout.take().unwrap()).lines();
     let mut kills = 0;
@@ -81,10 +81,10 @@ async fn answers_go_on_when_the_server_is_killed(app: TestApp) {
     assert_eq!(kills, 2);
 }
 
-async fn run(app: TestApp, script: &str) {
-    let chat = Chat::over(&app).await;
+async fn run(app: &TestApp, script: &str) {
+    let chat = Chat::over(app).await;
     let _server = chat.serve().await;
-    finished(chat.script(script, &[]), script).await;
+    finished(chat.script(script), script).await;
 }
 
 /// Where the chat, and Scrollback below it, will be.
@@ -110,23 +110,20 @@ impl Chat {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let line = timeout(TIMEOUT, lines.next_line()).await.expect("a line in time").unwrap();
         assert!(line.unwrap().contains(&self.address));
+        child.stdout = Some(lines.into_inner().into_inner());
         child
     }
 
     /// A script of `examples/chat/test`.
-    fn script(&self, name: &str, environment: &[(&str, &str)]) -> Command {
-        let url = format!("http://{}", self.address);
-        let token = crate::harness::token("ada", SCRIPT_TIMEOUT * 2);
-        let client = Client::new(&url, Some(token));
+    fn script(&self, name: &str) -> Command {
         let mut command = Command::new("node");
         command
             .arg(folder().join("test").join(name))
-            .env("SCROLLBACK_URL", &url)
-            .env("SCROLLBACK_TOKEN", client.token())
+            .env("SCROLLBACK_URL", format!("http://{}", self.address))
+            .env("SCROLLBACK_TOKEN", token("ada", SCRIPT_TIMEOUT * 2))
             .env("CHAT_SCROLLBACK_SECRET", SECRET)
             .env("CHAT_PORT", self.port.to_string())
             .env("TIMEOUT_MS", (SCRIPT_TIMEOUT.as_millis() - 10_000).to_string())
-            .envs(environment.iter().copied())
             .kill_on_drop(true);
         command
     }
@@ -136,9 +133,13 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/chat")
 }
 
-/// A port that nobody uses. The chat's server and Scrollback must know each other's before they start.
+/// A port that nobody uses: the chat's server and Scrollback must know each other's before they start. It is below those
+/// that the system gives to others meanwhile.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static USED: AtomicU16 = AtomicU16::new(0);
+    let first = 12_000 + u16::try_from(std::process::id() % 100).unwrap() * 100;
+    let mut ports = std::iter::repeat_with(|| first + USED.fetch_add(1, Ordering::Relaxed) % 100);
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 /// Checks the types of the chat and builds it, once.
@@ -160,12 +161,12 @@ async fn built_chat() {
     BUILT.get_or_init(build).await;
 }
 
-async fn finished(mut command: Command, name: &str) -> Output {
+/// Runs a program, which must end well.
+async fn finished(mut command: Command, name: &str) {
     let output = timeout(SCRIPT_TIMEOUT, command.output()).await.expect("an end in time").unwrap();
     let printed =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{name}: {printed}");
-    output
 }
 
 /// Does what the README says, in a copy of the repository without the packages and the build of the tests.

@@ -53,7 +53,9 @@ export class Chat {
         if (conversationId === undefined) return;
         this.#waiting.delete(message.id);
         if (this.thread.value?.id === conversationId) this.thread.value.add(message);
-        void this.answer(conversationId, message.id);
+        // Questions that were sent together have one answer.
+        const follows = this.outbox.entries.some((entry) => entry.message.conversationId === conversationId && !entry.error);
+        if (!follows) void this.answer(conversationId, message.id);
       },
       onFailed: (_, error) => this.report(`The message could not be sent: ${error.message}`),
     });

@@ -58,7 +58,7 @@ export function ChatPage({ chat, onSignOut }: { chat: Chat; onSignOut(): void })
   const menuButton = { ref: drawerButton, isOpen: isDrawerOpen, open: openDrawer };
   return (
     <div className={`layout ${isDrawerOpen ? "has-drawer" : ""}`}>
-      <a className="skip-link" href="#composer" onClick={(event) => (event.preventDefault(), focusComposer())}>
+      <a className="skip-link" href="#main" onClick={(event) => (event.preventDefault(), focusComposer())}>
         Skip to the message field
       </a>
       <Sidebar
@@ -73,7 +73,7 @@ export function ChatPage({ chat, onSignOut }: { chat: Chat; onSignOut(): void })
         onSignOut={onSignOut}
       />
       <div className="backdrop" onClick={closeDrawer} />
-      <main className="main" inert={isPhone && isDrawerOpen}>
+      <main className="main" id="main" tabIndex={-1} inert={isPhone && isDrawerOpen}>
         {id !== undefined && thread?.id === id ? (
           <ThreadView key={id} chat={chat} thread={thread} menuButton={menuButton} onLeave={() => go(undefined)} />
         ) : (
@@ -87,5 +87,6 @@ export function ChatPage({ chat, onSignOut }: { chat: Chat; onSignOut(): void })
 }
 
 function focusComposer(): void {
-  document.getElementById("composer")?.focus();
+  const target = document.getElementById("composer") ?? document.getElementById("main");
+  target?.focus();
 }
