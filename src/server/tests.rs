@@ -61,6 +61,7 @@ async fn serve() -> (TempDir, String, String) {
         content: app::content_limits(&config),
         documents: PersistedDocuments::default(),
         memory,
+        subgraph: None,
     };
     let api = Api::new(store.clone(), feed, may).extended(PanicExtension);
     let secret = b"a secret that only this test knows";
