@@ -225,15 +225,15 @@ impl NewItem {
 
 impl Shape {
     fn fits(self, value: Option<&JsonValue>) -> bool {
-        match (self, value) {
-            (Self::Any, Some(_)) => true,
-            (Self::Text | Self::TextOrList | Self::NullableText, Some(JsonValue::String(_))) => true,
-            (Self::Boolean, Some(JsonValue::Boolean(_))) => true,
-            (Self::List | Self::TextOrList, Some(JsonValue::Array(_))) => true,
-            (Self::Object, Some(JsonValue::Object(_))) => true,
-            (Self::NullableText, Some(JsonValue::Null)) => true,
-            _ => false,
-        }
+        matches!(
+            (self, value),
+            (Self::Any, Some(_))
+                | (Self::Text | Self::TextOrList | Self::NullableText, Some(JsonValue::String(_)))
+                | (Self::Boolean, Some(JsonValue::Boolean(_)))
+                | (Self::List | Self::TextOrList, Some(JsonValue::Array(_)))
+                | (Self::Object, Some(JsonValue::Object(_)))
+                | (Self::NullableText, Some(JsonValue::Null))
+        )
     }
 
     fn rule(self) -> &'static str {

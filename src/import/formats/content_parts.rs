@@ -30,11 +30,11 @@ fn content_part(format: Format, at: usize, item: JsonValue, rest: &mut BlockFiel
     let kind = object.get("type").and_then(JsonValue::as_str).unwrap_or_default().to_owned();
     let mut fields = Fields::of(item)?;
     let part = match kind.as_str() {
-        "text" | "input_text" | "output_text" | "" => fields.text("text").map(|text| Part::text(text)),
+        "text" | "input_text" | "output_text" | "" => fields.text("text").map(Part::text),
         "refusal" => {
             let text = fields.text("refusal");
             fields.put("kind", JsonValue::from("refusal"));
-            text.map(|text| Part::text(text))
+            text.map(Part::text)
         }
         "image_url" | "input_image" => linked_file(&mut fields, "image_url"),
         "video_url" => linked_file(&mut fields, "video_url"),

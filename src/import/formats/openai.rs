@@ -70,7 +70,7 @@ fn message(at: usize, mut fields: Fields, calls: &mut VecDeque<OpenCall>) -> Par
     let mut rest = BlockFields::default();
     let mut parts = Vec::new();
     for name in ["reasoning_content", "reasoning"] {
-        parts.extend(fields.text(name).map(|text| Part::reasoning(text)));
+        parts.extend(fields.text(name).map(Part::reasoning));
     }
     let content = fields.value("content");
     if role == Some(Role::Tool) {

@@ -95,7 +95,7 @@ fn message(mut node: Fields) -> ParsedMessage {
     if role != Role::System {
         node.ignore("role");
     }
-    let parts = node.text("text").map(|text| Part::text(text)).into_iter().collect();
+    let parts = node.text("text").map(Part::text).into_iter().collect();
     let mut message = ParsedMessage::new(role, parts);
     message.model = node.id("model_name");
     message.created_at = node.time("created_date");

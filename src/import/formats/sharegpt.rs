@@ -69,7 +69,7 @@ fn message(at: usize, mut turn: Fields, calls: &mut VecDeque<String>) -> ParsedM
             if role.is_none() && !speaker.is_empty() {
                 turn.put(speaker_name.unwrap_or(&"from"), JsonValue::from(speaker));
             }
-            let parts = text.map(|text| Part::text(text)).into_iter().collect();
+            let parts = text.map(Part::text).into_iter().collect();
             ParsedMessage::new(role.unwrap_or(Role::System), parts)
         }
     };

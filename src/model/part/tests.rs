@@ -272,8 +272,8 @@ fn some_part() -> impl Strategy<Value = Part> {
     ]);
     let tool = (name, name, state, option::of(some_json()), option::of(some_json()), option::of(any));
     prop_oneof![
-        any.prop_map(|text| Part::text(text)),
-        any.prop_map(|text| Part::reasoning(text)),
+        any.prop_map(Part::text),
+        any.prop_map(Part::reasoning),
         (name, option::of(any), name).prop_map(|(media_type, filename, url)| Part::File {
             media_type,
             filename,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -19,7 +19,8 @@ use crate::store;
 pub(super) struct ApiError {
     status: StatusCode,
     error: Body,
-    headers: HeaderMap,
+    /// Boxed, because errors are returned often and it is large.
+    headers: Box<HeaderMap>,
 }
 
 #[derive(Debug, Serialize)]
@@ -48,7 +49,7 @@ impl ApiError {
             _ => INVALID_REQUEST,
         };
         let error = Body { message: message.into(), r#type: kind, param: None, code };
-        Self { status, error, headers: HeaderMap::new() }
+        Self { status, error, headers: Box::default() }
     }
 
     fn with_param(mut self, param: Option<String>) -> Self {
@@ -56,7 +57,7 @@ impl ApiError {
         self
     }
 
-    fn with_header(mut self, name: axum::http::HeaderName, value: HeaderValue) -> Self {
+    fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
     }
@@ -128,7 +129,7 @@ impl ApiError {
         let body = serde_json::to_string(&Document { error: &self.error }).unwrap_or_default();
         let mut response =
             (self.status, [(CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response();
-        response.headers_mut().extend(self.headers);
+        response.headers_mut().extend(*self.headers);
         response
     }
 }

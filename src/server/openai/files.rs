@@ -53,10 +53,10 @@ async fn urls(context: &Context<'_>, messages: &[Message]) -> Result<FileUrls, A
 }
 
 /// The attachments of messages, with their media types.
-fn attachments(messages: &[Message]) -> Vec<(AttachmentId, &str)> {
+fn attachments<'m>(messages: &'m [Message]) -> Vec<(AttachmentId, &'m str)> {
     let parts = messages.iter().flat_map(|message| message.parts.iter().flat_map(Parts::as_slice));
-    let attachment = |part| match part {
-        &Part::File { ref media_type, ref url, .. } => {
+    let attachment = |part: &'m Part| match part {
+        Part::File { media_type, url, .. } => {
             attachment_of("url", url).ok().flatten().map(|id| (id, media_type.as_str()))
         }
         _ => None,

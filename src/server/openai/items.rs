@@ -50,9 +50,9 @@ pub(super) async fn list(context: &Context<'_>, id: &str, query: &str) -> Result
     if let Some((message, _)) = &after {
         let bound = Some(message.position);
         if is_ascending {
-            range.after = bound
+            range.after = bound;
         } else {
-            range.before = bound
+            range.before = bound;
         }
         // Other items of the same message may follow.
         messages.extend((message.deleted_at.is_none()).then(|| message.clone()));
@@ -62,9 +62,9 @@ pub(super) async fn list(context: &Context<'_>, id: &str, query: &str) -> Result
     let is_more_behind = pages::has_more(&slice, end);
     let found = slice.items.into_iter();
     if is_ascending {
-        messages.extend(found)
+        messages.extend(found);
     } else {
-        messages.extend(found.rev())
+        messages.extend(found.rev());
     }
     let mut items = Vec::new();
     for mut of_message in files::items(context, &messages).await? {

@@ -94,6 +94,7 @@ impl Conversation {
 
     /// The messages of the active branch in conversation order, oldest first in every page. Without
     /// arguments: the last 50. At most 100 at a time. `leafId` selects the branch that ends in that message.
+    #[expect(clippy::too_many_arguments, reason = "the schema's arguments")]
     async fn messages(
         &self,
         ctx: &Context<'_>,

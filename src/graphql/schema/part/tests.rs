@@ -89,8 +89,9 @@ async fn every_part_comes_back_as_it_was_given() {
         parts.as_array_mut().unwrap().iter_mut().for_each(|part| of(part)["extra"] = extra.clone());
         parts
     };
-    let field =
-        |part: &mut Value| -> &mut Value { part.as_object_mut().unwrap().values_mut().next().unwrap() };
+    fn field(part: &mut Value) -> &mut Value {
+        part.as_object_mut().unwrap().values_mut().next().unwrap()
+    }
     for extra in [json!(null), json!({}), json!({ "z": { "b": [1.50, null] }, "a": "é" })] {
         let (given, expected) = (with(&given, &extra, field), with(&expected, &extra, |part| part));
         assert_eq!(echo(given).await, Ok(expected));

@@ -29,26 +29,26 @@ pub(super) fn content(mut fields: Fields) -> Content {
                 fields.put("language", JsonValue::from(language));
             }
         }
-        "execution_output" => found.parts.extend(fields.text("text").map(|text| Part::text(text))),
+        "execution_output" => found.parts.extend(fields.text("text").map(Part::text)),
         "thoughts" => found.parts = thoughts(&mut fields),
         "reasoning_recap" => {
-            found.parts.extend(fields.text("content").map(|text| Part::reasoning(text)));
+            found.parts.extend(fields.text("content").map(Part::reasoning));
         }
         "tether_quote" => found.parts = quote(&mut fields),
         "tether_browsing_display" => {
-            found.parts.extend(fields.text("result").map(|text| Part::text(text)));
+            found.parts.extend(fields.text("result").map(Part::text));
         }
         "system_error" => {
             let name = fields.text("name");
             let text = fields.text("text");
             found.error = text.or(name);
-            found.parts.extend(found.error.clone().map(|text| Part::text(text)));
+            found.parts.extend(found.error.clone().map(Part::text));
         }
         "user_editable_context" | "model_editable_context" => {
             found.is_context = true;
             let names = ["user_profile", "user_instructions", "model_set_context"];
             let texts = names.iter().filter_map(|name| fields.text(name));
-            found.parts = texts.map(|text| Part::text(text)).collect();
+            found.parts = texts.map(Part::text).collect();
         }
         _ => {
             let object = std::mem::take(&mut fields).rest();
@@ -113,7 +113,7 @@ fn object_part(part: &JsonValue, parts: &mut Vec<Part>, described: &mut Vec<Json
         }
         // Text of an unusual form.
         None if fields.get("text").is_some_and(|text| text.as_str().is_some()) => {
-            parts.extend(fields.text("text").map(|text| Part::text(text)));
+            parts.extend(fields.text("text").map(Part::text));
             describe(fields, described);
         }
         kind => parts.extend(data(kind.unwrap_or("part"), part)),
@@ -176,7 +176,7 @@ fn thoughts(fields: &mut Fields) -> Vec<Part> {
 
 /// A passage of a page.
 fn quote(fields: &mut Fields) -> Vec<Part> {
-    let mut parts: Vec<Part> = fields.text("text").map(|text| Part::text(text)).into_iter().collect();
+    let mut parts: Vec<Part> = fields.text("text").map(Part::text).into_iter().collect();
     if let Some(url) = fields.text("url").filter(|url| !url.is_empty()) {
         let title = fields.text("title").filter(|title| !title.is_empty());
         parts.push(Part::Source(Source::Url { source_id: url.clone(), url, title, extra: None }));

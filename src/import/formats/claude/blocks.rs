@@ -19,8 +19,8 @@ pub(super) fn add(index: usize, block: JsonValue, parts: &mut Vec<Part>, rest: &
         return false;
     };
     let part = match kind.as_str() {
-        "text" => fields.text("text").map(|text| Part::text(text)),
-        "thinking" => fields.text("thinking").map(|text| Part::reasoning(text)),
+        "text" => fields.text("text").map(Part::text),
+        "thinking" => fields.text("thinking").map(Part::reasoning),
         "tool_use" => fields
             .object("input")
             .or_else(|| fields.get("input").is_none().then(Fields::default))

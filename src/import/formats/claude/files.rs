@@ -35,7 +35,7 @@ fn attachment(value: JsonValue, parts: &mut Vec<Part>) {
     let Some(mut fields) = Fields::of(value) else { return };
     let text = fields.text("extracted_content");
     parts.extend(data(Format::Claude, "attachment", fields.into_value()));
-    parts.extend(text.map(|text| Part::text(text)));
+    parts.extend(text.map(Part::text));
 }
 
 /// A file. Newer exports have the same files twice, with other fields.

@@ -47,7 +47,7 @@ fn custom(kind: String, original: JsonValue) -> Part {
 
 fn part(kind: &str, index: usize, fields: &mut Fields) -> Option<Part> {
     match kind {
-        "text" => fields.text("text").map(|text| Part::text(text)),
+        "text" => fields.text("text").map(Part::text),
         "reasoning" => {
             let text = fields.text("text").or_else(|| fields.text("reasoning"))?;
             Some(Part::reasoning(text))
