@@ -1,6 +1,6 @@
 //! Messages of the AI SDK (`UIMessage`): a line for each conversation, with the messages of its active branch.
 //!
-//! The parts correspond as in `tests/clients/convert.mjs`. Every message is valid for `validateUIMessages`.
+//! The parts correspond as in `docs/ai-sdk.md`. Every message is valid for `validateUIMessages`.
 
 mod part;
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { convertToModelMessages, validateUIMessages } from "ai";
 import { authorization, post, run, step, url } from "./common.mjs";
-import { toScrollback } from "./convert.mjs";
+import { toScrollback } from "../../clients/typescript/dist/ai-sdk/index.js";
 
 const CREATE = `mutation ($input: CreateConversationInput!) { createConversation(input: $input) { conversation { id } } }`;
 
@@ -81,7 +81,9 @@ run("exports", async () => {
       ],
     },
   ];
-  await post(CREATE, { input: { messages: original.map(toScrollback) } });
+  const id = "0197a1b2-0000-7000-8000-000000000003";
+  const inputs = await Promise.all(original.map((message) => toScrollback(id, message)));
+  await post(CREATE, { input: { id, messages: inputs } });
   const { messages: restored } = (await exported())[1];
   const known = restored.map(({ id, role, metadata, parts }) => ({ id, role, ...(metadata && { metadata }), parts }));
   assert.deepEqual(known, original);

@@ -1,6 +1,5 @@
 //! The clients that front ends use, each in a script of its own: urql, Apollo Client, and GraphiQL in
-//! a browser; the documentation's own client, and the example; graphql-sse; the messages of Vercel's AI SDK; Relay and
-//! graphql-codegen.
+//! a browser; the documentation's own client, and the example; graphql-sse; Relay and graphql-codegen.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,7 +19,6 @@ on_each_database!(
     introspection_prints_the_published_schema,
     relay_pages_and_updates_both_connections,
     graphql_codegens_types_compile,
-    ai_sdk_messages_round_trip,
     the_recipe_for_apollo_client_works,
     the_recipe_for_urql_works,
     the_recipe_for_relay_works,
@@ -68,10 +66,6 @@ async fn relay_pages_and_updates_both_connections(app: TestApp) {
 
 async fn graphql_codegens_types_compile(app: TestApp) {
     run_script(&app, "codegen.mjs").await;
-}
-
-async fn ai_sdk_messages_round_trip(app: TestApp) {
-    run_script(&app, "uimessage.mjs").await;
 }
 
 async fn the_recipe_for_apollo_client_works(app: TestApp) {

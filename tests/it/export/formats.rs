@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::http::text;
 use super::{import, records};
-use crate::harness::{Client, TestApp, on_each_database, run_script};
+use crate::harness::{Client, TestApp, built_typescript_client, on_each_database, run_script};
 
 on_each_database!(
     openai_lines_have_calls_and_results,
@@ -113,6 +113,7 @@ async fn openai_lines_have_calls_and_results(app: TestApp) {
 }
 
 async fn uimessages_are_valid_for_the_ai_sdk(app: TestApp) {
+    built_typescript_client().await;
     run_script(&app, "exports.mjs").await;
 }
 
