@@ -89,7 +89,7 @@ pub enum Part {
     Custom {
         /// The kind, as the SDK that wrote the part calls it.
         kind: String,
-        /// The value.
+        /// The value. Must not be null.
         data: Json,
         /// Further fields of the SDK that wrote the part, an object.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -199,7 +199,12 @@ impl Part {
                     return Err(Invalid::new("data.data", "must not be null"));
                 }
             }
-            Self::Custom { kind, .. } => required("custom.kind", kind, MAX_NAME_BYTES)?,
+            Self::Custom { kind, data, .. } => {
+                required("custom.kind", kind, MAX_NAME_BYTES)?;
+                if data.as_str() == "null" {
+                    return Err(Invalid::new("custom.data", "must not be null"));
+                }
+            }
         }
         match self.extra() {
             Some(extra) if !extra.as_str().starts_with('{') => {

@@ -237,7 +237,7 @@ fn sources_stored_before_there_were_two_kinds_are_read() {
 #[test]
 fn debug_output_hides_texts() {
     let list = parts(vec![text("my secret"), data("\"my secret\"")]).unwrap();
-    assert_eq!(format!("{list:?} {:?}", list.as_slice()), "Parts(2) [Text, Data]");
+    assert_eq!(format!("{list:?} {:?}", list.as_slice()), "Parts(2) [text, data]");
 }
 
 /// JSON texts whose keys are in no order and whose numbers have forms of their own.

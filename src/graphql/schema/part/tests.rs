@@ -128,7 +128,7 @@ async fn a_fault_is_named_with_its_path() {
             "sourceUrl" => json!({ "sourceId": "1", "url": "x" }),
             "sourceDocument" => json!({ "sourceId": "1", "mediaType": "a/b" }),
             "data" => json!({ "name": "x", "data": 1 }),
-            _ => json!({ "kind": "x", "data": null }),
+            _ => json!({ "kind": "x", "data": {} }),
         };
         let mut part = json!({ kind: fields });
         part[kind]["extra"] = json!([1]);

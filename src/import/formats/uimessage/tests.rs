@@ -117,7 +117,7 @@ fn messages_of_version_4_are_read() {
         ),
         concat!(
             r##"c < b Assistant [{"tool":{"toolCallId":"t3","toolName":"x","state":"inputAvailable","input":{}}},"##,
-            r##"{"source":{"sourceId":"s","url":"https://example.com"}},"##,
+            r##"{"source":{"sourceId":"s","url":"https://example.com","extra":{"source":{"sourceType":"url"}}}},"##,
             r##"{"file":{"mediaType":"image/png","url":"data:image/png;base64,AA=="}},{"text":{"text":"Yes."}}]"##,
         ),
         r##"d < c System [{"text":{"text":"x"}}]"##,
