@@ -71,7 +71,7 @@ impl Parts {
     }
 
     /// The content of the message: the texts that are not empty, joined by blank lines. It is never longer
-    /// than a [`Content`](super::Content) may be.
+    /// than a [`Content`](crate::model::Content) may be.
     pub fn content(&self) -> String {
         let texts = self.0.iter().filter_map(|part| match part {
             Part::Text { text, .. } if !text.is_empty() => Some(text.as_str()),
