@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-const TIMEOUT_MS = Number(process.env.TIMEOUT_MS ?? 60_000);
+const TIMEOUT_MS = Number(process.env.TIMEOUT_MS ?? 180_000);
 
 let at = "start";
 
@@ -23,7 +23,7 @@ function fail(message) {
   process.exit(1);
 }
 
-/** Runs a script's body to its end; a failure, or more than a minute, ends the process with 1. */
+/** Runs a script's body to its end; a failure, or more than three minutes, ends the process with 1. */
 export async function run(name, body) {
   const timer = setTimeout(() => fail(`${name}: not done after ${TIMEOUT_MS / 1000} s, at: ${at}`), TIMEOUT_MS);
   try {

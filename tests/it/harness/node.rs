@@ -10,8 +10,8 @@ use tokio::time::timeout;
 
 use super::{Client, TestApp};
 
-/// A script ends itself after a minute, and says where it was.
-const TIMEOUT: Duration = Duration::from_secs(90);
+/// A script ends itself after three minutes, and says where it was.
+const TIMEOUT: Duration = Duration::from_secs(240);
 
 /// Runs a script of `tests/clients` as ada; it must end well.
 pub(crate) async fn run_script(app: &TestApp, script: &str) {

@@ -59,16 +59,17 @@ async fn an_invalid_representation_is_named_and_the_others_are_answered() {
 async fn only_so_many_representations_are_allowed() {
     let app = subgraph(Engine::Sqlite).await;
     let ada = app.client("ada");
-    let viewers = |count: usize| json!(vec![reference("Viewer", "ada"); count]);
-    assert_eq!(entities(&ada, viewers(1000)).await.as_array().unwrap().len(), 1000);
-    let fault = ada.fault(ENTITIES, json!({ "representations": viewers(1001) })).await;
+    let absent = "0197a1b2-0000-7000-8000-000000000001";
+    let entities_of = |count: usize| json!(vec![reference("Conversation", absent); count]);
+    assert_eq!(entities(&ada, entities_of(1000)).await.as_array().unwrap().len(), 1000);
+    let fault = ada.fault(ENTITIES, json!({ "representations": entities_of(1001) })).await;
     let message = "`representations` must be at most 1000 (`federation.representations`), are 1001";
     assert_eq!(fault, ("BAD_USER_INPUT".into(), message.into()));
     let settings = [("federation.enabled", "true"), ("federation.representations", "2")];
     let ada = TestApp::start_with(Engine::Sqlite, &settings).await;
     let ada = ada.client("ada");
-    assert_eq!(entities(&ada, viewers(2)).await.as_array().unwrap().len(), 2);
-    assert_eq!(ada.fault(ENTITIES, json!({ "representations": viewers(3) })).await.0, "BAD_USER_INPUT");
+    assert_eq!(entities(&ada, entities_of(2)).await.as_array().unwrap().len(), 2);
+    assert_eq!(ada.fault(ENTITIES, json!({ "representations": entities_of(3) })).await.0, "BAD_USER_INPUT");
 }
 
 /// Each costs what a list of this length costs, in variables and in the document.
