@@ -140,7 +140,7 @@ async fn every_change_records_its_actor(app: TestApp) {
         assert_eq!(entry.conversation.is_some(), is_of_conversation, "{entry:?}");
     }
     let counts: Vec<_> = audited.iter().filter_map(|entry| entry.count).collect();
-    assert_eq!(counts, [1, 2, 1, 1, 1, 1, 1], "of messages");
+    assert_eq!(counts, [1, 2, 1, 1, 1, 1, 1, 3], "of messages");
 }
 
 async fn acting_for_a_user_gives_no_other_access(app: TestApp) {
