@@ -329,10 +329,13 @@ async fn browsers_may_call_from_the_configured_origins_only() {
     let allowed = preflight("https://chat.example").await;
     assert_eq!(allowed.status, StatusCode::OK);
     assert_eq!(allowed.header("access-control-allow-origin"), "https://chat.example");
-    assert_eq!(allowed.header("access-control-allow-methods"), "GET,POST,PUT");
+    assert_eq!(allowed.header("access-control-allow-methods"), "GET,POST,PUT,DELETE");
     assert_eq!(
         allowed.header("access-control-allow-headers"),
-        "authorization,content-type,accept,last-event-id,scrollback-act-as,content-range,range"
+        "idempotency-key,openai-organization,openai-project,x-stainless-arch,x-stainless-helper-method,\
+         x-stainless-lang,x-stainless-os,x-stainless-package-version,x-stainless-retry-count,x-stainless-runtime,\
+         x-stainless-runtime-version,x-stainless-timeout,\
+         authorization,content-type,accept,last-event-id,scrollback-act-as,content-range,range"
     );
     assert_eq!(allowed.header("access-control-allow-credentials"), "", "no cookie is ever read");
     let answered =
