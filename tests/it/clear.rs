@@ -12,7 +12,7 @@ on_each_database!(
 );
 
 const CLEAR: &str = "mutation($id: ID!) { clearConversation(input: { id: $id }) { conversation {
-  id title messageCount unreadCount messages(includeDeleted: false) { nodes { id } } } } }";
+  id title updatedAt messageCount unreadCount messages(includeDeleted: false) { nodes { id } } } } }";
 
 const DELETE: &str =
     "mutation($id: ID!) { deleteMessage(input: { id: $id }) { wasDeleted message { content } } }";
@@ -53,8 +53,14 @@ async fn a_cleared_conversation_goes_on(app: TestApp) {
     let cursor =
         ada.data(query, json!({ "id": id })).await["conversation"]["messages"]["pageInfo"]["endCursor"]
             .clone();
+    let mut updated = None;
     for _ in 0..2 {
         let cleared = clear(&ada, &id).await;
+        // A repeat changes nothing, not even the time.
+        let stored =
+            ada.data("query($id: ID!) { conversation(id: $id) { updatedAt } }", json!({ "id": id })).await;
+        assert_eq!(cleared["updatedAt"], stored["conversation"]["updatedAt"]);
+        assert_eq!(updated.get_or_insert(cleared["updatedAt"].clone()), &cleared["updatedAt"]);
         assert_eq!((&cleared["messageCount"], &cleared["unreadCount"]), (&json!(0), &json!(0)));
         assert_eq!(cleared["messages"]["nodes"], json!([]));
     }

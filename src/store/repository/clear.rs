@@ -21,7 +21,7 @@ impl Scoped {
     /// - `NotFound`: no such conversation for this owner.
     pub async fn clear_conversation(&self, id: ConversationId) -> Result<Conversation> {
         let mut tx = Tx::begin(self, AuditAction::ClearConversation, 1).await?;
-        let row = self.touch(&tx, id).await?;
+        let row = self.locked(&tx, id).await?;
         let live = Condition::all()
             .add(message::Column::ConversationId.eq(id))
             .add(message::Column::OwnerId.eq(self.owner.clone()))
@@ -37,7 +37,7 @@ impl Scoped {
             .await?;
         if messages.is_empty() {
             // It is so already: the transaction is rolled back.
-            return Ok(self.locked(&tx, id).await?.into());
+            return Ok(row.into());
         }
         tx.reserve(messages.len() - 1).await?;
         streams::delete_streams(&tx, id).await?;
@@ -62,10 +62,10 @@ impl Scoped {
             .exec(tx.connection())
             .await?;
         token_counts::clear_conversation(&tx, &self.owner, id).await?;
-        let last = row.last_position;
         let cleared = conversation::Entity::update_many()
+            .col_expr(conversation::Column::UpdatedAt, conversation::next_updated_at(tx.now()))
             .col_expr(conversation::Column::MessageCount, Expr::val(0_i64))
-            .col_expr(conversation::Column::ReadPosition, Expr::val(last))
+            .col_expr(conversation::Column::ReadPosition, Expr::val(row.last_position))
             .col_expr(conversation::Column::UnreadIgnored, Expr::val(0_i64))
             .filter(conversation::Column::Id.eq(id))
             .filter(conversation::Column::OwnerId.eq(self.owner.clone()))
