@@ -122,6 +122,21 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::
     Json::deserialize(deserializer).map(Some)
 }
 
+/// The field `extra` of a part, by reference.
+macro_rules! extra_of {
+    ($part:expr) => {
+        match $part {
+            Part::Text { extra, .. }
+            | Part::Reasoning { extra, .. }
+            | Part::File { extra, .. }
+            | Part::Tool { extra, .. }
+            | Part::Source(Source::Url { extra, .. } | Source::Document { extra, .. })
+            | Part::Data { extra, .. }
+            | Part::Custom { extra, .. } => extra,
+        }
+    };
+}
+
 impl Part {
     /// A text and nothing else.
     pub fn text(text: String) -> Self {
@@ -135,28 +150,12 @@ impl Part {
 
     /// Further fields of the SDK that wrote the part.
     pub fn extra(&self) -> Option<&Json> {
-        match self {
-            Self::Text { extra, .. }
-            | Self::Reasoning { extra, .. }
-            | Self::File { extra, .. }
-            | Self::Tool { extra, .. }
-            | Self::Source(Source::Url { extra, .. } | Source::Document { extra, .. })
-            | Self::Data { extra, .. }
-            | Self::Custom { extra, .. } => extra.as_ref(),
-        }
+        extra_of!(self).as_ref()
     }
 
     /// The place of the further fields.
     pub fn extra_mut(&mut self) -> &mut Option<Json> {
-        match self {
-            Self::Text { extra, .. }
-            | Self::Reasoning { extra, .. }
-            | Self::File { extra, .. }
-            | Self::Tool { extra, .. }
-            | Self::Source(Source::Url { extra, .. } | Source::Document { extra, .. })
-            | Self::Data { extra, .. }
-            | Self::Custom { extra, .. } => extra,
-        }
+        extra_of!(self)
     }
 
     fn bytes(&self) -> usize {

@@ -122,10 +122,8 @@ impl Scoped {
             if missing == 0 {
                 break;
             }
-            rows.extend(
-                self.segment(conversation.id, segment, &range, Page { size: missing, ..page }, deleted)
-                    .await?,
-            );
+            let page = Page { size: missing, ..page };
+            rows.extend(self.segment(conversation.id, segment, &range, page, deleted).await?);
         }
         let mut slice = Slice::from_rows(rows, page, &range);
         // If the bound is behind the end of the path, on another branch, no message of the path follows it.
@@ -192,11 +190,11 @@ impl Scoped {
             return self.message_range(message_range).await;
         }
         let order = if page.end == End::First { Order::Asc } else { Order::Desc };
-        let mut condition =
-            Condition::all().add_option(slot::among(self.backend(), conversation, (after + 1, upto)));
-        if let Some(branch) = segment.branch {
-            condition = condition.add(message::Column::Branch.eq(branch));
-        }
+        // The index of branches finds the messages of one, the slots those of the trunk.
+        let mut condition = match segment.branch {
+            Some(branch) => Condition::all().add(message::Column::Branch.eq(branch)),
+            None => Condition::all().add_option(slot::among(self.backend(), conversation, (after + 1, upto))),
+        };
         if deleted == Deleted::LeftOut {
             condition = condition.add(message::Column::DeletedAt.is_null());
         }

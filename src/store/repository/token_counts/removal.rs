@@ -20,6 +20,13 @@ fn of_message(row: &message::Model) -> Condition {
         .add(message_token_count::Column::OwnerId.eq(row.owner_id.clone()))
 }
 
+/// The counts of a conversation.
+fn of_conversation(owner: &OwnerId, id: ConversationId) -> Condition {
+    Condition::all()
+        .add(message_token_count::Column::ConversationId.eq(id))
+        .add(message_token_count::Column::OwnerId.eq(owner.clone()))
+}
+
 /// Removes the counts of a message whose text was replaced. The row of the message is locked by now.
 pub(in crate::store::repository) async fn forget(tx: &Tx, row: &message::Model) -> Result<()> {
     message_token_count::Entity::delete_many().filter(of_message(row)).exec(tx.connection()).await?;
@@ -28,13 +35,7 @@ pub(in crate::store::repository) async fn forget(tx: &Tx, row: &message::Model) 
 
 /// The same for a message that was deleted.
 pub(in crate::store::repository) async fn clear(tx: &Tx, row: &message::Model) -> Result<()> {
-    message_token_count::Entity::update_many()
-        .col_expr(message_token_count::Column::Tokens, Expr::val(None::<i64>))
-        .col_expr(message_token_count::Column::ToolCalls, Expr::val(None::<Vec<u8>>))
-        .filter(of_message(row))
-        .exec(tx.connection())
-        .await?;
-    Ok(())
+    clear_all(tx, of_message(row)).await
 }
 
 /// The same for all messages of a conversation.
@@ -43,11 +44,14 @@ pub(in crate::store::repository) async fn clear_conversation(
     owner: &OwnerId,
     id: ConversationId,
 ) -> Result<()> {
+    clear_all(tx, of_conversation(owner, id)).await
+}
+
+async fn clear_all(tx: &Tx, counts: Condition) -> Result<()> {
     message_token_count::Entity::update_many()
         .col_expr(message_token_count::Column::Tokens, Expr::val(None::<i64>))
         .col_expr(message_token_count::Column::ToolCalls, Expr::val(None::<Vec<u8>>))
-        .filter(message_token_count::Column::ConversationId.eq(id))
-        .filter(message_token_count::Column::OwnerId.eq(owner.clone()))
+        .filter(counts)
         .exec(tx.connection())
         .await?;
     Ok(())
@@ -60,8 +64,7 @@ pub(in crate::store::repository) async fn forget_conversation(
     id: ConversationId,
 ) -> Result<()> {
     message_token_count::Entity::delete_many()
-        .filter(message_token_count::Column::ConversationId.eq(id))
-        .filter(message_token_count::Column::OwnerId.eq(owner.clone()))
+        .filter(of_conversation(owner, id))
         .exec(tx.connection())
         .await?;
     Ok(())
