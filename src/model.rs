@@ -22,6 +22,7 @@ mod invalid;
 mod json;
 mod label;
 mod message;
+mod metadata;
 mod page;
 mod part;
 mod retention;
@@ -64,13 +65,14 @@ pub use feedback::{Feedback, FeedbackComment, FeedbackPatch, FeedbackTags, Ratin
 pub use fingerprint::Fingerprint;
 pub use fold::fold;
 pub use hex::hex;
-pub use id::{AttachmentId, ConversationId, MessageId, OwnerId, ShareId};
+pub use id::{AttachmentId, ConversationId, DeletionId, MessageId, OwnerId, ShareId};
 pub use invalid::Invalid;
 pub use json::{Json, JsonFault, JsonNumber, JsonObject, JsonValue};
 pub use label::{Label, LabelCount, LabelPatch, Labels, MAX_LABELS};
 pub use message::{
     Append, AppendParent, Message, MessageBody, MessagePatch, MessageStatus, NewMessage, Role,
 };
+pub use metadata::{MergePatch, MetadataChange};
 pub use page::{Deleted, End, MAX_PAGE, Page, Range, Slice};
 pub use part::{MAX_PARTS, Part, Parts, Source, ToolState};
 pub use retention::{

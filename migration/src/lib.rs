@@ -22,6 +22,7 @@ mod m20261129_000010_audit_and_erasure;
 mod m20261129_000011_shares;
 mod m20261129_000012_attachments;
 mod m20261129_000013_webhooks;
+mod m20261130_000014_deletions;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -43,6 +44,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000011_shares::Migration),
             Box::new(m20261129_000012_attachments::Migration),
             Box::new(m20261129_000013_webhooks::Migration),
+            Box::new(m20261130_000014_deletions::Migration),
         ]
     }
 }

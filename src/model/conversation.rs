@@ -1,7 +1,8 @@
 //! Conversations.
 
 use super::{
-    ConversationId, Json, Label, LabelPatch, Labels, NewMessage, OwnerId, SearchQuery, Timestamp, Title,
+    ConversationId, Json, Label, LabelPatch, Labels, MetadataChange, NewMessage, OwnerId, SearchQuery,
+    Timestamp, Title,
 };
 
 /// A stored conversation.
@@ -114,8 +115,8 @@ pub struct NewConversation {
 pub struct ConversationPatch {
     /// `Some(None)` clears it.
     pub title: Option<Option<Title>>,
-    /// The new metadata.
-    pub metadata: Option<Json>,
+    /// The change of its metadata.
+    pub metadata: Option<MetadataChange>,
     /// Whether it is pinned.
     pub pinned: Option<bool>,
     /// Whether it is archived.

@@ -23,6 +23,13 @@ pub struct ConversationId(pub Uuid);
 #[serde(transparent)]
 pub struct MessageId(pub Uuid);
 
+/// The id that a client chose for the deletion of a message.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, DeriveValueType, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct DeletionId(pub Uuid);
+
 /// The id of a share.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, DeriveValueType, Serialize, Deserialize,
@@ -117,6 +124,7 @@ macro_rules! uuid_id {
 
 uuid_id!(ConversationId);
 uuid_id!(MessageId);
+uuid_id!(DeletionId);
 uuid_id!(ShareId);
 uuid_id!(AttachmentId);
 

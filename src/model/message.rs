@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Content, ConversationId, Json, MessageId, ModelName, OwnerId, Parts, Timestamp, TokenUsage};
+use super::{
+    Content, ConversationId, Json, MessageId, MetadataChange, ModelName, OwnerId, Parts, Timestamp,
+    TokenUsage,
+};
 
 /// The author of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -176,8 +179,8 @@ pub struct MessagePatch {
     pub body: Option<MessageBody>,
     /// The new usage. `Some(None)` clears it.
     pub usage: Option<Option<TokenUsage>>,
-    /// The new metadata.
-    pub metadata: Option<Json>,
+    /// The change of its metadata.
+    pub metadata: Option<MetadataChange>,
     /// Whether it is in every context window.
     pub pinned: Option<bool>,
 }

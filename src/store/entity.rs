@@ -11,6 +11,7 @@ pub(in crate::store) mod change;
 pub(in crate::store) mod conversation;
 pub(in crate::store) mod conversation_label;
 pub(in crate::store) mod deleted_usage;
+pub(in crate::store) mod deletion;
 pub(in crate::store) mod message;
 pub(in crate::store) mod message_feedback;
 pub(in crate::store) mod message_text;

@@ -9,6 +9,7 @@ on_each_database!(
     clearing_reaches_every_branch_and_everything_derived,
     lists_can_leave_out_deleted_messages,
     of_several_that_delete_a_message_one_deletes_it,
+    a_repeated_deletion_is_the_same_one,
 );
 
 const CLEAR: &str = "mutation($id: ID!) { clearConversation(input: { id: $id }) { conversation {
@@ -153,4 +154,37 @@ async fn of_several_that_delete_a_message_one_deletes_it(app: TestApp) {
     let answers = futures_util::future::join_all((0..8).map(|_| delete())).await;
     let deleted = answers.iter().filter(|answer| answer["deleteMessage"]["wasDeleted"] == false);
     assert_eq!(deleted.count(), 1);
+}
+
+async fn a_repeated_deletion_is_the_same_one(app: TestApp) {
+    const DELETE: &str = "mutation($id: ID!, $deletion: ID) {
+      deleteMessage(input: { id: $id, deletionId: $deletion }) { wasDeleted message { deletedAt } } }";
+    let ada = app.client("ada");
+    let id = ada.new_conversation().await;
+    let message = ada.append(&id, "x").await["id"].clone();
+    let delete = async |deletion: Value| {
+        ada.data(DELETE, json!({ "id": message, "deletion": deletion })).await["deleteMessage"].clone()
+    };
+    let (one, other) = (json!(uuid::Uuid::now_v7()), json!(uuid::Uuid::now_v7()));
+    let first = delete(one.clone()).await;
+    assert_eq!(first["wasDeleted"], false);
+    assert_eq!(delete(other).await["wasDeleted"], true);
+    assert_eq!(delete(Value::Null).await["wasDeleted"], true);
+    // Also after others have tried.
+    assert_eq!(delete(one.clone()).await, first);
+    // Without an id there is nothing to compare.
+    let message = ada.append(&id, "y").await["id"].clone();
+    for was_deleted in [false, true] {
+        let data = ada.data(DELETE, json!({ "id": message })).await;
+        assert_eq!(data["deleteMessage"]["wasDeleted"], was_deleted);
+    }
+    let data = ada.data(DELETE, json!({ "id": message, "deletion": one })).await;
+    assert_eq!(data["deleteMessage"]["wasDeleted"], true);
+    // What was cleared, nobody deleted by name.
+    let message = ada.append(&id, "z").await["id"].clone();
+    clear(&ada, &id).await;
+    let data = ada.data(DELETE, json!({ "id": message, "deletion": one })).await;
+    assert_eq!(data["deleteMessage"]["wasDeleted"], true);
+    let (code, rule) = ada.fault(DELETE, json!({ "id": message, "deletion": "once" })).await;
+    assert_eq!((&*code, &*rule), ("BAD_USER_INPUT", "`input.deletionId` must be a UUID"));
 }

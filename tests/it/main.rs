@@ -40,6 +40,7 @@ mod interruptions;
 mod introspection;
 mod json;
 mod messages;
+mod metadata;
 mod metrics;
 mod openai;
 mod organise;

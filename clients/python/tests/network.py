@@ -25,6 +25,23 @@ class LossyTransport(httpx.BaseTransport):
         return response
 
 
+class DeletionLosingTransport(httpx.BaseTransport):
+    """Loses the first answer to each deletion of a message."""
+
+    def __init__(self) -> None:
+        self._inner = httpx.HTTPTransport()
+        self._lost: set[bytes] = set()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        body = request.read()
+        response = self._inner.handle_request(request)
+        if b"mutation DeleteMessage" in body and body not in self._lost:
+            self._lost.add(body)
+            response.read()
+            raise httpx.ReadError("the answer was lost", request=request)
+        return response
+
+
 class AsyncLossyTransport(httpx.AsyncBaseTransport):
     """The same for an asynchronous client."""
 

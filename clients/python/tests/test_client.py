@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import pytest
 from conftest import Connect
+from network import DeletionLosingTransport
 from server import Server, token
 
 from scrollback_client import (
+    Client,
     ConflictError,
     ForbiddenError,
     NetworkError,
@@ -163,6 +167,23 @@ def test_a_pop_whose_answer_is_lost_takes_one_message(connect: Connect, lossy: A
         lossy.lose = lost
         assert client.pop(id).content == {1: "c", 2: "b"}[lost]
     assert texts(client.messages(id)) == ["a"]
+
+
+def test_each_message_is_popped_once_although_answers_are_lost(server: Server, user: str) -> None:
+    def connected() -> Client:
+        return Client(server.url, token(user), http_client=httpx.Client(transport=DeletionLosingTransport()))
+
+    id = connected().create_conversation(messages=[NewMessage("USER", str(number)) for number in range(30)]).id
+
+    def pop_all(client: Client) -> list[str]:
+        popped = []
+        while message := client.pop(id):
+            popped.append(message.content)
+        return popped
+
+    with ThreadPoolExecutor() as threads:
+        popped = [text for texts in threads.map(pop_all, [connected() for _ in range(3)]) for text in texts]
+    assert sorted(popped, key=int) == [str(number) for number in range(30)]
 
 
 def test_cleared_conversations_stay(client: Any) -> None:

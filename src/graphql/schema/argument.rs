@@ -2,7 +2,7 @@
 
 use async_graphql::ID;
 
-use crate::model::{AttachmentId, ConversationId, Invalid, MessageId, ShareId};
+use crate::model::{AttachmentId, ConversationId, DeletionId, Invalid, MessageId, ShareId};
 
 /// Parses the id of a conversation.
 pub(in crate::graphql) fn conversation_id(argument: &str, id: &ID) -> Result<ConversationId, Invalid> {
@@ -17,6 +17,11 @@ pub(in crate::graphql) fn attachment_id(argument: &str, id: &ID) -> Result<Attac
 /// Parses the id of a share.
 pub(in crate::graphql) fn share_id(argument: &str, id: &ID) -> Result<ShareId, Invalid> {
     ShareId::parse(argument, id.as_str())
+}
+
+/// Parses the id of a deletion.
+pub(in crate::graphql) fn deletion_id(argument: &str, id: &ID) -> Result<DeletionId, Invalid> {
+    DeletionId::parse(argument, id.as_str())
 }
 
 /// Parses the id of a message.

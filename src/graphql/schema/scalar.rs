@@ -10,7 +10,7 @@ use async_graphql::{
 };
 
 use crate::graphql::execution::json_writer::write_value;
-use crate::model::{self, Invalid};
+use crate::model::{self, Invalid, MergePatch, MetadataChange};
 
 /// A time in the API.
 pub(in crate::graphql) struct DateTime(pub(in crate::graphql) model::Timestamp);
@@ -68,6 +68,21 @@ impl Json {
             MaybeUndefined::Null => Ok(Some(model::Json::empty_object())),
             MaybeUndefined::Value(json) => json.check("metadata", most).map(Some),
         }
+    }
+
+    /// The change that `metadata` or `metadataPatch` asks for. Metadata may have `most` bytes.
+    pub(in crate::graphql) fn metadata_change(
+        metadata: MaybeUndefined<Self>,
+        patch: Option<Self>,
+        most: usize,
+    ) -> Result<Option<MetadataChange>, Invalid> {
+        const PATCH: &str = "metadataPatch";
+        let set = Self::patch(metadata, most)?.map(MetadataChange::Set);
+        let Some(patch) = patch else { return Ok(set) };
+        if set.is_some() {
+            return Err(Invalid::new(PATCH, "must not be given together with metadata"));
+        }
+        Ok(Some(MetadataChange::Merge(MergePatch::new(PATCH, patch.check(PATCH, most)?, most)?)))
     }
 
     /// Checks the value, which may have so many bytes. Errors name `argument`.

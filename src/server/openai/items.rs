@@ -132,7 +132,7 @@ pub(super) async fn delete(context: &Context<'_>, id: &str, item_id: &str) -> Re
     let (message, item, is_only) = item(context, &conversation, names).await?;
     let rest = if is_only { Vec::new() } else { item.parts_without(&message) };
     if rest.is_empty() {
-        let (_, was_deleted) = context.scope.delete_message(message.id).await?;
+        let (_, was_deleted) = context.scope.delete_message(message.id, None).await?;
         if was_deleted {
             return Err(ApiError::no_item(item_id, id));
         }

@@ -1,13 +1,14 @@
 //! Edits and deletions of messages. A message keeps its position, its branch and its id.
 
+use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 use crate::model::{
-    AuditAction, Change, ChangeKind, Json, Message, MessageId, MessagePatch, MessageStatus, Role, Timestamp,
-    TokenUsage,
+    AuditAction, Change, ChangeKind, DeletionId, Json, Message, MessageId, MessagePatch, MessageStatus, Role,
+    Timestamp, TokenUsage,
 };
-use crate::store::entity::{conversation, message};
+use crate::store::entity::{conversation, deletion, message};
 use crate::store::error::Error;
 use crate::store::error::Result;
 use crate::store::repository::attachment_references::{Referrer, referred_in};
@@ -71,25 +72,26 @@ impl Scoped {
         let edited_at = row.edited_at;
         let has_new_text = patch.body.is_some();
         let referred_before = referred_in(row.parts.as_deref())?;
+        let metadata_before = row.metadata.clone();
         let mut row = row.into_active_model();
         if let Some(body) = patch.body {
             let (content, parts) = body.into_columns();
-            row.content = ActiveValue::Set(content);
-            row.parts = ActiveValue::Set(parts);
+            row.content = Set(content);
+            row.parts = Set(parts);
         }
         if let Some(usage) = patch.usage {
-            row.usage = ActiveValue::Set(usage.map(TokenUsage::to_json));
+            row.usage = Set(usage.map(TokenUsage::to_json));
         }
         if let Some(metadata) = patch.metadata {
-            row.metadata = ActiveValue::Set(metadata);
+            row.metadata = Set(metadata.apply(&metadata_before)?);
         }
         if let Some(pinned) = patch.pinned {
-            row.pinned = ActiveValue::Set(pinned);
+            row.pinned = Set(pinned);
         }
         if is_edit {
             // Later than the edit before, so that it identifies what was said until the next one.
             let after = edited_at.map_or(Timestamp(0), |Timestamp(time)| Timestamp(time + 1));
-            row.edited_at = ActiveValue::Set(Some(Ord::max(tx.now(), after)));
+            row.edited_at = Set(Some(Ord::max(tx.now(), after)));
         }
         let row = row.update(tx.connection()).await?;
         if has_new_text {
@@ -102,15 +104,22 @@ impl Scoped {
         row.try_into()
     }
 
-    /// Removes the content of a message. Returns it, and whether it had been deleted before: then nothing changes.
+    /// Removes the content of a message. Returns it, and whether another deletion did so before: then nothing changes. A
+    /// repetition with the same id of the deletion is not another one.
     ///
     /// # Errors
     /// - `NotFound`: no such message for this owner.
-    pub async fn delete_message(&self, id: MessageId) -> Result<(Message, bool)> {
+    pub async fn delete_message(
+        &self,
+        id: MessageId,
+        deletion: Option<DeletionId>,
+    ) -> Result<(Message, bool)> {
         let mut tx = Tx::begin(self, AuditAction::DeleteMessage, 1).await?;
         let row = self.lock_message(&tx, id).await?;
         if row.deleted_at.is_some() {
-            return Ok((row.try_into()?, true));
+            let found = deletion::Entity::find_by_id(id).one(tx.connection()).await?;
+            let is_same = deletion.is_some() && found.is_some_and(|row| row.deletion_id == deletion);
+            return Ok((row.try_into()?, !is_same));
         }
         let conversation = row.conversation_id;
         let (position, is_users) = (row.position, row.role == Role::User.code());
@@ -119,16 +128,21 @@ impl Scoped {
         feedback::delete_feedback(&tx, &row).await?;
         attachment_references::release(&tx, Referrer::message(&row)).await?;
         let mut row = row.into_active_model();
-        row.content = ActiveValue::Set(String::new());
-        row.parts = ActiveValue::Set(None);
-        row.metadata = ActiveValue::Set(Json::empty_object());
-        row.usage = ActiveValue::Set(None);
-        row.pinned = ActiveValue::Set(false);
-        if row.status == ActiveValue::Unchanged(MessageStatus::Streaming.code()) {
-            row.status = ActiveValue::Set(MessageStatus::Interrupted.code());
+        row.content = Set(String::new());
+        row.parts = Set(None);
+        row.metadata = Set(Json::empty_object());
+        row.usage = Set(None);
+        row.pinned = Set(false);
+        if row.status == Unchanged(MessageStatus::Streaming.code()) {
+            row.status = Set(MessageStatus::Interrupted.code());
         }
-        row.deleted_at = ActiveValue::Set(Some(tx.now()));
+        row.deleted_at = Set(Some(tx.now()));
         let row = row.update(tx.connection()).await?;
+        if deletion.is_some() {
+            deletion::ActiveModel { id: Unchanged(id), deletion_id: Set(deletion) }
+                .update(tx.connection())
+                .await?;
+        }
         token_counts::clear(&tx, &row).await?;
         let count = Expr::col(conversation::Column::MessageCount);
         // A message that was unread is unread no longer. Those of the user never were.

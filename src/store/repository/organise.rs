@@ -11,7 +11,7 @@ use sea_orm::{
 
 use crate::model::{
     AuditAction, Change, ChangeKind, Conversation, ConversationId, ConversationPatch, ConversationState,
-    Invalid, Json, Labels, Role, Timestamp, Title,
+    Invalid, Json, Labels, MetadataChange, Role, Timestamp, Title,
 };
 use crate::store::engine::slot;
 use crate::store::entity::{conversation, message};
@@ -49,7 +49,8 @@ impl Scoped {
             if metadata == row.metadata {
                 return Ok(row);
             }
-            patched(row, ConversationPatch { metadata: Some(metadata), ..ConversationPatch::default() }, now)
+            let metadata = Some(MetadataChange::Set(metadata));
+            patched(row, ConversationPatch { metadata, ..ConversationPatch::default() }, now)
         })
         .await
     }
@@ -200,7 +201,7 @@ fn patched(
         row.title = title.map(Title::into_string);
     }
     if let Some(metadata) = patch.metadata {
-        row.metadata = metadata;
+        row.metadata = metadata.apply(&row.metadata)?;
     }
     // A time stays the same if it is set already.
     let time = |wanted: bool, before: Option<Timestamp>| wanted.then(|| before.unwrap_or(now));

@@ -86,8 +86,8 @@ UPDATE_MESSAGE = MESSAGE + """mutation UpdateMessage($input: UpdateMessageInput!
   updateMessage(input: $input) { message { ...Full } }
 }"""
 
-DELETE_MESSAGE = MESSAGE + """mutation DeleteMessage($id: ID!) {
-  deleteMessage(input: { id: $id }) { wasDeleted message { ...Full } }
+DELETE_MESSAGE = MESSAGE + """mutation DeleteMessage($id: ID!, $deletion: ID!) {
+  deleteMessage(input: { id: $id, deletionId: $deletion }) { wasDeleted message { ...Full } }
 }"""
 
 SET_FEEDBACK = MESSAGE + """mutation SetFeedback($input: SetMessageFeedbackInput!) {

@@ -31,8 +31,6 @@ class Answer:
     """The data of an operation."""
 
     data: dict[str, Any]
-    repeated: bool = False
-    """Whether an earlier attempt, whose answer was lost, may have been executed too."""
 
 
 LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=100)
@@ -59,7 +57,6 @@ class Retries:
 
     def __init__(self, settings: Settings, *, idempotent: bool, can_refresh: bool) -> None:
         self.attempts = 1
-        self.repeated = False
         self._settings = settings
         self._idempotent = idempotent
         self._may_refresh = can_refresh
@@ -82,7 +79,6 @@ class Retries:
         if not (error.retryable and is_safe) or time.monotonic() + delay > self._end:
             raise error
         self.attempts += 1
-        self.repeated = self.repeated or error.may_be_executed
         return delay
 
 

@@ -168,11 +168,10 @@ def update_message(input: Json) -> Operation[Message]:
 
 
 def delete_message(id: str) -> Operation[DeletedMessage]:
-    answer = yield Call(_documents.DELETE_MESSAGE, {"id": id})
+    # With an id of its own, the deletion stays ours when its answer is lost and it is repeated.
+    answer = yield Call(_documents.DELETE_MESSAGE, {"id": id, "deletion": new_id()})
     deleted = answer.data["deleteMessage"]
-    # After a lost answer it may have been the first attempt that deleted it.
-    was_deleted = bool(deleted["wasDeleted"]) and not answer.repeated
-    return DeletedMessage(_decode.message(deleted["message"]), was_deleted)
+    return DeletedMessage(_decode.message(deleted["message"]), deleted["wasDeleted"])
 
 
 def pop(id: str) -> Operation[Message | None]:

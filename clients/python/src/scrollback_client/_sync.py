@@ -72,7 +72,7 @@ class Connection:
             try:
                 response = self._http.post(self.url, content=body, headers=headers_of(token, act_as))
                 data = data_of(response.status_code, response.headers, response.content)
-                return Answer(data, retries.repeated)
+                return Answer(data)
             except httpx.HTTPError as broken:
                 error: ScrollbackError = network_error(broken)
             except ScrollbackError as refused:

@@ -123,4 +123,4 @@ class DeletedMessage:
 
     message: Message
     was_deleted: bool
-    """Whether it had been deleted before."""
+    """Whether another call had deleted it before."""

@@ -155,6 +155,11 @@ export type DeleteConversationInput = {
 
 /** The message to delete. */
 export type DeleteMessageInput = {
+  /**
+   * A UUID that the client created for this deletion only. A retry with it is the same deletion, so `wasDeleted` tells
+   * also after a lost response whether this client deleted the message.
+   */
+  deletionId?: string | null | undefined;
   /** The id of the message to delete. */
   id: string;
 };
@@ -464,8 +469,13 @@ export type UpdateConversationInput = {
    * one label, with the first spelling. Null removes all. Not together with `addLabels` or `removeLabels`.
    */
   labels?: Array<string> | null | undefined;
-  /** Data of the client, never interpreted. Null sets {}. */
+  /** Data of the client, never interpreted. Null sets {}. Not together with `metadataPatch`. */
   metadata?: unknown;
+  /**
+   * A JSON Merge Patch (RFC 7396) of the metadata: an object whose fields replace those of the same name, in nested
+   * objects as well, and whose nulls remove fields. Several clients can so change different fields at once.
+   */
+  metadataPatch?: unknown;
   /** Whether the conversation is pinned. Null changes nothing. */
   pinned?: boolean | null | undefined;
   /** Labels to remove. Those that are not there are ignored. */
@@ -482,8 +492,13 @@ export type UpdateMessageInput = {
   content?: string | null | undefined;
   /** The id of the message to update. */
   id: string;
-  /** Data of the client, never interpreted. Null sets {}. */
+  /** Data of the client, never interpreted. Null sets {}. Not together with `metadataPatch`. */
   metadata?: unknown;
+  /**
+   * A JSON Merge Patch (RFC 7396) of the metadata: an object whose fields replace those of the same name, in nested
+   * objects as well, and whose nulls remove fields.
+   */
+  metadataPatch?: unknown;
   /** 1 to 1000 parts, at most 1 MiB (`limits.message_bytes`) of JSON. Give either this or `content`. */
   parts?: Array<MessagePartInput> | null | undefined;
   /**

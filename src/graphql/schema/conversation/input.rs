@@ -127,8 +127,11 @@ pub(in crate::graphql) struct UpdateConversationInput {
     id: ID,
     /// At most 1 KiB of UTF-8 without NUL. Null removes the title.
     title: MaybeUndefined<String>,
-    /// Data of the client, never interpreted. Null sets {}.
+    /// Data of the client, never interpreted. Null sets {}. Not together with `metadataPatch`.
     metadata: MaybeUndefined<Json>,
+    /// A JSON Merge Patch (RFC 7396) of the metadata: an object whose fields replace those of the same name, in nested
+    /// objects as well, and whose nulls remove fields. Several clients can so change different fields at once.
+    metadata_patch: Option<Json>,
     /// Whether the conversation is pinned. Null changes nothing.
     pinned: Option<bool>,
     /// Whether the conversation is archived. Null changes nothing.
@@ -157,7 +160,7 @@ impl UpdateConversationInput {
             MaybeUndefined::Null => Some(None),
             MaybeUndefined::Value(title) => Some(Some(Title::new("title", title)?)),
         };
-        let metadata = Json::patch(self.metadata, limits.metadata_bytes)?;
+        let metadata = Json::metadata_change(self.metadata, self.metadata_patch, limits.metadata_bytes)?;
         let expires_at = match self.expires_at {
             MaybeUndefined::Undefined => None,
             MaybeUndefined::Null => Some(None),

@@ -188,8 +188,11 @@ pub(in crate::graphql) struct UpdateMessageInput {
     content: Option<String>,
     /// 1 to 1000 parts, at most 1 MiB (`limits.message_bytes`) of JSON. Give either this or `content`.
     parts: Option<Vec<MessagePartInput>>,
-    /// Data of the client, never interpreted. Null sets {}.
+    /// Data of the client, never interpreted. Null sets {}. Not together with `metadataPatch`.
     metadata: MaybeUndefined<Json>,
+    /// A JSON Merge Patch (RFC 7396) of the metadata: an object whose fields replace those of the same name, in nested
+    /// objects as well, and whose nulls remove fields.
+    metadata_patch: Option<Json>,
     /// The tokens that the message used. Null clears them.
     usage: MaybeUndefined<TokenUsageInput>,
     /// Whether the message is kept in every context window. If nothing else is given, `editedAt` stays as it is, and the
@@ -214,7 +217,7 @@ impl UpdateMessageInput {
             MessagePatch {
                 body,
                 usage,
-                metadata: Json::patch(self.metadata, limits.metadata_bytes)?,
+                metadata: Json::metadata_change(self.metadata, self.metadata_patch, limits.metadata_bytes)?,
                 pinned: self.pinned,
             },
         ))
@@ -226,4 +229,7 @@ impl UpdateMessageInput {
 pub(in crate::graphql) struct DeleteMessageInput {
     /// The id of the message to delete.
     pub(in crate::graphql) id: ID,
+    /// A UUID that the client created for this deletion only. A retry with it is the same deletion, so `wasDeleted` tells
+    /// also after a lost response whether this client deleted the message.
+    pub(in crate::graphql) deletion_id: Option<ID>,
 }

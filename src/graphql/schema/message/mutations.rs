@@ -68,7 +68,8 @@ impl UpdateMessagePayload {
 struct DeleteMessagePayload {
     /// The message after its content was deleted.
     message: Message,
-    /// Whether it had been deleted before. Of several that delete the same message, one reads false.
+    /// Whether another deletion had deleted it before. Of several that delete the same message, one reads false; a
+    /// retry with the same `deletionId` reads what the first attempt read.
     was_deleted: bool,
 }
 
@@ -125,7 +126,9 @@ impl MessageMutation {
         #[graphql(desc = "The message to delete.")] input: DeleteMessageInput,
     ) -> Result<DeleteMessagePayload> {
         let id = argument::message_id("input.id", &input.id)?;
-        let (message, was_deleted) = ctx.store()?.delete_message(id).await?;
+        let deletion =
+            input.deletion_id.map(|id| argument::deletion_id("input.deletionId", &id)).transpose()?;
+        let (message, was_deleted) = ctx.store()?.delete_message(id, deletion).await?;
         Ok(DeleteMessagePayload { message: message.into(), was_deleted })
     }
 }
