@@ -57,7 +57,8 @@ impl InputItem {
             return Err(Invalid::new(path("type"), format!("must be 1 to {MAX_TYPE_BYTES} bytes")));
         }
         let kind = named(&name).unwrap_or(&OTHER);
-        for (field, shape) in kind.required {
+        let optional = kind.optional.iter().filter(|(field, _)| fields.contains_key(*field));
+        for (field, shape) in kind.required.iter().chain(optional) {
             if !shape.fits(fields.get(*field)) {
                 return Err(Invalid::new(path(field), shape.rule()));
             }
@@ -225,15 +226,22 @@ impl NewItem {
 
 impl Shape {
     fn fits(self, value: Option<&JsonValue>) -> bool {
-        matches!(
-            (self, value),
-            (Self::Any, Some(_))
-                | (Self::Text | Self::TextOrList | Self::NullableText, Some(JsonValue::String(_)))
-                | (Self::Boolean, Some(JsonValue::Boolean(_)))
-                | (Self::List | Self::TextOrList, Some(JsonValue::Array(_)))
-                | (Self::Object, Some(JsonValue::Object(_)))
-                | (Self::NullableText, Some(JsonValue::Null))
-        )
+        let Some(value) = value else { return false };
+        match value {
+            JsonValue::Null => matches!(self, Self::Any | Self::NullableText | Self::NullableList),
+            JsonValue::Boolean(_) => matches!(self, Self::Any | Self::Boolean),
+            JsonValue::Number(_) => self == Self::Any,
+            JsonValue::String(_) => {
+                matches!(self, Self::Any | Self::Text | Self::NullableText | Self::TextOrList)
+            }
+            JsonValue::Object(_) => matches!(self, Self::Any | Self::Object),
+            JsonValue::Array(entries) => match self {
+                Self::Any | Self::List | Self::NullableList | Self::TextOrList => true,
+                Self::Texts => entries.iter().all(|entry| entry.as_str().is_some()),
+                Self::Summaries => entries.iter().all(reasoning::is_summary),
+                _ => false,
+            },
+        }
     }
 
     fn rule(self) -> &'static str {
@@ -245,6 +253,9 @@ impl Shape {
             Self::Object => "must be an object",
             Self::TextOrList => "must be a string or a list",
             Self::NullableText => "must be a string or null",
+            Self::NullableList => "must be a list or null",
+            Self::Texts => "must be a list of strings",
+            Self::Summaries => "must be a list of objects with the type summary_text and a text",
         }
     }
 }

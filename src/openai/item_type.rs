@@ -11,13 +11,15 @@ pub(super) struct ItemType {
     pub(super) prefix: &'static str,
     /// The fields that it must have.
     pub(super) required: &'static [(&'static str, Shape)],
+    /// What other fields must be if it has them.
+    pub(super) optional: &'static [(&'static str, Shape)],
     /// Whether it has a status, by default `completed`.
     pub(super) has_status: bool,
     /// How a tool part stores it. `None`: it is no call of a tool and no result.
     pub(super) tool: Option<ToolFields>,
 }
 
-/// What a required field must be.
+/// What a field must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
     Text,
@@ -28,6 +30,12 @@ pub(super) enum Shape {
     TextOrList,
     /// A text or null.
     NullableText,
+    /// A list or null.
+    NullableList,
+    /// A list of texts.
+    Texts,
+    /// A list of objects with the type `summary_text` and a text.
+    Summaries,
     Any,
 }
 
@@ -69,27 +77,35 @@ const ASSISTANT: Role = Role::Assistant;
 const TOOL: Role = Role::Tool;
 
 /// Messages.
-pub(super) const MESSAGE: ItemType =
-    ItemType { name: "message", prefix: "msg", required: &[], has_status: true, tool: None };
+pub(super) const MESSAGE: ItemType = ItemType {
+    name: "message",
+    prefix: "msg",
+    required: &[],
+    optional: &[("status", Shape::NullableText)],
+    has_status: true,
+    tool: None,
+};
 
 /// Reasoning.
 pub(super) const REASONING: ItemType = ItemType {
     name: "reasoning",
     prefix: "rs",
-    required: &[("summary", Shape::List)],
+    required: &[("summary", Shape::Summaries)],
+    optional: &[("content", Shape::NullableList), ("encrypted_content", Shape::NullableText)],
     has_status: false,
     tool: None,
 };
 
 /// Types that this version does not know.
 pub(super) const OTHER: ItemType =
-    ItemType { name: "", prefix: "item", required: &[], has_status: false, tool: None };
+    ItemType { name: "", prefix: "item", required: &[], optional: &[], has_status: false, tool: None };
 
 /// Calls of functions.
 pub(super) const FUNCTION_CALL: ItemType = ItemType {
     name: "function_call",
     prefix: "fc",
     required: &[("call_id", Shape::Text), ("name", Shape::Text), ("arguments", Shape::Text)],
+    optional: &[],
     has_status: true,
     tool: Some(ToolFields {
         role: ASSISTANT,
@@ -105,6 +121,7 @@ pub(super) const FUNCTION_CALL_OUTPUT: ItemType = ItemType {
     name: "function_call_output",
     prefix: "fco",
     required: &[("output", Shape::TextOrList)],
+    optional: &[("call_id", Shape::NullableText)],
     has_status: true,
     tool: Some(ToolFields {
         role: TOOL,
@@ -135,11 +152,16 @@ const fn hosted(
 }
 
 macro_rules! item_type {
-    ($name:literal, $prefix:literal, [$($field:literal: $shape:ident),*], $status:literal, $tool:expr) => {
+    (
+        $name:literal, $prefix:literal,
+        [$($field:literal: $shape:ident),* $(; $($optional:literal: $may_be:ident),*)?],
+        $status:literal, $tool:expr
+    ) => {
         ItemType {
             name: $name,
             prefix: $prefix,
             required: &[$(($field, Shape::$shape)),*],
+            optional: &[$($(($optional, Shape::$may_be)),*)?],
             has_status: $status,
             tool: $tool,
         }
@@ -150,7 +172,7 @@ const CALL_ID: Option<&str> = Some("call_id");
 
 /// All other types that this version knows: those of the union `ConversationItem` of OpenAI's packages.
 static OTHERS: &[ItemType] = &[
-    item_type!("file_search_call", "fs", ["queries": List], true, Some(hosted(
+    item_type!("file_search_call", "fs", ["queries": Texts; "results": NullableList], true, Some(hosted(
         ToolName::Fixed("file_search"), Some(("queries", Form::Value)), Some(("results", Form::Value))))),
     item_type!("web_search_call", "ws", ["action": Object], true, Some(hosted(
         ToolName::Fixed("web_search"), Some(("action", Form::Value)), None))),
@@ -160,11 +182,11 @@ static OTHERS: &[ItemType] = &[
         CALL_ID, ToolName::Fixed("computer"), Some(("action", Form::Value))))),
     item_type!("computer_call_output", "cuo", ["call_id": Text, "output": Object], true, Some(result(
         CALL_ID, ToolName::Fixed("computer"), "output"))),
-    item_type!("tool_search_call", "ts", ["arguments": Any], true, Some(call(
+    item_type!("tool_search_call", "ts", ["arguments": Any; "call_id": NullableText], true, Some(call(
         CALL_ID, ToolName::Fixed("tool_search"), Some(("arguments", Form::Value))))),
-    item_type!("tool_search_output", "tso", ["tools": List], true, Some(result(
+    item_type!("tool_search_output", "tso", ["tools": List; "call_id": NullableText], true, Some(result(
         CALL_ID, ToolName::Fixed("tool_search"), "tools"))),
-    item_type!("code_interpreter_call", "ci", ["container_id": Text], true, Some(hosted(
+    item_type!("code_interpreter_call", "ci", ["container_id": Text; "code": NullableText, "outputs": NullableList], true, Some(hosted(
         ToolName::Fixed("code_interpreter"), Some(("code", Form::Value)), Some(("outputs", Form::Value))))),
     item_type!("local_shell_call", "lsh", ["call_id": Text, "action": Object], true, Some(call(
         CALL_ID, ToolName::Fixed("local_shell"), Some(("action", Form::Value))))),
@@ -176,9 +198,9 @@ static OTHERS: &[ItemType] = &[
         CALL_ID, ToolName::Fixed("shell"), "output"))),
     item_type!("apply_patch_call", "apc", ["call_id": Text, "operation": Object], true, Some(call(
         CALL_ID, ToolName::Fixed("apply_patch"), Some(("operation", Form::Value))))),
-    item_type!("apply_patch_call_output", "apco", ["call_id": Text], true, Some(result(
+    item_type!("apply_patch_call_output", "apco", ["call_id": Text; "output": NullableText], true, Some(result(
         CALL_ID, ToolName::Fixed("apply_patch"), "output"))),
-    item_type!("mcp_call", "mcp", ["name": Text, "arguments": Text, "server_label": Text], false, Some(hosted(
+    item_type!("mcp_call", "mcp", ["name": Text, "arguments": Text, "server_label": Text; "output": NullableText], false, Some(hosted(
         ToolName::Field("name"), Some(("arguments", Form::JsonText)), Some(("output", Form::Output))))),
     item_type!("mcp_approval_request", "mcpr", ["name": Text, "arguments": Text, "server_label": Text], false,
         Some(hosted(ToolName::Field("name"), Some(("arguments", Form::JsonText)), None))),

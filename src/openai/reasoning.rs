@@ -6,6 +6,12 @@ use crate::model::{Invalid, JsonObject, JsonValue, Part};
 const SUMMARY: &str = "summary_text";
 const CONTENT: &str = "reasoning_text";
 
+/// Whether a value is an entry of the summary of reasoning.
+pub(super) fn is_summary(value: &JsonValue) -> bool {
+    let fields = value.as_object().filter(|fields| text(fields, "type") == Some(SUMMARY));
+    fields.is_some_and(|fields| text(fields, "text").is_some())
+}
+
 /// The parts that store an item, and its other fields. `None`: parts cannot store it.
 pub(super) fn parts(argument: &str, item: &JsonObject) -> Result<Option<(Vec<Part>, JsonObject)>, Invalid> {
     let mut rest = item.clone();

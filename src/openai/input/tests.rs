@@ -83,7 +83,6 @@ fn odd_items_come_back() {
         r#"{"type":"reasoning","summary":[]}"#,
         r#"{"type":"reasoning","summary":[],"content":[{"type":"reasoning_text","text":"a"}],"status":null}"#,
         r#"{"type":"reasoning","summary":[{"type":"summary_text","text":"a"}],"content":null,"encrypted_content":"x"}"#,
-        r#"{"type":"reasoning","summary":[{"type":"other","text":"a"}]}"#,
         r#"{"type":"reasoning","summary":[{"type":"summary_text","text":"a","more":1}]}"#,
         // An item whose fields look like what is stored.
         r#"{"type":"openai.message","openai":{"type":"message"},"n":1.50}"#,
@@ -112,4 +111,71 @@ fn known_items_are_typed_and_small() {
     assert_eq!(new.metadata.as_str(), "{}");
     let (new, _) = round(r#"{"type":"compaction","encrypted_content":"x"}"#);
     assert!(matches!(part(&new), Part::Custom { kind, .. } if kind == "openai.compaction"));
+}
+
+/// Every value of a field that the published schema refuses is refused, and every other is taken.
+#[test]
+fn items_are_checked_as_the_published_schema_says() {
+    let document: serde_json::Value =
+        serde_json::from_str(include_str!("../../../docs/openapi.json")).unwrap();
+    let components = &document["components"]["schemas"];
+    let types: Vec<_> =
+        components.as_object().unwrap().keys().filter(|name| name.starts_with("Input_")).collect();
+    assert!(types.len() > 25);
+    let mut checked = 0;
+    for name in types.into_iter().map(String::as_str).chain(["InputMessage"]) {
+        let schema = serde_json::json!({ "$ref": format!("#/components/schemas/{name}"), "components": document["components"] });
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let properties = components[name]["properties"].as_object().unwrap();
+        let valid: serde_json::Map<_, _> =
+            properties.iter().map(|(field, schema)| (field.clone(), example(schema))).collect();
+        assert!(validator.is_valid(&valid.clone().into()), "{valid:?}");
+        for field in properties.keys() {
+            for value in [
+                "null",
+                "true",
+                "1",
+                r#""text""#,
+                "[]",
+                "[1]",
+                r#"["text"]"#,
+                "[null]",
+                "{}",
+                "[{}]",
+                r#"{"text":"x"}"#,
+                r#"[{"type":"summary_text"}]"#,
+                r#"[{"type":"other","text":"x"}]"#,
+                r#"[{"type":"summary_text","text":"x"}]"#,
+                r#"[{"type":"input_text","text":"x"}]"#,
+                r#"[{"type":"input_text","text":1}]"#,
+            ] {
+                let mut item = valid.clone();
+                item.insert(field.clone(), serde_json::from_str(value).unwrap());
+                let value = serde_json::Value::Object(item);
+                // Another type has other rules.
+                if field == "type" {
+                    continue;
+                }
+                let read = JsonValue::read(value.to_string().as_bytes()).unwrap();
+                let parsed = InputItem::parse("items[0]", read);
+                assert_eq!(parsed.is_ok(), validator.is_valid(&value), "{value}: {:?}", parsed.err());
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 900, "{checked}");
+}
+
+/// A value that a schema of a property allows.
+fn example(schema: &serde_json::Value) -> serde_json::Value {
+    let first = schema.get("anyOf").map_or(schema, |any| &any[0]);
+    if let Some(only) = first.get("const").or_else(|| first.get("enum").map(|all| &all[0])) {
+        return only.clone();
+    }
+    match first["type"].as_str() {
+        Some("string") => "x".into(),
+        Some("array") => serde_json::json!([]),
+        Some("boolean") => true.into(),
+        _ => serde_json::json!({}),
+    }
 }
