@@ -64,6 +64,7 @@ await run("tabs", async () => {
   await ask(one, "Are you there?");
   await messages(one).last().getByText("Sending …").waitFor();
   await ask(one, "When is high tide?");
+  await one.locator(".is-pending").nth(1).waitFor();
   assert.equal(await one.locator(".is-pending").count(), 2);
   // From then on they survive a reload.
   await one.waitForFunction(savedCount, 2);

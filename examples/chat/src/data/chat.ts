@@ -9,6 +9,7 @@ import {
 } from "scrollback-client";
 import { webSocket } from "scrollback-client/graphql-ws";
 import { ConversationList } from "./list.js";
+import { Reading } from "./reading.js";
 import { type UserSession, fetchToken, requestAnswer } from "./session.js";
 import { Store } from "./store.js";
 import { Thread } from "./thread.js";
@@ -27,6 +28,7 @@ export class Chat {
   readonly client: ScrollbackClient;
   readonly outbox: Outbox;
   readonly list: ConversationList;
+  readonly reading: Reading;
   readonly uploads: Uploads;
   /** Texts that were not sent yet, by conversation. */
   readonly texts = new Map<string, string>();
@@ -43,6 +45,7 @@ export class Chat {
   constructor(readonly session: UserSession) {
     this.client = createClient({ url: session.url, token: fetchToken, subscriptions: webSocket() });
     this.list = new ConversationList(this.client);
+    this.reading = new Reading(this.client);
     this.uploads = new Uploads(this.client, session.url);
     this.outbox = createOutbox(this.client, {
       storage: indexedDbStorage(`chat-outbox-${session.user}`),

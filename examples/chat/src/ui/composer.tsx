@@ -28,8 +28,9 @@ export function Composer({ chat, conversationId = "", isStreaming, onStop, onEdi
 
   const send = async () => {
     if (!canSend) return;
-    setIsSending(true);
     const chosen = uploads.state.value;
+    // The files stay until they are sent. Another text need not wait.
+    setIsSending(chosen.length > 0);
     const draft = {
       text: text.trimEnd(),
       files: chosen.map(({ id, file, size }) => ({
@@ -40,8 +41,9 @@ export function Composer({ chat, conversationId = "", isStreaming, onStop, onEdi
       })),
     };
     setText("");
-    if (await chat.attempt(() => onSend(draft))) uploads.take();
-    else setText(draft.text);
+    const isSent = await chat.attempt(() => onSend(draft));
+    if (!isSent) setText((later) => (later === "" ? draft.text : `${draft.text}\n${later}`));
+    else if (chosen.length > 0) uploads.take();
     setIsSending(false);
   };
   const onKeyDown = (event: React.KeyboardEvent) => {

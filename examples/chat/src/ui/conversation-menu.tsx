@@ -40,8 +40,9 @@ export function ConversationMenu({ chat, conversation, onLeave }: MenuProps) {
             label: "Mark as unread",
             icon: "unread",
             run: () => {
-              const position = Math.max(0, conversation.readPosition - 1);
-              change(() => client.markRead({ conversationId: id, position, backward: true }), true);
+              // First: while it is open, what is unread is marked as read.
+              onLeave();
+              change(() => chat.reading.markUnread(id));
             },
           },
           {

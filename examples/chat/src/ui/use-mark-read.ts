@@ -12,7 +12,7 @@ export function useMarkRead(chat: Chat, { conversation, messages }: ThreadState)
     const markRead = () => {
       if (document.visibilityState !== "visible") return;
       // If this fails, they are marked with the next message.
-      chat.client.markRead({ conversationId, position }).catch(() => {});
+      chat.reading.markRead(conversationId, position).catch(() => {});
     };
     markRead();
     document.addEventListener("visibilitychange", markRead);
