@@ -1,4 +1,4 @@
-//! Bundles GraphiQL for `src/server/pages/graphiql.rs`, in the build folder, with npm and node.
+//! Names the commit in the version, and bundles GraphiQL for `src/server/pages/graphiql.rs`, in the build folder, with npm and node.
 //!
 //! The build does not fail without npm: without it, or with `SCROLLBACK_GRAPHIQL=off`, the server has a plain
 //! page instead of GraphiQL, and the build prints a warning.
@@ -25,6 +25,7 @@ const FILES: [&str; 10] = [
     "fallback.html",
 ];
 const SWITCH: &str = "SCROLLBACK_GRAPHIQL";
+const COMMIT: &str = "SCROLLBACK_COMMIT";
 const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
 
 /// Installs the versions of the lock file, without package scripts and without long network timeouts.
@@ -41,6 +42,7 @@ const INSTALL: [&str; 8] = [
 
 fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rustc-env=SCROLLBACK_VERSION={}", version());
     println!("cargo:rerun-if-env-changed={SWITCH}");
     for file in FILES {
         println!("cargo:rerun-if-changed={SOURCES}/{file}");
@@ -53,6 +55,30 @@ fn main() -> io::Result<()> {
             .inspect_err(|fault| println!("cargo:warning=built without GraphiQL: {fault}"))
             .is_ok();
     fs::write(out.join("graphiql.rs"), generated(&folder, bundled)?)
+}
+
+/// The version, with the commit in builds that are for others: `0.1.0 (0123456789ab)`. The commit is that of the variable
+/// `SCROLLBACK_COMMIT`, or of the work tree.
+fn version() -> String {
+    println!("cargo:rerun-if-env-changed={COMMIT}");
+    let version = env!("CARGO_PKG_VERSION");
+    // Every commit would build the whole crate again.
+    let is_release = env::var("PROFILE").is_ok_and(|profile| profile == "release");
+    let commit = env::var(COMMIT).ok().filter(|commit| !commit.is_empty());
+    let commit = commit.or_else(|| is_release.then(commit_of_work_tree).flatten());
+    commit.map_or_else(|| version.to_owned(), |commit| format!("{version} ({commit})"))
+}
+
+/// The commit of the work tree; with a mark if files differ from it. `None` without git.
+fn commit_of_work_tree() -> Option<String> {
+    let git = |arguments: &[&str]| {
+        let output =
+            Command::new("git").args(arguments).output().ok().filter(|output| output.status.success())?;
+        Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let log = git(&["rev-parse", "--git-path", "logs/HEAD"])?;
+    println!("cargo:rerun-if-changed={log}");
+    git(&["describe", "--always", "--dirty=-changed", "--abbrev=12", "--exclude=*"])
 }
 
 /// Copies the sources. The source tree is not written to.

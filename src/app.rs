@@ -11,6 +11,7 @@ mod indexing;
 mod permissions;
 pub(crate) mod retention;
 mod settings;
+mod validation;
 mod webhooks;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ pub use credentials::issuers;
 pub use executor::Executor;
 pub use settings::{content_limits, database, limits, subgraph};
 pub(crate) use settings::{memory, server_settings};
+pub use validation::validate;
 pub use webhooks::webhooks;
 
 /// Scrollback, ready to serve or to run commands.

@@ -18,6 +18,7 @@ mod fetcher;
 mod key;
 mod key_set;
 mod requirements;
+mod secret;
 mod sign;
 
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Header, Validation, decode, decode_header};
+use jsonwebtoken::{Header, Validation, decode, decode_header, get_current_timestamp};
 
 use crate::model::{Invalid, OwnerId, Scope, Timestamp, Viewer};
 use claims::Claims;
@@ -40,6 +41,7 @@ pub use fetcher::CertificateAuthorities;
 pub use key::PublicKey;
 pub use key_set::KeySetTiming;
 pub use requirements::TokenRequirements;
+pub use secret::SharedSecret;
 pub use sign::{sign, sign_with_scope};
 
 /// The header, and the key in the payload of `connection_init`, with the owner that a back end acts for.
@@ -55,8 +57,8 @@ pub struct Issuer {
 
 /// A key that verifies tokens.
 pub enum Key {
-    /// A secret shared with the issuer: HS256.
-    Secret(Vec<u8>),
+    /// Secrets shared with the issuer: HS256. The first one signs, each verifies.
+    Secrets(Vec<SharedSecret>),
     /// A public key: RS256, ES256 or EdDSA, depending on its type.
     PublicKey(PublicKey),
     /// The URL of a JSON Web Key Set (RFC 7517).
@@ -81,7 +83,8 @@ struct Verifier {
 }
 
 enum KeySource {
-    Fixed(Arc<VerificationKey>),
+    /// Several only while secrets are replaced.
+    Fixed(Vec<Arc<VerificationKey>>),
     Set(KeySet),
 }
 
@@ -109,8 +112,11 @@ impl Authenticator {
                 anyhow::bail!("if there are several issuers, each needs a unique name (`issuer`)");
             }
             let source = match key {
-                Key::Secret(secret) => KeySource::Fixed(Arc::new(VerificationKey::secret(&secret))),
-                Key::PublicKey(PublicKey(key)) => KeySource::Fixed(key),
+                Key::Secrets(secrets) => {
+                    let keys = secrets.into_iter().map(VerificationKey::secret).map(Arc::new);
+                    KeySource::Fixed(keys.collect())
+                }
+                Key::PublicKey(PublicKey(key)) => KeySource::Fixed(vec![key]),
                 Key::Url { url, authorities } => {
                     let fetcher = Fetcher::new(&url, &authorities)
                         .with_context(|| format!("cannot fetch keys from {url}"))?;
@@ -180,20 +186,50 @@ impl Authenticator {
 
 impl Verifier {
     async fn verify(&self, token: &str, header: &Header) -> Result<Claims, AuthError> {
-        let key = match &self.source {
-            KeySource::Fixed(key) => key.clone(),
+        let claims = match &self.source {
+            KeySource::Fixed(keys) => self.verify_with_one_of(keys, token, header)?,
             KeySource::Set(keys) => match keys.choose(header).await? {
-                KeyLookup::Key(key) => key,
+                KeyLookup::Key(key) => self.verify_with(&key, token).map_err(AuthError::from)?,
                 KeyLookup::None | KeyLookup::Unknown => return Err(AuthError::Invalid),
             },
         };
+        match self.requirements.max_lifetime {
+            Some(most) if self.lives_longer(&claims, most) => Err(AuthError::LivesTooLong(most)),
+            _ => Ok(claims),
+        }
+    }
+
+    /// Verifies a token with the key that it names, or with each of those that it can have been signed with.
+    fn verify_with_one_of(
+        &self,
+        keys: &[Arc<VerificationKey>],
+        token: &str,
+        header: &Header,
+    ) -> Result<Claims, AuthError> {
+        let named = header.kid.as_deref().and_then(|id| keys.iter().find(|key| key.is_named(id)));
+        let candidates = named.map_or(keys, std::slice::from_ref);
+        let mut result = Err(AuthError::Invalid);
+        for key in candidates {
+            match self.verify_with(key, token) {
+                Err(error) if *error.kind() == ErrorKind::InvalidSignature => {}
+                verified => {
+                    result = verified.map_err(AuthError::from);
+                    break;
+                }
+            }
+        }
+        result
+    }
+
+    fn verify_with(&self, key: &VerificationKey, token: &str) -> Result<Claims, jsonwebtoken::errors::Error> {
         let mut validation = self.validation.clone();
         validation.algorithms = vec![key.algorithm];
-        let verified = decode::<Claims>(token, &key.key, &validation);
-        verified.map(|token| token.claims).map_err(|error| match error.kind() {
-            ErrorKind::ExpiredSignature => AuthError::Expired,
-            _ => AuthError::Invalid,
-        })
+        Ok(decode::<Claims>(token, &key.key, &validation)?.claims)
+    }
+
+    fn lives_longer(&self, claims: &Claims, most: Duration) -> bool {
+        let now = Duration::from_secs(get_current_timestamp());
+        claims.exp > (now + most + self.requirements.leeway).as_secs_f64()
     }
 }
 

@@ -6,6 +6,7 @@ mod commands;
 mod erase;
 mod export;
 mod import;
+mod licenses;
 mod output;
 mod retention;
 mod webhooks;
@@ -37,8 +38,14 @@ async fn start(arguments: Arguments) -> anyhow::Result<ExitCode> {
             output::print(if arguments.federation { graphql::subgraph_sdl() } else { graphql::sdl() })?;
             return Ok(ExitCode::SUCCESS);
         }
-        Command::Config => {
-            output::print(config::DEFAULT_FILE)?;
+        Command::Config(arguments) if !arguments.check => {
+            let schema = arguments.schema.then(config::schema);
+            output::print(schema.as_deref().unwrap_or(config::DEFAULT_FILE))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Licenses => {
+            output::print(licenses::LICENSES)?;
+            output::print(licenses::of_graphiql().unwrap_or_default())?;
             return Ok(ExitCode::SUCCESS);
         }
         _ => {}
@@ -62,7 +69,8 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<ExitCode> 
         Command::Erase(arguments) => return erase::erase(config, arguments).await,
         Command::Audit(arguments) => audit::audit(config, arguments).await?,
         Command::Webhooks(arguments) => webhooks::webhooks(config, arguments).await?,
-        Command::Schema(_) | Command::Config => {}
+        Command::Config(_) => commands::validate(&config).await?,
+        Command::Schema(_) | Command::Licenses => {}
     }
     Ok(ExitCode::SUCCESS)
 }

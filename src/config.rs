@@ -5,6 +5,7 @@
 //! the setting, an unknown name with the nearest known one. Secrets appear neither in `Debug` nor in errors.
 
 mod audit;
+mod auth;
 mod database_url;
 mod erasure;
 mod error;
@@ -13,11 +14,13 @@ mod federation;
 mod files;
 mod imports;
 mod issuer;
+mod jwt_secret;
 mod limits;
 mod load;
 mod names;
 mod openai;
 mod retention;
+mod schema;
 mod shares;
 mod value;
 mod webhook;
@@ -30,6 +33,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 pub use audit::Audit;
+pub use auth::Auth;
 pub use erasure::Erasure;
 pub use error::ConfigError;
 pub use exports::Exports;
@@ -37,11 +41,13 @@ pub use federation::Federation;
 pub use files::Files;
 pub use imports::Imports;
 pub use issuer::Issuer;
+pub use jwt_secret::JwtSecret;
 pub use limits::Limits;
 pub use load::{Sources, load};
 pub use names::environment;
 pub use openai::OpenAi;
 pub use retention::{InactiveAction, Retention};
+pub use schema::schema;
 pub use shares::Shares;
 pub use value::Secret;
 pub use webhook::{JetStream, Webhook};
@@ -275,47 +281,6 @@ pub enum RowLevelSecurity {
     Ready,
     /// Transactions set their owners, and policies check them.
     On,
-}
-
-/// Authentication.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Auth {
-    /// A secret for HS256.
-    #[serde(deserialize_with = "value::optional")]
-    pub jwt_secret: Option<Secret>,
-    /// A file with a secret for HS256.
-    #[serde(deserialize_with = "value::optional")]
-    pub jwt_secret_file: Option<PathBuf>,
-    /// A file with a public key for RS256, ES256 or EdDSA.
-    #[serde(deserialize_with = "value::optional")]
-    pub jwt_public_key_file: Option<PathBuf>,
-    /// The URL of the issuer's key set.
-    #[serde(deserialize_with = "value::optional_url")]
-    pub jwks_url: Option<String>,
-    /// The required `iss`.
-    #[serde(deserialize_with = "value::optional")]
-    pub issuer: Option<String>,
-    /// The value that `aud` must contain.
-    #[serde(deserialize_with = "value::optional")]
-    pub audience: Option<String>,
-    /// Several issuers, instead of the settings above.
-    pub issuers: Vec<Issuer>,
-    /// The accepted difference between clocks.
-    #[serde(deserialize_with = "value::leeway")]
-    pub leeway: Duration,
-    /// A file with certificate authorities for key set URLs, besides those of the system.
-    #[serde(deserialize_with = "value::optional")]
-    pub jwks_ca_file: Option<PathBuf>,
-    /// The age at which keys from a URL are fetched again.
-    #[serde(deserialize_with = "value::positive_duration")]
-    pub jwks_refresh: Duration,
-    /// The shortest time between two fetches.
-    #[serde(deserialize_with = "value::positive_duration")]
-    pub jwks_cooldown: Duration,
-    /// The age at which keys expire if they cannot be fetched.
-    #[serde(deserialize_with = "value::positive_duration")]
-    pub jwks_keep: Duration,
 }
 
 /// Subscriptions and the change feed.

@@ -66,6 +66,7 @@ use listener::connection::ConnectionServer;
 use listener::open_files;
 use metrics::Metrics;
 use pages::graphiql;
+pub(crate) use pages::graphiql::licenses as graphiql_licenses;
 use quota::Quota;
 use state::{HandlerState, ServerState};
 

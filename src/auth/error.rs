@@ -1,9 +1,22 @@
 //! Authentication errors.
 
+use std::time::Duration;
+
+use jsonwebtoken::errors::ErrorKind;
+
 use crate::model::{Invalid, Scope};
 
 /// The longest accepted token, in bytes.
 pub(super) const MAX_TOKEN_BYTES: usize = 8 * 1024;
+
+impl From<jsonwebtoken::errors::Error> for AuthError {
+    fn from(error: jsonwebtoken::errors::Error) -> Self {
+        match error.kind() {
+            ErrorKind::ExpiredSignature => Self::Expired,
+            _ => Self::Invalid,
+        }
+    }
+}
 
 /// The reason why credentials were rejected. The messages help to correct the request but not to forge a
 /// token.
@@ -15,6 +28,9 @@ pub enum AuthError {
     /// The token has expired.
     #[error("the token has expired")]
     Expired,
+    /// The token is valid for longer than tokens may be.
+    #[error("the token is valid for too long: it must expire within {}", humantime::format_duration(*.0))]
+    LivesTooLong(Duration),
     /// The signature, format, algorithm or claims are not valid.
     #[error("the token is not valid")]
     Invalid,

@@ -12,6 +12,8 @@ use pkcs1::RsaPublicKey;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::secret::SharedSecret;
+
 /// Sizes of an RSA modulus, in bits: RFC 7518, 3.3 asks for 2,048, and no more than 4,096 are reckoned with.
 const RSA_BITS: RangeInclusive<usize> = 2048..=4096;
 
@@ -37,8 +39,13 @@ pub(super) struct VerificationKey {
 }
 
 impl VerificationKey {
-    pub(super) fn secret(secret: &[u8]) -> Self {
-        Self { id: None, algorithm: Algorithm::HS256, key: DecodingKey::from_secret(secret) }
+    pub(super) fn secret(SharedSecret { kid, bytes }: SharedSecret) -> Self {
+        Self { id: kid, algorithm: Algorithm::HS256, key: DecodingKey::from_secret(&bytes) }
+    }
+
+    /// Whether tokens with this key id are to be verified with it.
+    pub(super) fn is_named(&self, id: &str) -> bool {
+        self.id.as_deref() == Some(id)
     }
 
     fn pem(pem: &[u8]) -> anyhow::Result<Self> {

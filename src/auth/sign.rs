@@ -5,6 +5,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde::Serialize;
 
 use super::requirements::TokenRequirements;
+use super::secret::SharedSecret;
 use crate::model::{OwnerId, Timestamp};
 
 #[derive(Serialize)]
@@ -19,7 +20,7 @@ struct SignedClaims<'a> {
     scope: Option<&'a str>,
 }
 
-/// Signs a token with a shared secret. The token satisfies the requirements.
+/// Signs a token with a shared secret. The token satisfies the requirements, except that its lifetime is the caller's.
 ///
 /// # Errors
 /// The token cannot be signed.
@@ -29,7 +30,7 @@ pub fn sign(
     expires_at: Timestamp,
     requirements: &TokenRequirements,
 ) -> anyhow::Result<String> {
-    sign_with_scope(secret, owner, expires_at, requirements, None)
+    sign_with_scope(&secret.into(), owner, expires_at, requirements, None)
 }
 
 /// Like [`sign`], with scopes separated by spaces.
@@ -37,7 +38,7 @@ pub fn sign(
 /// # Errors
 /// The token cannot be signed.
 pub fn sign_with_scope(
-    secret: &[u8],
+    secret: &SharedSecret,
     owner: &OwnerId,
     expires_at: Timestamp,
     requirements: &TokenRequirements,
@@ -50,6 +51,6 @@ pub fn sign_with_scope(
         aud: requirements.audience.as_deref(),
         scope,
     };
-    encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(secret))
-        .context("cannot sign a token")
+    let header = Header { kid: secret.kid.clone(), ..Header::new(Algorithm::HS256) };
+    encode(&header, &claims, &EncodingKey::from_secret(&secret.bytes)).context("cannot sign a token")
 }

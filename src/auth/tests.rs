@@ -1,4 +1,5 @@
 mod any;
+mod secrets;
 
 use std::collections::HashSet;
 use std::process::Command;
@@ -43,7 +44,7 @@ fn trusting(key: Key, requirements: TokenRequirements) -> Authenticator {
 }
 
 fn authenticator(requirements: &TokenRequirements) -> Authenticator {
-    trusting(Key::Secret(SECRET.into()), requirements.clone())
+    trusting(Key::Secrets(vec![SECRET.into()]), requirements.clone())
 }
 
 fn default_authenticator() -> Authenticator {
@@ -195,6 +196,7 @@ async fn issuer_and_audience_are_checked_where_configured() {
         issuer: Some("us".into()),
         audience: Some("chat".into()),
         leeway: Duration::from_secs(30),
+        ..TokenRequirements::default()
     };
     let strict = authenticator(&requirements);
     let good = json!({ "iss": "us", "aud": ["chat", "other"] });
@@ -224,13 +226,16 @@ async fn each_issuer_has_its_own_key_and_requirements() {
     let requirements = |issuer: &str, audience: Option<&str>| TokenRequirements {
         issuer: Some(issuer.into()),
         audience: audience.map(str::to_owned),
-        leeway: Duration::ZERO,
+        ..TokenRequirements::default()
     };
     let (us, them) = (b"the secret of us, 32 bytes long.", b"the secret of them, of 32 bytes.");
     let issuers = || {
         vec![
-            Issuer { key: Key::Secret(us.to_vec()), requirements: requirements("us", None) },
-            Issuer { key: Key::Secret(them.to_vec()), requirements: requirements("them", Some("chat")) },
+            Issuer { key: Key::Secrets(vec![us[..].into()]), requirements: requirements("us", None) },
+            Issuer {
+                key: Key::Secrets(vec![them[..].into()]),
+                requirements: requirements("them", Some("chat")),
+            },
         ]
     };
     let both = Authenticator::new(issuers(), KeySetTiming::default()).unwrap();

@@ -1,13 +1,17 @@
 //! The arguments of the command line.
 
+mod transfer;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(super) use transfer::{ExportArguments, ExportBranches, ExportFormat, ImportArguments, ImportFormat};
+
 /// A GraphQL server that stores conversations: durable, ordered, and separate for each user.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true)]
+#[command(version = env!("SCROLLBACK_VERSION"), args_conflicts_with_subcommands = true)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -25,8 +29,8 @@ pub(super) enum Command {
     Migrate(MigrateArguments),
     /// Print the GraphQL schema
     Schema(SchemaArguments),
-    /// Print a configuration file with every setting, its default and a comment
-    Config,
+    /// Print a configuration file with every setting, its default and a comment, or check the settings
+    Config(ConfigArguments),
     /// Print a token for a user, signed with the configured secret or the development secret
     Token(TokenArguments),
     /// Import conversations from the exports of other systems, or of Scrollback
@@ -43,6 +47,8 @@ pub(super) enum Command {
     Audit(AuditArguments),
     /// List webhooks, resume one that was paused, or deliver changes again
     Webhooks(WebhookArguments),
+    /// Print the licences of the packages in the program
+    Licenses,
 }
 
 /// Settings that have a flag. All others are set in the file or the environment.
@@ -87,6 +93,16 @@ pub(super) struct SchemaArguments {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct ConfigArguments {
+    /// Check the settings that a server would have here, and the files that they name; nothing is started or changed
+    #[arg(long)]
+    pub(super) check: bool,
+    /// Print a JSON Schema of the file, for editors
+    #[arg(long, conflicts_with = "check")]
+    pub(super) schema: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct MigrateArguments {
     #[command(subcommand)]
     pub(super) action: MigrateAction,
@@ -118,66 +134,6 @@ pub(super) struct TokenArguments {
     /// the sums of token usage of all users, scrollback:erase lets it erase users
     #[arg(long)]
     pub(super) scope: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ImportArguments {
-    /// Files, folders or ZIP archives of an export, or - for standard input
-    #[arg(required = true, value_name = "PATH")]
-    pub(super) paths: Vec<PathBuf>,
-    /// User who becomes the owner of the conversations
-    #[arg(long)]
-    pub(super) user: String,
-    /// Format of the files
-    #[arg(long, value_enum, default_value_t = ImportFormat::Auto)]
-    pub(super) format: ImportFormat,
-    /// Only read the files and report what can be imported; the database is not opened
-    #[arg(long)]
-    pub(super) dry_run: bool,
-    /// New file for a report on every conversation, in JSON
-    #[arg(long, value_name = "FILE")]
-    pub(super) report: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ExportArguments {
-    /// User whose data is exported
-    #[arg(long)]
-    pub(super) user: String,
-    /// Only these conversations (default: everything)
-    #[arg(long = "conversation", value_name = "ID", num_args = 1..)]
-    pub(super) conversations: Vec<String>,
-    /// Format of the file
-    #[arg(long, default_value = "scrollback")]
-    pub(super) format: ExportFormat,
-    /// Branches of each conversation, for markdown and html [default: active]
-    #[arg(long)]
-    pub(super) branches: Option<ExportBranches>,
-    /// New file to write; "-" is standard output (the default)
-    #[arg(long, value_name = "FILE")]
-    pub(super) output: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum ExportFormat {
-    /// Everything, without loss; `scrollback import scrollback` reads it
-    Scrollback,
-    /// Messages of Vercel's AI SDK (UIMessage), one JSON object a conversation
-    Uimessage,
-    /// Messages of OpenAI's chat completions, one JSON object a conversation, for example for fine-tuning
-    OpenaiJsonl,
-    /// A Markdown file a conversation: one with one --conversation, otherwise a ZIP file of them
-    Markdown,
-    /// An HTML page a conversation: one with one --conversation, otherwise a ZIP file of them
-    Html,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum ExportBranches {
-    /// The active branch
-    Active,
-    /// All branches, in the order in which the messages were written
-    All,
 }
 
 #[derive(Debug, Args)]
@@ -295,38 +251,6 @@ pub(super) enum InactiveAction {
     Delete,
     /// They are archived
     Archive,
-}
-
-/// The names are those of [`crate::import::Format`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum ImportFormat {
-    /// Recognise the format by the content
-    Auto,
-    /// Export of ChatGPT
-    #[value(name = "chatgpt")]
-    ChatGpt,
-    /// Export of Claude
-    Claude,
-    /// Export of LibreChat
-    #[value(name = "librechat")]
-    LibreChat,
-    /// Export of Open WebUI
-    OpenWebui,
-    /// Export of Chatbot UI
-    ChatbotUi,
-    /// Message trees of OpenAssistant; the best-ranked path becomes the active branch
-    #[value(name = "openassistant")]
-    OpenAssistant,
-    /// ShareGPT conversations
-    #[value(name = "sharegpt")]
-    ShareGpt,
-    /// Messages for OpenAI's API, a conversation a line
-    OpenaiJsonl,
-    /// Messages of the AI SDK
-    #[value(name = "uimessage")]
-    UiMessage,
-    /// A file that `scrollback export` wrote
-    Scrollback,
 }
 
 impl Arguments {

@@ -40,8 +40,10 @@ pub(super) async fn serve(config: Config, arguments: ServeArguments) -> anyhow::
         print_line(format_args!("Health and metrics: http://{}/metrics", admin.local_addr()?))?;
     }
     if let Some(user) = arguments.token_for {
-        let token = sign(&config, &user, FIRST_TOKEN, None)?;
-        print_line(format_args!("A token for {user}, valid for a day:\n\n{token}\n"))?;
+        let lifetime = config.auth.max_lifetime.map_or(FIRST_TOKEN, |most| most.min(FIRST_TOKEN));
+        let token = sign(&config, &user, lifetime, None)?;
+        let lifetime = humantime::format_duration(lifetime);
+        print_line(format_args!("A token for {user}, valid for {lifetime}:\n\n{token}\n"))?;
         print_line(format_args!("Open GraphiQL as {user}: http://{address}/#token={token}"))?;
     } else if config.introspection() {
         let hint = "(`scrollback token --user ada` prints a token)";
@@ -73,6 +75,11 @@ pub(super) async fn migrate(config: Config, arguments: MigrateArguments) -> anyh
     Ok(())
 }
 
+pub(super) async fn validate(config: &Config) -> anyhow::Result<()> {
+    app::validate(config).await?;
+    print_line("The settings are valid.")
+}
+
 pub(super) fn token(config: &Config, arguments: &TokenArguments) -> anyhow::Result<()> {
     print_line(sign(config, &arguments.user, arguments.expires_in, arguments.scope.as_deref())?)
 }
@@ -83,9 +90,17 @@ fn sign(config: &Config, user: &str, expires_in: Duration, scope: Option<&str>) 
     let [Issuer { key, requirements }] = &issuers[..] else {
         bail!("several issuers are configured: only they can sign tokens");
     };
-    let Key::Secret(secret) = key else {
+    let Key::Secrets(secrets) = key else {
         bail!("a public key is configured: only the holder of the private key can sign tokens");
     };
+    let secret = secrets.first().context("no secret is configured")?;
+    if let Some(most) = requirements.max_lifetime.filter(|most| expires_in > *most) {
+        bail!(
+            "--expires-in must be at most {} (`auth.max_lifetime`), is {}",
+            humantime::format_duration(most),
+            humantime::format_duration(expires_in)
+        );
+    }
     let micros = i64::try_from(expires_in.as_micros()).unwrap_or(i64::MAX);
     let expires_at = Timestamp(Clock::system().now().0.saturating_add(micros));
     auth::sign_with_scope(secret, &owner, expires_at, requirements, scope)

@@ -80,6 +80,7 @@ fn has_secret(config: &Config, is_chosen: impl Fn(&str) -> bool) -> bool {
     let has = |setting: &str, found: bool| found && is_chosen(setting);
     has("auth.jwt_secret", auth.jwt_secret.is_some())
         || has("auth.issuers", auth.issuers.iter().any(|issuer| issuer.jwt_secret.is_some()))
+        || has("auth.jwt_secrets", auth.jwt_secrets.iter().any(|listed| listed.secret.is_some()))
         || has("database.url", database.url.as_ref().is_some_and(|url| has_password(url.expose())))
         || has("webhooks", webhooks.iter().any(|webhook| !webhook.secret.is_empty()))
         || has("feed.signals", has_credentials(feed.signals.as_ref()))
@@ -130,6 +131,7 @@ fn wrong(setting: String, fault: &str, origins: &HashMap<String, String>) -> Con
     let name = setting.rsplit('.').next().unwrap_or(&setting);
     let is_secret = ["url", "jwt_secret", "signals"].contains(&name)
         || setting.starts_with("auth.issuers")
+        || setting.starts_with("auth.jwt_secrets")
         || setting.starts_with("webhooks");
     let fault = match fault.trim() {
         fault

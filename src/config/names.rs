@@ -10,13 +10,16 @@ use super::error::ConfigError;
 /// The prefix of the environment variables of settings.
 const PREFIX: &str = "SCROLLBACK_";
 
-/// Variables that are not settings: that of `--config`, and that of the build (`build.rs`), which is still
+/// Variables that are not settings: that of `--config`, and those of the build (`build.rs`), which are still
 /// set when a program is built and started with one command.
-const OTHER_VARIABLES: [&str; 2] = ["SCROLLBACK_CONFIG", "SCROLLBACK_GRAPHIQL"];
+const OTHER_VARIABLES: [&str; 3] = ["SCROLLBACK_CONFIG", "SCROLLBACK_GRAPHIQL", "SCROLLBACK_COMMIT"];
 
 /// The keys of an entry of `auth.issuers`.
 pub(super) const ISSUER: [&str; 6] =
     ["issuer", "audience", "jwt_secret", "jwt_secret_file", "jwt_public_key_file", "jwks_url"];
+
+/// The keys of an entry of `auth.jwt_secrets`.
+pub(super) const JWT_SECRET: [&str; 4] = ["issuer", "kid", "secret", "secret_file"];
 
 /// The keys of an entry of `webhooks`.
 pub(super) const WEBHOOK: [&str; 12] = [
@@ -35,11 +38,17 @@ pub(super) const WEBHOOK: [&str; 12] = [
 ];
 
 /// The settings that are lists of tables, which only the configuration file can set, with the keys of an entry.
-const TABLE_LISTS: [(&str, &[&str]); 2] = [("auth.issuers", &ISSUER), ("webhooks", &WEBHOOK)];
+const TABLE_LISTS: [(&str, &[&str]); 3] =
+    [("auth.issuers", &ISSUER), ("auth.jwt_secrets", &JWT_SECRET), ("webhooks", &WEBHOOK)];
 
 /// Whether a setting is a list of tables.
 pub(super) fn is_table_list(setting: &str) -> bool {
-    TABLE_LISTS.iter().any(|(list, _)| *list == setting)
+    table_list(setting).is_some()
+}
+
+/// The keys of an entry of a list of tables. `None` if the setting is something else.
+pub(super) fn table_list(setting: &str) -> Option<&'static [&'static str]> {
+    TABLE_LISTS.iter().find(|(list, _)| *list == setting).map(|(_, keys)| *keys)
 }
 
 /// The paths of all settings, for example `server.listen`.

@@ -65,7 +65,8 @@ async fn serve() -> (TempDir, String, String) {
     };
     let api = Api::new(store.clone(), feed, may).extended(PanicExtension);
     let secret = b"a secret that only this test knows";
-    let issuer = Issuer { key: Key::Secret(secret.to_vec()), requirements: TokenRequirements::default() };
+    let issuer =
+        Issuer { key: Key::Secrets(vec![secret[..].into()]), requirements: TokenRequirements::default() };
     let authenticator = Authenticator::new(vec![issuer], KeySetTiming::default()).unwrap();
     let expires_at = Timestamp(clock.now().0 + 600_000_000);
     let token =

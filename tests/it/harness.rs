@@ -221,7 +221,7 @@ pub(crate) fn back_end_token(lifetime: Duration) -> String {
 pub(crate) fn token_with_scope(user: &str, lifetime: Duration, scope: &str) -> String {
     let expires_at = Timestamp(Clock::system().now().0 + i64::try_from(lifetime.as_micros()).unwrap());
     let (owner, requirements) = (OwnerId::new(user).unwrap(), TokenRequirements::default());
-    sign_with_scope(SECRET.as_bytes(), &owner, expires_at, &requirements, Some(scope)).unwrap()
+    sign_with_scope(&SECRET.as_bytes().into(), &owner, expires_at, &requirements, Some(scope)).unwrap()
 }
 
 /// Makes of each function two tests: one on SQLite, one on PostgreSQL.

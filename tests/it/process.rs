@@ -41,7 +41,7 @@ async fn the_server_starts_without_configuration() {
 async fn a_development_token_is_printed_at_start() {
     let program = Program::new();
     let mut server = program.serve(&["--token-for", "ada"]).await;
-    assert_eq!(server.line().await, "A token for ada, valid for a day:");
+    assert_eq!(server.line().await, "A token for ada, valid for 1day:");
     assert_eq!(server.line().await, "");
     let token = server.line().await;
     assert_eq!(server.line().await, "");
@@ -129,6 +129,56 @@ async fn the_printed_configuration_can_be_used() {
     let server = program.serve(&["--config", "scrollback.toml"]).await;
     let token = program.printed(&["token", "--config", "scrollback.toml", "--user", "ada"]).await;
     assert_eq!(viewer(&server.url, token.trim_end()).await, "ada");
+}
+
+#[tokio::test]
+async fn the_schema_of_the_configuration_is_printed_as_it_is_published() {
+    let published = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/config.schema.json");
+    let printed = Program::new().printed(&["config", "--schema"]).await;
+    assert!(printed == fs::read_to_string(published).unwrap());
+}
+
+#[tokio::test]
+async fn settings_are_checked_without_a_server() {
+    let program = Program::new();
+    let check = ["config", "--check", "--config", "scrollback.toml"];
+    let write = |text: &str| fs::write(program.folder().join("scrollback.toml"), text).unwrap();
+    write("[database]\nurl = \"postgres://nobody@127.0.0.1:1/none\"\n");
+    assert_eq!(program.printed(&check).await, "The settings are valid.\n");
+    for (text, told) in [
+        ("mode = \"production\"", "production requires a key that verifies tokens"),
+        ("[auth]\njwt_secret_file = \"nowhere\"", "cannot read `auth.jwt_secret_file`, nowhere"),
+        ("[server]\nlissten = \"127.0.0.1:1\"", "did you mean `server.listen`?"),
+        ("[server]\ndead_after = \"1s\"", "`server.dead_after` must be longer"),
+        ("[documents]\nmanifest = \"nowhere.json\"", "nowhere.json"),
+        (
+            "[[webhooks]]\nname = \"crm\"\nurl = \"https://crm.example/\"\nsecret_file = \"nowhere\"",
+            "`webhooks[0].secret_file`",
+        ),
+    ] {
+        write(text);
+        let refused = program.refused(&check).await;
+        assert!(refused.contains(told), "{text}: {refused}");
+    }
+    assert!(!program.folder().join("data/scrollback.db").exists(), "no database is made");
+}
+
+#[tokio::test]
+async fn the_licences_of_what_is_in_the_program_are_printed() {
+    let printed = Program::new().printed(&["licenses"]).await;
+    for package in ["async-graphql 8", "axum 0.8", "libsqlite3-sys 0", "tokio 1"] {
+        assert!(printed.lines().any(|line| line.starts_with(package)), "{package}");
+    }
+    assert!(printed.contains("Permission is hereby granted") && printed.contains("Apache License"));
+    // The page with GraphiQL has packages of its own.
+    assert!(printed.lines().any(|line| line.starts_with("@graphiql/react ")));
+}
+
+#[tokio::test]
+async fn the_version_is_that_of_the_package() {
+    let printed = Program::new().printed(&["--version"]).await;
+    let version = printed.strip_prefix(concat!("scrollback ", env!("CARGO_PKG_VERSION"))).unwrap();
+    assert!(version == "\n" || version.starts_with(" ("), "{printed}");
 }
 
 /// The first word of each line: `applied` or `pending`.

@@ -51,6 +51,11 @@ struct Encoded {
     bytes: &'static [u8],
 }
 
+/// The licences of the packages in the script and the style. `None` if the program has no GraphiQL.
+pub(crate) fn licenses() -> Option<&'static str> {
+    BUNDLE.and_then(|bundle| std::str::from_utf8(bundle.licenses.identity.bytes).ok())
+}
+
 /// The routes of the page and its files.
 pub(crate) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     routes(BUNDLE)
