@@ -8,6 +8,7 @@ mod export;
 mod import;
 mod output;
 mod retention;
+mod service_manager;
 mod webhooks;
 
 pub use arguments::Arguments;
@@ -62,6 +63,7 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<ExitCode> 
         Command::Erase(arguments) => return erase::erase(config, arguments).await,
         Command::Audit(arguments) => audit::audit(config, arguments).await?,
         Command::Webhooks(arguments) => webhooks::webhooks(config, arguments).await?,
+        Command::Health(arguments) => commands::health(&config, &arguments).await?,
         Command::Schema(_) | Command::Config => {}
     }
     Ok(ExitCode::SUCCESS)

@@ -1,5 +1,6 @@
 //! The arguments of the command line.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -43,6 +44,8 @@ pub(super) enum Command {
     Audit(AuditArguments),
     /// List webhooks, resume one that was paused, or deliver changes again
     Webhooks(WebhookArguments),
+    /// Ask a running server whether it is ready: exits with 0 if it is, and with 1 and the reason if it is not
+    Health(HealthArguments),
 }
 
 /// Settings that have a flag. All others are set in the file or the environment.
@@ -77,6 +80,13 @@ pub(super) struct ServeArguments {
     /// Print a token for this user at startup (development only)
     #[arg(long, value_name = "USER")]
     pub(super) token_for: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HealthArguments {
+    /// Address and port of its health checks [default: server.admin_listen, or else server.listen]
+    #[arg(long)]
+    pub(super) address: Option<SocketAddr>,
 }
 
 #[derive(Debug, Args)]

@@ -7,14 +7,17 @@ use anyhow::{Context, bail};
 use indicatif::ProgressBar;
 use tokio::net::TcpListener;
 
-use super::arguments::{MigrateAction, MigrateArguments, ReindexArguments, ServeArguments, TokenArguments};
+use super::arguments::{
+    HealthArguments, MigrateAction, MigrateArguments, ReindexArguments, ServeArguments, TokenArguments,
+};
 use super::output::print_line;
+use super::service_manager;
 use crate::app::{self, App};
 use crate::auth::{self, Issuer, Key};
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::model::{OwnerId, Timestamp};
-use crate::server::{Listeners, terminated};
+use crate::server::{self, Listeners, terminated};
 use crate::store;
 
 /// The validity of the token of `--token-for`.
@@ -47,11 +50,22 @@ pub(super) async fn serve(config: Config, arguments: ServeArguments) -> anyhow::
         let hint = "(`scrollback token --user ada` prints a token)";
         print_line(format_args!("GraphiQL: http://{address}/ {hint}"))?;
     }
-    app.serve(Listeners { public, admin }, stopped).await
+    service_manager::notify("READY=1");
+    let stopping = async {
+        stopped.await;
+        service_manager::notify("STOPPING=1");
+    };
+    app.serve(Listeners { public, admin }, stopping).await
 }
 
 async fn listen(setting: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} (`{setting}`)"))
+}
+
+pub(super) async fn health(config: &Config, arguments: &HealthArguments) -> anyhow::Result<()> {
+    let configured = config.server.admin_listen.unwrap_or(config.server.listen);
+    server::check_readiness(arguments.address.unwrap_or(configured)).await?;
+    print_line("ready")
 }
 
 pub(super) async fn migrate(config: Config, arguments: MigrateArguments) -> anyhow::Result<()> {
