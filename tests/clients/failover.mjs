@@ -1,9 +1,11 @@
 // Followers behind a proxy, over WebSockets and server-sent events, while servers behind it end.
 //
-// Appends until SIGTERM, and prints `N received` whenever all followers have so many messages.
+// For each line on its standard input it appends messages, and prints `N received` when all followers have all of them.
+// The end of the input is the end.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { createInterface } from "node:readline";
 import { createClient as createSseClient } from "graphql-sse";
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
@@ -14,6 +16,7 @@ const FOLLOW = `subscription ($id: ID!, $after: String) {
 }`;
 
 const FOLLOWERS = 3;
+const APPENDS = 10;
 
 const soon = () => new Promise((resolve) => setTimeout(resolve, 50));
 
@@ -79,9 +82,6 @@ async function post(query, variables) {
   }
 }
 
-let isStopped = false;
-process.on("SIGTERM", () => (isStopped = true));
-
 await run("failover", async () => {
   step("begin");
   const { createConversation } = await post(
@@ -95,11 +95,15 @@ await run("failover", async () => {
   const inboxes = clients.map((client) => follow(client, id, messages.pageInfo.endCursor));
 
   const sent = [];
-  while (!isStopped) {
-    step(`append message ${sent.length + 1}`);
-    const input = { id: randomUUID(), conversationId: id, role: "USER", content: `message ${sent.length + 1}` };
-    const query = "mutation ($input: AppendMessageInput!) { appendMessage(input: $input) { message { id position } } }";
-    sent.push((await post(query, { input })).appendMessage.message);
+  const query = "mutation ($input: AppendMessageInput!) { appendMessage(input: $input) { message { id position } } }";
+  for await (const _ of createInterface({ input: process.stdin })) {
+    for (let number = 0; number < APPENDS; number++) {
+      const content = `message ${sent.length + 1}`;
+      step(`append ${content}`);
+      const input = { id: randomUUID(), conversationId: id, role: "USER", content };
+      sent.push((await post(query, { input })).appendMessage.message);
+    }
+    step(`receive ${sent.length} messages`);
     await Promise.all(inboxes.map((inbox) => inbox.until((items) => items.length >= sent.length)));
     console.log(`${sent.length} received`);
   }
