@@ -287,6 +287,11 @@ async fn metrics_and_labels_of_the_alerts_and_the_dashboard_exist() {
     assert_eq!(missing, Vec::<String>::new(), "{scraped}");
 }
 
+#[test]
+fn the_dashboard_has_the_types_of_grafana() {
+    succeed(Command::new("node").arg("tests/clients/dashboard.mjs"));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_behind_the_proxy_resume_when_servers_end() {
     let nats = Nats::start();
