@@ -5,6 +5,7 @@ mod audit;
 mod commands;
 mod erase;
 mod export;
+mod health;
 mod import;
 mod output;
 mod retention;
@@ -63,7 +64,7 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<ExitCode> 
         Command::Erase(arguments) => return erase::erase(config, arguments).await,
         Command::Audit(arguments) => audit::audit(config, arguments).await?,
         Command::Webhooks(arguments) => webhooks::webhooks(config, arguments).await?,
-        Command::Health(arguments) => commands::health(&config, &arguments).await?,
+        Command::Health(arguments) => health::health(&config, &arguments).await?,
         Command::Schema(_) | Command::Config => {}
     }
     Ok(ExitCode::SUCCESS)

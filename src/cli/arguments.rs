@@ -1,10 +1,11 @@
 //! The arguments of the command line.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::health::HealthArguments;
 
 /// A GraphQL server that stores conversations: durable, ordered, and separate for each user.
 #[derive(Debug, Parser)]
@@ -80,13 +81,6 @@ pub(super) struct ServeArguments {
     /// Print a token for this user at startup (development only)
     #[arg(long, value_name = "USER")]
     pub(super) token_for: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct HealthArguments {
-    /// Address and port of its health checks [default: server.admin_listen, or else server.listen]
-    #[arg(long)]
-    pub(super) address: Option<SocketAddr>,
 }
 
 #[derive(Debug, Args)]

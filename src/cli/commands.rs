@@ -7,9 +7,7 @@ use anyhow::{Context, bail};
 use indicatif::ProgressBar;
 use tokio::net::TcpListener;
 
-use super::arguments::{
-    HealthArguments, MigrateAction, MigrateArguments, ReindexArguments, ServeArguments, TokenArguments,
-};
+use super::arguments::{MigrateAction, MigrateArguments, ReindexArguments, ServeArguments, TokenArguments};
 use super::output::print_line;
 use super::service_manager;
 use crate::app::{self, App};
@@ -17,7 +15,7 @@ use crate::auth::{self, Issuer, Key};
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::model::{OwnerId, Timestamp};
-use crate::server::{self, Listeners, terminated};
+use crate::server::{Listeners, terminated};
 use crate::store;
 
 /// The validity of the token of `--token-for`.
@@ -60,12 +58,6 @@ pub(super) async fn serve(config: Config, arguments: ServeArguments) -> anyhow::
 
 async fn listen(setting: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} (`{setting}`)"))
-}
-
-pub(super) async fn health(config: &Config, arguments: &HealthArguments) -> anyhow::Result<()> {
-    let configured = config.server.admin_listen.unwrap_or(config.server.listen);
-    server::check_readiness(arguments.address.unwrap_or(configured)).await?;
-    print_line("ready")
 }
 
 pub(super) async fn migrate(config: Config, arguments: MigrateArguments) -> anyhow::Result<()> {
