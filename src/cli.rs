@@ -5,10 +5,12 @@ mod audit;
 mod commands;
 mod erase;
 mod export;
+mod health;
 mod import;
 mod licenses;
 mod output;
 mod retention;
+mod service_manager;
 mod webhooks;
 
 pub use arguments::Arguments;
@@ -69,6 +71,7 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<ExitCode> 
         Command::Erase(arguments) => return erase::erase(config, arguments).await,
         Command::Audit(arguments) => audit::audit(config, arguments).await?,
         Command::Webhooks(arguments) => webhooks::webhooks(config, arguments).await?,
+        Command::Health(arguments) => health::health(&config, &arguments).await?,
         Command::Config(_) => commands::validate(&config).await?,
         Command::Schema(_) | Command::Licenses => {}
     }

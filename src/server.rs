@@ -55,6 +55,7 @@ use crate::clock::Clock;
 use crate::graphql::Api;
 use crate::store::Store;
 
+pub use admin::check::check_readiness;
 pub use settings::Settings;
 pub use shutdown::terminated;
 

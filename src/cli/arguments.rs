@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::health::HealthArguments;
 pub(super) use transfer::{ExportArguments, ExportBranches, ExportFormat, ImportArguments, ImportFormat};
 
 /// A GraphQL server that stores conversations: durable, ordered, and separate for each user.
@@ -49,6 +50,8 @@ pub(super) enum Command {
     Webhooks(WebhookArguments),
     /// Print the licences of the packages in the program
     Licenses,
+    /// Ask a running server whether it is ready: exits with 0 if it is, and with 1 and the reason if it is not
+    Health(HealthArguments),
 }
 
 /// Settings that have a flag. All others are set in the file or the environment.

@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 
 use super::arguments::{MigrateAction, MigrateArguments, ReindexArguments, ServeArguments, TokenArguments};
 use super::output::print_line;
+use super::service_manager;
 use crate::app::{self, App};
 use crate::auth::{self, Issuer, Key};
 use crate::clock::Clock;
@@ -49,7 +50,12 @@ pub(super) async fn serve(config: Config, arguments: ServeArguments) -> anyhow::
         let hint = "(`scrollback token --user ada` prints a token)";
         print_line(format_args!("GraphiQL: http://{address}/ {hint}"))?;
     }
-    app.serve(Listeners { public, admin }, stopped).await
+    service_manager::notify("READY=1");
+    let stopping = async {
+        stopped.await;
+        service_manager::notify("STOPPING=1");
+    };
+    app.serve(Listeners { public, admin }, stopping).await
 }
 
 async fn listen(setting: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -1,4 +1,5 @@
 //! Health and metrics.
 
+pub(super) mod check;
 pub(super) mod health;
 pub(super) mod metrics;

@@ -95,10 +95,11 @@ async fn finish(mut command: Command, script: &str, environment: &[(&str, &str)]
     );
 }
 
-/// Starts a script of `tests/clients` with this in its environment; what it prints can be read.
+/// Starts a script of `tests/clients` with this in its environment; it can be written to, and what it prints can
+/// be read.
 pub(crate) fn start_script(client: &Client, script: &str, environment: &[(&str, &str)]) -> Child {
     let mut command = command(client.url(), client.token(), script);
-    command.envs(environment.iter().copied()).stdout(Stdio::piped());
+    command.envs(environment.iter().copied()).stdin(Stdio::piped()).stdout(Stdio::piped());
     command.spawn().expect("Node.js is installed (`tests/run` installs it)")
 }
 
