@@ -41,6 +41,7 @@
 //! | [`permissions`] | files and folders that only the server's user may use |
 //! | [`tls`] | TLS of the requests that the server makes itself |
 //! | [`config`], [`cli`], [`telemetry`], [`clock`] | settings, commands, logs, time and new ids |
+//! | [`panics`] | faults of the program, logged without data and counted |
 //!
 //! A test (`tests/it/architecture.rs`) checks which module may use which, and that no two files use each other. A noun
 //! has a file at every level: `store/repository/messages.rs`, `graphql/schema/message.rs`, `tests/it/messages.rs`.
@@ -171,6 +172,7 @@ pub mod import;
 pub mod memory;
 pub mod model;
 pub mod openai;
+pub mod panics;
 pub mod permissions;
 pub mod rate_limit;
 pub mod server;

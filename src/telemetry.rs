@@ -8,6 +8,7 @@ use anyhow::Context;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Log, LogFormat};
+use crate::panics;
 
 /// Starts logging, once for the process.
 ///
@@ -23,5 +24,7 @@ pub fn start(log: &Log) -> anyhow::Result<()> {
         LogFormat::Text => subscriber.with_target(false).with_ansi(colours).try_init(),
         LogFormat::Json => subscriber.json().try_init(),
     };
-    started.map_err(|error| anyhow::anyhow!("cannot start logging: {error}"))
+    started.map_err(|error| anyhow::anyhow!("cannot start logging: {error}"))?;
+    panics::log();
+    Ok(())
 }

@@ -3,3 +3,4 @@
 pub(super) mod check;
 pub(super) mod health;
 pub(super) mod metrics;
+mod text_format;

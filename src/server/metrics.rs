@@ -2,7 +2,8 @@
 //!
 //! Labels contain no owners, ids or texts, only a fixed set of words. So clients cannot create new series.
 
-use std::fs;
+mod process;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -19,6 +20,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::model::RetentionReason;
 use crate::webhooks::WebhookFigure;
+use process::ProcessMetrics;
 
 /// Upper bounds of the duration buckets, in seconds.
 const DURATION_BUCKETS: [f64; 13] =
@@ -90,8 +92,7 @@ pub(super) struct Metrics {
     paused_webhooks: Family<WebhookLabel, Gauge>,
     reserved: Gauge,
     requests: Gauge,
-    memory: Gauge,
-    files: Gauge,
+    process: ProcessMetrics,
 }
 
 /// Values that are read when the metrics are scraped.
@@ -141,8 +142,7 @@ impl Metrics {
             paused_webhooks: Family::default(),
             reserved: Gauge::default(),
             requests: Gauge::default(),
-            memory: Gauge::default(),
-            files: Gauge::default(),
+            process: ProcessMetrics::default(),
         };
         metrics.register();
         metrics
@@ -235,13 +235,7 @@ impl Metrics {
             Unit::Bytes,
             self.requests.clone(),
         );
-        self.registry.register_with_unit(
-            "process_resident_memory",
-            "Resident memory of the process",
-            Unit::Bytes,
-            self.memory.clone(),
-        );
-        self.registry.register("process_open_fds", "Open files of the process", self.files.clone());
+        self.process.register(&mut self.registry);
     }
 
     /// Counts an HTTP response.
@@ -293,12 +287,7 @@ impl Metrics {
         }
         self.reserved.set(gauge(snapshot.reserved));
         self.requests.set(gauge(snapshot.requests));
-        if let Some(bytes) = resident_memory() {
-            self.memory.set(bytes);
-        }
-        if let Ok(files) = fs::read_dir("/proc/self/fd") {
-            self.files.set(gauge(files.count()));
-        }
+        self.process.update();
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
@@ -317,13 +306,6 @@ impl Metrics {
         self.failing_webhooks.get_or_create(&label).set(i64::from(figure.is_failing));
         self.paused_webhooks.get_or_create(&label).set(i64::from(figure.is_paused));
     }
-}
-
-/// Resident memory in bytes, if the system provides it.
-fn resident_memory() -> Option<i64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().trim_end_matches(" kB").parse::<i64>().ok().map(|kibibytes| kibibytes * 1024)
 }
 
 /// The outcome of an operation: OK or an error code.

@@ -165,7 +165,7 @@ async fn a_repeated_deletion_is_the_same_one(app: TestApp) {
     let delete = async |deletion: Value| {
         ada.data(DELETE, json!({ "id": message, "deletion": deletion })).await["deleteMessage"].clone()
     };
-    let (one, other) = (json!(uuid::Uuid::now_v7()), json!(uuid::Uuid::now_v7()));
+    let (one, other) = (json!(uuid::Uuid::from_u128(1)), json!(uuid::Uuid::from_u128(2)));
     let first = delete(one.clone()).await;
     assert_eq!(first["wasDeleted"], false);
     assert_eq!(delete(other).await["wasDeleted"], true);

@@ -209,6 +209,16 @@ fn promtool_accepts_the_alerts_and_their_tests() {
     }
 }
 
+#[tokio::test]
+async fn promtool_finds_no_fault_in_the_metrics() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("metrics");
+    fs::write(&file, metrics().await).unwrap();
+    let mut command = Command::new(system_program("promtool"));
+    command.args(["check", "metrics"]).stdin(fs::File::open(&file).unwrap());
+    assert_eq!(succeed(&mut command), (String::new(), String::new()));
+}
+
 /// The texts in a JSON value.
 fn texts(value: &Value) -> Vec<String> {
     match value {

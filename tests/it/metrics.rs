@@ -23,8 +23,31 @@ async fn scrape(admin: &str) -> String {
     let answer = reqwest::get(format!("{admin}/metrics")).await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     let kind = answer.headers()["content-type"].to_str().unwrap();
-    assert_eq!(kind, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    assert_eq!(kind, "text/plain; version=0.0.4; charset=utf-8");
     answer.text().await.unwrap()
+}
+
+#[tokio::test]
+async fn the_process_is_described() {
+    let (_program, _server, admin) = serve(Engine::Sqlite).await;
+    let text = scrape(&admin).await;
+    let version = concat!("scrollback_build_info{version=\"", env!("CARGO_PKG_VERSION"));
+    assert!(text.lines().any(|line| line.starts_with(version) && line.ends_with("} 1")), "{text}");
+    assert_eq!(value(&text, "scrollback_panics_total"), Some(0.0));
+    assert!(value(&text, "process_max_fds") > value(&text, "process_open_fds"));
+    assert!(value(&text, "process_start_time_seconds").unwrap() > 1_700_000_000.0);
+}
+
+#[tokio::test]
+async fn open_metrics_are_for_those_that_accept_them() {
+    let (_program, _server, admin) = serve(Engine::Sqlite).await;
+    let accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+    let request = reqwest::Client::new().get(format!("{admin}/metrics")).header("accept", accept);
+    let answer = request.send().await.unwrap();
+    let kind = answer.headers()["content-type"].to_str().unwrap();
+    assert_eq!(kind, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    let text = answer.text().await.unwrap();
+    assert!(text.ends_with("# EOF\n") && text.contains("# TYPE scrollback_connections_refused counter\n"));
 }
 
 /// The value of one series.

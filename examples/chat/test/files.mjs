@@ -12,7 +12,7 @@ import {
 } from "./common.mjs";
 
 const BLOCK = 1024 * 1024;
-const BLOCKS = 200;
+const BLOCKS = Number(process.env.FILE_MIB ?? 200);
 
 /** A PNG of 48 by 32 pixels, drawn by the browser. */
 async function drawPicture(page) {
@@ -124,7 +124,7 @@ await run("files", async () => {
   const shown = question.getByRole("img", { name: "sunset.png" });
   await page.waitForFunction(() => document.querySelector(".picture img")?.naturalWidth === 480);
   assert.deepEqual([await shown.getAttribute("width"), await shown.getAttribute("height")], ["480", "320"]);
-  await question.getByText("video/mp4 · 210 MB").waitFor();
+  await question.getByText(`video/mp4 · ${Math.round((BLOCKS * BLOCK) / 1e6)} MB`).waitFor();
   await answers(page).first().getByText("sunset.png").waitFor();
   await assertAccessible(page, "files");
   await screenshot(page, "files");

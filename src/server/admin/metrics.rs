@@ -1,23 +1,26 @@
-//! `/metrics` for Prometheus.
+//! `/metrics` for Prometheus: in its text format, or in that of OpenMetrics for those that accept it.
 
 use axum::Router;
 use axum::extract;
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response as HttpResponse};
 use axum::routing::get;
 
+use super::text_format::prometheus_text;
 use crate::server::metrics::Snapshot;
 use crate::server::state::HandlerState;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The route `/metrics` of the admin listener.
 pub(in crate::server) fn router() -> Router<HandlerState> {
     Router::new().route("/metrics", get(show))
 }
 
-async fn show(extract::State(state): extract::State<HandlerState>) -> HttpResponse {
+async fn show(extract::State(state): extract::State<HandlerState>, headers: HeaderMap) -> HttpResponse {
+    let accepted = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     let shared = &state.0;
     let (used, idle) = shared.store.connections();
     let (readers, (reserved, requests)) = (shared.api.readers(), shared.api.memory_in_use());
@@ -27,7 +30,10 @@ async fn show(extract::State(state): extract::State<HandlerState>) -> HttpRespon
     let snapshot =
         Snapshot { used, idle, readers, indexed, unindexed, retention, webhooks, reserved, requests };
     match shared.metrics.text(&snapshot) {
-        Ok(text) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+        Ok(text) if accepted.contains("application/openmetrics-text") => {
+            ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response()
+        }
+        Ok(text) => ([(CONTENT_TYPE, PROMETHEUS_TEXT)], prometheus_text(&text)).into_response(),
         Err(error) => {
             tracing::error!(%error, "cannot write the metrics");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
