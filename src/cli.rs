@@ -2,6 +2,7 @@
 
 mod arguments;
 mod audit;
+mod check;
 mod commands;
 mod erase;
 mod export;
@@ -60,6 +61,7 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<ExitCode> 
         Command::Retention(arguments) => retention::retention(config, arguments).await?,
         Command::Export(arguments) => export::export(config, arguments).await?,
         Command::Erase(arguments) => return erase::erase(config, arguments).await,
+        Command::Check(arguments) => return check::check(config, arguments).await,
         Command::Audit(arguments) => audit::audit(config, arguments).await?,
         Command::Webhooks(arguments) => webhooks::webhooks(config, arguments).await?,
         Command::Schema(_) | Command::Config => {}

@@ -16,6 +16,7 @@
 //! reads and writes, and a few connections for the write workers.
 
 mod changed_owners;
+mod check;
 mod database;
 mod engine;
 mod entity;
@@ -35,6 +36,7 @@ mod signing_key;
 mod snapshot;
 mod transaction;
 
+pub use check::{CheckOptions, CheckSummary, Remedy, Violation};
 pub use database::Store;
 pub use engine::connect::{FileSettings, Process, Settings, migrations, sqlite_files, undo_migrations};
 pub use engine::row_level_security::RowLevelSecurity;

@@ -142,6 +142,8 @@ actions! {
     ResumeWebhook = 30 "resumeWebhook",
     /// A webhook delivers changes again. The detail is its name.
     ReplayWebhook = 31 "replayWebhook",
+    /// What a check found was repaired.
+    Repair = 32 "repair",
 }
 
 impl AuditAction {
@@ -163,6 +165,7 @@ impl AuditAction {
                 | Self::EraseUser
                 | Self::UserErased
                 | Self::Import
+                | Self::Repair
                 | Self::Export
                 | Self::RetentionDelete
                 | Self::RetentionArchive

@@ -13,6 +13,7 @@ mod branches;
 mod cancellation;
 mod changes;
 mod chat_example;
+mod check;
 mod clear;
 mod clients;
 mod closed_output;
