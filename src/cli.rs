@@ -2,12 +2,15 @@
 
 mod arguments;
 mod audit;
+mod backup;
 mod check;
 mod commands;
 mod erase;
 mod export;
 mod import;
 mod output;
+mod progress;
+mod restore;
 mod retention;
 mod webhooks;
 
@@ -61,6 +64,8 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<ExitCode> 
         Command::Retention(arguments) => retention::retention(config, arguments).await?,
         Command::Export(arguments) => export::export(config, arguments).await?,
         Command::Erase(arguments) => return erase::erase(config, arguments).await,
+        Command::Backup(arguments) => backup::backup(config, arguments).await?,
+        Command::Restore(arguments) => return restore::restore(config, arguments).await,
         Command::Check(arguments) => return check::check(config, arguments).await,
         Command::Audit(arguments) => audit::audit(config, arguments).await?,
         Command::Webhooks(arguments) => webhooks::webhooks(config, arguments).await?,

@@ -38,7 +38,10 @@ mod transaction;
 
 pub use check::{CheckOptions, CheckSummary, Remedy, Violation};
 pub use database::Store;
-pub use engine::connect::{FileSettings, Process, Settings, migrations, sqlite_files, undo_migrations};
+pub use engine::connect::{
+    FileSettings, Process, Settings, SqliteTarget, check_sqlite_file, copy_sqlite_database, migrations,
+    sqlite_files, undo_migrations,
+};
 pub use engine::row_level_security::RowLevelSecurity;
 #[doc(hidden)]
 pub use entity::probe as entities;
@@ -48,6 +51,7 @@ pub use files::{StoredFile, Upload};
 pub use hot::writer::Bounds;
 #[doc(hidden)]
 pub use hot::writer::probe;
+pub use repository::backup::BackupSnapshot;
 pub use repository::export::ExportSnapshot;
 pub use repository::export::messages::MessagePages;
 pub use repository::export::sink::ExportSink;

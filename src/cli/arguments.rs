@@ -1,6 +1,6 @@
 //! The arguments of the command line.
 
-mod check;
+mod backup;
 mod retention;
 
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(super) use check::CheckArguments;
+pub(super) use backup::{BackupArguments, CheckArguments, RestoreArguments};
 pub(super) use retention::{InactiveAction, OwnRuleArguments, RetentionArguments, RetentionCommand};
 
 /// A GraphQL server that stores conversations: durable, ordered, and separate for each user.
@@ -45,6 +45,10 @@ pub(super) enum Command {
     Retention(RetentionArguments),
     /// Erase a user for good and print a signed receipt, or check a receipt
     Erase(EraseArguments),
+    /// Write a backup of the database to a file, beside the running server
+    Backup(BackupArguments),
+    /// Restore a backup into an empty database
+    Restore(RestoreArguments),
     /// Check that the database is sound, and print every violation of a rule
     Check(CheckArguments),
     /// Print what back ends did for users, and what operators did

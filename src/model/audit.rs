@@ -144,6 +144,8 @@ actions! {
     ReplayWebhook = 31 "replayWebhook",
     /// What a check found was repaired.
     Repair = 32 "repair",
+    /// A backup of all users was written.
+    Backup = 33 "backup",
 }
 
 impl AuditAction {
@@ -166,6 +168,7 @@ impl AuditAction {
                 | Self::UserErased
                 | Self::Import
                 | Self::Repair
+                | Self::Backup
                 | Self::Export
                 | Self::RetentionDelete
                 | Self::RetentionArchive

@@ -9,6 +9,7 @@ mod appends;
 mod architecture;
 mod attachments;
 mod audit;
+mod backup;
 mod branches;
 mod cancellation;
 mod changes;
