@@ -177,10 +177,10 @@ mod tests {
             lines.remove(lacking);
             assert!(check_lines(&lines).is_err(), "without line {}", lacking + 1);
         }
-        for twice in 0..WHOLE.len() {
+        for (number, twice) in WHOLE.iter().enumerate() {
             let mut lines = WHOLE.to_vec();
-            lines.insert(twice, WHOLE[twice]);
-            assert!(check_lines(&lines).is_err(), "with line {} twice", twice + 1);
+            lines.insert(number, twice);
+            assert!(check_lines(&lines).is_err(), "with line {} twice", number + 1);
         }
         let mut lines = WHOLE.to_vec();
         lines[4] = r#"{"message":{"#;

@@ -1,6 +1,7 @@
 //! Backups under load, and restores: nothing that was acknowledged before a backup began is missing after a restore.
 
 mod files;
+mod replication;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Output;

@@ -9,7 +9,7 @@ use std::process::Output;
 
 use serde_json::json;
 
-use crate::harness::{Engine, Program};
+use crate::harness::{APPEND_TEXT, Engine, FINISH, Program};
 use crate::user_erasure::fill;
 use database::Database;
 
@@ -55,15 +55,26 @@ async fn a_database_in_use_is_sound(engine: Engine) {
                 while let Some(Ok(data)) = client.outcome(create, json!({})).await {
                     let id = data["createConversation"]["conversation"]["id"].clone();
                     let append = "mutation($input: AppendMessageInput!) { appendMessage(input: $input) { message { id } } }";
-                    for number in 0..5 {
+                    for number in 0..6 {
                         let role = if number % 2 == 0 { "USER" } else { "ASSISTANT" };
                         let mut input = json!({ "conversationId": id, "role": role, "content": "hello" });
                         if number == 3 {
                             input["parentId"] = json!(null);
                         }
+                        if number == 5 {
+                            input["status"] = json!("STREAMING");
+                        }
                         let Some(Ok(data)) = client.outcome(append, json!({ "input": input })).await else {
                             return done;
                         };
+                        if number == 5 {
+                            let id = &data["appendMessage"]["message"]["id"];
+                            for offset in 0..5 {
+                                let text = json!({ "id": id, "offset": 5 + offset, "text": "é" });
+                                client.outcome(APPEND_TEXT, text).await;
+                            }
+                            client.outcome(FINISH, json!({ "id": id, "status": "COMPLETE" })).await;
+                        }
                         if number == 1 {
                             let id = &data["appendMessage"]["message"]["id"];
                             client.outcome(delete, json!({ "id": id })).await;

@@ -203,6 +203,31 @@ async fn a_backup_of_a_newer_version_is_refused_and_one_of_an_older_version_is_m
     assert_eq!(printed.lines().last(), Some("sound"), "{printed}");
 }
 
+/// A server has started there, and nobody has written.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_without_users_is_empty_unless_it_has_an_audit_log() {
+    let program = with_backup(Engine::Sqlite).await;
+    for (has_log, is_empty) in [(false, true), (true, false)] {
+        let elsewhere = Program::over(Engine::Sqlite).await;
+        let server = elsewhere.serve(&[]).await;
+        server.terminate().await;
+        server.ended().await;
+        if has_log {
+            let entry = "INSERT INTO audit_entry (created_at, actor_kind, action) VALUES (1, 2, 17)";
+            run_sql(&elsewhere.folder().join("data/scrollback.db"), entry).await;
+        }
+        fs::copy(program.folder().join("backup.zst"), elsewhere.folder().join("backup.zst")).unwrap();
+        super::copy_folder(&program.folder().join("data/files"), &elsewhere.folder().join("data/files"));
+        if is_empty {
+            let printed = elsewhere.printed(&["restore", "backup.zst"]).await;
+            assert_eq!(printed.lines().last(), Some("sound"), "{printed}");
+        } else {
+            let said = elsewhere.refused(&["restore", "backup.zst"]).await;
+            assert!(said.contains("is not empty"), "{said}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_sqlite_database_is_not_restored_to_postgres() {
     let program = with_backup(Engine::Sqlite).await;

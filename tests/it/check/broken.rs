@@ -269,7 +269,7 @@ async fn a_lost_or_short_object_is_named_on_postgres() {
 /// What clients see is right again after a repair, they are told, and the audit log says who did it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_repair_is_in_the_feed_and_in_the_audit_log() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
+    for engine in [Engine::Sqlite, Engine::Postgres, Engine::PostgresWithRowLevelSecurity] {
         let (program, database) = filled(engine).await;
         let count = "SELECT message_count FROM conversation WHERE owner_id = 'ada'";
         let revision = "SELECT revision FROM account WHERE id = 'ada'";

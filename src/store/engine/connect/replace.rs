@@ -46,10 +46,10 @@ impl SqliteTarget {
         Ok(folder.to_owned())
     }
 
-    /// Rejects a database that has users. With `force` it will be moved aside.
+    /// Rejects a database that is not empty. With `force` it will be moved aside.
     ///
     /// # Errors
-    /// It has users, or cannot be read; or there is a database aside already.
+    /// It is not empty, or cannot be read; or there is a database aside already.
     pub fn check(&self, force: bool) -> anyhow::Result<()> {
         let name = self.file.display();
         if force {
@@ -59,7 +59,7 @@ impl SqliteTarget {
             }
             return Ok(());
         }
-        if has_users(&self.file).with_context(|| format!("cannot read the database {name}"))? {
+        if has_data(&self.file).with_context(|| format!("cannot read the database {name}"))? {
             bail!("the database {name} is not empty: restore to another, or move it aside with --force");
         }
         Ok(())
@@ -144,18 +144,30 @@ fn open(file: &Path) -> rusqlite::Result<Connection> {
     Connection::open_with_flags(file, flags)
 }
 
-/// Whether a database has users. A file that does not exist has none.
-fn has_users(file: &Path) -> rusqlite::Result<bool> {
+/// What a database must not have to be replaced: users, and what is left of erased ones.
+const KEPT: [&str; 3] = ["account", "audit_entry", "signing_key"];
+
+/// Whether a database has something to lose. A file that does not exist has nothing.
+fn has_data(file: &Path) -> rusqlite::Result<bool> {
     if !fs::metadata(file).is_ok_and(|found| found.len() > 0) {
         return Ok(false);
     }
     let connection = open(file)?;
-    let has_accounts = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'account')";
-    if !connection.query_row(has_accounts, [], |row| row.get::<_, bool>(0))? {
+    let exists = |table: &str| {
+        let find = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1)";
+        connection.query_row(find, [table], |row| row.get::<_, bool>(0))
+    };
+    if !exists("account")? {
         // Somebody else's.
         return connection.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0));
     }
-    connection.query_row("SELECT EXISTS (SELECT 1 FROM account)", [], |row| row.get(0))
+    for table in KEPT {
+        let rows = format!("SELECT EXISTS (SELECT 1 FROM {table})");
+        if exists(table)? && connection.query_row(&rows, [], |row| row.get::<_, bool>(0))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Copies the log of a database into its file.
