@@ -62,6 +62,9 @@ fn summary_lines(summary: &CheckSummary, options: CheckOptions) -> Vec<String> {
             "not checked: the pages of an SQLite file, the search index, objects of attachments".into(),
         );
     }
+    if !options.quick && summary.objects.is_none() {
+        lines.push("not checked: objects of attachments, because `files.storage` is not set".into());
+    }
     if erasing > 0 {
         lines.push(format!("not checked: {erasing} users who are being erased"));
     }

@@ -144,6 +144,19 @@ async fn a_schema_of_another_version_is_not_changed() {
     );
 }
 
+#[tokio::test]
+async fn what_is_not_checked_is_said() {
+    let program = Program::over(Engine::Postgres).await.with("SCROLLBACK_FILES_STORAGE", "");
+    program.printed(&["migrate", "up"]).await;
+    let (lines, code) = check(&program, &[]).await;
+    let expected = [
+        "checked 0 users, 0 conversations, 0 messages",
+        "not checked: objects of attachments, because `files.storage` is not set",
+        "sound",
+    ];
+    assert_eq!((lines.iter().map(String::as_str).collect::<Vec<_>>(), code), (expected.to_vec(), 0));
+}
+
 /// A page of an index that no query of the check reads.
 #[tokio::test]
 async fn a_damaged_file_is_reported_and_nothing_is_repaired() {

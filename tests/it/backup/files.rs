@@ -236,3 +236,15 @@ async fn an_sqlite_database_is_not_restored_to_postgres() {
     let said = elsewhere.refused(&["restore", "backup.zst"]).await;
     assert!(said.contains("cannot be restored to PostgreSQL"), "{said}");
 }
+
+/// `docs/backup.md` warns of it: a dump of the role of Scrollback must not be a dump without rows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pg_dump_fails_as_a_role_that_row_level_security_applies_to() {
+    let program = Program::over(Engine::PostgresWithRowLevelSecurity).await;
+    program.printed(&["migrate", "up"]).await;
+    let database = program.variable("SCROLLBACK_DATABASE_URL");
+    let dump = tokio::process::Command::new("pg_dump").arg(database).output().await.unwrap();
+    let said = String::from_utf8_lossy(&dump.stderr);
+    assert!(!dump.status.success() && said.contains("row-level security"), "{said}");
+    assert!(program.run(&["backup", "backup.zst"]).await.status.success());
+}
