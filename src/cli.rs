@@ -2,6 +2,8 @@
 
 mod arguments;
 mod audit;
+mod backup;
+mod check;
 mod commands;
 mod erase;
 mod export;
@@ -9,6 +11,8 @@ mod health;
 mod import;
 mod licenses;
 mod output;
+mod progress;
+mod restore;
 mod retention;
 mod service_manager;
 mod webhooks;
@@ -69,6 +73,9 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<ExitCode> 
         Command::Retention(arguments) => retention::retention(config, arguments).await?,
         Command::Export(arguments) => export::export(config, arguments).await?,
         Command::Erase(arguments) => return erase::erase(config, arguments).await,
+        Command::Backup(arguments) => backup::backup(config, arguments).await?,
+        Command::Restore(arguments) => return restore::restore(config, arguments).await,
+        Command::Check(arguments) => return check::check(config, arguments).await,
         Command::Audit(arguments) => audit::audit(config, arguments).await?,
         Command::Webhooks(arguments) => webhooks::webhooks(config, arguments).await?,
         Command::Health(arguments) => health::health(&config, &arguments).await?,

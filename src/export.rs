@@ -57,6 +57,11 @@ impl Export {
         Ok(Self { snapshot, request, only })
     }
 
+    /// An export of everything of a user, from a snapshot in the format of Scrollback.
+    pub fn of_everything(snapshot: ExportSnapshot) -> Self {
+        Self { snapshot, request: ExportRequest::everything(), only: None }
+    }
+
     /// Adds an entry to the audit log if a back end exports the data of a user.
     ///
     /// # Errors

@@ -18,7 +18,7 @@
 //!          |      |        +-> auth            +--------+-> signals
 //!          |      |        +-> webhooks -> store
 //!          |      +-> config, telemetry
-//!          +-> import, export -> store      model, clock, permissions: used by every module
+//!          +-> backup -> import, export -> store    model, clock, permissions: used by every module
 //! ```
 //!
 //! | module | responsibility |
@@ -37,6 +37,7 @@
 //! | [`openai`] | items of OpenAI's Conversations API, made of messages, and messages made of items |
 //! | [`import`] | conversations from files of other systems |
 //! | [`export`] | conversations as files, one file a format |
+//! | [`backup`] | backups of the whole database, and restores |
 //! | [`app`] | builds the server from the configuration |
 //! | [`permissions`] | files and folders that only the server's user may use |
 //! | [`tls`] | TLS of the requests that the server makes itself |
@@ -162,6 +163,7 @@ pub mod performance {}
 
 pub mod app;
 pub mod auth;
+pub mod backup;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -6,6 +6,7 @@
 
 mod attachment;
 mod audit;
+mod backup;
 mod change;
 mod change_cursor;
 mod content;
@@ -41,6 +42,7 @@ pub use attachment::{
     SHA256_BYTES, attachment_of, attachment_url,
 };
 pub use audit::{AuditAction, AuditActor, AuditEntry, AuditFilter, AuditedOwner};
+pub use backup::{BACKUP_VERSION, BackedUpAccount, BackedUpKey, BackupEnd, BackupHeader, BackupRecord};
 pub use change::{Change, ChangeKind, CommittedChange};
 pub use change_cursor::{change_cursor, parse_change_cursor};
 pub use content::{

@@ -16,6 +16,7 @@
 //! reads and writes, and a few connections for the write workers.
 
 mod changed_owners;
+mod check;
 mod database;
 mod engine;
 mod entity;
@@ -35,8 +36,12 @@ mod signing_key;
 mod snapshot;
 mod transaction;
 
+pub use check::{CheckOptions, CheckSummary, Remedy, Violation};
 pub use database::Store;
-pub use engine::connect::{FileSettings, Process, Settings, migrations, sqlite_files, undo_migrations};
+pub use engine::connect::{
+    FileSettings, Process, Settings, SqliteTarget, check_sqlite_file, copy_sqlite_database, migrations,
+    sqlite_files, undo_migrations,
+};
 pub use engine::row_level_security::RowLevelSecurity;
 #[doc(hidden)]
 pub use entity::probe as entities;
@@ -46,6 +51,7 @@ pub use files::{StoredFile, Upload};
 pub use hot::writer::Bounds;
 #[doc(hidden)]
 pub use hot::writer::probe;
+pub use repository::backup::BackupSnapshot;
 pub use repository::export::ExportSnapshot;
 pub use repository::export::messages::MessagePages;
 pub use repository::export::sink::ExportSink;

@@ -1,13 +1,17 @@
 //! The arguments of the command line.
 
+mod backup;
+mod retention;
 mod transfer;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
 use super::health::HealthArguments;
+pub(super) use backup::{BackupArguments, CheckArguments, RestoreArguments};
+pub(super) use retention::{InactiveAction, OwnRuleArguments, RetentionArguments, RetentionCommand};
 pub(super) use transfer::{ExportArguments, ExportBranches, ExportFormat, ImportArguments, ImportFormat};
 
 /// A GraphQL server that stores conversations: durable, ordered, and separate for each user.
@@ -44,6 +48,12 @@ pub(super) enum Command {
     Retention(RetentionArguments),
     /// Erase a user for good and print a signed receipt, or check a receipt
     Erase(EraseArguments),
+    /// Write a backup of the database to a file, beside the running server
+    Backup(BackupArguments),
+    /// Restore a backup into an empty database
+    Restore(RestoreArguments),
+    /// Check that the database is sound, and print every violation of a rule
+    Check(CheckArguments),
     /// Print what back ends did for users, and what operators did
     Audit(AuditArguments),
     /// List webhooks, resume one that was paused, or deliver changes again
@@ -211,49 +221,6 @@ pub(super) enum WebhookCommand {
         #[arg(long, value_name = "TIME|CURSOR")]
         from: String,
     },
-}
-
-#[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
-pub(super) struct RetentionArguments {
-    #[command(subcommand)]
-    pub(super) action: Option<RetentionCommand>,
-    /// Only print what would be deleted or archived
-    #[arg(long)]
-    pub(super) dry_run: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum RetentionCommand {
-    /// Give a user a rule for conversations without activity, instead of that of the configuration
-    Set(OwnRuleArguments),
-    /// Apply the rule of the configuration to a user again
-    Unset {
-        /// User whose conversations the rule is for
-        #[arg(long)]
-        user: String,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(super) struct OwnRuleArguments {
-    /// User whose conversations the rule is for
-    #[arg(long)]
-    pub(super) user: String,
-    /// Time without activity, for example 90days; "never" keeps the conversations
-    #[arg(long, value_name = "DURATION")]
-    pub(super) inactive: String,
-    /// What happens to the conversations
-    #[arg(long, default_value = "delete")]
-    pub(super) action: InactiveAction,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum InactiveAction {
-    /// They are deleted for good
-    Delete,
-    /// They are archived
-    Archive,
 }
 
 impl Arguments {

@@ -105,6 +105,11 @@ pub struct ExportRequest {
 }
 
 impl ExportRequest {
+    /// Everything of a user, in the format of Scrollback.
+    pub(super) fn everything() -> Self {
+        Self { format: ExportFormat::Scrollback, conversations: None, branches: ExportBranches::default() }
+    }
+
     /// An export of some conversations, or of everything if there are none. `branches` is the argument that chooses the
     /// branches, with its name.
     ///

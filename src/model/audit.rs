@@ -142,6 +142,10 @@ actions! {
     ResumeWebhook = 30 "resumeWebhook",
     /// A webhook delivers changes again. The detail is its name.
     ReplayWebhook = 31 "replayWebhook",
+    /// What a check found was repaired.
+    Repair = 32 "repair",
+    /// A backup of all users was written.
+    Backup = 33 "backup",
 }
 
 impl AuditAction {
@@ -163,6 +167,8 @@ impl AuditAction {
                 | Self::EraseUser
                 | Self::UserErased
                 | Self::Import
+                | Self::Repair
+                | Self::Backup
                 | Self::Export
                 | Self::RetentionDelete
                 | Self::RetentionArchive

@@ -103,6 +103,15 @@ impl ObjectStorage {
         Ok(found.into_stream().map_err(|error| unavailable(&error)))
     }
 
+    /// The bytes of an object. `None`: it does not exist.
+    pub(in crate::store) async fn size(&self, id: Uuid) -> Result<Option<i64>> {
+        match self.objects.head(&path(id)).await {
+            Ok(found) => Ok(i64::try_from(found.size).ok()),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+
     /// Removes an object, if it exists.
     pub(in crate::store) async fn delete(&self, id: Uuid) -> Result<()> {
         if let Some(folder) = &self.folder {

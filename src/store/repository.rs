@@ -4,6 +4,7 @@ pub(super) mod append;
 pub(super) mod attachment_references;
 pub(super) mod attachments;
 pub(super) mod audit;
+pub(super) mod backup;
 pub(super) mod blobs;
 mod bounded;
 mod branches;

@@ -10,11 +10,13 @@
 //! - An index is made of segments. [`merge`] makes one of many. [`removal`] takes deleted and edited messages out of
 //!   them, so that nothing of their text is left.
 //! - [`backfill`] indexes what is older than the feed of changes reaches back.
+//! - [`check`] compares the index with the messages.
 //!
 //! Every owner has an index of their own: other owners neither slow a query down nor change its results.
 
 mod backfill;
 mod blocks;
+mod check;
 mod documents;
 mod indexer;
 mod merge;
@@ -26,4 +28,5 @@ mod state;
 mod tail;
 mod write;
 
+pub(in crate::store) use check::index_faults;
 pub(in crate::store) use pending::Pending;

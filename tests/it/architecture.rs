@@ -16,6 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "app",
             "auth",
+            "backup",
             "clock",
             "config",
             "export",
@@ -65,6 +66,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("openai", &["model"]),
+    ("backup", &["clock", "export", "import", "model", "store"]),
     ("export", &["model", "store"]),
     ("import", &["clock", "model", "store"]),
     ("graphql", &["feed", "memory", "model", "store"]),
@@ -103,6 +105,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["cli", "main"]),
     ("tiktoken_rs", &["tokens"]),
     ("zip", &["export", "import"]),
+    ("zstd", &["backup"]),
 ];
 
 const LONGEST: usize = 400;

@@ -31,6 +31,8 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("CONTRIBUTING.md", "cargo install llvm_profparser"),
     ("CONTRIBUTING.md", "cargo run                    # a development server on http://127.0.0.1:8000"),
     ("README.md", "tests/run"),
+    ("docs/backup.md", "litestream replicate data/scrollback.db s3://bucket/scrollback"),
+    ("docs/backup.md", "litestream restore -o data/scrollback.db s3://bucket/scrollback"),
     ("docs/data-protection.md", "sqlite3 data/scrollback.db VACUUM"),
     ("docs/deployment.md", "cargo build --release        # target/release/scrollback"),
     ("docs/deployment.md", "sudo deploy/docker/make-secrets"),
@@ -47,7 +49,6 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("docs/performance.md", "cargo bench --bench load"),
     ("docs/performance.md", "perf record -F 999 -g -p \"$(pidof scrollback)\" -- sleep 10"),
     ("docs/sharing.md", "curl http://127.0.0.1:8000/shared/$SECRET -H 'accept: application/json'"),
-    ("docs/upgrading.md", "sqlite3 data/scrollback.db \".backup backup.db\""),
 ];
 
 /// The folders with pages for users and contributors.

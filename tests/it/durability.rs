@@ -18,7 +18,7 @@ fn append(conversation: &str, id: &str) -> Value {
 }
 
 /// Sends an append; the position when it was acknowledged, nothing when the server died meanwhile.
-async fn try_append(client: &Client, conversation: &str, id: &str) -> Option<i64> {
+pub(crate) async fn try_append(client: &Client, conversation: &str, id: &str) -> Option<i64> {
     let request = client.request(Method::POST, "/graphql").json(&append(conversation, id));
     let answer: Value = request.send().await.ok()?.json().await.ok()?;
     let position = answer["data"]["appendMessage"]["message"]["position"].as_i64();
@@ -26,7 +26,7 @@ async fn try_append(client: &Client, conversation: &str, id: &str) -> Option<i64
 }
 
 /// The contents of a conversation's messages, each found at its position.
-async fn contents(client: &Client, conversation: &str) -> Vec<String> {
+pub(crate) async fn contents(client: &Client, conversation: &str) -> Vec<String> {
     let query = "query($id: ID!, $after: String) { conversation(id: $id) { messageCount messages(first: 100, after: $after) {
       nodes { position content } pageInfo { hasNextPage endCursor } } } }";
     let (mut contents, mut after) = (Vec::new(), Value::Null);

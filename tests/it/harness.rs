@@ -37,8 +37,8 @@ pub(crate) use imports::import;
 pub(crate) use key_server::{KeyServer, SigningKey};
 pub(crate) use nats::Nats;
 pub(crate) use node::{
-    assert_browser, built_typescript_client, packaged_program, run_python, run_python_packages, run_script,
-    run_script_with, run_typescript_client, start_script, start_typescript_client,
+    assert_browser, built_typescript_client, litestream, packaged_program, run_python, run_python_packages,
+    run_script, run_script_with, run_typescript_client, start_script, start_typescript_client,
 };
 pub(crate) use pgbouncer::PgBouncer;
 pub(crate) use postgres::{Cluster, shared_cluster};

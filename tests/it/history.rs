@@ -7,9 +7,10 @@
 //! cursor. A reader reads whole conversations now and then. Meanwhile things break. At the end every
 //! acknowledged message and piece of text is there, once, at the place that was acknowledged, in an order
 //! that agrees with the acknowledgements; every follower has received exactly the log, or the text; and
-//! no read has lacked what was acknowledged before it.
+//! no read has lacked what was acknowledged before it. A restored backup is such a read.
 
 mod assistants;
+mod backups;
 mod deployment;
 mod disk;
 mod load;
@@ -161,4 +162,31 @@ async fn with_nats_nothing_is_lost_over_a_bad_network() {
     let proxy = Proxy::before(&deployment).await;
     deployment.use_proxy(&proxy);
     check(deployment, async |_, _| proxy.reset_all()).await;
+}
+
+/// Backups while everything is written, each before a kill, and each restored elsewhere.
+async fn check_backups(engine: Engine) {
+    let mut deployment = Deployment::start(engine, 1, &[]).await;
+    let mut load = Load::start(&deployment).await;
+    for number in 0..backups::BACKUPS {
+        load.progress(number + 1, backups::BACKUPS + 1).await;
+        let readings = backups::restored(&mut deployment, engine, load.conversations()).await;
+        load.add_readings(readings);
+    }
+    load.finish(&deployment).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_sqlite_a_restored_backup_lacks_nothing_that_was_acknowledged_before_it() {
+    check_backups(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_postgres_a_restored_backup_lacks_nothing_that_was_acknowledged_before_it() {
+    check_backups(Engine::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_row_level_security_a_restored_backup_lacks_nothing_that_was_acknowledged_before_it() {
+    check_backups(Engine::PostgresWithRowLevelSecurity).await;
 }

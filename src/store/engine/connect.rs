@@ -1,8 +1,10 @@
 //! Opens the database: the options of the connections, and the migrations.
 
+mod copy;
 mod database_file;
 mod file_error;
 mod first_connection;
+mod replace;
 mod server_lock;
 mod settings;
 mod sqlite;
@@ -25,6 +27,8 @@ use crate::store::engine::background::is_background;
 use crate::store::engine::row_level_security;
 use crate::store::engine::write_lock::WriteLock;
 use crate::store::hot::writer::{self, WriterConnections};
+pub use copy::copy_sqlite_database;
+pub use replace::{SqliteTarget, check_sqlite_file};
 pub use settings::{FileSettings, Process, Settings};
 use settings::{Pools, common_options};
 

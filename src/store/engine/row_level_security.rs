@@ -174,6 +174,13 @@ pub(in crate::store) fn with_owner(row: [Expr; 3], owner: &OwnerId) -> SelectSta
     Query::select().exprs(row).from_subquery(named, "named").and_where(is_named).take()
 }
 
+/// Lets the rest of a transaction read what background tasks can see of all owners.
+pub(in crate::store) async fn set_upkeep(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    let set = [Expr::val("scrollback.upkeep"), Expr::val("on"), Expr::val(true)];
+    let set = Query::select().expr(Func::cust("set_config").args(set)).take();
+    transaction.execute(&set).await.map(drop)
+}
+
 /// Names the owners for the rest of a transaction.
 pub(in crate::store) async fn set_owners(
     transaction: &mut PgConnection,

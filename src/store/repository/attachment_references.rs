@@ -114,7 +114,7 @@ pub(in crate::store) async fn refer_to_known(
 }
 
 /// Those of the attachments that the owner has and that were uploaded.
-async fn complete(
+pub(in crate::store) async fn complete(
     connection: &impl ConnectionTrait,
     owner: &OwnerId,
     ids: &[AttachmentId],

@@ -6,6 +6,7 @@ mod records;
 pub(in crate::store) mod sink;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
@@ -35,12 +36,12 @@ const ROWS: u64 = 500;
 
 /// PostgreSQL ends transactions that do nothing for a few seconds. An export waits for its reader. It only reads, so nobody
 /// waits for it.
-const LET_READERS_BE_SLOW: &str = "SET LOCAL idle_in_transaction_session_timeout = '1h'";
+pub(super) const LET_READERS_BE_SLOW: &str = "SET LOCAL idle_in_transaction_session_timeout = '1h'";
 
 /// One state of the data of an owner. Writes of the meantime are not in it. It holds a connection to the database.
 pub struct ExportSnapshot {
     scope: Scoped,
-    reads: DatabaseTransaction,
+    reads: Arc<DatabaseTransaction>,
     exported_at: Timestamp,
     /// The oldest first.
     conversations: Vec<ConversationId>,
@@ -68,6 +69,15 @@ impl Scoped {
         if self.backend() == DbBackend::Postgres {
             reads.execute_unprepared(LET_READERS_BE_SLOW).await?;
         }
+        self.export_of(Arc::new(reads), only).await
+    }
+
+    /// The same in a transaction that has begun.
+    pub(in crate::store) async fn export_of(
+        &self,
+        reads: Arc<DatabaseTransaction>,
+        only: Option<&[ConversationId]>,
+    ) -> Result<ExportSnapshot> {
         // The first statement decides which state it is. No index has this order, so they are sorted once.
         let ids = self
             .own_conversations()
@@ -79,7 +89,7 @@ impl Scoped {
             .column(conversation::Column::Id)
             .order_by_asc(conversation::Column::CreatedAt)
             .order_by_asc(conversation::Column::Id);
-        let conversations = ids.into_tuple().all(&reads).await?;
+        let conversations = ids.into_tuple().all(&*reads).await?;
         Ok(ExportSnapshot {
             scope: self.clone(),
             exported_at: self.store.0.clock.now(),
@@ -179,12 +189,15 @@ impl ExportSnapshot {
         tx.commit(false).await
     }
 
-    /// Gives the connection back.
+    /// Gives the connection back, unless others still read from it.
     ///
     /// # Errors
     /// The database cannot be reached.
     pub async fn close(self) -> Result<()> {
-        Ok(self.reads.rollback().await?)
+        match Arc::into_inner(self.reads) {
+            Some(reads) => Ok(reads.rollback().await?),
+            None => Ok(()),
+        }
     }
 
     async fn write_header<S: ExportSink>(&self, sink: &mut S) -> std::result::Result<(), S::Error> {
@@ -223,7 +236,7 @@ impl ExportSnapshot {
     async fn rows(&self, ids: &[ConversationId]) -> Result<HashMap<ConversationId, conversation::Model>> {
         let ids = ids.iter().copied();
         let rows = self.scope.own_conversations().filter(conversation::Column::Id.is_in(ids));
-        Ok(rows.all(&self.reads).await?.into_iter().map(|row| (row.id, row)).collect())
+        Ok(rows.all(&*self.reads).await?.into_iter().map(|row| (row.id, row)).collect())
     }
 
     async fn write_messages<S: ExportSink>(
@@ -250,7 +263,7 @@ impl ExportSnapshot {
             .order_by_asc(share::Column::CreatedAt)
             .order_by_asc(share::Column::Id);
         let mut shares: HashMap<ConversationId, Vec<share::Model>> = HashMap::new();
-        for row in rows.all(&self.reads).await? {
+        for row in rows.all(&*self.reads).await? {
             shares.entry(row.conversation_id).or_default().push(row);
         }
         Ok(shares)
@@ -261,7 +274,7 @@ impl ExportSnapshot {
             .filter(shared_message::Column::OwnerId.eq(self.scope.owner.clone()))
             .filter(shared_message::Column::ShareId.eq(share))
             .order_by_asc(shared_message::Column::Number);
-        rows.all(&self.reads).await?.into_iter().map(SharedMessage::try_from).collect()
+        rows.all(&*self.reads).await?.into_iter().map(SharedMessage::try_from).collect()
     }
 
     async fn deleted_usage<S: ExportSink>(&self, sink: &mut S) -> std::result::Result<(), S::Error> {
@@ -275,7 +288,7 @@ impl ExportSnapshot {
                 .order_by_asc(deleted_usage::Column::CreatedAt)
                 .order_by_asc(deleted_usage::Column::Model)
                 .limit(ROWS);
-            let page = page.all(&self.reads).await.map_err(Error::from)?;
+            let page = page.all(&*self.reads).await.map_err(Error::from)?;
             let Some(last) = page.last() else { return Ok(()) };
             after = (last.created_at, last.model.clone());
             for row in page {
@@ -292,7 +305,7 @@ impl ExportSnapshot {
                 .filter(change::Column::Revision.gt(after))
                 .order_by_asc(change::Column::Revision)
                 .limit(ROWS);
-            let page = page.all(&self.reads).await.map_err(Error::from)?;
+            let page = page.all(&*self.reads).await.map_err(Error::from)?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.revision;
             for row in page {
@@ -309,7 +322,7 @@ impl ExportSnapshot {
                 .filter(audit_entry::Column::Number.gt(after))
                 .order_by_asc(audit_entry::Column::Number)
                 .limit(ROWS);
-            let page = page.all(&self.reads).await.map_err(Error::from)?;
+            let page = page.all(&*self.reads).await.map_err(Error::from)?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.number;
             for row in page {

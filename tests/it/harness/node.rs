@@ -82,6 +82,12 @@ pub(crate) fn packaged_program(name: &str) -> PathBuf {
     program
 }
 
+/// Litestream, from the Python packages of the tests or installed otherwise.
+pub(crate) fn litestream() -> PathBuf {
+    let packaged = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/.venv/bin/litestream");
+    if packaged.exists() { packaged } else { "litestream".into() }
+}
+
 async fn finish(mut command: Command, script: &str, environment: &[(&str, &str)]) {
     let output = command.envs(environment.iter().copied()).output();
     let output = timeout(TIMEOUT, output).await.expect("the script ends in time");

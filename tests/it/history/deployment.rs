@@ -79,6 +79,11 @@ impl Deployment {
         self.running[number] = Some(running);
     }
 
+    /// The program of a replica.
+    pub(super) fn program(&self, number: usize) -> &Program {
+        &self.programs[number]
+    }
+
     /// Ends the database sessions that receive signals.
     pub(super) async fn end_listening_sessions(&self) {
         let mut admin = PgConnection::connect(self.database.as_ref().unwrap()).await.unwrap();

@@ -38,6 +38,8 @@ pub(super) struct Load {
     writers: Vec<JoinHandle<()>>,
     assistants: Vec<JoinHandle<Vec<Streamed>>>,
     reader: JoinHandle<Vec<Reading>>,
+    /// What was read elsewhere.
+    readings: Vec<Reading>,
     followers: Vec<(String, JoinHandle<Vec<Entry>>)>,
     account_followers: Vec<JoinHandle<AccountFeed>>,
     ended: watch::Sender<Option<FinalState>>,
@@ -83,10 +85,21 @@ impl Load {
             writers,
             assistants,
             reader,
+            readings: Vec::new(),
             followers,
             account_followers: account_followers.into(),
             ended,
         }
+    }
+
+    /// The conversations.
+    pub(super) fn conversations(&self) -> &[String] {
+        &self.conversations
+    }
+
+    /// Adds what was read elsewhere, to be checked like other reads.
+    pub(super) fn add_readings(&mut self, readings: Vec<Reading>) {
+        self.readings.extend(readings);
     }
 
     /// Waits until `part` of `whole` parts of all appends are acknowledged.
@@ -103,8 +116,9 @@ impl Load {
         }
         let (answers, appended) = collect_texts(self.assistants).await;
         assert_eq!(answers.len(), ASSISTANTS * ANSWERS);
-        let readings = timeout(LIMIT, self.reader).await.expect("the reader in time").unwrap();
+        let mut readings = timeout(LIMIT, self.reader).await.expect("the reader in time").unwrap();
         assert!(!readings.is_empty());
+        readings.extend(self.readings);
         let mut log = Log::new();
         for conversation in &self.conversations {
             let entries = loop {
@@ -115,8 +129,15 @@ impl Load {
             };
             log.insert(conversation.clone(), entries);
         }
-        log::check(&log, &[self.acknowledgements.lock().unwrap().clone(), appended].concat());
-        for Reading { conversation, entries, .. } in &readings {
+        let acknowledged = [self.acknowledgements.lock().unwrap().clone(), appended].concat();
+        log::check(&log, &acknowledged);
+        for Reading { conversation, began, entries } in &readings {
+            let known = acknowledged.iter().filter(|ack| ack.conversation == *conversation);
+            let before = known.filter(|ack| ack.acknowledged < *began).map(|ack| ack.position).max();
+            assert!(
+                before <= i64::try_from(entries.len()).ok(),
+                "a read lacks what was acknowledged before it began"
+            );
             assert!(entries.iter().zip(&log[conversation]).all(|(reads, stored)| reads.can_become(stored)));
         }
         check_texts(&answers, &log, &readings);

@@ -14,7 +14,8 @@
 //! The log keeps old pages, and so deleted content. After a commit that erased something, the thread copies the whole
 //! log and truncates it: at once, and then at most once in [`ERASURE_INTERVAL`], however many commits follow. A
 //! truncation waits for readers of the log ([`READER_TIMEOUT`], longer each time), and is tried again later if they
-//! do not finish. The thread also truncates the log at the start, because the process before may have crashed, and at
+//! do not finish. Writers wait with it, and a backup or a replication reads for minutes or for good, so it seldom waits
+//! again ([`Patience`]): in between it only tries. The thread also truncates the log at the start, because the process before may have crashed, and at
 //! the end.
 
 use std::cell::Cell;
@@ -37,7 +38,10 @@ const FULL_CHECKPOINT_PAGES: i32 = 3 * CHECKPOINT_PAGES;
 const READER_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The maximum time that a truncation waits for readers. The time doubles until a truncation succeeds.
-const MAX_READER_TIMEOUT: Duration = Duration::from_secs(2);
+const MAX_READER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// After a truncation that has waited in vain, none waits for this many times as long.
+const PAUSE: u32 = 60;
 
 /// The minimum time between two truncations.
 const ERASURE_INTERVAL: Duration = Duration::from_secs(1);
@@ -127,13 +131,41 @@ impl CheckpointNotifier {
     }
 }
 
+/// How long truncations wait for readers.
+struct Patience {
+    timeout: Duration,
+    /// Until then they do not wait.
+    waits_from: Instant,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self { timeout: READER_TIMEOUT, waits_from: Instant::now() }
+    }
+
+    /// How long the next truncation waits.
+    fn timeout(&self) -> Duration {
+        if Instant::now() >= self.waits_from { self.timeout } else { Duration::ZERO }
+    }
+
+    /// Takes the result of a truncation that waited for this long.
+    fn learn(&mut self, waited: Duration, is_done: bool) {
+        if is_done {
+            *self = Self::new();
+        } else if !waited.is_zero() {
+            self.waits_from = Instant::now() + waited * PAUSE;
+            self.timeout = MAX_READER_TIMEOUT.min(waited * 2);
+        }
+    }
+}
+
 /// Runs checkpoints until the writer is closed.
 pub(super) fn serve(requests: &CheckpointRequests, connection: &Connection, write_lock: &WriteLock) {
     let CheckpointRequests { reasons, pending } = requests;
     if let Err(error) = connection.busy_timeout(READER_TIMEOUT) {
         tracing::warn!(%error, "cannot set the timeout of checkpoints");
     }
-    let (mut timeout, mut not_before) = (READER_TIMEOUT, Instant::now());
+    let (mut patience, mut not_before) = (Patience::new(), Instant::now());
     loop {
         let is_pending = pending.load(Ordering::Acquire);
         let wait =
@@ -151,10 +183,9 @@ pub(super) fn serve(requests: &CheckpointRequests, connection: &Connection, writ
             Err(RecvTimeoutError::Disconnected) => break,
         }
         if Instant::now() >= not_before && pending.load(Ordering::Acquire) {
-            timeout = match truncate_after_erasure(requests, connection, write_lock, timeout) {
-                true => READER_TIMEOUT,
-                false => MAX_READER_TIMEOUT.min(timeout * 2),
-            };
+            let timeout = patience.timeout();
+            let is_done = truncate_after_erasure(requests, connection, write_lock, timeout);
+            patience.learn(timeout, is_done);
             not_before = Instant::now() + ERASURE_INTERVAL;
         }
     }
@@ -220,4 +251,26 @@ fn checkpoint(connection: &Connection, write_lock: &WriteLock) -> rusqlite::Resu
         tracing::debug!("readers use the database's log: it was not restarted");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writers_seldom_wait_for_a_reader_that_does_not_end() {
+        let mut patience = Patience::new();
+        assert_eq!(patience.timeout(), READER_TIMEOUT);
+        patience.learn(READER_TIMEOUT, false);
+        assert_eq!(patience.timeout(), Duration::ZERO);
+        patience.learn(Duration::ZERO, false);
+        assert_eq!(patience.timeout, 2 * READER_TIMEOUT);
+        assert!(patience.waits_from > Instant::now() + READER_TIMEOUT * (PAUSE - 1));
+        for _ in 0..9 {
+            patience.learn(patience.timeout, false);
+        }
+        assert_eq!(patience.timeout, MAX_READER_TIMEOUT);
+        patience.learn(Duration::ZERO, true);
+        assert_eq!(patience.timeout(), READER_TIMEOUT);
+    }
 }

@@ -30,8 +30,8 @@ impl ExportSnapshot {
     pub async fn small_file(&self, id: AttachmentId, most: usize) -> Result<Option<Vec<u8>>> {
         let find = attachment::Entity::find_by_id(id)
             .filter(attachment::Column::OwnerId.eq(self.scope.owner.clone()));
-        let Some(row) = find.one(&self.reads).await? else { return Ok(None) };
-        let Some(blob) = blob::Entity::find_by_id(row.blob_id).one(&self.reads).await? else {
+        let Some(row) = find.one(&*self.reads).await? else { return Ok(None) };
+        let Some(blob) = blob::Entity::find_by_id(row.blob_id).one(&*self.reads).await? else {
             return Ok(None);
         };
         let most = i64::try_from(most).unwrap_or(i64::MAX);
@@ -53,7 +53,7 @@ impl ExportSnapshot {
             .filter(blob_chunk::Column::BlobId.eq(blob.id))
             .filter(blob_chunk::Column::OwnerId.eq(self.scope.owner.clone()))
             .order_by_asc(blob_chunk::Column::Start);
-        Ok(chunks.all(&self.reads).await?)
+        Ok(chunks.all(&*self.reads).await?)
     }
 
     /// The attachments that meet a condition, with their contents.
@@ -71,12 +71,12 @@ impl ExportSnapshot {
                 .filter(condition.clone())
                 .order_by_asc(attachment::Column::Id)
                 .limit(ROWS);
-            let page = page.all(&self.reads).await.map_err(Error::from)?;
+            let page = page.all(&*self.reads).await.map_err(Error::from)?;
             let Some(last) = page.last() else { return Ok(count) };
             after = last.id;
             for row in page {
                 let found =
-                    blob::Entity::find_by_id(row.blob_id).one(&self.reads).await.map_err(Error::from)?;
+                    blob::Entity::find_by_id(row.blob_id).one(&*self.reads).await.map_err(Error::from)?;
                 let blob = found.ok_or_else(|| Error::broken("an attachment has no blob".into()))?;
                 count += 1;
                 write(sink, ExportRecord::Attachment(records::attachment(row, &blob))).await?;

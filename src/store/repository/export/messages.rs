@@ -45,7 +45,7 @@ impl ExportSnapshot {
     /// # Errors
     /// The database cannot be read.
     pub async fn active_messages(&self, conversation: &Conversation) -> Result<MessagePages<'_>> {
-        let segments = active_segments(&self.reads, conversation).await?;
+        let segments = active_segments(&*self.reads, conversation).await?;
         Ok(MessagePages { snapshot: self, conversation: conversation.id, segments, after: 0 })
     }
 }
@@ -95,7 +95,7 @@ impl ExportSnapshot {
             .order_by((message::Entity, message::Column::Position), Order::Asc)
             .limit(MESSAGES)
             .take();
-        let mut rows = within(found, PAGE_BYTES).all(&self.reads).await?;
+        let mut rows = within(found, PAGE_BYTES).all(&*self.reads).await?;
         rows.sort_unstable_by_key(|row| row.position);
         let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
         let streaming = rows.iter().filter(|row| row.status == MessageStatus::Streaming.code());
@@ -123,7 +123,7 @@ impl ExportSnapshot {
             .filter(message_text::Column::MessageId.is_in(ids))
             .order_by_asc(message_text::Column::MessageId)
             .order_by_asc(message_text::Column::Start);
-        for chunk in chunks.all(&self.reads).await? {
+        for chunk in chunks.all(&*self.reads).await? {
             texts.entry(chunk.message_id).or_default().push_str(&chunk.text);
         }
         Ok(texts)
@@ -138,7 +138,7 @@ impl ExportSnapshot {
             .filter(message_feedback::Column::OwnerId.eq(self.scope.owner.clone()))
             .filter(message_feedback::Column::ConversationId.eq(conversation))
             .filter(message_feedback::Column::MessageId.is_in(ids))
-            .all(&self.reads)
+            .all(&*self.reads)
             .await?;
         rows.into_iter().map(|row| Ok((row.message_id, row.try_into()?))).collect()
     }
