@@ -253,6 +253,8 @@ impl SettingArguments {
 mod tests {
     use clap::CommandFactory;
 
+    use clap::ValueEnum;
+
     use super::*;
     use crate::import::Format;
 
