@@ -251,9 +251,7 @@ impl SettingArguments {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
-    use clap::ValueEnum;
+    use clap::{CommandFactory, ValueEnum};
 
     use super::*;
     use crate::import::Format;

@@ -1,7 +1,7 @@
 //! A JSON Schema of the configuration file, made from the file with the defaults.
 //!
 //! It has the names, types, defaults and descriptions of all settings, which is what an editor shows. The rules of values are
-//! those of [`super::load`].
+//! those of [`super::load()`].
 
 use serde_json::{Map, Value, json};
 use toml::Table;

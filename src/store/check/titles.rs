@@ -1,4 +1,4 @@
-//! Titles after [`fold`].
+//! Titles after [`fold()`].
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
