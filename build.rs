@@ -42,7 +42,7 @@ const INSTALL: [&str; 8] = [
 
 fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rustc-env=SCROLLBACK_VERSION={}", version());
+    println!("cargo:rustc-env=PROGRAM_VERSION={}", version());
     println!("cargo:rerun-if-env-changed={SWITCH}");
     for file in FILES {
         println!("cargo:rerun-if-changed={SOURCES}/{file}");

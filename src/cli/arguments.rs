@@ -16,7 +16,7 @@ pub(super) use transfer::{ExportArguments, ExportBranches, ExportFormat, ImportA
 
 /// A GraphQL server that stores conversations: durable, ordered, and separate for each user.
 #[derive(Debug, Parser)]
-#[command(version = env!("SCROLLBACK_VERSION"), args_conflicts_with_subcommands = true)]
+#[command(version = env!("PROGRAM_VERSION"), args_conflicts_with_subcommands = true)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,

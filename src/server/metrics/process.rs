@@ -49,7 +49,7 @@ impl ProcessMetrics {
         ours.register("panics", "Panics: faults of the program. The log says where", self.panics.clone());
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.started_at.set(i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX));
-        self.version.get_or_create(&VersionLabel { version: env!("SCROLLBACK_VERSION") }).set(1);
+        self.version.get_or_create(&VersionLabel { version: env!("PROGRAM_VERSION") }).set(1);
     }
 
     /// Reads the figures that change.

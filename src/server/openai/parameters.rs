@@ -94,10 +94,10 @@ pub(super) fn only(body: &JsonObject, known: &[&str]) -> Result<(), ApiError> {
 /// The key of a request that may be repeated.
 pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
-    let is_printable = |text: &&str| text.bytes().all(|byte| byte.is_ascii_graphic());
+    let is_printable = |text: &&str| text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     let text =
         value.to_str().ok().filter(|text| (1..=MAX_KEY_BYTES).contains(&text.len())).filter(is_printable);
-    let rule = || format!("must be 1 to {MAX_KEY_BYTES} printable ASCII characters without spaces");
+    let rule = || format!("must be 1 to {MAX_KEY_BYTES} printable ASCII characters");
     text.map(|text| Some(text.to_owned())).ok_or_else(|| Invalid::new("Idempotency-Key", rule()).into())
 }
 

@@ -4,9 +4,9 @@ use sea_orm::{ColumnTrait, ColumnType, EntityTrait, IdenStatic, Iterable};
 
 use super::{
     account, attachment, attachment_reference, audit_entry, blob, blob_chunk, branch, change, conversation,
-    conversation_label, deleted_usage, message, message_feedback, message_text, message_token_count,
-    object_removal, search_block, search_segment, search_state, share, shared_message, signing_key, stream,
-    webhook, webhook_position,
+    conversation_label, deleted_usage, deletion, message, message_feedback, message_text,
+    message_token_count, object_removal, search_block, search_segment, search_state, share, shared_message,
+    signing_key, stream, webhook, webhook_position,
 };
 
 /// A column of an entity.
@@ -22,7 +22,7 @@ pub struct Column {
     pub nullable: bool,
 }
 
-/// All columns of all entities.
+/// All columns of all entities, each once: two entities may have columns of one table.
 pub fn columns() -> Vec<Column> {
     let tables = [
         of::<account::Entity>(),
@@ -36,6 +36,7 @@ pub fn columns() -> Vec<Column> {
         of::<conversation::Entity>(),
         of::<conversation_label::Entity>(),
         of::<deleted_usage::Entity>(),
+        of::<deletion::Entity>(),
         of::<message::Entity>(),
         of::<message_feedback::Entity>(),
         of::<message_text::Entity>(),
@@ -51,7 +52,10 @@ pub fn columns() -> Vec<Column> {
         of::<webhook::Entity>(),
         of::<webhook_position::Entity>(),
     ];
-    tables.concat()
+    let mut columns = tables.concat();
+    columns.sort();
+    columns.dedup();
+    columns
 }
 
 fn of<E: EntityTrait>() -> Vec<Column> {

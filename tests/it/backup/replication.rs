@@ -1,6 +1,6 @@
 //! Continuous replication with Litestream, as `docs/backup.md` says.
 
-use std::process::Stdio;
+use std::fs::{self, File};
 
 use serde_json::json;
 use tokio::process::{Child, Command};
@@ -8,10 +8,27 @@ use tokio::time::timeout;
 
 use super::{Load, USERS};
 use crate::durability::contents;
-use crate::harness::{Engine, Program, TIMEOUT, litestream};
+use crate::harness::{Engine, Program, Running, TIMEOUT, files_in, litestream};
 
-async fn ended(mut child: Child) {
-    assert!(timeout(TIMEOUT, child.wait()).await.expect("an end in time").unwrap().success());
+/// What Litestream prints.
+const PRINTED: &str = "litestream.log";
+
+/// Starts Litestream in the folder of a program. What it prints goes to a file there.
+fn start(program: &Program, arguments: &[&str]) -> Child {
+    let printed = File::create(program.folder().join(PRINTED)).unwrap();
+    Command::new(litestream())
+        .args(arguments)
+        .current_dir(program.folder())
+        .stdout(printed.try_clone().unwrap())
+        .stderr(printed)
+        .kill_on_drop(true)
+        .spawn()
+        .expect("Litestream is installed (`tests/run` installs it)")
+}
+
+async fn ended(program: &Program, mut child: Child) {
+    let status = timeout(TIMEOUT, child.wait()).await.expect("an end in time").unwrap();
+    assert!(status.success(), "{status}: {}", fs::read_to_string(program.folder().join(PRINTED)).unwrap());
 }
 
 /// The server deletes messages meanwhile, so it truncates its log as often as it can. The replica has everything once
@@ -26,14 +43,14 @@ async fn a_replica_of_litestream_has_everything_that_was_sent() {
         conversations.push((0, ada.new_conversation().await));
     }
     let replica = format!("file://{}", program.folder().join("replica").display());
-    let replicate = Command::new(litestream())
-        .args(["replicate", "data/scrollback.db", &replica])
-        .current_dir(program.folder())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("Litestream is installed (`tests/run` installs it)");
+    let replicate = start(&program, &["replicate", "data/scrollback.db", &replica]);
+    // Until it has begun, there is nothing that it would send at its end.
+    let begun = async {
+        while files_in(&program.folder().join("replica")).is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(TIMEOUT, begun).await.expect("Litestream begins");
     let mut load = Load::start(&server, &conversations);
     let delete = "mutation($id: ID!) { deleteMessage(input: { id: $id }) { message { id } } }";
     for _ in 0..10 {
@@ -44,26 +61,31 @@ async fn a_replica_of_litestream_has_everything_that_was_sent() {
     }
     server.kill().await;
     load.end().await;
-    // It sends what there is before it ends.
+    let old = program.serve(&[]).await;
+    let all = all_contents(&old, &conversations).await;
+    assert!(all.iter().all(|contents| !contents.is_empty()));
+    // It sends what is new once a second.
+    let sent = async { while restored(&replica, &conversations).await != all {} };
+    timeout(TIMEOUT, sent).await.expect("the replica has everything");
     let id = replicate.id().unwrap().to_string();
     assert!(Command::new("sh").args(["-c", "kill -TERM $0", &id]).status().await.unwrap().success());
-    ended(replicate).await;
+    ended(&program, replicate).await;
+}
 
-    let elsewhere = Program::over(Engine::Sqlite).await;
-    std::fs::create_dir(elsewhere.folder().join("data")).unwrap();
-    let restore = Command::new(litestream())
-        .args(["restore", "-o", "data/scrollback.db", &replica])
-        .current_dir(elsewhere.folder())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    ended(restore).await;
-    assert_eq!(elsewhere.printed(&["check"]).await.lines().last(), Some("sound"));
-    let (old, new) = (program.serve(&[]).await, elsewhere.serve(&[]).await);
-    for (user, conversation) in &conversations {
-        let all = contents(&old.client(USERS[*user]), conversation).await;
-        assert!(!all.is_empty());
-        assert_eq!(contents(&new.client(USERS[*user]), conversation).await, all);
+async fn all_contents(server: &Running, conversations: &[(usize, String)]) -> Vec<Vec<String>> {
+    let mut all = Vec::new();
+    for (user, conversation) in conversations {
+        all.push(contents(&server.client(USERS[*user]), conversation).await);
     }
+    all
+}
+
+/// What the replica has: restored elsewhere, checked, and served.
+async fn restored(replica: &str, conversations: &[(usize, String)]) -> Vec<Vec<String>> {
+    let elsewhere = Program::over(Engine::Sqlite).await;
+    fs::create_dir(elsewhere.folder().join("data")).unwrap();
+    let restore = start(&elsewhere, &["restore", "-o", "data/scrollback.db", replica]);
+    ended(&elsewhere, restore).await;
+    assert_eq!(elsewhere.printed(&["check"]).await.lines().last(), Some("sound"));
+    all_contents(&elsewhere.serve(&[]).await, conversations).await
 }
