@@ -52,12 +52,18 @@ impl Dialect {
     }
 
     /// Joins the messages `m` of the conversation `c`.
-    pub(super) fn messages(self) -> &'static str {
-        if self.is_sqlite() {
-            "JOIN message AS m ON m.slot BETWEEN (c.number << 32) AND (c.number << 32) + 4294967295"
-        } else {
-            "JOIN message AS m ON m.conversation_id = c.id"
-        }
+    pub(super) fn messages(self) -> String {
+        format!("JOIN message AS m ON {}", self.of_conversation())
+    }
+
+    /// Finds for each conversation `c` of the parameter the first message `m` with a condition, and how many there are.
+    pub(super) fn first_messages(self, condition: &str) -> String {
+        format!(
+            "WITH {} SELECT c.owner_id AS owner, c.id AS conversation, min(m.position) AS number, count(*) AS found \
+             FROM chunk AS c {} WHERE {condition} GROUP BY c.owner_id, c.id",
+            self.chunk(),
+            self.messages()
+        )
     }
 
     /// The condition that finds the messages `m` of the conversation `c`.

@@ -11,31 +11,17 @@ pub(super) const RULES: &[Rule] = &[
         name: "message.owner_id",
         labels: ("", "position"),
         fault: "{found} messages from here on do not have the owner and the id of their conversation",
-        find: Find::Sql(|d| {
-            format!(
-                "WITH {} SELECT c.owner_id AS owner, c.id AS conversation, min(m.position) AS number, \
-                 count(*) AS found FROM chunk AS c {} WHERE m.owner_id <> c.owner_id OR m.conversation_id <> c.id \
-                 GROUP BY c.owner_id, c.id",
-                d.chunk(),
-                d.messages()
-            )
-        }),
+        find: Find::Messages("m.owner_id <> c.owner_id OR m.conversation_id <> c.id"),
         repair: Repair::None(OWNERSHIP),
     },
     Rule {
         name: "message.branch",
         labels: ("", "position"),
         fault: "{found} messages from here on are not on a branch that the conversation has",
-        find: Find::Sql(|d| {
-            format!(
-                "WITH {} SELECT c.owner_id AS owner, c.id AS conversation, min(m.position) AS number, \
-                 count(*) AS found FROM chunk AS c {} \
-                 WHERE (m.branch IS NULL) <> (c.branches = 0 OR m.position <= c.trunk) \
-                 OR m.branch < 0 OR m.branch > c.branches GROUP BY c.owner_id, c.id",
-                d.chunk(),
-                d.messages()
-            )
-        }),
+        find: Find::Messages(
+            "(m.branch IS NULL) <> (c.branches = 0 OR m.position <= c.trunk) OR m.branch < 0 OR \
+             m.branch > c.branches",
+        ),
         repair: Repair::None("nothing says which branch it was: restore a backup"),
     },
     Rule {
@@ -71,30 +57,17 @@ pub(super) const RULES: &[Rule] = &[
         name: "message.status",
         labels: ("", "position"),
         fault: "{found} messages from here on have an unknown role or status",
-        find: Find::Sql(|d| {
-            format!(
-                "WITH {} SELECT c.owner_id AS owner, c.id AS conversation, min(m.position) AS number, \
-                 count(*) AS found FROM chunk AS c {} \
-                 WHERE m.role NOT BETWEEN 1 AND 4 OR m.status NOT BETWEEN 1 AND 4 GROUP BY c.owner_id, c.id",
-                d.chunk(),
-                d.messages()
-            )
-        }),
+        find: Find::Messages("m.role NOT BETWEEN 1 AND 4 OR m.status NOT BETWEEN 1 AND 4"),
         repair: Repair::None("nothing says what it was: restore a backup"),
     },
     Rule {
         name: "message.deleted_at",
         labels: ("", "position"),
         fault: "{found} deleted messages from here on still have content, or are pinned or being written",
-        find: Find::Sql(|d| {
-            format!(
-                "WITH {} SELECT c.owner_id AS owner, c.id AS conversation, min(m.position) AS number, \
-                 count(*) AS found FROM chunk AS c {} WHERE m.deleted_at IS NOT NULL \
-                 AND (m.content <> '' OR m.parts IS NOT NULL OR m.pinned OR m.status = 1) GROUP BY c.owner_id, c.id",
-                d.chunk(),
-                d.messages()
-            )
-        }),
+        find: Find::Messages(
+            "m.deleted_at IS NOT NULL AND (m.content <> '' OR m.parts IS NOT NULL OR m.pinned OR \
+             m.status = 1)",
+        ),
         repair: Repair::Statements(|d| {
             vec![format!(
                 "UPDATE message AS m SET content = '', parts = NULL, metadata = '{{}}', usage = NULL, pinned = false, \
@@ -109,15 +82,10 @@ pub(super) const RULES: &[Rule] = &[
         name: "stream.message_id",
         labels: ("", "position"),
         fault: "{found} messages from here on are being written and have no stream, so nothing ends them",
-        find: Find::Sql(|d| {
-            format!(
-                "WITH {} SELECT c.owner_id AS owner, c.id AS conversation, min(m.position) AS number, \
-                 count(*) AS found FROM chunk AS c {} WHERE m.status = 1 AND m.deleted_at IS NULL AND NOT EXISTS \
-                 (SELECT 1 FROM stream AS s WHERE s.message_id = m.id) GROUP BY c.owner_id, c.id",
-                d.chunk(),
-                d.messages()
-            )
-        }),
+        find: Find::Messages(
+            "m.status = 1 AND m.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM stream AS s \
+             WHERE s.message_id = m.id)",
+        ),
         // A stream that nobody writes: a server ends it, with the text that there is.
         repair: Repair::Statements(|d| {
             vec![format!(

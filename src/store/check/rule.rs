@@ -35,6 +35,8 @@ pub(super) enum Repair {
 pub(super) enum Find {
     /// A statement. Its parameter is a JSON array of conversations or of users.
     Sql(fn(Dialect) -> String),
+    /// A condition that messages `m` of a conversation `c` must not fulfil.
+    Messages(&'static str),
     /// `conversation.title_folded`.
     Titles,
     /// `conversation_label`.
@@ -60,9 +62,11 @@ pub(super) struct Rule {
 impl Rule {
     /// The violations among some conversations or users: a JSON array of ids.
     pub(super) async fn find(&self, connection: &DatabaseTransaction, ids: &str) -> Result<Vec<FoundRow>> {
+        let dialect = Dialect(connection.get_database_backend());
         match self.find {
-            Find::Sql(sql) => {
-                query(connection, &sql(Dialect(connection.get_database_backend())), [ids.into()]).await
+            Find::Sql(sql) => query(connection, &sql(dialect), [ids.into()]).await,
+            Find::Messages(condition) => {
+                query(connection, &dialect.first_messages(condition), [ids.into()]).await
             }
             Find::Titles => titles::find(connection, ids).await,
             Find::Labels => labels::find(connection, ids).await,
