@@ -65,7 +65,7 @@ async fn a_cleared_conversation_goes_on(app: TestApp) {
         assert_eq!((&cleared["messageCount"], &cleared["unreadCount"]), (&json!(0), &json!(0)));
         assert_eq!(cleared["messages"]["nodes"], json!([]));
     }
-    // Positions go on, so whoever follows with a cursor misses nothing.
+    // Positions go on, so a subscriber with a cursor misses nothing.
     assert_eq!(ada.append(&id, "after").await["position"], 4);
     let follow = "query($id: ID!, $after: String) { conversation(id: $id) { messageCount
       messages(first: 100, after: $after) { nodes { position content } } } }";

@@ -63,7 +63,7 @@ async fn a_port_that_the_system_chose_must_be_named() {
     assert_eq!(refused, "scrollback: cannot ask 127.0.0.1:0: the port must not be 0\n");
 }
 
-/// The next state that a service manager is told.
+/// The next state that the service manager receives.
 async fn told(socket: &UnixDatagram) -> String {
     let mut state = [0; 100];
     let size = timeout(TIMEOUT, socket.recv(&mut state)).await.expect("a state in time").unwrap();

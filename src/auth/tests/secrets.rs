@@ -63,7 +63,7 @@ async fn tokens_that_live_too_long_are_refused() {
         let expected = if is_good { Ok(()) } else { Err(AuthError::LivesTooLong(most)) };
         assert_eq!(verified.map(drop), expected, "{lifetime} s");
     }
-    // Who cannot sign is told nothing about limits.
+    // A forged token does not disclose the limit.
     let forged = signed_by(OTHER, &Header::default(), &claims(&json!({ "exp": now + 7200 })));
     assert_eq!(verify(&authenticator, &forged).await, Err(AuthError::Invalid));
 }

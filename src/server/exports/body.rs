@@ -40,7 +40,7 @@ impl ChunkSender {
                 Chunk::Failed
             }
         };
-        // If the client has gone, nobody is told.
+        // The send fails if the client has disconnected.
         let _ = self.0.send(last).await;
     }
 }

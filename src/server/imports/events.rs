@@ -88,7 +88,7 @@ pub(super) fn respond(
             Err(refusal) => Some(Event::default().event("error").data(refusal.into_json())),
         };
         if let Some(last) = last {
-            // If the client has gone, nobody is told.
+            // The send fails if the client has disconnected.
             let _ = events.send(last).await;
         }
     });

@@ -129,7 +129,7 @@ async fn mend_of_owner(
         audit::add(tx.connection(), store.operation(AuditAction::Repair).about(owner)).await?;
         return tx.commit(true).await;
     }
-    // Clients that keep the conversation are told.
+    // For clients that have a copy of the conversation.
     let scope = store.owned_by(owner.clone());
     let mut tx = Tx::begin(&scope, AuditAction::Repair, conversations.len()).await?;
     run(tx.connection(), rule, owner, conversations, &rules::id_list(conversations.iter().copied())).await?;

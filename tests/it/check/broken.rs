@@ -266,7 +266,7 @@ async fn a_lost_or_short_object_is_named_on_postgres() {
     a_lost_or_short_object_is_named(Engine::Postgres).await;
 }
 
-/// What clients see is right again after a repair, they are told, and the audit log says who did it.
+/// After a repair clients read correct values, the feed has a change, and the audit log has an entry.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_repair_is_in_the_feed_and_in_the_audit_log() {
     for engine in [Engine::Sqlite, Engine::Postgres, Engine::PostgresWithRowLevelSecurity] {
