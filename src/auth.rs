@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use arc_swap::ArcSwap;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Header, Validation, decode, decode_header, get_current_timestamp};
 
@@ -72,7 +73,7 @@ pub enum Key {
 
 /// Verifies tokens.
 pub struct Authenticator {
-    issuers: Vec<Verifier>,
+    issuers: ArcSwap<Vec<Verifier>>,
 }
 
 /// Verifies the tokens of one issuer.
@@ -85,7 +86,7 @@ struct Verifier {
 enum KeySource {
     /// Several only while secrets are replaced.
     Fixed(Vec<Arc<VerificationKey>>),
-    Set(KeySet),
+    Set(Arc<KeySet>),
 }
 
 /// The credentials of a request.
@@ -104,33 +105,22 @@ impl Authenticator {
     /// # Errors
     /// A URL is not valid, or two issuers have the same name.
     pub fn new(issuers: Vec<Issuer>, timing: KeySetTiming) -> anyhow::Result<Self> {
-        let several = issuers.len() > 1;
-        let mut verifiers: Vec<Verifier> = Vec::with_capacity(issuers.len());
-        for Issuer { key, requirements } in issuers {
-            let known = |other: &Verifier| other.requirements.issuer == requirements.issuer;
-            if several && (requirements.issuer.is_none() || verifiers.iter().any(known)) {
-                anyhow::bail!("if there are several issuers, each needs a unique name (`issuer`)");
-            }
-            let source = match key {
-                Key::Secrets(secrets) => {
-                    let keys = secrets.into_iter().map(VerificationKey::secret).map(Arc::new);
-                    KeySource::Fixed(keys.collect())
-                }
-                Key::PublicKey(PublicKey(key)) => KeySource::Fixed(vec![key]),
-                Key::Url { url, authorities } => {
-                    let fetcher = Fetcher::new(&url, &authorities)
-                        .with_context(|| format!("cannot fetch keys from {url}"))?;
-                    KeySource::Set(KeySet::start(fetcher, timing))
-                }
-            };
-            verifiers.push(Verifier { source, validation: claims::validation(&requirements), requirements });
-        }
-        Ok(Self { issuers: verifiers })
+        Ok(Self { issuers: ArcSwap::from_pointee(verifiers(issuers, timing, &[])?) })
+    }
+
+    /// Accepts tokens of these issuers from now on, and of no others. Key sets whose URL stays are not fetched anew.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new). Nothing changes then.
+    pub fn replace_issuers(&self, issuers: Vec<Issuer>, timing: KeySetTiming) -> anyhow::Result<()> {
+        let verifiers = verifiers(issuers, timing, &self.issuers.load())?;
+        self.issuers.store(Arc::new(verifiers));
+        Ok(())
     }
 
     /// Whether at least one issuer has a usable key.
     pub fn is_ready(&self) -> bool {
-        self.issuers.iter().any(|issuer| match &issuer.source {
+        self.issuers.load().iter().any(|issuer| match &issuer.source {
             KeySource::Fixed(_) => true,
             KeySource::Set(keys) => keys.is_ready(),
         })
@@ -171,7 +161,9 @@ impl Authenticator {
         if header.crit.is_some() || !claims::is_access_token(header.typ.as_deref()) {
             return Err(AuthError::Invalid);
         }
-        let issuer = match &self.issuers[..] {
+        // Not a guard of `load`: it is held while keys are fetched.
+        let issuers = self.issuers.load_full();
+        let issuer = match &issuers[..] {
             [only] => only,
             several => {
                 let name = claims::claimed_issuer(token).ok_or(AuthError::Invalid)?;
@@ -182,6 +174,40 @@ impl Authenticator {
         let claims = issuer.verify(token, &header).await?;
         Ok((claims, issuer.requirements.leeway))
     }
+}
+
+/// The verifiers of these issuers, with the key sets that are there already.
+fn verifiers(
+    issuers: Vec<Issuer>,
+    timing: KeySetTiming,
+    present: &[Verifier],
+) -> anyhow::Result<Vec<Verifier>> {
+    let several = issuers.len() > 1;
+    let mut verifiers: Vec<Verifier> = Vec::with_capacity(issuers.len());
+    for Issuer { key, requirements } in issuers {
+        let known = |other: &Verifier| other.requirements.issuer == requirements.issuer;
+        if several && (requirements.issuer.is_none() || verifiers.iter().any(known)) {
+            anyhow::bail!("if there are several issuers, each needs a unique name (`issuer`)");
+        }
+        let source = match key {
+            Key::Secrets(secrets) => {
+                let keys = secrets.into_iter().map(VerificationKey::secret).map(Arc::new);
+                KeySource::Fixed(keys.collect())
+            }
+            Key::PublicKey(PublicKey(key)) => KeySource::Fixed(vec![key]),
+            Key::Url { url, authorities } => {
+                let fetcher = Fetcher::new(&url, &authorities)
+                    .with_context(|| format!("cannot fetch keys from {url}"))?;
+                let same = present.iter().find_map(|verifier| match &verifier.source {
+                    KeySource::Set(keys) if keys.is_of(&fetcher, timing) => Some(keys.clone()),
+                    _ => None,
+                });
+                KeySource::Set(same.unwrap_or_else(|| Arc::new(KeySet::start(fetcher, timing))))
+            }
+        };
+        verifiers.push(Verifier { source, validation: claims::validation(&requirements), requirements });
+    }
+    Ok(verifiers)
 }
 
 impl Verifier {

@@ -15,16 +15,18 @@ mod progress;
 mod restore;
 mod retention;
 mod service_manager;
+mod setting_sources;
 mod webhooks;
 
 pub use arguments::Arguments;
 
 use std::process::ExitCode;
 
-use crate::config::{self, Config, Sources};
+use crate::config::{self, Config};
 use crate::graphql;
 use crate::telemetry;
 use arguments::Command;
+use setting_sources::SettingSources;
 
 /// Runs a command. Errors are written to standard error in one line.
 pub async fn run(arguments: Arguments) -> ExitCode {
@@ -58,14 +60,20 @@ async fn start(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     let (file, flags) = settings.into_sources();
     let environment = config::environment(std::env::vars_os())?;
-    let config = config::load(Sources { file: file.as_deref(), environment, flags })?;
+    let sources = SettingSources { file, environment, flags };
+    let config = sources.load()?;
     telemetry::start(&config.log)?;
-    dispatch(command, config).await
+    match command {
+        Command::Serve(serve) => {
+            commands::serve(config, serve, sources).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        other => dispatch(other, config).await,
+    }
 }
 
 async fn dispatch(command: Command, config: Config) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Serve(serve) => commands::serve(config, serve).await?,
         Command::Migrate(migrate) => commands::migrate(config, migrate).await?,
         Command::Token(token) => commands::token(&config, &token)?,
         Command::Import(import) => return import::import(config, import).await,
@@ -80,7 +88,7 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<ExitCode> 
         Command::Webhooks(arguments) => webhooks::webhooks(config, arguments).await?,
         Command::Health(arguments) => health::health(&config, &arguments).await?,
         Command::Config(_) => commands::validate(&config).await?,
-        Command::Schema(_) | Command::Licenses => {}
+        Command::Serve(_) | Command::Schema(_) | Command::Licenses => {}
     }
     Ok(ExitCode::SUCCESS)
 }

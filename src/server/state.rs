@@ -27,7 +27,7 @@ pub(super) struct ServerState {
     pub(super) store: Store,
     pub(super) authenticator: Authenticator,
     pub(super) clock: Clock,
-    pub(super) rate: Option<RateLimiter>,
+    pub(super) rate: RateLimiter,
     pub(super) settings: Settings,
     pub(super) metrics: Arc<Metrics>,
     /// Cancelled when the shutdown begins.

@@ -58,6 +58,7 @@ mod process;
 mod python_client;
 mod rate_limit;
 mod reads;
+mod reload;
 mod replicas;
 mod retention;
 mod row_level_security;
