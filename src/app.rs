@@ -11,6 +11,7 @@ mod indexing;
 mod permissions;
 mod reload;
 pub(crate) mod retention;
+mod revocations;
 mod settings;
 mod validation;
 mod webhooks;
@@ -21,7 +22,7 @@ use anyhow::Context;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, RevocationList};
 use crate::clock::Clock;
 use crate::config::{Config, Secret};
 use crate::feed::Feed;
@@ -32,6 +33,8 @@ use crate::server::{Listeners, Server};
 use crate::signals::{self, ReplicaLink, Signals};
 use crate::store::{Process, Store};
 use crate::webhooks::{Webhook, WebhookFigures, Webhooks};
+
+use revocations::Revocations;
 
 pub use credentials::issuers;
 pub use executor::Executor;
@@ -131,8 +134,10 @@ impl App {
         let rate = self.rate_limiter();
         let figures = WebhookFigures::default();
         let mut webhooks = self.start_webhooks(&figures);
-        let server = self.server(rate.clone(), figures.clone())?;
-        let tasks = self.background_tasks(rate);
+        let revocations = Revocations::load(&self.store, &self.clock).await?;
+        let server = self.server(rate.clone(), figures.clone(), revocations.list())?;
+        let mut tasks = self.background_tasks(rate);
+        tasks.spawn(revocations.follow());
         let handle = server.reload_handle();
         let mut serving = std::pin::pin!(server.serve(listeners.into(), shutdown));
         let served = loop {
@@ -249,9 +254,15 @@ impl App {
         Api::new(self.store.clone(), self.feed.clone(), settings)
     }
 
-    fn server(&self, rate: RateLimiter, figures: WebhookFigures) -> anyhow::Result<Server> {
+    fn server(
+        &self,
+        rate: RateLimiter,
+        figures: WebhookFigures,
+        revocations: RevocationList,
+    ) -> anyhow::Result<Server> {
         let authenticator =
             Authenticator::new(issuers(&self.config)?, settings::key_set_timing(&self.config))?;
+        let authenticator = authenticator.with_revocations(revocations);
         let settings = server_settings(&self.config, rate, figures)?;
         Server::new(self.api(), self.store.clone(), authenticator, self.clock.clone(), settings)
     }

@@ -9,6 +9,7 @@
 //! - A back end whose token has the scope `scrollback:act-as` can name the owner that it acts for. It then
 //!   has the same access as that owner and is recorded as the actor.
 //! - The viewer has the scopes of its token ([`Scope`]). The store checks those that a read requires.
+//! - Tokens can be revoked before they expire ([`RevocationList`]).
 //! - Tokens are never logged, not even in part.
 
 mod claims;
@@ -18,6 +19,7 @@ mod fetcher;
 mod key;
 mod key_set;
 mod requirements;
+mod revocation_list;
 mod secret;
 mod sign;
 
@@ -29,7 +31,7 @@ use arc_swap::ArcSwap;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Header, Validation, decode, decode_header, get_current_timestamp};
 
-use crate::model::{Invalid, OwnerId, Scope, Timestamp, Viewer};
+use crate::model::{Invalid, OwnerId, Scope, Timestamp, TokenIdentity, Viewer};
 use claims::Claims;
 use error::MAX_TOKEN_BYTES;
 use fetcher::Fetcher;
@@ -42,6 +44,7 @@ pub use fetcher::CertificateAuthorities;
 pub use key::PublicKey;
 pub use key_set::KeySetTiming;
 pub use requirements::TokenRequirements;
+pub use revocation_list::RevocationList;
 pub use secret::SharedSecret;
 pub use sign::{sign, sign_with_scope};
 
@@ -74,6 +77,7 @@ pub enum Key {
 /// Verifies tokens.
 pub struct Authenticator {
     issuers: ArcSwap<Vec<Verifier>>,
+    revocations: RevocationList,
 }
 
 /// Verifies the tokens of one issuer.
@@ -105,7 +109,19 @@ impl Authenticator {
     /// # Errors
     /// A URL is not valid, or two issuers have the same name.
     pub fn new(issuers: Vec<Issuer>, timing: KeySetTiming) -> anyhow::Result<Self> {
-        Ok(Self { issuers: ArcSwap::from_pointee(verifiers(issuers, timing, &[])?) })
+        let issuers = ArcSwap::from_pointee(verifiers(issuers, timing, &[])?);
+        Ok(Self { issuers, revocations: RevocationList::default() })
+    }
+
+    /// The same, refusing the tokens of this list.
+    #[must_use]
+    pub fn with_revocations(self, revocations: RevocationList) -> Self {
+        Self { revocations, ..self }
+    }
+
+    /// Resolves when the token of a viewer is revoked.
+    pub fn revoked(&self, viewer: &Viewer) -> impl Future<Output = ()> + Send + use<> {
+        self.revocations.refused(viewer)
     }
 
     /// Accepts tokens of these issuers from now on, and of no others. Key sets whose URL stays are not fetched anew.
@@ -150,7 +166,12 @@ impl Authenticator {
         };
         // Includes the leeway, so that a WebSocket closes no earlier than a request would be rejected.
         let end = claims.exp + leeway.as_secs_f64();
-        Ok(Viewer { owner, actor, scopes, expires_at: Some(micros(end)) })
+        let token = TokenIdentity { id: claims.jti, issued_at: claims.iat.map(micros) };
+        let viewer = Viewer { owner, actor, scopes, expires_at: Some(micros(end)), token };
+        if self.revocations.refuses(&viewer) {
+            return Err(AuthError::Revoked);
+        }
+        Ok(viewer)
     }
 
     async fn verify(&self, token: &str) -> Result<(Claims, Duration), AuthError> {

@@ -14,6 +14,7 @@ mod output;
 mod progress;
 mod restore;
 mod retention;
+mod revoke;
 mod service_manager;
 mod setting_sources;
 mod webhooks;
@@ -85,6 +86,7 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<ExitCode> 
         Command::Restore(arguments) => return restore::restore(config, arguments).await,
         Command::Check(arguments) => return check::check(config, arguments).await,
         Command::Audit(arguments) => audit::audit(config, arguments).await?,
+        Command::Revoke(arguments) => revoke::revoke(config, arguments).await?,
         Command::Webhooks(arguments) => webhooks::webhooks(config, arguments).await?,
         Command::Health(arguments) => health::health(&config, &arguments).await?,
         Command::Config(_) => commands::validate(&config).await?,

@@ -2,6 +2,7 @@
 
 mod backup;
 mod retention;
+mod revoke;
 mod transfer;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use super::health::HealthArguments;
 pub(super) use backup::{BackupArguments, CheckArguments, RestoreArguments};
 pub(super) use retention::{InactiveAction, OwnRuleArguments, RetentionArguments, RetentionCommand};
+pub(super) use revoke::{RevokeArguments, RevokeCommand};
 pub(super) use transfer::{ExportArguments, ExportBranches, ExportFormat, ImportArguments, ImportFormat};
 
 /// A GraphQL server that stores conversations: durable, ordered, and separate for each user.
@@ -56,6 +58,8 @@ pub(super) enum Command {
     Check(CheckArguments),
     /// Print what back ends did for users, and what operators did
     Audit(AuditArguments),
+    /// Refuse tokens that have not expired: one, or all of a user
+    Revoke(RevokeArguments),
     /// List webhooks, resume one that was paused, or deliver changes again
     Webhooks(WebhookArguments),
     /// Print the licences of the packages in the program

@@ -5,8 +5,8 @@ use sea_orm::{ColumnTrait, ColumnType, EntityTrait, IdenStatic, Iterable};
 use super::{
     account, attachment, attachment_reference, audit_entry, blob, blob_chunk, branch, change, conversation,
     conversation_label, deleted_usage, deletion, message, message_feedback, message_text,
-    message_token_count, object_removal, search_block, search_segment, search_state, share, shared_message,
-    signing_key, stream, webhook, webhook_position,
+    message_token_count, object_removal, revocation, search_block, search_segment, search_state, share,
+    shared_message, signing_key, stream, webhook, webhook_position,
 };
 
 /// A column of an entity.
@@ -42,6 +42,7 @@ pub fn columns() -> Vec<Column> {
         of::<message_text::Entity>(),
         of::<message_token_count::Entity>(),
         of::<object_removal::Entity>(),
+        of::<revocation::Entity>(),
         of::<search_block::Entity>(),
         of::<search_segment::Entity>(),
         of::<search_state::Entity>(),
