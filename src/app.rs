@@ -3,6 +3,7 @@
 
 mod background_jobs;
 mod credentials;
+mod doctor;
 mod documents;
 mod erasure;
 mod executor;
@@ -37,6 +38,7 @@ use crate::webhooks::{Webhook, WebhookFigures, Webhooks};
 use revocations::Revocations;
 
 pub use credentials::issuers;
+pub use doctor::{Finding, Severity, examine};
 pub use executor::Executor;
 pub use settings::{content_limits, database, limits, subgraph};
 pub(crate) use settings::{memory, server_settings};

@@ -35,7 +35,7 @@ use crate::model::{Invalid, OwnerId, Scope, Timestamp, TokenIdentity, Viewer};
 use claims::Claims;
 use error::MAX_TOKEN_BYTES;
 use fetcher::Fetcher;
-use key::{KeyLookup, VerificationKey};
+use key::{KeyLookup, VerificationKey, VerificationKeys};
 use key_set::KeySet;
 
 pub use development::{development_secret, development_secret_file};
@@ -229,6 +229,15 @@ fn verifiers(
         verifiers.push(Verifier { source, validation: claims::validation(&requirements), requirements });
     }
     Ok(verifiers)
+}
+
+/// Fetches a key set once, and returns how many keys it has that can be used.
+///
+/// # Errors
+/// It cannot be fetched, or is not a key set.
+pub async fn check_key_set(url: &str, authorities: &CertificateAuthorities) -> anyhow::Result<usize> {
+    let text = Fetcher::new(url, authorities)?.fetch().await?;
+    Ok(VerificationKeys::parse(&text)?.len())
 }
 
 impl Verifier {

@@ -5,6 +5,7 @@ mod audit;
 mod backup;
 mod check;
 mod commands;
+mod doctor;
 mod erase;
 mod export;
 mod health;
@@ -85,6 +86,7 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<ExitCode> 
         Command::Backup(arguments) => backup::backup(config, arguments).await?,
         Command::Restore(arguments) => return restore::restore(config, arguments).await,
         Command::Check(arguments) => return check::check(config, arguments).await,
+        Command::Doctor(arguments) => return doctor::doctor(&config, &arguments).await,
         Command::Audit(arguments) => audit::audit(config, arguments).await?,
         Command::Revoke(arguments) => revoke::revoke(config, arguments).await?,
         Command::Webhooks(arguments) => webhooks::webhooks(config, arguments).await?,

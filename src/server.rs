@@ -57,6 +57,7 @@ use crate::graphql::Api;
 use crate::store::Store;
 
 pub use admin::check::check_readiness;
+pub use listener::open_files::open_file_limit;
 pub use process_signals::{reload_requested, terminated};
 pub use reload::{ReloadHandle, ReloadedSettings};
 pub use settings::Settings;

@@ -15,7 +15,7 @@ pub(super) fn warn(config: &Config, database: &store::Settings) {
     }
 }
 
-fn warnings(config: &Config, database: &store::Settings) -> Vec<String> {
+pub(super) fn warnings(config: &Config, database: &store::Settings) -> Vec<String> {
     let mut warnings = Vec::new();
     let database = store::sqlite_files(database);
     let secret = development_secret_file(&config.data_dir);

@@ -56,6 +56,8 @@ pub(super) enum Command {
     Restore(RestoreArguments),
     /// Check that the database is sound, and print every violation of a rule
     Check(CheckArguments),
+    /// Look at a deployment, and say what to change: settings, the machine, the database, and what a server talks to
+    Doctor(DoctorArguments),
     /// Print what back ends did for users, and what operators did
     Audit(AuditArguments),
     /// Refuse tokens that have not expired: one, or all of a user
@@ -117,6 +119,13 @@ pub(super) struct ConfigArguments {
     /// Print a JSON Schema of the file, for editors
     #[arg(long, conflicts_with = "check")]
     pub(super) schema: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArguments {
+    /// One JSON object a line
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]
