@@ -4,5 +4,6 @@ pub(super) mod background;
 pub(in crate::store) mod connect;
 pub(super) mod long_read;
 pub(super) mod row_level_security;
+pub(super) mod schema_version;
 pub(super) mod slot;
 pub(super) mod write_lock;

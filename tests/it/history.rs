@@ -164,6 +164,14 @@ async fn with_nats_nothing_is_lost_over_a_bad_network() {
     check(deployment, async |_, _| proxy.reset_all()).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_when_the_data_moves_to_postgresql_and_back() {
+    check(Deployment::start(Engine::Sqlite, 1, &[]).await, async |number, deployment| {
+        deployment.move_data(number).await;
+    })
+    .await;
+}
+
 /// Backups while everything is written, each before a kill, and each restored elsewhere.
 async fn check_backups(engine: Engine) {
     let mut deployment = Deployment::start(engine, 1, &[]).await;

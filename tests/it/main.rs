@@ -46,6 +46,7 @@ mod json;
 mod messages;
 mod metadata;
 mod metrics;
+mod migrate_data;
 mod openai;
 mod organise;
 mod outages;
