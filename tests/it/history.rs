@@ -18,6 +18,7 @@ mod log;
 mod proxy;
 mod subscribers;
 mod texts;
+pub(crate) mod upgrades;
 
 use crate::harness::{Cluster, Engine, Nats};
 use deployment::Deployment;
@@ -25,7 +26,7 @@ use load::Load;
 use proxy::Proxy;
 
 /// Faults in one run, spread over its appends.
-const FAULTS: usize = 4;
+pub(crate) const FAULTS: usize = 4;
 
 /// Runs the load over `deployment`, calling `fault` now and then, and checks the history.
 async fn check(mut deployment: Deployment, mut fault: impl AsyncFnMut(usize, &mut Deployment)) {

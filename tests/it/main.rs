@@ -75,6 +75,7 @@ mod streams;
 mod subgraph;
 mod titles;
 mod typescript_client;
+mod upgrades;
 mod usage;
 mod user_erasure;
 mod variables;
