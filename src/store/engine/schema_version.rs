@@ -11,6 +11,10 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 /// The table and the migration that a database has until a data migration into it has finished.
 pub(in crate::store) const UNFINISHED: &str = "unfinished_data_migration";
 
+/// Why such a database cannot be used.
+pub(in crate::store) const UNFINISHED_ERROR: &str = "a data migration into this database has not finished: repeat \
+     `scrollback migrate-data`, which goes on where it stopped";
+
 /// The table of the migrations that were applied.
 const APPLIED: &str = "seaql_migrations";
 
@@ -29,10 +33,7 @@ pub(in crate::store) async fn status(
 ) -> anyhow::Result<Vec<(String, bool)>> {
     let cannot_read = "cannot read the version of the database's schema";
     if is_unfinished(connection).await.context(cannot_read)? {
-        bail!(
-            "a data migration into this database has not finished: repeat `scrollback migrate-data`, which goes on where \
-             it stopped"
-        );
+        bail!(UNFINISHED_ERROR);
     }
     if let Some(unknown) = unknown(connection).await.context(cannot_read)? {
         bail!(

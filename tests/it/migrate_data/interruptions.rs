@@ -1,10 +1,7 @@
 //! Migrations that are killed, and go on.
 
-use std::process::Stdio;
-use std::time::Duration;
-
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
-use tokio::process::Child;
+use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::rows::Rows;
@@ -38,25 +35,47 @@ async fn step(program: &Program, target: &str) -> Option<i64> {
     }
 }
 
-/// Begins a migration, and waits until the target has more batches than before.
+/// Begins a migration, and stops its process when the target has more batches than before.
 async fn begin(program: &Program, from: &str, to: &str) -> Child {
     let before = step(program, to).await.unwrap_or(0);
-    let mut command = program.command(&["migrate-data", "--from", from, "--to", to]);
-    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let child = program.command(&["migrate-data", "--from", from, "--to", to]).spawn().unwrap();
     let more = async {
         while step(program, to).await.is_none_or(|step| step < before + 3) {
             tokio::task::yield_now().await;
         }
     };
     timeout(TIMEOUT, more).await.unwrap();
+    signal(&child, "STOP").await;
+    assert!(step(program, to).await.is_some(), "it was stopped before its end");
     child
+}
+
+async fn signal(child: &Child, name: &str) {
+    let process = child.id().unwrap().to_string();
+    let kill = Command::new("sh").args(["-c", "kill -\"$0\" \"$1\"", name, &process]).status().await.unwrap();
+    assert!(kill.success());
+}
+
+/// Lets a migration go on to its end. Returns what it said to standard error.
+async fn go_on(child: Child) -> String {
+    signal(&child, "CONT").await;
+    let output = timeout(2 * TIMEOUT, child.wait_with_output()).await.unwrap().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
 }
 
 /// Nothing uses a target that is not whole, whatever its version.
 async fn assert_unusable(program: &Program, target: &str) {
-    for arguments in
-        [&["--listen", "127.0.0.1:0"][..], &["check"], &["migrate", "status"], &["migrate", "up"]]
-    {
+    let commands: [&[&str]; 7] = [
+        &["--listen", "127.0.0.1:0"],
+        &["check"],
+        &["migrate", "status"],
+        &["migrate", "up"],
+        &["migrate", "down"],
+        &["backup", "backup.zst"],
+        &["export", "--user", "ada"],
+    ];
+    for arguments in commands {
         let refused = program.refused(&[arguments, &["--database-url", target]].concat()).await;
         assert!(refused.contains(UNFINISHED), "{arguments:?}: {refused}");
     }
@@ -74,7 +93,6 @@ async fn kill_and_go_on(program: &Program, from: &str, to: &str) {
     for _ in 0..3 {
         let mut child = begin(program, from, to).await;
         child.kill().await.unwrap();
-        assert!(step(program, to).await.is_some(), "it was killed before its end");
     }
     assert_unusable(program, to).await;
     let said = move_data(program, from, to).await;
@@ -119,29 +137,33 @@ async fn nobody_writes_to_the_source_meanwhile() {
     let (program, _) = filled().await;
     Database::of(Engine::Sqlite, &program).run(MANY_ROWS).await;
     let postgres = shared_cluster().create_database().await;
-    let mut child = begin(&program, SQLITE, &postgres).await;
+    let child = begin(&program, SQLITE, &postgres).await;
     let refused = program.refused(&["--listen", "127.0.0.1:0"]).await;
     assert!(refused.contains("another Scrollback server uses the SQLite database"), "{refused}");
-    let mut other = SqliteConnection::connect(program.folder().join("data/scrollback.db").to_str().unwrap())
-        .await
-        .unwrap();
+    let file = program.folder().join("data/scrollback.db");
+    let mut other = SqliteConnection::connect(file.to_str().unwrap()).await.unwrap();
     other.execute("PRAGMA busy_timeout = 0").await.unwrap();
     let write = other.execute("UPDATE account SET revision = revision + 1").await;
     assert!(write.unwrap_err().to_string().contains("locked"));
-    assert!(step(&program, &postgres).await.is_some(), "the migration was still at work");
     other.close().await.unwrap();
-    assert!(timeout(TIMEOUT, child.wait()).await.unwrap().unwrap().success());
+    let said = go_on(child).await;
+    assert!(!said.contains("use the source again"), "{said}");
 
-    let mut child = begin(&program, &postgres, BACK).await;
+    let child = begin(&program, &postgres, BACK).await;
     let mut other = PgConnection::connect(&postgres).await.unwrap();
     other.execute("SET lock_timeout = '100ms'").await.unwrap();
     for table in ["account", "message", "webhook"] {
         let write = other.execute(AssertSqlSafe(format!("DELETE FROM {table}"))).await;
         assert!(write.unwrap_err().to_string().contains("lock timeout"), "{table}");
     }
-    assert!(step(&program, BACK).await.is_some(), "the migration was still at work");
-    drop(other);
-    assert!(timeout(TIMEOUT, child.wait()).await.unwrap().unwrap().success());
+    // It reads, and cannot write before the end.
+    let server = serve(&program, &postgres).await;
+    let said = go_on(child).await;
+    assert!(
+        said.contains(" sessions use the source again: what they write now is not in the target"),
+        "{said}"
+    );
+    server.client("ada").new_conversation().await;
 }
 
 /// What was moved already would be older than what is moved now.
@@ -159,6 +181,6 @@ async fn a_migration_does_not_go_on_after_a_write_to_the_source() {
     let expected = "the source was written to since it began: empty the target, and begin again";
     assert!(said.contains(expected), "{said}");
     let again = shared_cluster().create_database().await;
-    tokio::time::timeout(Duration::from_secs(60), move_data(&program, SQLITE, &again)).await.unwrap();
+    move_data(&program, SQLITE, &again).await;
     assert_eq!(Rows::of(&program, &again).await, Rows::of(&program, SQLITE).await);
 }
