@@ -169,28 +169,19 @@ async fn go_on(server: &Running, seen: &[Seen], changes: &[Value]) {
 
 async fn cursors_go_on_after_moves(engine: Engine) {
     let (program, seen) = filled().await;
-    let (postgres, program) = match engine {
-        Engine::PostgresWithRowLevelSecurity => {
-            (shared_cluster().create_database_of_a_plain_role().await, program)
-        }
-        _ => (shared_cluster().create_database().await, program),
-    };
     let server = serve(&program, SQLITE).await;
     let mut changes = Vec::new();
     for (user, seen) in USERS.into_iter().zip(&seen) {
         changes.push(seen.changes(&server.client(user)).await);
     }
     stop(server).await;
+    let on_postgres = Program::over(engine)
+        .await
+        .with("SCROLLBACK_FILES_STORAGE", program.folder().join("data/files").display().to_string());
+    // The tables may be there already, and with row-level security their policies.
+    on_postgres.printed(&["migrate", "up"]).await;
+    let postgres = on_postgres.variable("SCROLLBACK_DATABASE_URL").to_owned();
     move_data(&program, SQLITE, &postgres).await;
-    let mode = if engine == Engine::PostgresWithRowLevelSecurity { "on" } else { "off" };
-    let behind = ["--database-url", &postgres];
-    // The setting is for PostgreSQL alone.
-    let mut command = program.command(&[&["migrate", "status"], &behind[..]].concat());
-    assert!(command.env("SCROLLBACK_DATABASE_ROW_LEVEL_SECURITY", mode).status().await.unwrap().success());
-    let on_postgres = Program::believing()
-        .with("SCROLLBACK_DATABASE_URL", postgres.clone())
-        .with("SCROLLBACK_FILES_STORAGE", program.folder().join("data/files").display().to_string())
-        .with("SCROLLBACK_DATABASE_ROW_LEVEL_SECURITY", mode);
     let server = on_postgres.serve(&[]).await;
     go_on(&server, &seen, &changes).await;
     stop(server).await;
