@@ -3,13 +3,16 @@
 
 mod background_jobs;
 mod credentials;
+mod doctor;
 mod documents;
 mod erasure;
 mod executor;
 mod files;
 mod indexing;
 mod permissions;
+mod reload;
 pub(crate) mod retention;
+mod revocations;
 mod settings;
 mod validation;
 mod webhooks;
@@ -17,11 +20,12 @@ mod webhooks;
 use std::collections::BTreeMap;
 
 use anyhow::Context;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::auth::{self, Authenticator};
+use crate::auth::{Authenticator, RevocationList};
 use crate::clock::Clock;
-use crate::config::{self, Config, Secret};
+use crate::config::{Config, Secret};
 use crate::feed::Feed;
 use crate::graphql::{self, Api, PersistedDocuments};
 use crate::model::OwnerPattern;
@@ -31,7 +35,10 @@ use crate::signals::{self, ReplicaLink, Signals};
 use crate::store::{Process, Store};
 use crate::webhooks::{Webhook, WebhookFigures, Webhooks};
 
+use revocations::Revocations;
+
 pub use credentials::issuers;
+pub use doctor::{Finding, Severity, examine};
 pub use executor::Executor;
 pub use settings::{content_limits, database, limits, subgraph};
 pub(crate) use settings::{memory, server_settings};
@@ -107,15 +114,47 @@ impl App {
     /// # Errors
     /// A setting is not valid, or the listener fails.
     pub async fn serve(
-        mut self,
+        self,
         listeners: impl Into<Listeners>,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> anyhow::Result<()> {
+        let (_never, reloads) = mpsc::channel(1);
+        self.serve_and_reload(listeners, shutdown, reloads).await
+    }
+
+    /// Like [`serve`](Self::serve), and uses the settings that come from `reloads`, as far as they can change while a
+    /// server runs ([`Config::reload`]).
+    ///
+    /// # Errors
+    /// As for [`serve`](Self::serve). New settings that are not valid are logged, and change nothing.
+    pub async fn serve_and_reload(
+        mut self,
+        listeners: impl Into<Listeners>,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+        mut reloads: mpsc::Receiver<Config>,
+    ) -> anyhow::Result<()> {
         let rate = self.rate_limiter();
-        let (webhooks, figures) = self.start_webhooks();
-        let server = self.server(rate.clone(), figures)?;
-        let tasks = self.background_tasks(rate);
-        let served = server.serve(listeners.into(), shutdown).await;
+        let figures = WebhookFigures::default();
+        let mut webhooks = self.start_webhooks(&figures);
+        let revocations = Revocations::load(&self.store, &self.clock).await?;
+        let server = self.server(rate.clone(), figures.clone(), revocations.list())?;
+        let mut tasks = self.background_tasks(rate);
+        tasks.spawn(revocations.follow());
+        let handle = server.reload_handle();
+        let mut serving = std::pin::pin!(server.serve(listeners.into(), shutdown));
+        let served = loop {
+            tokio::select! {
+                served = &mut serving => break served,
+                Some(new) = reloads.recv() => {
+                    // Requests are served meanwhile.
+                    let mut reload = std::pin::pin!(self.reload(new, &handle, &mut webhooks, &figures));
+                    tokio::select! {
+                        served = &mut serving => break served,
+                        () = &mut reload => {}
+                    }
+                }
+            }
+        };
         drop(tasks);
         self.stop_webhooks(webhooks).await;
         self.close().await;
@@ -125,7 +164,7 @@ impl App {
     /// Runs operations inside another application that has its own HTTP server. Starts the background jobs,
     /// which run until the [`Embedded`] is closed or dropped.
     pub fn embed(mut self) -> Embedded {
-        let (webhooks, _) = self.start_webhooks();
+        let webhooks = self.start_webhooks(&WebhookFigures::default());
         let rate = self.rate_limiter();
         let executor = Executor {
             api: self.api(),
@@ -138,9 +177,8 @@ impl App {
         Embedded { executor, tasks, webhooks, app: self }
     }
 
-    fn rate_limiter(&self) -> Option<RateLimiter> {
-        let config::Rate { operations_per_minute, burst } = self.config.rate;
-        operations_per_minute.map(|per_minute| RateLimiter::new(per_minute, burst))
+    fn rate_limiter(&self) -> RateLimiter {
+        RateLimiter::new(settings::rate(&self.config))
     }
 
     /// The configured webhooks with the users that each is about. None: all users.
@@ -148,8 +186,8 @@ impl App {
         &self.webhook_owners
     }
 
-    fn start_webhooks(&mut self) -> (Webhooks, WebhookFigures) {
-        Webhooks::start(&self.store, &self.clock, std::mem::take(&mut self.webhooks))
+    fn start_webhooks(&mut self, figures: &WebhookFigures) -> Webhooks {
+        Webhooks::start(&self.store, &self.clock, std::mem::take(&mut self.webhooks), figures)
     }
 
     async fn stop_webhooks(&self, webhooks: Webhooks) {
@@ -158,11 +196,9 @@ impl App {
         }
     }
 
-    fn background_tasks(&self, rate: Option<RateLimiter>) -> JoinSet<()> {
+    fn background_tasks(&self, rate: RateLimiter) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
-        if let Some(rate) = rate {
-            tasks.spawn(rate.evict_full_buckets());
-        }
+        tasks.spawn(rate.evict_full_buckets());
         tasks.spawn(background_jobs::delete_old_changes(
             self.store.clone(),
             self.clock.clone(),
@@ -220,13 +256,15 @@ impl App {
         Api::new(self.store.clone(), self.feed.clone(), settings)
     }
 
-    fn server(&self, rate: Option<RateLimiter>, figures: WebhookFigures) -> anyhow::Result<Server> {
-        let timing = auth::KeySetTiming {
-            refresh: self.config.auth.jwks_refresh,
-            cooldown: self.config.auth.jwks_cooldown,
-            keep: self.config.auth.jwks_keep,
-        };
-        let authenticator = Authenticator::new(issuers(&self.config)?, timing)?;
+    fn server(
+        &self,
+        rate: RateLimiter,
+        figures: WebhookFigures,
+        revocations: RevocationList,
+    ) -> anyhow::Result<Server> {
+        let authenticator =
+            Authenticator::new(issuers(&self.config)?, settings::key_set_timing(&self.config))?;
+        let authenticator = authenticator.with_revocations(revocations);
         let settings = server_settings(&self.config, rate, figures)?;
         Server::new(self.api(), self.store.clone(), authenticator, self.clock.clone(), settings)
     }

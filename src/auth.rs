@@ -9,6 +9,7 @@
 //! - A back end whose token has the scope `scrollback:act-as` can name the owner that it acts for. It then
 //!   has the same access as that owner and is recorded as the actor.
 //! - The viewer has the scopes of its token ([`Scope`]). The store checks those that a read requires.
+//! - Tokens can be revoked before they expire ([`RevocationList`]).
 //! - Tokens are never logged, not even in part.
 
 mod claims;
@@ -18,6 +19,7 @@ mod fetcher;
 mod key;
 mod key_set;
 mod requirements;
+mod revocation_list;
 mod secret;
 mod sign;
 
@@ -25,14 +27,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use arc_swap::ArcSwap;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Header, Validation, decode, decode_header, get_current_timestamp};
 
-use crate::model::{Invalid, OwnerId, Scope, Timestamp, Viewer};
+use crate::model::{Invalid, OwnerId, Scope, Timestamp, TokenIdentity, Viewer};
 use claims::Claims;
 use error::MAX_TOKEN_BYTES;
 use fetcher::Fetcher;
-use key::{KeyLookup, VerificationKey};
+use key::{KeyLookup, VerificationKey, VerificationKeys};
 use key_set::KeySet;
 
 pub use development::{development_secret, development_secret_file};
@@ -41,6 +44,7 @@ pub use fetcher::CertificateAuthorities;
 pub use key::PublicKey;
 pub use key_set::KeySetTiming;
 pub use requirements::TokenRequirements;
+pub use revocation_list::RevocationList;
 pub use secret::SharedSecret;
 pub use sign::{sign, sign_with_scope};
 
@@ -72,7 +76,8 @@ pub enum Key {
 
 /// Verifies tokens.
 pub struct Authenticator {
-    issuers: Vec<Verifier>,
+    issuers: ArcSwap<Vec<Verifier>>,
+    revocations: RevocationList,
 }
 
 /// Verifies the tokens of one issuer.
@@ -85,7 +90,7 @@ struct Verifier {
 enum KeySource {
     /// Several only while secrets are replaced.
     Fixed(Vec<Arc<VerificationKey>>),
-    Set(KeySet),
+    Set(Arc<KeySet>),
 }
 
 /// The credentials of a request.
@@ -104,33 +109,34 @@ impl Authenticator {
     /// # Errors
     /// A URL is not valid, or two issuers have the same name.
     pub fn new(issuers: Vec<Issuer>, timing: KeySetTiming) -> anyhow::Result<Self> {
-        let several = issuers.len() > 1;
-        let mut verifiers: Vec<Verifier> = Vec::with_capacity(issuers.len());
-        for Issuer { key, requirements } in issuers {
-            let known = |other: &Verifier| other.requirements.issuer == requirements.issuer;
-            if several && (requirements.issuer.is_none() || verifiers.iter().any(known)) {
-                anyhow::bail!("if there are several issuers, each needs a unique name (`issuer`)");
-            }
-            let source = match key {
-                Key::Secrets(secrets) => {
-                    let keys = secrets.into_iter().map(VerificationKey::secret).map(Arc::new);
-                    KeySource::Fixed(keys.collect())
-                }
-                Key::PublicKey(PublicKey(key)) => KeySource::Fixed(vec![key]),
-                Key::Url { url, authorities } => {
-                    let fetcher = Fetcher::new(&url, &authorities)
-                        .with_context(|| format!("cannot fetch keys from {url}"))?;
-                    KeySource::Set(KeySet::start(fetcher, timing))
-                }
-            };
-            verifiers.push(Verifier { source, validation: claims::validation(&requirements), requirements });
-        }
-        Ok(Self { issuers: verifiers })
+        let issuers = ArcSwap::from_pointee(verifiers(issuers, timing, &[])?);
+        Ok(Self { issuers, revocations: RevocationList::default() })
+    }
+
+    /// The same, refusing the tokens of this list.
+    #[must_use]
+    pub fn with_revocations(self, revocations: RevocationList) -> Self {
+        Self { revocations, ..self }
+    }
+
+    /// Resolves when the token of a viewer is revoked.
+    pub fn revoked(&self, viewer: &Viewer) -> impl Future<Output = ()> + Send + use<> {
+        self.revocations.refused(viewer)
+    }
+
+    /// Accepts tokens of these issuers from now on, and of no others. Key sets whose URL stays are not fetched anew.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new). Nothing changes then.
+    pub fn replace_issuers(&self, issuers: Vec<Issuer>, timing: KeySetTiming) -> anyhow::Result<()> {
+        let verifiers = verifiers(issuers, timing, &self.issuers.load())?;
+        self.issuers.store(Arc::new(verifiers));
+        Ok(())
     }
 
     /// Whether at least one issuer has a usable key.
     pub fn is_ready(&self) -> bool {
-        self.issuers.iter().any(|issuer| match &issuer.source {
+        self.issuers.load().iter().any(|issuer| match &issuer.source {
             KeySource::Fixed(_) => true,
             KeySource::Set(keys) => keys.is_ready(),
         })
@@ -160,7 +166,12 @@ impl Authenticator {
         };
         // Includes the leeway, so that a WebSocket closes no earlier than a request would be rejected.
         let end = claims.exp + leeway.as_secs_f64();
-        Ok(Viewer { owner, actor, scopes, expires_at: Some(micros(end)) })
+        let token = TokenIdentity { id: claims.jti, issued_at: claims.iat.map(micros) };
+        let viewer = Viewer { owner, actor, scopes, expires_at: Some(micros(end)), token };
+        if self.revocations.refuses(&viewer) {
+            return Err(AuthError::Revoked);
+        }
+        Ok(viewer)
     }
 
     async fn verify(&self, token: &str) -> Result<(Claims, Duration), AuthError> {
@@ -171,7 +182,9 @@ impl Authenticator {
         if header.crit.is_some() || !claims::is_access_token(header.typ.as_deref()) {
             return Err(AuthError::Invalid);
         }
-        let issuer = match &self.issuers[..] {
+        // Not a guard of `load`: it is held while keys are fetched.
+        let issuers = self.issuers.load_full();
+        let issuer = match &issuers[..] {
             [only] => only,
             several => {
                 let name = claims::claimed_issuer(token).ok_or(AuthError::Invalid)?;
@@ -182,6 +195,49 @@ impl Authenticator {
         let claims = issuer.verify(token, &header).await?;
         Ok((claims, issuer.requirements.leeway))
     }
+}
+
+/// The verifiers of these issuers, with the key sets that are there already.
+fn verifiers(
+    issuers: Vec<Issuer>,
+    timing: KeySetTiming,
+    present: &[Verifier],
+) -> anyhow::Result<Vec<Verifier>> {
+    let several = issuers.len() > 1;
+    let mut verifiers: Vec<Verifier> = Vec::with_capacity(issuers.len());
+    for Issuer { key, requirements } in issuers {
+        let known = |other: &Verifier| other.requirements.issuer == requirements.issuer;
+        if several && (requirements.issuer.is_none() || verifiers.iter().any(known)) {
+            anyhow::bail!("if there are several issuers, each needs a unique name (`issuer`)");
+        }
+        let source = match key {
+            Key::Secrets(secrets) => {
+                let keys = secrets.into_iter().map(VerificationKey::secret).map(Arc::new);
+                KeySource::Fixed(keys.collect())
+            }
+            Key::PublicKey(PublicKey(key)) => KeySource::Fixed(vec![key]),
+            Key::Url { url, authorities } => {
+                let fetcher = Fetcher::new(&url, &authorities)
+                    .with_context(|| format!("cannot fetch keys from {url}"))?;
+                let same = present.iter().find_map(|verifier| match &verifier.source {
+                    KeySource::Set(keys) if keys.is_of(&fetcher, timing) => Some(keys.clone()),
+                    _ => None,
+                });
+                KeySource::Set(same.unwrap_or_else(|| Arc::new(KeySet::start(fetcher, timing))))
+            }
+        };
+        verifiers.push(Verifier { source, validation: claims::validation(&requirements), requirements });
+    }
+    Ok(verifiers)
+}
+
+/// Fetches a key set once, and returns how many keys it has that can be used.
+///
+/// # Errors
+/// It cannot be fetched, or is not a key set.
+pub async fn check_key_set(url: &str, authorities: &CertificateAuthorities) -> anyhow::Result<usize> {
+    let text = Fetcher::new(url, authorities)?.fetch().await?;
+    Ok(VerificationKeys::parse(&text)?.len())
 }
 
 impl Verifier {

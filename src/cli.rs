@@ -5,6 +5,7 @@ mod audit;
 mod backup;
 mod check;
 mod commands;
+mod doctor;
 mod erase;
 mod export;
 mod health;
@@ -15,17 +16,20 @@ mod output;
 mod progress;
 mod restore;
 mod retention;
+mod revoke;
 mod service_manager;
+mod setting_sources;
 mod webhooks;
 
 pub use arguments::Arguments;
 
 use std::process::ExitCode;
 
-use crate::config::{self, Config, Sources};
+use crate::config::{self, Config};
 use crate::graphql;
 use crate::telemetry;
 use arguments::Command;
+use setting_sources::SettingSources;
 
 /// Runs a command. Errors are written to standard error in one line.
 pub async fn run(arguments: Arguments) -> ExitCode {
@@ -59,14 +63,20 @@ async fn start(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     let (file, flags) = settings.into_sources();
     let environment = config::environment(std::env::vars_os())?;
-    let config = config::load(Sources { file: file.as_deref(), environment, flags })?;
+    let sources = SettingSources { file, environment, flags };
+    let config = sources.load()?;
     telemetry::start(&config.log)?;
-    dispatch(command, config).await
+    match command {
+        Command::Serve(serve) => {
+            commands::serve(config, serve, sources).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        other => dispatch(other, config).await,
+    }
 }
 
 async fn dispatch(command: Command, config: Config) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Serve(serve) => commands::serve(config, serve).await?,
         Command::Migrate(migrate) => commands::migrate(config, migrate).await?,
         Command::MigrateData(arguments) => migrate_data::migrate_data(config, arguments).await?,
         Command::Token(token) => commands::token(&config, &token)?,
@@ -78,11 +88,13 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<ExitCode> 
         Command::Backup(arguments) => backup::backup(config, arguments).await?,
         Command::Restore(arguments) => return restore::restore(config, arguments).await,
         Command::Check(arguments) => return check::check(config, arguments).await,
+        Command::Doctor(arguments) => return doctor::doctor(&config, &arguments).await,
         Command::Audit(arguments) => audit::audit(config, arguments).await?,
+        Command::Revoke(arguments) => revoke::revoke(config, arguments).await?,
         Command::Webhooks(arguments) => webhooks::webhooks(config, arguments).await?,
         Command::Health(arguments) => health::health(&config, &arguments).await?,
         Command::Config(_) => commands::validate(&config).await?,
-        Command::Schema(_) | Command::Licenses => {}
+        Command::Serve(_) | Command::Schema(_) | Command::Licenses => {}
     }
     Ok(ExitCode::SUCCESS)
 }

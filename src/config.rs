@@ -19,8 +19,10 @@ mod limits;
 mod load;
 mod names;
 mod openai;
+mod reload;
 mod retention;
 mod schema;
+mod secret_file;
 mod shares;
 mod value;
 mod webhook;
@@ -47,6 +49,7 @@ pub use limits::Limits;
 pub use load::{Sources, load};
 pub use names::environment;
 pub use openai::OpenAi;
+pub use reload::{Reload, Values};
 pub use retention::{InactiveAction, Retention};
 pub use schema::schema;
 pub use shares::Shares;
@@ -105,6 +108,9 @@ pub struct Config {
     /// The configuration file, if it contains a secret.
     #[serde(skip)]
     pub file_with_secrets: Option<PathBuf>,
+    /// The values as they were read, to find what has changed when they are read again.
+    #[serde(skip)]
+    pub values: Values,
 }
 
 /// Development or production.
@@ -231,7 +237,7 @@ pub struct Documents {
 }
 
 /// The rate limit of an owner.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
     /// The operations per minute. `None`: no limit.
@@ -248,6 +254,9 @@ pub struct Database {
     /// `sqlite://path` or `postgres://…`; may hold a password.
     #[serde(deserialize_with = "value::database_url")]
     pub url: Option<Secret>,
+    /// A file with the URL, instead of `url`.
+    #[serde(deserialize_with = "value::optional")]
+    pub url_file: Option<PathBuf>,
     /// The most connections at once.
     #[serde(deserialize_with = "value::positive")]
     pub max_connections: u32,
@@ -294,6 +303,9 @@ pub struct Feed {
     /// The NATS server for signals between replicas.
     #[serde(deserialize_with = "value::optional")]
     pub signals: Option<Secret>,
+    /// A file with the URL of that server, instead of `signals`.
+    #[serde(deserialize_with = "value::optional")]
+    pub signals_file: Option<PathBuf>,
     /// The time for which changes are kept.
     #[serde(deserialize_with = "value::duration")]
     pub keep: Duration,

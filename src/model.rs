@@ -27,6 +27,7 @@ mod metadata;
 mod page;
 mod part;
 mod retention;
+mod revocation;
 mod search;
 mod share;
 mod stream;
@@ -80,6 +81,7 @@ pub use part::{MAX_PARTS, Part, Parts, Source, ToolState};
 pub use retention::{
     DueCount, InactivityRule, OwnerRetention, RetentionAction, RetentionReason, RetentionRules,
 };
+pub use revocation::{Revocation, RevokedTokens, TokenIdentity};
 pub use share::{
     NewShare, Share, ShareLabel, ShareRules, ShareSecret, SharedConversation, SharedMessage, share_hash,
 };

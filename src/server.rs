@@ -23,13 +23,14 @@ mod openai;
 mod pages;
 #[doc(hidden)]
 pub mod probe;
+mod process_signals;
 mod query;
 mod quota;
 mod refusal;
+mod reload;
 mod request_header;
 mod settings;
 mod shared;
-mod shutdown;
 mod state;
 
 use std::sync::Arc;
@@ -56,8 +57,10 @@ use crate::graphql::Api;
 use crate::store::Store;
 
 pub use admin::check::check_readiness;
+pub use listener::open_files::open_file_limit;
+pub use process_signals::{reload_requested, terminated};
+pub use reload::{ReloadHandle, ReloadedSettings};
 pub use settings::Settings;
-pub use shutdown::terminated;
 
 use admin::health;
 use drain::Drain;
@@ -157,6 +160,11 @@ impl Server {
         Ok(Self { state, router })
     }
 
+    /// Changes the settings of this server while it runs.
+    pub fn reload_handle(&self) -> ReloadHandle {
+        ReloadHandle(self.state.clone())
+    }
+
     /// Serves until `shutdown` resolves, then waits for running operations within the configured time.
     ///
     /// # Errors
@@ -193,12 +201,7 @@ impl Server {
             }
             shared.abort.cancel();
         };
-        let evicting = async {
-            match settings.share_views.clone() {
-                Some(views) => views.evict_full_buckets().await,
-                None => std::future::pending().await,
-            }
-        };
+        let evicting = settings.share_views.clone().evict_full_buckets();
         let serving = async {
             tokio::select! {
                 () = serving => {}

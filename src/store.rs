@@ -44,6 +44,7 @@ pub use engine::connect::{
     FileSettings, Process, Settings, SqliteTarget, check_sqlite_file, copy_sqlite_database, migrations,
     sqlite_files, undo_migrations,
 };
+pub use engine::facts::{DatabaseFacts, PostgresFacts, SqliteFacts, database_facts};
 pub use engine::row_level_security::RowLevelSecurity;
 #[doc(hidden)]
 pub use entity::tables as entities;
@@ -53,6 +54,7 @@ pub use files::{StoredFile, Upload};
 pub use hot::writer::Bounds;
 #[doc(hidden)]
 pub use hot::writer::probe;
+pub use object_storage::check_file_storage;
 pub use repository::backup::BackupSnapshot;
 pub use repository::export::ExportSnapshot;
 pub use repository::export::messages::MessagePages;

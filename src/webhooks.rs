@@ -42,6 +42,7 @@ use sender::Sender;
 pub use signature::SigningSecret;
 
 /// The webhooks of this process.
+#[derive(Default)]
 pub struct Webhooks {
     tasks: JoinSet<()>,
     stop: CancellationToken,
@@ -73,14 +74,15 @@ impl Webhook {
 }
 
 impl Webhooks {
-    /// Delivers for all webhooks in the background, until [`Webhooks::stop`] or until this is dropped.
-    pub fn start(store: &Store, clock: &Clock, webhooks: Vec<Webhook>) -> (Self, WebhookFigures) {
+    /// Delivers for all webhooks in the background, until [`Webhooks::stop`] or until this is dropped. `figures` has
+    /// theirs from now on.
+    pub fn start(store: &Store, clock: &Clock, webhooks: Vec<Webhook>, figures: &WebhookFigures) -> Self {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let mut figures = Vec::with_capacity(webhooks.len());
+        let mut all = Vec::with_capacity(webhooks.len());
         for Webhook { channel, endpoint } in webhooks {
-            let own = Arc::new(Figures::default());
-            figures.push((endpoint.name.clone(), own.clone()));
+            let own = figures.of(&endpoint.name);
+            all.push((endpoint.name.clone(), own.clone()));
             let task = WebhookTask {
                 store: store.clone(),
                 clock: clock.clone(),
@@ -92,7 +94,8 @@ impl Webhooks {
             };
             tasks.spawn(task.run());
         }
-        (Self { tasks, stop }, WebhookFigures(Arc::new(figures)))
+        figures.set(all);
+        Self { tasks, stop }
     }
 
     /// Stops deliveries, stores positions, and gives leases back.

@@ -23,6 +23,7 @@ mod m20261129_000011_shares;
 mod m20261129_000012_attachments;
 mod m20261129_000013_webhooks;
 mod m20261130_000014_deletions;
+mod m20261130_000015_revocations;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -45,6 +46,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000012_attachments::Migration),
             Box::new(m20261129_000013_webhooks::Migration),
             Box::new(m20261130_000014_deletions::Migration),
+            Box::new(m20261130_000015_revocations::Migration),
         ]
     }
 }

@@ -23,7 +23,7 @@ use crate::rate_limit::RateLimiter;
 pub struct Executor {
     pub(super) api: Api,
     pub(super) clock: Clock,
-    pub(super) rate: Option<RateLimiter>,
+    pub(super) rate: RateLimiter,
     pub(super) execution_timeout: Duration,
     pub(super) viewer: Option<Viewer>,
 }
@@ -55,9 +55,7 @@ impl Executor {
             let message = "the application provided no viewer for this operation";
             return Err(Box::new(error_response(Code::Unauthenticated, message)));
         };
-        if let Some(rate) = &self.rate {
-            rate.check(&viewer.owner).map_err(|wait| Box::new(rate_limited(wait)))?;
-        }
+        self.rate.check(&viewer.owner).map_err(|wait| Box::new(rate_limited(wait)))?;
         let mut operation = self.api.prepare(request)?;
         self.api
             .reserve_request(&viewer, &mut operation)

@@ -15,7 +15,7 @@ pub(super) fn warn(config: &Config, database: &store::Settings) {
     }
 }
 
-fn warnings(config: &Config, database: &store::Settings) -> Vec<String> {
+pub(super) fn warnings(config: &Config, database: &store::Settings) -> Vec<String> {
     let mut warnings = Vec::new();
     let database = store::sqlite_files(database);
     let secret = development_secret_file(&config.data_dir);
@@ -69,11 +69,20 @@ fn secret_files(config: &Config) -> impl Iterator<Item = (String, PathBuf)> {
     let of_issuers = config.auth.issuers.iter().enumerate().filter_map(|(at, issuer)| {
         Some((format!("auth.issuers[{at}].jwt_secret_file"), issuer.jwt_secret_file.clone()?))
     });
+    let of_secrets = config.auth.jwt_secrets.iter().enumerate().filter_map(|(at, listed)| {
+        Some((format!("auth.jwt_secrets[{at}].secret_file"), listed.secret_file.clone()?))
+    });
     let of_webhooks = config.webhooks.iter().enumerate().filter_map(|(at, webhook)| {
         Some((format!("webhooks[{at}].secret_file"), webhook.secret_file.clone()?))
     });
-    let shared = config.auth.jwt_secret_file.clone().map(|path| ("auth.jwt_secret_file".to_owned(), path));
-    let settings = shared.into_iter().chain(of_issuers).chain(of_webhooks);
+    let single = [
+        ("auth.jwt_secret_file", &config.auth.jwt_secret_file),
+        ("database.url_file", &config.database.url_file),
+        ("feed.signals_file", &config.feed.signals_file),
+        ("jetstream.url_file", &config.jetstream.url_file),
+    ];
+    let single = single.into_iter().filter_map(|(setting, path)| Some((setting.to_owned(), path.clone()?)));
+    let settings = single.chain(of_issuers).chain(of_secrets).chain(of_webhooks);
     let settings = settings.map(|(setting, path)| (format!("`{setting}`"), path));
     let file =
         config.file_with_secrets.clone().map(|path| ("secrets in the configuration file".to_owned(), path));

@@ -3,11 +3,12 @@
 use anyhow::bail;
 
 use super::retention;
+use crate::auth::KeySetTiming;
 use crate::config::{self, Config};
 use crate::graphql;
 use crate::memory::{self, MemoryPool};
 use crate::model::{ContentLimits, FileRules, ShareRules};
-use crate::rate_limit::RateLimiter;
+use crate::rate_limit::{Rate, RateLimiter};
 use crate::server;
 use crate::store::{self, Process};
 use crate::webhooks::WebhookFigures;
@@ -56,6 +57,18 @@ fn files(config: &Config) -> Option<store::FileSettings> {
     };
     let storage = config.file_storage()?;
     Some(store::FileSettings { storage, rules: files.enabled.then_some(rules) })
+}
+
+/// How many operations an owner may begin.
+pub(super) fn rate(config: &Config) -> Option<Rate> {
+    let config::Rate { operations_per_minute, burst } = config.rate;
+    operations_per_minute.map(|per_minute| Rate { per_minute, burst })
+}
+
+/// When keys from URLs are fetched.
+pub(super) fn key_set_timing(config: &Config) -> KeySetTiming {
+    let config::Auth { jwks_refresh, jwks_cooldown, jwks_keep, .. } = config.auth;
+    KeySetTiming { refresh: jwks_refresh, cooldown: jwks_cooldown, keep: jwks_keep }
 }
 
 /// The limits of a request.
@@ -133,7 +146,7 @@ pub(crate) fn memory(config: &Config) -> MemoryPool {
 /// Two settings contradict each other.
 pub(crate) fn server_settings(
     config: &Config,
-    rate: Option<RateLimiter>,
+    rate: RateLimiter,
     webhooks: WebhookFigures,
 ) -> anyhow::Result<server::Settings> {
     let server = config.server.clone();
@@ -184,7 +197,6 @@ pub(crate) fn server_settings(
         imports_per_owner: config.imports.per_owner as usize,
         import_bytes: config.imports.bytes,
         imports_timeout: config.imports.timeout,
-        content: content_limits(config),
         exports: config.exports.enabled,
         // The others have the rest of the connections.
         exports_at_once: config.exports.at_once.min((config.database.max_connections / 2).max(1)) as usize,
@@ -194,7 +206,9 @@ pub(crate) fn server_settings(
         uploads: config.files.uploads as usize,
         uploads_per_owner: config.files.uploads_per_owner as usize,
         share_images: config.shares.images,
-        share_views: config.shares.views_per_minute.map(|most| RateLimiter::new(most, most)),
+        share_views: RateLimiter::new(
+            config.shares.views_per_minute.map(|most| Rate { per_minute: most, burst: most }),
+        ),
         rate,
         webhooks,
     })

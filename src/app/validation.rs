@@ -2,6 +2,7 @@
 
 use super::{credentials, documents, settings, webhooks};
 use crate::config::Config;
+use crate::rate_limit::RateLimiter;
 use crate::webhooks::WebhookFigures;
 
 /// Reads what the settings name, as a server does before it opens the database: keys, documents and webhooks.
@@ -13,6 +14,6 @@ pub async fn validate(config: &Config) -> anyhow::Result<()> {
     documents::load(&config.documents, &settings::limits(config), settings::subgraph(config))?;
     webhooks::owners(config)?;
     webhooks::webhooks(config).await?;
-    settings::server_settings(config, None, WebhookFigures::default())?;
+    settings::server_settings(config, RateLimiter::new(None), WebhookFigures::default())?;
     Ok(())
 }

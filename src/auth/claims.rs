@@ -16,6 +16,12 @@ pub(super) struct Claims {
     pub(super) sub: String,
     /// Seconds since 1970. RFC 7519 allows a fraction.
     pub(super) exp: f64,
+    /// Seconds since 1970, with a fraction or without.
+    #[serde(default)]
+    pub(super) iat: Option<f64>,
+    /// The id of the token.
+    #[serde(default)]
+    pub(super) jti: Option<String>,
     /// A string (RFC 7519, 4.1.1). A list is rejected.
     #[serde(default, rename = "iss")]
     _iss: Option<String>,

@@ -28,6 +28,9 @@ pub enum AuthError {
     /// The token has expired.
     #[error("the token has expired")]
     Expired,
+    /// The token was revoked.
+    #[error("the token was revoked")]
+    Revoked,
     /// The token is valid for longer than tokens may be.
     #[error("the token is valid for too long: it must expire within {}", humantime::format_duration(*.0))]
     LivesTooLong(Duration),

@@ -60,9 +60,22 @@ impl CertificateAuthorities {
     }
 }
 
+impl PartialEq for CertificateAuthorities {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.roots == other.0.roots
+    }
+}
+
+/// Where a key set comes from.
+#[derive(Clone, PartialEq)]
+pub(super) struct KeySetSource {
+    uri: Uri,
+    authorities: CertificateAuthorities,
+}
+
 pub(super) struct Fetcher {
     client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
-    uri: Uri,
+    source: KeySetSource,
 }
 
 impl Fetcher {
@@ -85,12 +98,16 @@ impl Fetcher {
         let connector = builder.enable_http1().wrap_connector(plain);
         // Requests are minutes apart, so no connection is kept open.
         let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
-        Ok(Self { client, uri })
+        Ok(Self { client, source: KeySetSource { uri, authorities: authorities.clone() } })
+    }
+
+    pub(super) fn source(&self) -> &KeySetSource {
+        &self.source
     }
 
     /// The configured URL.
     pub(super) fn uri(&self) -> &Uri {
-        &self.uri
+        &self.source.uri
     }
 
     pub(super) async fn fetch(&self) -> anyhow::Result<Bytes> {
@@ -98,7 +115,7 @@ impl Fetcher {
     }
 
     async fn answer(&self) -> anyhow::Result<Bytes> {
-        let request = Request::get(self.uri.clone())
+        let request = Request::get(self.source.uri.clone())
             .header(ACCEPT, "application/jwk-set+json, application/json")
             .header(USER_AGENT, concat!("scrollback/", env!("CARGO_PKG_VERSION")))
             .body(Empty::new())?;

@@ -14,11 +14,11 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::error::AuthError;
-use super::fetcher::{Fetcher, TIMEOUT};
+use super::fetcher::{Fetcher, KeySetSource, TIMEOUT};
 use super::key::{KeyLookup, VerificationKeys};
 
 /// The intervals at which keys are fetched.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeySetTiming {
     /// The age at which keys are fetched again.
     pub refresh: Duration,
@@ -46,6 +46,7 @@ pub(super) struct KeySet {
     state: watch::Receiver<KeySetState>,
     fetch_requested: Arc<Notify>,
     timing: KeySetTiming,
+    source: KeySetSource,
     task: AbortHandle,
 }
 
@@ -69,8 +70,14 @@ impl KeySet {
     pub(super) fn start(fetcher: Fetcher, timing: KeySetTiming) -> Self {
         let (sender, state) = watch::channel(KeySetState { fetching: true, ..KeySetState::default() });
         let fetch_requested = Arc::new(Notify::new());
+        let source = fetcher.source().clone();
         let task = tokio::spawn(run_fetcher(fetcher, timing, sender, fetch_requested.clone())).abort_handle();
-        Self { state, fetch_requested, timing, task }
+        Self { state, fetch_requested, timing, source, task }
+    }
+
+    /// Whether these are the keys that this fetcher would fetch, at these intervals.
+    pub(super) fn is_of(&self, fetcher: &Fetcher, timing: KeySetTiming) -> bool {
+        self.source == *fetcher.source() && self.timing == timing
     }
 
     /// Whether there are keys that have not expired.

@@ -1,8 +1,9 @@
 //! Signing of tokens for development and tests.
 
 use anyhow::Context;
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::requirements::TokenRequirements;
 use super::secret::SharedSecret;
@@ -12,6 +13,8 @@ use crate::model::{OwnerId, Timestamp};
 struct SignedClaims<'a> {
     sub: &'a str,
     exp: i64,
+    iat: u64,
+    jti: Uuid,
     #[serde(skip_serializing_if = "Option::is_none")]
     iss: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,6 +50,8 @@ pub fn sign_with_scope(
     let claims = SignedClaims {
         sub: owner.as_str(),
         exp: expires_at.0 / 1_000_000,
+        iat: get_current_timestamp(),
+        jti: uuid::Builder::from_random_bytes(rand::random()).into_uuid(),
         iss: requirements.issuer.as_deref(),
         aud: requirements.audience.as_deref(),
         scope,

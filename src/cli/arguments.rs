@@ -2,6 +2,7 @@
 
 mod backup;
 mod retention;
+mod revoke;
 mod transfer;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use super::health::HealthArguments;
 pub(super) use backup::{BackupArguments, CheckArguments, MigrateDataArguments, RestoreArguments};
 pub(super) use retention::{InactiveAction, OwnRuleArguments, RetentionArguments, RetentionCommand};
+pub(super) use revoke::{RevokeArguments, RevokeCommand};
 pub(super) use transfer::{ExportArguments, ExportBranches, ExportFormat, ImportArguments, ImportFormat};
 
 /// A GraphQL server that stores conversations: durable, ordered, and separate for each user.
@@ -56,8 +58,12 @@ pub(super) enum Command {
     Restore(RestoreArguments),
     /// Check that the database is sound, and print every violation of a rule
     Check(CheckArguments),
+    /// Look at a deployment, and say what to change: settings, the machine, the database, and what a server talks to
+    Doctor(DoctorArguments),
     /// Print what back ends did for users, and what operators did
     Audit(AuditArguments),
+    /// Refuse tokens that have not expired: one, or all of a user
+    Revoke(RevokeArguments),
     /// List webhooks, resume one that was paused, or deliver changes again
     Webhooks(WebhookArguments),
     /// Print the licences of the packages in the program
@@ -115,6 +121,13 @@ pub(super) struct ConfigArguments {
     /// Print a JSON Schema of the file, for editors
     #[arg(long, conflicts_with = "check")]
     pub(super) schema: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArguments {
+    /// One JSON object a line
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -4,25 +4,33 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use futures_util::StreamExt;
 use indicatif::ProgressBar;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 
 use super::arguments::{MigrateAction, MigrateArguments, ReindexArguments, ServeArguments, TokenArguments};
 use super::output::print_line;
 use super::service_manager;
+use super::setting_sources::SettingSources;
 use crate::app::{self, App};
 use crate::auth::{self, Issuer, Key};
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::model::{OwnerId, Timestamp};
-use crate::server::{Listeners, terminated};
+use crate::server::{Listeners, reload_requested, terminated};
 use crate::store;
 
 /// The validity of the token of `--token-for`.
 const FIRST_TOKEN: Duration = Duration::from_secs(24 * 3600);
 
-pub(super) async fn serve(config: Config, arguments: ServeArguments) -> anyhow::Result<()> {
+pub(super) async fn serve(
+    config: Config,
+    arguments: ServeArguments,
+    sources: SettingSources,
+) -> anyhow::Result<()> {
     let stopped = terminated();
+    let mut reloads = reload_requested();
     // Invalid arguments are rejected before anything is created.
     if arguments.token_for.is_some() && config.mode == Mode::Production {
         bail!("--token-for is for development only: use `scrollback token` in production");
@@ -55,7 +63,23 @@ pub(super) async fn serve(config: Config, arguments: ServeArguments) -> anyhow::
         stopped.await;
         service_manager::notify("STOPPING=1");
     };
-    app.serve(Listeners { public, admin }, stopping).await
+    let (send, new_settings) = mpsc::channel(1);
+    let reloading = async {
+        while reloads.next().await.is_some() {
+            match sources.load() {
+                // The server has stopped if this fails.
+                Ok(config) => send.send(config).await.unwrap_or_default(),
+                Err(error) => {
+                    tracing::error!(%error, "cannot read the settings again: all of them stay as they were")
+                }
+            }
+        }
+        std::future::pending().await
+    };
+    tokio::select! {
+        served = app.serve_and_reload(Listeners { public, admin }, stopping, new_settings) => served,
+        () = reloading => Ok(()),
+    }
 }
 
 async fn listen(setting: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {

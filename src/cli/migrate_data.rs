@@ -36,9 +36,11 @@ pub(super) async fn migrate_data(config: Config, arguments: MigrateDataArguments
     Ok(())
 }
 
-/// The settings of a database that is given by its URL. The migration suspends row-level security itself.
-fn database(config: &Config, argument: &str, url: String) -> anyhow::Result<Settings> {
-    config::check_database_url(&url).map_err(|fault| anyhow!("{argument} {fault}"))?;
+/// The settings of a database that is given by its URL, or of the configured one. The migration suspends row-level security
+/// itself.
+fn database(config: &Config, argument: &str, url: Option<String>) -> anyhow::Result<Settings> {
     let settings = app::database(config, Process::Command);
+    let url = url.unwrap_or_else(|| settings.url.clone());
+    config::check_database_url(&url).map_err(|fault| anyhow!("{argument} {fault}"))?;
     Ok(Settings { url, files: None, row_level_security: RowLevelSecurity::Off, ..settings })
 }

@@ -9,6 +9,8 @@ use toml::{Table, Value};
 use super::database_url::has_password;
 use super::error::ConfigError;
 use super::names::{self, leaves, unknown_keys, unknown_variable};
+use super::reload::Values;
+use super::secret_file;
 use super::{Config, DEFAULT_FILE, Mode, RowLevelSecurity, Secret};
 
 /// The sources of settings besides the defaults.
@@ -60,8 +62,11 @@ pub fn load(sources: Sources<'_>) -> Result<Config, ConfigError> {
         set(&mut table, setting, &text);
         origins.insert(setting.to_owned(), format!("the flag for {setting}"));
     }
+    secret_file::read(&mut table, &mut origins)?;
+    let values = Values(table.clone());
     let mut config: Config = serde_path_to_error::deserialize(Value::Table(table))
         .map_err(|error| wrong(error.path().to_string(), error.inner().message(), &origins))?;
+    config.values = values;
     if let Some((setting, fault)) = contradiction(&config) {
         return Err(wrong(setting.into(), fault, &origins));
     }
@@ -182,7 +187,9 @@ impl Default for Config {
     /// The default settings.
     fn default() -> Self {
         let table: Table = toml::from_str(DEFAULT_FILE).unwrap_or_default();
+        let values = Values(table.clone());
         #[expect(clippy::expect_used, reason = "the file is part of the program and a test loads it")]
-        Self::deserialize(Value::Table(table)).expect("the default file holds every setting")
+        let config = Self::deserialize(Value::Table(table)).expect("the default file holds every setting");
+        Self { values, ..config }
     }
 }

@@ -83,6 +83,9 @@ pub struct JetStream {
     /// The NATS server; may hold a password.
     #[serde(deserialize_with = "value::optional")]
     pub url: Option<Secret>,
+    /// A file with the URL, instead of `url`.
+    #[serde(deserialize_with = "value::optional")]
+    pub url_file: Option<PathBuf>,
     /// The first part of the subjects.
     #[serde(deserialize_with = "value::subject")]
     pub subject: String,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use async_graphql::{Request, Response};
 use futures_util::{Stream, StreamExt};
 
@@ -32,15 +33,22 @@ pub struct Api {
     store: Store,
     feed: Feed,
     settings: Settings,
+    rules: Arc<ArcSwap<Rules>>,
+}
+
+/// What requests must keep to. It can change while the server runs.
+struct Rules {
+    limits: Limits,
+    content: ContentLimits,
     document_cache: DocumentCache,
 }
 
 /// The settings of the API.
 #[derive(Clone)]
 pub struct Settings {
-    /// The limits of requests. If introspection is off, errors suggest no names either.
+    /// The limits of requests at the start. If introspection is off, errors suggest no names either.
     pub limits: Limits,
-    /// The sizes of contents and metadata.
+    /// The sizes of contents and metadata at the start.
     pub content: ContentLimits,
     /// The persisted documents.
     pub documents: PersistedDocuments,
@@ -57,10 +65,26 @@ impl Api {
             None => (schema::definitions(), schema::validator()),
             Some(_) => (schema::subgraph_definitions(), schema::subgraph_validator()),
         };
-        let schema = ExecutableSchema::new(&settings.limits, settings.subgraph);
+        let schema = ExecutableSchema::new(settings.limits.introspection, settings.subgraph);
         let types = Arc::new(InputTypes::of_schema(&definitions));
-        let document_cache = DocumentCache::new(validator);
-        Self { schema, types, store, feed, settings, document_cache }
+        let rules = Rules {
+            limits: settings.limits.clone(),
+            content: settings.content,
+            document_cache: DocumentCache::new(validator),
+        };
+        Self { schema, types, store, feed, settings, rules: Arc::new(ArcSwap::from_pointee(rules)) }
+    }
+
+    /// Changes the limits for requests that come from now on. Whether introspection is allowed stays.
+    pub fn set_limits(&self, limits: Limits, content: ContentLimits) {
+        let document_cache = self.rules.load().document_cache.emptied();
+        let limits = Limits { introspection: self.settings.limits.introspection, ..limits };
+        self.rules.store(Arc::new(Rules { limits, content, document_cache }));
+    }
+
+    /// The sizes of contents and metadata.
+    pub fn content_limits(&self) -> ContentLimits {
+        self.rules.load().content
     }
 
     /// Parses the document of a request, or finds the persisted one, and selects the operation.
@@ -68,9 +92,10 @@ impl Api {
     /// # Errors
     /// A response to send instead.
     pub fn prepare(&self, mut request: Request) -> Result<Operation, Box<Response>> {
-        let Settings { limits, documents, .. } = &self.settings;
+        let documents = &self.settings.documents;
+        let rules = self.rules.load();
         let hash = documents.resolve(&mut request)?;
-        let operation = Operation::prepare(request, limits, &self.document_cache, &self.types)?;
+        let operation = Operation::prepare(request, &rules.limits, &rules.document_cache, &self.types)?;
         if let Some(hash) = hash {
             documents.remember(hash, &operation.request.query);
         }
@@ -184,7 +209,7 @@ impl Api {
         let largest_answer = self.settings.memory.max_response_bytes();
         let (viewer, Operation { request, may_prerender, held, .. }) = (viewer.clone(), operation);
         let asked = OperationContext {
-            content_limits: self.settings.content,
+            content_limits: self.content_limits(),
             viewer,
             store,
             loaders,

@@ -3,8 +3,10 @@
 use async_graphql::{ObjectType, Request, Response, Schema, SchemaBuilder, ValidationMode};
 use futures_util::stream::BoxStream;
 
-use super::execution::limits::Limits;
 use super::schema::{self, Mutation, Query, SubgraphRoot, SubgraphSettings, Subscription};
+
+/// The largest value of the setting `limits.nesting`.
+const MAX_NESTING: usize = 64;
 
 /// The schema that is executed. Clones share it.
 #[derive(Clone)]
@@ -14,11 +16,13 @@ pub(super) enum ExecutableSchema {
 }
 
 impl ExecutableSchema {
-    /// The schema with these limits, as a subgraph if there are settings for one.
-    pub(super) fn new(limits: &Limits, subgraph: Option<SubgraphSettings>) -> Self {
+    /// The schema, with introspection or without, as a subgraph if there are settings for one.
+    pub(super) fn new(introspection: bool, subgraph: Option<SubgraphSettings>) -> Self {
         match subgraph {
-            None => Self::Standalone(limited(schema::builder(), limits).finish()),
-            Some(settings) => Self::Subgraph(limited(schema::subgraph_builder(settings), limits).finish()),
+            None => Self::Standalone(limited(schema::builder(), introspection).finish()),
+            Some(settings) => {
+                Self::Subgraph(limited(schema::subgraph_builder(settings), introspection).finish())
+            }
         }
     }
 
@@ -39,11 +43,11 @@ impl ExecutableSchema {
 
 fn limited<Q: ObjectType + 'static>(
     builder: SchemaBuilder<Q, Mutation, Subscription>,
-    limits: &Limits,
+    introspection: bool,
 ) -> SchemaBuilder<Q, Mutation, Subscription> {
-    // The limits are checked before. The default limit of async-graphql is lower.
-    let builder = builder.limit_recursive_depth(limits.nesting as usize);
+    // The limits are checked before, and can change. The default limit of async-graphql is lower.
+    let builder = builder.limit_recursive_depth(MAX_NESTING);
     // Documents are validated when they are parsed: see `validation`.
     let builder = builder.validation_mode(ValidationMode::Fast);
-    if limits.introspection { builder } else { builder.disable_introspection().disable_suggestions() }
+    if introspection { builder } else { builder.disable_introspection().disable_suggestions() }
 }

@@ -146,6 +146,10 @@ actions! {
     Repair = 32 "repair",
     /// A backup of all users was written.
     Backup = 33 "backup",
+    /// Tokens are refused. The detail is the `jti`, if it is one.
+    RevokeTokens = 34 "revokeTokens",
+    /// Tokens that were revoked are accepted again.
+    AcceptTokens = 35 "acceptTokens",
 }
 
 impl AuditAction {
@@ -169,6 +173,8 @@ impl AuditAction {
                 | Self::Import
                 | Self::Repair
                 | Self::Backup
+                | Self::RevokeTokens
+                | Self::AcceptTokens
                 | Self::Export
                 | Self::RetentionDelete
                 | Self::RetentionArchive
@@ -205,7 +211,7 @@ pub struct AuditEntry {
     pub message: Option<MessageId>,
     /// How many messages, conversations or rows, where there can be several.
     pub count: Option<i64>,
-    /// The receipt of an erasure, or the name of a webhook.
+    /// The receipt of an erasure, the name of a webhook, or the `jti` of a token.
     pub detail: Option<String>,
 }
 

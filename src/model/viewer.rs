@@ -1,6 +1,6 @@
 //! The authenticated viewer.
 
-use super::{OwnerId, Timestamp};
+use super::{OwnerId, Timestamp, TokenIdentity};
 
 /// A scope of a token that Scrollback knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,11 +41,18 @@ pub struct Viewer {
     pub scopes: Vec<Scope>,
     /// When the credentials expire. WebSockets are closed then.
     pub expires_at: Option<Timestamp>,
+    /// What the token says of itself, so that it can be revoked.
+    pub token: TokenIdentity,
 }
 
 impl Viewer {
+    /// The `sub` of the token.
+    pub fn subject(&self) -> &OwnerId {
+        self.actor.as_ref().unwrap_or(&self.owner)
+    }
+
     /// A viewer whose credentials do not expire and have no scopes, for commands on the server's machine.
     pub fn new(owner: OwnerId) -> Self {
-        Self { owner, actor: None, scopes: Vec::new(), expires_at: None }
+        Self { owner, actor: None, scopes: Vec::new(), expires_at: None, token: TokenIdentity::default() }
     }
 }

@@ -282,6 +282,11 @@ impl Metrics {
             let counter = self.retention.get_or_create(&ReasonLabel { reason: reason.name() });
             counter.inner().store(count, Ordering::Relaxed);
         }
+        // Webhooks can be removed while the server runs.
+        self.deliveries.clear();
+        for family in [&self.webhook_owners, &self.failing_webhooks, &self.paused_webhooks] {
+            family.clear();
+        }
         for figure in &snapshot.webhooks {
             self.show_webhook(figure);
         }

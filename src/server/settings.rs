@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::model::ContentLimits;
 use crate::rate_limit::RateLimiter;
 use crate::webhooks::WebhookFigures;
 
@@ -70,8 +69,6 @@ pub struct Settings {
     pub import_bytes: u64,
     /// How long an import may take.
     pub imports_timeout: Duration,
-    /// The sizes that messages and metadata may have.
-    pub content: ContentLimits,
     /// The most exports at once.
     pub exports_at_once: usize,
     /// The most exports of an owner at once.
@@ -86,10 +83,10 @@ pub struct Settings {
     pub uploads_per_owner: usize,
     /// Whether the page of a share shows images of other hosts.
     pub share_images: bool,
-    /// How often an address may read shares; as often as it likes without one.
-    pub share_views: Option<RateLimiter<IpAddr>>,
-    /// How many operations an owner may begin; any number without one.
-    pub rate: Option<RateLimiter>,
+    /// How often an address may read shares.
+    pub share_views: RateLimiter<IpAddr>,
+    /// How many operations an owner may begin.
+    pub rate: RateLimiter,
     /// What webhooks did, for metrics.
     pub webhooks: WebhookFigures,
 }

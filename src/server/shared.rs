@@ -66,7 +66,7 @@ async fn shared_file(
     match found {
         Some(file) => Ok(download::respond(file, &headers)),
         // Only who guesses is slowed down: a page may have many images.
-        None if check_rate(state.0.settings.share_views.as_ref(), address).is_err() => {
+        None if check_rate(&state.0.settings.share_views, address).is_err() => {
             Err(FileError::new(StatusCode::TOO_MANY_REQUESTS, "too many requests: try again later"))
         }
         None => Err(FileError::not_found()),
@@ -80,7 +80,7 @@ async fn shared(
     headers: HeaderMap,
 ) -> Response {
     let form = form(&headers);
-    if let Err(wait) = check_rate(state.0.settings.share_views.as_ref(), address) {
+    if let Err(wait) = check_rate(&state.0.settings.share_views, address) {
         let seconds = HeaderValue::from(wait.as_secs() + 1);
         let mut response = refuse(form, StatusCode::TOO_MANY_REQUESTS, "Too many requests. Try again later.");
         response.headers_mut().insert(RETRY_AFTER, seconds);
@@ -104,13 +104,10 @@ async fn shared(
 }
 
 fn check_rate(
-    limiter: Option<&RateLimiter<IpAddr>>,
+    limiter: &RateLimiter<IpAddr>,
     address: Option<Extension<ClientAddress>>,
 ) -> Result<(), Duration> {
-    match (limiter, address) {
-        (Some(limiter), Some(Extension(ClientAddress(address)))) => limiter.check(&address),
-        _ => Ok(()),
-    }
+    address.map_or(Ok(()), |Extension(ClientAddress(address))| limiter.check(&address))
 }
 
 /// JSON for clients that name it before HTML, the page for all others.

@@ -27,7 +27,7 @@ pub(super) struct ServerState {
     pub(super) store: Store,
     pub(super) authenticator: Authenticator,
     pub(super) clock: Clock,
-    pub(super) rate: Option<RateLimiter>,
+    pub(super) rate: RateLimiter,
     pub(super) settings: Settings,
     pub(super) metrics: Arc<Metrics>,
     /// Cancelled when the shutdown begins.
@@ -69,12 +69,14 @@ impl ServerState {
         })
     }
 
-    /// Resolves when the viewer's credentials expire, or when this stream must close at shutdown.
+    /// Resolves when the viewer's credentials expire or are revoked, or when this stream must close at shutdown.
     pub(super) fn ended(&self, viewer: &Viewer) -> impl Future<Output = ()> + Send + use<> {
         let (guard, left) = (self.drain.enter(), self.credential_lifetime(viewer));
+        let revoked = self.authenticator.revoked(viewer);
         async move {
             tokio::select! {
                 () = guard.must_close() => {}
+                () = revoked => {}
                 () = tokio::time::sleep(left) => {}
             }
         }

@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::feed::Feed;
 use crate::graphql::{self, PersistedDocuments};
 use crate::model::{OwnerId, Timestamp};
+use crate::rate_limit::RateLimiter;
 use crate::signals::Signals;
 use crate::store::Process;
 use crate::webhooks::WebhookFigures;
@@ -71,7 +72,7 @@ async fn serve() -> (TempDir, String, String) {
     let expires_at = Timestamp(clock.now().0 + 600_000_000);
     let token =
         auth::sign(secret, &OwnerId::new("ada").unwrap(), expires_at, &TokenRequirements::default()).unwrap();
-    let settings = app::server_settings(&config, None, WebhookFigures::default()).unwrap();
+    let settings = app::server_settings(&config, RateLimiter::new(None), WebhookFigures::default()).unwrap();
     let server = Server::new(api, store, authenticator, clock, settings).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();

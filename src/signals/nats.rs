@@ -1,5 +1,8 @@
 //! Signals over core NATS: all replicas share one subject.
 
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
 use async_nats::{Client, ConnectOptions, Event};
 use futures_util::StreamExt;
 use tokio::task::JoinSet;
@@ -7,6 +10,9 @@ use tokio::task::JoinSet;
 use super::{ReplicaLink, Signals, payload};
 
 const SUBJECT: &str = "scrollback.signals";
+
+/// How long [`check`] waits.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Sends signals between all replicas on this NATS server, until the link is dropped. It connects in the
 /// background and reconnects when the connection is lost.
@@ -33,6 +39,18 @@ pub async fn connect(signals: &Signals, url: &str) -> anyhow::Result<ReplicaLink
     tasks.spawn(send_signals(signals.clone(), client.clone(), replica));
     tasks.spawn(receive_signals(signals.clone(), client, replica));
     Ok(ReplicaLink { _tasks: tasks })
+}
+
+/// Connects once, and disconnects.
+///
+/// # Errors
+/// The server cannot be reached, or refuses. The error does not have the URL, which may have a password.
+pub async fn check(url: &str) -> anyhow::Result<()> {
+    let connect = ConnectOptions::new().name("scrollback doctor").connect(url);
+    let connected =
+        tokio::time::timeout(CHECK_TIMEOUT, connect).await.context("no answer within 3 seconds")?;
+    let client = connected.map_err(|error| anyhow!("cannot connect: {}", error.kind()))?;
+    client.drain().await.context("cannot disconnect")
 }
 
 async fn send_signals(signals: Signals, client: Client, replica: payload::ReplicaId) {

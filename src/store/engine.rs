@@ -2,6 +2,7 @@
 
 pub(super) mod background;
 pub(in crate::store) mod connect;
+pub(super) mod facts;
 pub(super) mod long_read;
 pub(super) mod row_level_security;
 pub(super) mod schema_version;

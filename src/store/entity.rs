@@ -17,6 +17,7 @@ pub(in crate::store) mod message_feedback;
 pub(in crate::store) mod message_text;
 pub(in crate::store) mod message_token_count;
 pub(in crate::store) mod object_removal;
+pub(in crate::store) mod revocation;
 pub(in crate::store) mod search_block;
 pub(in crate::store) mod search_segment;
 pub(in crate::store) mod search_state;

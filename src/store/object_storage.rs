@@ -23,6 +23,26 @@ use uuid::Uuid;
 use crate::permissions;
 use crate::store::error::{Error, Result};
 
+/// Writes an object, reads it, and deletes it again. Returns false if it is a folder that does not exist: the first start
+/// makes it.
+///
+/// # Errors
+/// The place cannot be opened, or one of these does not work.
+pub async fn check_file_storage(location: &str) -> anyhow::Result<bool> {
+    if !ObjectStorage::exists(location) {
+        return Ok(false);
+    }
+    let storage = ObjectStorage::open(location)?;
+    let id = Uuid::from_bytes(rand::random());
+    storage.put(id, Bytes::from_static(b"scrollback doctor")).await.context("cannot write")?;
+    let found = storage.size(id).await.context("cannot read");
+    storage.delete(id).await.context("cannot delete")?;
+    match found? {
+        Some(_) => Ok(true),
+        None => bail!("what was written cannot be read"),
+    }
+}
+
 /// Where objects are.
 #[derive(Clone)]
 pub(in crate::store) struct ObjectStorage {

@@ -24,6 +24,7 @@ mod organise;
 pub(super) mod restore;
 mod restore_attachments;
 mod retention;
+mod revocations;
 mod shares;
 mod streams;
 mod token_counts;

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
+use arc_swap::ArcSwap;
+
 /// Figures of one webhook in this process.
 #[derive(Debug, Default)]
 pub(super) struct Figures {
@@ -15,7 +17,9 @@ pub(super) struct Figures {
 
 /// Figures of all webhooks. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub struct WebhookFigures(pub(super) Arc<Vec<(String, Arc<Figures>)>>);
+pub struct WebhookFigures(Arc<ArcSwap<Vec<NamedFigures>>>);
+
+type NamedFigures = (String, Arc<Figures>);
 
 /// The figures of a webhook at a moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +39,17 @@ pub struct WebhookFigure {
 }
 
 impl WebhookFigures {
+    /// The figures of a webhook: those that there are, so that counters go on when webhooks are started anew.
+    pub(super) fn of(&self, name: &str) -> Arc<Figures> {
+        let present = self.0.load();
+        present.iter().find(|(other, _)| other == name).map(|(_, own)| own.clone()).unwrap_or_default()
+    }
+
+    /// These are all webhooks from now on.
+    pub(super) fn set(&self, figures: Vec<NamedFigures>) {
+        self.0.store(Arc::new(figures));
+    }
+
     /// The figures now.
     pub fn read(&self) -> Vec<WebhookFigure> {
         let figure = |(name, figures): &(String, Arc<Figures>)| WebhookFigure {
@@ -45,6 +60,6 @@ impl WebhookFigures {
             is_failing: figures.is_failing.load(Ordering::Relaxed),
             is_paused: figures.is_paused.load(Ordering::Relaxed),
         };
-        self.0.iter().map(figure).collect()
+        self.0.load().iter().map(figure).collect()
     }
 }

@@ -1,5 +1,6 @@
 //! Tokens of issuers with a key set URL, including hostile ones.
 
+mod revocation;
 mod rotation;
 mod tls;
 

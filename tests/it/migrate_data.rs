@@ -111,11 +111,12 @@ async fn act_for_ada(server: &Running) {
     back_end.new_conversation().await;
 }
 
-/// Rows of tables that need a webhook or a failed upload.
+/// Rows of tables that need a webhook, a failed upload or a revoked token.
 pub(crate) const MORE_ROWS: &str = "
     INSERT INTO webhook VALUES ('crm', 1700000000000000, 'a', 1700000000000001, NULL, 1700000000000002, 'refused');
     INSERT INTO webhook_position VALUES ('ada', 'crm', 3, 1, 1700000000000003, 1700000000000004);
-    INSERT INTO object_removal VALUES (x'0102030405060708090a0b0c0d0e0f10', 9000000000000000, 0);";
+    INSERT INTO object_removal VALUES (x'0102030405060708090a0b0c0d0e0f10', 9000000000000000, 0);
+    INSERT INTO revocation VALUES (1, 2, 'mallory', 1700000000000005, NULL, 0, 1700000000000006);";
 
 /// A program whose SQLite database has rows in every table.
 async fn filled() -> (Program, Vec<Seen>) {

@@ -5,7 +5,7 @@ mod faults;
 mod jetstream;
 mod journey;
 mod many_owners;
-mod receiver;
+pub(crate) mod receiver;
 mod security;
 
 use std::collections::{BTreeMap, BTreeSet};

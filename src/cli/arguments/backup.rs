@@ -29,12 +29,13 @@ pub(in crate::cli) struct RestoreArguments {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct MigrateDataArguments {
-    /// Database to read, which no server may use: sqlite://path or postgres://user:password@host/name
+    /// Database to read, which no server may use: sqlite://path or postgres://user:password@host/name (default: the
+    /// configured one)
+    #[arg(long, value_name = "URL", required_unless_present = "to")]
+    pub(in crate::cli) from: Option<String>,
+    /// Empty database to fill, or one that an interrupted run has begun to fill (default: the configured one)
     #[arg(long, value_name = "URL")]
-    pub(in crate::cli) from: String,
-    /// Empty database to fill, or one that an interrupted run has begun to fill
-    #[arg(long, value_name = "URL")]
-    pub(in crate::cli) to: String,
+    pub(in crate::cli) to: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -27,7 +27,7 @@ const ALL: u64 = 512 * 1024;
 pub(in crate::graphql) struct DocumentCache(Arc<Inner>);
 
 struct Inner {
-    validator: Validator,
+    validator: Arc<Validator>,
     cache: Cache<Arc<str>, Arc<ExecutableDocument>, ByText>,
 }
 
@@ -43,7 +43,16 @@ impl Weighter<Arc<str>, Arc<ExecutableDocument>> for ByText {
 impl DocumentCache {
     /// An empty cache for this validator.
     pub(in crate::graphql) fn new(validator: Validator) -> Self {
+        Self::over(Arc::new(validator))
+    }
+
+    fn over(validator: Arc<Validator>) -> Self {
         Self(Arc::new(Inner { validator, cache: Cache::with_weighter(1024, ALL, ByText) }))
+    }
+
+    /// An empty cache for the same validator: documents that are cached are within the limits at that time.
+    pub(in crate::graphql) fn emptied(&self) -> Self {
+        Self::over(self.0.validator.clone())
     }
 
     /// The sizes of the schema's fields.

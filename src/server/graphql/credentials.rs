@@ -87,7 +87,11 @@ pub(in crate::server) fn reject(media_type: MediaType, refused: &AuthError) -> H
 pub(in crate::server) fn refusal(refused: &AuthError) -> (StatusCode, Code, Option<&'static str>) {
     match refused {
         AuthError::Missing => (StatusCode::UNAUTHORIZED, Code::Unauthenticated, Some("Bearer")),
-        AuthError::Expired | AuthError::LivesTooLong(_) | AuthError::Invalid | AuthError::TooLong => {
+        AuthError::Expired
+        | AuthError::Revoked
+        | AuthError::LivesTooLong(_)
+        | AuthError::Invalid
+        | AuthError::TooLong => {
             (StatusCode::UNAUTHORIZED, Code::Unauthenticated, Some("Bearer error=\"invalid_token\""))
         }
         AuthError::ActAsForbidden => {

@@ -17,7 +17,7 @@ impl ServerState {
     /// # Errors
     /// The rate limit is exceeded. The error is the time to wait.
     pub(in crate::server) fn check_rate(&self, viewer: &Viewer) -> Result<(), Duration> {
-        self.rate.as_ref().map_or(Ok(()), |rate| rate.check(&viewer.owner))
+        self.rate.check(&viewer.owner)
     }
 }
 

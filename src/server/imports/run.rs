@@ -58,7 +58,7 @@ impl Run {
         let options = ImportOptions {
             owner: viewer.owner.clone(),
             format: parameters.format,
-            limits: shared.settings.content,
+            limits: shared.api.content_limits(),
             conversation_bytes: CONVERSATION_BYTES,
             clock: shared.clock.clone(),
         };

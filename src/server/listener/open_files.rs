@@ -16,3 +16,10 @@ pub(in crate::server) fn raise_limit(connections: usize) {
         Err(error) => tracing::warn!(%error, "cannot raise the limit of open files"),
     }
 }
+
+/// How many files the process may open, at most, and how many this number of connections needs.
+pub fn open_file_limit(connections: usize) -> (u64, u64) {
+    let wanted = OTHER_FILES.saturating_add(connections as u64);
+    let granted = rlimit::Resource::NOFILE.get().map_or(0, |(_, hard)| hard);
+    (granted, wanted)
+}

@@ -61,7 +61,7 @@ pub(super) async fn create(context: &Context<'_>, mut body: JsonObject) -> Resul
         None | Some(JsonValue::Null) => Vec::new(),
         Some(value) => item_list::parse(value, 0)?,
     };
-    let most = context.shared.settings.content.metadata_bytes;
+    let most = context.shared.api.content_limits().metadata_bytes;
     let metadata = openai::with_openai(METADATA, &Json::empty_object(), pairs, most)?;
     let ids = RequestIds::new(context, "");
     let names = item_list::Names::of(&items);
@@ -96,7 +96,7 @@ pub(super) async fn update(
         return Err(ApiError::invalid(Some(METADATA), "`metadata` must be given.".to_owned()));
     }
     let pairs = openai::parse_metadata(METADATA, given)?;
-    let most = context.shared.settings.content.metadata_bytes;
+    let most = context.shared.api.content_limits().metadata_bytes;
     let change = |metadata: &Json| openai::with_openai(METADATA, metadata, pairs, most);
     let updated = context.scope.update_metadata(conversation, change).await;
     updated.map(|row| response::conversation(&row)).map_err(|error| missing(error, id))

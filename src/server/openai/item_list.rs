@@ -112,7 +112,7 @@ pub(super) fn store(
     items: Vec<InputItem>,
     names: &Names,
 ) -> Result<Vec<NewMessage>, Invalid> {
-    let limits = context.shared.settings.content;
+    let limits = context.shared.api.content_limits();
     let message = |(at, item): (usize, InputItem)| {
         let id = ids.message(at);
         item.store(&format!("{ITEMS}[{at}]"), id, names, limits).map(|new| new.into_message(id))

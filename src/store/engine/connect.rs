@@ -34,7 +34,7 @@ pub use replace::{SqliteTarget, check_sqlite_file};
 pub use settings::{FileSettings, Process, Settings};
 use settings::{Pools, common_options};
 
-pub(in crate::store) use first_connection::POOLER_WITHOUT_SESSIONS;
+pub(in crate::store) use first_connection::{POOLER_WITHOUT_SESSIONS, check as check_first_connection};
 pub(in crate::store) use server_lock::ServerLock;
 pub(in crate::store) use sqlite::MMAP_SIZE;
 

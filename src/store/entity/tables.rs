@@ -6,8 +6,8 @@ use sea_orm::{ColumnTrait, ColumnType, EntityTrait, IdenStatic, Iterable, Primar
 use super::{
     account, attachment, attachment_reference, audit_entry, blob, blob_chunk, branch, change, conversation,
     conversation_label, deleted_usage, deletion, message, message_feedback, message_text,
-    message_token_count, object_removal, search_block, search_segment, search_state, share, shared_message,
-    signing_key, stream, webhook, webhook_position,
+    message_token_count, object_removal, revocation, search_block, search_segment, search_state, share,
+    shared_message, signing_key, stream, webhook, webhook_position,
 };
 
 /// A column of an entity.
@@ -77,6 +77,7 @@ fn entities() -> Vec<Table> {
         of::<message_text::Entity>(),
         of::<message_token_count::Entity>(),
         of::<object_removal::Entity>(),
+        of::<revocation::Entity>(),
         of::<search_block::Entity>(),
         of::<search_segment::Entity>(),
         of::<search_state::Entity>(),

@@ -26,6 +26,12 @@ impl PlainTx {
         Ok(Self { tx, guard })
     }
 
+    /// Begins a write to rows that are not those of owners.
+    pub(in crate::store) async fn begin_for_nobody(store: &Store) -> Result<Self> {
+        let (tx, guard) = Self::begin_unnamed(store).await?;
+        Ok(Self { tx, guard })
+    }
+
     async fn begin_unnamed(store: &Store) -> Result<(DatabaseTransaction, TransactionGuard)> {
         let guard = TransactionGuard {
             lock: Some(store.0.write_lock.acquire().await?),

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tempfile::TempDir;
 
-use super::TIMEOUT;
+use super::{Authority, TIMEOUT};
 
 /// A server on a port of its own, gone when dropped.
 pub(crate) struct Nats {
@@ -14,6 +14,8 @@ pub(crate) struct Nats {
     child: Option<Child>,
     /// The folder of JetStream, if it has streams.
     streams: Option<TempDir>,
+    /// Further arguments.
+    arguments: Vec<String>,
 }
 
 impl Nats {
@@ -26,11 +28,28 @@ impl Nats {
         Self::start_with(Some(tempfile::tempdir().unwrap()))
     }
 
+    /// The same with JetStream, that takes connections over TLS only, from those who know the password `s3cret` of `chat`.
+    pub(crate) fn start_secured(authority: &Authority) -> Self {
+        let [certificate, key] = authority.server_files().map(|file| file.display().to_string());
+        let arguments =
+            ["--tls", "--tlscert", &certificate, "--tlskey", &key, "--user", "chat", "--pass", "s3cret"];
+        Self::start_with_arguments(Some(tempfile::tempdir().unwrap()), arguments.map(str::to_owned).to_vec())
+    }
+
     fn start_with(streams: Option<TempDir>) -> Self {
+        Self::start_with_arguments(streams, Vec::new())
+    }
+
+    fn start_with_arguments(streams: Option<TempDir>, arguments: Vec<String>) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut nats = Self { port, child: None, streams };
+        let mut nats = Self { port, child: None, streams, arguments };
         nats.up();
         nats
+    }
+
+    /// The address with another beginning and the credentials.
+    pub(crate) fn url_as(&self, scheme: &str, credentials: &str) -> String {
+        format!("{scheme}://{credentials}@127.0.0.1:{}", self.port)
     }
 
     pub(crate) fn url(&self) -> String {
@@ -47,6 +66,7 @@ impl Nats {
                 }
                 let spawned = command
                     .args(["-a", "127.0.0.1", "-p", &port])
+                    .args(&self.arguments)
                     .stdout(Stdio::null())
                     .stderr(Stdio::null())
                     .spawn();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -25,6 +26,7 @@ pub(crate) struct Running {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
     log: JoinHandle<String>,
+    logged: watch::Receiver<String>,
 }
 
 impl Program {
@@ -129,16 +131,24 @@ impl Program {
         let mut child = self.command(&[&["--listen", "127.0.0.1:0"], arguments].concat()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut errors = child.stderr.take().unwrap();
+        let (all, logged) = watch::channel(String::new());
         let log = tokio::spawn(async move {
-            let mut text = String::new();
-            errors.read_to_string(&mut text).await.unwrap();
-            text
+            let mut piece = vec![0; 16 * 1024];
+            let mut bytes = Vec::new();
+            loop {
+                let read = errors.read(&mut piece).await.unwrap();
+                if read == 0 {
+                    return String::from_utf8(bytes).unwrap();
+                }
+                bytes.extend_from_slice(&piece[..read]);
+                all.send_replace(String::from_utf8_lossy(&bytes).into_owned());
+            }
         });
         let first = timeout(TIMEOUT, lines.next_line()).await.expect("a line in time").unwrap();
         let Some(first) = first else { panic!("it ended: {}", log.await.unwrap()) };
         let url =
             first.strip_prefix("Scrollback is listening on ").and_then(|url| url.strip_suffix("/graphql"));
-        Running { url: url.unwrap_or_else(|| panic!("{first}")).to_owned(), child, lines, log }
+        Running { url: url.unwrap_or_else(|| panic!("{first}")).to_owned(), child, lines, log, logged }
     }
 }
 
@@ -146,6 +156,19 @@ impl Running {
     /// The next line on its standard output.
     pub(crate) async fn line(&mut self) -> String {
         timeout(TIMEOUT, self.lines.next_line()).await.expect("a line in time").unwrap().expect("a line")
+    }
+
+    /// Waits until its log has a text.
+    pub(crate) async fn logged(&self, text: &str) {
+        self.logged_times(text, 1).await;
+    }
+
+    /// Waits until its log has a text so many times.
+    pub(crate) async fn logged_times(&self, text: &str, times: usize) {
+        let mut logged = self.logged.clone();
+        let has = |log: &String| log.matches(text).count() >= times;
+        let found = timeout(TIMEOUT, logged.wait_for(has)).await.map(|found| found.is_ok());
+        assert!(matches!(found, Ok(true)), "no {text:?}: {}", *self.logged.borrow());
     }
 
     pub(crate) fn client(&self, user: &str) -> Client {

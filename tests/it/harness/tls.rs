@@ -40,6 +40,11 @@ impl Authority {
         self.0.path().join("authority.pem")
     }
 
+    /// The server's certificate, and its key.
+    pub(crate) fn server_files(&self) -> [PathBuf; 2] {
+        ["server.pem", "server.key"].map(|name| self.0.path().join(name))
+    }
+
     /// The server's certificate, `server.pem`, and its key, `server.key`, where a PostgreSQL may read them.
     pub(crate) fn for_postgres(&self) -> TempDir {
         let folder = tempfile::tempdir().unwrap();

@@ -162,8 +162,14 @@ async fn arguments_that_make_no_sense_are_refused() {
     }
     assert!(!program.folder().join("none.db").exists() && !program.folder().join("other.db").exists());
     assert!(!has_tables(&postgres).await);
-    let usage = program.run(&["migrate-data", "--from", SQLITE]).await;
+    let usage = program.run(&["migrate-data"]).await;
     assert_eq!(usage.status.code(), Some(2));
+    // The one that is left out is the configured one.
+    let said = program.refused(&["migrate-data", "--to", SQLITE]).await;
+    assert!(said.starts_with("scrollback: --from and --to are the same database"), "{said}");
+    program.printed(&["migrate-data", "--from", SQLITE, "--database-url", &postgres]).await;
+    program.printed(&["migrate-data", "--to", "sqlite://back.db", "--database-url", &postgres]).await;
+    assert_eq!(Rows::of(&program, "sqlite://back.db").await, Rows::of(&program, SQLITE).await);
 }
 
 /// A role that policies apply to, and that may not suspend them, would move only some rows.

@@ -19,11 +19,11 @@ use tokio::time::timeout;
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The secret of webhooks in tests.
-pub(super) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// What the receiver does with a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Status(u16),
     Redirect,
     /// None at all.
@@ -33,19 +33,19 @@ pub(super) enum Answer {
 
 /// A delivery that arrived.
 #[derive(Debug, Clone)]
-pub(super) struct Delivery {
-    pub(super) headers: HeaderMap,
-    pub(super) text: String,
-    pub(super) body: Value,
-    pub(super) answer: Answer,
+pub(crate) struct Delivery {
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+    pub(crate) body: Value,
+    pub(crate) answer: Answer,
 }
 
 impl Delivery {
-    pub(super) fn owner(&self) -> &str {
+    pub(crate) fn owner(&self) -> &str {
         self.body["data"]["owner"].as_str().unwrap()
     }
 
-    pub(super) fn revision(&self) -> i64 {
+    pub(crate) fn revision(&self) -> i64 {
         self.body["data"]["revision"].as_i64().unwrap()
     }
 
@@ -64,15 +64,15 @@ struct Shared {
 }
 
 /// It is gone when dropped.
-pub(super) struct Receiver {
-    pub(super) port: u16,
+pub(crate) struct Receiver {
+    pub(crate) port: u16,
     shared: Arc<Shared>,
     task: AbortHandle,
 }
 
 impl Receiver {
     /// Accepts everything.
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
@@ -86,12 +86,12 @@ impl Receiver {
     }
 
     /// Answers like this from now on.
-    pub(super) fn answers(&self, behaviour: impl FnMut(&Value) -> Answer + Send + 'static) {
+    pub(crate) fn answers(&self, behaviour: impl FnMut(&Value) -> Answer + Send + 'static) {
         *self.shared.behaviour.lock().unwrap() = Box::new(behaviour);
     }
 
     /// The configuration of a webhook for it, with more settings.
-    pub(super) fn config(&self, more: &str) -> String {
+    pub(crate) fn config(&self, more: &str) -> String {
         format!(
             "[[webhooks]]\nname = \"hook\"\nurl = \"http://127.0.0.1:{}/hook\"\nsecret = \"{SECRET}\"\nallow_http = true\n\
              allow_private_addresses = true\n{more}\n",
@@ -100,17 +100,17 @@ impl Receiver {
     }
 
     /// What has arrived so far.
-    pub(super) fn deliveries(&self) -> Vec<Delivery> {
+    pub(crate) fn deliveries(&self) -> Vec<Delivery> {
         self.shared.deliveries.borrow().clone()
     }
 
     /// The most deliveries that ran at once.
-    pub(super) fn most_at_once(&self) -> usize {
+    pub(crate) fn most_at_once(&self) -> usize {
         self.shared.running.lock().unwrap().1
     }
 
     /// Waits until what has arrived is enough.
-    pub(super) async fn wait(&self, mut is_enough: impl FnMut(&[Delivery]) -> bool) -> Vec<Delivery> {
+    pub(crate) async fn wait(&self, mut is_enough: impl FnMut(&[Delivery]) -> bool) -> Vec<Delivery> {
         let mut arrived = self.shared.deliveries.subscribe();
         let found = timeout(PATIENCE, arrived.wait_for(|deliveries| is_enough(deliveries))).await;
         let found = found.map(|found| found.unwrap().clone());
@@ -118,7 +118,7 @@ impl Receiver {
     }
 
     /// Waits until all changes of these owners up to a revision were accepted.
-    pub(super) async fn wait_for_revision(&self, owners: &[&str], revision: i64) -> Vec<Delivery> {
+    pub(crate) async fn wait_for_revision(&self, owners: &[&str], revision: i64) -> Vec<Delivery> {
         self.wait(|deliveries| {
             let accepted = accepted(deliveries);
             owners.iter().all(|owner| accepted.get(*owner).is_some_and(|all| all.contains(&revision)))
@@ -127,12 +127,12 @@ impl Receiver {
     }
 
     /// The revisions that were accepted, of each owner in the order of arrival.
-    pub(super) fn accepted(&self) -> BTreeMap<String, Vec<i64>> {
+    pub(crate) fn accepted(&self) -> BTreeMap<String, Vec<i64>> {
         accepted(&self.shared.deliveries.borrow())
     }
 }
 
-pub(super) fn accepted(deliveries: &[Delivery]) -> BTreeMap<String, Vec<i64>> {
+pub(crate) fn accepted(deliveries: &[Delivery]) -> BTreeMap<String, Vec<i64>> {
     let mut accepted: BTreeMap<String, Vec<i64>> = BTreeMap::new();
     for delivery in deliveries.iter().filter(|delivery| delivery.is_accepted()) {
         accepted.entry(delivery.owner().to_owned()).or_default().push(delivery.revision());
@@ -141,7 +141,7 @@ pub(super) fn accepted(deliveries: &[Delivery]) -> BTreeMap<String, Vec<i64>> {
 }
 
 /// What is left when the receiver drops repeats: the changes of each owner, each once and in order.
-pub(super) fn without_repeats(revisions: &[i64]) -> Vec<i64> {
+pub(crate) fn without_repeats(revisions: &[i64]) -> Vec<i64> {
     let mut kept: Vec<i64> = Vec::new();
     for revision in revisions {
         if kept.last().is_none_or(|last| last < revision) {

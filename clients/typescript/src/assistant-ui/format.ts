@@ -2,6 +2,7 @@ import type { GenericThreadHistoryAdapter, MessageFormatAdapter } from "@assista
 import { type FromScrollbackOptions, type UIMessageLike, fromScrollback, toScrollback } from "../ai-sdk/messages.js";
 import { storable } from "../ai-sdk/text.js";
 import type { ScrollbackClient } from "../client.js";
+import type { InOrder } from "./in-order.js";
 import { threadIdOf } from "./messages.js";
 import { type HistoryInput, type ThreadItem, load, remove, save } from "./storage.js";
 import type { TreeMessage } from "./tree.js";
@@ -14,6 +15,7 @@ export function withFormat<MESSAGE, STORED extends Record<string, unknown>>(
   client: ScrollbackClient,
   thread: () => ThreadItem,
   adapter: MessageFormatAdapter<MESSAGE, STORED>,
+  ordered: InOrder,
   options: FromScrollbackOptions,
 ): GenericThreadHistoryAdapter<MESSAGE> {
   const { format } = adapter;
@@ -22,7 +24,9 @@ export function withFormat<MESSAGE, STORED extends Record<string, unknown>>(
   const write = (entry: { parentId: string | null; message: MESSAGE }) => {
     const threadMessageId = adapter.getId(entry.message);
     const content = adapter.encode(entry);
-    return save(client, item(), threadMessageId, entry.parentId, (id) => toInput(format, id, threadMessageId, content));
+    const to = item();
+    const convert = (id: string) => toInput(format, id, threadMessageId, content);
+    return ordered(() => save(client, to, threadMessageId, entry.parentId, convert));
   };
   return {
     pin() {
@@ -40,7 +44,10 @@ export function withFormat<MESSAGE, STORED extends Record<string, unknown>>(
     },
     append: write,
     update: write,
-    delete: (items) => remove(client, item(), items.map(({ message }) => adapter.getId(message))),
+    delete(items) {
+      const from = item();
+      return ordered(() => remove(client, from, items.map(({ message }) => adapter.getId(message))));
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 import type { ThreadHistoryAdapter } from "@assistant-ui/react";
 import type { ScrollbackClient } from "../client.js";
 import { withFormat } from "./format.js";
+import { inOrder } from "./in-order.js";
 import { type ThreadMessage, fromThreadMessage, toThreadMessage } from "./messages.js";
 import { type ThreadItem, load, remove, save } from "./storage.js";
 
@@ -19,8 +20,11 @@ export function createHistoryAdapter(
   thread: () => ThreadItem,
   options: HistoryOptions = {},
 ): ThreadHistoryAdapter {
-  const write = (message: ThreadMessage, parentId: string | null, runConfig: unknown) =>
-    save(client, thread(), message.id, parentId, (id) => fromThreadMessage(message, id, runConfig));
+  const ordered = inOrder();
+  const write = (message: ThreadMessage, parentId: string | null, runConfig: unknown) => {
+    const item = thread();
+    return ordered(() => save(client, item, message.id, parentId, (id) => fromThreadMessage(message, id, runConfig)));
+  };
   return {
     async load() {
       const { headId, messages } = await load(client, thread());
@@ -29,7 +33,10 @@ export function createHistoryAdapter(
     },
     append: ({ message, parentId, runConfig }) => write(message, parentId, runConfig),
     update: ({ message, parentId, runConfig }) => write(message, parentId, runConfig),
-    delete: (items) => remove(client, thread(), items.map(({ message }) => message.id)),
-    withFormat: (format) => withFormat(client, thread, format, options),
+    delete(items) {
+      const item = thread();
+      return ordered(() => remove(client, item, items.map(({ message }) => message.id)));
+    },
+    withFormat: (format) => withFormat(client, thread, format, ordered, options),
   };
 }

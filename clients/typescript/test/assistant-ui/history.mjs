@@ -107,6 +107,25 @@ await run("assistant-ui history", async () => {
   assert.equal(found.parentId, "q1");
   assert.equal(left.messages.length, 5);
 
+  step("messages are written in the order in which they are given, though nobody waits");
+  let running = 0;
+  let most = 0;
+  const counted = async (...request) => {
+    most = Math.max(most, ++running);
+    return fetch(...request).finally(() => running--);
+  };
+  const quick = thread();
+  const inOrder = createHistoryAdapter(connect({ fetch: counted }), () => quick);
+  const row = Array.from({ length: 20 }, (_, at) => ({ message: asked(`r${at}`, [text(`${at}`)]), parentId: at ? `r${at - 1}` : null }));
+  const writes = row.map((entry) => inOrder.append(entry));
+  writes.push(inOrder.update({ ...row[19], message: asked("r19", [text("The end.")]) }));
+  assert.equal((await failure(inOrder.append({ message: asked("lost", [text("?")]), parentId: "nowhere" }))).code, "NOT_FOUND");
+  await Promise.all([...writes, inOrder.delete([row[3]])]);
+  const inRow = await inOrder.load();
+  assert.deepEqual(inRow.messages.map(({ message }) => message.id), row.map(({ message }) => message.id).filter((id) => id !== "r3"));
+  assert.deepEqual([inRow.headId, inRow.messages.at(-1).message.content], ["r19", [text("The end.")]]);
+  assert.equal(most, 1);
+
   step("first messages of several branches");
   const roots = thread();
   const branching = createHistoryAdapter(client, () => roots);

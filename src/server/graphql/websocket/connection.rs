@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use futures_util::future::BoxFuture;
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -36,6 +37,8 @@ pub(super) struct Connection {
     credentials: RequestCredentials,
     /// The viewer, after `connection_init`.
     viewer: Option<(Viewer, QuotaPermit<OwnerId>)>,
+    /// Resolves when the viewer's token is revoked.
+    revoked: BoxFuture<'static, ()>,
     operations: HashMap<Arc<str>, RunningOperation>,
     next_serial: OperationSerial,
     /// Boxed, because a channel allocates space for 32 messages in advance.
@@ -59,6 +62,7 @@ impl Connection {
             socket,
             credentials,
             viewer: None,
+            revoked: Box::pin(std::future::pending()),
             operations: HashMap::new(),
             next_serial: 0,
             queue,
@@ -84,6 +88,7 @@ impl Connection {
                     Ok(())
                 }
                 () = &mut timer => self.on_timer().await,
+                () = &mut self.revoked => Err(Some(Close::forbidden("the token was revoked"))),
                 Some(message) = self.message.recv() => self.forward(message).await,
                 incoming = self.socket.next(), if !closing => {
                     self.last_received = Instant::now();
@@ -181,6 +186,7 @@ impl Connection {
                     return Err(Some(Close::too_many_sockets(self.shared.settings.sockets_per_owner)));
                 };
                 self.deadline = Instant::now() + self.shared.credential_lifetime(&viewer);
+                self.revoked = Box::pin(self.shared.authenticator.revoked(&viewer));
                 self.viewer = Some((viewer, permit));
                 self.send(protocol::connection_ack()).await
             }

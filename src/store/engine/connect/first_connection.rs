@@ -23,7 +23,7 @@ pub(in crate::store) const POOLER_WITHOUT_SESSIONS: &str = "a connection pooler 
 ///
 /// # Errors
 /// No connection can be made within `timeout`, or a pooler changes its session.
-pub(super) async fn check(url: &str, timeout: Duration) -> anyhow::Result<()> {
+pub(in crate::store) async fn check(url: &str, timeout: Duration) -> anyhow::Result<()> {
     let options: PgConnectOptions = url.parse().map_err(|error| match error {
         sqlx::Error::Configuration(fault) => anyhow!("cannot read the setting `database.url`: {fault}"),
         _ => anyhow!("cannot read the setting `database.url`"),

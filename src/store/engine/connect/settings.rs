@@ -58,7 +58,7 @@ pub struct Settings {
 
 impl Settings {
     /// The file of an SQLite database. None for PostgreSQL.
-    pub(super) fn sqlite_file(&self) -> anyhow::Result<Option<PathBuf>> {
+    pub(in crate::store) fn sqlite_file(&self) -> anyhow::Result<Option<PathBuf>> {
         if !self.url.starts_with("sqlite:") {
             return Ok(None);
         }
