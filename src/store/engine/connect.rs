@@ -28,6 +28,7 @@ use crate::store::engine::background::is_background;
 use crate::store::engine::row_level_security;
 use crate::store::engine::schema_version;
 use crate::store::engine::write_lock::WriteLock;
+use crate::store::error::is_lock_conflict;
 use crate::store::hot::writer::{self, WriterConnections};
 pub use copy::copy_sqlite_database;
 pub use replace::{SqliteTarget, check_sqlite_file};
@@ -122,17 +123,39 @@ pub async fn undo_migrations(settings: &Settings, steps: u32) -> anyhow::Result<
 }
 
 /// Migrates with row-level security suspended, so that migrations see all rows.
+///
+/// Servers of the version before may be at work. A migration that waits for a table makes all statements on it wait, so
+/// it gives up after [`MIGRATION_LOCK_TIMEOUT`], lets them go on, and tries again.
 async fn migrate(
     connection: &DatabaseConnection,
-    work: impl AsyncFnOnce(&DatabaseTransaction) -> Result<(), DbErr>,
+    work: impl AsyncFn(&DatabaseTransaction) -> Result<(), DbErr>,
 ) -> anyhow::Result<()> {
-    let migrated = in_exclusive_transaction(connection, async |tx| {
-        let suspended = row_level_security::suspend(tx).await?;
-        work(tx).await?;
-        row_level_security::resume(tx, &suspended).await
-    });
-    migrated.await.context("cannot migrate the database")
+    let mut attempts = MIGRATION_ATTEMPTS;
+    loop {
+        let migrated = in_exclusive_transaction(connection, async |tx| {
+            if tx.get_database_backend() == DbBackend::Postgres {
+                tx.execute_unprepared(MIGRATION_LOCK_TIMEOUT).await?;
+            }
+            let suspended = row_level_security::suspend(tx).await?;
+            work(tx).await?;
+            row_level_security::resume(tx, &suspended).await
+        });
+        attempts -= 1;
+        match migrated.await {
+            Err(error) if is_lock_conflict(&error) && attempts > 0 => {
+                tracing::warn!("cannot migrate the database yet: others use its tables");
+                tokio::time::sleep(MIGRATION_PAUSE).await;
+            }
+            done => return done.context("cannot migrate the database"),
+        }
+    }
 }
+
+/// How often a migration is tried while others use the tables, the pause before the next try, and the longest wait for a
+/// table.
+const MIGRATION_ATTEMPTS: u32 = 15;
+const MIGRATION_PAUSE: Duration = Duration::from_secs(1);
+const MIGRATION_LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '2s'";
 
 /// Changes the schema in one transaction, under a lock that excludes other processes.
 #[expect(clippy::disallowed_methods, reason = "the schema is not an owner's")]

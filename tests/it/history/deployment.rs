@@ -105,12 +105,9 @@ impl Deployment {
         }
     }
 
-    /// Runs statements of another version on PostgreSQL, in one transaction.
-    pub(super) async fn change_schema(&self, statements: &str) {
-        let mut connection = PgConnection::connect(self.database.as_ref().unwrap()).await.unwrap();
-        // The database of a deployment with policies belongs to the role of its servers.
-        let sql = format!("BEGIN; {statements}; COMMIT");
-        connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(sql))).await.unwrap();
+    /// The URL of PostgreSQL's database.
+    pub(super) fn postgres(&self) -> &str {
+        self.database.as_ref().unwrap()
     }
 
     /// The program of a replica.
