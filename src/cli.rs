@@ -11,6 +11,7 @@ mod export;
 mod health;
 mod import;
 mod licenses;
+mod migrate_data;
 mod output;
 mod progress;
 mod restore;
@@ -77,6 +78,7 @@ async fn start(arguments: Arguments) -> anyhow::Result<ExitCode> {
 async fn dispatch(command: Command, config: Config) -> anyhow::Result<ExitCode> {
     match command {
         Command::Migrate(migrate) => commands::migrate(config, migrate).await?,
+        Command::MigrateData(arguments) => migrate_data::migrate_data(config, arguments).await?,
         Command::Token(token) => commands::token(&config, &token)?,
         Command::Import(import) => return import::import(config, import).await,
         Command::Reindex(reindex) => commands::reindex(config, reindex).await?,

@@ -36,6 +36,7 @@ use serde::Deserialize;
 
 pub use audit::Audit;
 pub use auth::Auth;
+pub use database_url::check as check_database_url;
 pub use erasure::Erasure;
 pub use error::ConfigError;
 pub use exports::Exports;

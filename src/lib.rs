@@ -24,7 +24,7 @@
 //! | module | responsibility |
 //! |---|---|
 //! | [`model`] | types of the domain and the rules of their values |
-//! | [`store`] | the database: `entity` (SeaORM), `repository` (ordinary statements), `hot` (fast paths), `engine` (SQLite and PostgreSQL) |
+//! | [`store`] | the database: `entity` (SeaORM), `repository` (ordinary statements), `hot` (fast paths), `engine` (SQLite and PostgreSQL), `data_migration` (from one engine to the other) |
 //! | [`signals`] | notifications that something was committed, within the process and between replicas |
 //! | [`feed`] | the readers behind subscriptions |
 //! | [`graphql`] | `schema` (one file a noun) and `execution` (documents, limits, validation, responses) |

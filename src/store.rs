@@ -17,6 +17,7 @@
 
 mod changed_owners;
 mod check;
+mod data_migration;
 mod database;
 mod engine;
 mod entity;
@@ -37,6 +38,7 @@ mod snapshot;
 mod transaction;
 
 pub use check::{CheckOptions, CheckSummary, Remedy, Violation};
+pub use data_migration::{MovedData, migrate_data};
 pub use database::Store;
 pub use engine::connect::{
     FileSettings, Process, Settings, SqliteTarget, check_sqlite_file, copy_sqlite_database, migrations,
@@ -45,7 +47,7 @@ pub use engine::connect::{
 pub use engine::facts::{DatabaseFacts, PostgresFacts, SqliteFacts, database_facts};
 pub use engine::row_level_security::RowLevelSecurity;
 #[doc(hidden)]
-pub use entity::probe as entities;
+pub use entity::tables as entities;
 pub use error::{Error, Result};
 pub use file_links::{FileLink, LinkPurpose};
 pub use files::{StoredFile, Upload};

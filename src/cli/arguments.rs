@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use super::health::HealthArguments;
-pub(super) use backup::{BackupArguments, CheckArguments, RestoreArguments};
+pub(super) use backup::{BackupArguments, CheckArguments, MigrateDataArguments, RestoreArguments};
 pub(super) use retention::{InactiveAction, OwnRuleArguments, RetentionArguments, RetentionCommand};
 pub(super) use revoke::{RevokeArguments, RevokeCommand};
 pub(super) use transfer::{ExportArguments, ExportBranches, ExportFormat, ImportArguments, ImportFormat};
@@ -34,6 +34,8 @@ pub(super) enum Command {
     Serve(ServeArguments),
     /// Show, apply or revert database migrations
     Migrate(MigrateArguments),
+    /// Move all data from SQLite to an empty PostgreSQL database, or back
+    MigrateData(MigrateDataArguments),
     /// Print the GraphQL schema
     Schema(SchemaArguments),
     /// Print a configuration file with every setting, its default and a comment, or check the settings

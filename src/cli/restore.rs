@@ -39,8 +39,8 @@ pub(super) async fn restore(config: Config, arguments: RestoreArguments) -> anyh
             true
         }
         (Backup::Sqlite(_), None) => bail!(
-            "the backup is an SQLite database and cannot be restored to PostgreSQL: restore it to SQLite, then move \
-             each user with `scrollback export` and `scrollback import`"
+            "the backup is an SQLite database and cannot be restored to PostgreSQL: restore it to SQLite, then move it \
+             with `scrollback migrate-data`"
         ),
         (Backup::Users(backup), _) => of_users(&config, &backup, force).await?,
     };

@@ -29,7 +29,7 @@ const PARAMETERS: [&str; 19] = [
 ];
 
 /// Checks a URL. Errors never show a part that may belong to a password.
-pub(super) fn check(url: &str) -> Result<(), String> {
+pub fn check(url: &str) -> Result<(), String> {
     if url.starts_with("sqlite:") {
         return Ok(());
     }

@@ -1,5 +1,7 @@
 //! Errors of the store.
 
+use std::borrow::Cow;
+
 use sea_orm::sqlx;
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 
@@ -162,15 +164,23 @@ fn is_transient(error: &DbErr) -> bool {
 /// Whether a prepared statement is missing, or exists before it was prepared. Then a pooler between Scrollback and
 /// PostgreSQL changed the session. The check at startup rejects poolers that do this from the start.
 fn is_pooler_error(error: &DbErr) -> bool {
+    matches!(database_code(error).as_deref(), Some("26000" | "42P05"))
+}
+
+/// Whether another session of PostgreSQL held a lock: a deadlock, or `lock_timeout`.
+pub(in crate::store) fn is_lock_conflict(error: &DbErr) -> bool {
+    matches!(database_code(error).as_deref(), Some("40P01" | "55P03"))
+}
+
+fn database_code(error: &DbErr) -> Option<Cow<'_, str>> {
     let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error
     else {
-        return false;
+        return None;
     };
-    let code = match error.as_ref() {
+    match error.as_ref() {
         sqlx::Error::Database(error) => error.code(),
         _ => None,
-    };
-    matches!(code.as_deref(), Some("26000" | "42P05"))
+    }
 }
 
 /// PostgreSQL: connection exceptions (08), serialization failure and deadlock (40), out of resources (53), lock not

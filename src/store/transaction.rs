@@ -270,7 +270,7 @@ impl Drop for TransactionGuard {
 /// If sqlx 0.9.0 is dropped while it waits for the answer to `BEGIN`, it forgets that it has sent it. The pool then
 /// gets back a connection inside a transaction, and later writes on it are acknowledged and never committed.
 /// <https://github.com/transact-rs/sqlx/issues/4393>
-async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction> {
+pub(in crate::store) async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction> {
     let options = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()

@@ -144,7 +144,7 @@ async fn everything_acknowledged_before_a_backup_is_restored(from: Engine, to: E
     assert_eq!(elsewhere.printed(&["check"]).await.lines().last(), Some("sound"));
 }
 
-fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+pub(crate) fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();

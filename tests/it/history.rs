@@ -18,6 +18,7 @@ mod log;
 mod proxy;
 mod subscribers;
 mod texts;
+pub(crate) mod upgrades;
 
 use crate::harness::{Cluster, Engine, Nats};
 use deployment::Deployment;
@@ -25,7 +26,7 @@ use load::Load;
 use proxy::Proxy;
 
 /// Faults in one run, spread over its appends.
-const FAULTS: usize = 4;
+pub(crate) const FAULTS: usize = 4;
 
 /// Runs the load over `deployment`, calling `fault` now and then, and checks the history.
 async fn check(mut deployment: Deployment, mut fault: impl AsyncFnMut(usize, &mut Deployment)) {
@@ -162,6 +163,14 @@ async fn with_nats_nothing_is_lost_over_a_bad_network() {
     let proxy = Proxy::before(&deployment).await;
     deployment.use_proxy(&proxy);
     check(deployment, async |_, _| proxy.reset_all()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_when_the_data_moves_to_postgresql_and_back() {
+    check(Deployment::start(Engine::Sqlite, 1, &[]).await, async |number, deployment| {
+        deployment.move_data(number).await;
+    })
+    .await;
 }
 
 /// Backups while everything is written, each before a kill, and each restored elsewhere.

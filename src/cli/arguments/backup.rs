@@ -1,4 +1,4 @@
-//! The arguments of backups and checks.
+//! The arguments of backups, data migrations and checks.
 
 use std::path::PathBuf;
 
@@ -25,6 +25,17 @@ pub(in crate::cli) struct RestoreArguments {
     /// If there is data already: move an SQLite database aside, or add what PostgreSQL lacks
     #[arg(long)]
     pub(in crate::cli) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct MigrateDataArguments {
+    /// Database to read, which no server may use: sqlite://path or postgres://user:password@host/name (default: the
+    /// configured one)
+    #[arg(long, value_name = "URL", required_unless_present = "to")]
+    pub(in crate::cli) from: Option<String>,
+    /// Empty database to fill, or one that an interrupted run has begun to fill (default: the configured one)
+    #[arg(long, value_name = "URL")]
+    pub(in crate::cli) to: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ mod file_error;
 mod first_connection;
 mod replace;
 mod server_lock;
+pub(in crate::store) mod sessions;
 mod settings;
 mod sqlite;
 
@@ -15,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use migration::{MigrationStatus, Migrator, MigratorTrait};
+use migration::{Migrator, MigratorTrait};
 use sea_orm::sqlx;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
@@ -25,7 +26,9 @@ use sqlx::PgPool;
 
 use crate::store::engine::background::is_background;
 use crate::store::engine::row_level_security;
+use crate::store::engine::schema_version;
 use crate::store::engine::write_lock::WriteLock;
+use crate::store::error::is_lock_conflict;
 use crate::store::hot::writer::{self, WriterConnections};
 pub use copy::copy_sqlite_database;
 pub use replace::{SqliteTarget, check_sqlite_file};
@@ -58,9 +61,7 @@ pub(in crate::store) async fn connect(
     };
     let Pools { mut read, mut write } = open(settings).await?;
     row_level_security::check_role(&write, settings.row_level_security).await?;
-    let pending = Migrator::get_pending_migrations_read_only(&write)
-        .await
-        .context("cannot read the version of the database's schema")?;
+    let pending = schema_version::pending(&write).await?;
     match pending.first() {
         None => {}
         Some(_) if settings.migrate => {
@@ -68,9 +69,8 @@ pub(in crate::store) async fn connect(
             migrate(&write, async |tx| Migrator::up(tx, None).await).await?;
         }
         Some(first) => bail!(
-            "the database lacks {} migrations, from {}: run `scrollback migrate up`",
-            pending.len(),
-            first.name()
+            "the database lacks {} migrations, from {first}: run `scrollback migrate up`",
+            pending.len()
         ),
     }
     row_level_security::apply(&write, settings.row_level_security).await?;
@@ -103,44 +103,66 @@ pub(in crate::store) async fn connect(
 /// The migrations and whether each is applied.
 ///
 /// # Errors
-/// The database cannot be reached, or has migrations that this version does not know.
+/// The database cannot be reached, has migrations that this version does not know, or a data migration into it has not
+/// finished.
 pub async fn migrations(settings: &Settings) -> anyhow::Result<Vec<(String, bool)>> {
     let Pools { write, .. } = open(settings).await?;
-    let migrations = Migrator::get_migration_with_status_read_only(&write).await?;
-    let rows =
-        migrations.iter().map(|m| (m.name().to_owned(), m.status() == MigrationStatus::Applied)).collect();
+    let migrations = schema_version::status(&write).await?;
     write.close().await?;
-    Ok(rows)
+    Ok(migrations)
 }
 
 /// Undoes the newest `steps` migrations. Data in tables and columns that they added is lost.
 pub async fn undo_migrations(settings: &Settings, steps: u32) -> anyhow::Result<()> {
     let _lock = lock_database(settings)?;
     let Pools { write, .. } = open(settings).await?;
+    schema_version::pending(&write).await?;
     migrate(&write, async |tx| Migrator::down(tx, Some(steps)).await).await?;
     write.close().await?;
     Ok(())
 }
 
 /// Migrates with row-level security suspended, so that migrations see all rows.
+///
+/// Servers of the version before may be at work. A migration that waits for a table makes all statements on it wait, so
+/// it gives up after [`MIGRATION_LOCK_TIMEOUT`], lets them go on, and tries again.
 async fn migrate(
     connection: &DatabaseConnection,
-    work: impl AsyncFnOnce(&DatabaseTransaction) -> Result<(), DbErr>,
+    work: impl AsyncFn(&DatabaseTransaction) -> Result<(), DbErr>,
 ) -> anyhow::Result<()> {
-    let migrated = in_exclusive_transaction(connection, async |tx| {
-        let suspended = row_level_security::suspend(tx).await?;
-        work(tx).await?;
-        row_level_security::resume(tx, &suspended).await
-    });
-    migrated.await.context("cannot migrate the database")
+    let mut attempts = MIGRATION_ATTEMPTS;
+    loop {
+        let migrated = in_exclusive_transaction(connection, async |tx| {
+            if tx.get_database_backend() == DbBackend::Postgres {
+                tx.execute_unprepared(MIGRATION_LOCK_TIMEOUT).await?;
+            }
+            let suspended = row_level_security::suspend(tx).await?;
+            work(tx).await?;
+            row_level_security::resume(tx, &suspended).await
+        });
+        attempts -= 1;
+        match migrated.await {
+            Err(error) if is_lock_conflict(&error) && attempts > 0 => {
+                tracing::warn!("cannot migrate the database yet: others use its tables");
+                tokio::time::sleep(MIGRATION_PAUSE).await;
+            }
+            done => return done.context("cannot migrate the database"),
+        }
+    }
 }
+
+/// How often a migration is tried while others use the tables, the pause before the next try, and the longest wait for a
+/// table.
+const MIGRATION_ATTEMPTS: u32 = 15;
+const MIGRATION_PAUSE: Duration = Duration::from_secs(1);
+const MIGRATION_LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '2s'";
 
 /// Changes the schema in one transaction, under a lock that excludes other processes.
 #[expect(clippy::disallowed_methods, reason = "the schema is not an owner's")]
-pub(in crate::store) async fn in_exclusive_transaction(
+pub(in crate::store) async fn in_exclusive_transaction<E: From<DbErr>>(
     connection: &DatabaseConnection,
-    work: impl AsyncFnOnce(&DatabaseTransaction) -> Result<(), DbErr>,
-) -> Result<(), DbErr> {
+    work: impl AsyncFnOnce(&DatabaseTransaction) -> Result<(), E>,
+) -> Result<(), E> {
     let options = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
@@ -152,7 +174,21 @@ pub(in crate::store) async fn in_exclusive_transaction(
         tx.execute_unprepared("SELECT pg_advisory_xact_lock(hashtext('scrollback migrations'))").await?;
     }
     work(&tx).await?;
-    tx.commit().await
+    Ok(tx.commit().await?)
+}
+
+/// Opens one connection to a database that no server uses.
+///
+/// # Errors
+/// It cannot be opened, or a server uses it.
+pub(in crate::store) async fn open_alone(
+    settings: &Settings,
+) -> anyhow::Result<(Option<ServerLock>, DatabaseConnection)> {
+    let settings = Settings { max_connections: 1, ..settings.clone() };
+    let lock = lock_database(&settings)?;
+    let Pools { write, .. } = open(&settings).await?;
+    sessions::refuse_others(&write).await?;
+    Ok((lock, write))
 }
 
 /// Locks an SQLite database against other servers and other changes of the schema.

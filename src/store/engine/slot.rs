@@ -19,7 +19,7 @@ macro_rules! slot {
 pub(in crate::store) use slot;
 
 /// `message.slot`. SQLite alone has it, so it is not in the entity.
-const SLOT: &str = "slot";
+pub(in crate::store) const SLOT: &str = "slot";
 
 /// `conversation.number`. SQLite alone has it, so it is not in the entity.
 const NUMBER: &str = "number";
@@ -32,6 +32,11 @@ fn slot_of(conversation: impl Into<Expr>, position: impl Into<Expr>) -> Expr {
         .from(conversation::Entity)
         .and_where(conversation::Column::Id.into_expr().eq(conversation));
     Expr::SubQuery(None, Box::new(number.into())).left_shift(32).add(position)
+}
+
+/// The same as text, of the parameters of a statement.
+pub(in crate::store) fn of_parameters(conversation: &str, position: &str) -> String {
+    format!("((SELECT number FROM conversation WHERE id = {conversation}) << 32) + {position}")
 }
 
 /// On SQLite the condition that finds the message at a position. PostgreSQL finds it by its primary key.

@@ -73,12 +73,12 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::store::entity::probe;
+    use crate::store::entity::tables::columns;
 
     /// The key and the webhooks are of no user, and removals of objects name none.
     #[test]
     fn every_other_table_is_counted() {
-        let tables: BTreeSet<String> = probe::columns().into_iter().map(|column| column.table).collect();
+        let tables: BTreeSet<String> = columns().into_iter().map(|column| column.table).collect();
         let counted = TABLES
             .map(|(name, _)| name)
             .into_iter()

@@ -4,7 +4,8 @@
 //! filling has come to stands in the database, so that it goes on there after a restart.
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IdenStatic, Iterable, QueryFilter,
+    QueryOrder,
 };
 use sea_orm::{QuerySelect, Statement};
 
@@ -23,16 +24,17 @@ const BYTES: usize = 16 * 1024 * 1024;
 /// Messages read at once.
 const MESSAGES: usize = 64;
 
-/// The next messages of a conversation. SeaORM does not know the column `slot`, by which SQLite finds them.
+/// The next messages of a conversation: a condition, an order and a limit. SeaORM does not know the column `slot`, by
+/// which SQLite finds them.
 const NEXT_SQLITE: &str = concat!(
-    "SELECT m.* FROM message AS m WHERE m.slot > ",
+    "m.slot > ",
     slot!("$1", "$2"),
     " AND m.slot <= ",
     slot!("$1", "4294967295"),
     " AND m.conversation_id = $1 AND m.owner_id = $3 ORDER BY m.slot LIMIT $4"
 );
-const NEXT_POSTGRES: &str = "SELECT m.* FROM message AS m WHERE m.conversation_id = $1 AND m.position > $2 \
-     AND m.owner_id = $3 ORDER BY m.position LIMIT $4";
+const NEXT_POSTGRES: &str =
+    "m.conversation_id = $1 AND m.position > $2 AND m.owner_id = $3 ORDER BY m.position LIMIT $4";
 
 /// One step of filling the index.
 pub(super) struct Backfill {
@@ -97,7 +99,10 @@ async fn next_messages(
     after: i64,
 ) -> Result<Vec<Message>> {
     let backend = connection.get_database_backend();
-    let sql = if backend == DbBackend::Sqlite { NEXT_SQLITE } else { NEXT_POSTGRES };
+    let next = if backend == DbBackend::Sqlite { NEXT_SQLITE } else { NEXT_POSTGRES };
+    // Not `*`: a newer version may add columns while this server is at work, which a prepared statement does not survive.
+    let columns: Vec<_> = message::Column::iter().map(|column| format!("m.{}", column.as_str())).collect();
+    let sql = format!("SELECT {} FROM message AS m WHERE {next}", columns.join(", "));
     let limit = i64::try_from(MESSAGES).unwrap_or(i64::MAX);
     let values = [conversation.into(), after.into(), owner.clone().into(), limit.into()];
     let statement = Statement::from_sql_and_values(backend, sql, values);

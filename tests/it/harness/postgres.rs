@@ -1,7 +1,7 @@
 //! A PostgreSQL of the tests' own: started from the installed binaries, gone when the tests are.
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
@@ -147,6 +147,27 @@ impl Cluster {
     pub(crate) async fn create_database_of_a_plain_role(&self) -> String {
         let name = self.create("OWNER plain").await;
         self.url_as("plain", &name)
+    }
+
+    /// Everything that a database has, as SQL. Nothing in it depends on the version of PostgreSQL's tools.
+    pub(crate) fn dump(&self, url: &str) -> String {
+        let mut dump = command(&self.binaries.join("pg_dump"));
+        dump.args(["--no-owner", "--no-privileges", "--dbname", url]);
+        let output = dump.stdin(Stdio::null()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let depends = ["\\restrict", "\\unrestrict", "-- Dumped", "SET transaction_timeout"];
+        let kept = text.lines().filter(|line| !depends.iter().any(|start| line.starts_with(start)));
+        kept.map(|line| format!("{line}\n")).collect()
+    }
+
+    /// Runs a dump.
+    pub(crate) fn load(&self, url: &str, sql: &str) {
+        let mut psql = command(&self.binaries.join("psql"));
+        psql.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--dbname", url]);
+        let mut running = psql.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        running.stdin.take().unwrap().write_all(sql.as_bytes()).unwrap();
+        assert!(running.wait().unwrap().success());
     }
 
     async fn create(&self, owner: &str) -> String {

@@ -18,6 +18,8 @@ pub(super) struct Deployment {
     programs: Vec<Program>,
     running: Vec<Option<Running>>,
     database: Option<String>,
+    /// Where the data of SQLite was moved to, if it was.
+    moved: Option<String>,
     /// Of the replicas themselves.
     pub(super) replicas: Addresses,
     /// The addresses that clients use.
@@ -63,7 +65,7 @@ impl Deployment {
         }
         let urls = running.iter().flatten().map(|running| running.url.clone()).collect();
         let replicas = Arc::new(RwLock::new(urls));
-        Self { programs, running, database, front: replicas.clone(), replicas }
+        Self { programs, running, database, moved: None, front: replicas.clone(), replicas }
     }
 
     /// Makes clients use the proxy.
@@ -77,6 +79,35 @@ impl Deployment {
         let running = self.programs[number].serve(&[]).await;
         self.replicas.write().unwrap()[number].clone_from(&running.url);
         self.running[number] = Some(running);
+    }
+
+    /// Kills the only replica, moves its data to the other engine, and starts it there.
+    pub(super) async fn move_data(&mut self, number: usize) {
+        self.running[0].take().unwrap().kill().await;
+        let program = &self.programs[0];
+        let file = |name: &str| format!("sqlite://{}", program.folder().join(name).display());
+        let (from, to) = match self.database.take() {
+            Some(postgres) => (postgres, file(&format!("moved-{number}.db"))),
+            None => {
+                let from = self.moved.take().unwrap_or_else(|| file("data/scrollback.db"));
+                (from, shared_cluster().create_database().await)
+            }
+        };
+        program.printed(&["migrate-data", "--from", &from, "--to", &to]).await;
+        let checked = program.printed(&["check", "--database-url", &to]).await;
+        assert_eq!(checked.lines().last(), Some("sound"), "{checked}");
+        let running = program.serve(&["--database-url", &to]).await;
+        self.replicas.write().unwrap()[0].clone_from(&running.url);
+        self.running[0] = Some(running);
+        match to.starts_with("postgres") {
+            true => self.database = Some(to),
+            false => self.moved = Some(to),
+        }
+    }
+
+    /// The URL of PostgreSQL's database.
+    pub(super) fn postgres(&self) -> &str {
+        self.database.as_ref().unwrap()
     }
 
     /// The program of a replica.

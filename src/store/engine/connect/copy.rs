@@ -18,6 +18,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::database_file;
 use super::settings::Settings;
+use crate::store::engine::schema_version::{UNFINISHED, UNFINISHED_ERROR};
 
 /// Pages of a step, of 4 KiB each.
 const STEP_PAGES: i32 = 256;
@@ -56,6 +57,9 @@ pub fn copy_sqlite_database(
     if tables == 0 {
         bail!("the database {} is empty", file.display());
     }
+    if is_unfinished(&source).with_context(cannot_read)? {
+        bail!(UNFINISHED_ERROR);
+    }
     let page_bytes: u32 =
         source.query_row("PRAGMA page_size", [], |row| row.get(0)).with_context(cannot_read)?;
     let mut copy = Connection::open(target).with_context(cannot_write)?;
@@ -84,4 +88,10 @@ pub fn copy_sqlite_database(
     // The copy is one file: without a log beside it.
     copy.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(())).with_context(cannot_write)?;
     copy.close().map_err(|(_, error)| error).with_context(cannot_write)
+}
+
+/// The same as `schema_version::is_unfinished`.
+fn is_unfinished(source: &Connection) -> rusqlite::Result<bool> {
+    let find = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1)";
+    source.query_row(find, [UNFINISHED], |row| row.get(0))
 }

@@ -1,6 +1,7 @@
-//! The columns of the entities, for a test that compares them with the schema of both databases.
+//! The tables and columns of the entities: for data migrations, which copy all of them, and for a test that compares
+//! them with the schema of both databases.
 
-use sea_orm::{ColumnTrait, ColumnType, EntityTrait, IdenStatic, Iterable};
+use sea_orm::{ColumnTrait, ColumnType, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn};
 
 use super::{
     account, attachment, attachment_reference, audit_entry, blob, blob_chunk, branch, change, conversation,
@@ -22,9 +23,43 @@ pub struct Column {
     pub nullable: bool,
 }
 
-/// All columns of all entities, each once: two entities may have columns of one table.
+/// A table, with the columns of all its entities: two entities may have columns of one table.
+#[derive(Debug, Clone)]
+pub struct Table {
+    /// Its name.
+    pub name: &'static str,
+    /// The columns that identify a row.
+    pub key: Vec<&'static str>,
+    /// All columns.
+    pub columns: Vec<Column>,
+}
+
+/// All tables, by name.
+pub fn tables() -> Vec<Table> {
+    let mut all: Vec<Table> = Vec::new();
+    for table in entities() {
+        match all.iter_mut().find(|other| other.name == table.name) {
+            Some(other) => {
+                let more = table.columns.into_iter().filter(|column| !other.columns.contains(column));
+                let more: Vec<_> = more.collect();
+                other.columns.extend(more);
+            }
+            None => all.push(table),
+        }
+    }
+    all.sort_by_key(|table| table.name);
+    all
+}
+
+/// All columns of all tables.
 pub fn columns() -> Vec<Column> {
-    let tables = [
+    let mut columns: Vec<_> = tables().into_iter().flat_map(|table| table.columns).collect();
+    columns.sort();
+    columns
+}
+
+fn entities() -> Vec<Table> {
+    vec![
         of::<account::Entity>(),
         of::<attachment::Entity>(),
         of::<attachment_reference::Entity>(),
@@ -52,24 +87,22 @@ pub fn columns() -> Vec<Column> {
         of::<stream::Entity>(),
         of::<webhook::Entity>(),
         of::<webhook_position::Entity>(),
-    ];
-    let mut columns = tables.concat();
-    columns.sort();
-    columns.dedup();
-    columns
+    ]
 }
 
-fn of<E: EntityTrait>() -> Vec<Column> {
+fn of<E: EntityTrait>() -> Table {
+    let name = E::default().table_name();
     let columns = E::Column::iter().map(|column| {
         let definition = column.def();
         Column {
-            table: E::default().table_name().to_owned(),
+            table: name.to_owned(),
             name: column.as_str().to_owned(),
             sql_type: sql_type(definition.get_column_type()),
             nullable: definition.is_null(),
         }
     });
-    columns.collect()
+    let key = E::PrimaryKey::iter().map(|key| key.into_column().as_str());
+    Table { name, key: key.collect(), columns: columns.collect() }
 }
 
 fn sql_type(of: &ColumnType) -> &'static str {
