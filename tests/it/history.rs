@@ -15,6 +15,7 @@ mod deployment;
 mod disk;
 mod load;
 mod log;
+mod operations;
 mod proxy;
 mod subscribers;
 mod texts;

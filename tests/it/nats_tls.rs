@@ -46,7 +46,7 @@ async fn signals_and_publications_go_over_tls() {
         }
     };
     let heard = timeout(TIMEOUT, heard).await.expect("a signal in time");
-    assert_eq!(heard["payload"]["data"]["messageAdded"]["node"]["content"], "signalled");
+    assert_eq!(heard["payload"]["data"]["messageAdded"]["node"]["content"], "signalled", "{heard}");
     let event = timeout(TIMEOUT, futures_util::StreamExt::next(&mut published)).await.unwrap().unwrap();
     assert!(event.subject.starts_with("chat.events."), "{}", event.subject);
 

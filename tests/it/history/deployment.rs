@@ -110,6 +110,23 @@ impl Deployment {
         self.database.as_ref().unwrap()
     }
 
+    /// Ends a replica as an operator does, and starts it again.
+    pub(super) async fn replace(&mut self, number: usize) {
+        let old = self.running[number].take().unwrap();
+        old.terminate().await;
+        old.ended().await;
+        let running = self.programs[number].serve(&[]).await;
+        self.replicas.write().unwrap()[number].clone_from(&running.url);
+        self.running[number] = Some(running);
+    }
+
+    /// Sends a signal to every replica.
+    pub(super) async fn signal(&self, name: &str) {
+        for running in self.running.iter().flatten() {
+            running.signal(name).await;
+        }
+    }
+
     /// The program of a replica.
     pub(super) fn program(&self, number: usize) -> &Program {
         &self.programs[number]
