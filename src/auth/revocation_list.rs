@@ -47,7 +47,7 @@ impl RevocationList {
         let (subject, token) = (viewer.subject().clone(), viewer.token.clone());
         async move {
             if changes.wait_for(|revoked| revoked.refuses(&subject, &token)).await.is_err() {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
     }

@@ -70,11 +70,11 @@ pub(super) async fn serve(
                 // The server has stopped if this fails.
                 Ok(config) => send.send(config).await.unwrap_or_default(),
                 Err(error) => {
-                    tracing::error!(%error, "cannot read the settings again: all of them stay as they were")
+                    tracing::error!(%error, "cannot read the settings again: all of them stay as they were");
                 }
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     tokio::select! {
         served = app.serve_and_reload(Listeners { public, admin }, stopping, new_settings) => served,

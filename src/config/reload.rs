@@ -46,7 +46,7 @@ impl Config {
         let (changed, unchanged): (Vec<_>, Vec<_>) = differing.partition(is_used);
         let mut config = Self {
             auth: new.auth.clone(),
-            limits: Limits { answer_bytes: self.limits.answer_bytes, ..new.limits.clone() },
+            limits: Limits { answer_bytes: self.limits.answer_bytes, ..new.limits },
             rate: new.rate,
             jetstream: new.jetstream.clone(),
             webhooks: new.webhooks.clone(),

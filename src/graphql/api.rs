@@ -76,9 +76,9 @@ impl Api {
     }
 
     /// Changes the limits for requests that come from now on. Whether introspection is allowed stays.
-    pub fn set_limits(&self, limits: Limits, content: ContentLimits) {
+    pub fn set_limits(&self, limits: &Limits, content: ContentLimits) {
         let document_cache = self.rules.load().document_cache.emptied();
-        let limits = Limits { introspection: self.settings.limits.introspection, ..limits };
+        let limits = Limits { introspection: self.settings.limits.introspection, ..limits.clone() };
         self.rules.store(Arc::new(Rules { limits, content, document_cache }));
     }
 

@@ -33,7 +33,7 @@ impl ReloadHandle {
         let ReloadedSettings { issuers, timing, limits, content, rate } = settings;
         let state = &self.0.0;
         state.authenticator.replace_issuers(issuers, timing)?;
-        state.api.set_limits(limits, content);
+        state.api.set_limits(&limits, content);
         if let Some(rate) = rate {
             state.rate.set(rate);
         }

@@ -64,7 +64,7 @@ fn examine_sqlite(facts: &SqliteFacts, findings: &mut Findings) {
     let file = facts.file.display();
     match facts.bytes {
         None => {
-            findings.add(Severity::Advice, TOPIC, format!("{file} does not exist: the first start makes it"))
+            findings.add(Severity::Advice, TOPIC, format!("{file} does not exist: the first start makes it"));
         }
         Some(bytes) => findings.add(Severity::Ok, TOPIC, format!("SQLite, {file}, {bytes} bytes")),
     }

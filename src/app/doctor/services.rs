@@ -27,7 +27,7 @@ pub(super) async fn examine(config: &Config, findings: &mut Findings) {
         match signals::nats::check(url).await {
             Ok(()) => findings.add(Severity::Ok, "nats", format!("the server of `{setting}` answers")),
             Err(error) => {
-                findings.add(Severity::Error, "nats", format!("the server of `{setting}`: {error:#}"))
+                findings.add(Severity::Error, "nats", format!("the server of `{setting}`: {error:#}"));
             }
         }
     }
