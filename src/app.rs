@@ -11,6 +11,7 @@ mod indexing;
 mod permissions;
 pub(crate) mod retention;
 mod settings;
+mod traces;
 mod validation;
 mod webhooks;
 
@@ -26,9 +27,10 @@ use crate::feed::Feed;
 use crate::graphql::{self, Api, PersistedDocuments};
 use crate::model::OwnerPattern;
 use crate::rate_limit::RateLimiter;
-use crate::server::{Listeners, Server};
+use crate::server::{JobFigures, Listeners, Server};
 use crate::signals::{self, ReplicaLink, Signals};
 use crate::store::{Process, Store};
+use crate::traces::Tracer;
 use crate::webhooks::{Webhook, WebhookFigures, Webhooks};
 
 pub use credentials::issuers;
@@ -112,13 +114,17 @@ impl App {
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> anyhow::Result<()> {
         let rate = self.rate_limiter();
+        let tracer = traces::start(&self.config)?;
         let (webhooks, figures) = self.start_webhooks();
-        let server = self.server(rate.clone(), figures)?;
-        let tasks = self.background_tasks(rate);
+        let jobs = JobFigures::default();
+        let server = self.server(rate.clone(), figures, jobs.clone(), tracer.clone())?;
+        let tasks = self.background_tasks(rate, &jobs);
         let served = server.serve(listeners.into(), shutdown).await;
         drop(tasks);
         self.stop_webhooks(webhooks).await;
+        let timeout = self.config.server.shutdown_timeout;
         self.close().await;
+        tracer.shut_down(timeout).await;
         served
     }
 
@@ -134,7 +140,7 @@ impl App {
             execution_timeout: self.config.server.execution_timeout,
             viewer: None,
         };
-        let tasks = self.background_tasks(rate);
+        let tasks = self.background_tasks(rate, &JobFigures::default());
         Embedded { executor, tasks, webhooks, app: self }
     }
 
@@ -158,37 +164,45 @@ impl App {
         }
     }
 
-    fn background_tasks(&self, rate: Option<RateLimiter>) -> JoinSet<()> {
+    fn background_tasks(&self, rate: Option<RateLimiter>, jobs: &JobFigures) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
         if let Some(rate) = rate {
             tasks.spawn(rate.evict_full_buckets());
         }
         tasks.spawn(background_jobs::delete_old_changes(
+            jobs.add("delete_old_changes"),
             self.store.clone(),
             self.clock.clone(),
             &self.config.feed,
         ));
         tasks.spawn(background_jobs::interrupt_abandoned_messages(
+            jobs.add("interrupt_abandoned_messages"),
             self.store.clone(),
             self.clock.clone(),
             &self.config.feed,
         ));
-        tasks.spawn(indexing::index(self.store.clone()));
+        tasks.spawn(indexing::index(self.store.clone(), jobs.add("index")));
         if let Some(job) = background_jobs::delete_old_audit_entries(
+            jobs.add("delete_old_audit_entries"),
             self.store.clone(),
             self.clock.clone(),
             &self.config.audit,
         ) {
             tasks.spawn(job);
         }
-        tasks.spawn(files::remove_objects(self.store.clone()));
+        tasks.spawn(files::remove_objects(self.store.clone(), jobs.add("remove_objects")));
         tasks.spawn(background_jobs::delete_unused_attachments(
+            jobs.add("delete_unused_attachments"),
             self.store.clone(),
             self.clock.clone(),
             &self.config.files,
         ));
-        tasks.spawn(erasure::go_on(self.store.clone()));
-        tasks.spawn(retention::apply(self.store.clone(), self.config.retention.clone()));
+        tasks.spawn(erasure::go_on(self.store.clone(), jobs.add("finish_erasures")));
+        tasks.spawn(retention::apply(
+            self.store.clone(),
+            self.config.retention.clone(),
+            jobs.add("apply_retention"),
+        ));
         tasks
     }
 
@@ -220,14 +234,20 @@ impl App {
         Api::new(self.store.clone(), self.feed.clone(), settings)
     }
 
-    fn server(&self, rate: Option<RateLimiter>, figures: WebhookFigures) -> anyhow::Result<Server> {
+    fn server(
+        &self,
+        rate: Option<RateLimiter>,
+        figures: WebhookFigures,
+        jobs: JobFigures,
+        tracer: Tracer,
+    ) -> anyhow::Result<Server> {
         let timing = auth::KeySetTiming {
             refresh: self.config.auth.jwks_refresh,
             cooldown: self.config.auth.jwks_cooldown,
             keep: self.config.auth.jwks_keep,
         };
         let authenticator = Authenticator::new(issuers(&self.config)?, timing)?;
-        let settings = server_settings(&self.config, rate, figures)?;
+        let settings = server_settings(&self.config, rate, figures, jobs, tracer)?;
         Server::new(self.api(), self.store.clone(), authenticator, self.clock.clone(), settings)
     }
 }

@@ -19,9 +19,11 @@ mod limits;
 mod load;
 mod names;
 mod openai;
+mod otel;
 mod retention;
 mod schema;
 mod shares;
+mod traces;
 mod value;
 mod webhook;
 
@@ -49,6 +51,7 @@ pub use openai::OpenAi;
 pub use retention::{InactiveAction, Retention};
 pub use schema::schema;
 pub use shares::Shares;
+pub use traces::Traces;
 pub use value::Secret;
 pub use webhook::{JetStream, Webhook};
 
@@ -97,6 +100,8 @@ pub struct Config {
     pub erasure: Erasure,
     /// Logging.
     pub log: Log,
+    /// Traces.
+    pub traces: Traces,
     /// Webhooks.
     pub webhooks: Vec<Webhook>,
     /// The publisher to NATS JetStream.
@@ -312,6 +317,9 @@ pub struct Log {
     pub format: LogFormat,
     /// A log level or a filter.
     pub level: String,
+    /// The time from which on queries and mutations are logged. `None`: they are not.
+    #[serde(deserialize_with = "value::duration_or_never")]
+    pub slow_operation: Option<Duration>,
 }
 
 /// The log format.

@@ -16,6 +16,7 @@ mod exports;
 mod files;
 mod graphql;
 mod imports;
+mod jobs;
 mod json_body;
 mod listener;
 mod metrics;
@@ -31,6 +32,7 @@ mod settings;
 mod shared;
 mod shutdown;
 mod state;
+mod trace_requests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +41,7 @@ use anyhow::Context;
 use axum::Router;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware;
 use axum::routing::any;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -56,6 +59,7 @@ use crate::graphql::Api;
 use crate::store::Store;
 
 pub use admin::check::check_readiness;
+pub use jobs::{JobFigure, JobFigures};
 pub use settings::Settings;
 pub use shutdown::terminated;
 
@@ -65,11 +69,12 @@ use graphql::{credentials, http, sse};
 use listener::accept::{Acceptor, ConnectionLimits};
 use listener::connection::ConnectionServer;
 use listener::open_files;
-use metrics::Metrics;
+use metrics::{Metrics, Scraped};
 use pages::graphiql;
 pub(crate) use pages::graphiql::licenses as graphiql_licenses;
 use quota::Quota;
 use state::{HandlerState, ServerState};
+use trace_requests::trace_requests;
 
 /// The sockets that the server listens on.
 pub struct Listeners {
@@ -116,6 +121,7 @@ impl Server {
         let import_quota = Quota::new(settings.imports_per_owner);
         let imports = Arc::new(Semaphore::new(settings.imports_at_once));
         let (has_exports, has_imports, has_openai) = (settings.exports, settings.imports, settings.openai);
+        let scraped = Scraped::new(&api, &store, &settings);
         let shared = ServerState {
             api,
             store,
@@ -123,7 +129,7 @@ impl Server {
             clock,
             rate: settings.rate.clone(),
             settings,
-            metrics: Arc::new(Metrics::new()),
+            metrics: Arc::new(Metrics::new(scraped)),
             closing,
             abort: CancellationToken::new(),
             drain,
@@ -153,6 +159,9 @@ impl Server {
         let router = if files { router.merge(files::router()) } else { router };
         let router = if files && shares { router.merge(shared::file_router()) } else { router };
         let router = router.layer(cors);
+        let is_traced = state.0.settings.tracer.is_on();
+        let traced = || middleware::from_fn_with_state(state.clone(), trace_requests);
+        let router = if is_traced { router.layer(traced()) } else { router };
         let router = with_common_layers(router, &state);
         Ok(Self { state, router })
     }

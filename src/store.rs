@@ -48,9 +48,9 @@ pub use entity::probe as entities;
 pub use error::{Error, Result};
 pub use file_links::{FileLink, LinkPurpose};
 pub use files::{StoredFile, Upload};
-pub use hot::writer::Bounds;
 #[doc(hidden)]
 pub use hot::writer::probe;
+pub use hot::writer::{Bounds, WriterFigures};
 pub use repository::backup::BackupSnapshot;
 pub use repository::export::ExportSnapshot;
 pub use repository::export::messages::MessagePages;

@@ -73,7 +73,8 @@ fn secret_files(config: &Config) -> impl Iterator<Item = (String, PathBuf)> {
         Some((format!("webhooks[{at}].secret_file"), webhook.secret_file.clone()?))
     });
     let shared = config.auth.jwt_secret_file.clone().map(|path| ("auth.jwt_secret_file".to_owned(), path));
-    let settings = shared.into_iter().chain(of_issuers).chain(of_webhooks);
+    let of_traces = config.traces.headers_file.clone().map(|path| ("traces.headers_file".to_owned(), path));
+    let settings = shared.into_iter().chain(of_issuers).chain(of_webhooks).chain(of_traces);
     let settings = settings.map(|(setting, path)| (format!("`{setting}`"), path));
     let file =
         config.file_with_secrets.clone().map(|path| ("secrets in the configuration file".to_owned(), path));

@@ -165,6 +165,11 @@ impl Api {
         self.feed.readers()
     }
 
+    /// The events that subscribers have not taken yet: of all together, and of the one with the most.
+    pub fn backlog(&self) -> (usize, usize) {
+        self.feed.backlog()
+    }
+
     /// The bytes that operations and large requests have reserved.
     pub fn memory_in_use(&self) -> (usize, usize) {
         (self.settings.memory.reserved(), self.settings.memory.reserved_for_requests())
@@ -178,7 +183,8 @@ impl Api {
         memory_budget: &MemoryBudget,
     ) -> (Request, MemoryReservation) {
         let memory_budget = memory_budget.clone();
-        let store = self.store.viewed_by(viewer).within(memory_budget.clone());
+        let store =
+            self.store.viewed_by(viewer).within(memory_budget.clone()).traced(operation.trace.clone());
         let loaders = Loaders::new(&store);
         let feed = self.feed.clone();
         let largest_answer = self.settings.memory.max_response_bytes();

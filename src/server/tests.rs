@@ -22,6 +22,7 @@ use crate::graphql::{self, PersistedDocuments};
 use crate::model::{OwnerId, Timestamp};
 use crate::signals::Signals;
 use crate::store::Process;
+use crate::traces::Tracer;
 use crate::webhooks::WebhookFigures;
 
 /// Fields with the alias `boom` panic.
@@ -71,7 +72,8 @@ async fn serve() -> (TempDir, String, String) {
     let expires_at = Timestamp(clock.now().0 + 600_000_000);
     let token =
         auth::sign(secret, &OwnerId::new("ada").unwrap(), expires_at, &TokenRequirements::default()).unwrap();
-    let settings = app::server_settings(&config, None, WebhookFigures::default()).unwrap();
+    let settings = app::server_settings(&config, None, WebhookFigures::default(), JobFigures::default(), Tracer::default());
+    let settings = settings.unwrap();
     let server = Server::new(api, store, authenticator, clock, settings).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();

@@ -73,6 +73,7 @@ mod startup;
 mod streams;
 mod subgraph;
 mod titles;
+mod traces;
 mod typescript_client;
 mod usage;
 mod user_erasure;
