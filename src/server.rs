@@ -3,7 +3,7 @@
 //! - `listener`: TCP connections, their limits and timeouts, HTTP/1.1 and HTTP/2.
 //! - `graphql`: the transports of GraphQL: HTTP, server-sent events and WebSockets. They authenticate a
 //!   request before they read anything else of it.
-//! - `admin`: health and metrics.
+//! - `admin`: health, metrics and the filter of the log.
 //! - `shared`: shares, for readers without credentials.
 //! - `exports` and `imports`: conversations as files.
 //! - `openai`: conversations for the packages of OpenAI.
@@ -217,7 +217,8 @@ impl Server {
         match admin {
             None => serving.await,
             Some(admin) => {
-                let router = health.merge(with_common_layers(admin::metrics::router(), &state));
+                let own = admin::metrics::router().merge(admin::log::router());
+                let router = health.merge(with_common_layers(own, &state));
                 let limits = ConnectionLimits { total: MAX_ADMIN_CONNECTIONS, per_address: None };
                 let acceptor =
                     Acceptor::new(ConnectionServer::new(settings), router, limits, &shared.metrics);

@@ -64,6 +64,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "panics",
             "rate_limit",
             "store",
+            "telemetry",
             "traces",
             "webhooks",
         ],

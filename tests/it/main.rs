@@ -43,6 +43,7 @@ mod import;
 mod interruptions;
 mod introspection;
 mod json;
+mod log;
 mod messages;
 mod metadata;
 mod metrics;
