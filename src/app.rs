@@ -115,7 +115,7 @@ impl App {
     ) -> anyhow::Result<()> {
         let rate = self.rate_limiter();
         let tracer = traces::start(&self.config)?;
-        let (webhooks, figures) = self.start_webhooks();
+        let (webhooks, figures) = self.start_webhooks(&tracer);
         let jobs = JobFigures::default();
         let server = self.server(rate.clone(), figures, jobs.clone(), tracer.clone())?;
         let tasks = self.background_tasks(rate, &jobs);
@@ -131,7 +131,7 @@ impl App {
     /// Runs operations inside another application that has its own HTTP server. Starts the background jobs,
     /// which run until the [`Embedded`] is closed or dropped.
     pub fn embed(mut self) -> Embedded {
-        let (webhooks, _) = self.start_webhooks();
+        let (webhooks, _) = self.start_webhooks(&Tracer::default());
         let rate = self.rate_limiter();
         let executor = Executor {
             api: self.api(),
@@ -154,8 +154,8 @@ impl App {
         &self.webhook_owners
     }
 
-    fn start_webhooks(&mut self) -> (Webhooks, WebhookFigures) {
-        Webhooks::start(&self.store, &self.clock, std::mem::take(&mut self.webhooks))
+    fn start_webhooks(&mut self, tracer: &Tracer) -> (Webhooks, WebhookFigures) {
+        Webhooks::start(&self.store, &self.clock, std::mem::take(&mut self.webhooks), tracer)
     }
 
     async fn stop_webhooks(&self, webhooks: Webhooks) {

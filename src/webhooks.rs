@@ -32,6 +32,7 @@ use crate::clock::Clock;
 use crate::model::WebhookState;
 use crate::signals::Topic;
 use crate::store::{self, Store, WebhookLease};
+use crate::traces::Tracer;
 use delivery::{Deliveries, DeliveryChannel};
 use dispatcher::{DATABASE_RETRY, Dispatcher, LEASE, RENEWAL, StopReason};
 pub use endpoint::{Endpoint, HttpReceiver, JetStreamReceiver, Receiver};
@@ -74,7 +75,12 @@ impl Webhook {
 
 impl Webhooks {
     /// Delivers for all webhooks in the background, until [`Webhooks::stop`] or until this is dropped.
-    pub fn start(store: &Store, clock: &Clock, webhooks: Vec<Webhook>) -> (Self, WebhookFigures) {
+    pub fn start(
+        store: &Store,
+        clock: &Clock,
+        webhooks: Vec<Webhook>,
+        tracer: &Tracer,
+    ) -> (Self, WebhookFigures) {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let mut figures = Vec::with_capacity(webhooks.len());
@@ -87,6 +93,7 @@ impl Webhooks {
                 channel,
                 endpoint,
                 figures: own,
+                tracer: tracer.clone(),
                 server: clock.new_id().to_string(),
                 stop: stop.clone(),
             };
@@ -109,6 +116,7 @@ struct WebhookTask {
     channel: Arc<DeliveryChannel>,
     endpoint: Arc<Endpoint>,
     figures: Arc<Figures>,
+    tracer: Tracer,
     /// This process, in the lease.
     server: String,
     stop: CancellationToken,
@@ -169,6 +177,7 @@ impl WebhookTask {
             lease_until: lease_ends,
             reached,
             figures: self.figures.clone(),
+            tracer: self.tracer.clone(),
         };
         let dispatcher = Dispatcher::new(deliveries, lease_until, reached_positions, state);
         dispatcher.run(changed, replicas, self.stop.clone()).await

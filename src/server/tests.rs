@@ -72,7 +72,13 @@ async fn serve() -> (TempDir, String, String) {
     let expires_at = Timestamp(clock.now().0 + 600_000_000);
     let token =
         auth::sign(secret, &OwnerId::new("ada").unwrap(), expires_at, &TokenRequirements::default()).unwrap();
-    let settings = app::server_settings(&config, None, WebhookFigures::default(), JobFigures::default(), Tracer::default());
+    let settings = app::server_settings(
+        &config,
+        None,
+        WebhookFigures::default(),
+        JobFigures::default(),
+        Tracer::default(),
+    );
     let settings = settings.unwrap();
     let server = Server::new(api, store, authenticator, clock, settings).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

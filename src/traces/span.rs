@@ -59,6 +59,12 @@ impl Span {
         self.0.as_ref().map(|sampled| sampled.span.span_context().trace_id().to_string())
     }
 
+    /// The value of `traceparent` for a request of this span. `None`: it is not sampled.
+    pub fn traceparent(&self) -> Option<String> {
+        let context = self.0.as_ref()?.span.span_context();
+        Some(format!("00-{}-{}-01", context.trace_id(), context.span_id()))
+    }
+
     /// What spans within it need.
     pub(super) fn as_parent(&self) -> Option<(SdkTracer, Context)> {
         self.0.as_deref().map(|Sampled { span, tracer }| {

@@ -75,7 +75,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("import", &["clock", "model", "store"]),
     ("graphql", &["feed", "memory", "model", "store", "traces"]),
     ("feed", &["memory", "model", "signals", "store"]),
-    ("webhooks", &["clock", "model", "signals", "store", "tls"]),
+    ("webhooks", &["clock", "model", "signals", "store", "tls", "traces"]),
     (
         "store",
         &["clock", "histogram", "memory", "model", "permissions", "signals", "tls", "tokens", "traces"],

@@ -7,6 +7,7 @@ mod journey;
 mod many_owners;
 mod receiver;
 mod security;
+mod traces;
 
 use std::collections::{BTreeMap, BTreeSet};
 
