@@ -3,7 +3,7 @@
 //! Message texts, tokens and secrets are never logged.
 
 use std::io::IsTerminal;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use anyhow::{Context, anyhow};
 use tracing_subscriber::EnvFilter;
@@ -15,11 +15,18 @@ use crate::panics;
 /// The filter of the log of this process. Empty until logging is started.
 static FILTER: OnceLock<Filter> = OnceLock::new();
 
+/// Replaces the filter of the subscriber.
+type Replace = Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>;
+
 struct Filter {
-    replace: Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>,
+    replace: Replace,
+    texts: Mutex<FilterTexts>,
+}
+
+struct FilterTexts {
     /// The filter of the settings.
     configured: String,
-    current: Mutex<String>,
+    current: String,
 }
 
 /// Starts logging, once for the process.
@@ -32,46 +39,58 @@ pub fn start(log: &Log) -> anyhow::Result<()> {
     // If the reader of the log is gone, the default would report it with `eprintln!`, which panics.
     let subscriber = subscriber.log_internal_errors(false);
     let colours = std::io::stderr().is_terminal();
-    let (started, replace): (_, Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>) =
-        match log.format {
-            LogFormat::Text => {
-                let subscriber = subscriber.with_target(false).with_ansi(colours).with_filter_reloading();
-                let handle = subscriber.reload_handle();
-                (subscriber.try_init(), Box::new(move |filter| handle.reload(filter)))
-            }
-            LogFormat::Json => {
-                let subscriber = subscriber.json().with_filter_reloading();
-                let handle = subscriber.reload_handle();
-                (subscriber.try_init(), Box::new(move |filter| handle.reload(filter)))
-            }
-        };
+    let (started, replace): (_, Replace) = match log.format {
+        LogFormat::Text => {
+            let subscriber = subscriber.with_target(false).with_ansi(colours).with_filter_reloading();
+            let handle = subscriber.reload_handle();
+            (subscriber.try_init(), Box::new(move |filter| handle.reload(filter)))
+        }
+        LogFormat::Json => {
+            let subscriber = subscriber.json().with_filter_reloading();
+            let handle = subscriber.reload_handle();
+            (subscriber.try_init(), Box::new(move |filter| handle.reload(filter)))
+        }
+    };
     started.map_err(|error| anyhow!("cannot start logging: {error}"))?;
-    let configured = log.level.clone();
-    let _ = FILTER.set(Filter { replace, current: Mutex::new(configured.clone()), configured });
+    let texts = Mutex::new(FilterTexts { configured: log.level.clone(), current: log.level.clone() });
+    let _ = FILTER.set(Filter { replace, texts });
     panics::log();
     Ok(())
 }
 
 /// Replaces the filter of the running log: a level, or levels of modules such as `info,scrollback::store=debug`. `None`: that
-/// of the settings, with which logging was started.
+/// of the settings.
 ///
 /// # Errors
 /// The filter is not valid, or this program has not started logging. The old filter stays.
 pub fn set_filter(text: Option<&str>) -> anyhow::Result<()> {
-    let filter = FILTER.get().context("this program has not started logging")?;
-    let text = text.unwrap_or(&filter.configured);
-    let parsed = EnvFilter::try_new(text).with_context(|| format!("{text:?} is not a filter of the log"))?;
-    // Two calls at the same time must not leave one's filter with the other's text.
-    let mut current = filter.current.lock().unwrap_or_else(PoisonError::into_inner);
-    (filter.replace)(parsed).context("cannot change the filter of the log")?;
-    text.clone_into(&mut current);
-    drop(current);
-    tracing::info!(filter = text, "changed the filter of the log");
+    replace(|texts| text.unwrap_or(&texts.configured).to_owned()).map(drop)
+}
+
+/// Replaces the filter of the running log by a new one of the settings, after these were read again.
+///
+/// # Errors
+/// As for [`set_filter`].
+pub fn reconfigure(log: &Log) -> anyhow::Result<()> {
+    let mut texts = replace(|_| log.level.clone())?;
+    texts.configured.clone_from(&log.level);
     Ok(())
+}
+
+fn replace(text: impl FnOnce(&FilterTexts) -> String) -> anyhow::Result<MutexGuard<'static, FilterTexts>> {
+    let filter = FILTER.get().context("this program has not started logging")?;
+    // Held until the end: two calls at the same time must not leave the filter of one with the text of the other.
+    let mut texts = filter.texts.lock().unwrap_or_else(PoisonError::into_inner);
+    let text = text(&texts);
+    let parsed = EnvFilter::try_new(&text).with_context(|| format!("{text:?} is not a filter of the log"))?;
+    (filter.replace)(parsed).context("cannot change the filter of the log")?;
+    tracing::info!(filter = text, "changed the filter of the log");
+    texts.current = text;
+    Ok(texts)
 }
 
 /// The filter of the running log. `None`: this program has not started logging.
 pub fn filter() -> Option<String> {
     let filter = FILTER.get()?;
-    Some(filter.current.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    Some(filter.texts.lock().unwrap_or_else(PoisonError::into_inner).current.clone())
 }

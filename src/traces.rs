@@ -58,8 +58,8 @@ impl Tracer {
     ///
     /// # Errors
     /// The endpoint needs TLS, and there are no trusted certificates.
-    pub fn start(settings: Settings) -> anyhow::Result<Self> {
-        let collector = Collector::new(&settings)?;
+    pub fn start(settings: &Settings) -> anyhow::Result<Self> {
+        let collector = Collector::new(settings)?;
         let (queue, spans, figures) = SpanQueue::new();
         let closing = CancellationToken::new();
         let exporter =

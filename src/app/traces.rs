@@ -15,7 +15,7 @@ use crate::traces::{self, Tracer};
 /// A setting is not valid.
 pub(super) fn start(config: &Config) -> anyhow::Result<Tracer> {
     match settings(&config.traces)? {
-        Some(settings) => Tracer::start(settings).context("the setting `traces.endpoint` is not valid"),
+        Some(settings) => Tracer::start(&settings).context("the setting `traces.endpoint` is not valid"),
         None => Ok(Tracer::default()),
     }
 }

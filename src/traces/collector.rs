@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use anyhow::bail;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Collected, Full, Limited};
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER, USER_AGENT};
 use hyper::{Request, StatusCode, Uri};
@@ -98,7 +98,7 @@ impl Collector {
             return Err(Fault { reason: format!("it answers {status}"), retry });
         }
         // It took the spans, whatever it says about them.
-        let bytes = body.map(|body| body.to_bytes()).unwrap_or_default();
+        let bytes = body.map(Collected::to_bytes).unwrap_or_default();
         let response = ExportTraceServiceResponse::decode(bytes).unwrap_or_default();
         let rejected = response.partial_success.map_or(0, |partial| partial.rejected_spans);
         Ok(u64::try_from(rejected).unwrap_or_default())

@@ -32,7 +32,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 pub(crate) use client::{APPEND, APPEND_TEXT, Client, FINISH};
-pub(crate) use collector::{Collector, attribute};
+pub(crate) use collector::{Collector, CollectorAnswer, attribute};
 pub(crate) use disk::{Disk, DiskFault};
 pub(crate) use events::EventStream;
 pub(crate) use imports::import;

@@ -68,7 +68,7 @@ impl Writer<'_> {
 
     fn gauges(&mut self, name: &str, help: &str, series: Series<'_, u64>) -> Written {
         let metric = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        each(metric, series, |metric, value| metric.encode_gauge(value))
+        each(metric, series, |metric, &value| metric.encode_gauge(&value))
     }
 
     fn histogram(&mut self, name: &str, help: &str, unit: Option<&Unit>, histogram: &Histogram) -> Written {

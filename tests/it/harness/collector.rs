@@ -1,13 +1,16 @@
 //! A collector of OpenTelemetry: it takes spans over OTLP/HTTP, in protobuf.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use bytes::Bytes;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
@@ -25,6 +28,21 @@ pub(crate) struct Export {
     pub(crate) body: Bytes,
 }
 
+/// What a collector answers.
+pub(crate) enum CollectorAnswer {
+    /// A status, and nothing is taken. A client that tries again need not wait.
+    Refused(u16),
+    /// All is taken but this many spans.
+    Rejected(i64),
+}
+
+/// What a collector shares with its handler.
+struct Shared {
+    exports: watch::Sender<Vec<Export>>,
+    /// The first answers. Then it takes everything.
+    answers: Mutex<VecDeque<CollectorAnswer>>,
+}
+
 /// A collector that keeps what it gets.
 pub(crate) struct Collector {
     /// The base URL, as `OTEL_EXPORTER_OTLP_ENDPOINT` has it.
@@ -35,10 +53,16 @@ pub(crate) struct Collector {
 
 impl Collector {
     pub(crate) async fn start() -> Self {
+        Self::answering(Vec::new()).await
+    }
+
+    /// One that answers like this first.
+    pub(crate) async fn answering(answers: Vec<CollectorAnswer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (sender, exports) = watch::channel(Vec::new());
-        let router = axum::Router::new().route("/v1/traces", post(take)).with_state(Arc::new(sender));
+        let shared = Arc::new(Shared { exports: sender, answers: Mutex::new(answers.into()) });
+        let router = axum::Router::new().route("/v1/traces", post(take)).with_state(shared);
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() }).abort_handle();
         Self { url, exports, task }
     }
@@ -75,17 +99,23 @@ impl Drop for Collector {
     }
 }
 
-async fn take(
-    State(exports): State<Arc<watch::Sender<Vec<Export>>>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
+async fn take(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
     if headers[header::CONTENT_TYPE] != "application/x-protobuf" {
         return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
     }
-    exports.send_modify(|exports| exports.push(Export { headers, body }));
-    // An empty response message.
-    ([(header::CONTENT_TYPE, "application/x-protobuf")], Bytes::new()).into_response()
+    let mut response = ExportTraceServiceResponse::default();
+    match shared.answers.lock().unwrap().pop_front() {
+        Some(CollectorAnswer::Refused(status)) => {
+            return (StatusCode::from_u16(status).unwrap(), [(header::RETRY_AFTER, "0")]).into_response();
+        }
+        Some(CollectorAnswer::Rejected(rejected_spans)) => {
+            let error_message = "too many".to_owned();
+            response.partial_success = Some(ExportTracePartialSuccess { rejected_spans, error_message });
+        }
+        None => {}
+    }
+    shared.exports.send_modify(|exports| exports.push(Export { headers, body }));
+    ([(header::CONTENT_TYPE, "application/x-protobuf")], response.encode_to_vec()).into_response()
 }
 
 fn spans(exports: &[Export]) -> Vec<Span> {

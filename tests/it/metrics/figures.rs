@@ -6,7 +6,7 @@ use serde_json::json;
 use sqlx::{Connection, Executor, PgConnection};
 
 use super::{FOLLOW, scrape, serve, until, value};
-use crate::harness::{Cluster, Engine, Program, Socket, TIMEOUT};
+use crate::harness::{Cluster, Engine, Nats, Program, Socket, TIMEOUT};
 
 /// Scrapes until a series is greater than this.
 async fn until_above(admin: &str, series: &str, least: f64) -> f64 {
@@ -121,10 +121,10 @@ async fn runs_of_background_jobs_are_counted() {
     until_above(&admin, &runs("failed"), 0.0).await;
 }
 
-#[tokio::test]
-async fn the_delay_of_signals_between_replicas_is_shown() {
-    let (program, server, admin) = serve(Engine::Postgres).await;
-    let mut other = program.serve(&[]).await;
+async fn the_delay_of_signals_is_shown(program: Program) {
+    let program = program.with("SCROLLBACK_SERVER_ADMIN_LISTEN", "127.0.0.1:0");
+    let (mut server, mut other) = (program.serve(&[]).await, program.serve(&[]).await);
+    let admin = server.line().await.replace("Health and metrics: ", "").replace("/metrics", "");
     let of_other = other.line().await.replace("Health and metrics: ", "").replace("/metrics", "");
     let ada = server.client("ada");
     let id = ada.new_conversation().await;
@@ -139,6 +139,18 @@ async fn the_delay_of_signals_between_replicas_is_shown() {
     // Only who sends knows how long its signals take.
     assert_eq!(value(&scrape(&of_other).await, "scrollback_signal_delay_seconds_count"), Some(0.0));
     assert_eq!(value(&scrape(&admin).await, "scrollback_signals_received_total"), Some(0.0));
+}
+
+#[tokio::test]
+async fn the_delay_of_signals_is_shown_through_postgresql() {
+    the_delay_of_signals_is_shown(Program::over(Engine::Postgres).await).await;
+}
+
+#[tokio::test]
+async fn the_delay_of_signals_is_shown_through_nats() {
+    let nats = Nats::start();
+    let program = Program::over(Engine::Postgres).await.with("SCROLLBACK_FEED_SIGNALS", nats.url());
+    the_delay_of_signals_is_shown(program).await;
 }
 
 #[tokio::test]
