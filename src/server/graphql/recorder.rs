@@ -1,13 +1,11 @@
 //! Records operations: as spans of a trace, and in the log if they are slow.
 
-use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use async_graphql::Response;
 use async_graphql::parser::types::OperationType;
-use sha2::{Digest, Sha256};
 
-use crate::graphql::{Code, Operation, RequestId};
+use crate::graphql::{Code, Operation, RequestId, document_hash};
 use crate::server::metrics;
 use crate::server::state::ServerState;
 use crate::traces::{Kind, Parent, Part, PartTimer, PartTimes, Span, Trace};
@@ -93,7 +91,7 @@ impl Recorder {
         };
         recording.name = operation.name().filter(|name| name.len() <= MAX_NAME_BYTES).map(str::to_owned);
         let document = operation.take_text();
-        let hash = recording.span.is_sampled().then(|| hash_of(&document));
+        let hash = recording.span.is_sampled().then(|| document_hash(&document));
         recording.document = Some(document);
         let Some(hash) = hash else { return };
         let span = &mut recording.span;
@@ -153,7 +151,7 @@ impl Recording {
             request = %self.id,
             kind = self.kind,
             name = self.name.as_deref().unwrap_or_default(),
-            document_sha256 = self.document.as_deref().map(hash_of),
+            document_sha256 = self.document.as_deref().map(document_hash),
             code,
             duration_ms = millis(duration),
             validate_ms = millis(validate),
@@ -164,13 +162,4 @@ impl Recording {
             "a slow operation"
         );
     }
-}
-
-/// SHA-256 in hexadecimal digits, as clients compute it for persisted documents.
-fn hash_of(document: &str) -> String {
-    let mut text = String::with_capacity(64);
-    for byte in Sha256::digest(document) {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }

@@ -3,10 +3,13 @@
 use opentelemetry_proto::tonic::trace::v1::Span;
 use serde_json::{Value, json};
 
-use super::{HISTORY, named, traced};
+use super::{HISTORY, named, traced, within};
 use crate::harness::{Client, Collector, Engine, Socket, TestApp};
 
 const FOLLOW: &str = "subscription Follow($id: ID!) { messageAdded(conversationId: $id) { cursor } }";
+
+const CHANGES: &str =
+    "subscription Changes { changes { ... on MessageAdded { message { content conversation { title } } } } }";
 
 /// The parent of the span `number` of the trace `number`.
 fn parent(number: u8, is_sampled: bool) -> String {
@@ -53,6 +56,12 @@ async fn callers_decide_and_their_spans_are_parents(engine: Engine) {
     socket.subscribe("3", FOLLOW, json!({ "id": id })).await;
     let follows = |spans: &[Span]| spans.iter().any(|span| span.name == "subscription Follow");
     collector.spans_when(follows).await;
+    // What its events read is not part of the trace.
+    socket.subscribe("4", CHANGES, json!({})).await;
+    ada.append(&id, "text").await;
+    let mut received = [socket.receive().await, socket.receive().await].map(|message| message["id"].clone());
+    received.sort_by_key(Value::to_string);
+    assert_eq!(received, ["3", "4"]);
     drop(socket);
     app.stop().await;
     let spans = collector.spans();
@@ -63,6 +72,9 @@ async fn callers_decide_and_their_spans_are_parents(engine: Engine) {
     assert!(is_child_of(named(&spans, "query History"), 3), "{spans:#?}");
     assert!(is_child_of(named(&spans, "query Own"), 4), "{spans:#?}");
     assert!(is_child_of(named(&spans, "subscription Follow"), 3), "{spans:#?}");
+    let changes = named(&spans, "subscription Changes");
+    let names: Vec<_> = within(&spans, changes).into_iter().map(|span| &*span.name).collect();
+    assert_eq!(names, ["validate"]);
     assert!(spans.iter().all(|span| !span.name.contains("Unsampled") && !span.name.contains("Invalid")));
 }
 
