@@ -14,6 +14,7 @@ mod reload;
 pub(crate) mod retention;
 mod revocations;
 mod settings;
+mod traces;
 mod validation;
 mod webhooks;
 
@@ -30,9 +31,10 @@ use crate::feed::Feed;
 use crate::graphql::{self, Api, PersistedDocuments};
 use crate::model::OwnerPattern;
 use crate::rate_limit::RateLimiter;
-use crate::server::{Listeners, Server};
+use crate::server::{JobFigures, Listeners, Server};
 use crate::signals::{self, ReplicaLink, Signals};
 use crate::store::{Process, Store};
+use crate::traces::Tracer;
 use crate::webhooks::{Webhook, WebhookFigures, Webhooks};
 
 use revocations::Revocations;
@@ -55,6 +57,7 @@ pub struct App {
     documents: PersistedDocuments,
     webhook_owners: BTreeMap<String, Vec<OwnerPattern>>,
     webhooks: Vec<Webhook>,
+    tracer: Tracer,
     /// The connection to other replicas, if there can be several.
     replica_link: Option<ReplicaLink>,
 }
@@ -105,7 +108,17 @@ impl App {
             None => Some(signals::postgres::connect(&signals, &url)?),
         };
         let feed = Feed::new(&signals, config.feed.poll);
-        Ok(Self { store, config, clock, feed, documents, webhook_owners, webhooks, replica_link })
+        Ok(Self {
+            store,
+            config,
+            clock,
+            feed,
+            documents,
+            webhook_owners,
+            webhooks,
+            tracer: Tracer::default(),
+            replica_link,
+        })
     }
 
     /// Serves until `shutdown` resolves and runs the background jobs meanwhile. Then it waits until queued
@@ -134,11 +147,19 @@ impl App {
         mut reloads: mpsc::Receiver<Config>,
     ) -> anyhow::Result<()> {
         let rate = self.rate_limiter();
+        self.tracer = traces::start(&self.config)?;
         let figures = WebhookFigures::default();
         let mut webhooks = self.start_webhooks(&figures);
         let revocations = Revocations::load(&self.store, &self.clock).await?;
-        let server = self.server(rate.clone(), figures.clone(), revocations.list())?;
-        let mut tasks = self.background_tasks(rate);
+        let jobs = JobFigures::default();
+        let parts = ServerParts {
+            rate: rate.clone(),
+            figures: figures.clone(),
+            jobs: jobs.clone(),
+            revocations: revocations.list(),
+        };
+        let server = self.server(parts)?;
+        let mut tasks = self.background_tasks(rate, &jobs);
         tasks.spawn(revocations.follow());
         let handle = server.reload_handle();
         let mut serving = std::pin::pin!(server.serve(listeners.into(), shutdown));
@@ -157,7 +178,10 @@ impl App {
         };
         drop(tasks);
         self.stop_webhooks(webhooks).await;
+        let timeout = self.config.server.shutdown_timeout;
+        let tracer = self.tracer.clone();
         self.close().await;
+        tracer.shut_down(timeout).await;
         served
     }
 
@@ -173,7 +197,7 @@ impl App {
             execution_timeout: self.config.server.execution_timeout,
             viewer: None,
         };
-        let tasks = self.background_tasks(rate);
+        let tasks = self.background_tasks(rate, &JobFigures::default());
         Embedded { executor, tasks, webhooks, app: self }
     }
 
@@ -187,7 +211,8 @@ impl App {
     }
 
     fn start_webhooks(&mut self, figures: &WebhookFigures) -> Webhooks {
-        Webhooks::start(&self.store, &self.clock, std::mem::take(&mut self.webhooks), figures)
+        let webhooks = std::mem::take(&mut self.webhooks);
+        Webhooks::start(&self.store, &self.clock, webhooks, figures, &self.tracer)
     }
 
     async fn stop_webhooks(&self, webhooks: Webhooks) {
@@ -196,35 +221,43 @@ impl App {
         }
     }
 
-    fn background_tasks(&self, rate: RateLimiter) -> JoinSet<()> {
+    fn background_tasks(&self, rate: RateLimiter, jobs: &JobFigures) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
         tasks.spawn(rate.evict_full_buckets());
         tasks.spawn(background_jobs::delete_old_changes(
+            jobs.add("delete_old_changes"),
             self.store.clone(),
             self.clock.clone(),
             &self.config.feed,
         ));
         tasks.spawn(background_jobs::interrupt_abandoned_messages(
+            jobs.add("interrupt_abandoned_messages"),
             self.store.clone(),
             self.clock.clone(),
             &self.config.feed,
         ));
-        tasks.spawn(indexing::index(self.store.clone()));
+        tasks.spawn(indexing::index(self.store.clone(), jobs.add("index")));
         if let Some(job) = background_jobs::delete_old_audit_entries(
+            jobs.add("delete_old_audit_entries"),
             self.store.clone(),
             self.clock.clone(),
             &self.config.audit,
         ) {
             tasks.spawn(job);
         }
-        tasks.spawn(files::remove_objects(self.store.clone()));
+        tasks.spawn(files::remove_objects(self.store.clone(), jobs.add("remove_objects")));
         tasks.spawn(background_jobs::delete_unused_attachments(
+            jobs.add("delete_unused_attachments"),
             self.store.clone(),
             self.clock.clone(),
             &self.config.files,
         ));
-        tasks.spawn(erasure::go_on(self.store.clone()));
-        tasks.spawn(retention::apply(self.store.clone(), self.config.retention.clone()));
+        tasks.spawn(erasure::go_on(self.store.clone(), jobs.add("finish_erasures")));
+        tasks.spawn(retention::apply(
+            self.store.clone(),
+            self.config.retention.clone(),
+            jobs.add("apply_retention"),
+        ));
         tasks
     }
 
@@ -256,18 +289,22 @@ impl App {
         Api::new(self.store.clone(), self.feed.clone(), settings)
     }
 
-    fn server(
-        &self,
-        rate: RateLimiter,
-        figures: WebhookFigures,
-        revocations: RevocationList,
-    ) -> anyhow::Result<Server> {
+    fn server(&self, parts: ServerParts) -> anyhow::Result<Server> {
+        let ServerParts { rate, figures, jobs, revocations } = parts;
         let authenticator =
             Authenticator::new(issuers(&self.config)?, settings::key_set_timing(&self.config))?;
         let authenticator = authenticator.with_revocations(revocations);
-        let settings = server_settings(&self.config, rate, figures)?;
+        let settings = server_settings(&self.config, rate, figures, jobs, self.tracer.clone())?;
         Server::new(self.api(), self.store.clone(), authenticator, self.clock.clone(), settings)
     }
+}
+
+/// What a server shares with background tasks.
+struct ServerParts {
+    rate: RateLimiter,
+    figures: WebhookFigures,
+    jobs: JobFigures,
+    revocations: RevocationList,
 }
 
 /// Scrollback inside another application.

@@ -19,11 +19,13 @@ mod limits;
 mod load;
 mod names;
 mod openai;
+mod otel;
 mod reload;
 mod retention;
 mod schema;
 mod secret_file;
 mod shares;
+mod traces;
 mod value;
 mod webhook;
 
@@ -53,6 +55,7 @@ pub use reload::{Reload, Values};
 pub use retention::{InactiveAction, Retention};
 pub use schema::schema;
 pub use shares::Shares;
+pub use traces::Traces;
 pub use value::Secret;
 pub use webhook::{JetStream, Webhook};
 
@@ -101,6 +104,8 @@ pub struct Config {
     pub erasure: Erasure,
     /// Logging.
     pub log: Log,
+    /// Traces.
+    pub traces: Traces,
     /// Webhooks.
     pub webhooks: Vec<Webhook>,
     /// The publisher to NATS JetStream.
@@ -325,6 +330,9 @@ pub struct Log {
     pub format: LogFormat,
     /// A log level or a filter.
     pub level: String,
+    /// The time from which on queries and mutations are logged. `None`: they are not.
+    #[serde(deserialize_with = "value::duration_or_never")]
+    pub slow_operation: Option<Duration>,
 }
 
 /// The log format.

@@ -61,6 +61,12 @@ impl Feed {
         self.messages.count() + self.changes.count() + self.texts.count()
     }
 
+    /// The items that subscribers have not taken yet: of all together, and of the one with the most.
+    pub fn backlog(&self) -> (usize, usize) {
+        let backlogs = [self.messages.backlog(), self.changes.backlog(), self.texts.backlog()];
+        backlogs.into_iter().fold((0, 0), |(all, most), (sum, max)| (all + sum, most.max(max)))
+    }
+
     /// Subscribes to the messages of a conversation: those after the position `after`, or only new ones without it.
     /// The stream ends when the conversation is deleted.
     ///

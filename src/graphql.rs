@@ -17,7 +17,9 @@ pub use execution::json_writer::write_value;
 pub use execution::limits::Limits;
 pub use execution::number::{value_of, variables as variables_of};
 pub use execution::operation::Operation;
-pub use execution::persisted_documents::{DOCUMENT_ID, PersistedDocumentLimits, PersistedDocuments};
+pub use execution::persisted_documents::{
+    DOCUMENT_ID, PersistedDocumentLimits, PersistedDocuments, document_hash,
+};
 pub use execution::request_id::RequestId;
 pub use execution::response::{PendingResponse, RenderedResponse, is_request_error};
 pub use execution::subscription_state::SubscriptionStarted;

@@ -41,7 +41,9 @@
 //! | [`app`] | builds the server from the configuration |
 //! | [`permissions`] | files and folders that only the server's user may use |
 //! | [`tls`] | TLS of the requests that the server makes itself |
+//! | [`traces`] | spans for OpenTelemetry, and the times of parts of operations |
 //! | [`config`], [`cli`], [`telemetry`], [`clock`] | settings, commands, logs, time and new ids |
+//! | [`histogram`] | counts values by size, for metrics |
 //! | [`panics`] | faults of the program, logged without data and counted |
 //!
 //! A test (`tests/it/architecture.rs`) checks which module may use which, and that no two files use each other. A noun
@@ -170,6 +172,7 @@ pub mod config;
 pub mod export;
 pub mod feed;
 pub mod graphql;
+pub mod histogram;
 pub mod import;
 pub mod memory;
 pub mod model;
@@ -183,4 +186,5 @@ pub mod store;
 pub mod telemetry;
 pub mod tls;
 pub mod tokens;
+pub mod traces;
 pub mod webhooks;

@@ -3,7 +3,7 @@
 //! - `listener`: TCP connections, their limits and timeouts, HTTP/1.1 and HTTP/2.
 //! - `graphql`: the transports of GraphQL: HTTP, server-sent events and WebSockets. They authenticate a
 //!   request before they read anything else of it.
-//! - `admin`: health and metrics.
+//! - `admin`: health, metrics and the filter of the log.
 //! - `shared`: shares, for readers without credentials.
 //! - `exports` and `imports`: conversations as files.
 //! - `openai`: conversations for the packages of OpenAI.
@@ -16,6 +16,7 @@ mod exports;
 mod files;
 mod graphql;
 mod imports;
+mod jobs;
 mod json_body;
 mod listener;
 mod metrics;
@@ -32,6 +33,7 @@ mod request_header;
 mod settings;
 mod shared;
 mod state;
+mod trace_requests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +42,7 @@ use anyhow::Context;
 use axum::Router;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware;
 use axum::routing::any;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -57,6 +60,7 @@ use crate::graphql::Api;
 use crate::store::Store;
 
 pub use admin::check::check_readiness;
+pub use jobs::{JobFigure, JobFigures};
 pub use listener::open_files::open_file_limit;
 pub use process_signals::{reload_requested, terminated};
 pub use reload::{ReloadHandle, ReloadedSettings};
@@ -68,11 +72,12 @@ use graphql::{credentials, http, sse};
 use listener::accept::{Acceptor, ConnectionLimits};
 use listener::connection::ConnectionServer;
 use listener::open_files;
-use metrics::Metrics;
+use metrics::{Metrics, Scraped};
 use pages::graphiql;
 pub(crate) use pages::graphiql::licenses as graphiql_licenses;
 use quota::Quota;
 use state::{HandlerState, ServerState};
+use trace_requests::trace_requests;
 
 /// The sockets that the server listens on.
 pub struct Listeners {
@@ -119,6 +124,7 @@ impl Server {
         let import_quota = Quota::new(settings.imports_per_owner);
         let imports = Arc::new(Semaphore::new(settings.imports_at_once));
         let (has_exports, has_imports, has_openai) = (settings.exports, settings.imports, settings.openai);
+        let scraped = Scraped::new(&api, &store, &settings);
         let shared = ServerState {
             api,
             store,
@@ -126,7 +132,7 @@ impl Server {
             clock,
             rate: settings.rate.clone(),
             settings,
-            metrics: Arc::new(Metrics::new()),
+            metrics: Arc::new(Metrics::new(scraped)),
             closing,
             abort: CancellationToken::new(),
             drain,
@@ -156,6 +162,9 @@ impl Server {
         let router = if files { router.merge(files::router()) } else { router };
         let router = if files && shares { router.merge(shared::file_router()) } else { router };
         let router = router.layer(cors);
+        let is_traced = state.0.settings.tracer.is_on();
+        let traced = || middleware::from_fn_with_state(state.clone(), trace_requests);
+        let router = if is_traced { router.layer(traced()) } else { router };
         let router = with_common_layers(router, &state);
         Ok(Self { state, router })
     }
@@ -211,7 +220,8 @@ impl Server {
         match admin {
             None => serving.await,
             Some(admin) => {
-                let router = health.merge(with_common_layers(admin::metrics::router(), &state));
+                let own = admin::metrics::router().merge(admin::log::router());
+                let router = health.merge(with_common_layers(own, &state));
                 let limits = ConnectionLimits { total: MAX_ADMIN_CONNECTIONS, per_address: None };
                 let acceptor =
                     Acceptor::new(ConnectionServer::new(settings), router, limits, &shared.metrics);

@@ -12,6 +12,7 @@
 pub mod nats;
 pub mod postgres;
 
+mod figures;
 mod outbox;
 mod payload;
 mod topic;
@@ -22,6 +23,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::histogram::Histogram;
+use figures::SignalFigures;
 use outbox::Outbox;
 pub use topic::Topic;
 use topic::TopicKey;
@@ -32,6 +35,7 @@ pub struct Signals(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
+    figures: SignalFigures,
     topics: Mutex<HashMap<TopicKey, watch::Sender<()>>>,
     /// Signals to send to other replicas. `None` if there are none.
     outbox: Option<Outbox>,
@@ -45,7 +49,7 @@ pub struct ReplicaLink {
 impl Signals {
     /// Signals that are also sent to other replicas, once a [`ReplicaLink`] exists.
     pub fn between_replicas() -> Self {
-        Self(Arc::new(Inner { topics: Mutex::default(), outbox: Some(Outbox::default()) }))
+        Self(Arc::new(Inner { outbox: Some(Outbox::default()), ..Inner::default() }))
     }
 
     /// Registers a listener. It is woken by everything that is committed from now on.
@@ -69,6 +73,16 @@ impl Signals {
         if let Some(outbox) = &self.0.outbox {
             outbox.push(topic.key());
         }
+    }
+
+    /// How long signals took to the server between the replicas and back, in seconds.
+    pub fn delays(&self) -> &Histogram {
+        &self.0.figures.delays
+    }
+
+    /// The number of messages with signals from other replicas.
+    pub fn received(&self) -> u64 {
+        self.0.figures.received()
     }
 
     /// Wakes the listeners in this process.

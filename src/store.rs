@@ -51,9 +51,9 @@ pub use entity::tables as entities;
 pub use error::{Error, Result};
 pub use file_links::{FileLink, LinkPurpose};
 pub use files::{StoredFile, Upload};
-pub use hot::writer::Bounds;
 #[doc(hidden)]
 pub use hot::writer::probe;
+pub use hot::writer::{Bounds, WriterFigures};
 pub use object_storage::check_file_storage;
 pub use repository::backup::BackupSnapshot;
 pub use repository::export::ExportSnapshot;

@@ -32,6 +32,7 @@ use crate::clock::Clock;
 use crate::model::WebhookState;
 use crate::signals::Topic;
 use crate::store::{self, Store, WebhookLease};
+use crate::traces::Tracer;
 use delivery::{Deliveries, DeliveryChannel};
 use dispatcher::{DATABASE_RETRY, Dispatcher, LEASE, RENEWAL, StopReason};
 pub use endpoint::{Endpoint, HttpReceiver, JetStreamReceiver, Receiver};
@@ -76,7 +77,13 @@ impl Webhook {
 impl Webhooks {
     /// Delivers for all webhooks in the background, until [`Webhooks::stop`] or until this is dropped. `figures` has
     /// theirs from now on.
-    pub fn start(store: &Store, clock: &Clock, webhooks: Vec<Webhook>, figures: &WebhookFigures) -> Self {
+    pub fn start(
+        store: &Store,
+        clock: &Clock,
+        webhooks: Vec<Webhook>,
+        figures: &WebhookFigures,
+        tracer: &Tracer,
+    ) -> Self {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let mut all = Vec::with_capacity(webhooks.len());
@@ -89,6 +96,7 @@ impl Webhooks {
                 channel,
                 endpoint,
                 figures: own,
+                tracer: tracer.clone(),
                 server: clock.new_id().to_string(),
                 stop: stop.clone(),
             };
@@ -112,6 +120,7 @@ struct WebhookTask {
     channel: Arc<DeliveryChannel>,
     endpoint: Arc<Endpoint>,
     figures: Arc<Figures>,
+    tracer: Tracer,
     /// This process, in the lease.
     server: String,
     stop: CancellationToken,
@@ -172,6 +181,7 @@ impl WebhookTask {
             lease_until: lease_ends,
             reached,
             figures: self.figures.clone(),
+            tracer: self.tracer.clone(),
         };
         let dispatcher = Dispatcher::new(deliveries, lease_until, reached_positions, state);
         dispatcher.run(changed, replicas, self.stop.clone()).await

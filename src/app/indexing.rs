@@ -1,8 +1,10 @@
 //! Keeps the search index up to date in the background.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::model::OwnerId;
+use crate::server::JobFigure;
 use crate::store::{Result, Store};
 
 /// How often all accounts are looked at, for what other processes wrote and did not index.
@@ -22,9 +24,9 @@ const LONGEST_REST: Duration = Duration::from_secs(1);
 const REPORT: Duration = Duration::from_secs(10);
 
 /// Indexes what was written, and at the start and from time to time what others left behind.
-pub(super) async fn index(store: Store) {
+pub(super) async fn index(store: Store, figure: Arc<JobFigure>) {
     loop {
-        if let Err(error) = sweep(&store).await {
+        if let Err(error) = figure.run(sweep(&store)).await {
             tracing::warn!(%error, "cannot bring the search index up to date");
             tokio::time::sleep(BACKOFF).await;
             continue;
@@ -34,15 +36,15 @@ pub(super) async fn index(store: Store) {
         loop {
             tokio::select! {
                 () = &mut until => break,
-                owner = store.next_owner_to_index() => index_owner(&store, &owner).await,
+                owner = store.next_owner_to_index() => index_owner(&store, &owner, &figure).await,
             }
         }
     }
 }
 
-async fn index_owner(store: &Store, owner: &OwnerId) {
+async fn index_owner(store: &Store, owner: &OwnerId, figure: &JobFigure) {
     let begun = Instant::now();
-    if let Err(error) = store.index_owner(owner).await {
+    if let Err(error) = figure.run(store.index_owner(owner)).await {
         // The next sweep finds it again.
         tracing::warn!(%error, "cannot index an owner's messages");
         tokio::time::sleep(BACKOFF).await;

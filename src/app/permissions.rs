@@ -80,6 +80,7 @@ fn secret_files(config: &Config) -> impl Iterator<Item = (String, PathBuf)> {
         ("database.url_file", &config.database.url_file),
         ("feed.signals_file", &config.feed.signals_file),
         ("jetstream.url_file", &config.jetstream.url_file),
+        ("traces.headers_file", &config.traces.headers_file),
     ];
     let single = single.into_iter().filter_map(|(setting, path)| Some((setting.to_owned(), path.clone()?)));
     let settings = single.chain(of_issuers).chain(of_secrets).chain(of_webhooks);

@@ -3,7 +3,9 @@
 use super::{App, credentials, documents, settings, webhooks};
 use crate::config::{Config, Reload};
 use crate::rate_limit::RateLimiter;
-use crate::server::{ReloadHandle, ReloadedSettings};
+use crate::server::{JobFigures, ReloadHandle, ReloadedSettings};
+use crate::telemetry;
+use crate::traces::Tracer;
 use crate::webhooks::{Webhook, WebhookFigures, Webhooks};
 
 impl App {
@@ -47,12 +49,22 @@ impl App {
     async fn apply(&self, config: &Config, server: &ReloadHandle) -> anyhow::Result<Vec<Webhook>> {
         let limits = settings::limits(config);
         documents::load(&config.documents, &limits, settings::subgraph(config))?;
-        settings::server_settings(config, RateLimiter::new(None), WebhookFigures::default())?;
+        settings::server_settings(
+            config,
+            RateLimiter::new(None),
+            WebhookFigures::default(),
+            JobFigures::default(),
+            Tracer::default(),
+        )?;
         webhooks::owners(config)?;
         let webhooks = webhooks::webhooks(config).await?;
+        let issuers = credentials::issuers(config)?;
+        if config.log.level != self.config.log.level {
+            telemetry::reconfigure(&config.log)?;
+        }
         let has_new_rate = config.rate != self.config.rate;
         server.apply(ReloadedSettings {
-            issuers: credentials::issuers(config)?,
+            issuers,
             timing: settings::key_set_timing(config),
             limits,
             content: settings::content_limits(config),

@@ -1,9 +1,11 @@
 //! Deletes and archives conversations that are not kept, at an interval.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config;
 use crate::model::{InactivityRule, RetentionAction, RetentionRules};
+use crate::server::JobFigure;
 use crate::store::Store;
 
 /// The rules of the configuration.
@@ -22,11 +24,11 @@ pub(crate) fn micros(duration: Duration) -> i64 {
 }
 
 /// Applies the rules for ever.
-pub(super) async fn apply(store: Store, retention: config::Retention) {
+pub(super) async fn apply(store: Store, retention: config::Retention, figure: Arc<JobFigure>) {
     let rules = rules(&retention);
     loop {
         tokio::time::sleep(retention.check).await;
-        match store.apply_retention(rules).await {
+        match figure.run(store.apply_retention(rules)).await {
             Ok(done) => {
                 for (reason, count) in done.into_iter().filter(|(_, count)| *count > 0) {
                     tracing::info!(

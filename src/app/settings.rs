@@ -9,8 +9,9 @@ use crate::graphql;
 use crate::memory::{self, MemoryPool};
 use crate::model::{ContentLimits, FileRules, ShareRules};
 use crate::rate_limit::{Rate, RateLimiter};
-use crate::server;
+use crate::server::{self, JobFigures};
 use crate::store::{self, Process};
+use crate::traces::Tracer;
 use crate::webhooks::WebhookFigures;
 
 /// The settings of the configured database.
@@ -148,6 +149,8 @@ pub(crate) fn server_settings(
     config: &Config,
     rate: RateLimiter,
     webhooks: WebhookFigures,
+    jobs: JobFigures,
+    tracer: Tracer,
 ) -> anyhow::Result<server::Settings> {
     let server = config.server.clone();
     if server.dead_after <= server.ping_interval {
@@ -211,5 +214,28 @@ pub(crate) fn server_settings(
         ),
         rate,
         webhooks,
+        jobs,
+        limits: configured_limits(config),
+        tracer,
+        slow_operation: config.log.slow_operation,
     })
+}
+
+/// The limits that figures in metrics can reach, by the names of their settings.
+fn configured_limits(config: &Config) -> Vec<(&'static str, u64)> {
+    let (server, database) = (&config.server, &config.database);
+    let limits = [
+        ("server.max_connections", server.max_connections),
+        ("server.memory", server.memory),
+        ("server.memory_per_owner", server.memory_per_owner),
+        ("server.sockets_per_owner", server.sockets_per_owner),
+        ("server.streams_per_owner", server.streams_per_owner),
+        ("database.max_connections", database.max_connections),
+        ("database.write_queue", database.write_queue),
+        ("database.write_queue_bytes", database.write_queue_bytes),
+        ("exports.at_once", config.exports.at_once),
+        ("imports.at_once", config.imports.at_once),
+        ("files.uploads", config.files.uploads),
+    ];
+    limits.into_iter().map(|(setting, most)| (setting, u64::from(most))).collect()
 }

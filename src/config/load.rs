@@ -9,6 +9,7 @@ use toml::{Table, Value};
 use super::database_url::has_password;
 use super::error::ConfigError;
 use super::names::{self, leaves, unknown_keys, unknown_variable};
+use super::otel;
 use super::reload::Values;
 use super::secret_file;
 use super::{Config, DEFAULT_FILE, Mode, RowLevelSecurity, Secret};
@@ -43,6 +44,12 @@ pub fn load(sources: Sources<'_>) -> Result<Config, ConfigError> {
             origins.insert(setting, name.clone());
         }
         merge(&mut table, file);
+    }
+    for (setting, text, variable) in otel::settings(&sources.environment)? {
+        if !origins.contains_key(setting) {
+            set(&mut table, setting, &text);
+            origins.insert(setting.to_owned(), variable);
+        }
     }
     for (variable, text) in sources.environment {
         let set_by =
@@ -80,7 +87,7 @@ pub fn load(sources: Sources<'_>) -> Result<Config, ConfigError> {
 
 /// Whether one of the settings that `is_chosen` selects is a secret.
 fn has_secret(config: &Config, is_chosen: impl Fn(&str) -> bool) -> bool {
-    let Config { auth, database, feed, webhooks, jetstream, .. } = config;
+    let Config { auth, database, feed, webhooks, jetstream, traces, .. } = config;
     let has_credentials = |url: Option<&Secret>| url.is_some_and(|url| url.expose().contains('@'));
     let has = |setting: &str, found: bool| found && is_chosen(setting);
     has("auth.jwt_secret", auth.jwt_secret.is_some())
@@ -90,6 +97,7 @@ fn has_secret(config: &Config, is_chosen: impl Fn(&str) -> bool) -> bool {
         || has("webhooks", webhooks.iter().any(|webhook| !webhook.secret.is_empty()))
         || has("feed.signals", has_credentials(feed.signals.as_ref()))
         || has("jetstream.url", has_credentials(jetstream.url.as_ref()))
+        || has("traces.headers", traces.headers.is_some())
 }
 
 fn parse(text: &str, file: &str) -> Result<Table, ConfigError> {
@@ -121,6 +129,9 @@ fn contradiction(config: &Config) -> Option<(&'static str, &'static str)> {
     if row_level_security != RowLevelSecurity::Off && !config.database_url().starts_with("postgres") {
         return Some(("database.row_level_security", "requires PostgreSQL: with SQLite it must be \"off\""));
     }
+    if config.traces.headers.is_some() && config.traces.headers_file.is_some() {
+        return Some(("traces.headers_file", "must be empty if `traces.headers` is set"));
+    }
     let uses_folder = config.database.url.is_none() || config.mode == Mode::Development;
     if uses_folder && config.data_dir.is_file() {
         return Some(("data_dir", "is a file, not a folder"));
@@ -134,7 +145,7 @@ fn wrong(setting: String, fault: &str, origins: &HashMap<String, String>) -> Con
     let whole = setting.split('[').next().unwrap_or(&setting);
     let origin = origins.get(whole).cloned().unwrap_or_else(|| "the defaults".into());
     let name = setting.rsplit('.').next().unwrap_or(&setting);
-    let is_secret = ["url", "jwt_secret", "signals"].contains(&name)
+    let is_secret = ["url", "jwt_secret", "signals", "headers"].contains(&name)
         || setting.starts_with("auth.issuers")
         || setting.starts_with("auth.jwt_secrets")
         || setting.starts_with("webhooks");
@@ -173,6 +184,7 @@ fn set(table: &mut Table, setting: &str, text: &str) {
     let as_text = || Value::String(text.to_owned());
     let value = match table.get(setting) {
         Some(Value::Integer(_)) => text.parse().map_or_else(|_| as_text(), Value::Integer),
+        Some(Value::Float(_)) => text.parse().map_or_else(|_| as_text(), Value::Float),
         Some(Value::Boolean(_)) => text.parse().map_or_else(|_| as_text(), Value::Boolean),
         Some(Value::Array(_)) => {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());

@@ -62,6 +62,7 @@ fn property(path: &str, default: &toml::Value, description: &str) -> Value {
     let mut property = Map::new();
     let kind = match default {
         toml::Value::Integer(_) => "integer",
+        toml::Value::Float(_) => "number",
         toml::Value::Boolean(_) => "boolean",
         toml::Value::Array(_) => "array",
         _ => "string",

@@ -100,6 +100,24 @@ pub(super) fn optional_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result
     }
 }
 
+/// A fraction between 0 and 1.
+pub(super) fn fraction<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    #[derive(serde::Deserialize)]
+    #[serde(untagged)]
+    enum Number {
+        Float(f64),
+        Integer(i32),
+        Text(String),
+    }
+    let rule = |given: String| D::Error::custom(format!("must be a number from 0 to 1, got {given}"));
+    let (number, given) = match Number::deserialize(deserializer)? {
+        Number::Float(number) => (number, number.to_string()),
+        Number::Integer(number) => (f64::from(number), number.to_string()),
+        Number::Text(text) => (f64::NAN, format!("{text:?}")),
+    };
+    if (0.0..=1.0).contains(&number) { Ok(number) } else { Err(rule(given)) }
+}
+
 /// The largest leeway. Tokens are accepted for this time after they expire.
 const MAX_LEEWAY: Duration = Duration::from_secs(600);
 

@@ -130,6 +130,13 @@ impl<S: FeedSource> ReaderRegistry<S> {
         self.readers().by_key.len()
     }
 
+    /// The items that wait in the queues of subscribers: of all together, and of the one with the most.
+    pub(super) fn backlog(&self) -> (usize, usize) {
+        let readers: Vec<_> = self.readers().by_key.values().cloned().collect();
+        let backlogs = readers.iter().map(|reader| reader.state().backlog());
+        backlogs.fold((0, 0), |(all, most), (sum, max)| (all + sum, most.max(max)))
+    }
+
     fn readers(&self) -> MutexGuard<'_, RegistryState<S>> {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -159,6 +166,14 @@ impl<T: Clone> ReaderState<T> {
         self.next_number += 1;
         self.subscribers.insert(number, subscriber);
         number
+    }
+
+    fn backlog(&self) -> (usize, usize) {
+        let queued = self.subscribers.values().map(|subscriber| {
+            let queue = &subscriber.queue;
+            queue.max_capacity() - queue.capacity()
+        });
+        queued.fold((0, 0), |(all, most), queued| (all + queued, most.max(queued)))
     }
 
     /// Sends items to subscribers, beginning with the number `first`, and drops those whose queues are full. Returns

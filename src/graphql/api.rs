@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use async_graphql::parser::types::OperationType;
 use async_graphql::{Request, Response};
 use futures_util::{Stream, StreamExt};
 
@@ -24,6 +25,7 @@ use crate::feed::Feed;
 use crate::memory::{self, MemoryBudget, MemoryPool, MemoryReservation};
 use crate::model::{ContentLimits, OwnerId, Viewer};
 use crate::store::Store;
+use crate::traces::Trace;
 
 /// Runs operations. Clones share the schema and the store.
 #[derive(Clone)]
@@ -190,6 +192,11 @@ impl Api {
         self.feed.readers()
     }
 
+    /// The events that subscribers have not taken yet: of all together, and of the one with the most.
+    pub fn backlog(&self) -> (usize, usize) {
+        self.feed.backlog()
+    }
+
     /// The bytes that operations and large requests have reserved.
     pub fn memory_in_use(&self) -> (usize, usize) {
         (self.settings.memory.reserved(), self.settings.memory.reserved_for_requests())
@@ -203,7 +210,10 @@ impl Api {
         memory_budget: &MemoryBudget,
     ) -> (Request, MemoryReservation) {
         let memory_budget = memory_budget.clone();
-        let store = self.store.viewed_by(viewer).within(memory_budget.clone());
+        // The events of a subscription would add spans to its trace for as long as it runs.
+        let is_subscription = operation.kind == OperationType::Subscription;
+        let trace = if is_subscription { Trace::default() } else { operation.trace.clone() };
+        let store = self.store.viewed_by(viewer).within(memory_budget.clone()).traced(trace);
         let loaders = Loaders::new(&store);
         let feed = self.feed.clone();
         let largest_answer = self.settings.memory.max_response_bytes();

@@ -8,6 +8,7 @@ pub(super) mod http;
 pub(super) mod media_type;
 mod operations;
 mod origin;
+pub(super) mod recorder;
 pub(super) mod response;
 pub(super) mod sse;
 pub(super) mod too_many_requests;

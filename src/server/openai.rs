@@ -31,6 +31,7 @@ use super::json_body;
 use super::state::{HandlerState, ServerState};
 use crate::memory::MemoryReservation;
 use crate::model::{JsonObject, JsonValue, Viewer};
+use crate::traces::Trace;
 use context::Context;
 use error::ApiError;
 use response::Answer;
@@ -85,7 +86,7 @@ async fn handle(State(HandlerState(shared)): State<HandlerState>, request: Reque
     response
 }
 
-async fn answer(shared: &Arc<ServerState>, request: Request) -> Result<Response, ApiError> {
+async fn answer(shared: &Arc<ServerState>, mut request: Request) -> Result<Response, ApiError> {
     let route = Route::of(request.uri().path());
     if let Some(allowed) = route.as_ref().map(Route::methods)
         && !allowed.contains(&request.method().as_str())
@@ -96,7 +97,8 @@ async fn answer(shared: &Arc<ServerState>, request: Request) -> Result<Response,
     shared.check_rate(&viewer).map_err(ApiError::rate_limited)?;
     let route = route.ok_or_else(|| ApiError::not_found("There is no such endpoint.".to_owned()))?;
     let budget = shared.api.memory_budget(&viewer.owner);
-    let scope = shared.store.viewed_by(&viewer).within(budget.clone());
+    let trace = request.extensions_mut().remove::<Trace>().unwrap_or_default();
+    let scope = shared.store.viewed_by(&viewer).within(budget.clone()).traced(trace);
     let context = Context { shared, scope, budget, key: parameters::idempotency_key(request.headers())? };
     let running = run(&context, &viewer, route, request);
     let limit = shared.settings.execution_timeout;

@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::jobs::JobFigures;
 use crate::rate_limit::RateLimiter;
+use crate::traces::Tracer;
 use crate::webhooks::WebhookFigures;
 
 /// The settings under `[server]`, described in the default configuration.
@@ -89,4 +91,12 @@ pub struct Settings {
     pub rate: RateLimiter,
     /// What webhooks did, for metrics.
     pub webhooks: WebhookFigures,
+    /// What background jobs did, for metrics.
+    pub jobs: JobFigures,
+    /// Configured limits by the names of their settings, for metrics.
+    pub limits: Vec<(&'static str, u64)>,
+    /// Begins traces.
+    pub tracer: Tracer,
+    /// The time from which on queries and mutations are logged. `None`: they are not.
+    pub slow_operation: Option<Duration>,
 }

@@ -23,6 +23,7 @@ use crate::model::{OwnerId, Timestamp};
 use crate::rate_limit::RateLimiter;
 use crate::signals::Signals;
 use crate::store::Process;
+use crate::traces::Tracer;
 use crate::webhooks::WebhookFigures;
 
 /// Fields with the alias `boom` panic.
@@ -72,7 +73,14 @@ async fn serve() -> (TempDir, String, String) {
     let expires_at = Timestamp(clock.now().0 + 600_000_000);
     let token =
         auth::sign(secret, &OwnerId::new("ada").unwrap(), expires_at, &TokenRequirements::default()).unwrap();
-    let settings = app::server_settings(&config, RateLimiter::new(None), WebhookFigures::default()).unwrap();
+    let settings = app::server_settings(
+        &config,
+        RateLimiter::new(None),
+        WebhookFigures::default(),
+        JobFigures::default(),
+        Tracer::default(),
+    );
+    let settings = settings.unwrap();
     let server = Server::new(api, store, authenticator, clock, settings).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();

@@ -57,6 +57,7 @@ async fn send_signals(signals: Signals, client: Client, replica: payload::Replic
     let Some(outbox) = &signals.0.outbox else { return };
     loop {
         for payload in payload::encode(replica, outbox.take().await) {
+            signals.0.figures.sent(&payload);
             if let Err(error) = client.publish(SUBJECT, payload.into()).await {
                 tracing::warn!(%error, "cannot send signals to other replicas");
             }

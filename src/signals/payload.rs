@@ -33,8 +33,9 @@ pub(super) fn encode(replica: ReplicaId, signals: PendingSignals) -> Vec<String>
 pub(super) fn deliver(signals: &Signals, replica: ReplicaId, payload: &str) {
     let Some((sender, keys)) = payload.split_once(':') else { return signals.wake_all() };
     if ReplicaId::from_str_radix(sender, 16) == Ok(replica) {
-        return;
+        return signals.0.figures.came_back(payload);
     }
+    signals.0.figures.count_received();
     let keys: Result<Vec<TopicKey>, _> =
         keys.split(',').map(|key| TopicKey::from_str_radix(key, 16)).collect();
     match keys {

@@ -34,6 +34,7 @@ async fn send_signals(signals: Signals, options: PgConnectOptions, replica: payl
     let mut connection: Option<PgConnection> = None;
     loop {
         for payload in payload::encode(replica, outbox.take().await) {
+            signals.0.figures.sent(&payload);
             while let Err(error) = notify(&mut connection, &options, &payload).await {
                 tracing::warn!(%error, "cannot send signals to other replicas");
                 connection = None;

@@ -17,8 +17,8 @@ use super::engine::row_level_security::{Reader, RowLevelSecurity};
 use super::engine::write_lock::WriteLock;
 use super::error::Result;
 use super::hot::reads::Reads;
-use super::hot::writer::Writer;
 use super::hot::writer::request::WorkerContext;
+use super::hot::writer::{Writer, WriterFigures};
 use super::object_storage::ObjectStorage;
 use super::retention_figures::RetentionFigures;
 use super::search_index::Pending;
@@ -58,6 +58,7 @@ pub(super) struct Inner {
     /// Tells webhooks whose data changed.
     pub(super) changed_owners: ChangedOwners,
     pub(super) retention: RetentionFigures,
+    pub(super) writer_figures: Arc<WriterFigures>,
     pub(super) statements: Arc<AtomicU64>,
 }
 
@@ -101,6 +102,7 @@ impl Store {
         let row_level_security = settings.row_level_security;
         let pending = Pending::default();
         let changed_owners = ChangedOwners::new(signals.clone());
+        let writer_figures = Arc::new(WriterFigures::default());
         let processors = available_parallelism().map_or(1, usize::from);
         let context = WorkerContext {
             clock: clock.clone(),
@@ -109,6 +111,7 @@ impl Store {
             changed_owners: changed_owners.clone(),
             statements: statements.clone(),
             row_level_security,
+            figures: writer_figures.clone(),
         };
         let writer = Writer::start(writer, settings.writes, context)?;
         Ok(Self(Arc::new(Inner {
@@ -130,6 +133,7 @@ impl Store {
             pending,
             changed_owners,
             retention: RetentionFigures::default(),
+            writer_figures,
             statements,
         })))
     }
@@ -152,6 +156,21 @@ impl Store {
     /// The number of connections in use, and of idle connections.
     pub fn connections(&self) -> (usize, usize) {
         connect::in_use_and_idle(&self.0.read, &self.0.write)
+    }
+
+    /// The name of the database system in traces.
+    pub fn system_name(&self) -> &'static str {
+        if self.backend() == DbBackend::Sqlite { "sqlite" } else { "postgresql" }
+    }
+
+    /// What the write workers did.
+    pub fn writer_figures(&self) -> &WriterFigures {
+        &self.0.writer_figures
+    }
+
+    /// The number of writes that wait or are being written, and their bytes.
+    pub fn queued_writes(&self) -> (usize, usize) {
+        self.0.writer.queued()
     }
 
     pub(super) fn backend(&self) -> DbBackend {

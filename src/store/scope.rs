@@ -8,7 +8,8 @@ use crate::store::database::Store;
 use crate::store::engine::row_level_security::Reader;
 use crate::store::entity::{conversation, message};
 use crate::store::error::{Error, Result};
-use crate::store::hot::reads::Reads;
+use crate::store::hot::reads::TracedReads;
+use crate::traces::Trace;
 
 /// The store as one owner sees it. Data of other owners looks like missing data.
 #[derive(Clone)]
@@ -21,6 +22,8 @@ pub struct Scoped {
     scopes: Vec<Scope>,
     /// Reads take the bytes of their rows from it.
     pub(in crate::store) allowance: MemoryBudget,
+    /// Records reads and writes.
+    pub(in crate::store) trace: Trace,
 }
 
 impl Store {
@@ -33,7 +36,8 @@ impl Store {
 impl Scoped {
     pub(in crate::store) fn new(store: Store, viewer: &Viewer) -> Self {
         let Viewer { owner, actor, scopes, .. } = viewer.clone();
-        Self { store, owner, actor, scopes, allowance: MemoryBudget::default() }
+        let (allowance, trace) = (MemoryBudget::default(), Trace::default());
+        Self { store, owner, actor, scopes, allowance, trace }
     }
 
     /// The same view with another allowance.
@@ -41,9 +45,14 @@ impl Scoped {
         Self { allowance, ..self }
     }
 
-    /// The same view outside of an operation, without the limits of its allowance.
+    /// The same view, with its reads and writes recorded.
+    pub fn traced(self, trace: Trace) -> Self {
+        Self { trace, ..self }
+    }
+
+    /// The same view outside of an operation, without the limits of its allowance and not recorded.
     pub fn apart(&self) -> Self {
-        self.clone().within(MemoryBudget::default())
+        self.clone().within(MemoryBudget::default()).traced(Trace::default())
     }
 
     /// Whether a back end acts for the owner.
@@ -67,15 +76,15 @@ impl Scoped {
     }
 
     pub(in crate::store) fn reader(&self) -> Reader<'_> {
-        self.store.reader_of(std::iter::once(&self.owner))
+        self.store.reader_of(std::iter::once(&self.owner)).traced(self.trace.clone())
     }
 
     pub(in crate::store) fn backend(&self) -> DbBackend {
         self.store.backend()
     }
 
-    pub(in crate::store) fn reads(&self) -> &Reads {
-        &self.store.0.reads
+    pub(in crate::store) fn reads(&self) -> TracedReads<'_> {
+        self.store.0.reads.traced(&self.trace)
     }
 
     pub(in crate::store) fn own_conversations(&self) -> Select<conversation::Entity> {

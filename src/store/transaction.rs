@@ -27,6 +27,7 @@ use crate::store::error::Error;
 use crate::store::error::Result;
 use crate::store::repository::audit;
 use crate::store::scope::Scoped;
+use crate::traces::{Part, PartTimer, Trace};
 pub(in crate::store) use plain::PlainTx;
 
 /// Changes in a statement.
@@ -44,6 +45,9 @@ pub(in crate::store) struct Tx {
     next_revision: i64,
     last_revision: i64,
     changes: Vec<Change>,
+    trace: Trace,
+    /// Times the statements.
+    timer: Option<PartTimer>,
 }
 
 #[derive(FromQueryResult)]
@@ -89,13 +93,15 @@ impl Tx {
     pub(in crate::store) async fn begin(scope: &Scoped, action: AuditAction, changes: usize) -> Result<Self> {
         let Scoped { store, owner, actor, .. } = scope;
         let now = store.0.clock.now();
-        let guard = TransactionGuard {
-            lock: Some(store.0.write_lock.acquire().await?),
-            store: store.clone(),
-            erases_content: false,
-        };
+        let waiting = scope.trace.time(Part::QueueWait);
+        let lock = Some(store.0.write_lock.acquire().await?);
+        let guard = TransactionGuard { lock, store: store.clone(), erases_content: false };
+        let begun = begin(&store.0.write).await?;
+        drop(waiting);
         let mut tx = Self {
-            tx: begin(&store.0.write).await?,
+            tx: begun,
+            trace: scope.trace.clone(),
+            timer: Some(scope.trace.time(Part::Write)),
             guard,
             owner: owner.clone(),
             actor: actor.clone(),
@@ -190,7 +196,10 @@ impl Tx {
         if let Some(entry) = self.entry {
             audit::add(&self.tx, entry.of_changes(&self.owner, &self.changes)).await?;
         }
+        drop(self.timer.take());
+        let timer = self.trace.time(Part::Commit);
         self.tx.commit().await?;
+        drop(timer);
         drop(self.guard.lock.take());
         let store = &self.guard.store;
         if self.guard.erases_content {

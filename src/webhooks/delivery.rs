@@ -17,6 +17,7 @@ use crate::model::{
     ChangeKind, CommittedChange, DeliveryFault, EventType, OwnerId, Viewer, WebhookEvent, WebhookProgress,
 };
 use crate::store::{self, Scoped, Store, WebhookLease};
+use crate::traces::{Kind, Tracer};
 
 /// Changes of an owner that are read at once. Then others have their turn.
 const PAGE: u32 = 50;
@@ -39,6 +40,7 @@ pub(super) struct Deliveries {
     /// Takes each position that was reached.
     pub(super) reached: mpsc::UnboundedSender<ReachedPosition>,
     pub(super) figures: Arc<Figures>,
+    pub(super) tracer: Tracer,
 }
 
 /// A position that was reached.
@@ -171,8 +173,13 @@ impl Deliveries {
             }
         };
         let id = &event.data.cursor;
+        let mut span = self.tracer.begin("deliver webhook", Kind::Client, None);
+        span.set("scrollback.webhook", self.endpoint.name.clone());
+        span.set("scrollback.event_type", event.event_type);
         let sent = match &*self.channel {
-            DeliveryChannel::Http(sender) => sender.send(id, self.clock.now(), body).await,
+            DeliveryChannel::Http(sender) => {
+                sender.send(id, self.clock.now(), body, span.traceparent()).await
+            }
             DeliveryChannel::JetStream(stream) => stream.publish(event.event_type, id, body).await,
         };
         match sent {
@@ -181,6 +188,7 @@ impl Deliveries {
                 None
             }
             Err(fault) => {
+                span.fail(fault.to_string());
                 self.figures.failed.fetch_add(1, Ordering::Relaxed);
                 Some(DeliveryEnd::Failed(fault))
             }

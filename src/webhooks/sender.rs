@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::header::{CONTENT_TYPE, USER_AGENT};
+use hyper::header::{CONTENT_TYPE, HeaderValue, USER_AGENT};
 use hyper::{Request, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -62,16 +62,28 @@ impl Sender {
         Ok(Self { client, receiver, timeout })
     }
 
-    /// Sends an event once.
+    /// Sends an event once. `traceparent` is for a receiver that continues the trace.
     ///
     /// # Errors
     /// The receiver did not answer 2xx in time.
-    pub(super) async fn send(&self, id: &str, now: Timestamp, body: Bytes) -> Result<(), DeliveryFault> {
-        let answered = tokio::time::timeout(self.timeout, self.request(id, now, body)).await;
+    pub(super) async fn send(
+        &self,
+        id: &str,
+        now: Timestamp,
+        body: Bytes,
+        traceparent: Option<String>,
+    ) -> Result<(), DeliveryFault> {
+        let answered = tokio::time::timeout(self.timeout, self.request(id, now, body, traceparent)).await;
         answered.unwrap_or(Err(DeliveryFault::Timeout))
     }
 
-    async fn request(&self, id: &str, now: Timestamp, body: Bytes) -> Result<(), DeliveryFault> {
+    async fn request(
+        &self,
+        id: &str,
+        now: Timestamp,
+        body: Bytes,
+        traceparent: Option<String>,
+    ) -> Result<(), DeliveryFault> {
         let seconds = now.0.div_euclid(1_000_000);
         let request = Request::post(self.receiver.url.clone())
             .header(CONTENT_TYPE, "application/json")
@@ -80,7 +92,10 @@ impl Sender {
             .header("webhook-timestamp", seconds)
             .header("webhook-signature", signature(&self.receiver.secrets, id, seconds, &body))
             .body(Full::new(body));
-        let request = request.map_err(|_| DeliveryFault::Connection)?;
+        let mut request = request.map_err(|_| DeliveryFault::Connection)?;
+        if let Some(value) = traceparent.and_then(|value| HeaderValue::try_from(value).ok()) {
+            request.headers_mut().insert("traceparent", value);
+        }
         let response = self.client.request(request).await.map_err(|error| fault(&error))?;
         let status = response.status();
         // It is accepted whatever becomes of the body. Reading it lets the connection be used again.

@@ -4,6 +4,7 @@
 //! written once and run on both databases with [`on_each_database`].
 
 mod client;
+mod collector;
 mod disk;
 mod events;
 mod imports;
@@ -31,6 +32,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 pub(crate) use client::{APPEND, APPEND_TEXT, Client, FINISH};
+pub(crate) use collector::{Collector, CollectorAnswer, attribute};
 pub(crate) use disk::{Disk, DiskFault};
 pub(crate) use events::EventStream;
 pub(crate) use imports::import;

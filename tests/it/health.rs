@@ -56,6 +56,39 @@ async fn the_reason_is_told_if_a_server_is_not_ready() {
     assert!(refused.contains("not ready: no keys to verify tokens with"), "{refused}");
 }
 
+/// The checks of `/readyz?verbose` without their times.
+async fn checks(url: &str) -> (u16, Vec<String>) {
+    let answer = reqwest::get(format!("{url}/readyz?verbose")).await.unwrap();
+    let (status, text) = (answer.status().as_u16(), answer.text().await.unwrap());
+    let without_time = |line: &str| match line.rsplit_once(" (") {
+        Some((check, time)) => {
+            let millis = time.strip_suffix(" ms)").unwrap().parse::<f64>();
+            assert!(millis.is_ok_and(|millis| millis >= 0.0), "{line}");
+            check.to_owned()
+        }
+        None => line.to_owned(),
+    };
+    (status, text.lines().map(without_time).collect())
+}
+
+#[tokio::test]
+async fn each_check_is_shown_with_its_state_and_time() {
+    let cluster = Cluster::start(&[]);
+    let program = Program::believing().with("SCROLLBACK_DATABASE_URL", cluster.create_database().await);
+    let server = program.serve(&[]).await;
+    let ready = ["[+]shutdown ok", "[+]keys ok", "[+]database ok", "readyz check passed"];
+    assert_eq!(checks(&server.url).await, (200, ready.map(str::to_owned).to_vec()));
+    cluster.crash();
+    let fault = "[-]database failed: the database does not answer";
+    let broken = ["[+]shutdown ok", "[+]keys ok", fault, "readyz check failed"];
+    assert_eq!(checks(&server.url).await, (503, broken.map(str::to_owned).to_vec()));
+    let keyless = Program::new().with("SCROLLBACK_AUTH_JWKS_URL", format!("http://{}/", free_address()));
+    let server = keyless.serve(&[]).await;
+    let fault = "[-]keys failed: no keys to verify tokens with";
+    let broken = ["[+]shutdown ok", fault, "[+]database ok", "readyz check failed"];
+    assert_eq!(checks(&server.url).await, (503, broken.map(str::to_owned).to_vec()));
+}
+
 #[tokio::test]
 async fn a_port_that_the_system_chose_must_be_named() {
     let program = Program::new().with("SCROLLBACK_SERVER_LISTEN", "127.0.0.1:0");

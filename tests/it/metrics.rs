@@ -1,5 +1,7 @@
 //! Metrics and health, on a listener of their own.
 
+mod figures;
+
 use std::time::Instant;
 
 use reqwest::StatusCode;

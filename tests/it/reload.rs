@@ -85,9 +85,11 @@ async fn keys_and_limits_change_while_a_socket_goes_on() {
     }
 
     // The limits go, a rate comes.
-    configure(&program, &format!("{NEW}[rate]\noperations_per_minute = 1\nburst = 3\n"));
+    let rate = "[rate]\noperations_per_minute = 1\nburst = 3\n[log]\nlevel = \"debug\"\n";
+    configure(&program, &format!("{NEW}{rate}"));
     server.signal("HUP").await;
     server.logged("rate.operations_per_minute").await;
+    server.logged("changed the filter of the log filter=\"debug\"").await;
     new.data(append, long).await;
     let mut answers = Vec::new();
     for _ in 0..3 {

@@ -7,6 +7,7 @@ mod journey;
 mod many_owners;
 pub(crate) mod receiver;
 mod security;
+mod traces;
 
 use std::collections::{BTreeMap, BTreeSet};
 

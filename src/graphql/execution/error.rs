@@ -61,6 +61,31 @@ pub enum Code {
 }
 
 impl Code {
+    /// All codes.
+    pub const ALL: [Self; 21] = [
+        Self::Unauthenticated,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::BadUserInput,
+        Self::Conflict,
+        Self::ParseFailed,
+        Self::ValidationFailed,
+        Self::OperationResolutionFailure,
+        Self::QueryTooComplex,
+        Self::IntrospectionDisabled,
+        Self::PersistedQueryNotFound,
+        Self::PersistedQueryNotSupported,
+        Self::NotInSafelist,
+        Self::PayloadTooLarge,
+        Self::BadRequest,
+        Self::CursorExpired,
+        Self::BeingErased,
+        Self::SlowConsumer,
+        Self::RateLimited,
+        Self::Unavailable,
+        Self::Internal,
+    ];
+
     /// The code in responses.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,7 +1,7 @@
 //! An operation that is ready to be executed.
 
 use async_graphql::parser::types::{DocumentOperations, OperationType};
-use async_graphql::{Request, Response};
+use async_graphql::{Name, Request, Response};
 
 use super::document_cache::DocumentCache;
 use super::error::{self, Code, error_response};
@@ -10,6 +10,7 @@ use super::selection_plan::merges_selections;
 use super::variables::{self, InputTypes};
 use super::variables_size::VariablesSize;
 use crate::memory::MemoryReservation;
+use crate::traces::Trace;
 
 /// A request whose document was parsed and validated, whose operation was selected, and that is within the
 /// limits.
@@ -23,6 +24,9 @@ pub struct Operation {
     pub(in crate::graphql) weight: usize,
     /// The memory reservation of the request.
     pub(in crate::graphql) held: MemoryReservation,
+    /// Records reads and writes.
+    pub trace: Trace,
+    name: Option<Name>,
 }
 
 /// The bytes of a parsed document for each byte of its text.
@@ -41,16 +45,19 @@ impl Operation {
         types: &InputTypes,
     ) -> Result<Self, Box<Response>> {
         let document = document_cache.read(&request.query, limits)?;
+        let named = |(name, operation)| (Some(name), operation);
         let operation = match (&document.operations, &request.operation_name) {
-            (DocumentOperations::Single(operation), None) => Some(operation),
+            (DocumentOperations::Single(operation), None) => Some((None, operation)),
             (DocumentOperations::Single(_), Some(_)) => None,
-            (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name.as_str()),
+            (DocumentOperations::Multiple(operations), Some(name)) => {
+                operations.get_key_value(name.as_str()).map(named)
+            }
             (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
-                operations.values().next()
+                operations.iter().next().map(named)
             }
             (DocumentOperations::Multiple(_), None) => None,
         };
-        let Some(operation) = operation else {
+        let Some((name, operation)) = operation else {
             let message = "`operationName` must name one operation of the document";
             return Err(Box::new(error_response(Code::OperationResolutionFailure, message)));
         };
@@ -68,10 +75,21 @@ impl Operation {
         variables::fill_in(definitions, &mut request.variables);
         variables::check_conditions(&document, &operation.node, &request.variables)
             .map_err(|invalid| error::invalid(&invalid))?;
-        let kind = operation.node.ty;
+        let (kind, name) = (operation.node.ty, name.cloned());
         let may_prerender = !merges_selections(&operation.node.selection_set.node, &document.fragments);
         request.set_parsed_query(document);
         let weight = DOCUMENT * request.query.len() + size.bytes();
-        Ok(Self { request, kind, may_prerender, weight, held: MemoryReservation::default() })
+        let (held, trace) = (MemoryReservation::default(), Trace::default());
+        Ok(Self { request, kind, may_prerender, weight, held, trace, name })
+    }
+
+    /// The name of the operation, if it has one.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Takes the text of the document, which is parsed already.
+    pub fn take_text(&mut self) -> String {
+        std::mem::take(&mut self.request.query)
     }
 }

@@ -88,7 +88,7 @@ impl PersistedDocuments {
                     validator.read(&document, limits).map_err(|response| fault(first_error(&response)))?;
                 }
                 let document: Arc<str> = document.into();
-                for id in [hash_of(&document), id.clone()] {
+                for id in [document_hash(&document), id.clone()] {
                     let before = trusted.insert(id, document.clone());
                     if before.is_some_and(|before| before != document) {
                         return Err(fault("another has the same id".into()));
@@ -123,7 +123,7 @@ impl PersistedDocuments {
             Named::Id(_) if is_sent => return Err(bad("send either `query` or `documentId`")),
             Named::Id(id) => (Some(id), None),
             Named::Hash(hash) if !is_sent => (Some(hash), None),
-            Named::Hash(hash) if hash == hash_of(&request.query) => (None, Some(hash)),
+            Named::Hash(hash) if hash == document_hash(&request.query) => (None, Some(hash)),
             Named::Hash(_) => return Err(bad("the document's SHA-256 is not `sha256Hash`")),
         };
         if let Some(id) = id {
@@ -131,7 +131,7 @@ impl PersistedDocuments {
             found.as_ref().clone_into(&mut request.query);
             return Ok(None);
         }
-        if self.0.only_trusted && !self.0.trusted.contains_key(&hash_of(&request.query)) {
+        if self.0.only_trusted && !self.0.trusted.contains_key(&document_hash(&request.query)) {
             let message =
                 "only trusted documents are accepted (setting `documents.only`): send the id of one";
             return Err(Box::new(error_response(Code::NotInSafelist, message)));
@@ -228,8 +228,8 @@ fn is_hash(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
-/// SHA-256 in hexadecimal digits.
-fn hash_of(document: &str) -> String {
+/// The SHA-256 of a document in hexadecimal digits, as clients compute it.
+pub fn document_hash(document: &str) -> String {
     let mut text = String::with_capacity(64);
     for byte in Sha256::digest(document) {
         let _ = write!(text, "{byte:02x}");

@@ -8,7 +8,6 @@ use axum::response::{IntoResponse, Response as HttpResponse};
 use axum::routing::get;
 
 use super::text_format::prometheus_text;
-use crate::server::metrics::Snapshot;
 use crate::server::state::HandlerState;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -21,15 +20,7 @@ pub(in crate::server) fn router() -> Router<HandlerState> {
 
 async fn show(extract::State(state): extract::State<HandlerState>, headers: HeaderMap) -> HttpResponse {
     let accepted = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    let shared = &state.0;
-    let (used, idle) = shared.store.connections();
-    let (readers, (reserved, requests)) = (shared.api.readers(), shared.api.memory_in_use());
-    let (unindexed, indexed) = shared.store.index_figures();
-    let retention = shared.store.retention_figures();
-    let webhooks = shared.settings.webhooks.read();
-    let snapshot =
-        Snapshot { used, idle, readers, indexed, unindexed, retention, webhooks, reserved, requests };
-    match shared.metrics.text(&snapshot) {
+    match state.0.metrics.text() {
         Ok(text) if accepted.contains("application/openmetrics-text") => {
             ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response()
         }

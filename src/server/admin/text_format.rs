@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 /// Metrics in the text format of Prometheus, version 0.0.4
 /// (<https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>). It has the names of samples in its
-/// comments, so those of counters end in `_total`, and it has no units and no mark of the end.
+/// comments, so those of counters end in `_total`, and it has no units, no exemplars and no mark
+/// of the end.
 pub(super) fn prometheus_text(open_metrics: &str) -> String {
     let mut text = String::with_capacity(open_metrics.len());
     // OpenMetrics has the help of a metric before its type.
@@ -20,7 +21,8 @@ pub(super) fn prometheus_text(open_metrics: &str) -> String {
             }
             let _ = writeln!(text, "# TYPE {name}{suffix} {kind}");
         } else if !line.starts_with('#') {
-            text.push_str(line);
+            // Without its exemplar. No label contains this.
+            text.push_str(line.split_once(" # {").map_or(line, |(sample, _)| sample));
             text.push('\n');
         }
     }
@@ -34,7 +36,7 @@ mod tests {
     #[test]
     fn names_and_comments_are_those_of_prometheus() {
         let open_metrics = "# HELP a_seconds How long.\n# TYPE a_seconds histogram\n# UNIT a_seconds seconds\n\
-            a_seconds_sum 0.5\na_seconds_count 1\na_seconds_bucket{le=\"+Inf\"} 1\n\
+            a_seconds_sum 0.5\na_seconds_count 1\na_seconds_bucket{le=\"+Inf\"} 1 # {trace_id=\"a\"} 0.5\n\
             # HELP b How \\\"many\\\".\n# TYPE b counter\nb_total{kind=\"# TYPE x\"} 2\n\
             # HELP c Now.\n# TYPE c gauge\nc 3\n# EOF\n";
         let expected = "# HELP a_seconds How long.\n# TYPE a_seconds histogram\n\

@@ -25,10 +25,11 @@ use super::sse;
 use super::too_many_requests;
 use super::websocket;
 use crate::auth::AuthError;
-use crate::graphql::{RenderedResponse, RequestId, error_response, panicked};
+use crate::graphql::{Code, RenderedResponse, RequestId, error_response, panicked};
 use crate::model::Viewer;
 use crate::server::state::HandlerState;
 use crate::server::state::ServerState;
+use crate::traces::Trace;
 pub(in crate::server) use request::{RequestError, from_parameters};
 use request::{from_body, from_query};
 
@@ -54,7 +55,8 @@ pub(in crate::server) async fn graphql(
     response
 }
 
-async fn answer(shared: &Arc<ServerState>, request: Request, id: RequestId) -> HttpResponse {
+async fn answer(shared: &Arc<ServerState>, mut request: Request, id: RequestId) -> HttpResponse {
+    let trace = request.extensions_mut().remove::<Trace>().unwrap_or_default();
     if ![Method::GET, Method::POST].contains(request.method()) {
         let fault = RequestError::new(StatusCode::METHOD_NOT_ALLOWED, "only GET and POST are allowed");
         return with_allow(fault.into_response(MediaType::Json), "GET, POST");
@@ -87,34 +89,38 @@ async fn answer(shared: &Arc<ServerState>, request: Request, id: RequestId) -> H
         Ok(request) => request,
         Err(fault) => return fault.into_response(media_type),
     };
-    let mut operation = match shared.prepare(request) {
+    let mut recorder = shared.record_request(&trace, id);
+    let mut operation = match shared.prepare(request, &mut recorder) {
         Ok(operation) => operation,
         Err(response) if is_stream => return sse::reject(shared, *response),
         Err(response) => return executed(media_type, shared.render_error(*response)),
     };
-    if let Err(response) = shared.reserve_request(&viewer, &mut operation) {
+    if let Err(response) = shared.reserve_request(&viewer, &mut operation, &mut recorder) {
         return write(StatusCode::SERVICE_UNAVAILABLE, media_type, &response);
     }
     match operation.kind {
         OperationType::Mutation if is_get => {
+            recorder.reject(Code::BadRequest);
             let fault =
                 RequestError::new(StatusCode::METHOD_NOT_ALLOWED, "a mutation must be sent with POST");
             with_allow(fault.into_response(media_type), "POST")
         }
         _ if is_stream => match shared.stream_quota.try_acquire(&viewer.owner) {
-            Some(share) => sse::stream(shared, &viewer, operation, id, resume, share).await,
+            Some(share) => sse::stream(shared, &viewer, operation, id, (resume, recorder), share).await,
             None => {
+                recorder.reject(Code::RateLimited);
                 let most = shared.settings.streams_per_owner;
                 let message = format!("an owner may have at most {most} streams open");
                 RequestError::new(StatusCode::TOO_MANY_REQUESTS, message).into_response(media_type)
             }
         },
         OperationType::Subscription => {
+            recorder.reject(Code::BadRequest);
             let message = "a subscription needs `accept: text/event-stream`, or a WebSocket with the \
                            subprotocol graphql-transport-ws";
             RequestError::new(StatusCode::NOT_ACCEPTABLE, message).into_response(media_type)
         }
-        _ => executed(media_type, shared.execute(&viewer, operation, id).await),
+        _ => executed(media_type, shared.execute(&viewer, operation, id, recorder).await),
     }
 }
 

@@ -20,6 +20,7 @@ use axum::response::{IntoResponse, Response as HttpResponse};
 use futures_util::{Stream, StreamExt, stream};
 
 use super::http::RequestError;
+use super::recorder::Recorder;
 use crate::graphql::{Code, Operation, RequestId, SubscriptionStarted, panicked};
 use crate::memory::MemoryReservation;
 use crate::model::{OwnerId, Viewer};
@@ -57,13 +58,13 @@ pub(in crate::server) async fn stream(
     viewer: &Viewer,
     operation: Operation,
     id: RequestId,
-    resume: Option<String>,
+    (resume, recorder): (Option<String>, Recorder),
     share: QuotaPermit<OwnerId>,
 ) -> HttpResponse {
     let ended = shared.ended(viewer);
     let started = SubscriptionStarted::default();
-    let events =
-        AssertUnwindSafe(shared.stream(viewer, operation, id, resume, started.clone())).catch_unwind();
+    let events = shared.stream(viewer, operation, id, resume, started.clone(), recorder);
+    let events = AssertUnwindSafe(events).catch_unwind();
     let panic_state = shared.clone();
     // The reservation of the last event. It is dropped when the next one is requested: then the last one was
     // sent.

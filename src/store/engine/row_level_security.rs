@@ -28,6 +28,7 @@ use sqlx::PgConnection;
 pub(in crate::store) use policies::{apply, check_role, resume, suspend};
 
 use crate::model::OwnerId;
+use crate::traces::{Part, Trace};
 
 /// The mode of row-level security.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -94,6 +95,7 @@ enum ReadScope {
 pub(in crate::store) struct Reader<'a> {
     connection: &'a DatabaseConnection,
     scope: Option<ReadScope>,
+    trace: Trace,
 }
 
 impl<'a> Reader<'a> {
@@ -104,7 +106,8 @@ impl<'a> Reader<'a> {
         owners: impl Iterator<Item = &'o OwnerId>,
     ) -> Self {
         let json = || serde_json::Value::from_iter(owners.map(OwnerId::as_str)).to_string();
-        Self { connection, scope: row_level_security.is_active().then(|| ReadScope::Owners(json())) }
+        let scope = row_level_security.is_active().then(|| ReadScope::Owners(json()));
+        Self { connection, scope, trace: Trace::default() }
     }
 
     /// For background tasks: accounts, changes and streams of all owners.
@@ -112,7 +115,13 @@ impl<'a> Reader<'a> {
         row_level_security: RowLevelSecurity,
         connection: &'a DatabaseConnection,
     ) -> Self {
-        Self { connection, scope: row_level_security.is_active().then_some(ReadScope::AllOwners) }
+        let scope = row_level_security.is_active().then_some(ReadScope::AllOwners);
+        Self { connection, scope, trace: Trace::default() }
+    }
+
+    /// The same, with its reads recorded.
+    pub(in crate::store) fn traced(self, trace: Trace) -> Self {
+        Self { trace, ..self }
     }
 
     /// Makes a query name its owners first. The reader receives statements after SeaORM has built them, so it wraps
@@ -155,10 +164,12 @@ impl ConnectionTrait for Reader<'_> {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let _timer = self.trace.time(Part::Read);
         self.connection.query_one_raw(self.with_owners(statement)).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let _timer = self.trace.time(Part::Read);
         self.connection.query_all_raw(self.with_owners(statement)).await
     }
 }

@@ -35,6 +35,7 @@ use crate::memory::MemoryBudget;
 use crate::model::Message;
 use crate::store::engine::row_level_security::RowLevelSecurity;
 use crate::store::error::{Error, Result};
+use crate::traces::{Part, Trace};
 use request::{
     ConversationPage, ListConversations, ListedConversation, MessageRanges, PendingRead, ReadContext,
     ReadConversation, ReadRequest,
@@ -82,10 +83,7 @@ impl Reads {
     }
 
     /// Reads a conversation. `None` if the owner has no such conversation.
-    pub(in crate::store) async fn conversation(
-        &self,
-        read: ReadConversation,
-    ) -> Result<Option<ConversationPage>> {
+    async fn conversation(&self, read: ReadConversation) -> Result<Option<ConversationPage>> {
         match self.dedicated(&read.allowance) {
             Some(workers) => Box::pin(workers.read_alone(read)).await,
             None => self.submit(read, ReadRequest::Conversation).await,
@@ -93,7 +91,7 @@ impl Reads {
     }
 
     /// Reads ranges of messages, in the given order.
-    pub(in crate::store) async fn message_ranges(&self, ranges: MessageRanges) -> Result<Vec<Vec<Message>>> {
+    async fn message_ranges(&self, ranges: MessageRanges) -> Result<Vec<Vec<Message>>> {
         match self.dedicated(&ranges.allowance) {
             Some(workers) => Box::pin(workers.read_alone(ranges)).await,
             None => self.submit(ranges, ReadRequest::MessageRanges).await,
@@ -101,11 +99,16 @@ impl Reads {
     }
 
     /// Lists conversations.
-    pub(in crate::store) async fn list(&self, read: ListConversations) -> Result<Vec<ListedConversation>> {
+    async fn list(&self, read: ListConversations) -> Result<Vec<ListedConversation>> {
         match self.dedicated(&read.allowance) {
             Some(workers) => Box::pin(workers.read_alone(read)).await,
             None => self.submit(read, ReadRequest::List).await,
         }
+    }
+
+    /// The same reads, recorded.
+    pub(in crate::store) fn traced<'a>(&'a self, trace: &'a Trace) -> TracedReads<'a> {
+        TracedReads { reads: self, trace }
     }
 
     /// Rejects new reads, and waits until the workers have answered the queued ones.
@@ -138,5 +141,34 @@ impl Reads {
             Err(TrySendError::Closed(_)) => return Err(Error::unavailable("the database is closed")),
         }
         answer.await.map_err(|_| Error::unavailable("a worker dropped a read"))?
+    }
+}
+
+/// Reads that are recorded, each with its wait in the queue.
+pub(in crate::store) struct TracedReads<'a> {
+    reads: &'a Reads,
+    trace: &'a Trace,
+}
+
+impl TracedReads<'_> {
+    /// Reads a conversation. `None` if the owner has no such conversation.
+    pub(in crate::store) async fn conversation(
+        self,
+        read: ReadConversation,
+    ) -> Result<Option<ConversationPage>> {
+        let _timer = self.trace.time(Part::Read);
+        self.reads.conversation(read).await
+    }
+
+    /// Reads ranges of messages, in the given order.
+    pub(in crate::store) async fn message_ranges(self, ranges: MessageRanges) -> Result<Vec<Vec<Message>>> {
+        let _timer = self.trace.time(Part::Read);
+        self.reads.message_ranges(ranges).await
+    }
+
+    /// Lists conversations.
+    pub(in crate::store) async fn list(self, read: ListConversations) -> Result<Vec<ListedConversation>> {
+        let _timer = self.trace.time(Part::Read);
+        self.reads.list(read).await
     }
 }

@@ -20,6 +20,7 @@
 
 mod batch;
 mod checkpoint;
+mod figures;
 mod postgres;
 pub mod probe;
 pub(in crate::store) mod request;
@@ -35,6 +36,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::store::engine::write_lock::WriteLock;
 use crate::store::error::{Error, Result};
+use crate::traces::Trace;
 use batch::BatchReceiver;
 use checkpoint::{CheckpointNotifier, ErasureNotifier};
 use postgres::BlockedOwners;
@@ -43,6 +45,7 @@ use request::{
 };
 use write_queue::WriteQueue;
 
+pub use figures::WriterFigures;
 pub(in crate::store) use postgres::LOCK_TIMEOUT;
 pub(in crate::store) use sqlite::STATEMENTS;
 pub use write_queue::Bounds;
@@ -85,7 +88,10 @@ impl Writer {
                 let (checkpoint_notifier, new_erasure_notifier, requests) = CheckpointNotifier::new(&writer);
                 erasure_notifier = Some(new_erasure_notifier);
                 let shared = write_lock.clone();
-                thread(&running, "sqlite-log", move || checkpoint::serve(&requests, &checkpoints, &shared))?;
+                let figures = context.figures.clone();
+                thread(&running, "sqlite-log", move || {
+                    checkpoint::serve(&requests, &checkpoints, &shared, &figures);
+                })?;
                 thread(&running, "sqlite-writer", move || {
                     sqlite::serve(batches, &writer, &write_lock, &checkpoint_notifier, &context);
                 })?;
@@ -114,6 +120,11 @@ impl Writer {
         })
     }
 
+    /// The number of writes that wait or are being written, and their bytes.
+    pub(in crate::store) fn queued(&self) -> (usize, usize) {
+        self.queue.depth()
+    }
+
     /// Call this after every commit that overwrote or removed content: SQLite's log still has the content.
     pub(in crate::store) fn erased(&self) {
         if let Some(erasure_notifier) = &*self.erasure_notifier.lock().unwrap_or_else(PoisonError::into_inner)
@@ -130,6 +141,7 @@ impl Writer {
     pub(in crate::store) async fn append(
         &self,
         messages: NewMessages,
+        trace: &Trace,
     ) -> Result<(NewMessages, AppendOutcome)> {
         let permit = self.queue.acquire(&messages.owner, messages.bytes())?;
         let mut hash = DefaultHasher::new();
@@ -137,7 +149,7 @@ impl Writer {
         let (reply, receiver) = oneshot::channel();
         self.send_to_worker(
             Some(hash.finish()),
-            WriteRequest::Append(PendingWrite { work: messages, permit, reply }),
+            WriteRequest::Append(PendingWrite::new(messages, permit, reply, trace)),
         )?;
         let (messages, outcome) = receiver.await.map_err(|_| closed())?;
         Ok((messages, outcome?))
@@ -150,10 +162,12 @@ impl Writer {
     pub(in crate::store) async fn append_text(
         &self,
         chunk: NewTextChunk,
+        trace: &Trace,
     ) -> Result<(NewTextChunk, AppendTextResult)> {
         let permit = self.queue.acquire(&chunk.owner, chunk.text.len())?;
         let (reply, receiver) = oneshot::channel();
-        self.send_to_worker(None, WriteRequest::AppendText(PendingWrite { work: chunk, permit, reply }))?;
+        let request = PendingWrite::new(chunk, permit, reply, trace);
+        self.send_to_worker(None, WriteRequest::AppendText(request))?;
         let (chunk, appended) = receiver.await.map_err(|_| closed())?;
         Ok((chunk, appended?))
     }

@@ -76,7 +76,7 @@ impl Scoped {
         };
         if after == AppendParent::Head && is_batchable(&messages.rows) {
             let outcome;
-            (messages, outcome) = self.store.0.writer.append(messages).await?;
+            (messages, outcome) = self.store.0.writer.append(messages, &self.trace).await?;
             match outcome {
                 AppendOutcome::Appended { first, created_at } => {
                     return (first..)

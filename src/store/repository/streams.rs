@@ -131,7 +131,7 @@ impl Scoped {
     async fn extend(&self, message: MessageId, start: i64, text: &str) -> Result<Option<StreamProgress>> {
         let (owner, text, code_points) = (self.owner.clone(), text.to_owned(), code_points(text));
         let chunk = NewTextChunk { owner, message, start, text, code_points };
-        Ok(self.store.0.writer.append_text(chunk).await?.1)
+        Ok(self.store.0.writer.append_text(chunk, &self.trace).await?.1)
     }
 
     /// The error for a message that has no stream.

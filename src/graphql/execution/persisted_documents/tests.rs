@@ -43,13 +43,13 @@ fn apollo(operations: &[(&str, &str)]) -> serde_json::Value {
 #[test]
 fn a_hash_is_written_as_clients_write_it() {
     let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-    assert_eq!(hash_of(""), empty);
+    assert_eq!(document_hash(""), empty);
     assert!(is_hash(empty) && !is_hash(&empty.to_uppercase()) && !is_hash(&empty[1..]));
 }
 
 #[test]
 fn manifests_are_read_as_apollo_and_relay_write_them() {
-    let hash = hash_of(WHO);
+    let hash = document_hash(WHO);
     let both = [apollo(&[(&hash, WHO), ("custom", WHO)]), json!({ "0123456789abcdef": WHO })];
     for (manifest, ids) in both.iter().zip([vec![hash.as_str(), "custom"], vec!["0123456789abcdef", &hash]]) {
         let documents = documents(manifest, true).unwrap();

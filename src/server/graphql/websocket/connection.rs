@@ -14,10 +14,11 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::operation::{self, OperationSender, OperationSerial, QueuedMessage, RunningOperation};
 use super::protocol::{self, ClientMessage, Close};
 use crate::graphql::{Code, error_response, rate_limited};
-use crate::model::{OwnerId, Viewer};
+use crate::model::{JsonObject, JsonValue, OwnerId, Viewer};
 use crate::server::graphql::credentials::{self, RequestCredentials};
 use crate::server::quota::QuotaPermit;
 use crate::server::state::ServerState;
+use crate::traces::Parent;
 
 /// The most queued messages. Messages can be large, so there are few. If the queue is full, operations wait
 /// in turn.
@@ -39,6 +40,8 @@ pub(super) struct Connection {
     viewer: Option<(Viewer, QuotaPermit<OwnerId>)>,
     /// Resolves when the viewer's token is revoked.
     revoked: BoxFuture<'static, ()>,
+    /// The caller's part of the traces of its operations.
+    parent: Option<Arc<Parent>>,
     operations: HashMap<Arc<str>, RunningOperation>,
     next_serial: OperationSerial,
     /// Boxed, because a channel allocates space for 32 messages in advance.
@@ -63,6 +66,7 @@ impl Connection {
             credentials,
             viewer: None,
             revoked: Box::pin(std::future::pending()),
+            parent: None,
             operations: HashMap::new(),
             next_serial: 0,
             queue,
@@ -188,6 +192,7 @@ impl Connection {
                 self.deadline = Instant::now() + self.shared.credential_lifetime(&viewer);
                 self.revoked = Box::pin(self.shared.authenticator.revoked(&viewer));
                 self.viewer = Some((viewer, permit));
+                self.parent = parent_of(&payload).map(Arc::new);
                 self.send(protocol::connection_ack()).await
             }
             ClientMessage::Ping { payload } => self.send(protocol::pong(payload)).await,
@@ -198,6 +203,11 @@ impl Connection {
                     return Err(Some(Close::subscriber_exists(&id)));
                 }
                 let viewer = viewer.clone();
+                let own_parent = match payload.get("extensions") {
+                    Some(JsonValue::Object(extensions)) => parent_of(extensions).map(Arc::new),
+                    _ => None,
+                };
+                let parent = own_parent.or_else(|| self.parent.clone());
                 let request = protocol::request(payload).map_err(Some)?;
                 let most = self.shared.settings.operations_per_socket;
                 if self.operations.len() >= most {
@@ -211,7 +221,7 @@ impl Connection {
                 let (id, serial): (Arc<str>, _) = (id.into(), self.next_serial);
                 self.next_serial += 1;
                 let sender = OperationSender { id: id.clone(), serial, queue: self.queue.clone() };
-                let running = operation::start(self.shared.clone(), viewer, request, sender);
+                let running = operation::start(self.shared.clone(), viewer, request, parent, sender);
                 self.operations.insert(id, running);
                 Ok(())
             }
@@ -258,6 +268,16 @@ impl Connection {
             Ok(Err(_)) | Err(_) => Err(None),
         }
     }
+}
+
+/// The caller's part of traces: `traceparent` and `tracestate` in the payload of `connection_init`, or in the extensions of an
+/// operation.
+fn parent_of(payload: &JsonObject) -> Option<Parent> {
+    let text = |name: &str| match payload.get(name) {
+        Some(JsonValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    Parent::parse(text("traceparent")?, text("tracestate"))
 }
 
 /// The close frame after a message that could not be read.

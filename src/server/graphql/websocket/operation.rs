@@ -15,6 +15,7 @@ use crate::graphql::{RenderedResponse, RequestId, SubscriptionStarted, panicked}
 use crate::memory::MemoryReservation;
 use crate::model::Viewer;
 use crate::server::state::ServerState;
+use crate::traces::Parent;
 
 /// Distinguishes an operation from an earlier one with the same id.
 pub(super) type OperationSerial = u64;
@@ -91,13 +92,14 @@ pub(super) fn start(
     shared: Arc<ServerState>,
     viewer: Viewer,
     request: Request,
+    parent: Option<Arc<Parent>>,
     sender: OperationSender,
 ) -> RunningOperation {
     let id = shared.new_request();
     let (serial, is_subscription) = (sender.serial, Arc::new(AtomicBool::new(false)));
     let set_subscription = is_subscription.clone();
     // Boxed, because a task keeps the size of its captures for as long as it runs.
-    let request = Box::new(request);
+    let request = Box::new((request, parent));
     let task = tokio::spawn(async move {
         let work = AssertUnwindSafe(run(&shared, &viewer, request, &sender, id, &set_subscription));
         if work.catch_unwind().await.is_err() {
@@ -112,23 +114,28 @@ pub(super) fn start(
 async fn run(
     shared: &ServerState,
     viewer: &Viewer,
-    request: Box<Request>,
+    request: Box<(Request, Option<Arc<Parent>>)>,
     sender: &OperationSender,
     request_id: RequestId,
     is_subscription: &AtomicBool,
 ) {
-    let mut operation = match shared.prepare(*request).map(Box::new) {
+    let (request, parent) = *request;
+    let mut recorder = shared.record_message(parent.as_deref(), request_id);
+    let mut operation = match shared.prepare(request, &mut recorder).map(Box::new) {
         Ok(operation) => operation,
         Err(refused) => return sender.send(sender.error(&refused)).await,
     };
-    if let Err(refused) = shared.reserve_request(viewer, &mut operation) {
+    if let Err(refused) = shared.reserve_request(viewer, &mut operation, &mut recorder) {
         let refused = sender.error(&refused);
         drop(operation);
         return sender.send(refused).await;
     }
     if operation.kind == OperationType::Subscription {
         is_subscription.store(true, Ordering::Relaxed);
-        let answers = shared.stream(viewer, *operation, request_id, None, SubscriptionStarted::default());
+        let answers = {
+            let started = SubscriptionStarted::default();
+            shared.stream(viewer, *operation, request_id, None, started, recorder)
+        };
         let mut outgoing = Box::pin(answers.map(|(answer, _)| {
             let has_failed = answer.has_failed;
             sender.result(answer, has_failed)
@@ -141,7 +148,7 @@ async fn run(
             }
         }
     } else {
-        let answer = shared.execute(viewer, *operation, request_id).map(|answer| {
+        let answer = shared.execute(viewer, *operation, request_id, recorder).map(|answer| {
             let is_refused = answer.is_request_error;
             sender.result(answer, is_refused)
         });

@@ -26,6 +26,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+use super::figures::WriterFigures;
 use crate::store::engine::write_lock::WriteLock;
 
 /// Growth of the log between checkpoints, in pages of 4 KiB.
@@ -160,7 +161,12 @@ impl Patience {
 }
 
 /// Runs checkpoints until the writer is closed.
-pub(super) fn serve(requests: &CheckpointRequests, connection: &Connection, write_lock: &WriteLock) {
+pub(super) fn serve(
+    requests: &CheckpointRequests,
+    connection: &Connection,
+    write_lock: &WriteLock,
+    figures: &WriterFigures,
+) {
     let CheckpointRequests { reasons, pending } = requests;
     if let Err(error) = connection.busy_timeout(READER_TIMEOUT) {
         tracing::warn!(%error, "cannot set the timeout of checkpoints");
@@ -172,7 +178,10 @@ pub(super) fn serve(requests: &CheckpointRequests, connection: &Connection, writ
             if is_pending { not_before.saturating_duration_since(Instant::now()) } else { Duration::MAX };
         match reasons.recv_timeout(wait) {
             Ok(CheckpointReason::Length) => {
-                if let Err(error) = checkpoint(connection, write_lock) {
+                let started = Instant::now();
+                let done = checkpoint(connection, write_lock);
+                figures.checkpointed(started.elapsed(), done.is_ok());
+                if let Err(error) = done {
                     tracing::warn!(%error, "cannot run a checkpoint of the database's log");
                 }
                 // Drops notifications that arrived in the meantime: checkpoints without a pause would take the disk
@@ -184,7 +193,9 @@ pub(super) fn serve(requests: &CheckpointRequests, connection: &Connection, writ
         }
         if Instant::now() >= not_before && pending.load(Ordering::Acquire) {
             let timeout = patience.timeout();
+            let started = Instant::now();
             let is_done = truncate_after_erasure(requests, connection, write_lock, timeout);
+            figures.checkpointed(started.elapsed(), is_done);
             patience.learn(timeout, is_done);
             not_before = Instant::now() + ERASURE_INTERVAL;
         }

@@ -21,6 +21,7 @@ mod blocked_owners;
 mod statements;
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgArguments, PgPool, PgRow};
@@ -29,6 +30,7 @@ use sqlx::{Connection, PgConnection, Postgres, Row};
 use uuid::Uuid;
 
 use super::batch::BatchReceiver;
+use super::figures::BatchTimes;
 use super::request::{
     AppendOutcome, AppendTextResult, Batch, BatchResults, NewMessages, NewTextChunk, PendingWrite,
     WorkerContext,
@@ -66,13 +68,17 @@ async fn write(
     appends: &LockingStatements,
     context: &WorkerContext,
 ) -> Vec<PendingWrite<NewMessages, AppendOutcome>> {
-    let written = match pool.acquire().await {
+    let connection = pool.acquire().await;
+    let started = Instant::now();
+    let written = match connection {
         Ok(mut connection) => {
             WriteWorker { connection: &mut connection, appends, context }.write(&batch).await
         }
         Err(error) => BatchResults::failed(&batch, &error.into()),
     };
-    batch.answer(written, context)
+    // A statement commits by itself.
+    let times = BatchTimes { started, committing: None, ended: Instant::now() };
+    batch.answer(written, times, context)
 }
 
 struct WriteWorker<'a> {

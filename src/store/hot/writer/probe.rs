@@ -10,6 +10,7 @@ use super::request::{NewMessages, PendingWrite, WriteRequest};
 use super::write_queue::{Bounds, WriteQueue};
 use crate::model::{ConversationId, Json, MessageId, MessageStatus, OwnerId, Role, Timestamp};
 use crate::store::entity::message;
+use crate::traces::Trace;
 
 /// Appends that wait at a worker.
 pub struct Waiting(BatchReceiver);
@@ -26,11 +27,8 @@ impl Waiting {
             let rows = vec![row(number + 1, conversation, owner)];
             let work = NewMessages { owner: owner.clone(), actor: None, conversation, head, rows };
             if let Ok(permit) = queue.acquire(owner, 0) {
-                let _ = sender.send(WriteRequest::Append(PendingWrite {
-                    work,
-                    permit,
-                    reply: oneshot::channel().0,
-                }));
+                let (reply, trace) = (oneshot::channel().0, Trace::default());
+                let _ = sender.send(WriteRequest::Append(PendingWrite::new(work, permit, reply, &trace)));
             }
         }
         Self(batches)

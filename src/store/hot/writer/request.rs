@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
+use super::figures::{BatchTimes, WriterFigures};
 use super::write_queue::QueuePermit;
 use crate::clock::Clock;
 use crate::model::{ConversationId, MessageId, OwnerId, StreamProgress, Timestamp};
@@ -14,6 +16,7 @@ use crate::store::engine::row_level_security::RowLevelSecurity;
 use crate::store::entity::message;
 use crate::store::error::{Error, Result};
 use crate::store::search_index::Pending;
+use crate::traces::{Part, Trace};
 
 /// Messages to append to a conversation: their rows, without their places.
 pub(in crate::store) struct NewMessages {
@@ -60,6 +63,8 @@ pub(super) struct PendingWrite<Work, Answer> {
     pub(super) work: Work,
     pub(super) permit: QueuePermit,
     pub(super) reply: oneshot::Sender<(Work, Result<Answer>)>,
+    pub(super) trace: Trace,
+    pub(super) queued_at: Instant,
 }
 
 pub(super) enum WriteRequest {
@@ -89,6 +94,7 @@ pub(in crate::store) struct WorkerContext {
     pub(in crate::store) changed_owners: ChangedOwners,
     pub(in crate::store) statements: Arc<AtomicU64>,
     pub(in crate::store) row_level_security: RowLevelSecurity,
+    pub(in crate::store) figures: Arc<WriterFigures>,
 }
 
 impl NewMessages {
@@ -107,9 +113,12 @@ impl Batch {
     pub(super) fn answer(
         self,
         written: BatchResults,
+        times: BatchTimes,
         context: &WorkerContext,
     ) -> Vec<PendingWrite<NewMessages, AppendOutcome>> {
         let mut busy = Vec::new();
+        let size = self.appends.len() + self.chunks.len();
+        context.figures.written(size, times);
         for (request, result) in self.appends.into_iter().zip(written.appends) {
             if matches!(result, Ok(AppendOutcome::Appended { .. })) {
                 context.pending.add(&request.work.owner, request.work.rows.len(), false);
@@ -119,13 +128,17 @@ impl Batch {
             }
             match result {
                 Ok(AppendOutcome::Busy) => busy.push(request),
-                result => request.answer(result),
+                result => {
+                    request.record(times, size);
+                    request.answer(result);
+                }
             }
         }
         for (request, result) in self.chunks.into_iter().zip(written.chunks) {
             if matches!(result, Ok(Some(_))) {
                 context.signals.signal(&Topic::Message(request.work.message));
             }
+            request.record(times, size);
             request.answer(result);
         }
         busy
@@ -133,6 +146,29 @@ impl Batch {
 }
 
 impl<Work, Answer> PendingWrite<Work, Answer> {
+    /// A write that begins to wait now.
+    pub(super) fn new(
+        work: Work,
+        permit: QueuePermit,
+        reply: oneshot::Sender<(Work, Result<Answer>)>,
+        trace: &Trace,
+    ) -> Self {
+        Self { work, permit, reply, trace: trace.clone(), queued_at: Instant::now() }
+    }
+
+    /// Records the parts of the write. `batch` is the number of writes of its batch.
+    fn record(&self, times: BatchTimes, batch: usize) {
+        if !self.trace.is_on() {
+            return;
+        }
+        let BatchTimes { started, committing, ended } = times;
+        self.trace.record(Part::QueueWait, self.queued_at, started, None);
+        self.trace.record(Part::Write, started, committing.unwrap_or(ended), Some(batch));
+        if let Some(committing) = committing {
+            self.trace.record(Part::Commit, committing, ended, Some(batch));
+        }
+    }
+
     /// Sends the result. The caller may have disconnected.
     pub(super) fn answer(self, result: Result<Answer>) {
         drop(self.permit);

@@ -6,10 +6,14 @@
 //! written. If the database refuses one nevertheless, the whole batch is rolled back, and each append runs in a
 //! transaction of its own.
 
+use std::cell::Cell;
+use std::time::Instant;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::batch::BatchReceiver;
 use super::checkpoint::CheckpointNotifier;
+use super::figures::BatchTimes;
 use super::request::{
     AppendOutcome, AppendTextResult, Batch, BatchResults, NewMessages, NewTextChunk, WorkerContext,
 };
@@ -54,13 +58,16 @@ pub(super) fn serve(
     checkpoints: &CheckpointNotifier,
     context: &WorkerContext,
 ) {
-    let worker = WriteWorker { connection, context };
+    let worker = WriteWorker { connection, context, committing: Cell::new(None) };
     while let Some(batch) = batches.blocking_next() {
         let guard = write_lock.blocking_acquire();
+        let started = Instant::now();
+        worker.committing.set(None);
         let written = worker.write(&batch);
+        let times = BatchTimes { started, committing: worker.committing.get(), ended: Instant::now() };
         drop(guard);
         // No append is busy on SQLite: the write lock is held.
-        drop(batch.answer(written, context));
+        drop(batch.answer(written, times, context));
         checkpoints.committed();
     }
 }
@@ -68,6 +75,8 @@ pub(super) fn serve(
 struct WriteWorker<'a> {
     connection: &'a Connection,
     context: &'a WorkerContext,
+    /// When the last commit of the batch began.
+    committing: Cell<Option<Instant>>,
 }
 
 impl WriteWorker<'_> {
@@ -106,6 +115,7 @@ impl WriteWorker<'_> {
         self.run("BEGIN IMMEDIATE")?;
         let worked = work();
         if let Ok(done) = worked {
+            self.committing.set(Some(Instant::now()));
             match self.run("COMMIT") {
                 Ok(()) => return Ok(done),
                 Err(error) => {

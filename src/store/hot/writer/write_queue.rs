@@ -83,6 +83,12 @@ impl WriteQueue {
         Ok(QueuePermit { queue: self.clone(), owner: owner.clone(), bytes })
     }
 
+    /// The number of requests and their bytes.
+    pub(super) fn depth(&self) -> (usize, usize) {
+        let Load { waiting, bytes } = self.usage().all;
+        (waiting, bytes)
+    }
+
     fn usage(&self) -> MutexGuard<'_, QueueUsage> {
         self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -8,6 +8,7 @@ use crate::model::{Json, MessageStatus, Role, Timestamp};
 use crate::store::entity::message;
 use crate::store::hot::writer::request::{NewTextChunk, PendingWrite};
 use crate::store::hot::writer::write_queue::{Bounds, WriteQueue};
+use crate::traces::Trace;
 
 fn owner(name: &str) -> OwnerId {
     OwnerId::new(name).unwrap()
@@ -57,7 +58,12 @@ impl WriteWorker {
         let permit = self.queue.acquire(&work.owner, 0).unwrap();
         assert!(
             self.sender
-                .send(WriteRequest::Append(PendingWrite { work, permit, reply: oneshot::channel().0 }))
+                .send(WriteRequest::Append(PendingWrite::new(
+                    work,
+                    permit,
+                    oneshot::channel().0,
+                    &Trace::default()
+                )))
                 .is_ok()
         );
     }
@@ -68,7 +74,12 @@ impl WriteWorker {
         let permit = self.queue.acquire(&work.owner, 0).unwrap();
         assert!(
             self.sender
-                .send(WriteRequest::AppendText(PendingWrite { work, permit, reply: oneshot::channel().0 }))
+                .send(WriteRequest::AppendText(PendingWrite::new(
+                    work,
+                    permit,
+                    oneshot::channel().0,
+                    &Trace::default()
+                )))
                 .is_ok()
         );
     }
