@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::harness::{Engine, Program, Running, Socket};
+use crate::harness::{Engine, Program, Running, Socket, TIMEOUT};
 
 /// A server, and the address of its admin listener.
 async fn serve(program: &Program) -> (Running, String) {
@@ -131,4 +131,25 @@ async fn the_filter_changes_at_run_time() {
         let log = log_of(server).await;
         assert!(!log.contains("shutting down"), "{log}");
     }
+}
+
+#[tokio::test]
+async fn a_new_level_in_the_settings_is_taken_on_sighup() {
+    let program = with_admin(Engine::Sqlite).await.with("SCROLLBACK_CONFIG", "scrollback.toml");
+    let file = program.folder().join("scrollback.toml");
+    std::fs::write(&file, "[log]\nlevel = \"error\"\n").unwrap();
+    let (server, admin) = serve(&program).await;
+    assert_eq!(put(&admin, "debug").await.0, StatusCode::OK);
+    std::fs::write(&file, "[log]\nlevel = \"info\"\n").unwrap();
+    server.signal("HUP").await;
+    let start = std::time::Instant::now();
+    while shown(&admin).await != "info\n" {
+        assert!(start.elapsed() < TIMEOUT);
+        tokio::task::yield_now().await;
+    }
+    // An empty one is that of the new settings.
+    assert_eq!(put(&admin, "off").await.0, StatusCode::OK);
+    assert_eq!(put(&admin, "").await, (StatusCode::OK, "info\n".to_owned()));
+    let log = log_of(server).await;
+    assert!(log.contains("shutting down"), "{log}");
 }
