@@ -1,10 +1,12 @@
 //! Signals over core NATS: all replicas share one subject.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use async_nats::{Client, ConnectOptions, Event};
+use async_nats::{Client, ConnectOptions, Event, ServerAddr};
 use futures_util::StreamExt;
+use percent_encoding::percent_decode_str;
 use tokio::task::JoinSet;
 
 use super::{ReplicaLink, Signals, payload};
@@ -21,7 +23,7 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
 /// The URL is not valid.
 pub async fn connect(signals: &Signals, url: &str) -> anyhow::Result<ReplicaLink> {
     let wakes = signals.clone();
-    let client = ConnectOptions::new()
+    let client = connect_options(url)?
         .name("scrollback")
         .retry_on_initial_connect()
         .event_callback(move |event| {
@@ -41,15 +43,31 @@ pub async fn connect(signals: &Signals, url: &str) -> anyhow::Result<ReplicaLink
     Ok(ReplicaLink { _tasks: tasks })
 }
 
+/// Options with the credentials in a URL, which the library does not use by itself: `nats://user:password@host`, or
+/// `nats://token@host`.
+///
+/// # Errors
+/// It is not the URL of a NATS server. The error does not have the URL, which may have a password.
+pub fn connect_options(url: &str) -> anyhow::Result<ConnectOptions> {
+    let server = ServerAddr::from_str(url).map_err(|_| anyhow!("it is not the URL of a NATS server"))?;
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let options = ConnectOptions::new();
+    Ok(match (server.username(), server.password()) {
+        (None, _) => options,
+        (Some(token), None) => options.token(decoded(token)),
+        (Some(user), Some(password)) => options.user_and_password(decoded(user), decoded(password)),
+    })
+}
+
 /// Connects once, and disconnects.
 ///
 /// # Errors
 /// The server cannot be reached, or refuses. The error does not have the URL, which may have a password.
 pub async fn check(url: &str) -> anyhow::Result<()> {
-    let connect = ConnectOptions::new().name("scrollback doctor").connect(url);
+    let connect = connect_options(url)?.name("scrollback doctor").connect(url);
     let connected =
         tokio::time::timeout(CHECK_TIMEOUT, connect).await.context("no answer within 3 seconds")?;
-    let client = connected.map_err(|error| anyhow!("cannot connect: {}", error.kind()))?;
+    let client = connected.map_err(|error| anyhow!("cannot connect: {error}"))?;
     client.drain().await.context("cannot disconnect")
 }
 

@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use async_nats::client::RequestErrorKind;
 use async_nats::connection::State;
-use async_nats::{Client, ConnectOptions, HeaderMap, Request};
+use async_nats::{Client, HeaderMap, Request};
 use bytes::Bytes;
 use serde::Deserialize;
 
 use super::endpoint::JetStreamReceiver;
 use crate::model::DeliveryFault;
+use crate::signals::nats;
 
 /// Publishes to the subjects of one stream.
 pub(super) struct JetStream {
@@ -43,7 +44,8 @@ impl JetStream {
     /// # Errors
     /// The URL is not valid.
     pub(super) async fn new(receiver: JetStreamReceiver, timeout: Duration) -> anyhow::Result<Self> {
-        let options = ConnectOptions::new().name("scrollback events").retry_on_initial_connect();
+        let options = nats::connect_options(&receiver.url)?;
+        let options = options.name("scrollback events").retry_on_initial_connect();
         let client = options.connect(receiver.url).await?;
         Ok(Self { client, subject: receiver.subject, timeout })
     }

@@ -36,6 +36,8 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("docs/data-protection.md", "sqlite3 data/scrollback.db VACUUM"),
     ("docs/deployment.md", "cargo build --release        # target/release/scrollback"),
     ("docs/deployment.md", "sudo deploy/docker/make-secrets"),
+    ("docs/building.md", "export SCROLLBACK_COMMIT=$(git rev-parse --short=12 HEAD)"),
+    ("docs/building.md", "cargo install --locked cargo-cyclonedx"),
     ("docs/deployment.md", "cargo install cargo-deb"),
     ("docs/deployment.md", "kubectl create namespace scrollback"),
     (
