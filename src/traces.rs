@@ -4,7 +4,7 @@
 //! the log of slow operations is on, and then costs a null check. Sampling is decided once, where a trace begins:
 //! by the caller if it sends a `traceparent` (<https://www.w3.org/TR/trace-context/>), by chance otherwise.
 //!
-//! Finished spans go to a bounded queue ([`span_queue`]), and a task sends them in batches ([`exporter`]). If the
+//! Finished spans go to a bounded queue (`span_queue`), and a task sends them in batches (`exporter`). If the
 //! collector does not take them, they are counted and dropped. Operations never wait.
 //!
 //! Spans contain names, hashes of documents, sizes and times: no owners, ids, texts, variables, tokens or values of
