@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::server;
 use crate::store;
 
-/// Less free space than this, or than a tenth of the disk, will not last.
+/// Less free space than this, or than a twentieth of the disk, will not last.
 const LEAST_FREE_BYTES: u64 = 1 << 30;
 
 /// File systems of a network, by the number that Linux gives them (`man 2 statfs`). SQLite's log does not work on them.
@@ -78,7 +78,7 @@ fn examine_disk(folder: &Path, findings: &mut Findings) {
     };
     let (free, all) = (found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize);
     let text = format!("{} of {} are free in {}", gibibytes(free), gibibytes(all), folder.display());
-    if free < LEAST_FREE_BYTES || free < all / 10 {
+    if free < LEAST_FREE_BYTES || free < all / 20 {
         findings.add(Severity::Warning, "disk", format!("{text}: writes fail when it is full"));
     } else {
         findings.add(Severity::Ok, "disk", text);

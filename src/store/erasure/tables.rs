@@ -75,14 +75,15 @@ mod tests {
     use super::*;
     use crate::store::entity::tables::columns;
 
-    /// The key and the webhooks are of no user, and removals of objects name none.
+    /// The key and the webhooks are of no user, and removals of objects name none. Revoked tokens stay revoked after an
+    /// erasure: see docs/erasure.md.
     #[test]
     fn every_other_table_is_counted() {
         let tables: BTreeSet<String> = columns().into_iter().map(|column| column.table).collect();
         let counted = TABLES
             .map(|(name, _)| name)
             .into_iter()
-            .chain(["object_removal", "signing_key", "webhook"])
+            .chain(["object_removal", "revocation", "signing_key", "webhook"])
             .map(str::to_owned);
         assert_eq!(tables, counted.collect());
     }
