@@ -1,6 +1,7 @@
 //! NATS over TLS, with a password: signals between servers, and the publisher to JetStream.
 
 use async_nats::ConnectOptions;
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -22,8 +23,16 @@ async fn signals_and_publications_go_over_tls() {
     let client = options.user_and_password("chat".into(), "s3cret".into()).connect(nats.url()).await.unwrap();
     let mut published = client.subscribe("chat.events.>").await.unwrap();
     let stream = json!({ "name": "EVENTS", "subjects": ["chat.events.>"] }).to_string();
-    let created = client.request("$JS.API.STREAM.CREATE.EVENTS", stream.into()).await.unwrap();
-    let created: Value = serde_json::from_slice(&created.payload).unwrap();
+    let create = async {
+        loop {
+            // JetStream is ready a little later than NATS.
+            let asked = client.request("$JS.API.STREAM.CREATE.EVENTS", stream.clone().into()).await;
+            if let Ok(created) = asked {
+                return serde_json::from_slice::<Value>(&created.payload).unwrap();
+            }
+        }
+    };
+    let created = timeout(TIMEOUT, create).await.expect("JetStream answers in time");
     assert_eq!(created.get("error"), None, "{created}");
 
     let one = program.serve(&[]).await;
@@ -48,7 +57,16 @@ async fn signals_and_publications_go_over_tls() {
     };
     let heard = timeout(TIMEOUT, heard).await.expect("a signal in time");
     assert_eq!(heard["payload"]["data"]["messageAdded"]["node"]["content"], "signalled", "{heard}");
-    let event = timeout(TIMEOUT, futures_util::StreamExt::next(&mut published)).await.unwrap().unwrap();
+    // The publisher begins with changes after it was registered.
+    let event = async {
+        loop {
+            ada.append(&id, "published").await;
+            if let Ok(event) = timeout(TIMEOUT / 30, published.next()).await {
+                return event.unwrap();
+            }
+        }
+    };
+    let event = timeout(TIMEOUT, event).await.expect("an event in time");
     assert!(event.subject.starts_with("chat.events."), "{}", event.subject);
 
     let found = program.run(&["doctor"]).await.stdout;
