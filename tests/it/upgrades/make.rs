@@ -1,21 +1,23 @@
 //! Makes the databases of `tests/data/upgrade`:
 //!
 //! ```text
-//! cargo test --test it make_upgrade_fixtures -- --ignored
+//! UPGRADE_FIXTURES=tests/data/upgrade cargo test --test it upgrade_fixtures_are_made
 //! ```
+//!
+//! Without the variable they are made in a temporary folder, to see that they still can be.
 //!
 //! Run it before a release that changes the schema, and commit the new folder. Folders that are there are left alone: they
 //! are what that version wrote. An older schema than today's is made by undoing migrations, so its rows are those that
 //! were possible then.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use sqlx::{Connection, Executor, SqliteConnection};
 
 use super::everything;
-use super::fixture::{FOLDER, keeping_everything};
+use super::fixture::keeping_everything;
 use crate::harness::{APPEND, Client, Engine, Program, Running, shared_cluster};
 use crate::migrate_data::{MORE_ROWS, fill_all};
 
@@ -35,17 +37,22 @@ enum Data {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "it writes files"]
-async fn make_upgrade_fixtures() {
+async fn upgrade_fixtures_are_made() {
+    let temporary = tempfile::tempdir().unwrap();
+    let wanted = std::env::var_os("UPGRADE_FIXTURES").map(PathBuf::from);
+    let target = wanted.unwrap_or_else(|| temporary.path().to_owned());
     let program = Program::over(Engine::Sqlite).await;
     let newest = program.printed(&["migrate", "up"]).await.lines().count();
-    make(1, newest, Data::Simple).await;
-    make(7, newest, Data::Branches).await;
-    make(newest, newest, Data::Everything).await;
+    for (migrations, data) in [(1, Data::Simple), (7, Data::Branches), (newest, Data::Everything)] {
+        let folder = target.join(format!("{migrations:04}"));
+        make(&folder, migrations, newest, data).await;
+        for file in ["sqlite.db.zst", "postgres.sql.zst", "known.json"] {
+            assert!(fs::metadata(folder.join(file)).unwrap().len() > 1000, "{file} of {migrations}");
+        }
+    }
 }
 
-async fn make(migrations: usize, newest: usize, data: Data) {
-    let folder = Path::new(FOLDER).join(format!("{migrations:04}"));
+async fn make(folder: &Path, migrations: usize, newest: usize, data: Data) {
     if folder.exists() {
         return;
     }
@@ -70,7 +77,7 @@ async fn make(migrations: usize, newest: usize, data: Data) {
     for url in ["sqlite://data/scrollback.db", &postgres].into_iter().filter(|_| newest > migrations) {
         program.printed(&["migrate", "down", "--steps", &steps, "--database-url", url]).await;
     }
-    fs::create_dir_all(&folder).unwrap();
+    fs::create_dir_all(folder).unwrap();
     // Without free pages.
     let packed = file.with_file_name("packed.db");
     run(&file, &format!("VACUUM INTO '{}'", packed.display())).await;
