@@ -1,11 +1,10 @@
 //! New settings for a server that runs.
 
-use super::{App, credentials, documents, settings, webhooks};
+use super::validation::{self, ReadSettings};
+use super::{App, settings, webhooks};
 use crate::config::{Config, Reload};
-use crate::rate_limit::RateLimiter;
-use crate::server::{JobFigures, ReloadHandle, ReloadedSettings};
+use crate::server::{ReloadHandle, ReloadedSettings};
 use crate::telemetry;
-use crate::traces::Tracer;
 use crate::webhooks::{Webhook, WebhookFigures, Webhooks};
 
 impl App {
@@ -29,7 +28,7 @@ impl App {
         };
         let (was_empty, is_empty) = (self.webhook_owners.is_empty(), webhooks.is_empty());
         self.webhooks = webhooks;
-        // Both are checked by `apply`.
+        // They are valid: `apply` has read them.
         self.webhook_owners = webhooks::owners(&config).unwrap_or_default();
         self.config = config;
         if was_empty && !is_empty {
@@ -47,18 +46,7 @@ impl App {
 
     /// Changes the server. Nothing is changed if a setting is not valid.
     async fn apply(&self, config: &Config, server: &ReloadHandle) -> anyhow::Result<Vec<Webhook>> {
-        let limits = settings::limits(config);
-        documents::load(&config.documents, &limits, settings::subgraph(config))?;
-        settings::server_settings(
-            config,
-            RateLimiter::new(None),
-            WebhookFigures::default(),
-            JobFigures::default(),
-            Tracer::default(),
-        )?;
-        webhooks::owners(config)?;
-        let webhooks = webhooks::webhooks(config).await?;
-        let issuers = credentials::issuers(config)?;
+        let ReadSettings { issuers, webhooks } = validation::read(config).await?;
         if config.log.level != self.config.log.level {
             telemetry::reconfigure(&config.log)?;
         }
@@ -66,7 +54,7 @@ impl App {
         server.apply(ReloadedSettings {
             issuers,
             timing: settings::key_set_timing(config),
-            limits,
+            limits: settings::limits(config),
             content: settings::content_limits(config),
             rate: has_new_rate.then(|| settings::rate(config)),
         })?;
