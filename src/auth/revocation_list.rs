@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_waits_hears_of_it() {
+    async fn a_waiting_viewer_is_woken() {
         let list = RevocationList::default();
         let ada = list.refused(&viewer("ada", None, Some(1)));
         let waiting = tokio::spawn(ada);

@@ -72,7 +72,7 @@ async fn signals_and_publications_go_over_tls() {
     let found = program.run(&["doctor"]).await.stdout;
     let found = String::from_utf8(found).unwrap();
     assert!(found.contains("the server of `feed.signals` answers"), "{found}");
-    // Nobody else's certificate, and nobody without the password.
+    // The certificate of another authority, and a wrong password.
     let other = Authority::new();
     let distrusting = Program::believing()
         .with("SCROLLBACK_FEED_SIGNALS", &url)

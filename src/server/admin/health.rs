@@ -13,7 +13,7 @@ use crate::server::state::{HandlerState, ServerState};
 /// Timeout of the database check.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A check, in the order in which their failures are told.
+/// A check. The first one that fails gives the reason.
 #[derive(Debug, Clone, Copy)]
 enum Check {
     Shutdown,
@@ -32,7 +32,7 @@ impl Check {
         }
     }
 
-    /// What is told if it fails.
+    /// The reason in the response if it fails.
     fn fault(self) -> &'static str {
         match self {
             Self::Shutdown => "shutting down",

@@ -68,7 +68,7 @@ impl Source {
     }
 
     /// Locks all tables against writers. The policies of row-level security are suspended in this transaction, which is
-    /// rolled back at the end: only the owner of the tables can do so, and nobody else reads them meanwhile.
+    /// rolled back at the end: only the owner of the tables can do so, and no other session reads them meanwhile.
     async fn lock(&self, tables: &[Table]) -> anyhow::Result<()> {
         for statement in POSTGRES {
             self.transaction.execute_unprepared(statement).await?;

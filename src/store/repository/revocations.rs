@@ -26,7 +26,7 @@ impl Store {
     pub async fn revoke(&self, revocation: &Revocation) -> Result<()> {
         for _ in 1..ATTEMPTS {
             match self.try_revoke(revocation).await {
-                // Whoever has the number has committed, so the next one is larger: numbers are in the order of commits.
+                // The transaction with this number has committed, so the next number is larger: numbers follow commits.
                 Err(Error::Conflict) => {}
                 done => return done,
             }

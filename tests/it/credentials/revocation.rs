@@ -132,7 +132,7 @@ async fn one_token_is_revoked_and_accepted_again() {
     status_becomes(&stolen_client, 200).await;
     assert_eq!(program.printed(&["revoke", "list"]).await, "");
 
-    // A back end is revoked by its own name, whoever it acts for.
+    // A back end is revoked by its own name, for every user that it acts for.
     let acting = server.client("ada").with_token(back_end_token(lifetime)).acting_for("ada");
     status_becomes(&acting, 200).await;
     program.printed(&["revoke", "user", "back end"]).await;
