@@ -21,6 +21,8 @@ pub(crate) struct SentEvent {
 pub(crate) struct EventStream {
     bytes: futures_util::stream::BoxStream<'static, reqwest::Result<Vec<u8>>>,
     unread: Vec<u8>,
+    /// How many of the unread bytes are known to contain no end of an event.
+    searched: usize,
 }
 
 impl EventStream {
@@ -45,19 +47,23 @@ impl EventStream {
         let response = request.send().await?.error_for_status()?;
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         let bytes = response.bytes_stream().map(|chunk| chunk.map(|bytes| bytes.to_vec())).boxed();
-        Ok(Self { bytes, unread: Vec::new() })
+        Ok(Self { bytes, unread: Vec::new(), searched: 0 })
     }
 
     /// The next event; `None` when the stream has ended, however that was.
     pub(crate) async fn next(&mut self) -> Option<SentEvent> {
         loop {
-            if let Some(end) = self.unread.windows(2).position(|two| two == b"\n\n") {
+            let rest = &self.unread[self.searched..];
+            if let Some(end) = rest.windows(2).position(|two| two == b"\n\n") {
+                let end = self.searched + end;
+                self.searched = 0;
                 let block: Vec<u8> = self.unread.drain(..end + 2).collect();
                 match parse(str::from_utf8(&block[..end]).unwrap()) {
                     Some(event) => return Some(event),
                     None => continue,
                 }
             }
+            self.searched = self.unread.len().saturating_sub(1);
             let chunk = timeout(TIMEOUT, self.bytes.next()).await.expect("an event in time")?.ok()?;
             self.unread.extend(chunk);
         }
