@@ -10,11 +10,15 @@
 //!
 //! Memory is counted before it is allocated, or at most one row later. Once the response is written, the
 //! reservation shrinks to its size and lasts until the response is sent or dropped ([`MemoryReservation`]).
+//! While an operation waits for memory, responses that clients read slowly are ended (`eviction`).
 
+mod budget;
+mod eviction;
 mod request;
+mod reservation;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,13 +26,19 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::model::OwnerId;
+pub use budget::MemoryBudget;
+use eviction::SendingResponses;
 pub use request::UNRESERVED_REQUEST_BYTES;
+pub use reservation::MemoryReservation;
 
 /// Bytes that an operation may use without a reservation.
 pub const UNRESERVED_BYTES: usize = 512 * 1024;
 
 /// How long an operation waits for a reservation.
 const RESERVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long an operation waits before slow responses are ended, and before more of them are.
+const EVICTION_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The most memory that an operation may use for rows and values, as a multiple of the largest response.
 const WORKING_SET_FACTOR: u32 = 3;
@@ -83,6 +93,7 @@ struct Inner {
     all: Arc<Semaphore>,
     requests: Arc<Semaphore>,
     owners: Mutex<HashMap<OwnerId, OwnerPool>>,
+    sending: SendingResponses,
 }
 
 /// The pools of one owner. They exist while a guard exists.
@@ -102,19 +113,20 @@ struct OwnerPoolGuard {
 struct PoolPermits {
     own: OwnedSemaphorePermit,
     all: OwnedSemaphorePermit,
-    _guard: OwnerPoolGuard,
+    guard: OwnerPoolGuard,
 }
 
 impl MemoryPool {
     /// Creates pools with these limits.
     pub fn new(limits: MemoryLimits) -> Self {
         let [all, requests] = [limits.all, limits.requests].map(semaphore);
-        Self(Arc::new(Inner { limits, all, requests, owners: Mutex::default() }))
+        let (owners, sending) = (Mutex::default(), SendingResponses::default());
+        Self(Arc::new(Inner { limits, all, requests, owners, sending }))
     }
 
     /// The memory budget of one operation of this owner.
     pub fn budget(&self, owner: &OwnerId) -> MemoryBudget {
-        MemoryBudget(Some(Arc::new(BudgetState::new(UNRESERVED_BYTES, Some((self.clone(), owner.clone()))))))
+        MemoryBudget::of(self.clone(), owner.clone())
     }
 
     /// The size limit of a response, in bytes.
@@ -127,15 +139,36 @@ impl MemoryPool {
         (self.0.limits.all as usize).saturating_sub(self.0.all.available_permits())
     }
 
+    /// How many responses were ended because their clients read slowly while others waited for memory.
+    pub fn evicted_responses(&self) -> u64 {
+        self.0.sending.evicted()
+    }
+
     async fn reserve(&self, owner: &OwnerId) -> Result<PoolPermits, MemoryError> {
         let (guard, answers) = self.owner_pool(owner, |share| &share.answers);
         let bytes = self.0.limits.answer.saturating_mul(RESERVATION_FACTOR);
         let both = async {
-            let own = answers.acquire_many_owned(bytes).await.ok()?;
-            let all = self.0.all.clone().acquire_many_owned(bytes).await.ok()?;
-            Some(PoolPermits { own, all, _guard: guard })
+            let own = self.acquire(answers, bytes, Some(owner)).await?;
+            let all = self.acquire(self.0.all.clone(), bytes, None).await?;
+            Some(PoolPermits { own, all, guard })
         };
         timeout(RESERVE_TIMEOUT, both).await.ok().flatten().ok_or(MemoryError::Exhausted)
+    }
+
+    /// Acquires bytes of a pool. While it waits, slow responses of this owner, or of all owners, are ended.
+    async fn acquire(
+        &self,
+        pool: Arc<Semaphore>,
+        bytes: u32,
+        of: Option<&OwnerId>,
+    ) -> Option<OwnedSemaphorePermit> {
+        let mut permit = pin!(pool.acquire_many_owned(bytes));
+        loop {
+            match timeout(EVICTION_INTERVAL, &mut permit).await {
+                Ok(permit) => return permit.ok(),
+                Err(_) => self.0.sending.evict(self.0.limits.answer as usize, of),
+            }
+        }
     }
 
     fn owner_pool(
@@ -182,151 +215,6 @@ impl PoolPermits {
             (self.own, self.all) = (own, all);
         }
         self
-    }
-}
-
-/// The memory budget of one operation. Clones share it. The default is unlimited, for internal reads.
-#[derive(Clone, Default)]
-pub struct MemoryBudget(Option<Arc<BudgetState>>);
-
-struct BudgetState {
-    /// The bytes that need no reservation, and the pool for larger amounts.
-    unreserved: usize,
-    from: Option<(MemoryPool, OwnerId)>,
-    used: AtomicUsize,
-    reserved: AtomicBool,
-    reservation: tokio::sync::Mutex<Option<PoolPermits>>,
-}
-
-impl BudgetState {
-    fn new(unreserved: usize, from: Option<(MemoryPool, OwnerId)>) -> Self {
-        let (used, reserved) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Self { unreserved, from, used, reserved, reservation: tokio::sync::Mutex::new(None) }
-    }
-
-    /// The size limit of a response, if there is a reservation.
-    fn reserved_response_size(&self) -> Option<u32> {
-        let (memory, _) = self.from.as_ref()?;
-        self.reserved.load(Ordering::Relaxed).then(|| memory.max_response_bytes())
-    }
-
-    fn limit(&self) -> usize {
-        self.reserved_response_size()
-            .map_or(self.unreserved, |answer| answer.saturating_mul(WORKING_SET_FACTOR) as usize)
-    }
-}
-
-impl MemoryBudget {
-    /// A budget of this number of bytes that cannot be extended by a reservation.
-    pub fn with_limit(bytes: usize) -> Self {
-        Self(Some(Arc::new(BudgetState::new(bytes, None))))
-    }
-
-    /// Whether no further reservation is possible or needed: there is one, or the budget is unlimited.
-    pub fn needs_no_reservation(&self) -> bool {
-        self.0.as_ref().is_none_or(|state| state.reserved.load(Ordering::Relaxed))
-    }
-
-    /// Whether there is a reservation. Reads for such an operation can be large.
-    pub fn has_reservation(&self) -> bool {
-        self.0.is_some() && self.needs_no_reservation()
-    }
-
-    /// The bytes that can be used without a new reservation.
-    pub fn remaining(&self) -> usize {
-        let left =
-            |state: &Arc<BudgetState>| state.limit().saturating_sub(state.used.load(Ordering::Relaxed));
-        self.0.as_ref().map_or(usize::MAX, left)
-    }
-
-    /// Counts bytes against the budget.
-    ///
-    /// # Errors
-    /// `ReservationRequired`: a reservation is needed and there is none. `OperationTooLarge`: no operation
-    /// may use as much. Nothing is counted then.
-    pub fn try_grow(&self, bytes: usize) -> Result<(), MemoryError> {
-        let Some(state) = &self.0 else { return Ok(()) };
-        let before = state.used.fetch_add(bytes, Ordering::Relaxed);
-        if before.saturating_add(bytes) <= state.limit() {
-            return Ok(());
-        }
-        state.used.fetch_sub(bytes, Ordering::Relaxed);
-        Err(self.limit_error())
-    }
-
-    /// The error for using more than [`remaining`](Self::remaining).
-    pub fn limit_error(&self) -> MemoryError {
-        let reserved_response_size = self.0.as_ref().and_then(|state| state.reserved_response_size());
-        reserved_response_size.map_or(MemoryError::ReservationRequired, MemoryError::OperationTooLarge)
-    }
-
-    /// Returns bytes to the budget.
-    pub fn shrink(&self, bytes: usize) {
-        if let Some(state) = &self.0 {
-            // A cancelled read can end after its operation has finished.
-            let less = |taken: usize| Some(taken.saturating_sub(bytes));
-            let _ = state.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
-        }
-    }
-
-    /// Counts bytes against the budget and waits for a reservation if one is needed.
-    ///
-    /// # Errors
-    /// `OperationTooLarge`: no operation may use as much. `Exhausted`: no reservation became free in time.
-    pub async fn grow(&self, bytes: usize) -> Result<(), MemoryError> {
-        match self.try_grow(bytes) {
-            Err(MemoryError::ReservationRequired) => {
-                self.reserve().await?;
-                self.try_grow(bytes)
-            }
-            taken => taken,
-        }
-    }
-
-    /// Waits for a reservation if there is none.
-    ///
-    /// # Errors
-    /// `Exhausted`: none became free in time. `ReservationRequired`: this budget cannot have one.
-    pub async fn reserve(&self) -> Result<(), MemoryError> {
-        let Some(state) = &self.0 else { return Ok(()) };
-        let (memory, owner) = state.from.as_ref().ok_or(MemoryError::ReservationRequired)?;
-        // Fields that run concurrently wait for the same reservation.
-        let mut reservation = state.reservation.lock().await;
-        if reservation.is_none() {
-            *reservation = Some(memory.reserve(owner).await?);
-            state.reserved.store(true, Ordering::Relaxed);
-        }
-        Ok(())
-    }
-
-    /// Shrinks the reservation to a response of this size and resets the budget for the next response, if
-    /// there is one.
-    ///
-    /// # Errors
-    /// `Exhausted`: the response needs a reservation and none became free in time.
-    pub async fn keep_response(&self, bytes: usize) -> Result<MemoryReservation, MemoryError> {
-        let Some(state) = &self.0 else { return Ok(MemoryReservation(None)) };
-        if bytes > UNRESERVED_BYTES {
-            self.reserve().await?;
-        }
-        let reservation =
-            if self.needs_no_reservation() { state.reservation.lock().await.take() } else { None };
-        state.reserved.store(false, Ordering::Relaxed);
-        state.used.store(0, Ordering::Relaxed);
-        Ok(MemoryReservation(
-            reservation.filter(|_| bytes > UNRESERVED_BYTES).map(|reservation| reservation.shrink(bytes)),
-        ))
-    }
-}
-
-/// The reserved bytes of a response or a request, until this is dropped. Small ones are not counted.
-#[derive(Default)]
-pub struct MemoryReservation(Option<PoolPermits>);
-
-impl MemoryReservation {
-    /// Whether it holds no bytes of the pool.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_none()
     }
 }
 

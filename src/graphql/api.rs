@@ -202,6 +202,11 @@ impl Api {
         (self.settings.memory.reserved(), self.settings.memory.reserved_for_requests())
     }
 
+    /// How many responses were ended because their clients read slowly while others waited for memory.
+    pub fn evicted_responses(&self) -> u64 {
+        self.settings.memory.evicted_responses()
+    }
+
     fn request(
         &self,
         viewer: &Viewer,

@@ -28,7 +28,7 @@ impl MemoryPool {
             .clone()
             .try_acquire_many_owned(bytes)
             .map_err(|_| MemoryError::RequestsExhausted)?;
-        Ok(MemoryReservation(Some(PoolPermits { own, all, _guard: guard })))
+        Ok(MemoryReservation::new(Some(PoolPermits { own, all, guard })))
     }
 
     /// The bytes that large requests have reserved.

@@ -5,6 +5,7 @@ pub(crate) mod documents;
 mod large_responses;
 mod memory_pressure;
 mod requests;
+mod slow_readers;
 mod statements;
 
 use rand::RngExt;

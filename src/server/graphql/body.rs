@@ -2,9 +2,11 @@
 
 use async_graphql::Response;
 use axum::body::{Body, Bytes};
+use axum::response::Response as HttpResponse;
 
 use crate::graphql::{is_request_error, write_value};
 use crate::memory::MemoryReservation;
+use crate::server::listener::connection::ResponseAbortHandle;
 
 /// Writes a GraphQL response as JSON. Returns false if it would have more than `most` bytes. A request error
 /// has no `data`. <https://spec.graphql.org/draft/#sec-Response-Format>
@@ -48,13 +50,17 @@ impl AsRef<[u8]> for ReservedBytes {
     }
 }
 
-/// A body that keeps the reservation until its bytes are sent.
-pub(in crate::server) fn with_reservation(bytes: Bytes, held: MemoryReservation) -> Body {
+/// Gives the response these bytes as its body, which keeps the reservation until they are sent. The response
+/// is aborted if the client reads it slowly while others wait for memory.
+pub(in crate::server) fn fill(response: &mut HttpResponse, bytes: Bytes, mut held: MemoryReservation) {
     if held.is_empty() {
-        Body::from(bytes)
-    } else {
-        Body::from(Bytes::from_owner(ReservedBytes { bytes, _held: held }))
+        *response.body_mut() = Body::from(bytes);
+        return;
     }
+    let handle = ResponseAbortHandle::default();
+    handle.attach_to(response);
+    held.sending(move || handle.abort());
+    *response.body_mut() = Body::from(Bytes::from_owner(ReservedBytes { bytes, _held: held }));
 }
 
 /// The text of a response. JSON is always UTF-8.

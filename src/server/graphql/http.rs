@@ -9,6 +9,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use async_graphql::parser::types::OperationType;
+use axum::body::Body;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{self, Request};
@@ -137,7 +138,9 @@ fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 fn executed(media_type: MediaType, answer: RenderedResponse) -> HttpResponse {
     let refused = media_type == MediaType::GraphqlResponse && answer.is_request_error;
     let status = if refused { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    respond(status, media_type, body::with_reservation(answer.bytes, answer.held))
+    let mut response = respond(status, media_type, Body::empty());
+    body::fill(&mut response, answer.bytes, answer.held);
+    response
 }
 
 impl RequestError {

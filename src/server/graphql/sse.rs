@@ -24,6 +24,7 @@ use super::recorder::Recorder;
 use crate::graphql::{Code, Operation, RequestId, SubscriptionStarted, panicked};
 use crate::memory::MemoryReservation;
 use crate::model::{OwnerId, Viewer};
+use crate::server::listener::connection::ResponseAbortHandle;
 use crate::server::quota::QuotaPermit;
 use crate::server::state::ServerState;
 
@@ -69,11 +70,15 @@ pub(in crate::server) async fn stream(
     // The reservation of the last event. It is dropped when the next one is requested: then the last one was
     // sent.
     let mut held = MemoryReservation::default();
+    let abort_handle = ResponseAbortHandle::default();
+    let handle = abort_handle.clone();
     let events = events.map(move |event| {
         // The quota permit is kept until the stream ends.
         let _ = &share;
         let (answer, cursor) = event.unwrap_or_else(|_| (panic_state.render_error(panicked(id)), None));
         drop(std::mem::replace(&mut held, answer.held));
+        let handle = handle.clone();
+        held.sending(move || handle.abort());
         let sent = data(&answer.bytes);
         cursor.into_iter().fold(sent, Event::id)
     });
@@ -84,7 +89,9 @@ pub(in crate::server) async fn stream(
         _ => Poll::Ready(()),
     })
     .await;
-    write(events, shared.settings.ping_interval)
+    let mut response = write(events, shared.settings.ping_interval);
+    abort_handle.attach_to(&mut response);
+    response
 }
 
 /// Sends the error of an operation as an event, because browsers do not expose other responses.

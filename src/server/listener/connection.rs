@@ -11,6 +11,7 @@ mod linger;
 mod open_connections;
 mod over_limit;
 mod request_body;
+mod response_abort;
 mod response_body;
 mod transport;
 
@@ -41,6 +42,7 @@ use linger::LingerLimits;
 pub(in crate::server) use open_connections::OpenConnections;
 pub(in crate::server) use over_limit::reject_immediately;
 use request_body::RequestBody;
+pub(in crate::server) use response_abort::ResponseAbortHandle;
 use response_body::TrackedResponseBody;
 use transport::Transport;
 
@@ -164,6 +166,7 @@ impl ConnectionServer {
                 if unread > KEEP_ALIVE_UNREAD_BYTES || unread > 0 && expects_continue {
                     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
                 }
+                ResponseAbortHandle::connect(&mut response, &exchange);
                 Ok::<_, Infallible>(response.map(|body| TrackedResponseBody::new(body, exchange)))
             }
         });

@@ -207,6 +207,9 @@ impl Scraped {
         to.gauge("memory_reserved", help, Some(&Unit::Bytes), reserved as u64)?;
         let help = "Bytes that large running requests have reserved in addition";
         to.gauge("memory_requests", help, Some(&Unit::Bytes), requests as u64)?;
+        let help =
+            "Responses that were ended because their clients read slowly while others waited for memory";
+        to.counter("responses_evicted", help, self.api.evicted_responses())?;
         let limits: Vec<_> =
             self.limits.iter().map(|(setting, most)| (vec![("setting", *setting)], *most)).collect();
         to.gauges("config_limit", "Configured limits, by setting", &limits)?;

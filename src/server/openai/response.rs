@@ -9,7 +9,7 @@ use super::error::ApiError;
 use crate::memory::{MemoryBudget, MemoryError};
 use crate::model::{Conversation, JsonObject, JsonValue};
 use crate::openai::{self, Item};
-use crate::server::graphql::body::with_reservation;
+use crate::server::graphql::body::fill;
 
 /// What a request is answered with.
 pub(super) struct Answer(JsonObject);
@@ -82,6 +82,7 @@ pub(super) async fn write(budget: &MemoryBudget, most: usize, answer: Answer) ->
         return Err(MemoryError::ResponseTooLarge(u32::try_from(most).unwrap_or(u32::MAX)).into());
     }
     let held = budget.keep_response(bytes.len()).await?;
-    let body = with_reservation(Bytes::from(bytes), held);
-    Ok((StatusCode::OK, [(CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response())
+    let mut response = (StatusCode::OK, [(CONTENT_TYPE, "application/json; charset=utf-8")]).into_response();
+    fill(&mut response, Bytes::from(bytes), held);
+    Ok(response)
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::future::BoxFuture;
 use futures_util::{SinkExt, StreamExt};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::operation::{self, OperationSender, OperationSerial, QueuedMessage, RunningOperation};
@@ -236,7 +236,7 @@ impl Connection {
     async fn forward(&mut self, message: Box<QueuedMessage>) -> Result<(), CloseAction> {
         let write_timeout = self.shared.settings.write_timeout;
         let sending = async {
-            let (mut next, mut held) = (Some(message), Vec::new());
+            let mut next = Some(message);
             // At most one full queue, because nothing is received meanwhile.
             let mut more = QUEUE_MESSAGES;
             while let Some(message) = next.take() {
@@ -245,19 +245,23 @@ impl Connection {
                     if message.last {
                         self.operations.remove(&message.id);
                     }
-                    self.socket.feed(Message::Text(message.text.into())).await?;
-                    held.extend((!message.held.is_empty()).then_some(message.held));
+                    if message.held.is_empty() {
+                        self.socket.feed(Message::Text(message.text.into())).await.map_err(drop)?;
+                    } else {
+                        // Boxed, because few messages are large.
+                        Box::pin(send_reserved(&mut self.socket, message)).await?;
+                    }
                 }
                 if more > 0 {
                     more -= 1;
                     next = self.message.try_recv().ok();
                 }
             }
-            self.socket.flush().await
+            self.socket.flush().await.map_err(drop)
         };
         match timeout(write_timeout, sending).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(None),
+            Ok(Err(())) | Err(_) => Err(None),
         }
     }
 
@@ -267,6 +271,19 @@ impl Connection {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(None),
         }
+    }
+}
+
+/// Sends a large message. Fails if it cannot be sent, or if the client reads it slowly while others wait for
+/// memory.
+async fn send_reserved(socket: &mut WebSocket, message: Box<QueuedMessage>) -> Result<(), ()> {
+    let QueuedMessage { text, mut held, .. } = *message;
+    let evicted = Arc::new(Notify::new());
+    let notify = evicted.clone();
+    held.sending(move || notify.notify_one());
+    tokio::select! {
+        sent = socket.send(Message::Text(text.into())) => sent.map_err(drop),
+        () = evicted.notified() => Err(()),
     }
 }
 

@@ -58,6 +58,8 @@ struct State {
     lingers: bool,
     /// Whether the connection has ended or was upgraded.
     closed: bool,
+    /// Whether the connection has to end, because its response was dropped.
+    has_ended: bool,
     /// The time since which the transport accepts no bytes.
     blocked: Option<Instant>,
     /// Responses with a chunk that the client has not read yet.
@@ -87,6 +89,7 @@ impl ConnectionActivity {
             evicted: false,
             lingers: false,
             closed: false,
+            has_ended: false,
             blocked: None,
             pending_writes: Vec::new(),
         };
@@ -152,6 +155,9 @@ impl ConnectionActivity {
     /// The next timeout if nothing happens until then, and its kind.
     pub(super) fn next_timeout(&self) -> Option<(Instant, TimeoutKind)> {
         let state = self.state();
+        if state.has_ended {
+            return Some((Instant::now(), TimeoutKind::Write));
+        }
         let unread = state.pending_writes.iter().map(|pending| pending.since).chain(state.blocked).min();
         let unread = unread.map(|since| (since + self.timeouts.write, TimeoutKind::Write));
         let silent = match (state.open, state.first_byte) {
@@ -182,10 +188,23 @@ impl ConnectionActivity {
             state.pending_writes.drain(..).partition::<Vec<_>, _>(|pending| is_late(pending.since));
         state.pending_writes = pending_writes;
         for pending in &unread {
-            pending.source.abandon();
-            state.request_finished();
+            state.abandon(&pending.source);
         }
         !unread.is_empty()
+    }
+
+    /// Drops the rest of a response. HTTP/1.1 can only close the connection then.
+    fn end_response(&self, source: &Arc<BodySource>) {
+        let mut state = self.state();
+        if state.multiplexed {
+            state.pending_writes.retain(|pending| !Arc::ptr_eq(&pending.source, source));
+            state.abandon(source);
+        } else {
+            source.abandon();
+            state.has_ended = true;
+        }
+        drop(state);
+        self.waker.wake();
     }
 
     /// The time since which the connection is idle, if it is.
@@ -221,6 +240,14 @@ impl ConnectionActivity {
 }
 
 impl State {
+    /// Drops the rest of an HTTP/2 response. Its request counts as finished.
+    fn abandon(&mut self, source: &BodySource) {
+        if !source.is_abandoned() {
+            source.abandon();
+            self.request_finished();
+        }
+    }
+
     /// Records that a request has ended.
     fn request_finished(&mut self) {
         self.open -= 1;
@@ -249,6 +276,11 @@ impl RequestExchange {
                 self.activity.waker.wake();
             }
         }
+    }
+
+    /// Drops the rest of the response.
+    pub(super) fn end_response(&self) {
+        self.activity.end_response(&self.source);
     }
 
     /// Records that the client has read everything so far.

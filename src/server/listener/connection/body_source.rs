@@ -10,6 +10,10 @@ use http_body::{Body as _, Frame, SizeHint};
 /// The largest chunk. A client that reads less than this within the write timeout counts as not reading.
 const CHUNK_BYTES: usize = 16 * 1024;
 
+/// The chunks of a larger piece of a body are copies, so that its memory is free when the rest is dropped,
+/// while a chunk still waits in the buffers of the connection.
+const SHARED_BYTES: usize = 256 * 1024;
+
 /// The rest of a response body, which can be dropped while the client does not read.
 #[derive(Default)]
 pub(super) struct BodySource(Mutex<SourceState>);
@@ -20,19 +24,39 @@ enum SourceState {
     #[default]
     Pending,
     /// The body, and the bytes that it returned and that were not passed on yet.
-    Streaming(Body, Bytes),
+    Streaming(Body, UnsentBytes),
     /// It was dropped because the client did not read it.
     Abandoned,
 }
 
-/// The response was aborted because the client did not read it.
+/// The bytes of a piece of a body that were not passed on yet.
+#[derive(Default)]
+struct UnsentBytes {
+    bytes: Bytes,
+    /// Whether chunks are copies.
+    copied: bool,
+}
+
+impl UnsentBytes {
+    fn new(bytes: Bytes) -> Self {
+        Self { copied: bytes.len() > SHARED_BYTES, bytes }
+    }
+
+    fn next_chunk(&mut self) -> Bytes {
+        let size = self.bytes.len().min(CHUNK_BYTES);
+        let chunk = self.bytes.split_to(size);
+        if self.copied { Bytes::copy_from_slice(&chunk) } else { chunk }
+    }
+}
+
+/// The response was aborted because the client did not read it in time.
 #[derive(Debug, thiserror::Error)]
 #[error("the client did not read the response in time")]
 pub(super) struct WriteTimeout;
 
 impl BodySource {
     pub(super) fn fill(&self, body: Body) {
-        *self.state() = SourceState::Streaming(body, Bytes::new());
+        *self.state() = SourceState::Streaming(body, UnsentBytes::default());
     }
 
     pub(super) fn abandon(&self) {
@@ -51,23 +75,22 @@ impl BodySource {
             SourceState::Streaming(body, rest) => (body, rest),
             SourceState::Abandoned => return Poll::Ready(Some(Err(axum::Error::new(WriteTimeout)))),
         };
-        if rest.is_empty() {
+        if rest.bytes.is_empty() {
             match Pin::new(body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(bytes) => *rest = bytes,
+                    Ok(bytes) => *rest = UnsentBytes::new(bytes),
                     Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
                 },
                 ended => return ended,
             }
         }
-        let size = rest.len().min(CHUNK_BYTES);
-        Poll::Ready(Some(Ok(Frame::data(rest.split_to(size)))))
+        Poll::Ready(Some(Ok(Frame::data(rest.next_chunk()))))
     }
 
     pub(super) fn is_end(&self) -> bool {
         match &*self.state() {
             SourceState::Pending => true,
-            SourceState::Streaming(body, rest) => rest.is_empty() && body.is_end_stream(),
+            SourceState::Streaming(body, rest) => rest.bytes.is_empty() && body.is_end_stream(),
             SourceState::Abandoned => false,
         }
     }
@@ -75,7 +98,7 @@ impl BodySource {
     pub(super) fn size_hint(&self) -> SizeHint {
         let mut hint = SizeHint::new();
         if let SourceState::Streaming(body, rest) = &*self.state() {
-            let (rest, body) = (rest.len() as u64, body.size_hint());
+            let (rest, body) = (rest.bytes.len() as u64, body.size_hint());
             hint.set_lower(body.lower() + rest);
             if let Some(upper) = body.upper() {
                 hint.set_upper(upper + rest);
