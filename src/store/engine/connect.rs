@@ -12,7 +12,7 @@ mod sqlite;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -66,7 +66,7 @@ pub(in crate::store) async fn connect(
         None => {}
         Some(_) if settings.migrate => {
             let _lock = if lock.is_none() { lock_database(settings)? } else { None };
-            migrate(&write, async |tx| Migrator::up(tx, None).await).await?;
+            apply_migrations(&write).await?;
         }
         Some(first) => bail!(
             "the database lacks {} migrations, from {first}: run `scrollback migrate up`",
@@ -110,6 +110,21 @@ pub async fn migrations(settings: &Settings) -> anyhow::Result<Vec<(String, bool
     let migrations = schema_version::status(&write).await?;
     write.close().await?;
     Ok(migrations)
+}
+
+/// Applies the pending migrations. Another process may have applied them meanwhile.
+async fn apply_migrations(connection: &DatabaseConnection) -> anyhow::Result<()> {
+    let applied = AtomicUsize::new(0);
+    let up = async |tx: &DatabaseTransaction| {
+        applied.store(Migrator::get_pending_migrations(tx).await?.len(), Ordering::Relaxed);
+        Migrator::up(tx, None).await
+    };
+    migrate(connection, up).await?;
+    let applied = applied.into_inner();
+    if applied > 0 {
+        tracing::info!(migrations = applied, "migrated the database");
+    }
+    Ok(())
 }
 
 /// Undoes the newest `steps` migrations. Data in tables and columns that they added is lost.

@@ -7,7 +7,9 @@ query Conversations {
   conversations(first: 20) {
     nodes {
       id title updatedAt messageCount
-      messages(last: 2) { nodes { position role content createdAt } }
+      messages(last: 2) {
+        nodes { position role content createdAt }
+      }
     }
     pageInfo { hasNextPage endCursor }
   }
