@@ -32,9 +32,14 @@ use async_graphql::parser::types::{ExecutableDocument, OperationDefinition};
 
 use super::error::{Code, error_response, too_complex};
 use super::variables_size::VariablesSize;
+use crate::memory::UNRESERVED_REQUEST_BYTES;
 pub(in crate::graphql) use field_size::FieldSizes;
 use field_size::FieldSizing;
 use measure::{Cycle, Measure, Measurer};
+
+/// The most memory of a subscription's document and variables: no more than needs no reservation, because a
+/// reservation would last as long as the subscription.
+const SUBSCRIPTION_BYTES: u32 = UNRESERVED_REQUEST_BYTES as u32;
 
 /// The limits of a request.
 #[derive(Debug, Clone)]
@@ -132,6 +137,12 @@ fn within(
     } else {
         Err(DocumentError::Over { limit, subject, maximum, actual })
     }
+}
+
+/// Checks the memory of a subscription's document and variables, which it keeps for as long as it runs.
+pub(in crate::graphql) fn check_subscription(bytes: usize) -> Result<(), DocumentError> {
+    let subject = ("the document and the variables of the subscription take", "bytes of memory");
+    within("subscription_bytes", subject, bytes, SUBSCRIPTION_BYTES)
 }
 
 impl Limits {
