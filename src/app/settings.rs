@@ -130,8 +130,8 @@ pub fn content_limits(config: &Config) -> ContentLimits {
 
 /// The memory limits of operations.
 pub(crate) fn memory(config: &Config) -> MemoryPool {
-    let config::Server { memory, memory_per_owner, body_limit, .. } = config.server;
-    let requests_of_owner = (memory_per_owner / 2).max(body_limit.saturating_mul(8));
+    let config::Server { memory, memory_per_owner, body_limit, message_limit, .. } = config.server;
+    let requests_of_owner = (memory_per_owner / 2).max(body_limit.max(message_limit).saturating_mul(8));
     MemoryPool::new(memory::MemoryLimits {
         answer: config.limits.answer_bytes,
         owner: memory_per_owner,

@@ -104,7 +104,7 @@ impl Api {
         Ok(operation)
     }
 
-    /// Reserves memory for a prepared operation until it has run.
+    /// Reserves memory for a prepared query or mutation until it has run. Subscriptions are small, and need none.
     ///
     /// # Errors
     /// The memory for requests is used up.
@@ -113,7 +113,9 @@ impl Api {
         viewer: &Viewer,
         operation: &mut Operation,
     ) -> Result<(), memory::MemoryError> {
-        operation.held = self.settings.memory.reserve_request(&viewer.owner, operation.weight)?;
+        if operation.kind != OperationType::Subscription {
+            operation.held = self.settings.memory.reserve_request(&viewer.owner, operation.weight)?;
+        }
         Ok(())
     }
 

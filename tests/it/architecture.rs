@@ -100,6 +100,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Crates that only some modules may know.
 const CRATES: &[(&str, &[&str])] = &[
     ("axum", &["server"]),
+    ("tokio_tungstenite", &["server"]),
     ("tower_http", &["server"]),
     ("hyper", &["app", "auth", "server", "traces", "webhooks"]),
     ("opentelemetry", &["traces"]),

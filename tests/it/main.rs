@@ -44,6 +44,7 @@ mod import;
 mod interruptions;
 mod introspection;
 mod json;
+mod large_messages;
 mod log;
 mod messages;
 mod metadata;

@@ -13,7 +13,12 @@ const FOLLOW: &str = "subscription($id: ID!) { messageAdded(conversationId: $id)
 
 /// A server with an admin listener, and where that is.
 async fn serve(engine: Engine) -> (Program, Running, String) {
-    let program = Program::over(engine).await.with("SCROLLBACK_SERVER_ADMIN_LISTEN", "127.0.0.1:0");
+    serve_program(Program::over(engine).await).await
+}
+
+/// The same of a program with more settings.
+pub(crate) async fn serve_program(program: Program) -> (Program, Running, String) {
+    let program = program.with("SCROLLBACK_SERVER_ADMIN_LISTEN", "127.0.0.1:0");
     let mut server = program.serve(&[]).await;
     let line = server.line().await;
     let admin = line.strip_prefix("Health and metrics: ").and_then(|url| url.strip_suffix("/metrics"));
@@ -21,7 +26,7 @@ async fn serve(engine: Engine) -> (Program, Running, String) {
     (program, server, admin)
 }
 
-async fn scrape(admin: &str) -> String {
+pub(crate) async fn scrape(admin: &str) -> String {
     let answer = reqwest::get(format!("{admin}/metrics")).await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     let kind = answer.headers()["content-type"].to_str().unwrap();
@@ -53,7 +58,7 @@ async fn open_metrics_are_for_those_that_accept_them() {
 }
 
 /// The value of one series.
-fn value(text: &str, series: &str) -> Option<f64> {
+pub(crate) fn value(text: &str, series: &str) -> Option<f64> {
     text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
 }
 

@@ -36,6 +36,10 @@ pub(in crate::graphql) use field_size::FieldSizes;
 use field_size::FieldSizing;
 use measure::{Cycle, Measure, Measurer};
 
+/// The most memory of a subscription's document and variables. They have no reservation, because it would last as long
+/// as the subscription: the subscriptions of a few owners could leave none for the large requests of others.
+const SUBSCRIPTION_BYTES: u32 = 192 * 1024;
+
 /// The limits of a request.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -132,6 +136,12 @@ fn within(
     } else {
         Err(DocumentError::Over { limit, subject, maximum, actual })
     }
+}
+
+/// Checks the memory of a subscription's document and variables, which it keeps for as long as it runs.
+pub(in crate::graphql) fn check_subscription(bytes: usize) -> Result<(), DocumentError> {
+    let subject = ("the document and the variables of the subscription take", "bytes of memory");
+    within("subscription_bytes", subject, bytes, SUBSCRIPTION_BYTES)
 }
 
 impl Limits {

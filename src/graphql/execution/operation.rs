@@ -5,7 +5,7 @@ use async_graphql::{Name, Request, Response};
 
 use super::document_cache::DocumentCache;
 use super::error::{self, Code, error_response};
-use super::limits::Limits;
+use super::limits::{self, Limits};
 use super::selection_plan::merges_selections;
 use super::variables::{self, InputTypes};
 use super::variables_size::VariablesSize;
@@ -79,6 +79,9 @@ impl Operation {
         let may_prerender = !merges_selections(&operation.node.selection_set.node, &document.fragments);
         request.set_parsed_query(document);
         let weight = DOCUMENT * request.query.len() + size.bytes();
+        if kind == OperationType::Subscription {
+            limits::check_subscription(weight).map_err(|refusal| refusal.response())?;
+        }
         let (held, trace) = (MemoryReservation::default(), Trace::default());
         Ok(Self { request, kind, may_prerender, weight, held, trace, name })
     }

@@ -10,8 +10,6 @@ use std::sync::Arc;
 
 use async_graphql::parser::types::OperationType;
 use axum::body::Body;
-use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{self, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::Response as HttpResponse;
@@ -40,10 +38,9 @@ pub(in crate::server) const REQUEST_ID: HeaderName = HeaderName::from_static("x-
 /// The handler of `/graphql`, including WebSocket upgrades.
 pub(in crate::server) async fn graphql(
     extract::State(HandlerState(shared)): extract::State<HandlerState>,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-    request: Request,
+    mut request: Request,
 ) -> HttpResponse {
-    if let Ok(upgrade) = upgrade {
+    if let Some(upgrade) = websocket::WebSocketUpgrade::of_request(&mut request) {
         return websocket::upgrade(shared, upgrade, &request);
     }
     let id = shared.new_request();

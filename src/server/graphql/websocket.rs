@@ -6,34 +6,34 @@
 //! operation. The WebSocket is closed when the credentials expire, when the client is silent for too long or
 //! does not read, and when the server shuts down.
 
+mod client_socket;
 mod connection;
+mod frame_meter;
+mod handshake;
+mod metered_stream;
 mod operation;
 mod protocol;
 
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::extract::ws::WebSocketUpgrade;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use hyper_util::rt::TokioIo;
 use tokio_util::sync::CancellationToken;
 
+use self::client_socket::ClientSocket;
 use self::connection::Connection;
 use super::credentials::{self, RequestCredentials};
 use super::media_type::MediaType;
 use super::origin;
+use crate::memory::UNRESERVED_REQUEST_BYTES;
 use crate::server::listener::connection::{ConnectionGuard, UpgradedConnection};
 use crate::server::metrics::GaugeGuard;
 use crate::server::state::ServerState;
+pub(in crate::server) use handshake::WebSocketUpgrade;
+use protocol::ClientMessage;
 pub(in crate::server) use protocol::Close;
-use protocol::{ClientMessage, SUBPROTOCOL};
-
-/// The read buffer, large enough for most client messages. The default of the library costs 128 KiB for each
-/// WebSocket.
-const READ_BUFFER_BYTES: usize = 512;
-
-/// The write buffer. Messages are flushed when no more are waiting.
-const WRITE_BUFFER_BYTES: usize = 16 * 1024;
 
 /// Upgrades the request, unless the origin is not allowed. Headers may contain credentials, which those of
 /// `connection_init` override.
@@ -53,25 +53,36 @@ pub(in crate::server) fn upgrade(
     };
     let connection_guard = request.extensions().get::<ConnectionGuard>().cloned();
     let upgraded = request.extensions().get::<UpgradedConnection>().cloned();
-    // Messages up to twice the limit are read, so that the client can read the close frame.
-    let limit = shared.settings.message_limit.saturating_mul(2);
-    upgrade
-        .protocols([SUBPROTOCOL])
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(WRITE_BUFFER_BYTES)
-        .max_message_size(limit)
-        .max_frame_size(limit)
-        .on_upgrade(move |socket| {
-            let (tracker, abort) = (shared.tasks.clone(), shared.abort.clone());
-            let gauge = GaugeGuard::new(&shared.metrics.sockets);
-            let has_subprotocol = socket.protocol().is_some_and(|protocol| protocol == SUBPROTOCOL);
-            // Boxed early: every future that it moves through would otherwise include its size.
-            let connection = Box::new(Connection::new(shared, socket, credentials));
-            tracker.track_future(async move {
-                run(connection, has_subprotocol, upgraded, &abort).await;
-                drop((connection_guard, gauge));
-            })
-        })
+    let response = upgrade.response();
+    let (tracker, abort, metrics) = (shared.tasks.clone(), shared.abort.clone(), shared.metrics.clone());
+    let has_subprotocol = upgrade.has_subprotocol;
+    // Boxed, because the task keeps the size of what it awaits for as long as it runs.
+    let opening = Box::pin(open(shared, upgrade, credentials));
+    tokio::spawn(async move {
+        // The client can leave before the response is sent.
+        let Some(connection) = opening.await else { return };
+        let gauge = GaugeGuard::new(&metrics.sockets);
+        let serving = async move {
+            run(connection, has_subprotocol, upgraded, &abort).await;
+            drop((connection_guard, gauge));
+        };
+        tracker.track_future(serving).await;
+    });
+    response
+}
+
+/// Waits until the response is sent. The connection is boxed early: every future that it moves through would
+/// otherwise include its size.
+async fn open(
+    shared: Arc<ServerState>,
+    upgrade: WebSocketUpgrade,
+    credentials: RequestCredentials,
+) -> Option<Box<Connection>> {
+    let upgraded = TokioIo::new(upgrade.on_upgrade.await.ok()?);
+    // A client without credentials sends only `connection_init`.
+    let limit = shared.settings.message_limit;
+    let socket = ClientSocket::new(upgraded, limit.min(UNRESERVED_REQUEST_BYTES), limit).await;
+    Some(Box::new(Connection::new(shared, socket, credentials)))
 }
 
 async fn run(

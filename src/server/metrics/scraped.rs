@@ -205,7 +205,7 @@ impl Scraped {
         let (reserved, requests) = self.api.memory_in_use();
         let help = "Bytes of server.memory that large responses have reserved";
         to.gauge("memory_reserved", help, Some(&Unit::Bytes), reserved as u64)?;
-        let help = "Bytes that large running requests have reserved in addition";
+        let help = "Bytes that large requests have reserved in addition while they are received and run";
         to.gauge("memory_requests", help, Some(&Unit::Bytes), requests as u64)?;
         let help =
             "Responses that were ended because their clients read slowly while others waited for memory";

@@ -1,19 +1,26 @@
 //! A client that speaks graphql-transport-ws, one message at a time.
 
+use axum::body::Body;
+use axum::http::{Method, Request};
 use futures_util::{SinkExt, StreamExt};
+use hyper::ext::Protocol;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::TIMEOUT;
 
 /// A socket to `/graphql`.
-pub(crate) struct Socket {
-    pub(crate) stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+pub(crate) struct Socket<S = MaybeTlsStream<TcpStream>> {
+    pub(crate) stream: WebSocketStream<S>,
 }
 
 /// How a socket was closed.
@@ -51,7 +58,29 @@ impl Socket {
         let (stream, _) = connect_async(request).await.unwrap();
         Self { stream }
     }
+}
 
+impl Socket<TokioIo<Upgraded>> {
+    /// Opens a socket over HTTP/2 (RFC 8441).
+    pub(crate) async fn open_over_http2(url: &str) -> Self {
+        let connection = TcpStream::connect(url.strip_prefix("http://").unwrap()).await.unwrap();
+        let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(connection));
+        let (mut sender, connection) = handshake.await.unwrap();
+        tokio::spawn(connection);
+        let request = Request::builder()
+            .method(Method::CONNECT)
+            .uri(format!("{url}/graphql"))
+            .extension(Protocol::from_static("websocket"))
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-protocol", "graphql-transport-ws");
+        let response = sender.send_request(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), 200);
+        let upgraded = TokioIo::new(hyper::upgrade::on(response).await.unwrap());
+        Self { stream: WebSocketStream::from_raw_socket(upgraded, Role::Client, None).await }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// Sends `connection_init` with a token and waits for the acknowledgement.
     pub(crate) async fn introduce(&mut self, token: &str) {
         let payload = json!({ "Authorization": format!("Bearer {token}") });

@@ -1,5 +1,4 @@
-//! Memory of large requests: reserved while they are received, while they run, and as long as a subscription
-//! lasts.
+//! Memory of large requests: reserved while they are received and while they run. Subscriptions have none.
 
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, Response, StatusCode};
@@ -8,11 +7,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::harness::{Client, Socket, TIMEOUT, TestApp, on_each_database};
+use crate::harness::{Client, EventStream, TIMEOUT, TestApp, on_each_database};
 
 on_each_database!(
     large_bodies_are_limited_for_each_owner,
-    large_subscriptions_are_limited_for_each_owner,
+    large_subscriptions_are_refused,
     variables_have_a_limit_of_values,
 );
 
@@ -97,41 +96,53 @@ async fn large_bodies_are_limited_for_each_owner(app: TestApp) {
     assert_eq!(ask(&eve, large).await.status(), StatusCode::OK, "there is room again");
 }
 
-async fn large_subscriptions_are_limited_for_each_owner(app: TestApp) {
-    let app = TestApp::start_with(app.engine, SETTINGS).await;
+async fn large_subscriptions_are_refused(app: TestApp) {
     let eve = app.client("eve");
     let id = eve.new_conversation().await;
-    // What is read from a document takes more than its text.
-    let padded = |text: &str| format!("{text}{}", " ".repeat(16_000 - text.len()));
-    // Events that are not prerendered need their document as long as the subscription runs.
-    let follow =
-        padded("subscription($id: ID!) { messageAdded(conversationId: $id) { node { parent { id } } } }");
-    let mut socket = Socket::open(eve.url()).await;
-    socket.introduce(eve.token()).await;
-    for number in 0..=21 {
-        socket.subscribe(&number.to_string(), &follow, json!({ "id": id })).await;
-    }
-    let first = socket.receive().await;
-    assert_eq!(first["type"], "error", "{first}");
-    assert_crowded(&first["payload"]);
-    let question = padded("{ viewer { id } }");
-    socket.subscribe("asked", &question, json!({})).await;
-    let refused = socket.receive().await;
-    assert_eq!((&refused["type"], &refused["id"]), (&json!("error"), &json!("asked")));
-    // What one of them has is free once it is over.
-    let over = if first["id"] == "0" { "1" } else { "0" };
-    socket.send(json!({ "type": "complete", "id": over })).await;
-    let answered = async {
-        loop {
-            socket.subscribe("asked", &question, json!({})).await;
-            let answer = socket.receive().await;
-            if answer["type"] == "next" {
-                return answer;
-            }
+    // What is read from a document takes 24 times as much as its text.
+    let padded = |text: &str, bytes: usize| format!("{text}{}", " ".repeat(bytes - text.len()));
+    let follow = "subscription($id: ID!, $after: String) {
+      messageAdded(conversationId: $id, after: $after) { node { parent { id } } }
+    }";
+    let query = padded("{ viewer { id } }", 16_000);
+    let mut socket = app.socket("eve").await;
+    let long = (padded(follow, 8200), json!({ "id": id }));
+    let many_variables = (follow.to_owned(), json!({ "id": id, "after": "x".repeat(200_000) }));
+    for (large, variables) in [long, many_variables] {
+        socket.subscribe("s", &large, variables.clone()).await;
+        let refused = socket.receive().await;
+        assert_eq!((&refused["type"], &refused["id"]), (&json!("error"), &json!("s")), "{refused}");
+        let mut stream = EventStream::open(&eve, &large, variables, None).await;
+        let event = stream.next().await.unwrap();
+        assert_eq!(stream.next().await.unwrap().name, "complete");
+        for errors in [&refused["payload"], &event.data["errors"]] {
+            let extensions = &errors[0]["extensions"];
+            assert_eq!(extensions["code"], "QUERY_TOO_COMPLEX", "{errors}");
+            assert_eq!(
+                (&extensions["limit"], &extensions["maximum"]),
+                (&json!("subscription_bytes"), &json!(196_608))
+            );
+            assert!(extensions["actual"].as_u64().unwrap() > 196_608);
+            let message = errors[0]["message"].as_str().unwrap();
+            assert!(
+                message.starts_with("the document and the variables of the subscription take "),
+                "{message}"
+            );
+            assert!(message.ends_with(" bytes of memory, at most 196608 are allowed"), "{message}");
         }
-    };
-    let answered = timeout(TIMEOUT, answered).await.expect("room in time");
-    assert_eq!(answered["payload"]["data"]["viewer"]["id"], "eve");
+    }
+    // Queries may be as large, and over the same transports.
+    socket.subscribe("q", &query, json!({})).await;
+    assert_eq!(socket.receive().await["payload"]["data"]["viewer"]["id"], "eve");
+    assert_eq!(socket.receive().await, json!({ "type": "complete", "id": "q" }));
+    let mut stream = EventStream::open(&eve, &query, json!({}), None).await;
+    assert_eq!(stream.next().await.unwrap().data["data"]["viewer"]["id"], "eve");
+    // A subscription of a usual size.
+    socket.subscribe("s", &padded(follow, 8000), json!({ "id": id })).await;
+    socket.settle().await;
+    eve.append(&id, "first").await;
+    let event = socket.receive().await;
+    assert_eq!(event["payload"]["data"]["messageAdded"], json!({ "node": { "parent": null } }), "{event}");
 }
 
 async fn variables_have_a_limit_of_values(app: TestApp) {

@@ -5,15 +5,21 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::future::BoxFuture;
-use futures_util::{SinkExt, StreamExt};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
-use super::operation::{self, OperationSender, OperationSerial, QueuedMessage, RunningOperation};
+use super::client_socket::{ClientSocket, CloseAction, MessageReservations, ReceivedMessage};
+use super::operation::{
+    self, OperationRequest, OperationSender, OperationSerial, QueuedMessage, RunningOperation,
+};
 use super::protocol::{self, ClientMessage, Close};
 use crate::graphql::{Code, error_response, rate_limited};
+use crate::memory::{MemoryError, MemoryReservation};
 use crate::model::{JsonObject, JsonValue, OwnerId, Viewer};
 use crate::server::graphql::credentials::{self, RequestCredentials};
 use crate::server::quota::QuotaPermit;
@@ -28,12 +34,9 @@ const QUEUE_MESSAGES: usize = 4;
 /// sending would not see the reason.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How to end the connection: with a close frame, or without one if the client is gone.
-type CloseAction = Option<Close>;
-
 pub(super) struct Connection {
     shared: Arc<ServerState>,
-    socket: WebSocket,
+    socket: ClientSocket<TokioIo<Upgraded>>,
     /// The credentials of the upgrade's headers.
     credentials: RequestCredentials,
     /// The viewer, after `connection_init`.
@@ -54,7 +57,11 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(shared: Arc<ServerState>, socket: WebSocket, credentials: RequestCredentials) -> Self {
+    pub(super) fn new(
+        shared: Arc<ServerState>,
+        socket: ClientSocket<TokioIo<Upgraded>>,
+        credentials: RequestCredentials,
+    ) -> Self {
         let (queue, message) = mpsc::channel(QUEUE_MESSAGES);
         let now = Instant::now();
         Self {
@@ -94,9 +101,15 @@ impl Connection {
                 () = &mut timer => self.on_timer().await,
                 () = &mut self.revoked => Err(Some(Close::forbidden("the token was revoked"))),
                 Some(message) = self.message.recv() => self.forward(message).await,
-                incoming = self.socket.next(), if !closing => {
-                    self.last_received = Instant::now();
-                    self.handle_frame(incoming).await
+                received = self.socket.receive(
+                    self.shared.settings.body_timeout,
+                    |bytes| reserve_message(&self.shared, self.viewer.as_ref(), bytes),
+                ), if !closing => match received {
+                    Ok(received) => {
+                        self.last_received = Instant::now();
+                        self.handle_frame(received).await
+                    }
+                    Err(end) => Err(end),
                 }
             };
             if let Err(end) = ended {
@@ -112,12 +125,13 @@ impl Connection {
     /// still be sending.
     pub(super) async fn close(&mut self, Close { code, reason }: Close) -> bool {
         self.operations.clear();
-        let frame = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
+        self.socket.discard_messages();
+        let frame = Message::Close(Some(CloseFrame { code: code.into(), reason: reason.into() }));
         let sending = self.socket.send(frame);
         if let Ok(Ok(())) = timeout(self.shared.settings.write_timeout, sending).await {
             let answered = async {
-                while let Some(Ok(message)) = self.socket.next().await {
-                    if matches!(message, Message::Close(_)) {
+                while let Ok(ReceivedMessage { message, .. }) = self.receive_last().await {
+                    if message.is_close() {
                         return true;
                     }
                 }
@@ -126,6 +140,12 @@ impl Connection {
             return timeout(CLOSE_TIMEOUT, answered).await.unwrap_or_default();
         }
         false
+    }
+
+    /// Receives a message that needs no memory.
+    async fn receive_last(&mut self) -> Result<ReceivedMessage, CloseAction> {
+        let time = self.shared.settings.body_timeout;
+        self.socket.receive(time, |_| Err(MemoryError::RequestsExhausted)).await
     }
 
     fn next_deadline(&self) -> Instant {
@@ -151,31 +171,32 @@ impl Connection {
         Ok(())
     }
 
-    async fn handle_frame(
-        &mut self,
-        incoming: Option<Result<Message, axum::Error>>,
-    ) -> Result<(), CloseAction> {
-        let limit = self.shared.settings.message_limit;
-        match incoming {
-            Some(Ok(Message::Text(text))) if text.len() > limit => Err(Some(Close::too_large(limit))),
-            Some(Ok(Message::Text(text))) => {
-                let message = ClientMessage::parse(&text).map_err(Some)?;
+    async fn handle_frame(&mut self, received: ReceivedMessage) -> Result<(), CloseAction> {
+        let ReceivedMessage { message, held } = received;
+        match message {
+            Message::Text(text) => {
+                let message = ClientMessage::parse(&text);
+                drop(text);
                 // Boxed to keep an idle connection small.
-                Box::pin(self.handle_message(message)).await
+                Box::pin(self.handle_message(message.map_err(Some)?, held)).await
             }
-            Some(Ok(Message::Binary(_))) => Err(Some(Close::bad_request("Messages must be text"))),
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
-            Some(Err(error)) => Err(close_for_error(error, limit)),
-            Some(Ok(Message::Close(_))) => {
+            Message::Binary(_) => Err(Some(Close::bad_request("Messages must be text"))),
+            // The library answers pings. It returns no single frames.
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(()),
+            Message::Close(_) => {
                 // The close frame is answered with the next read.
-                let _ = timeout(CLOSE_TIMEOUT, self.socket.next()).await;
+                let _ = timeout(CLOSE_TIMEOUT, self.receive_last()).await;
                 Err(None)
             }
-            None => Err(None),
         }
     }
 
-    async fn handle_message(&mut self, message: ClientMessage) -> Result<(), CloseAction> {
+    /// Handles a message. Its reservations are kept until an operation has its own.
+    async fn handle_message(
+        &mut self,
+        message: ClientMessage,
+        held: MessageReservations,
+    ) -> Result<(), CloseAction> {
         match message {
             ClientMessage::ConnectionInit { payload } => {
                 if self.viewer.is_some() {
@@ -189,6 +210,7 @@ impl Connection {
                 let Some(permit) = self.shared.socket_quota.try_acquire(&viewer.owner) else {
                     return Err(Some(Close::too_many_sockets(self.shared.settings.sockets_per_owner)));
                 };
+                self.socket.set_limit(self.shared.settings.message_limit);
                 self.deadline = Instant::now() + self.shared.credential_lifetime(&viewer);
                 self.revoked = Box::pin(self.shared.authenticator.revoked(&viewer));
                 self.viewer = Some((viewer, permit));
@@ -220,8 +242,9 @@ impl Connection {
                 }
                 let (id, serial): (Arc<str>, _) = (id.into(), self.next_serial);
                 self.next_serial += 1;
+                let request = OperationRequest { request, parent, held };
                 let sender = OperationSender { id: id.clone(), serial, queue: self.queue.clone() };
-                let running = operation::start(self.shared.clone(), viewer, request, parent, sender);
+                let running = operation::start(self.shared.clone(), viewer, request, sender);
                 self.operations.insert(id, running);
                 Ok(())
             }
@@ -276,7 +299,10 @@ impl Connection {
 
 /// Sends a large message. Fails if it cannot be sent, or if the client reads it slowly while others wait for
 /// memory.
-async fn send_reserved(socket: &mut WebSocket, message: Box<QueuedMessage>) -> Result<(), ()> {
+async fn send_reserved(
+    socket: &mut ClientSocket<TokioIo<Upgraded>>,
+    message: Box<QueuedMessage>,
+) -> Result<(), ()> {
     let QueuedMessage { text, mut held, .. } = *message;
     let evicted = Arc::new(Notify::new());
     let notify = evicted.clone();
@@ -297,14 +323,12 @@ fn parent_of(payload: &JsonObject) -> Option<Parent> {
     Parent::parse(text("traceparent")?, text("tracestate"))
 }
 
-/// The close frame after a message that could not be read.
-fn close_for_error(error: axum::Error, limit: usize) -> CloseAction {
-    use tungstenite::Error;
-    match error.into_inner().downcast_ref::<Error>()? {
-        Error::Capacity(_) => Some(Close::too_large(limit)),
-        Error::Utf8(_) => Some(Close::not_text()),
-        Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => None,
-        Error::Protocol(_) => Some(Close::violation()),
-        _ => None,
-    }
+/// Reserves memory for a message of the viewer.
+fn reserve_message(
+    shared: &ServerState,
+    viewer: Option<&(Viewer, QuotaPermit<OwnerId>)>,
+    bytes: usize,
+) -> Result<MemoryReservation, MemoryError> {
+    let (viewer, _) = viewer.ok_or(MemoryError::RequestsExhausted)?;
+    shared.api.reserve_request_bytes(viewer, bytes)
 }

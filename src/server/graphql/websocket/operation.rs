@@ -10,6 +10,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
+use super::client_socket::MessageReservations;
 use super::protocol;
 use crate::graphql::{RenderedResponse, RequestId, SubscriptionStarted, panicked};
 use crate::memory::MemoryReservation;
@@ -29,6 +30,15 @@ pub(super) struct QueuedMessage {
     pub(super) held: MemoryReservation,
     /// Whether it is the last message of the operation.
     pub(super) last: bool,
+}
+
+/// What a client asks for.
+pub(super) struct OperationRequest {
+    pub(super) request: Request,
+    /// The caller's part of its trace.
+    pub(super) parent: Option<Arc<Parent>>,
+    /// The memory reservations of the message that contains the request, until the operation has its own.
+    pub(super) held: MessageReservations,
 }
 
 /// Sends the messages of an operation.
@@ -91,15 +101,14 @@ impl Drop for RunningOperation {
 pub(super) fn start(
     shared: Arc<ServerState>,
     viewer: Viewer,
-    request: Request,
-    parent: Option<Arc<Parent>>,
+    request: OperationRequest,
     sender: OperationSender,
 ) -> RunningOperation {
     let id = shared.new_request();
     let (serial, is_subscription) = (sender.serial, Arc::new(AtomicBool::new(false)));
     let set_subscription = is_subscription.clone();
     // Boxed, because a task keeps the size of its captures for as long as it runs.
-    let request = Box::new((request, parent));
+    let request = Box::new(request);
     let task = tokio::spawn(async move {
         let work = AssertUnwindSafe(run(&shared, &viewer, request, &sender, id, &set_subscription));
         if work.catch_unwind().await.is_err() {
@@ -114,14 +123,17 @@ pub(super) fn start(
 async fn run(
     shared: &ServerState,
     viewer: &Viewer,
-    request: Box<(Request, Option<Arc<Parent>>)>,
+    request: Box<OperationRequest>,
     sender: &OperationSender,
     request_id: RequestId,
     is_subscription: &AtomicBool,
 ) {
-    let (request, parent) = *request;
+    let OperationRequest { request, parent, held } = *request;
     let mut recorder = shared.record_message(parent.as_deref(), request_id);
-    let mut operation = match shared.prepare(request, &mut recorder).map(Box::new) {
+    let prepared = shared.prepare(request, &mut recorder).map(Box::new);
+    // Not while the task waits: it would keep them for as long as a subscription runs.
+    drop(held);
+    let mut operation = match prepared {
         Ok(operation) => operation,
         Err(refused) => return sender.send(sender.error(&refused)).await,
     };

@@ -1,5 +1,7 @@
 //! The messages and close codes of graphql-transport-ws.
 
+use std::time::Duration;
+
 use async_graphql::{Request, ServerError};
 use serde::Serialize;
 
@@ -34,6 +36,12 @@ impl Close {
 
     pub(super) fn init_timeout() -> Self {
         Self::new(4408, "Connection initialisation timeout")
+    }
+
+    /// Clients reconnect automatically, unlike after 1008.
+    pub(super) fn slow_message(time: Duration) -> Self {
+        let time = humantime::format_duration(time);
+        Self::new(4408, &format!("a large message must arrive within {time}"))
     }
 
     pub(super) fn subscriber_exists(id: &str) -> Self {
