@@ -40,6 +40,7 @@ mod transaction;
 pub use check::{CheckOptions, CheckSummary, Remedy, Violation};
 pub use data_migration::{MovedData, migrate_data};
 pub use database::Store;
+pub use engine::background::in_background;
 pub use engine::connect::{
     FileSettings, Process, Settings, SqliteTarget, check_sqlite_file, copy_sqlite_database, migrations,
     sqlite_files, undo_migrations,

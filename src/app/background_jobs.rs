@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::config::{Audit, Feed, Files};
 use crate::model::Timestamp;
 use crate::server::JobFigure;
-use crate::store::{Result, Store};
+use crate::store::{Result, Store, in_background};
 
 /// A job that handles data older than `age`.
 struct PeriodicJob {
@@ -95,7 +95,8 @@ impl PeriodicJob {
         let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
         loop {
             tokio::time::sleep(every).await;
-            match figure.run(work(Timestamp(clock.now().0.saturating_sub(age)))).await {
+            let work = in_background(work(Timestamp(clock.now().0.saturating_sub(age))));
+            match figure.run(work).await {
                 Ok(0) => {}
                 Ok(count) => tracing::info!(count, "{succeeded}"),
                 Err(error) => tracing::warn!(%error, "{failed}"),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::auth::RevocationList;
 use crate::clock::Clock;
-use crate::store::{Result, Store};
+use crate::store::{Result, Store, in_background};
 
 /// How often new ones are looked for. A revocation holds on all servers within a second.
 const INTERVAL: Duration = Duration::from_millis(400);
@@ -49,12 +49,12 @@ impl Revocations {
         let mut since_trim = Duration::ZERO;
         loop {
             tokio::time::sleep(INTERVAL).await;
-            let mut read = self.read().await;
+            let mut read = in_background(self.read()).await;
             since_trim += INTERVAL;
             if since_trim >= TRIM_INTERVAL && read.is_ok() {
                 since_trim = Duration::ZERO;
                 self.list.update(Vec::new(), self.clock.now());
-                read = self.store.trim_revocations().await.map(drop);
+                read = in_background(self.store.trim_revocations()).await.map(drop);
             }
             // Logged when it begins and when it ends: the database may be away for long.
             match read {

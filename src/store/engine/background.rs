@@ -5,7 +5,7 @@ tokio::task_local! {
 }
 
 /// Runs work in the background. Its statements are not counted among those that requests need.
-pub(in crate::store) async fn in_background<T>(work: impl Future<Output = T>) -> T {
+pub async fn in_background<T>(work: impl Future<Output = T>) -> T {
     IS_BACKGROUND.scope((), work).await
 }
 
