@@ -8,11 +8,14 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Sleep, sleep};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
@@ -27,6 +30,10 @@ const READ_BUFFER_BYTES: usize = 512;
 
 /// The write buffer. Messages are flushed when no more are waiting.
 const WRITE_BUFFER_BYTES: usize = 16 * 1024;
+
+/// The most text of a frame. Longer texts are sent in fragments (RFC 6455, 5.4): the library copies a whole frame to its
+/// write buffer, and keeps the buffer as large until the WebSocket closes.
+const MAX_FRAME_BYTES: usize = WRITE_BUFFER_BYTES;
 
 /// The copies of a message: received and parsed.
 const COPIES: usize = 2;
@@ -143,12 +150,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientSocket<S> {
 
     /// Sends a message.
     pub(super) async fn send(&mut self, message: Message) -> Result<(), Error> {
-        self.stream.send(message).await
+        self.feed(message).await?;
+        self.flush().await
     }
 
     /// Sends a message with the next [`flush`](Self::flush), or when the write buffer is full.
     pub(super) async fn feed(&mut self, message: Message) -> Result<(), Error> {
-        self.stream.feed(message).await
+        match message {
+            // Boxed, because few texts are long.
+            Message::Text(text) if text.len() > MAX_FRAME_BYTES => {
+                Box::pin(self.feed_fragments(text.into())).await
+            }
+            message => self.stream.feed(message).await,
+        }
+    }
+
+    async fn feed_fragments(&mut self, mut rest: Bytes) -> Result<(), Error> {
+        let mut kind = Data::Text;
+        while !rest.is_empty() {
+            let fragment = rest.split_to(rest.len().min(MAX_FRAME_BYTES));
+            let frame = Frame::message(fragment, OpCode::Data(kind), rest.is_empty());
+            self.stream.feed(Message::Frame(frame)).await?;
+            kind = Data::Continue;
+        }
+        Ok(())
     }
 
     pub(super) async fn flush(&mut self) -> Result<(), Error> {
@@ -170,8 +195,6 @@ fn close_for_error(error: &Error, limit: usize) -> CloseAction {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
-    use tokio_tungstenite::tungstenite::protocol::frame::Frame;
-    use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
     use super::*;
     use crate::memory::{MemoryLimits, MemoryPool, UNRESERVED_REQUEST_BYTES};
