@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what a benchmark does not expect ends it")]
 
 mod arguments;
+mod chat_data;
 mod closed_loop;
 mod cpu;
 mod deployment;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 
+use chat_data::fill_chats;
 use deployment::Deployment;
 use http::Connection;
 use it::harness::Cluster;
@@ -41,6 +43,8 @@ use test_data::{Conversation, clear, fill};
 struct FilledDeployment {
     deployment: Deployment,
     conversations: Vec<Conversation>,
+    /// One of each user, if pages of chats are measured.
+    chats: Vec<Conversation>,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -66,7 +70,9 @@ async fn main() {
             let mut all = [FilledDeployment::new(deployment, &options).await];
             // The test data is deleted in any case.
             let measured = AssertUnwindSafe(measure("running", &mut all, &options)).catch_unwind().await;
-            clear(all[0].deployment.address(), &all[0].conversations).await;
+            for made in [&all[0].conversations, &all[0].chats] {
+                clear(all[0].deployment.address(), made).await;
+            }
             if let Err(panic) = measured {
                 resume_unwind(panic);
             }
@@ -78,7 +84,9 @@ impl FilledDeployment {
     async fn new(deployment: Deployment, options: &Options) -> Self {
         let tokens = deployment.tokens(options.users);
         let conversations = fill(deployment.address(), &tokens, options.amount).await;
-        Self { deployment, conversations }
+        let has_chats = options.operations.iter().any(|operation| ["page", "open"].contains(operation));
+        let chats = if has_chats { fill_chats(deployment.address(), &tokens).await } else { Vec::new() };
+        Self { deployment, conversations, chats }
     }
 }
 
@@ -90,6 +98,8 @@ async fn measure(title: &str, all: &mut [FilledDeployment], options: &Options) {
             "append" => measure_operation(&title, Operation::Append, all, options).await,
             "history" => measure_operation(&title, Operation::History, all, options).await,
             "list" => measure_operation(&title, Operation::List, all, options).await,
+            "page" => measure_operation(&title, Operation::Page, all, options).await,
+            "open" => measure_operation(&title, Operation::Open, all, options).await,
             _ => fan_out(&title, all, options).await,
         }
     }
@@ -97,8 +107,10 @@ async fn measure(title: &str, all: &mut [FilledDeployment], options: &Options) {
 
 async fn measure_operation(title: &str, operation: Operation, all: &[FilledDeployment], options: &Options) {
     let mut prepared = Vec::new();
-    for FilledDeployment { deployment, conversations } in all {
+    for FilledDeployment { deployment, conversations, chats } in all {
         let address = deployment.address();
+        let is_chat = [Operation::Page, Operation::Open].contains(&operation);
+        let conversations = if is_chat { chats } else { conversations };
         // A list reads all conversations of an owner, and the first ones belong to different owners.
         let about = if operation == Operation::List { options.users } else { conversations.len() };
         let about = conversations.iter().take(about);
@@ -124,7 +136,7 @@ async fn fan_out(title: &str, all: &mut [FilledDeployment], options: &Options) {
     let mut table = Table::default();
     for _ in 0..options.rounds {
         for subscribers in &options.subscribers {
-            for (place, FilledDeployment { deployment, conversations }) in all.iter_mut().enumerate() {
+            for (place, FilledDeployment { deployment, conversations, .. }) in all.iter_mut().enumerate() {
                 for replicas in 1..=if deployment.can_add_servers() { 2 } else { 1 } {
                     if replicas == 2 {
                         deployment.add_server().await;

@@ -19,6 +19,42 @@ const READ_LIST: &str = "query { conversations(first: 20) { nodes {
   id title updatedAt messageCount head { id position role content createdAt }
 } } }";
 
+/// A page of a chat, as Apollo and Relay send it: with fragments and type names.
+const READ_PAGE: &str = "query($id: ID!) { conversation(id: $id) { id __typename ...Page } }";
+
+/// What a chat shows first.
+const OPEN_CHAT: &str = "query($id: ID!) {
+  viewer { id __typename }
+  conversations(first: 20) { edges { cursor node { __typename
+    id title updatedAt pinnedAt labels unreadCount messageCount head { id position role content createdAt __typename }
+  } } pageInfo { hasNextPage endCursor } }
+  conversation(id: $id) { id __typename ...Page }
+}";
+
+const PAGE: &str = "
+fragment Page on Conversation { messages(last: 50) {
+  edges { cursor node { ...PageMessage __typename } }
+  pageInfo { hasPreviousPage startCursor }
+} }
+fragment PageMessage on Message {
+  id role status createdAt editedAt model content
+  parts { ...PagePart }
+  usage { inputTokens outputTokens totalTokens }
+  metadata
+  parent { id __typename }
+  siblings { id position __typename }
+}
+fragment PagePart on MessagePart { __typename
+  ... on TextPart { text }
+  ... on ReasoningPart { text }
+  ... on FilePart { mediaType filename url }
+  ... on ToolPart { toolCallId toolName state input output errorText }
+  ... on SourceUrlPart { sourceId url title }
+  ... on SourceDocumentPart { sourceId mediaType title filename }
+  ... on DataPart { name data }
+  ... on CustomPart { kind data }
+}";
+
 /// An operation that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
@@ -28,6 +64,10 @@ pub(crate) enum Operation {
     History,
     /// Read an owner's newest conversations, each with its last message.
     List,
+    /// Read the last messages of a chat with all that a client shows: parts, usage, and where they fork.
+    Page,
+    /// Read the list with labels and unread messages, and a page of a chat, in one request.
+    Open,
 }
 
 impl Operation {
@@ -41,6 +81,8 @@ impl Operation {
             }
             Self::History => post(address, token, READ_HISTORY, &json!({ "id": id })),
             Self::List => post(address, token, READ_LIST, &json!({})),
+            Self::Page => post(address, token, &[READ_PAGE, PAGE].concat(), &json!({ "id": id })),
+            Self::Open => post(address, token, &[OPEN_CHAT, PAGE].concat(), &json!({ "id": id })),
         }
     }
 
@@ -49,8 +91,9 @@ impl Operation {
     pub(crate) fn succeeded(self, answer: &Answer<'_>) -> bool {
         let beginning: &[u8] = match self {
             Self::Append => br#"{"data":{"appendMessage":{"message":{"id":"#,
-            Self::History => br#"{"data":{"conversation":{"id":"#,
+            Self::History | Self::Page => br#"{"data":{"conversation":{"id":"#,
             Self::List => br#"{"data":{"conversations":{"nodes":[{"id":"#,
+            Self::Open => br#"{"data":{"viewer":{"id":"#,
         };
         answer.status == 200 && answer.body.starts_with(beginning)
     }
@@ -66,6 +109,11 @@ impl Operation {
                 let whole = |node: &Value| node["head"]["content"].is_string();
                 nodes.is_some_and(|nodes| nodes.len() == LIST && nodes.iter().all(whole))
             }
+            Self::Page => is_page(&data["conversation"]),
+            Self::Open => {
+                let edges = data["conversations"]["edges"].as_array();
+                edges.is_some_and(|edges| edges.len() == LIST) && is_page(&data["conversation"])
+            }
         };
         assert!(found, "{self:?}: another answer than was expected: {data}");
     }
@@ -74,4 +122,17 @@ impl Operation {
 fn are_messages(page: &Value, count: usize) -> bool {
     let nodes = page["nodes"].as_array();
     nodes.is_some_and(|nodes| nodes.len() == count && nodes.iter().all(|node| node["content"].is_string()))
+}
+
+/// Whether this is a page of a conversation of `chat_data`.
+fn is_page(conversation: &Value) -> bool {
+    let Some(edges) = conversation["messages"]["edges"].as_array() else { return false };
+    let count = |is: fn(&Value) -> bool| edges.iter().filter(|edge| is(&edge["node"])).count();
+    let siblings = |node: &Value| node["siblings"].as_array().map_or(0, Vec::len);
+    edges.len() == HISTORY
+        && count(|node| node["parts"][0]["__typename"].is_string()) == HISTORY
+        && count(|node| node["parts"][0]["toolName"].is_string()) > HISTORY / 4
+        && count(|node| node["parent"]["id"].is_string()) == HISTORY
+        && edges.iter().all(|edge| siblings(&edge["node"]) >= 1)
+        && edges.iter().filter(|edge| siblings(&edge["node"]) == 2).count() > 10
 }

@@ -8,7 +8,7 @@ use crate::deployment::Credentials;
 use crate::operation::{HISTORY, LIST};
 use crate::test_data::DataSize;
 
-const OPERATIONS: [&str; 4] = ["append", "history", "list", "fan-out"];
+const OPERATIONS: [&str; 6] = ["append", "history", "list", "page", "open", "fan-out"];
 
 /// All options.
 pub(crate) struct Options {
@@ -44,7 +44,7 @@ impl Options {
             conversations: arguments.number("conversations", LIST),
             messages: arguments.number("messages", 100),
         };
-        if operations.contains(&"list") && amount.conversations < LIST {
+        if (operations.contains(&"list") || operations.contains(&"open")) && amount.conversations < LIST {
             refuse(format!("conversations: a list is of {LIST}"));
         }
         if operations.contains(&"history") && amount.messages < HISTORY {

@@ -18,7 +18,7 @@ const CREATE: &str = "mutation($input: CreateConversationInput!) {
   createConversation(input: $input) { conversation { id } }
 }";
 
-const CONTINUE: &str = "mutation($input: AppendMessagesInput!) {
+pub(crate) const CONTINUE: &str = "mutation($input: AppendMessagesInput!) {
   appendMessages(input: $input) { messages { id } }
 }";
 
