@@ -91,6 +91,13 @@ impl ApiError {
         Self::not_found(format!("Item with id '{id}' not found in conversation '{conversation}'."))
     }
 
+    /// A repeated request created an item that is no longer there.
+    pub(super) fn created_item_was_deleted() -> Self {
+        let message =
+            "An item that an earlier request with this `Idempotency-Key` created was deleted. Use a new key.";
+        Self::not_found(message.to_owned())
+    }
+
     /// A value is not valid.
     pub(super) fn invalid(param: Option<&str>, message: String) -> Self {
         Self::new(StatusCode::BAD_REQUEST, Some("invalid_value"), message)

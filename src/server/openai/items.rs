@@ -31,6 +31,10 @@ pub(super) async fn create(
     let append =
         Append { conversation: conversation.id, after: AppendParent::Head, expected_head: None, messages };
     let appended = context.scope.append(append).await.map_err(|error| missing(error, id))?;
+    // Only where a request is repeated.
+    if appended.iter().any(|message| message.deleted_at.is_some()) {
+        return Err(ApiError::created_item_was_deleted());
+    }
     let items = files::items(context, &appended).await?.into_iter().flatten().collect();
     Ok(response::items(items, false))
 }

@@ -144,8 +144,17 @@ async fn a_repeated_request_creates_nothing_twice(app: TestApp) {
     // The key of another user is another key.
     assert_ne!(with_key(&bob, "", &new).await.1["id"], created["id"]);
     // Without a key, a repeated request is another one.
-    ok(&ada, Method::POST, &path, Some(new)).await;
+    ok(&ada, Method::POST, &path, Some(new.clone())).await;
     assert_eq!(items(&ada, created["id"].as_str().unwrap()).await.len(), 6);
+    // A repeated request does not answer with an item that is no longer there.
+    let (_, added) = with_key(&ada, &path, &new).await;
+    let item = added["data"][0]["id"].as_str().unwrap();
+    ok(&ada, Method::DELETE, &format!("{path}/{item}"), None).await;
+    let (status, refused) = with_key(&ada, &path, &new).await;
+    let message =
+        "An item that an earlier request with this `Idempotency-Key` created was deleted. Use a new key.";
+    assert_eq!((status, &refused["error"]["message"]), (404, &json!(message)));
+    assert_eq!(items(&ada, created["id"].as_str().unwrap()).await.len(), 5);
 }
 
 async fn other_metadata_stays(app: TestApp) {
