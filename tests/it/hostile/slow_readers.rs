@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::harness::{Client, Engine, EventStream, Program, Running, Socket, TIMEOUT};
+use crate::metrics::{scrape, serve_program, value};
 
 /// Sixty of these are nearly as much as an answer may have.
 const MESSAGES: usize = 60;
@@ -95,9 +96,7 @@ impl Unread {
 }
 
 async fn metric(admin: &str, name: &str) -> f64 {
-    let text = reqwest::get(format!("{admin}/metrics")).await.unwrap().text().await.unwrap();
-    let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
-    text.lines().find_map(value).unwrap_or_else(|| panic!("{text}"))
+    value(&scrape(admin).await, name).unwrap()
 }
 
 /// Waits until this many unread responses are all that is reserved.
@@ -123,12 +122,11 @@ async fn fill(client: &Client) -> String {
 }
 
 async fn slow_readers_do_not_keep_others_waiting(engine: Engine, transport: Transport) {
-    let program = Program::over(engine).await.with("SCROLLBACK_SERVER_ADMIN_LISTEN", "127.0.0.1:0");
-    let program = program.with("SCROLLBACK_SERVER_MEMORY", MEMORY);
+    let program = Program::over(engine).await.with("SCROLLBACK_SERVER_MEMORY", MEMORY);
     let program = program.with("SCROLLBACK_SERVER_MEMORY_PER_OWNER", MEMORY_PER_OWNER);
-    let mut server = program.with("SCROLLBACK_SERVER_WRITE_TIMEOUT", "1h").serve(&[]).await;
-    let line = server.line().await;
-    let admin = line.strip_prefix("Health and metrics: ").unwrap().strip_suffix("/metrics").unwrap();
+    let program = program.with("SCROLLBACK_SERVER_WRITE_TIMEOUT", "1h");
+    let (_program, server, admin) = serve_program(program).await;
+    let admin = admin.as_str();
     let mut unread = Vec::new();
     for (owner, responses) in OWNERS {
         let client = server.client(owner);
