@@ -37,7 +37,7 @@ use settings::{Pools, common_options};
 
 pub(in crate::store) use first_connection::{POOLER_WITHOUT_SESSIONS, check as check_first_connection};
 pub(in crate::store) use server_lock::ServerLock;
-pub(in crate::store) use sqlite::MMAP_SIZE;
+pub(in crate::store) use sqlite::{MMAP_SIZE, keep_plans};
 
 /// A connection to PostgreSQL that was idle for longer is pinged before it is used again.
 const PING_AFTER_IDLE: Duration = Duration::from_secs(1);

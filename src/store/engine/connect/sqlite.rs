@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use rusqlite::OpenFlags;
+use rusqlite::config::DbConfig;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::sqlx::{self, Connection};
 use sea_orm::{ConnectOptions, Database, DbErr};
@@ -105,6 +106,13 @@ fn keep_connections(options: &mut ConnectOptions) {
     options.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>).test_before_acquire(false);
 }
 
+/// Plans a statement once. Otherwise SQLite plans it again whenever a value for its `LIMIT` is bound, because another
+/// value could have a better plan. That is more work than a read of a page.
+/// <https://sqlite.org/c3ref/c_dbconfig_defensive.html#sqlitedbconfigenableqpsg>
+pub(in crate::store) fn keep_plans(connection: &rusqlite::Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
+}
+
 /// Opens a connection for a thread of the writer.
 pub(super) fn open_for_writer(file: &Path) -> anyhow::Result<rusqlite::Connection> {
     let open = || {
@@ -116,6 +124,7 @@ pub(super) fn open_for_writer(file: &Path) -> anyhow::Result<rusqlite::Connectio
         connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
         connection.pragma_update(None, "secure_delete", SECURE_DELETE)?;
         connection.pragma_update(None, "mmap_size", MMAP_SIZE)?;
+        keep_plans(&connection)?;
         connection.set_prepared_statement_cache_capacity(writer::STATEMENTS);
         Ok::<_, rusqlite::Error>(connection)
     };

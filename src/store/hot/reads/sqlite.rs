@@ -21,7 +21,7 @@ use super::request::{
     ReadContext, ReadConversation, ReadRequest, text_of,
 };
 use crate::model::{Conversation, ConversationId, End, Json, Labels, Message, MessageId, OwnerId, Timestamp};
-use crate::store::engine::connect::MMAP_SIZE;
+use crate::store::engine::connect::{MMAP_SIZE, keep_plans};
 use crate::store::engine::slot::slot;
 use crate::store::entity::message;
 use crate::store::error::Result;
@@ -128,6 +128,7 @@ fn connect(file: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(file, flags)?;
     connection.busy_timeout(Duration::from_secs(5))?;
+    keep_plans(&connection)?;
     connection.pragma_update(None, "query_only", true)?;
     connection.pragma_update(None, "mmap_size", MMAP_SIZE)?;
     connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
