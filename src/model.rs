@@ -23,6 +23,7 @@ mod invalid;
 mod json;
 mod label;
 mod message;
+mod message_page;
 mod metadata;
 mod page;
 mod part;
@@ -75,6 +76,7 @@ pub use label::{Label, LabelCount, LabelPatch, Labels, MAX_LABELS};
 pub use message::{
     Append, AppendParent, Message, MessageBody, MessagePatch, MessageStatus, NewMessage, Role,
 };
+pub use message_page::{MessagePage, MessagesBeside, Siblings};
 pub use metadata::{MergePatch, MetadataChange};
 pub use page::{Deleted, End, MAX_PAGE, Page, Range, Slice};
 pub use part::{MAX_PARTS, Part, Parts, Source, ToolState};

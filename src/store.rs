@@ -53,6 +53,8 @@ pub use error::{Error, Result};
 pub use file_links::{FileLink, LinkPurpose};
 pub use files::{StoredFile, Upload};
 #[doc(hidden)]
+pub use hot::reads::branch_statements;
+#[doc(hidden)]
 pub use hot::writer::probe;
 pub use hot::writer::{Bounds, WriterFigures};
 pub use object_storage::check_file_storage;

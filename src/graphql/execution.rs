@@ -16,6 +16,7 @@ pub(in crate::graphql) mod operation;
 pub(in crate::graphql) mod persisted_documents;
 pub(in crate::graphql) mod prerender;
 mod prerendered;
+pub(in crate::graphql) mod related;
 pub(in crate::graphql) mod rendered_list;
 pub(in crate::graphql) mod request_id;
 pub(in crate::graphql) mod response;

@@ -110,6 +110,13 @@ pub struct Message {
     pub pinned: bool,
 }
 
+impl Message {
+    /// The position of the parent. 0 for a first message.
+    pub fn parent_position(&self) -> i64 {
+        self.parent.unwrap_or(0)
+    }
+}
+
 /// A message to append.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewMessage {

@@ -1,23 +1,19 @@
 //! Fast paths of reads return the same as ordinary ones, and do not mix owners.
 
+mod selections;
+
 use std::collections::HashMap;
 
-use proptest::prelude::*;
-use proptest::sample::select;
-use proptest::strategy::ValueTree;
-use proptest::test_runner::TestRunner;
-use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::harness::{Client, Socket, TestApp, on_each_database, with_row_level_security};
+use crate::harness::{Client, TestApp, on_each_database, with_row_level_security};
 
 on_each_database!(
-    prerendered_selections_have_the_same_result,
-    subscribers_get_the_same_events_with_and_without_prerendering,
     batched_reads_do_not_mix_owners,
     a_page_read_with_its_conversation_equals_a_separate_read,
     the_fast_list_equals_the_ordinary_list,
+    a_page_of_a_chat_is_one_statement,
 );
 
 with_row_level_security!(
@@ -26,172 +22,21 @@ with_row_level_security!(
     the_fast_list_equals_the_ordinary_list,
 );
 
-/// The body as it came, letter for letter.
-async fn body(client: &Client, query: &str, variables: &Value) -> String {
-    let body = json!({ "query": query, "variables": variables });
-    client.request(Method::POST, "/graphql").json(&body).send().await.unwrap().text().await.unwrap()
-}
-
-/// Selections of an object: some of its fields, in any order, some under other names, some twice.
-fn selections(fields: &'static [&'static str]) -> impl Strategy<Value = String> {
-    let directive =
-        select(vec!["", "", "", "", " @include(if: true)", " @skip(if: true)", " @include(if: $yes)"]);
-    let field = (select(fields), 0..6u8, directive).prop_map(|(field, alias, directive)| {
-        let (name, below) = field.split_at(field.find(" {").unwrap_or(field.len()));
-        let alias = if alias < 3 { format!("a{alias}: ") } else { String::new() };
-        format!("{alias}{name}{directive}{below}")
-    });
-    // Something must be left, whatever is skipped.
-    prop::collection::vec(field, 0..7).prop_map(|fields| format!("t: __typename {}", fields.join(" ")))
-}
-
-const MESSAGE: &[&str] = &[
-    "id",
-    "position",
-    "role",
-    "content",
-    "status",
-    "model",
-    "metadata",
-    "createdAt",
-    "editedAt",
-    "deletedAt",
-    "pinned",
-    "tokenCount",
-    "tokenCount(tokenizer: ESTIMATE)",
-    "__typename",
-    "usage { inputTokens }",
-    "feedback { rating comment }",
-    "parts { __typename }",
-    "parent { id }",
-    "siblings { id }",
-    "conversation { id }",
-];
-
-const CONVERSATION: &[&str] = &[
-    "id",
-    "title",
-    "metadata",
-    "createdAt",
-    "updatedAt",
-    "messageCount",
-    "__typename",
-    "head { id role content metadata }",
-    "head { c: content status parent { id } }",
-    "messages(last: 2) { nodes { id content } }",
-    "messages(first: 1) { edges { cursor node { position } } }",
-];
-
-async fn prerendered_selections_have_the_same_result(app: TestApp) {
-    let ada = app.client("ada");
-    let conversation = furnished(&ada).await;
-    let plain = ada.new_conversation().await;
-    ada.append(&plain, "one").await;
-    ada.new_conversation().await;
-    let mut runner = TestRunner::deterministic();
-    let mut answered = 0;
-    let mut sample = |fields| selections(fields).new_tree(&mut runner).unwrap().current();
-    for _ in 0..60 {
-        let (messages, conversations) = (sample(MESSAGE), sample(CONVERSATION));
-        let query = |on_message: &str, on_conversation: &str| {
-            format!(
-                "query($id: ID!, $yes: Boolean!) {{ conversation(id: $id) {{ messages(last: 20) {{ \
-                 edges {{ cursor node {{ {on_message} }} }} nodes {{ {on_message} }} }} }} \
-                 conversations(first: 5) {{ edges {{ cursor node {{ {on_conversation} }} }} \
-                 nodes {{ {on_conversation} }} }} viewer {{ id @include(if: $yes) }} FRAGMENT }}"
-            )
-        };
-        let short = query(&messages, &conversations).replace("FRAGMENT", "");
-        let in_fragments = query("...M", "... @include(if: $yes) { ...C }").replace("FRAGMENT", "")
-            + &format!(" fragment M on Message {{ ... on Message {{ {messages} }} }}")
-            + &format!(" fragment C on Conversation {{ {conversations} }}");
-        // Where objects are merged anywhere in an operation, all of it takes the long way.
-        let long = query(&messages, &conversations).replace("FRAGMENT", "... on Query { viewer { id } }");
-        for id in [&conversation, &plain] {
-            let variables = json!({ "id": id, "yes": true });
-            let answer = body(&ada, &short, &variables).await;
-            // Where a key stands for two things, the document is refused whichever way.
-            let is_valid = !answer.contains("\"errors\"");
-            answered += usize::from(is_valid);
-            assert_eq!(answer, body(&ada, &long, &variables).await, "{short}");
-            let answer_in_fragments = body(&ada, &in_fragments, &variables).await;
-            if is_valid {
-                assert_eq!(answer, answer_in_fragments, "{in_fragments}");
-            } else {
-                assert!(answer_in_fragments.contains("\"errors\""), "{in_fragments}");
-            }
-        }
-    }
-    assert!(answered >= 30, "only {answered} of the documents were valid");
-}
-
-async fn subscribers_get_the_same_events_with_and_without_prerendering(app: TestApp) {
-    let ada = app.client("ada");
-    let id = furnished(&ada).await;
-    let first = "query($id: ID!) { conversation(id: $id) { head { position } messages(first: 1) { pageInfo { endCursor } } } }";
-    let found = ada.data(first, json!({ "id": id })).await["conversation"].take();
-    let (last, after) = (&found["head"]["position"], &found["messages"]["pageInfo"]["endCursor"]);
-    // All but the first, and two more.
-    let count = usize::try_from(last.as_u64().unwrap() + 1).unwrap();
-    let mut runner = TestRunner::deterministic();
-    let documents: Vec<String> = (0..20)
-        .map(|_| {
-            let fields = selections(MESSAGE).new_tree(&mut runner).unwrap().current();
-            format!(
-                "subscription($id: ID!, $after: String, $yes: Boolean! = true) {{ \
-                 told: messageAdded(conversationId: $id, after: $after) {{ \
-                 cursor node {{ {fields} i: id @include(if: $yes) MORE }} }} }}"
-            )
-        })
-        .collect();
-    // What a message follows is not plain, so all of it takes the long way.
-    let ways = ["", "", "... on Message { t: __typename }", "long: parent { id }"];
-    let mut sockets = Vec::new();
-    for way in ways {
-        let mut socket = app.socket("ada").await;
-        for (number, document) in documents.iter().enumerate() {
-            let variables = json!({ "id": id, "after": after });
-            socket.subscribe(&number.to_string(), &document.replace("MORE", way), variables).await;
-        }
-        sockets.push(socket);
-    }
-    let append = "mutation($input: AppendMessageInput!) { appendMessage(input: $input) { message { id } } }";
-    for status in ["STREAMING", "COMPLETE"] {
-        let input = json!({ "conversationId": id, "role": "ASSISTANT", "content": "news", "status": status });
-        ada.data(append, json!({ "input": input })).await;
-    }
-    let mut told = Vec::new();
-    for socket in &mut sockets {
-        told.push(events(socket, documents.len(), count).await);
-    }
-    let plain = &told[0];
-    let valid = plain.iter().filter(|events| events[0]["type"] == "next").count();
-    assert!(valid >= 10, "only {valid} of the documents were valid");
-    for (way, told) in ways.iter().zip(&told) {
-        for ((document, told), plain) in documents.iter().zip(told).zip(plain) {
-            // Where a key stands for two things, the document is refused whichever way.
-            if plain[0]["type"] == "next" {
-                assert_eq!(told, plain, "{way}: {document}");
-            } else {
-                assert_eq!(told[0]["type"], "error", "{way}: {document}");
-            }
-        }
-    }
-}
-
-/// The events of each operation of a WebSocket: this many, or one error.
-async fn events(socket: &mut Socket, operations: usize, each: usize) -> Vec<Vec<Value>> {
-    let mut told = vec![Vec::new(); operations];
-    while told.iter().any(|told: &Vec<Value>| told.len() < each) {
-        let mut event = socket.receive().await;
-        let id: usize = event["id"].as_str().unwrap().parse().unwrap();
-        if let Some(node) = event.pointer_mut("/payload/data/told/node").and_then(Value::as_object_mut) {
-            node.remove("long");
-        }
-        let times = if event["type"] == "error" { each } else { 1 };
-        told[id].extend(vec![event; times]);
-    }
-    told
+/// A part of each kind, with and without what is optional.
+fn every_part() -> Value {
+    json!([
+        { "text": { "text": "\"t\"", "extra": { "state": "done" } } },
+        { "reasoning": { "text": "" } },
+        { "file": { "mediaType": "image/png", "url": "https://example.com/\u{e9}.png" } },
+        { "file": { "mediaType": "text/plain", "url": "data:text/plain,hi", "filename": "a.txt" } },
+        { "tool": { "toolCallId": "c1", "toolName": "weather", "state": "OUTPUT_AVAILABLE",
+            "input": { "b": 1, "a": [null] }, "output": null } },
+        { "tool": { "toolCallId": "c2", "toolName": "weather", "state": "OUTPUT_ERROR", "errorText": "\n" } },
+        { "sourceUrl": { "sourceId": "s1", "url": "https://example.com", "title": "A page" } },
+        { "sourceDocument": { "sourceId": "s2", "mediaType": "application/pdf", "title": "A document" } },
+        { "data": { "name": "n", "data": [1.50, "x"] } },
+        { "custom": { "kind": "step-start", "data": {}, "extra": { "y": 1e2 } } },
+    ])
 }
 
 /// A conversation with every kind of message.
@@ -212,6 +57,10 @@ async fn furnished(client: &Client) -> String {
         ("ASSISTANT", json!({ "content": "a", "model": "m-1", "usage": { "inputTokens": 7 } })),
         ("TOOL", json!({ "content": "to be deleted" })),
         ("USER", json!({ "content": "\u{fffe}\u{2028}\"\\/" })),
+        (
+            "ASSISTANT",
+            json!({ "parts": every_part(), "usage": { "cachedInputTokens": 0, "reasoningTokens": 3 } }),
+        ),
         ("ASSISTANT", json!({ "content": "so far", "status": "STREAMING" })),
     ] {
         let mut input = json!({ "conversationId": id, "role": role });
@@ -225,6 +74,36 @@ async fn furnished(client: &Client) -> String {
     client.data(update, json!({ "input": { "id": ids[5], "content": "edited" } })).await;
     let feedback = "mutation($id: ID!) { setMessageFeedback(input: { messageId: $id, rating: UP, comment: \"good\" }) { message { id } } }";
     client.data(feedback, json!({ "id": ids[3] })).await;
+    id
+}
+
+/// A conversation with forks: at its beginning, on the trunk and on branches.
+async fn forked(client: &Client) -> String {
+    let id = client.new_conversation().await;
+    let append = "mutation($input: AppendMessageInput!) { appendMessage(input: $input) { message { id } } }";
+    let mut ids: Vec<Value> = Vec::new();
+    // The number of the message that each follows.
+    let parents = [
+        None,
+        Some(0),
+        Some(1),
+        Some(2),
+        Some(1),
+        Some(4),
+        Some(4),
+        Some(6),
+        None,
+        Some(7),
+        Some(6),
+        Some(10),
+    ];
+    for (number, parent) in parents.into_iter().enumerate() {
+        let mut input =
+            json!({ "conversationId": id, "role": "USER", "content": format!("message {number}") });
+        input["parentId"] = parent.map_or(Value::Null, |parent: usize| ids[parent].clone());
+        let data = client.data(append, json!({ "input": input })).await;
+        ids.push(data["appendMessage"]["message"]["id"].clone());
+    }
     id
 }
 
@@ -314,6 +193,27 @@ async fn a_page_read_with_its_conversation_equals_a_separate_read(app: TestApp) 
     assert_eq!(data["conversation"]["messages"]["nodes"], json!([{ "content": "7", "position": 7 }]));
     let wrong = "query($id: ID!) { conversation(id: $id) { messages(last: 0) { nodes { id } } } }";
     assert_eq!(ada.fault(wrong, json!({ "id": id })).await.0, "BAD_USER_INPUT");
+}
+
+async fn a_page_of_a_chat_is_one_statement(app: TestApp) {
+    let ada = app.client("ada");
+    let page = "query($id: ID!) { conversation(id: $id) { id ...Page } }
+      fragment Page on Conversation { messages(last: 3) { edges { cursor node { ...Message } } } }
+      fragment Message on Message { id role status createdAt editedAt model content metadata usage { inputTokens }
+        parts { __typename ... on TextPart { text } } parent { id __typename } siblings { id position } }";
+    let furnished = furnished(&ada).await;
+    for (id, statements) in [
+        (ada.new_conversation().await, 1),
+        (forked(&ada).await, 1),
+        // The text of the streaming message is stored elsewhere.
+        (furnished, 2),
+    ] {
+        // The token is checked, and its owner known.
+        ada.data("{ viewer { id } }", json!({})).await;
+        let before = app.store.statements();
+        ada.data(page, json!({ "id": id })).await;
+        assert_eq!(app.store.statements() - before, statements, "{id}");
+    }
 }
 
 async fn the_fast_list_equals_the_ordinary_list(app: TestApp) {

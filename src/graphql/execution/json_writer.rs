@@ -31,17 +31,7 @@ pub fn write_value(out: &mut Vec<u8>, value: &Value, most: usize) -> bool {
             out.extend_from_slice(written);
             true
         }
-        Value::List(items) => {
-            out.push(b'[');
-            let whole = items.iter().enumerate().all(|(at, item)| {
-                if at > 0 {
-                    out.push(b',');
-                }
-                write_value(out, item, most)
-            });
-            out.push(b']');
-            whole
-        }
+        Value::List(items) => write_list(out, items, |out, item| write_value(out, item, most)),
         Value::Object(fields) => {
             out.push(b'{');
             let whole = fields.iter().enumerate().all(|(at, (name, field))| {
@@ -91,6 +81,23 @@ pub(in crate::graphql) fn write_option<T>(
         Some(value) => write(out, value),
         None => write_null(out),
     }
+}
+
+/// Writes a list.
+pub(in crate::graphql) fn write_list<T>(
+    out: &mut Vec<u8>,
+    items: impl IntoIterator<Item = T>,
+    mut write: impl FnMut(&mut Vec<u8>, T) -> bool,
+) -> bool {
+    out.push(b'[');
+    let whole = items.into_iter().enumerate().all(|(at, item)| {
+        if at > 0 {
+            out.push(b',');
+        }
+        write(out, item)
+    });
+    out.push(b']');
+    whole
 }
 
 fn write_null(out: &mut Vec<u8>) -> bool {

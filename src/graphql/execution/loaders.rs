@@ -103,8 +103,20 @@ impl Loaders {
 
     /// The message at a position, if it exists.
     pub(in crate::graphql) async fn message_at(&self, place: MessagePosition) -> Found<Message> {
-        let loader = self.places.get_or_init(|| Loader::new(Places(self.store.clone())));
-        loader.try_load(place).await.unwrap_or_else(|error| Err(lost(&error)))
+        self.place_loader().try_load(place).await.unwrap_or_else(|error| Err(lost(&error)))
+    }
+
+    /// The messages at these positions, each if it exists.
+    pub(in crate::graphql) async fn messages_at(
+        &self,
+        places: Vec<MessagePosition>,
+    ) -> Result<HashMap<MessagePosition, Option<Arc<Message>>>> {
+        load_many(self.place_loader(), places).await
+    }
+
+    fn place_loader(&self) -> &Loader<MessagePosition, Found<Message>, Places> {
+        let loader = || Loader::new(Places(self.store.clone())).with_max_batch_size(MAX_BATCH);
+        self.places.get_or_init(loader)
     }
 
     /// The messages whose parent is at a position, oldest first.
@@ -112,14 +124,38 @@ impl Loaders {
         &self,
         place: MessagePosition,
     ) -> Loaded<Slice<Message>> {
-        let loader = self.following.get_or_init(|| Loader::new(Following(self.store.clone())));
-        loader.try_load(place).await.unwrap_or_else(|error| Err(lost(&error)))
+        self.following_loader().try_load(place).await.unwrap_or_else(|error| Err(lost(&error)))
+    }
+
+    /// The messages whose parent is at each of these positions, oldest first.
+    pub(in crate::graphql) async fn all_messages_following(
+        &self,
+        places: Vec<MessagePosition>,
+    ) -> Result<HashMap<MessagePosition, Arc<Slice<Message>>>> {
+        load_many(self.following_loader(), places).await
+    }
+
+    fn following_loader(&self) -> &Loader<MessagePosition, Loaded<Slice<Message>>, Following> {
+        let loader = || Loader::new(Following(self.store.clone())).with_max_batch_size(MAX_BATCH);
+        self.following.get_or_init(loader)
     }
 
     /// The current text of a streaming message.
     pub(in crate::graphql) async fn text(&self, id: MessageId) -> Loaded<str> {
-        let loader = self.texts.get_or_init(|| Loader::new(Texts(self.store.clone())));
-        loader.try_load(id).await.unwrap_or_else(|error| Err(lost(&error)))
+        self.text_loader().try_load(id).await.unwrap_or_else(|error| Err(lost(&error)))
+    }
+
+    /// The current texts of streaming messages.
+    pub(in crate::graphql) async fn texts(
+        &self,
+        ids: Vec<MessageId>,
+    ) -> Result<HashMap<MessageId, Arc<str>>> {
+        load_many(self.text_loader(), ids).await
+    }
+
+    fn text_loader(&self) -> &Loader<MessageId, Loaded<str>, Texts> {
+        let loader = || Loader::new(Texts(self.store.clone())).with_max_batch_size(MAX_BATCH);
+        self.texts.get_or_init(loader)
     }
 
     /// The tokens of a message. What is being written when it is read has none yet.
@@ -169,8 +205,22 @@ where
     K: Copy + Eq + Hash + Debug,
     F: BatchFn<K, Found<T>>,
 {
+    let found = load_many(loader, keys).await?;
+    Ok(found.into_iter().filter_map(|(key, value)| Some((key, value?))).collect())
+}
+
+/// The value of each key, or the first error.
+async fn load_many<K, V, F>(loader: &Loader<K, Result<V>, F>, keys: Vec<K>) -> Result<HashMap<K, V>>
+where
+    K: Copy + Eq + Hash + Debug,
+    V: Clone,
+    F: BatchFn<K, Result<V>>,
+{
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
     let loaded = loader.try_load_many(keys).await.map_err(|error| lost(&error))?;
-    loaded.into_iter().filter_map(|(key, found)| found.transpose().map(|found| Ok((key, found?)))).collect()
+    loaded.into_iter().map(|(key, value)| Ok((key, value?))).collect()
 }
 
 /// A loader returns a value for every key, so a missing one is an internal error.

@@ -16,11 +16,11 @@ use super::context::ContextExt;
 use super::error::SubscriptionError;
 use super::json_writer::write_string;
 use super::prerendered::{PrerenderedStream, RenderedEvent};
-use super::selection_plan::{ObjectWriter, SelectionPlan, selection_key};
+use super::related::{Missing, Related};
+use super::selection_plan::{FieldPlan, ObjectWriter, SelectionPlan, selection_key};
 use super::subscription_state::SubscriptionState;
 use crate::feed::{Rendering, SharedItem};
 use crate::memory::{MemoryBudget, MemoryError, MemoryReservation, UNRESERVED_BYTES};
-use crate::model::MessageId;
 use crate::store::{self, Scoped};
 
 /// An item of a subscription.
@@ -30,9 +30,6 @@ pub(in crate::graphql) trait SubscriptionItem: Send + Sync + Sized + 'static {
 
     /// The cursor of the item.
     fn cursor(&self) -> String;
-
-    /// The message whose text must be loaded first, if there is one.
-    fn unloaded(&self) -> Option<MessageId>;
 }
 
 /// Renders the selection of one subscription.
@@ -111,7 +108,9 @@ impl<T: SubscriptionItem> EventWriter<T> {
             return None;
         }
         let selection = &ctx.item.node.selection_set.node;
-        let plan = SelectionPlan::of(&T::WRITER, selection, &env.fragments)?;
+        // Events are written once for all subscribers, but a message gets siblings later.
+        let plan = SelectionPlan::of(&T::WRITER, selection, &env.fragments)
+            .filter(|plan| !plan.has_related_messages())?;
         let mut head = br#"{"data":{"#.to_vec();
         let key = ctx.item.node.response_key().node.as_str();
         write_string(&mut head, key);
@@ -129,13 +128,14 @@ impl<T: SubscriptionItem> EventWriter<T> {
     }
 
     async fn write(&self, item: &SharedItem<T>) -> Result<RenderedEvent, SubscriptionError> {
-        let mut written = self.walk(item, None);
-        if written.is_none()
-            && let Some(message) = item.unloaded()
-        {
-            let mut texts = self.store.texts(&[message]).await?;
-            let text = texts.remove(&message).ok_or(store::Error::NotFound("message"))?;
-            written = self.walk(item, Some(&text));
+        let nothing = Related::of(&[], None);
+        let mut written = self.walk(item, &nothing);
+        if written.is_none() {
+            let mut missing = Missing::default();
+            self.plan.find_missing(item, &nothing, &mut missing);
+            let texts = self.store.texts(missing.texts()).await?;
+            let texts = texts.into_iter().map(|(id, text)| (id, text.into())).collect();
+            written = self.walk(item, &Related::with_texts(texts));
         }
         let bytes: Bytes =
             written.ok_or_else(|| store::Error::broken("an item was not written".into()))?.into();
@@ -148,9 +148,9 @@ impl<T: SubscriptionItem> EventWriter<T> {
         Ok(RenderedEvent { bytes: rendering.bytes, held, cursor: rendering.cursor })
     }
 
-    fn walk(&self, item: &T, text: Option<&str>) -> Option<Vec<u8>> {
+    fn walk(&self, item: &T, related: &Related<'_>) -> Option<Vec<u8>> {
         let mut out = self.head.clone();
-        let whole = self.plan.write(&mut out, item, text);
+        let whole = self.plan.write(&mut out, item, related);
         out.extend_from_slice(TAIL);
         whole.then_some(out)
     }

@@ -11,11 +11,12 @@ use async_graphql::parser::types::{Field, SelectionSet};
 use async_graphql::registry::Registry;
 use async_graphql::{ContextSelectionSet, OutputType, Positioned, ServerResult, Value, resolver_utils};
 
-use super::context::ContextExt;
-use super::selection_plan::{Fragments, ObjectWriter, SelectionPlan};
+use super::context::{ContextExt, OperationContext};
+use super::related::{Missing, Related};
+use super::selection_plan::{FieldPlan, Fragments, ObjectWriter, SelectionPlan};
 use super::value_size::size_of_objects;
 use crate::memory::{MemoryBudget, MemoryError};
-use crate::model::Slice;
+use crate::model::{Message, MessagesBeside, Slice};
 use crate::store;
 
 /// The most bytes that are allocated before a list is written.
@@ -24,6 +25,7 @@ const MOST_RESERVED: usize = 64 * 1024;
 /// A list of `O` from the items of a page.
 pub(in crate::graphql) struct RenderedList<'a, T: ListItem<O>, O> {
     page: &'a Arc<Slice<T>>,
+    beside: Option<&'a MessagesBeside>,
     object: std::marker::PhantomData<fn() -> O>,
 }
 
@@ -34,21 +36,30 @@ pub(in crate::graphql) trait ListItem<O>: Send + Sync + Sized + 'static {
 
     /// The object of an item, which shares the page. `None` past the end of the page.
     fn object(page: &Arc<Slice<Self>>, at: usize) -> Option<O>;
+
+    /// The messages of a page, if its items are messages.
+    fn messages(_: &[Self]) -> &[Message] {
+        &[]
+    }
 }
 
 impl<'a, T: ListItem<O>, O> RenderedList<'a, T, O> {
     pub(in crate::graphql) fn of(page: &'a Arc<Slice<T>>) -> Self {
-        Self { page, object: std::marker::PhantomData }
+        Self { page, beside: None, object: std::marker::PhantomData }
     }
 
-    /// Renders the list. `None` if the selection is not plain, or an item has a value that must be loaded.
+    /// The list of a page with what was read beside it.
+    pub(in crate::graphql) fn with(page: &'a Arc<Slice<T>>, beside: &'a MessagesBeside) -> Self {
+        Self { beside: Some(beside), ..Self::of(page) }
+    }
+
+    /// Writes the list. `None` if an item needs what `related` does not have.
     fn write(
         &self,
-        selection: &SelectionSet,
-        fragments: &Fragments,
+        plan: &SelectionPlan<T>,
+        related: &mut Related<'_>,
         memory_budget: &MemoryBudget,
     ) -> Result<Option<Vec<u8>>, MemoryError> {
-        let Some(plan) = SelectionPlan::of(&T::WRITER, selection, fragments) else { return Ok(None) };
         let items = &self.page.items;
         let mut out = vec![b'['];
         let mut taken = 0;
@@ -56,7 +67,8 @@ impl<'a, T: ListItem<O>, O> RenderedList<'a, T, O> {
             if at > 0 {
                 out.push(b',');
             }
-            let written = plan.write(&mut out, item, None);
+            related.set_limit(memory_budget.remaining().saturating_add(taken));
+            let written = plan.write(&mut out, item, related);
             let fits = memory_budget.try_grow(out.len() - taken);
             if fits.is_ok() {
                 taken = out.len();
@@ -77,16 +89,39 @@ impl<'a, T: ListItem<O>, O> RenderedList<'a, T, O> {
     /// Like `write`, with a memory reservation if it is needed.
     async fn written(
         &self,
-        selection: &SelectionSet,
-        fragments: &Fragments,
+        plan: &SelectionPlan<T>,
+        related: &mut Related<'_>,
         memory_budget: &MemoryBudget,
     ) -> Result<Option<Vec<u8>>, MemoryError> {
-        match self.write(selection, fragments, memory_budget) {
+        match self.write(plan, related, memory_budget) {
             Err(MemoryError::ReservationRequired) => {
                 memory_budget.reserve().await?;
-                self.write(selection, fragments, memory_budget)
+                self.write(plan, related, memory_budget)
             }
             written => written,
+        }
+    }
+
+    /// Renders the list. `None` if it is left to async-graphql, which tells the field that an error belongs to.
+    async fn render(
+        &self,
+        selection: &SelectionSet,
+        fragments: &Fragments,
+        operation: &OperationContext,
+    ) -> Result<Option<Vec<u8>>, MemoryError> {
+        let Some(plan) = SelectionPlan::of(&T::WRITER, selection, fragments) else { return Ok(None) };
+        let mut related = Related::of(T::messages(&self.page.items), self.beside);
+        loop {
+            let written = self.written(&plan, &mut related, &operation.memory_budget).await?;
+            if written.is_some() {
+                return Ok(written);
+            }
+            // What was loaded can need more, as far as the selection is nested.
+            let mut missing = Missing::default();
+            self.page.items.iter().for_each(|item| plan.find_missing(item, &related, &mut missing));
+            if !missing.can_be_loaded() || related.load(missing, &operation.loaders).await.is_err() {
+                return Ok(None);
+            }
         }
     }
 }
@@ -106,15 +141,15 @@ impl<T: ListItem<O>, O: OutputType> OutputType for RenderedList<'_, T, O> {
 
     async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
         let refused = |error: store::Error| async_graphql::Error::from(error).into_server_error(field.pos);
-        let asked = ctx.operation_context().map_err(refused)?;
-        if asked.may_prerender {
-            let written = self.written(&ctx.item.node, &ctx.query_env.fragments, &asked.memory_budget).await;
-            if let Some(written) = written.map_err(|error| refused(error.into()))? {
-                return Ok(Value::Binary(written.into()));
+        let operation = ctx.operation_context().map_err(refused)?;
+        if operation.may_prerender {
+            let rendered = self.render(&ctx.item.node, &ctx.query_env.fragments, operation).await;
+            if let Some(rendered) = rendered.map_err(|error| refused(error.into()))? {
+                return Ok(Value::Binary(rendered.into()));
             }
         }
         let count = self.page.items.len();
-        let held = asked.memory_budget.grow(size_of_objects(ctx, count)).await;
+        let held = operation.memory_budget.grow(size_of_objects(ctx, count)).await;
         held.map_err(|error| refused(error.into()))?;
         let objects = (0..count).filter_map(|at| T::object(self.page, at));
         resolver_utils::resolve_list(ctx, field, objects, Some(count)).await

@@ -8,12 +8,18 @@ pub(in crate::graphql) mod queries;
 
 use std::sync::Arc;
 
+use async_graphql::parser::types::SelectionSet;
+
+use super::message::connection::MessageConnection;
 use super::message::{MESSAGE, Message};
 use crate::graphql::execution::json_writer::{
-    write_display, write_id, write_json, write_option, write_string, write_time,
+    write_display, write_id, write_json, write_list, write_option, write_string, write_time,
 };
-use crate::graphql::execution::selection_plan::{FieldWriter, ObjectWriter};
-use crate::model::{self, End, Page, Slice};
+use crate::graphql::execution::related::{Missing, Related};
+use crate::graphql::execution::selection_plan::{
+    FieldPlan, FieldWriter, Fragments, ObjectWriter, SelectionPlan,
+};
+use crate::model::{self, End, Page};
 
 /// The default size of a page of messages.
 pub(in crate::graphql) const DEFAULT_MESSAGES: Page = Page { end: End::Last, size: 50 };
@@ -26,7 +32,7 @@ pub(in crate::graphql) const DEFAULT_CONVERSATIONS: Page = Page { end: End::Firs
 pub(in crate::graphql) struct Conversation {
     pub(super) row: Arc<model::Conversation>,
     /// The messages of a page, if they were read.
-    pub(super) page: Option<(Page, Arc<Slice<model::Message>>)>,
+    pub(super) page: Option<(Page, MessageConnection)>,
     /// The head, if it was read. `Some(None)` if there is none.
     pub(super) head: Option<Option<Message>>,
 }
@@ -59,6 +65,7 @@ impl Conversation {
 /// The writers of fields that need only the data that was read with the conversation.
 pub(in crate::graphql) const CONVERSATION: ObjectWriter<ConversationItem> = ObjectWriter {
     name: "Conversation",
+    belongs_to: &["Node"],
     field: |name| {
         Some(FieldWriter::Leaf(match name {
             "id" => |out, item| write_id(out, item.conversation.id.0),
@@ -72,13 +79,45 @@ pub(in crate::graphql) const CONVERSATION: ObjectWriter<ConversationItem> = Obje
             "trashedAt" => |out, item| write_option(out, item.conversation.trashed_at, write_time),
             "readPosition" => |out, item| write_display(out, &item.conversation.read_position),
             "unreadCount" => |out, item| write_display(out, &item.conversation.unread_count()),
-            "head" => {
-                return Some(FieldWriter::Message(|item| item.head.as_ref().map(Option::as_deref), &MESSAGE));
-            }
+            "expiresAt" => |out, item| write_option(out, item.conversation.expires_at, write_time),
+            "unarchiveOnMessage" => |out, item| write_display(out, &item.conversation.unarchive_on_message),
+            "labels" => |out, item| {
+                write_list(out, item.conversation.labels.iter(), |out, label| {
+                    write_string(out, label.as_str())
+                })
+            },
+            "head" => return Some(FieldWriter::Object(plan_head)),
             _ => return None,
         }))
     },
 };
+
+fn plan_head(
+    selection: &SelectionSet,
+    fragments: &Fragments,
+) -> Option<Box<dyn FieldPlan<ConversationItem>>> {
+    Some(Box::new(HeadPlan(SelectionPlan::of(&MESSAGE, selection, fragments)?)))
+}
+
+/// The plan of the head: null if there is none.
+struct HeadPlan(SelectionPlan<model::Message>);
+
+impl FieldPlan<ConversationItem> for HeadPlan {
+    fn write(&self, out: &mut Vec<u8>, item: &ConversationItem, related: &Related<'_>) -> bool {
+        let head = item.head.as_ref().map(Option::as_deref);
+        head.is_some_and(|head| write_option(out, head, |out, head| self.0.write(out, head, related)))
+    }
+
+    fn find_missing(&self, item: &ConversationItem, related: &Related<'_>, missing: &mut Missing) {
+        if let Some(Some(head)) = &item.head {
+            self.0.find_missing(head, related, missing);
+        }
+    }
+
+    fn has_related_messages(&self) -> bool {
+        true
+    }
+}
 
 /// A conversation of a page, with its head if it was read.
 pub(in crate::graphql) struct ConversationItem {

@@ -1,19 +1,17 @@
-//! The object `Message`, and the writers of its fields.
+//! The object `Message`.
 
 pub(in crate::graphql) mod connection;
 mod fields;
 pub(in crate::graphql) mod input;
 pub(in crate::graphql) mod mutations;
+mod writers;
 
 use std::sync::Arc;
 
 use async_graphql::Enum;
 
-use crate::graphql::execution::json_writer::{
-    write_display, write_enum, write_id, write_json, write_option, write_string, write_time,
-};
-use crate::graphql::execution::selection_plan::{FieldWriter, ObjectWriter};
 use crate::model::{self, Slice};
+pub(in crate::graphql) use writers::MESSAGE;
 
 /// The author of a message.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
@@ -75,28 +73,3 @@ impl From<Arc<model::Message>> for Message {
         Self::Alone(message)
     }
 }
-
-/// The writers of fields that need only the message.
-pub(in crate::graphql) const MESSAGE: ObjectWriter<model::Message> = ObjectWriter {
-    name: "Message",
-    field: |name| {
-        if name == "content" {
-            return Some(FieldWriter::Text(|message| {
-                (message.status != model::MessageStatus::Streaming).then_some(message.content.as_str())
-            }));
-        }
-        Some(FieldWriter::Leaf(match name {
-            "id" => |out, message| write_id(out, message.id.0),
-            "position" => |out, message| write_display(out, &message.position),
-            "role" => |out, message| write_enum(out, Role::from(message.role)),
-            "status" => |out, message| write_enum(out, MessageStatus::from(message.status)),
-            "model" => |out, message| write_option(out, message.model.as_deref(), write_string),
-            "pinned" => |out, message| write_display(out, &message.pinned),
-            "metadata" => |out, message| write_json(out, &message.metadata),
-            "createdAt" => |out, message| write_time(out, message.created_at),
-            "editedAt" => |out, message| write_option(out, message.edited_at, write_time),
-            "deletedAt" => |out, message| write_option(out, message.deleted_at, write_time),
-            _ => return None,
-        }))
-    },
-};

@@ -12,8 +12,9 @@ use super::usage::TokenUsageInput;
 use crate::graphql::execution::context::ContextExt;
 use crate::graphql::execution::json_writer::{write_display, write_enum};
 use crate::graphql::execution::prerender::SubscriptionItem;
+use crate::graphql::execution::related::Text;
 use crate::graphql::execution::selection_plan::{FieldWriter, ObjectWriter};
-use crate::model::{self, ContentLimits, Invalid, MessageId, StreamEnd, TextChunk, check_text_chunk};
+use crate::model::{self, ContentLimits, Invalid, StreamEnd, TextChunk, check_text_chunk};
 use crate::store::Result;
 
 /// A chunk of the text of a message.
@@ -36,10 +37,11 @@ impl From<TextChunk> for MessageTextChunk {
 impl SubscriptionItem for TextChunk {
     const WRITER: ObjectWriter<Self> = ObjectWriter {
         name: "MessageTextChunk",
+        belongs_to: &[],
         field: |name| {
             Some(match name {
                 "offset" => FieldWriter::Leaf(|out, piece| write_display(out, &piece.offset)),
-                "text" => FieldWriter::Text(|piece| Some(&piece.text)),
+                "text" => FieldWriter::Text(|piece| Text::Read(&piece.text)),
                 "status" => {
                     FieldWriter::Leaf(|out, piece| write_enum(out, MessageStatus::from(piece.status)))
                 }
@@ -50,10 +52,6 @@ impl SubscriptionItem for TextChunk {
 
     fn cursor(&self) -> String {
         cursor::of_text(self.end())
-    }
-
-    fn unloaded(&self) -> Option<MessageId> {
-        None
     }
 }
 

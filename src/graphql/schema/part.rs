@@ -1,6 +1,7 @@
 //! Parts of messages.
 
 pub(in crate::graphql) mod input;
+pub(in crate::graphql) mod writers;
 
 use std::collections::HashMap;
 

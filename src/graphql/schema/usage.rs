@@ -2,6 +2,8 @@
 
 use async_graphql::{InputObject, SimpleObject};
 
+use crate::graphql::execution::json_writer::{write_display, write_option};
+use crate::graphql::execution::selection_plan::{FieldWriter, ObjectWriter};
 use crate::model::{self, Invalid};
 
 /// Token counts, as the model's provider reported them. Null if it did not report a count.
@@ -30,6 +32,26 @@ impl From<model::TokenUsage> for TokenUsage {
         } = usage;
         Self { input_tokens, output_tokens, total_tokens, cached_input_tokens, reasoning_tokens }
     }
+}
+
+/// The writers of token counts.
+pub(in crate::graphql) const TOKEN_USAGE: ObjectWriter<model::TokenUsage> = ObjectWriter {
+    name: "TokenUsage",
+    belongs_to: &[],
+    field: |name| {
+        Some(FieldWriter::Leaf(match name {
+            "inputTokens" => |out, usage| write_number(out, usage.input_tokens),
+            "outputTokens" => |out, usage| write_number(out, usage.output_tokens),
+            "totalTokens" => |out, usage| write_number(out, usage.total_tokens),
+            "cachedInputTokens" => |out, usage| write_number(out, usage.cached_input_tokens),
+            "reasoningTokens" => |out, usage| write_number(out, usage.reasoning_tokens),
+            _ => return None,
+        }))
+    },
+};
+
+fn write_number(out: &mut Vec<u8>, number: Option<i32>) -> bool {
+    write_option(out, number, |out, number| write_display(out, &number))
 }
 
 /// Token counts, as the model's provider reported them. They must not be negative and need not add up.

@@ -21,6 +21,7 @@
 
 mod postgres;
 pub(in crate::store) mod request;
+mod siblings;
 mod sqlite;
 mod workers;
 
@@ -43,6 +44,12 @@ use request::{
 
 /// The maximum number of reads in the queue. More are rejected at once.
 const QUEUE: usize = 4096;
+
+/// The statements that find branches and siblings on PostgreSQL and on SQLite, for tests of their plans.
+#[doc(hidden)]
+pub fn branch_statements() -> (Vec<&'static str>, Vec<&'static str>) {
+    (postgres::branch_statements(), sqlite::branch_statements())
+}
 
 /// The queue of reads and the workers that answer them.
 pub(in crate::store) struct Reads {

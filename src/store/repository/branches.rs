@@ -11,22 +11,19 @@ mod statements;
 
 use std::collections::HashMap;
 
-use sea_orm::sea_query::Order;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, FromQueryResult, IntoActiveModel,
+    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, FromQueryResult, IntoActiveModel,
     QueryFilter,
 };
 
 use crate::model::{
-    AuditAction, Change, ChangeKind, Conversation, ConversationId, Deleted, End, Message, MessageId, Page,
-    Range, Slice,
+    AuditAction, Change, ChangeKind, Conversation, ConversationId, Deleted, End, Message, MessageId,
+    MessagePage, Page, Range, Siblings, Slice,
 };
-use crate::store::engine::slot;
 use crate::store::entity::message;
 use crate::store::error::Error;
 use crate::store::error::Result;
-use crate::store::hot::reads::request::MessageRange;
-use crate::store::repository::bounded::ids_and_sizes;
+use crate::store::hot::reads::request::{BranchPage, Leaf, MessageRange};
 use crate::store::scope::Scoped;
 use crate::store::transaction::Tx;
 use statements::{following, path};
@@ -51,13 +48,6 @@ impl Segment {
     pub(in crate::store) fn contains(&self, branch: Option<i64>, position: i64) -> bool {
         self.branch == branch && position > self.after && position <= self.upto
     }
-}
-
-/// The end of a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Leaf {
-    branch: i64,
-    position: i64,
 }
 
 /// The ranges of the active branch, from its last message to the root.
@@ -110,25 +100,48 @@ impl Scoped {
         page: Page,
         deleted: Deleted,
     ) -> Result<Slice<Message>> {
+        Ok(self.message_page(conversation, leaf, range, page, deleted, false).await?.messages)
+    }
+
+    /// The same with the message before the page, and with the ids of siblings if they are wanted.
+    ///
+    /// # Errors
+    /// - `NotFound`: no such message in this conversation.
+    pub async fn message_page(
+        &self,
+        conversation: &Conversation,
+        leaf: Option<MessageId>,
+        range: Range<i64>,
+        page: Page,
+        deleted: Deleted,
+        with_siblings: bool,
+    ) -> Result<MessagePage> {
         let leaf = self.leaf_or_head(conversation, leaf).await?;
-        let mut segments = self.segments(conversation, leaf).await?;
-        if page.end == End::First {
-            segments.reverse();
-        }
-        let wanted = page.size + 1;
-        let mut rows: Vec<Message> = Vec::new();
-        for segment in segments {
-            let missing = wanted.saturating_sub(u32::try_from(rows.len()).unwrap_or(wanted));
-            if missing == 0 {
-                break;
-            }
-            let page = Page { size: missing, ..page };
-            rows.extend(self.segment(conversation.id, segment, &range, page, deleted).await?);
-        }
-        let mut slice = Slice::from_rows(rows, page, &range);
+        let mut found = if conversation.branches == 0 && deleted == Deleted::Included {
+            self.trunk(conversation, leaf, range, page).await?
+        } else {
+            let branch = BranchPage { page, leaf: Some(leaf), range, deleted, with_siblings };
+            let read = self.open_branch(conversation.id, Some(branch)).await?;
+            read.and_then(|(_, found)| found).ok_or(Error::NotFound("conversation"))?
+        };
         // If the bound is behind the end of the path, on another branch, no message of the path follows it.
-        slice.has_next &= range.before.is_none_or(|before| before <= leaf.position) || page.end == End::First;
-        Ok(slice)
+        let is_behind = range.before.is_some_and(|before| before > leaf.position);
+        found.messages.has_next &= !is_behind || page.end == End::First;
+        Ok(found)
+    }
+
+    /// A page of a conversation that never forked.
+    async fn trunk(
+        &self,
+        conversation: &Conversation,
+        leaf: Leaf,
+        range: Range<i64>,
+        page: Page,
+    ) -> Result<MessagePage> {
+        let upto = Range { after: None, before: Some(leaf.position + 1) };
+        let whole = self.whole_conversation(conversation.id, page).within(&range).within(&upto);
+        let rows = self.message_range(MessageRange { trunk: true, ..whole }).await?;
+        Ok(MessagePage::from_rows(rows, page, &range, Deleted::Included, Siblings::None))
     }
 
     /// The ranges of the path that ends in `leaf`, or in the conversation's head, from there to the root.
@@ -164,56 +177,6 @@ impl Scoped {
 
     async fn segments(&self, conversation: &Conversation, leaf: Leaf) -> Result<Vec<Segment>> {
         segments(&self.reader(), conversation, leaf).await
-    }
-
-    async fn segment(
-        &self,
-        conversation: ConversationId,
-        segment: Segment,
-        range: &Range<i64>,
-        page: Page,
-        deleted: Deleted,
-    ) -> Result<Vec<Message>> {
-        let after = segment.after.max(range.after.unwrap_or(0));
-        let upto = segment.upto.min(range.before.map_or(i64::MAX, |before| before - 1));
-        if upto <= after {
-            return Ok(Vec::new());
-        }
-        // The trunk has no gaps, and its range has no other messages.
-        if segment.branch.is_none() && deleted == Deleted::Included {
-            let message_range = MessageRange {
-                after,
-                before: upto + 1,
-                rows: page.size,
-                ..self.whole_conversation(conversation, page)
-            };
-            return self.message_range(message_range).await;
-        }
-        let order = if page.end == End::First { Order::Asc } else { Order::Desc };
-        // The index of branches finds the messages of one, the slots those of the trunk.
-        let mut condition = match segment.branch {
-            Some(branch) => Condition::all().add(message::Column::Branch.eq(branch)),
-            None => Condition::all().add_option(slot::among(self.backend(), conversation, (after + 1, upto))),
-        };
-        if deleted == Deleted::LeftOut {
-            condition = condition.add(message::Column::DeletedAt.is_null());
-        }
-        let found = ids_and_sizes()
-            .from(message::Entity)
-            .and_where(message::Column::ConversationId.eq(conversation))
-            .cond_where(condition)
-            .and_where(message::Column::Position.gt(after))
-            .and_where(message::Column::Position.lte(upto))
-            .and_where(message::Column::OwnerId.eq(self.owner.clone()))
-            .order_by((message::Entity, message::Column::Position), order)
-            .limit(u64::from(page.size))
-            .take();
-        let mut rows = self.found_messages(found).await?;
-        rows.sort_unstable_by_key(|row| row.position);
-        if page.end == End::Last {
-            rows.reverse();
-        }
-        rows.into_iter().map(Message::try_from).collect()
     }
 
     /// The messages that follow each of some places, oldest first.

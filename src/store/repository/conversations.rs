@@ -15,15 +15,15 @@ use serde_json::json;
 
 use crate::model::{
     AuditAction, Change, ChangeKind, Conversation, ConversationFilter, ConversationId, ConversationOrder,
-    ConversationState, End, Fingerprint, Message, NewConversation, Page, Range, Slice, Timestamp, Title,
-    fold,
+    ConversationState, End, Fingerprint, Message, MessagePage, NewConversation, Page, Range, Slice,
+    Timestamp, Title, fold,
 };
 use crate::store::engine::slot;
 use crate::store::entity::message::last_of_user;
 use crate::store::entity::{branch, conversation, message};
 use crate::store::error::Error;
 use crate::store::error::Result;
-use crate::store::hot::reads::request::{ConversationPage, ListConversations, ReadConversation};
+use crate::store::hot::reads::request::{BranchPage, ConversationPage, ListConversations, ReadConversation};
 use crate::store::json_rows::{JsonRows, REQUESTED};
 use crate::store::repository::append::{MessagePlace, insert_message};
 use crate::store::repository::labels::Labelled;
@@ -36,22 +36,32 @@ use crate::store::transaction::Tx;
 impl Scoped {
     /// One of the owner's conversations.
     pub async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>> {
-        Ok(self.open(id, None).await?.map(|(conversation, _)| conversation))
+        Ok(self.open(id, None, false).await?.map(|(conversation, _)| conversation))
     }
 
-    /// One of the owner's conversations with the messages at one end of it, in one statement. There are no messages
-    /// if no page is requested, or if the conversation has forked: [`Scoped::path`] reads those.
+    /// One of the owner's conversations with the messages at one end of its active branch, in one statement, or in two if
+    /// it has forked and the siblings are not read.
     pub async fn open(
         &self,
         id: ConversationId,
         page: Option<Page>,
-    ) -> Result<Option<(Conversation, Option<Slice<Message>>)>> {
+        with_siblings: bool,
+    ) -> Result<Option<(Conversation, Option<MessagePage>)>> {
+        let page = page.map(|page| BranchPage::of_head(page, with_siblings));
+        self.open_branch(id, page).await
+    }
+
+    /// One of the owner's conversations with a page of a branch.
+    pub(in crate::store) async fn open_branch(
+        &self,
+        id: ConversationId,
+        page: Option<BranchPage>,
+    ) -> Result<Option<(Conversation, Option<MessagePage>)>> {
         let read =
             || ReadConversation { owner: self.owner.clone(), id, page, allowance: self.allowance.clone() };
         let found = self.with_reservation(|| self.reads().conversation(read())).await?;
         Ok(found.map(|ConversationPage { conversation, messages }| {
-            let slice = |(rows, page)| Slice::from_rows(rows, page, &Range::<i64>::all());
-            (conversation, messages.zip(page).map(slice))
+            (conversation, messages.zip(page).map(|(rows, page)| page.of_rows(rows)))
         }))
     }
 

@@ -6,7 +6,9 @@ use super::*;
 use crate::graphql::execution::selection_plan;
 use crate::graphql::schema::message::Message;
 use crate::graphql::schema::message::connection::MessageEdge;
-use crate::model::{self, ConversationId, Json, MessageId, MessageStatus, OwnerId, Role, Timestamp};
+use crate::model::{
+    self, ConversationId, Json, MessageId, MessageStatus, OwnerId, Role, Siblings, Timestamp,
+};
 
 fn message(status: MessageStatus) -> model::Message {
     model::Message {
@@ -43,8 +45,11 @@ where
 {
     let page = Arc::new(Slice { items: items.to_vec(), has_previous: false, has_next: false });
     let (selection, fragments) = read(text);
-    let written =
-        RenderedList::<_, O>::of(&page).write(&selection, &fragments, &MemoryBudget::default()).unwrap();
+    let plan = SelectionPlan::of(&<model::Message as ListItem<O>>::WRITER, &selection, &fragments)?;
+    let beside = MessagesBeside { preceding: None, siblings: Siblings::None };
+    let mut related = Related::of(items, Some(&beside));
+    let list = RenderedList::<_, O>::of(&page);
+    let written = list.write(&plan, &mut related, &MemoryBudget::default()).unwrap();
     written.map(|bytes| String::from_utf8(bytes).unwrap())
 }
 
@@ -66,17 +71,39 @@ fn other_selections_are_left_to_async_graphql() {
     let whole = [message(MessageStatus::Complete)];
     for text in [
         "{ id ...Missing }",
-        "{ id ... on Node { id } }",
-        "{ id ...F } fragment F on Node { id }",
         "{ id ...F @other } fragment F on Message { id }",
         "{ id id: role }",
-        "{ id parent { id } }",
-        "{ id parts { __typename } }",
+        "{ id feedback { rating } }",
+        "{ id parts { ... on FilePart { attachment { id } } } }",
+        "{ id parent { conversation { id } } }",
         "{ id @other }",
         "{ unknown }",
     ] {
         assert_eq!(written::<Message>(text, &whole), None, "{text}");
     }
+}
+
+#[test]
+fn fragments_on_interfaces_and_unions_are_written() {
+    let whole = [message(MessageStatus::Complete)];
+    let text = "{ ... on Node { id } parts { ... on MessagePart { __typename } ... on ToolPart { state } ...T } usage { inputTokens } siblings { position } parent { id } } fragment T on TextPart { text }";
+    let expected = r#"[{"id":"00000000-0000-0000-0000-000000000000","parts":[{"__typename":"TextPart","text":"\"hi\""}],"usage":null,"siblings":[{"position":1}],"parent":null}]"#;
+    assert_eq!(written::<Message>(text, &whole).unwrap(), expected);
+}
+
+#[test]
+fn a_list_in_an_item_ends_at_the_memory_budget() {
+    let mut whole = message(MessageStatus::Complete);
+    let parts = vec![model::Part::text("x".repeat(100)); 500];
+    whole.parts = Some(model::Parts::new("parts", parts).unwrap());
+    let (selection, fragments) = read("{ parts { ... on TextPart { text } } }");
+    let plan =
+        SelectionPlan::of(&<model::Message as ListItem<Message>>::WRITER, &selection, &fragments).unwrap();
+    let page = Arc::new(Slice { items: vec![whole], has_previous: false, has_next: false });
+    let list = RenderedList::<_, Message>::of(&page);
+    let write = |bytes| list.write(&plan, &mut Related::of(&[], None), &MemoryBudget::with_limit(bytes));
+    assert_eq!(write(10_000), Err(MemoryError::ReservationRequired));
+    assert!(write(100_000).unwrap().is_some());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::input::ConversationOrder as OrderInput;
 use super::{CONVERSATION, Conversation, ConversationItem};
 use crate::graphql::execution::json_writer::write_string;
 use crate::graphql::execution::rendered_list::{ListItem, RenderedList};
-use crate::graphql::execution::selection_plan::{FieldWriter, ObjectWriter};
+use crate::graphql::execution::selection_plan::{FieldWriter, ObjectWriter, SelectionPlan};
 use crate::graphql::schema::cursor;
 use crate::graphql::schema::page_info::PageInfo;
 use crate::model::{self, ConversationOrder, Slice};
@@ -105,9 +105,12 @@ impl ConversationEdge {
 impl ListItem<ConversationEdge> for ConversationItem {
     const WRITER: ObjectWriter<Self> = ObjectWriter {
         name: "ConversationEdge",
+        belongs_to: &[],
         field: |name| match name {
             "cursor" => Some(FieldWriter::Leaf(|out, item| write_string(out, &item.cursor()))),
-            "node" => Some(FieldWriter::Object(&CONVERSATION)),
+            "node" => Some(FieldWriter::Object(|selection, fragments| {
+                SelectionPlan::boxed(&CONVERSATION, selection, fragments)
+            })),
             _ => None,
         },
     };

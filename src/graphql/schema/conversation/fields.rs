@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, ID, Object};
 
+use super::queries::selects_siblings;
 use super::{Conversation, DEFAULT_MESSAGES};
 use crate::graphql::execution::context::ContextExt;
 use crate::graphql::execution::value_size::size_of_objects;
@@ -108,12 +109,10 @@ impl Conversation {
     ) -> Result<MessageConnection> {
         let page = Page::from_arguments(first, last, DEFAULT_MESSAGES)?;
         let is_whole = after.is_none() && before.is_none() && leaf_id.is_none() && include_deleted;
+        if let Some((_, read)) = self.page.as_ref().filter(|(read, _)| is_whole && *read == page) {
+            return Ok(read.clone());
+        }
         if is_whole && self.row.is_linear() {
-            if let Some((read, slice)) = &self.page
-                && *read == page
-            {
-                return Ok(slice.clone().into());
-            }
             return Ok(ctx.loaders()?.messages(self.row.id, page).await?.into());
         }
         let position = |argument: &str, text: String| cursor::message(argument, &text, self.row.id);
@@ -123,7 +122,8 @@ impl Conversation {
         };
         let leaf = leaf_id.map(|id| argument::message_id("leafId", &id)).transpose()?;
         let deleted = if include_deleted { Deleted::Included } else { Deleted::LeftOut };
-        Ok(ctx.store()?.path(&self.row, leaf, range, page, deleted).await?.into())
+        let with_siblings = selects_siblings(&ctx.look_ahead());
+        Ok(ctx.store()?.message_page(&self.row, leaf, range, page, deleted, with_siblings).await?.into())
     }
 
     /// The newest messages of a branch that fit a model's window, oldest first. SYSTEM and pinned messages are always in it:

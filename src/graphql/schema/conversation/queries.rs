@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Object, SimpleObject, Value};
+use async_graphql::{Context, ID, Lookahead, Object, SimpleObject, Value};
 
 use super::connection::ConversationConnection;
 use super::input::{ConversationFilter, ConversationOrder};
 use super::{Conversation, DEFAULT_CONVERSATIONS, DEFAULT_MESSAGES};
 use crate::graphql::execution::context::ContextExt;
 use crate::graphql::execution::value_size::size_of_objects;
+use crate::graphql::schema::message::connection::MessageConnection;
 use crate::graphql::schema::{argument, cursor};
 use crate::model::{self, End, Page, Range};
 use crate::store::{Error, Result};
@@ -99,9 +100,10 @@ impl ConversationQuery {
 async fn one(ctx: &Context<'_>, id: &ID) -> Result<Conversation> {
     let id = argument::conversation_id("id", id)?;
     let asked = page_ahead(ctx);
-    let found = ctx.store()?.open(id, asked).await?;
-    let (row, slice) = found.ok_or(Error::NotFound("conversation"))?;
-    let page = asked.zip(slice.map(Arc::new));
+    let with_siblings = selects_siblings(&ctx.look_ahead().field("messages"));
+    let found = ctx.store()?.open(id, asked, with_siblings).await?;
+    let (row, page) = found.ok_or(Error::NotFound("conversation"))?;
+    let page = asked.zip(page.map(MessageConnection::from));
     Ok(Conversation { row: Arc::new(row), page, head: None })
 }
 
@@ -124,4 +126,11 @@ fn page_ahead(ctx: &Context<'_>) -> Option<Page> {
         }
     }
     Page::from_arguments(first, last, DEFAULT_MESSAGES).ok()
+}
+
+/// Whether the siblings of messages are selected in a connection.
+pub(super) fn selects_siblings(connection: &Lookahead<'_>) -> bool {
+    [connection.field("nodes"), connection.field("edges").field("node")]
+        .iter()
+        .any(|message| message.field("siblings").exists())
 }

@@ -8,30 +8,34 @@ use super::{MESSAGE, Message};
 use crate::graphql::execution::json_writer::write_string;
 use crate::graphql::execution::prerender::SubscriptionItem;
 use crate::graphql::execution::rendered_list::{ListItem, RenderedList};
-use crate::graphql::execution::selection_plan::{FieldWriter, ObjectWriter};
+use crate::graphql::execution::selection_plan::{FieldWriter, ObjectWriter, SelectionPlan};
 use crate::graphql::schema::cursor;
 use crate::graphql::schema::page_info::PageInfo;
-use crate::model::{self, MessageId, MessageStatus, Slice};
+use crate::model::{self, MessagePage, MessagesBeside, Slice};
 
-/// A page of messages, oldest first.
-pub(in crate::graphql) struct MessageConnection(Arc<Slice<model::Message>>);
+/// A page of messages, oldest first. It is shared.
+#[derive(Clone)]
+pub(in crate::graphql) struct MessageConnection {
+    page: Arc<Slice<model::Message>>,
+    beside: Arc<MessagesBeside>,
+}
 
 /// A page of messages, oldest first.
 #[Object]
 impl MessageConnection {
     /// The messages of the page, each with its cursor.
     async fn edges(&self) -> RenderedList<'_, model::Message, MessageEdge> {
-        RenderedList::of(&self.0)
+        RenderedList::with(&self.page, &self.beside)
     }
 
     /// The messages of the page, without cursors.
     async fn nodes(&self) -> RenderedList<'_, model::Message, Message> {
-        RenderedList::of(&self.0)
+        RenderedList::with(&self.page, &self.beside)
     }
 
     /// Whether there are more messages, and the cursors to read them with.
     async fn page_info(&self) -> PageInfo {
-        PageInfo::of(&self.0, cursor_of)
+        PageInfo::of(&self.page, cursor_of)
     }
 }
 
@@ -68,15 +72,22 @@ impl From<Arc<model::Message>> for MessageEdge {
 impl ListItem<MessageEdge> for model::Message {
     const WRITER: ObjectWriter<Self> = ObjectWriter {
         name: "MessageEdge",
+        belongs_to: &[],
         field: |name| match name {
             "cursor" => Some(FieldWriter::Leaf(|out, message| write_string(out, &cursor_of(message)))),
-            "node" => Some(FieldWriter::Object(&MESSAGE)),
+            "node" => Some(FieldWriter::Object(|selection, fragments| {
+                SelectionPlan::boxed(&MESSAGE, selection, fragments)
+            })),
             _ => None,
         },
     };
 
     fn object(page: &Arc<Slice<Self>>, at: usize) -> Option<MessageEdge> {
         <Self as ListItem<Message>>::object(page, at).map(MessageEdge)
+    }
+
+    fn messages(items: &[Self]) -> &[Self] {
+        items
     }
 }
 
@@ -87,10 +98,6 @@ impl SubscriptionItem for model::Message {
     fn cursor(&self) -> String {
         cursor_of(self)
     }
-
-    fn unloaded(&self) -> Option<MessageId> {
-        (self.status == MessageStatus::Streaming).then_some(self.id)
-    }
 }
 
 impl ListItem<Message> for model::Message {
@@ -99,17 +106,21 @@ impl ListItem<Message> for model::Message {
     fn object(page: &Arc<Slice<Self>>, at: usize) -> Option<Message> {
         (at < page.items.len()).then(|| Message::of(page, at))
     }
+
+    fn messages(items: &[Self]) -> &[Self] {
+        items
+    }
 }
 
-impl From<Slice<model::Message>> for MessageConnection {
-    fn from(slice: Slice<model::Message>) -> Self {
-        Self(Arc::new(slice))
+impl From<MessagePage> for MessageConnection {
+    fn from(MessagePage { messages, beside }: MessagePage) -> Self {
+        Self { page: Arc::new(messages), beside: Arc::new(beside) }
     }
 }
 
 impl From<Arc<Slice<model::Message>>> for MessageConnection {
-    fn from(slice: Arc<Slice<model::Message>>) -> Self {
-        Self(slice)
+    fn from(page: Arc<Slice<model::Message>>) -> Self {
+        Self { page, beside: Arc::default() }
     }
 }
 

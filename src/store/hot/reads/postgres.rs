@@ -7,6 +7,7 @@
 //!
 //! `cargo bench --bench load -- history list` measures these reads.
 
+mod conversations;
 mod statements;
 
 use futures_util::TryStreamExt;
@@ -14,10 +15,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row, ValueRef};
 use uuid::Uuid;
 
-use super::request::{
-    ConversationPage, ListConversations, ListedConversation, MessageRange, MessageRanges, ReadConversation,
-    text_of,
-};
+use super::request::{ListConversations, ListedConversation, MessageRange, MessageRanges, text_of};
 use crate::memory::{MemoryBudget, MemoryError, UNRESERVED_BYTES};
 use crate::model::{
     Conversation, ConversationId, End, Json, Labels, Message, MessageId, MessageStatus, OwnerId, Timestamp,
@@ -27,7 +25,7 @@ use crate::store::entity::message;
 use crate::store::error::Error;
 use crate::store::error::Result;
 use crate::store::row_budget::{RowBudget, RowSize};
-use statements::{CONVERSATION, FIRST, LAST, LIST};
+use statements::{FIRST, FIRST_OF_BRANCH, LAST, LAST_OF_BRANCH, LIST};
 
 /// The maximum bytes of each kind of text that PostgreSQL sends for a read without a reservation.
 const UNRESERVED_TEXT_BYTES: usize = 2 * UNRESERVED_BYTES;
@@ -45,18 +43,6 @@ pub(super) trait BatchRead: Send + Sync + Sized {
         row_level_security: RowLevelSecurity,
         reads: &[Self],
     ) -> impl Future<Output = BatchResults<Self>> + Send;
-}
-
-impl BatchRead for ReadConversation {
-    type Answer = Option<ConversationPage>;
-
-    async fn read(
-        connection: &mut PgConnection,
-        row_level_security: RowLevelSecurity,
-        reads: &[Self],
-    ) -> BatchResults<Self> {
-        conversations(connection, row_level_security, reads).await
-    }
 }
 
 impl BatchRead for MessageRanges {
@@ -81,69 +67,6 @@ impl BatchRead for ListConversations {
     ) -> BatchResults<Self> {
         list(connection, row_level_security, reads).await
     }
-}
-
-/// The part of a conversation that was read so far.
-type Found = (Option<Conversation>, Vec<Message>);
-
-async fn conversations(
-    connection: &mut PgConnection,
-    row_level_security: RowLevelSecurity,
-    reads: &[ReadConversation],
-) -> BatchResults<ReadConversation> {
-    let mut ids = Vec::with_capacity(reads.len());
-    let mut owners = Vec::with_capacity(reads.len());
-    let mut limit = Vec::with_capacity(reads.len());
-    let mut first = Vec::with_capacity(reads.len());
-    let mut each = Vec::with_capacity(reads.len());
-    for read in reads {
-        let rows = read.page.map_or(0, |page| page.size + 1);
-        ids.push(read.id.0);
-        owners.push(read.owner.as_str());
-        limit.push(i64::from(rows));
-        first.push(read.page.is_some_and(|page| page.end == End::First));
-        each.push(max_text_bytes(&read.allowance, rows as usize));
-    }
-    let statement = sqlx::query(row_level_security.text(&CONVERSATION))
-        .bind(ids)
-        .bind(owners)
-        .bind(limit)
-        .bind(first)
-        .bind(each);
-    let mut rows = statement.fetch(connection);
-    // Rows come in no order: a conversation can follow its messages.
-    let mut found: Vec<BudgetedResult<Found>> =
-        reads.iter().map(|read| BudgetedResult::new(&read.allowance)).collect();
-    while let Some(row) = rows.try_next().await? {
-        let at = read_index(&row)?;
-        let read = &reads[at];
-        found[at].add(|(found_conversation, messages), budget| {
-            if row.try_get_unchecked::<Option<i64>, _>(2)?.is_some() {
-                messages.push(message_of(&row, 1, read.id, &read.owner, budget)?);
-                return Ok(());
-            }
-            let numbers: Vec<Option<i64>> = row.try_get_unchecked(1)?;
-            let [metadata, labels]: [Option<String>; 2] = row.try_get_unchecked(7)?;
-            let conversation = Conversation {
-                title: row.try_get_unchecked(5)?,
-                metadata: Json::stored(metadata.unwrap_or_default()),
-                labels: Labels::stored(labels),
-                created_at: Timestamp(row.try_get_unchecked(6)?),
-                ..conversation_of(read.id, &read.owner, &numbers)?
-            };
-            budget.take(conversation.size())?;
-            *found_conversation = Some(conversation);
-            Ok(())
-        })?;
-    }
-    let found_conversation = |(found, read): (BudgetedResult<Found>, &ReadConversation)| {
-        let (conversation, messages) = found.finish()?;
-        Ok(conversation.map(|conversation| {
-            let page = read.page.filter(|_| conversation.is_linear());
-            ConversationPage { conversation, messages: page.map(|page| sorted_from(messages, page.end)) }
-        }))
-    };
-    Ok(found.into_iter().zip(reads).map(found_conversation).collect())
 }
 
 async fn message_ranges(
@@ -243,6 +166,10 @@ async fn list(
         Ok(found)
     };
     Ok(found.into_iter().map(listed).collect())
+}
+
+pub(super) fn branch_statements() -> Vec<&'static str> {
+    [FIRST_OF_BRANCH, LAST_OF_BRANCH].map(|text| RowLevelSecurity::Off.text(&text)).to_vec()
 }
 
 /// The rows of a read so far, or its rejection if they exceed its allowance.

@@ -6,25 +6,86 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::oneshot;
 
 use crate::memory::MemoryBudget;
-use crate::model::{Conversation, ConversationId, End, Message, OwnerId, Page, Range};
+use crate::model::{
+    Conversation, ConversationId, Deleted, End, Message, MessagePage, OwnerId, Page, Range, Siblings,
+};
 use crate::store::engine::row_level_security::RowLevelSecurity;
 use crate::store::error::{Error, Result};
 
-/// Reads a conversation, and the messages at one end of it unless it has forked.
+/// Reads a conversation, and a page of a branch of it.
 pub(in crate::store) struct ReadConversation {
     pub(in crate::store) owner: OwnerId,
     pub(in crate::store) id: ConversationId,
-    pub(in crate::store) page: Option<Page>,
+    pub(in crate::store) page: Option<BranchPage>,
     pub(in crate::store) allowance: MemoryBudget,
+}
+
+/// A page of the messages from the first one to a leaf.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) struct BranchPage {
+    pub(in crate::store) page: Page,
+    /// The last message. `None`: the conversation's head.
+    pub(in crate::store) leaf: Option<Leaf>,
+    /// The range of positions.
+    pub(in crate::store) range: Range<i64>,
+    pub(in crate::store) deleted: Deleted,
+    /// Whether the ids of siblings are read.
+    pub(in crate::store) with_siblings: bool,
+}
+
+/// The end of a branch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) struct Leaf {
+    pub(in crate::store) branch: i64,
+    pub(in crate::store) position: i64,
+}
+
+impl BranchPage {
+    /// The page at one end of the active branch.
+    pub(in crate::store) fn of_head(page: Page, with_siblings: bool) -> Self {
+        Self { page, leaf: None, range: Range::all(), deleted: Deleted::Included, with_siblings }
+    }
+
+    /// The page from its rows.
+    pub(in crate::store) fn of_rows(self, BranchRows { rows, siblings }: BranchRows) -> MessagePage {
+        MessagePage::from_rows(rows, self.page, &self.range, self.deleted, siblings)
+    }
+
+    /// The position that all messages follow.
+    pub(in crate::store) fn after(&self) -> i64 {
+        self.range.after.unwrap_or(0)
+    }
+
+    /// The position that follows all messages.
+    pub(in crate::store) fn before(&self) -> i64 {
+        self.range.before.unwrap_or(i64::MAX)
+    }
+
+    /// One more than the page has, to see whether there are more.
+    pub(in crate::store) fn rows(&self) -> u32 {
+        self.page.size + 1
+    }
+
+    /// Whether all messages of a conversation that never forked are in its range.
+    pub(in crate::store) fn is_whole(&self) -> bool {
+        self.leaf.is_none() && self.range == Range::all() && self.deleted == Deleted::Included
+    }
 }
 
 /// The result of a [`ReadConversation`].
 #[derive(Debug, Clone)]
 pub(in crate::store) struct ConversationPage {
     pub(in crate::store) conversation: Conversation,
-    /// From the end of the page, with one more row than the page has to see whether there are more. `None` if no page
-    /// was requested, or if the conversation has forked.
-    pub(in crate::store) messages: Option<Vec<Message>>,
+    /// `None` if no page was requested.
+    pub(in crate::store) messages: Option<BranchRows>,
+}
+
+/// The rows of a [`BranchPage`].
+#[derive(Debug, Clone)]
+pub(in crate::store) struct BranchRows {
+    /// From the end of the page, with one more row than the page has to see whether there are more.
+    pub(in crate::store) rows: Vec<Message>,
+    pub(in crate::store) siblings: Siblings,
 }
 
 /// Reads the messages between two positions, both excluded: at most `rows`, from one end.
@@ -89,7 +150,7 @@ impl ReadRequest {
     /// The maximum number of rows it reads.
     pub(super) fn rows(&self) -> usize {
         match self {
-            Self::Conversation(waiting) => 1 + waiting.read.page.map_or(0, |page| page.size as usize + 1),
+            Self::Conversation(waiting) => 1 + waiting.read.page.map_or(0, |page| page.rows() as usize),
             Self::MessageRanges(waiting) => waiting.read.rows(),
             Self::List(waiting) => waiting.read.limit as usize + 1,
         }
