@@ -66,7 +66,12 @@ async fn a_replica_of_litestream_has_everything_that_was_sent() {
     assert!(all.iter().all(|contents| !contents.is_empty()));
     // It sends what is new once a second.
     let sent = async { while restored(&replica, &conversations).await != all {} };
-    timeout(TIMEOUT, sent).await.expect("the replica has everything");
+    if timeout(TIMEOUT, sent).await.is_err() {
+        let printed = fs::read_to_string(program.folder().join(PRINTED)).unwrap();
+        let count = |all: &[Vec<String>]| all.iter().map(Vec::len).collect::<Vec<_>>();
+        let restored = restored(&replica, &conversations).await;
+        panic!("the replica has {:?} of {:?} messages: {printed}", count(&restored), count(&all));
+    }
     let id = replicate.id().unwrap().to_string();
     assert!(Command::new("sh").args(["-c", "kill -TERM $0", &id]).status().await.unwrap().success());
     ended(&program, replicate).await;
