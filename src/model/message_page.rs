@@ -44,10 +44,9 @@ impl MessagePage {
         deleted: Deleted,
         siblings: Siblings,
     ) -> Self {
-        // Behind the last row of the page is its parent, if every message of the branch was read.
-        let has_preceding = page.end == End::Last && deleted == Deleted::Included;
-        let preceding = if has_preceding { rows.get(page.size as usize).cloned() } else { None };
-        let messages = Slice::from_rows(rows, page, range);
+        let (messages, extra) = Slice::with_extra_row(rows, page, range);
+        // The extra row is before the page, and the parent of its first message if no message was left out.
+        let preceding = extra.filter(|_| page.end == End::Last && deleted == Deleted::Included);
         Self { messages, beside: MessagesBeside { preceding, siblings } }
     }
 }

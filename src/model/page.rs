@@ -85,17 +85,23 @@ impl<T> Slice<T> {
     /// Makes a page from rows that were read from `page.end` inwards, one more than `page.size`: the extra
     /// row shows that there are more. A bound of the range was the key of an item, so there is an item beyond
     /// it.
-    pub fn from_rows<K>(mut rows: Vec<T>, page: Page, range: &Range<K>) -> Self {
-        let more = rows.len() > page.size as usize;
-        rows.truncate(page.size as usize);
+    pub fn from_rows<K>(rows: Vec<T>, page: Page, range: &Range<K>) -> Self {
+        Self::with_extra_row(rows, page, range).0
+    }
+
+    /// The same with the extra row.
+    pub(super) fn with_extra_row<K>(mut rows: Vec<T>, page: Page, range: &Range<K>) -> (Self, Option<T>) {
+        let extra = rows.drain(rows.len().min(page.size as usize)..).next();
+        let more = extra.is_some();
         if page.end == End::Last {
             rows.reverse();
         }
-        Self {
+        let slice = Self {
             items: rows,
             has_previous: range.after.is_some() || (more && page.end == End::Last),
             has_next: range.before.is_some() || (more && page.end == End::First),
-        }
+        };
+        (slice, extra)
     }
 
     /// Converts each item.

@@ -134,6 +134,10 @@ impl<T: SubscriptionItem> EventWriter<T> {
             let mut missing = Missing::default();
             self.plan.find_missing(item, &nothing, &mut missing);
             let texts = self.store.texts(missing.texts()).await?;
+            // The message was deleted since.
+            if missing.texts().iter().any(|id| !texts.contains_key(id)) {
+                return Err(store::Error::NotFound("message").into());
+            }
             let texts = texts.into_iter().map(|(id, text)| (id, text.into())).collect();
             written = self.walk(item, &Related::with_texts(texts));
         }
