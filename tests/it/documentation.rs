@@ -31,7 +31,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("CONTRIBUTING.md", "cargo install llvm_profparser"),
     ("CONTRIBUTING.md", "cargo run                    # a development server on http://127.0.0.1:8000"),
     ("README.md", "tests/run"),
-    ("docs/backup.md", "litestream replicate data/scrollback.db s3://bucket/scrollback"),
+    ("docs/backup.md", "litestream replicate -exec \"scrollback\" data/scrollback.db s3://bucket/scrollback"),
     ("docs/backup.md", "litestream restore -o data/scrollback.db s3://bucket/scrollback"),
     ("docs/data-protection.md", "sqlite3 data/scrollback.db VACUUM"),
     ("docs/deployment.md", "cargo build --release        # target/release/scrollback"),

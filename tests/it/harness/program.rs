@@ -83,7 +83,12 @@ impl Program {
 
     /// The command itself, for other uses.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.build);
+        self.command_of(&self.build, arguments)
+    }
+
+    /// A command in its folder and environment.
+    fn command_of(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SCROLLBACK_")) {
             command.env_remove(name);
         }
@@ -105,7 +110,13 @@ impl Program {
 
     /// Runs a command that must succeed, and returns its standard output.
     pub(crate) async fn printed(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments).await;
+        self.printed_by(&self.build, arguments).await
+    }
+
+    /// The same of another program.
+    pub(crate) async fn printed_by(&self, program: &Path, arguments: &[&str]) -> String {
+        let output = self.command_of(program, arguments).output();
+        let output = timeout(TIMEOUT, output).await.expect("an end in time").unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {}: {errors}", output.status);
         String::from_utf8(output.stdout).unwrap()
@@ -128,7 +139,22 @@ impl Program {
 
     /// Starts a server on a free port, and waits until it listens.
     pub(crate) async fn serve(&self, arguments: &[&str]) -> Running {
-        let mut child = self.command(&[&["--listen", "127.0.0.1:0"], arguments].concat()).spawn().unwrap();
+        let child = self.command(&[&["--listen", "127.0.0.1:0"], arguments].concat()).spawn().unwrap();
+        Running::started(child).await
+    }
+
+    /// Starts a server below another program, which gets the command line of the server as its last argument, and waits
+    /// until the server listens.
+    pub(crate) async fn serve_below(&self, parent: &Path, arguments: &[&str]) -> Running {
+        let command = format!("{} --listen 127.0.0.1:0", self.build.display());
+        let arguments = [arguments, &[&command]].concat();
+        Running::started(self.command_of(parent, &arguments).spawn().unwrap()).await
+    }
+}
+
+impl Running {
+    /// Waits until the server of a process listens.
+    async fn started(mut child: Child) -> Self {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut errors = child.stderr.take().unwrap();
         let (all, logged) = watch::channel(String::new());
@@ -148,11 +174,9 @@ impl Program {
         let Some(first) = first else { panic!("it ended: {}", log.await.unwrap()) };
         let url =
             first.strip_prefix("Scrollback is listening on ").and_then(|url| url.strip_suffix("/graphql"));
-        Running { url: url.unwrap_or_else(|| panic!("{first}")).to_owned(), child, lines, log, logged }
+        Self { url: url.unwrap_or_else(|| panic!("{first}")).to_owned(), child, lines, log, logged }
     }
-}
 
-impl Running {
     /// The next line on its standard output.
     pub(crate) async fn line(&mut self) -> String {
         timeout(TIMEOUT, self.lines.next_line()).await.expect("a line in time").unwrap().expect("a line")
@@ -173,6 +197,14 @@ impl Running {
 
     pub(crate) fn client(&self, user: &str) -> Client {
         Client::new(&self.url, Some(token(user, Duration::from_secs(600))))
+    }
+
+    /// Ends the process below it as `kill -9` does.
+    pub(crate) async fn kill_child(&self) {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.process())).unwrap();
+        let children = threads.map(|thread| thread.unwrap().path().join("children"));
+        let children: String = children.map(|file| std::fs::read_to_string(file).unwrap()).collect();
+        signal(children.trim(), "KILL").await;
     }
 
     /// Its number in the operating system.
@@ -224,9 +256,7 @@ impl Running {
 
     /// Sends it a signal.
     pub(crate) async fn signal(&self, name: &str) {
-        let id = self.process().to_string();
-        let kill = Command::new("sh").args(["-c", "kill -\"$0\" \"$1\"", name, &id]).status().await.unwrap();
-        assert!(kill.success());
+        signal(&self.process().to_string(), name).await;
     }
 
     /// Waits until it ends, and returns its log.
@@ -234,4 +264,9 @@ impl Running {
         let status = timeout(TIMEOUT, self.child.wait()).await.expect("an end in time").unwrap();
         (status, self.log.await.unwrap())
     }
+}
+
+async fn signal(process: &str, name: &str) {
+    let kill = Command::new("sh").args(["-c", "kill -\"$0\" \"$1\"", name, process]).status().await.unwrap();
+    assert!(kill.success());
 }
