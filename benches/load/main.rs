@@ -84,7 +84,8 @@ impl FilledDeployment {
     async fn new(deployment: Deployment, options: &Options) -> Self {
         let tokens = deployment.tokens(options.users);
         let conversations = fill(deployment.address(), &tokens, options.amount).await;
-        let has_chats = options.operations.iter().any(|operation| ["page", "open"].contains(operation));
+        let has_chats =
+            options.operations.iter().any(|operation| ["page", "open", "append-forked"].contains(operation));
         let chats = if has_chats { fill_chats(deployment.address(), &tokens).await } else { Vec::new() };
         Self { deployment, conversations, chats }
     }
@@ -100,6 +101,7 @@ async fn measure(title: &str, all: &mut [FilledDeployment], options: &Options) {
             "list" => measure_operation(&title, Operation::List, all, options).await,
             "page" => measure_operation(&title, Operation::Page, all, options).await,
             "open" => measure_operation(&title, Operation::Open, all, options).await,
+            "append-forked" => measure_operation(&title, Operation::AppendForked, all, options).await,
             _ => fan_out(&title, all, options).await,
         }
     }
@@ -109,8 +111,7 @@ async fn measure_operation(title: &str, operation: Operation, all: &[FilledDeplo
     let mut prepared = Vec::new();
     for FilledDeployment { deployment, conversations, chats } in all {
         let address = deployment.address();
-        let is_chat = [Operation::Page, Operation::Open].contains(&operation);
-        let conversations = if is_chat { chats } else { conversations };
+        let conversations = if operation.is_about_chats() { chats } else { conversations };
         // A list reads all conversations of an owner, and the first ones belong to different owners.
         let about = if operation == Operation::List { options.users } else { conversations.len() };
         let about = conversations.iter().take(about);

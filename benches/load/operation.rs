@@ -60,6 +60,8 @@ fragment PagePart on MessagePart { __typename
 pub(crate) enum Operation {
     /// Append one message, durable when the response is sent.
     Append,
+    /// The same in a chat that has forked.
+    AppendForked,
     /// Read the last messages of a conversation.
     History,
     /// Read an owner's newest conversations, each with its last message.
@@ -71,11 +73,16 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
+    /// Whether it is about chats, as `chat_data` creates them.
+    pub(crate) fn is_about_chats(self) -> bool {
+        matches!(self, Self::AppendForked | Self::Page | Self::Open)
+    }
+
     /// The request for a conversation, or for the conversations of its owner.
     pub(crate) fn request(self, address: &str, conversation: &Conversation) -> Vec<u8> {
         let Conversation { id, token } = conversation;
         match self {
-            Self::Append => {
+            Self::Append | Self::AppendForked => {
                 let input = json!({ "conversationId": id, "role": "USER", "content": TEXT.repeat(7) });
                 post(address, token, APPEND, &json!({ "input": input }))
             }
@@ -90,7 +97,7 @@ impl Operation {
     /// nothing in it is nullable.
     pub(crate) fn succeeded(self, answer: &Answer<'_>) -> bool {
         let beginning: &[u8] = match self {
-            Self::Append => br#"{"data":{"appendMessage":{"message":{"id":"#,
+            Self::Append | Self::AppendForked => br#"{"data":{"appendMessage":{"message":{"id":"#,
             Self::History | Self::Page => br#"{"data":{"conversation":{"id":"#,
             Self::List => br#"{"data":{"conversations":{"nodes":[{"id":"#,
             Self::Open => br#"{"data":{"viewer":{"id":"#,
@@ -102,7 +109,7 @@ impl Operation {
     pub(crate) async fn check(self, connection: &mut Connection, request: &[u8]) {
         let data = connection.data(request).await;
         let found = match self {
-            Self::Append => data["appendMessage"]["message"]["position"].is_u64(),
+            Self::Append | Self::AppendForked => data["appendMessage"]["message"]["position"].is_u64(),
             Self::History => are_messages(&data["conversation"]["messages"], HISTORY),
             Self::List => {
                 let nodes = data["conversations"]["nodes"].as_array();

@@ -8,7 +8,7 @@ use crate::deployment::Credentials;
 use crate::operation::{HISTORY, LIST};
 use crate::test_data::DataSize;
 
-const OPERATIONS: [&str; 6] = ["append", "history", "list", "page", "open", "fan-out"];
+const OPERATIONS: [&str; 7] = ["append", "history", "list", "page", "open", "append-forked", "fan-out"];
 
 /// All options.
 pub(crate) struct Options {

@@ -138,6 +138,7 @@ macro_rules! on_each_engine {
 
 on_each_engine!(
     batched_reads_equal_single_reads,
+    whatever_follows_the_newest_message_is_batched,
     concurrent_appends_with_one_id_create_one_message,
     concurrent_appends_with_one_expected_head_have_one_winner,
     text_of_many_streams_is_written_in_one_batch,
@@ -205,6 +206,34 @@ fn one_each(database: &Database, owners: impl Iterator<Item = u128>) -> Vec<(Sco
 
 async fn all_at_once(appends: Vec<(Scoped, Append)>) -> Vec<Result<Vec<Message>, Error>> {
     join_all(appends.into_iter().map(|(scope, append)| async move { scope.append(append).await })).await
+}
+
+/// Clients that keep a tree name the parent of each message, and a conversation that has forked stays so. Neither makes
+/// an append a transaction of its own.
+async fn whatever_follows_the_newest_message_is_batched(engine: Engine) {
+    let database = prepared(engine).await;
+    database.conversation("ada", 6, Vec::new()).await;
+    let append = async |number, after, expected_head| {
+        let before = database.store.statements();
+        let append = Append { after, expected_head, ..at_head(number, vec![says(None, "next")]) };
+        let appended = database.of("ada").append(append).await.unwrap();
+        (appended[0].clone(), database.store.statements() - before)
+    };
+    let (_, plain) = append(1, AppendParent::Head, None).await;
+    // A check of the head is a statement of its own on SQLite.
+    let most = if engine == Engine::Sqlite { plain + 1 } else { plain };
+    let (first, cost) = append(6, AppendParent::Root, None).await;
+    assert!(first.parent.is_none() && cost <= most, "{cost} statements instead of {most}");
+    for number in [1, 4, 6] {
+        let (mut head, _) = append(number, AppendParent::Head, None).await;
+        for (names_parent, expects_head) in [(false, false), (false, true), (true, false), (true, true)] {
+            let after = if names_parent { AppendParent::Message(head.id) } else { AppendParent::Head };
+            let (next, cost) = append(number, after, expects_head.then_some(head.id)).await;
+            assert_eq!((next.parent, next.position), (Some(head.position), head.position + 1));
+            assert!(cost <= most, "{number} {after:?}: {cost} statements instead of {most}");
+            head = next;
+        }
+    }
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@
 //! several ([`postgres`]). Each owner belongs to one worker, so that appends of one owner share a batch instead of
 //! waiting for a row lock. Text of streaming messages has a worker of its own, because it may wait for a lock.
 //!
-//! A worker handles the common case only: messages after the head of a conversation that never forked, and text at
-//! the end of a stream. Everything else is [`AppendOutcome::NotBatchable`]: the batch does not write it, and the
+//! A worker handles the common case only: messages after a head that is the newest message of its conversation, and text
+//! at the end of a stream. Everything else is [`AppendOutcome::NotBatchable`]: the batch does not write it, and the
 //! operation that requested it writes it in a transaction of its own. So the rules of the rare cases are in one
 //! place, in `repository::append` and `repository::streams`, and a faulty append cannot fail the others of its batch.
 //!

@@ -4,9 +4,9 @@
 //! lock of the conversation's row, in the transaction that inserts the messages. So two writers never get the same
 //! position, and positions commit in order.
 //!
-//! Almost all appends go to the end of a conversation that never forked. The write workers commit many of these at
-//! once (`store::hot::writer`). This file has the other cases, each in a transaction of its own: a message goes on
-//! the branch of its parent if the parent is the tip of that branch. Otherwise it opens a branch.
+//! Almost all appends follow the newest message of the conversation, which is its head. The write workers commit many of
+//! these at once (`store::hot::writer`). This file has the other cases, each in a transaction of its own: a message goes
+//! on the branch of its parent if the parent is the tip of that branch. Otherwise it opens a branch.
 //!
 //! An append with ids chosen by the client can be repeated: the same append returns the first result and writes
 //! nothing.
@@ -28,7 +28,7 @@ use crate::store::entity::message::last_of_user;
 use crate::store::entity::{branch, conversation, message};
 use crate::store::error::Error;
 use crate::store::error::Result;
-use crate::store::hot::writer::request::{AppendOutcome, NewMessages};
+use crate::store::hot::writer::request::{AppendOutcome, Follows, NewMessages};
 use crate::store::repository::attachment_references::{Referrer, may_refer, refer, referred_in};
 use crate::store::scope::Scoped;
 use crate::store::transaction::Tx;
@@ -54,6 +54,19 @@ pub(in crate::store) struct MessagePlace {
     pub(in crate::store) created_at: Timestamp,
 }
 
+impl MessagePlace {
+    /// The row of a message at this place.
+    fn of(&self, row: message::Model) -> message::Model {
+        message::Model {
+            position: self.position,
+            created_at: self.created_at,
+            branch: self.branch,
+            parent_position: self.branch.and(self.parent),
+            ..row
+        }
+    }
+}
+
 impl Scoped {
     /// Adds messages. Each follows the one before, the first follows `after`. All are added, or none.
     ///
@@ -66,45 +79,44 @@ impl Scoped {
     pub async fn append(&self, append: Append) -> Result<Vec<Message>> {
         let Append { conversation, after, expected_head, messages } = append;
         let messages = self.attach_files(messages).await?;
-        let rows = messages.into_iter().map(|new| self.row(conversation, new)).collect();
-        let mut messages = NewMessages {
-            owner: self.owner.clone(),
-            actor: self.actor.clone(),
-            conversation,
-            head: expected_head,
-            rows,
-        };
-        if after == AppendParent::Head && is_batchable(&messages.rows) {
-            let outcome;
-            (messages, outcome) = self.store.0.writer.append(messages, &self.trace).await?;
+        let mut rows: Vec<_> = messages.into_iter().map(|new| self.row(conversation, new)).collect();
+        if let Some(follows) = batchable_after(after, expected_head)
+            && is_batchable(&rows)
+        {
+            let (owner, actor) = (self.owner.clone(), self.actor.clone());
+            let messages = NewMessages { owner, actor, conversation, follows, rows };
+            let (messages, outcome) = self.store.0.writer.append(messages, &self.trace).await?;
+            rows = messages.rows;
             match outcome {
-                AppendOutcome::Appended { first, created_at } => {
-                    return (first..)
-                        .zip(messages.rows)
-                        .map(|(at, row)| with_place(row, at, created_at))
-                        .collect();
+                AppendOutcome::Appended { first, branch, created_at } => {
+                    let places = (first..).map(|position| MessagePlace {
+                        position,
+                        branch,
+                        parent: Some(position - 1),
+                        created_at,
+                    });
+                    return places.zip(rows).map(|(place, row)| place.of(row).try_into()).collect();
                 }
                 AppendOutcome::NotFound => return Err(Error::NotFound("conversation")),
                 AppendOutcome::Known => {
-                    if let Some(already_appended) =
-                        self.already_appended(&self.reader(), &messages.rows).await?
-                    {
+                    if let Some(already_appended) = self.already_appended(&self.reader(), &rows).await? {
                         return Ok(already_appended);
                     }
                 }
                 AppendOutcome::NotBatchable | AppendOutcome::Busy => {}
             }
         }
-        self.append_in_transaction(messages, after).await
+        self.append_in_transaction(conversation, rows, after, expected_head).await
     }
 
     /// Appends in a transaction of its own. It handles every case.
     async fn append_in_transaction(
         &self,
-        messages: NewMessages,
+        conversation: ConversationId,
+        rows: Vec<message::Model>,
         after: AppendParent,
+        expected_head: Option<MessageId>,
     ) -> Result<Vec<Message>> {
-        let NewMessages { conversation, head: expected_head, rows, .. } = messages;
         let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
         let mut tx = Tx::begin(self, AuditAction::AppendMessages, rows.len()).await?;
         let read = last_of_user(&rows);
@@ -337,11 +349,21 @@ fn is_batchable(rows: &[message::Model]) -> bool {
         })
 }
 
-/// The message that a write worker stored on the trunk.
-fn with_place(mut row: message::Model, position: i64, created_at: Timestamp) -> Result<Message> {
-    row.position = position;
-    row.created_at = created_at;
-    row.try_into()
+/// What a worker has to find. `None` if the messages cannot follow the head.
+///
+/// A parent that the client names is almost always the head, and `null` is almost always the parent of a first message:
+/// other values come from those who regenerate or edit.
+fn batchable_after(after: AppendParent, expected_head: Option<MessageId>) -> Option<Follows> {
+    match (after, expected_head) {
+        (AppendParent::Head, None) => Some(Follows::Head),
+        (AppendParent::Head, Some(head)) => Some(Follows::Message(head)),
+        (AppendParent::Message(id), head) => {
+            head.is_none_or(|head| head == id).then_some(Follows::Message(id))
+        }
+        (AppendParent::Root, None) => Some(Follows::Nothing),
+        // Whose head is expected to be a message is not empty.
+        (AppendParent::Root, Some(_)) => None,
+    }
 }
 
 /// Inserts a message at a reserved place, and records the change.
@@ -350,10 +372,7 @@ pub(in crate::store) async fn insert_message(
     place: MessagePlace,
     mut row: message::Model,
 ) -> Result<Message> {
-    row.position = place.position;
-    row.created_at = place.created_at;
-    row.branch = place.branch;
-    row.parent_position = place.branch.and(place.parent);
+    row = place.of(row);
     // The row is inserted before its text: row-level security shows a text only if it shows the message.
     let streamed = row.status == MessageStatus::Streaming.code();
     let text = streamed.then(|| std::mem::take(&mut row.content));

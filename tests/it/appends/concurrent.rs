@@ -6,8 +6,11 @@ use std::collections::HashMap;
 use futures_util::future::join_all;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use scrollback::model::{Append, ChangeKind, ConversationId, Message, MessageBody, MessageId, NewMessage};
+use scrollback::model::{
+    Append, AppendParent, ChangeKind, ConversationId, Message, MessageBody, MessageId, NewMessage,
+};
 use scrollback::store::Error;
+use uuid::Uuid;
 
 use super::{Database, OWNED, at_head, conversation, prepared, says};
 use crate::harness::Engine;
@@ -18,7 +21,7 @@ struct Request {
     append: Append,
 }
 
-/// Ordinary appends, strangers', unknown conversations, repeats, and ids that are used for something else.
+/// Ordinary appends, forks, strangers', unknown conversations, repeats, and ids that are used for something else.
 fn requests(seed: u64) -> Vec<Request> {
     let mut random = StdRng::seed_from_u64(seed);
     let mut requests: Vec<Request> = Vec::new();
@@ -43,7 +46,14 @@ fn requests(seed: u64) -> Vec<Request> {
         let messages = (0..count).map(|nth| message(nth, &mut random)).collect();
         let owner = if random.random_bool(0.8) { "ada" } else { "bob" };
         let at = if random.random_bool(0.6) { 1 } else { random.random_range(1..=5) };
-        requests.push(Request { owner, append: at_head(at, messages) });
+        let parent = |id: u128| AppendParent::Message(MessageId(Uuid::from_u128(id + at)));
+        let after = match random.random_range(0..10) {
+            0 => AppendParent::Root,
+            1 => parent(1000),
+            2 => parent(2000),
+            _ => AppendParent::Head,
+        };
+        requests.push(Request { owner, append: Append { after, ..at_head(at, messages) } });
     }
     requests
 }

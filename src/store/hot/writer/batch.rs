@@ -1,6 +1,6 @@
 //! Batches: all requests that wait, in the order of arrival, up to a limit.
 //!
-//! An id occurs once in a batch, and an append that expects a head is the first of its conversation. So the requests
+//! An id occurs once in a batch, and an append that expects a head, or none, is the first of its conversation. So the requests
 //! of a batch can be written in any order, and the state before the batch is enough to decide each of them. A request
 //! that does not fit comes first in the next batch.
 
@@ -8,7 +8,7 @@ use std::collections::{HashSet, VecDeque};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::request::{Batch, NewMessages, NewTextChunk, WriteRequest};
+use super::request::{Batch, Follows, NewMessages, NewTextChunk, WriteRequest};
 use crate::model::{ConversationId, MessageId, OwnerId};
 
 /// The maximum number of messages and text chunks of a batch, and of bytes. One larger request is a batch of its own.
@@ -110,7 +110,7 @@ impl BatchPlan {
     fn admits_append(&mut self, messages: &NewMessages) -> bool {
         let mut chosen = messages.rows.iter().filter(|row| row.fingerprint.is_some()).map(|row| row.id);
         let clashes = chosen.clone().any(|id| self.ids.contains(&id))
-            || (messages.head.is_some() && self.conversations.contains(&messages.conversation));
+            || (messages.follows != Follows::Head && self.conversations.contains(&messages.conversation));
         if !clashes {
             self.conversations.insert(messages.conversation);
             self.ids.extend(&mut chosen);

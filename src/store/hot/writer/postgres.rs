@@ -32,7 +32,7 @@ use uuid::Uuid;
 use super::batch::BatchReceiver;
 use super::figures::BatchTimes;
 use super::request::{
-    AppendOutcome, AppendTextResult, Batch, BatchResults, NewMessages, NewTextChunk, PendingWrite,
+    AppendOutcome, AppendTextResult, Batch, BatchResults, Follows, NewMessages, NewTextChunk, PendingWrite,
     WorkerContext,
 };
 use crate::model::{ChangeKind, OwnerId, StreamProgress, Timestamp};
@@ -146,8 +146,9 @@ impl WriteWorker<'_> {
             .bind(row.model.as_deref())
             .bind(row.usage.as_deref())
             .bind(ChangeKind::MessageAdded.code())
-            .bind(messages.head.map(|head| head.0))
-            .bind(messages.actor.as_ref().map(OwnerId::as_str));
+            .bind(messages.follows.message().map(|head| head.0))
+            .bind(messages.actor.as_ref().map(OwnerId::as_str))
+            .bind(messages.follows == Follows::Nothing);
         let found = self.run(append, &[&messages.owner]).await?;
         found.first().map_or(Ok(AppendOutcome::NotFound), |found| outcome(found, 0))
     }
@@ -162,7 +163,11 @@ impl WriteWorker<'_> {
             .bind(rows().map(|(append, ..)| append).collect::<Vec<_>>())
             .bind(rows().map(|(_, messages, _)| messages.conversation.0).collect::<Vec<_>>())
             .bind(rows().map(|(_, messages, _)| messages.owner.as_str()).collect::<Vec<_>>())
-            .bind(rows().map(|(_, messages, _)| messages.head.map(|head| head.0)).collect::<Vec<_>>())
+            .bind(
+                rows()
+                    .map(|(_, messages, _)| messages.follows.message().map(|head| head.0))
+                    .collect::<Vec<_>>(),
+            )
             .bind(rows().map(|(.., row)| row.id.0).collect::<Vec<_>>())
             .bind(rows().map(|(.., row)| row.role).collect::<Vec<_>>())
             .bind(rows().map(|(.., row)| row.content.as_str()).collect::<Vec<_>>())
@@ -178,7 +183,8 @@ impl WriteWorker<'_> {
                 rows()
                     .map(|(_, messages, _)| messages.actor.as_ref().map(OwnerId::as_str))
                     .collect::<Vec<_>>(),
-            );
+            )
+            .bind(rows().map(|(_, messages, _)| messages.follows == Follows::Nothing).collect::<Vec<_>>());
         let owners: Vec<&OwnerId> = appends.iter().map(|messages| &messages.owner).collect();
         let found = self.run(append, &owners).await?;
         let mut outcomes = vec![AppendOutcome::NotFound; appends.len()];
@@ -259,13 +265,14 @@ impl WriteWorker<'_> {
     }
 }
 
-/// Decodes four columns: whether an id is known, whether the append is batchable, and the position and time of the
-/// message, if it was inserted.
+/// Decodes five columns: whether an id is known, whether the append is batchable, and the position, time and branch of
+/// the message, if it was inserted.
 fn outcome(row: &PgRow, column: usize) -> sqlx::Result<AppendOutcome> {
     let place = (row.try_get(column + 2)?, row.try_get(column + 3)?);
     Ok(match (row.try_get(column)?, row.try_get(column + 1)?, place) {
         (_, _, (Some(first), Some(created_at))) => {
-            AppendOutcome::Appended { first, created_at: Timestamp(created_at) }
+            let branch = row.try_get(column + 4)?;
+            AppendOutcome::Appended { first, branch, created_at: Timestamp(created_at) }
         }
         (true, ..) => AppendOutcome::Known,
         (false, true, _) => AppendOutcome::Busy,

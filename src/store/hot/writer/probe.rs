@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::batch::BatchReceiver;
-use super::request::{NewMessages, PendingWrite, WriteRequest};
+use super::request::{Follows, NewMessages, PendingWrite, WriteRequest};
 use super::write_queue::{Bounds, WriteQueue};
 use crate::model::{ConversationId, Json, MessageId, MessageStatus, OwnerId, Role, Timestamp};
 use crate::store::entity::message;
@@ -22,10 +22,11 @@ impl Waiting {
         let (sender, batches) = BatchReceiver::new();
         let queue = Arc::new(WriteQueue::new(Bounds { workers: 1, waiting: usize::MAX, bytes: usize::MAX }));
         for number in 0..count {
-            let head = (number % 2 == 0).then(|| MessageId(Uuid::nil()));
+            let follows =
+                if number % 2 == 0 { Follows::Message(MessageId(Uuid::nil())) } else { Follows::Head };
             let conversation = ConversationId(Uuid::from_u128(number % conversations));
             let rows = vec![row(number + 1, conversation, owner)];
-            let work = NewMessages { owner: owner.clone(), actor: None, conversation, head, rows };
+            let work = NewMessages { owner: owner.clone(), actor: None, conversation, follows, rows };
             if let Ok(permit) = queue.acquire(owner, 0) {
                 let (reply, trace) = (oneshot::channel().0, Trace::default());
                 let _ = sender.send(WriteRequest::Append(PendingWrite::new(work, permit, reply, &trace)));

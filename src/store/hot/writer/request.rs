@@ -24,9 +24,19 @@ pub(in crate::store) struct NewMessages {
     /// The back end that appends them for the owner, if any.
     pub(in crate::store) actor: Option<OwnerId>,
     pub(in crate::store) conversation: ConversationId,
-    /// The message that must be the head, if the client expects one.
-    pub(in crate::store) head: Option<MessageId>,
+    pub(in crate::store) follows: Follows,
     pub(in crate::store) rows: Vec<message::Model>,
+}
+
+/// What the first of the messages follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Follows {
+    /// The head, whatever it is.
+    Head,
+    /// This message, which has to be the head.
+    Message(MessageId),
+    /// Nothing: the conversation has to be empty.
+    Nothing,
 }
 
 /// Text to append to a stream.
@@ -43,8 +53,9 @@ pub(in crate::store) struct NewTextChunk {
 /// The result of an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum AppendOutcome {
-    /// The messages are durable. `first` is the position of the first, the others follow.
-    Appended { first: i64, created_at: Timestamp },
+    /// The messages are durable. `first` is the position of the first, the others follow. `branch` is None if the
+    /// conversation never forked.
+    Appended { first: i64, branch: Option<i64>, created_at: Timestamp },
     /// The owner has no such conversation.
     NotFound,
     /// An id chosen by the client exists already, perhaps from the same append.
@@ -95,6 +106,15 @@ pub(in crate::store) struct WorkerContext {
     pub(in crate::store) statements: Arc<AtomicU64>,
     pub(in crate::store) row_level_security: RowLevelSecurity,
     pub(in crate::store) figures: Arc<WriterFigures>,
+}
+
+impl Follows {
+    pub(super) fn message(self) -> Option<MessageId> {
+        match self {
+            Self::Message(id) => Some(id),
+            Self::Head | Self::Nothing => None,
+        }
+    }
 }
 
 impl NewMessages {

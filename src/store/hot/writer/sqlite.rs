@@ -15,7 +15,7 @@ use super::batch::BatchReceiver;
 use super::checkpoint::CheckpointNotifier;
 use super::figures::BatchTimes;
 use super::request::{
-    AppendOutcome, AppendTextResult, Batch, BatchResults, NewMessages, NewTextChunk, WorkerContext,
+    AppendOutcome, AppendTextResult, Batch, BatchResults, Follows, NewMessages, NewTextChunk, WorkerContext,
 };
 use crate::model::{AuditAction, AuditActor, ChangeKind, OwnerId, StreamProgress, Timestamp};
 use crate::store::engine::write_lock::WriteLock;
@@ -23,8 +23,8 @@ use crate::store::entity::message::last_of_user;
 use crate::store::error::Error;
 use crate::store::error::Result;
 
-const CONVERSATION: &str = "SELECT number << 32, last_position, updated_at, \
-     state = 0 AND branches = 0 AND head_position = last_position FROM conversation WHERE id = ?1 AND owner_id = ?2";
+const CONVERSATION: &str = "SELECT number << 32, last_position, updated_at, state = 0 AND head_position = last_position, \
+     CASE WHEN branches > 0 THEN branch END FROM conversation WHERE id = ?1 AND owner_id = ?2";
 const IS_KNOWN: &str = "SELECT EXISTS (SELECT 1 FROM message WHERE id = ?1)";
 const IS_AT: &str = "SELECT EXISTS (SELECT 1 FROM message \
      WHERE slot = ?1 AND conversation_id = ?2 AND position = ?3 AND id = ?4)";
@@ -34,8 +34,8 @@ const TAKE_POSITIONS: &str = "UPDATE conversation SET last_position = ?3, head_p
      message_count = message_count + ?4, updated_at = ?5, read_position = coalesce(?6, read_position), \
      unread_ignored = CASE WHEN ?6 IS NULL THEN unread_ignored ELSE 0 END WHERE id = ?1 AND owner_id = ?2";
 const ADD_MESSAGE: &str = "INSERT INTO message (slot, conversation_id, position, id, owner_id, role, content, \
-     metadata, created_at, fingerprint, parts, status, model, usage) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+     metadata, created_at, fingerprint, parts, status, model, usage, branch, parent_position) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
 const ADD_CHANGE: &str = "INSERT INTO change (owner_id, revision, kind, conversation_id, message_id, changed_at, actor) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 const ADD_AUDIT_ENTRY: &str = "INSERT INTO audit_entry \
@@ -145,17 +145,20 @@ impl WriteWorker<'_> {
     fn append(&self, messages: &NewMessages) -> Found<AppendOutcome> {
         let (owner, conversation) = (messages.owner.as_str(), messages.conversation.0);
         let actor = messages.actor.as_ref().map(OwnerId::as_str);
-        let found: Option<(i64, i64, i64, bool)> =
+        let found: Option<(i64, i64, i64, bool, Option<i64>)> =
             self.one(CONVERSATION, params![conversation, owner], |row| row.try_into())?;
-        let Some((slots, last, updated_at, is_batchable)) = found else { return Ok(AppendOutcome::NotFound) };
+        let Some((slots, last, updated_at, is_batchable, branch)) = found else {
+            return Ok(AppendOutcome::NotFound);
+        };
         for row in messages.rows.iter().filter(|row| row.fingerprint.is_some()) {
             if self.is(IS_KNOWN, params![row.id.0])? {
                 return Ok(AppendOutcome::Known);
             }
         }
-        let follows = match messages.head {
-            Some(head) => self.is(IS_AT, params![slots + last, conversation, last, head.0])?,
-            None => true,
+        let follows = match messages.follows {
+            Follows::Head => true,
+            Follows::Message(head) => self.is(IS_AT, params![slots + last, conversation, last, head.0])?,
+            Follows::Nothing => last == 0,
         };
         if !is_batchable || !follows {
             return Ok(AppendOutcome::NotBatchable);
@@ -185,6 +188,8 @@ impl WriteWorker<'_> {
                     row.status,
                     row.model,
                     row.usage,
+                    branch,
+                    branch.map(|_| last + nth - 1),
                 ],
             )?;
             let kind = ChangeKind::MessageAdded.code();
@@ -199,7 +204,7 @@ impl WriteWorker<'_> {
             let values = params![now.0, kind, actor, action, owner, conversation, first.id.0, count];
             self.execute(ADD_AUDIT_ENTRY, values)?;
         }
-        Ok(AppendOutcome::Appended { first: last + 1, created_at })
+        Ok(AppendOutcome::Appended { first: last + 1, branch, created_at })
     }
 
     fn append_text(&self, chunk: &NewTextChunk) -> Found<AppendTextResult> {

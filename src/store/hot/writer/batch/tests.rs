@@ -53,8 +53,8 @@ impl WriteWorker {
 
     fn append(&self, conversation: u128, head: Option<u128>, rows: Vec<message::Model>) {
         let conversation = ConversationId(Uuid::from_u128(conversation));
-        let head = head.map(|id| MessageId(Uuid::from_u128(id)));
-        let work = NewMessages { owner: owner("ada"), actor: None, conversation, head, rows };
+        let follows = head.map_or(Follows::Head, |id| Follows::Message(MessageId(Uuid::from_u128(id))));
+        let work = NewMessages { owner: owner("ada"), actor: None, conversation, follows, rows };
         let permit = self.queue.acquire(&work.owner, 0).unwrap();
         assert!(
             self.sender

@@ -12,7 +12,7 @@ macro_rules! append_one {
             "WITH place AS MATERIALIZED ( \
                SELECT c.last_position AS seen, \
                  $8::bytea IS NOT NULL AND EXISTS (SELECT FROM message AS m WHERE m.id = $3) AS known, \
-                 c.state = 0 AND c.branches = 0 AND c.head_position = c.last_position AND ($14::uuid IS NULL OR $14 = \
+                 c.state = 0 AND c.head_position = c.last_position AND (NOT $16::bool OR c.last_position = 0) AND ($14::uuid IS NULL OR $14 = \
                    (SELECT m.id FROM message AS m WHERE m.conversation_id = c.id AND m.position = c.head_position)) AS batchable \
                FROM conversation AS c WHERE c.id = $1 AND c.owner_id = $2), \
              locked_accounts AS MATERIALIZED ( \
@@ -28,19 +28,20 @@ macro_rules! append_one {
                  read_position = CASE WHEN $5::int2 = 1 THEN c.last_position + 1 ELSE c.read_position END, \
                  unread_ignored = CASE WHEN $5::int2 = 1 THEN 0 ELSE c.unread_ignored END \
                FROM revisions, place WHERE c.id = $1 AND c.owner_id = $2 \
-                 AND c.state = 0 AND c.branches = 0 AND c.head_position = c.last_position \
-                 AND ($14::uuid IS NULL OR c.last_position = place.seen) \
-               RETURNING c.last_position, c.updated_at), \
+                 AND c.state = 0 AND c.head_position = c.last_position \
+                 AND ($14::uuid IS NULL AND NOT $16 OR c.last_position = place.seen) \
+               RETURNING c.last_position, c.updated_at, CASE WHEN c.branches > 0 THEN c.branch END AS branch), \
              inserted AS ( \
                INSERT INTO message (conversation_id, position, id, owner_id, role, content, metadata, created_at, \
-                 fingerprint, parts, status, model, usage) \
-               SELECT $1, positions.last_position, $3, $2, $5, $6, $7, positions.updated_at, $8, $9, $10, $11, $12 \
-               FROM revisions LEFT JOIN positions ON true RETURNING position, created_at), \
+                 fingerprint, parts, status, model, usage, branch, parent_position) \
+               SELECT $1, positions.last_position, $3, $2, $5, $6, $7, positions.updated_at, $8, $9, $10, $11, $12, \
+                 positions.branch, CASE WHEN positions.branch IS NOT NULL THEN positions.last_position - 1 END \
+               FROM revisions LEFT JOIN positions ON true RETURNING position, created_at, branch), \
              changes AS ( \
                INSERT INTO change (owner_id, revision, kind, conversation_id, message_id, changed_at, actor) \
                SELECT $2, revisions.revision, $13, $1, $3, $4, $15 FROM revisions)",
             $audit,
-            " SELECT place.known, place.batchable, inserted.position, inserted.created_at FROM place LEFT JOIN inserted ON true"
+            " SELECT place.known, place.batchable, inserted.position, inserted.created_at, inserted.branch FROM place LEFT JOIN inserted ON true"
         )
     };
 }
@@ -54,14 +55,14 @@ macro_rules! append_many {
         concat!(
             "WITH input AS ( \
                SELECT * FROM unnest($1::int8[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::int2[], $7::text[], \
-                 $8::text[], $9::bytea[], $10::text[], $11::int2[], $12::text[], $13::text[], $16::text[]) WITH ORDINALITY \
+                 $8::text[], $9::bytea[], $10::text[], $11::int2[], $12::text[], $13::text[], $16::text[], $17::bool[]) WITH ORDINALITY \
                AS input (append, conversation_id, owner_id, head, id, role, content, metadata, fingerprint, parts, \
-                 status, model, usage, actor, nth)), \
+                 status, model, usage, actor, is_first, nth)), \
              requests AS MATERIALIZED ( \
                SELECT input.*, c.last_position AS seen, \
                  bool_or(input.fingerprint IS NOT NULL AND EXISTS (SELECT FROM message AS m WHERE m.id = input.id)) \
                    OVER (PARTITION BY input.append) AS known, \
-                 c.state = 0 AND c.branches = 0 AND c.head_position = c.last_position AND (input.head IS NULL OR input.head = \
+                 c.state = 0 AND c.head_position = c.last_position AND (NOT input.is_first OR c.last_position = 0) AND (input.head IS NULL OR input.head = \
                    (SELECT m.id FROM message AS m WHERE m.conversation_id = c.id AND m.position = c.head_position)) AS batchable \
                FROM input JOIN conversation AS c ON c.id = input.conversation_id AND c.owner_id = input.owner_id), \
              locked_accounts AS MATERIALIZED ( \
@@ -88,24 +89,26 @@ macro_rules! append_many {
                  unread_ignored = CASE WHEN n.last_of_user IS NULL THEN c.unread_ignored ELSE 0 END \
                FROM (SELECT conversation_id, owner_id, count(*) AS messages, max(append_here) AS appends, \
                    max(nth_here) FILTER (WHERE role = 1) AS last_of_user, \
-                   min(seen) FILTER (WHERE head IS NOT NULL) AS seen FROM ready GROUP BY conversation_id, owner_id) AS n \
+                   min(seen) FILTER (WHERE head IS NOT NULL OR is_first) AS seen FROM ready GROUP BY conversation_id, owner_id) AS n \
                WHERE c.id = n.conversation_id AND c.owner_id = n.owner_id \
-                 AND c.state = 0 AND c.branches = 0 AND c.head_position = c.last_position \
+                 AND c.state = 0 AND c.head_position = c.last_position \
                  AND (n.seen IS NULL OR c.last_position = n.seen) \
-               RETURNING c.id, c.owner_id, c.last_position - n.messages AS position, c.updated_at - n.appends AS updated_at), \
+               RETURNING c.id, c.owner_id, c.last_position - n.messages AS position, c.updated_at - n.appends AS updated_at, \
+                 CASE WHEN c.branches > 0 THEN c.branch END AS branch), \
              inserted AS ( \
                INSERT INTO message (conversation_id, position, id, owner_id, role, content, metadata, created_at, \
-                 fingerprint, parts, status, model, usage) \
+                 fingerprint, parts, status, model, usage, branch, parent_position) \
                SELECT ready.conversation_id, positions.position + nth_here, ready.id, ready.owner_id, role, content, \
-                 metadata, positions.updated_at + append_here, fingerprint, parts, status, model, usage \
+                 metadata, positions.updated_at + append_here, fingerprint, parts, status, model, usage, \
+                 positions.branch, CASE WHEN positions.branch IS NOT NULL THEN positions.position + nth_here - 1 END \
                FROM ready FULL JOIN positions ON positions.id = ready.conversation_id AND positions.owner_id = ready.owner_id \
-               RETURNING id, position, created_at), \
+               RETURNING id, position, created_at, branch), \
              changes AS ( \
                INSERT INTO change (owner_id, revision, kind, conversation_id, message_id, changed_at, actor) \
                SELECT owner_id, revisions.revision + nth_of_owner, $15, conversation_id, ready.id, $14, actor \
                FROM ready FULL JOIN revisions ON revisions.id = ready.owner_id)",
             $audit,
-            " SELECT requests.append, requests.known, requests.batchable, inserted.position, inserted.created_at \
+            " SELECT requests.append, requests.known, requests.batchable, inserted.position, inserted.created_at, inserted.branch \
              FROM requests FULL JOIN inserted ON inserted.id = requests.id ORDER BY requests.nth"
         )
     };
