@@ -3,8 +3,7 @@
 //! An append is answered once it is durable, so under load many appends wait at the same time. A worker takes all
 //! that wait ([`batch`]), writes them in one transaction and answers each. It does not wait for more: one append
 //! alone is written at once. SQLite has one worker, a thread with its own connection ([`sqlite`]). PostgreSQL has
-//! several ([`postgres`]). Each owner belongs to one worker, so that appends of one owner share a batch instead of
-//! waiting for a row lock. Text of streaming messages has a worker of its own, because it may wait for a lock.
+//! several ([`postgres`]): the queue chooses one for each append ([`write_queue`]). Text of streaming messages has a worker of its own, because it may wait for a lock.
 //!
 //! A worker handles the common case only: messages after a head that is the newest message of its conversation, and text
 //! at the end of a stream. Everything else is [`AppendOutcome::NotBatchable`]: the batch does not write it, and the
@@ -27,7 +26,6 @@ pub(in crate::store) mod request;
 mod sqlite;
 mod write_queue;
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use sqlx::PgPool;
@@ -143,14 +141,10 @@ impl Writer {
         messages: NewMessages,
         trace: &Trace,
     ) -> Result<(NewMessages, AppendOutcome)> {
-        let permit = self.queue.acquire(&messages.owner, messages.bytes())?;
-        let mut hash = DefaultHasher::new();
-        messages.owner.hash(&mut hash);
+        let permit = self.queue.acquire_append(&messages.owner, messages.bytes())?;
+        let worker = permit.worker();
         let (reply, receiver) = oneshot::channel();
-        self.send_to_worker(
-            Some(hash.finish()),
-            WriteRequest::Append(PendingWrite::new(messages, permit, reply, trace)),
-        )?;
+        self.send_to_worker(worker, WriteRequest::Append(PendingWrite::new(messages, permit, reply, trace)))?;
         let (messages, outcome) = receiver.await.map_err(|_| closed())?;
         Ok((messages, outcome?))
     }
@@ -172,12 +166,11 @@ impl Writer {
         Ok((chunk, appended?))
     }
 
-    /// The last worker is for streamed text, the others are each for some owners. SQLite has one worker for both.
-    fn send_to_worker(&self, owner: Option<u64>, request: WriteRequest) -> Result<()> {
+    /// Without a worker it is the last one, which is for streamed text. SQLite has one worker for everything.
+    fn send_to_worker(&self, worker: Option<usize>, request: WriteRequest) -> Result<()> {
         let workers = self.workers.read().unwrap_or_else(PoisonError::into_inner);
         let last = workers.len().checked_sub(1).ok_or_else(closed)?;
-        let worker = owner.map_or(last, |owner| (owner % last.max(1) as u64) as usize);
-        workers[worker].send(request).map_err(|_| closed())
+        workers[worker.unwrap_or(last).min(last)].send(request).map_err(|_| closed())
     }
 
     /// Rejects new writes, and waits until the queued ones are answered.
