@@ -3,7 +3,8 @@
 //! An append is answered once it is durable, so under load many appends wait at the same time. A worker takes all
 //! that wait ([`batch`]), writes them in one transaction and answers each. It does not wait for more: one append
 //! alone is written at once. SQLite has one worker, a thread with its own connection ([`sqlite`]). PostgreSQL has
-//! several ([`postgres`]): the queue chooses one for each append ([`write_queue`]). Text of streaming messages has a worker of its own, because it may wait for a lock.
+//! several ([`postgres`]): the queue chooses one for each append ([`write_queue`]). Text of streaming messages has a
+//! worker of its own, because it may wait for a lock.
 //!
 //! A worker handles the common case only: messages after a head that is the newest message of its conversation, and text
 //! at the end of a stream. Everything else is [`AppendOutcome::NotBatchable`]: the batch does not write it, and the
