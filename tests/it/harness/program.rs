@@ -217,6 +217,12 @@ impl Running {
         self.status("VmHWM:")
     }
 
+    /// How much more memory it has held than it had held before, in bytes. The system counts pages for each processor, so
+    /// what it says can also be a little less.
+    pub(crate) fn peak_growth(&self, before: u64) -> u64 {
+        self.peak_memory().saturating_sub(before)
+    }
+
     /// A figure of its memory as the system tells it, in bytes.
     pub(crate) fn status(&self, figure: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process())).unwrap();

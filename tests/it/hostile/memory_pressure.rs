@@ -71,12 +71,12 @@ async fn storm(engine: Engine) {
         timeout(TIMEOUT, storm.join_next()).await.expect("an end in time").unwrap().unwrap();
     }
     assert!(answered.load(Ordering::Relaxed) > 0, "none was answered");
-    let grown = server.peak_memory() - before;
+    let grown = server.peak_growth(before);
     assert!(grown < MOST, "{grown} bytes more");
 
     do_not_read(&server, &eve, &id).await;
     served(&bob, &small).await;
-    let grown = server.peak_memory() - before;
+    let grown = server.peak_growth(before);
     assert!(grown < MOST, "{grown} bytes more");
 }
 
