@@ -84,8 +84,8 @@ impl FilledDeployment {
     async fn new(deployment: Deployment, options: &Options) -> Self {
         let tokens = deployment.tokens(options.users);
         let conversations = fill(deployment.address(), &tokens, options.amount).await;
-        let has_chats =
-            options.operations.iter().any(|operation| ["page", "open", "append-forked"].contains(operation));
+        let mut operations = options.operations.iter().filter_map(|name| Operation::named(name));
+        let has_chats = operations.any(Operation::is_about_chats);
         let chats = if has_chats { fill_chats(deployment.address(), &tokens).await } else { Vec::new() };
         Self { deployment, conversations, chats }
     }
@@ -95,14 +95,9 @@ impl FilledDeployment {
 async fn measure(title: &str, all: &mut [FilledDeployment], options: &Options) {
     for name in &options.operations {
         let title = format!("{title}: {name}");
-        match *name {
-            "append" => measure_operation(&title, Operation::Append, all, options).await,
-            "history" => measure_operation(&title, Operation::History, all, options).await,
-            "list" => measure_operation(&title, Operation::List, all, options).await,
-            "page" => measure_operation(&title, Operation::Page, all, options).await,
-            "open" => measure_operation(&title, Operation::Open, all, options).await,
-            "append-forked" => measure_operation(&title, Operation::AppendForked, all, options).await,
-            _ => fan_out(&title, all, options).await,
+        match Operation::named(name) {
+            Some(operation) => measure_operation(&title, operation, all, options).await,
+            None => fan_out(&title, all, options).await,
         }
     }
 }

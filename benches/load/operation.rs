@@ -73,6 +73,19 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
+    /// The operation of this name. The fan-out is not one that clients repeat.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "append" => Self::Append,
+            "append-forked" => Self::AppendForked,
+            "history" => Self::History,
+            "list" => Self::List,
+            "page" => Self::Page,
+            "open" => Self::Open,
+            _ => return None,
+        })
+    }
+
     /// Whether it is about chats, as `chat_data` creates them.
     pub(crate) fn is_about_chats(self) -> bool {
         matches!(self, Self::AppendForked | Self::Page | Self::Open)

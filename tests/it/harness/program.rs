@@ -27,6 +27,17 @@ pub(crate) struct Running {
     lines: Lines<BufReader<ChildStdout>>,
     log: JoinHandle<String>,
     logged: watch::Receiver<String>,
+    _group: Option<ProcessGroup>,
+}
+
+/// Processes that end with the test, also those that were started by the one that the test started.
+struct ProcessGroup(u32);
+
+impl Drop for ProcessGroup {
+    fn drop(&mut self) {
+        let kill = ["-c", "kill -KILL -- \"-$0\"", &self.0.to_string()];
+        let _ = std::process::Command::new("sh").args(kill).stderr(Stdio::null()).status();
+    }
 }
 
 impl Program {
@@ -140,7 +151,7 @@ impl Program {
     /// Starts a server on a free port, and waits until it listens.
     pub(crate) async fn serve(&self, arguments: &[&str]) -> Running {
         let child = self.command(&[&["--listen", "127.0.0.1:0"], arguments].concat()).spawn().unwrap();
-        Running::started(child).await
+        Running::started(child, None).await
     }
 
     /// Starts a server below another program, which gets the command line of the server as its last argument, and waits
@@ -148,13 +159,15 @@ impl Program {
     pub(crate) async fn serve_below(&self, parent: &Path, arguments: &[&str]) -> Running {
         let command = format!("{} --listen 127.0.0.1:0", self.build.display());
         let arguments = [arguments, &[&command]].concat();
-        Running::started(self.command_of(parent, &arguments).spawn().unwrap()).await
+        let child = self.command_of(parent, &arguments).process_group(0).spawn().unwrap();
+        let group = child.id().map(ProcessGroup);
+        Running::started(child, group).await
     }
 }
 
 impl Running {
     /// Waits until the server of a process listens.
-    async fn started(mut child: Child) -> Self {
+    async fn started(mut child: Child, group: Option<ProcessGroup>) -> Self {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut errors = child.stderr.take().unwrap();
         let (all, logged) = watch::channel(String::new());
@@ -174,7 +187,8 @@ impl Running {
         let Some(first) = first else { panic!("it ended: {}", log.await.unwrap()) };
         let url =
             first.strip_prefix("Scrollback is listening on ").and_then(|url| url.strip_suffix("/graphql"));
-        Self { url: url.unwrap_or_else(|| panic!("{first}")).to_owned(), child, lines, log, logged }
+        let url = url.unwrap_or_else(|| panic!("{first}")).to_owned();
+        Self { url, child, lines, log, logged, _group: group }
     }
 
     /// The next line on its standard output.

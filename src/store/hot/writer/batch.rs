@@ -1,8 +1,8 @@
 //! Batches: all requests that wait, in the order of arrival, up to a limit.
 //!
-//! An id occurs once in a batch, and an append that expects a head, or none, is the first of its conversation. So the requests
-//! of a batch can be written in any order, and the state before the batch is enough to decide each of them. A request
-//! that does not fit comes first in the next batch.
+//! An id occurs once in a batch, and an append that expects a head, or none, is the first of its conversation. So the
+//! requests of a batch can be written in any order, and the state before the batch is enough to decide each of them. A
+//! request that does not fit comes first in the next batch.
 
 use std::collections::{HashSet, VecDeque};
 

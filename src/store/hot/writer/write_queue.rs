@@ -18,7 +18,7 @@ use crate::store::error::Result;
 /// least one request.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
-    /// The number of batches that PostgreSQL writes at the same time.
+    /// The maximum number of batches that PostgreSQL writes at the same time.
     pub workers: u32,
     /// The maximum number of requests that wait.
     pub waiting: usize,
@@ -124,9 +124,11 @@ impl QueuePermit {
 
 impl QueueUsage {
     /// The worker of the next append of an owner.
-    fn worker(&self, owner: &OwnerUsage) -> usize {
-        if owner.appends > 0 {
-            return owner.worker;
+    fn worker_of(&self, owner: &OwnerId) -> usize {
+        if let Some(of_owner) = self.owners.get(owner)
+            && of_owner.appends > 0
+        {
+            return of_owner.worker;
         }
         let idle = self.workers.iter().position(|worker| worker.appends == 0);
         let all: usize = self.workers.iter().map(|worker| worker.appends).sum();
@@ -169,17 +171,15 @@ impl WriteQueue {
         if !fits {
             return Err(Error::Busy);
         }
+        let worker = is_append.then(|| usage.worker_of(owner));
         usage.all.add(bytes);
-        let mut of_owner = usage.owners.remove(owner).unwrap_or_default();
+        let of_owner = usage.owners.entry(owner.clone()).or_default();
         of_owner.load.add(bytes);
-        let mut worker = None;
-        if is_append {
-            of_owner.worker = usage.worker(&of_owner);
+        if let Some(worker) = worker {
+            of_owner.worker = worker;
             of_owner.appends += 1;
-            usage.workers[of_owner.worker].add();
-            worker = Some(of_owner.worker);
+            usage.workers[worker].add();
         }
-        usage.owners.insert(owner.clone(), of_owner);
         Ok(QueuePermit { queue: self.clone(), owner: owner.clone(), bytes, worker })
     }
 
