@@ -35,7 +35,7 @@ struct ProcessGroup(u32);
 
 impl Drop for ProcessGroup {
     fn drop(&mut self) {
-        let kill = ["-c", "kill -KILL -- \"-$0\"", &self.0.to_string()];
+        let kill = ["-c", "kill -s KILL -- \"-$0\"", &self.0.to_string()];
         let _ = std::process::Command::new("sh").args(kill).stderr(Stdio::null()).status();
     }
 }
