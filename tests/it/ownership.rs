@@ -5,6 +5,7 @@
 //! test, so new fields cannot be forgotten.
 
 mod cases;
+mod plans;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -186,6 +186,8 @@ pub(in crate::store) async fn in_exclusive_transaction<E: From<DbErr>>(
     if tx.get_database_backend() == DbBackend::Postgres {
         // SeaORM has neither SET nor advisory locks.
         tx.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
+        // Migrations read whole tables.
+        tx.execute_unprepared("SET LOCAL enable_seqscan = on").await?;
         tx.execute_unprepared("SELECT pg_advisory_xact_lock(hashtext('scrollback migrations'))").await?;
     }
     work(&tx).await?;
@@ -241,12 +243,16 @@ async fn open(settings: &Settings) -> anyhow::Result<Pools> {
 /// parameters PostgreSQL would plan each time, which costs more than most reads. JIT compilation costs more than it
 /// saves.
 ///
+/// There is an index for every request. While a table is nearly empty, PostgreSQL plans to read all of it instead. It
+/// would keep this plan until the next analysis, however much the table grows meanwhile, so sequential scans are off.
+///
 /// Poolers refuse these settings at the start of a session, so a statement sets them. SeaORM cannot set them.
 const SET_UP_SESSION: &str = "SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $2, false), \
      set_config('idle_in_transaction_session_timeout', $1, false), \
      set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '5', false), \
      set_config('tcp_keepalives_count', '3', false), set_config('client_min_messages', 'warning', false), \
-     set_config('plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false)";
+     set_config('plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false), \
+     set_config('enable_seqscan', 'off', false)";
 
 /// `lock_timeout` is in milliseconds, 0 for none.
 fn postgres_options(settings: &Settings, lock_timeout: &'static str) -> ConnectOptions {
