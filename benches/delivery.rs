@@ -1,10 +1,15 @@
-//! Measures the delay between a commit and its delivery to a subscriber: `cargo bench --bench delivery`.
+//! Measures the delay between a commit and its delivery to subscribers: `cargo bench --bench delivery`, and
+//! `-- --help` for its options.
 //!
-//! Ten users append to one conversation each, 200 messages per second in total, even if the server is slower.
-//! Each conversation has a subscriber over a WebSocket. Servers, databases and NATS are separate processes on
-//! this machine with default settings: every commit is on disk.
+//! Users append to one conversation each, at a fixed rate in total, even if the server is slower. Each conversation has
+//! subscribers over WebSockets. Each message must reach each of them, once and in order. Servers, databases and NATS are
+//! separate processes on this machine with default settings: every commit is on disk. `SCROLLBACK_PROGRAM` is the path of
+//! another build of the server to measure.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what a benchmark does not expect ends it")]
 
+#[path = "load/cpu.rs"]
+#[expect(dead_code, reason = "another benchmark uses the rest")]
+mod cpu;
 #[path = "../tests/it"]
 mod it {
     #[expect(dead_code, unused_imports, unused_macros, reason = "the tests use the rest")]
@@ -13,16 +18,40 @@ mod it {
 
 use std::time::{Duration, Instant};
 
+use clap::Parser;
 use serde_json::{Value, json};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
 
 use it::harness::{APPEND, Client, Cluster, Nats, Program, Running, Socket};
 
-const USERS: usize = 10;
-const PER_SECOND: usize = 200;
-const WARM_UP: usize = 2 * PER_SECOND;
-const MEASURED: usize = 20 * PER_SECOND;
+/// Measures the delay of subscriptions.
+#[derive(Parser)]
+struct Options {
+    /// Conversations, each of another user.
+    #[arg(long, default_value_t = 10)]
+    conversations: usize,
+    /// Subscribers of each conversation.
+    #[arg(long, default_value_t = 1)]
+    followers: usize,
+    /// Appended messages per second.
+    #[arg(long, default_value_t = 200)]
+    rate: usize,
+    /// Replicas on PostgreSQL.
+    #[arg(long, default_value_t = 2)]
+    replicas: usize,
+    /// Measured seconds, after two seconds of warm-up.
+    #[arg(long, default_value_t = 20)]
+    seconds: usize,
+    /// Only PostgreSQL with several replicas.
+    #[arg(long)]
+    only_replicas: bool,
+    /// Passed by cargo to every benchmark.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+const WARM_UP_SECONDS: usize = 2;
 
 const FOLLOW: &str = "subscription($id: ID!, $after: String) {
   messageAdded(conversationId: $id, after: $after) { cursor node { id position role content } }
@@ -30,55 +59,84 @@ const FOLLOW: &str = "subscription($id: ID!, $after: String) {
 
 #[tokio::main]
 async fn main() {
-    println!("{PER_SECOND} appends a second, {USERS} conversations, {MEASURED} messages; milliseconds\n");
+    let options = Options::parse();
     println!(
-        "| | sent to answered, p50 | p99 | sent to received, p50 | p99 | answered to received, p50 | p99 |"
+        "{} appends a second to {} conversations with {} subscribers each, {} seconds; milliseconds, CPU of the servers \
+         and of PostgreSQL for a message\n",
+        options.rate, options.conversations, options.followers, options.seconds
     );
-    println!("|---|--:|--:|--:|--:|--:|--:|");
-    let program = Program::believing();
-    let one = program.serve(&[]).await;
-    measure("SQLite", &one, &one).await;
-    drop((one, program));
-
+    println!(
+        "| | sent to answered, p50 | p99 | sent to received, p50 | p99 | answered to received, p50 | p99 | CPU, servers \
+         | PostgreSQL |"
+    );
+    println!("|---|{}", "--:|".repeat(8));
+    let sockets = (options.conversations * options.followers) as u64;
+    rlimit::increase_nofile_limit(2 * sockets + 1_000).unwrap();
+    if !options.only_replicas {
+        let program = Program::believing();
+        let one = [program.serve(&[]).await];
+        measure("SQLite", &one, None, &options).await;
+    }
     let cluster = Cluster::start(&[]);
+    let postmaster = Some(cpu::postmaster(&cluster).await);
     let over = |database: String| Program::believing().with("SCROLLBACK_DATABASE_URL", database);
+    if !options.only_replicas {
+        let program = over(cluster.create_database().await);
+        let one = [program.serve(&[]).await];
+        measure("PostgreSQL, same replica", &one, postmaster, &options).await;
+    }
     let program = over(cluster.create_database().await);
-    let (one, two) = (program.serve(&[]).await, program.serve(&[]).await);
-    measure("PostgreSQL, same replica", &one, &one).await;
-    measure("PostgreSQL, another replica, LISTEN and NOTIFY", &one, &two).await;
-    drop((one, two));
+    let servers = serve(&program, options.replicas).await;
+    measure("PostgreSQL, other replicas, LISTEN and NOTIFY", &servers, postmaster, &options).await;
+    drop(servers);
 
     let nats = Nats::start();
     let program = over(cluster.create_database().await).with("SCROLLBACK_FEED_SIGNALS", nats.url());
-    let (one, two) = (program.serve(&[]).await, program.serve(&[]).await);
-    measure("PostgreSQL, another replica, NATS", &one, &two).await;
+    let servers = serve(&program, options.replicas).await;
+    measure("PostgreSQL, other replicas, NATS", &servers, postmaster, &options).await;
 }
 
-/// Appends on one server, subscribes on the other, and prints a line.
-async fn measure(name: &str, here: &Running, there: &Running) {
+async fn serve(program: &Program, replicas: usize) -> Vec<Running> {
+    let mut servers = Vec::new();
+    for _ in 0..replicas {
+        servers.push(program.serve(&[]).await);
+    }
+    servers
+}
+
+/// Appends to each conversation on one of the servers, subscribes on the next ones in turn, and prints a line.
+async fn measure(name: &str, servers: &[Running], postmaster: Option<u32>, options: &Options) {
     let mut writers = Vec::new();
     let mut readers = Vec::new();
-    let all = WARM_UP + MEASURED;
-    for user in 0..USERS {
-        let client = here.client(&format!("user-{user}"));
+    let warm_up = WARM_UP_SECONDS * options.rate;
+    let all = warm_up + options.seconds * options.rate;
+    for user in 0..options.conversations {
+        let client = servers[user % servers.len()].client(&format!("user-{user}"));
         let id = client.new_conversation().await;
         // From a cursor, so that no message is missed before the subscription starts.
         client.append(&id, "start").await;
         let query = "query($id: ID!) { conversation(id: $id) { messages { pageInfo { endCursor } } } }";
         let data = client.data(query, json!({ "id": id })).await;
         let after = data["conversation"]["messages"]["pageInfo"]["endCursor"].clone();
-        let mut socket = Socket::open(&there.url).await;
-        socket.introduce(client.token()).await;
-        socket.subscribe("s", FOLLOW, json!({ "id": id, "after": after })).await;
-        readers.push(read(socket, (user..all).step_by(USERS).count()));
+        for follower in 0..options.followers {
+            let there = &servers[(user + 1 + follower) % servers.len()];
+            let mut socket = Socket::open(&there.url).await;
+            socket.introduce(client.token()).await;
+            socket.subscribe("s", FOLLOW, json!({ "id": id, "after": after })).await;
+            readers.push(read(socket, (user..all).step_by(options.conversations).count()));
+        }
         writers.push((client, id));
     }
     let mut appends = JoinSet::new();
-    let mut tick = interval(Duration::from_secs(1) / u32::try_from(PER_SECOND).unwrap());
+    let mut tick = interval(Duration::from_secs(1) / u32::try_from(options.rate).unwrap());
     tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let mut before = Vec::new();
     for number in 0..all {
         tick.tick().await;
-        let (client, id) = writers[number % USERS].clone();
+        if number == warm_up {
+            before = processor_times(servers, postmaster);
+        }
+        let (client, id) = writers[number % options.conversations].clone();
         appends.spawn(async move { (number, append(client, id, number).await) });
     }
     let mut sent: Vec<Option<(Instant, Instant)>> = vec![None; all];
@@ -86,22 +144,37 @@ async fn measure(name: &str, here: &Running, there: &Running) {
         let (number, times) = appended.unwrap();
         sent[number] = Some(times);
     }
+    let after = processor_times(servers, postmaster);
     let mut lines: [Vec<f64>; 3] = Default::default();
+    for (number, (sent, answered)) in sent.iter().map(|times| times.unwrap()).enumerate() {
+        if number >= warm_up {
+            lines[0].push(between(sent, answered));
+        }
+    }
     for reader in readers {
         for (number, received) in reader.await.unwrap() {
             let (sent, answered) = sent[number].unwrap();
-            if number >= WARM_UP {
-                let times = [between(sent, answered), between(sent, received), between(answered, received)];
-                lines.iter_mut().zip(times).for_each(|(line, time)| line.push(time));
+            if number >= warm_up {
+                lines[1].push(between(sent, received));
+                lines[2].push(between(answered, received));
             }
         }
     }
     let columns = lines.map(|mut line| {
-        assert_eq!(line.len(), MEASURED, "every message was received once");
         line.sort_by(f64::total_cmp);
-        format!("{:.1} | {:.1}", line[MEASURED / 2], line[MEASURED * 99 / 100])
+        let at = |hundredths: usize| line.get(line.len() * hundredths / 100).copied().unwrap_or(f64::NAN);
+        format!("{:.1} | {:.1}", at(50), at(99))
     });
-    println!("| {name} | {} |", columns.join(" | "));
+    let messages = (all - warm_up) as f64 * 1000.0;
+    let used: Vec<_> =
+        before.iter().zip(after).map(|(before, after)| (after - before) as f64 / messages).collect();
+    println!("| {name} | {} | {:.2} | {:.2} |", columns.join(" | "), used[0], used[1]);
+}
+
+/// The CPU time so far of all servers and of PostgreSQL, in microseconds.
+fn processor_times(servers: &[Running], postmaster: Option<u32>) -> Vec<u64> {
+    let servers = servers.iter().map(|server| cpu::of(server.process())).sum();
+    vec![servers, postmaster.map_or(0, cpu::of_family)]
 }
 
 /// Milliseconds. Negative if the second came first, for example if a message is received before the response
@@ -133,7 +206,9 @@ fn read(mut socket: Socket, count: usize) -> JoinHandle<Vec<(usize, Instant)>> {
                 socket.send(json!({ "type": "pong" })).await;
                 continue;
             }
-            let content = message["payload"]["data"]["messageAdded"]["node"]["content"].as_str();
+            let node = &message["payload"]["data"]["messageAdded"]["node"];
+            assert_eq!(node["position"], received.len() + 2, "each message, once and in order");
+            let content = node["content"].as_str();
             let number = content.unwrap_or_else(|| panic!("{message}")).split(' ').next().unwrap();
             received.push((number.parse().unwrap(), at));
         }
