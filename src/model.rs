@@ -87,7 +87,7 @@ pub use revocation::{Revocation, RevokedTokens, TokenIdentity};
 pub use share::{
     NewShare, Share, ShareLabel, ShareRules, ShareSecret, SharedConversation, SharedMessage, share_hash,
 };
-pub use stream::{StreamEnd, StreamProgress, TextChunk};
+pub use stream::{CommittedText, StreamEnd, StreamProgress, TextChunk};
 pub use time::Timestamp;
 pub use usage::TokenUsage;
 pub use usage_sum::{MAX_USAGE_SUMS, OwnerUsage, UsageGroup, UsagePeriod, UsageSum};

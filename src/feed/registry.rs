@@ -9,9 +9,10 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::{AbortHandle, yield_now};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::pace::Pace;
 use super::source::{FeedSource, QUEUE_BYTES};
 use crate::model::MAX_PAGE;
-use crate::signals::{Listener, Signals};
+use crate::signals::{Listener, Notification, Signals};
 use crate::store;
 
 /// Limit of undelivered items of one subscriber. If it is exceeded, the subscription ends.
@@ -155,8 +156,14 @@ impl<S: FeedSource> SharedReader<S> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn deliver(&self, items: &[S::Item], first: u64) -> Option<u64> {
-        self.state().deliver::<S>(items, first)
+    async fn deliver(&self, items: &[S::Item]) {
+        let mut first = 0;
+        loop {
+            let next = self.state().deliver::<S>(items, first);
+            let Some(next) = next else { return };
+            first = next;
+            yield_now().await;
+        }
     }
 }
 
@@ -223,12 +230,15 @@ async fn run_reader<S: FeedSource>(
     reader: Arc<SharedReader<S>>,
     mut listener: Listener,
 ) {
+    let mut pace = Pace::new();
     let reason = loop {
-        wait_for_signal(&reader, &mut listener).await;
+        let notification = wait_for_signal(&reader, &mut listener).await;
+        let late = pace.lateness(&notification);
         // Boxed to keep the task of a waiting reader small.
-        if let Some(reason) = Box::pin(read_to_end(&reader)).await {
+        if let Some(reason) = Box::pin(read_after(&reader, notification)).await {
             break reason;
         }
+        pace.pause(late).await;
     };
     let mut readers = registry.readers();
     ReaderRegistry::remove(&mut readers, &reader);
@@ -237,17 +247,28 @@ async fn run_reader<S: FeedSource>(
     }
 }
 
+/// Delivers what a notification has, or reads to the end of the list.
+async fn read_after<S: FeedSource>(
+    reader: &SharedReader<S>,
+    notification: Notification,
+) -> Option<EndReason> {
+    if let Notification::Texts(texts, _) = notification {
+        let position = reader.state().position;
+        if let Some(items) = reader.source.committed(position, &texts) {
+            reader.deliver(&items).await;
+            return None;
+        }
+    }
+    read_to_end(reader).await
+}
+
 /// Reads to the end of the list. Returns a reason if the list has ended or failed.
 async fn read_to_end<S: FeedSource>(reader: &SharedReader<S>) -> Option<EndReason> {
     loop {
         let position = reader.state().position;
         match reader.source.read(position, MAX_PAGE).await {
             Ok(batch) => {
-                let mut first = 0;
-                while let Some(next) = reader.deliver(&batch.items, first) {
-                    first = next;
-                    yield_now().await;
-                }
+                reader.deliver(&batch.items).await;
                 if batch.ended {
                     return Some(EndReason::Ended);
                 }
@@ -265,10 +286,10 @@ async fn read_to_end<S: FeedSource>(reader: &SharedReader<S>) -> Option<EndReaso
 }
 
 /// Waits for a signal, or for the poll to find unread items.
-async fn wait_for_signal<S: FeedSource>(reader: &SharedReader<S>, listener: &mut Listener) {
+async fn wait_for_signal<S: FeedSource>(reader: &SharedReader<S>, listener: &mut Listener) -> Notification {
     tokio::select! {
-        () = listener.notified() => {}
-        () = reader.woken.notified() => {}
+        notification = listener.notified() => notification,
+        () = reader.woken.notified() => Notification::Signal,
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::shared_item::SharedItem;
 use crate::memory::MemoryBudget;
 use crate::model::{
-    CommittedChange, ConversationId, End, Message, MessageId, MessageStatus, OwnerId, Page, Range, TextChunk,
+    CommittedChange, CommittedText, ConversationId, End, Message, MessageId, MessageStatus, OwnerId, Page,
+    Range, TextChunk,
 };
 use crate::signals::Topic;
 use crate::store::{Error, Result, Scoped};
@@ -39,6 +40,12 @@ pub(super) trait FeedSource: Send + Sync + 'static {
 
     /// Reads the items after a position, at most `limit` (1 to [`crate::model::MAX_PAGE`]), fewer if they are large.
     fn read(&self, after: i64, limit: u32) -> impl Future<Output = Result<Batch<Self::Item>>> + Send;
+
+    /// The items after a position, if these texts are all that was committed after it. `None` if the database has to be
+    /// read.
+    fn committed(&self, _after: i64, _texts: &[Arc<CommittedText>]) -> Option<Vec<Self::Item>> {
+        None
+    }
 
     /// The indices of those lists of this type that have items after their position or have ended.
     fn find_unread(&self, all: &[(Self::Key, i64)]) -> impl Future<Output = Result<Vec<usize>>> + Send;
@@ -192,6 +199,25 @@ impl FeedSource for Texts {
                 Batch { items, has_more: status != MessageStatus::Streaming, ended: false }
             }
         })
+    }
+
+    /// Joins the texts to one chunk.
+    fn committed(&self, after: i64, texts: &[Arc<CommittedText>]) -> Option<Vec<Self::Item>> {
+        let mut joined = TextChunk { offset: after, text: String::new(), status: MessageStatus::Streaming };
+        let mut end = after;
+        for text in texts {
+            // Topics are hashes, which can collide.
+            let is_own = text.message == self.message && text.owner == *self.scope.owner();
+            if !is_own || text.chunk.end() <= after {
+                continue;
+            }
+            if text.chunk.offset != end {
+                return None;
+            }
+            joined.text.push_str(&text.chunk.text);
+            end = text.chunk.end();
+        }
+        Some(if end == after { Vec::new() } else { vec![SharedItem::new(joined)] })
     }
 
     /// Reports all lists: there are only as many as messages that are being streamed.

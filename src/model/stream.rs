@@ -1,6 +1,6 @@
 //! Streaming messages. Lengths and offsets count Unicode code points.
 
-use super::{Json, MessageId, MessageStatus, Parts, TokenUsage};
+use super::{Json, MessageId, MessageStatus, OwnerId, Parts, TokenUsage};
 
 /// The result of adding text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,17 @@ pub struct TextChunk {
     pub text: String,
     /// The status of the message. If it is not `Streaming`, this is the last chunk.
     pub status: MessageStatus,
+}
+
+/// Text that was committed at the end of a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommittedText {
+    /// The owner of the message.
+    pub owner: OwnerId,
+    /// The streaming message.
+    pub message: MessageId,
+    /// The added text.
+    pub chunk: TextChunk,
 }
 
 impl TextChunk {

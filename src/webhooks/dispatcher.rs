@@ -115,7 +115,7 @@ impl Dispatcher {
                 },
                 Some(reached) = self.reached.recv() => self.take_reached(reached),
                 owner = changed.recv() => self.take_changed(owner),
-                () = replicas.notified() => self.scan.wake(),
+                _ = replicas.notified() => self.scan.wake(),
                 () = tokio::time::sleep_until(until) => {}
             }
         };

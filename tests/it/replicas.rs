@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection};
 
-use crate::harness::{Engine, Nats, Socket, TestApp};
+use crate::harness::{APPEND, APPEND_TEXT, Engine, Nats, Socket, TestApp};
 
 /// Nobody looks without having been woken, so whatever arrives was signalled.
 const NEVER_POLL: (&str, &str) = ("feed.poll", "1h");
@@ -13,6 +13,8 @@ const NEVER_POLL: (&str, &str) = ("feed.poll", "1h");
 const FOLLOW: &str = "subscription($id: ID!, $after: String) {
   messageAdded(conversationId: $id, after: $after) { node { position } }
 }";
+
+const FOLLOW_TEXT: &str = "subscription($id: ID!) { messageText(messageId: $id) { offset text } }";
 
 const CHANGES: &str = "subscription($after: String) { changes(after: $after) { conversationId } }";
 
@@ -45,6 +47,42 @@ async fn told_between(one: &TestApp, two: &TestApp) {
     }
 }
 
+/// The text of a message reaches the subscribers of both replicas, whichever of them writes a chunk.
+async fn text_told_between(one: &TestApp, two: &TestApp) {
+    let replicas = [one, two];
+    let ada = one.client("ada");
+    let id = ada.new_conversation().await;
+    let input = json!({ "conversationId": id, "role": "ASSISTANT", "status": "STREAMING" });
+    let message = ada.data(APPEND, json!({ "input": input })).await["appendMessage"]["message"]["id"].clone();
+    let mut sockets = Vec::new();
+    for replica in replicas {
+        let mut socket = replica.socket("ada").await;
+        socket.subscribe("t", FOLLOW_TEXT, json!({ "id": message })).await;
+        sockets.push(socket);
+    }
+    // One replica writes a few chunks, then the other. Now and then everything has to have arrived.
+    let mut received = 0;
+    for number in 0..60 {
+        let writer = replicas[[0, 0, 1, 0, 1, 1, 1][number % 7]].client("ada");
+        let text = json!({ "id": message, "offset": number, "text": char::from(b'a' + (number % 26) as u8) });
+        writer.data(APPEND_TEXT, text).await;
+        if number % 5 > 0 {
+            continue;
+        }
+        let expected: String = (received..=number).map(|n| char::from(b'a' + (n % 26) as u8)).collect();
+        for socket in &mut sockets {
+            let mut text = String::new();
+            while text.len() < expected.len() {
+                let data = socket.receive().await["payload"]["data"].clone();
+                assert_eq!(data["messageText"]["offset"], received + text.len());
+                text.push_str(data["messageText"]["text"].as_str().unwrap());
+            }
+            assert_eq!(text, expected);
+        }
+        received = number + 1;
+    }
+}
+
 async fn expect(socket: &mut Socket, data: &Value) {
     assert_eq!(&socket.receive().await["payload"]["data"], data);
 }
@@ -54,6 +92,7 @@ async fn replicas_signal_each_other_through_postgresql() {
     let one = TestApp::start_with(Engine::Postgres, &[NEVER_POLL]).await;
     let two = one.replica().await;
     told_between(&one, &two).await;
+    text_told_between(&one, &two).await;
     // The sessions that listen and notify are ended; they come back, and what was said meanwhile is
     // looked for.
     let mut admin = PgConnection::connect(&one.config.database_url()).await.unwrap();
@@ -88,6 +127,7 @@ async fn replicas_signal_each_other_through_nats() {
     let one = TestApp::start_with(Engine::Postgres, &[NEVER_POLL, ("feed.signals", &nats.url())]).await;
     let two = one.replica().await;
     told_between(&one, &two).await;
+    text_told_between(&one, &two).await;
     nats.kill();
     nats.up();
     told_between(&one, &two).await;
@@ -100,4 +140,5 @@ async fn polling_finds_changes_without_signals() {
     let one = TestApp::start_with(Engine::Postgres, &settings).await;
     let two = one.replica().await;
     told_between(&one, &two).await;
+    text_told_between(&one, &two).await;
 }

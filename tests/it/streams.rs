@@ -16,6 +16,7 @@ on_each_database!(
     queries_return_the_current_text_of_a_streaming_message,
     repeated_text_changes_nothing_and_gaps_are_refused,
     text_subscribers_get_the_rest_and_then_new_text,
+    text_is_not_read_for_subscribers_of_the_same_server,
     server_sent_events_resume_from_the_last_id,
     a_text_can_be_read_from_any_offset,
     any_client_can_request_a_stop,
@@ -163,6 +164,34 @@ async fn text_subscribers_get_the_rest_and_then_new_text(app: TestApp) {
     assert_eq!(socket.receive().await["type"], "complete");
     socket.subscribe("t", FOLLOW, json!({ "id": id, "offset": 64 })).await;
     assert_eq!(socket.receive().await["payload"][0]["extensions"]["code"], "BAD_USER_INPUT");
+}
+
+async fn text_is_not_read_for_subscribers_of_the_same_server(app: TestApp) {
+    const CHUNKS: usize = 40;
+    let ada = app.client("ada");
+    let conversation = ada.new_conversation().await;
+    let mut costs = Vec::new();
+    for followers in [0, 3] {
+        let id = begin(&ada, &conversation, Some("x")).await;
+        let mut sockets = Vec::new();
+        for _ in 0..followers {
+            let mut socket = app.socket("ada").await;
+            socket.subscribe("s", FOLLOW, json!({ "id": id })).await;
+            assert_eq!(chunk(&mut socket).await["text"], "x");
+            sockets.push(socket);
+        }
+        let before = app.store.statements();
+        for offset in 1..=CHUNKS {
+            add(&ada, &id, offset, "y").await;
+            for socket in &mut sockets {
+                let expected = json!({ "offset": offset, "text": "y", "status": "STREAMING" });
+                assert_eq!(chunk(socket).await, expected);
+            }
+        }
+        costs.push(app.store.statements() - before);
+    }
+    // The followers join a reader, which reads when it is new.
+    assert!(costs[1] <= costs[0] + CHUNKS as u64 / 4, "{costs:?}");
 }
 
 async fn server_sent_events_resume_from_the_last_id(app: TestApp) {

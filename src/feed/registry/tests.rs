@@ -1,111 +1,15 @@
 //! Subscribers against a model: a list, and every subscriber gets exactly a slice of it.
 
-use std::sync::atomic::{AtomicI64, AtomicUsize};
+mod list;
+
+use std::sync::atomic::AtomicI64;
 
 use futures_util::StreamExt;
 use proptest::prelude::*;
 
 use super::*;
-use crate::feed::source::Batch;
-use crate::feed::subscriber::subscribe;
 use crate::feed::{Error, Result};
-use crate::model::{ConversationId, OwnerId};
-use crate::signals::Topic;
-
-/// A list in memory whose items are their own places, with the reads it was asked for.
-#[derive(Clone, Default)]
-struct List(Arc<Inner>);
-
-#[derive(Default)]
-struct Inner {
-    length: Mutex<i64>,
-    deleted: std::sync::atomic::AtomicBool,
-    reads: AtomicUsize,
-    failures: AtomicUsize,
-}
-
-/// How many items one read takes.
-const PAGE: u32 = 10;
-
-fn topic() -> Topic {
-    Topic::Conversation(ConversationId(uuid::Uuid::nil()))
-}
-
-impl FeedSource for List {
-    type Key = OwnerId;
-    type Item = i64;
-
-    fn key(&self) -> OwnerId {
-        OwnerId::new("ada").unwrap()
-    }
-
-    fn topic(&self) -> Topic {
-        topic()
-    }
-
-    async fn read(&self, after: i64, limit: u32) -> store::Result<Batch<i64>> {
-        self.0.reads.fetch_add(1, Ordering::Relaxed);
-        tokio::task::yield_now().await;
-        if self
-            .0
-            .failures
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
-            .is_ok()
-        {
-            return Err(store::Error::Unavailable(sea_orm::DbErr::Custom("away".into())));
-        }
-        let length = *self.0.length.lock().unwrap();
-        let items: Vec<i64> = (after + 1..=length).take(limit.min(PAGE) as usize).collect();
-        let ended = items.is_empty() && self.0.deleted.load(Ordering::Relaxed);
-        let has_more = items.last().is_some_and(|last| *last < length);
-        tokio::task::yield_now().await;
-        Ok(Batch { items, has_more, ended })
-    }
-
-    async fn find_unread(&self, all: &[(OwnerId, i64)]) -> store::Result<Vec<usize>> {
-        let (length, deleted) = (*self.0.length.lock().unwrap(), self.0.deleted.load(Ordering::Relaxed));
-        let behind = all.iter().enumerate().filter(|(_, (_, position))| deleted || length > *position);
-        Ok(behind.map(|(at, _)| at).collect())
-    }
-
-    fn position(item: &i64) -> i64 {
-        *item
-    }
-
-    fn byte_size(_: &i64) -> usize {
-        8
-    }
-}
-
-struct Fixture {
-    list: List,
-    signals: Signals,
-    registry: Arc<ReaderRegistry<List>>,
-}
-
-impl Fixture {
-    fn new() -> Self {
-        Self::polling(Duration::from_secs(3600))
-    }
-
-    fn polling(every: Duration) -> Self {
-        let signals = Signals::default();
-        let registry = Arc::new(ReaderRegistry::new(signals.clone(), every));
-        Self { list: List::default(), signals, registry }
-    }
-
-    fn append(&self, count: i64) {
-        *self.list.0.length.lock().unwrap() += count;
-        self.signals.signal(&topic());
-    }
-
-    fn subscribe(
-        &self,
-        position: i64,
-    ) -> impl futures_util::Stream<Item = Result<i64>> + Send + Unpin + use<> {
-        Box::pin(subscribe(self.registry.clone(), self.list.clone(), position, false))
-    }
-}
+use list::{Fixture, topic};
 
 async fn take(
     stream: &mut (impl futures_util::Stream<Item = Result<i64>> + Unpin),
@@ -118,6 +22,8 @@ async fn take(
 #[derive(Debug, Clone)]
 enum Step {
     Append(i64),
+    AppendText(i64),
+    AppendElsewhere,
     Join(i64),
     Take(usize, usize),
     Leave(usize),
@@ -127,6 +33,8 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         (1..25i64).prop_map(Step::Append),
+        (1..25i64).prop_map(Step::AppendText),
+        Just(Step::AppendElsewhere),
         (0..40i64).prop_map(Step::Join),
         (0..8usize, 1..12usize).prop_map(|(subscriber, count)| Step::Take(subscriber, count)),
         (0..8usize).prop_map(Step::Leave),
@@ -150,6 +58,14 @@ proptest! {
                         length += count;
                         fixture.append(count);
                     }
+                    Step::AppendText(count) => {
+                        length += count;
+                        fixture.append_text(count);
+                    }
+                    Step::AppendElsewhere => {
+                        length += 1;
+                        fixture.append_elsewhere();
+                    }
                     Step::Join(position) => {
                         let position = position.min(length);
                         subscribers.push((position, fixture.subscribe(position)));
@@ -157,6 +73,7 @@ proptest! {
                     Step::Take(subscriber, count) if subscriber < subscribers.len() => {
                         let (position, stream) = &mut subscribers[subscriber];
                         let count = count.min(usize::try_from(length - *position).unwrap());
+                        fixture.signals.signal(&topic());
                         let got = take(stream, count).await;
                         let expected: Vec<i64> = (*position + 1..=*position + i64::try_from(count).unwrap()).collect();
                         assert_eq!(got, expected);
@@ -173,6 +90,7 @@ proptest! {
                     Step::Take(..) | Step::Leave(_) => {}
                 }
             }
+            fixture.signals.signal(&topic());
             for (position, mut stream) in subscribers {
                 let rest = take(&mut stream, usize::try_from(length - position).unwrap()).await;
                 assert_eq!(rest, (position + 1..=length).collect::<Vec<_>>());
@@ -212,6 +130,30 @@ async fn subscribers_share_one_reader() {
     }
     let reads = fixture.list.0.reads.load(Ordering::Relaxed) - before;
     assert!(reads <= 2, "one reader read for all: {reads}");
+}
+
+#[tokio::test]
+async fn handed_texts_are_not_read() {
+    let fixture = Fixture::new();
+    let mut subscriber = fixture.subscribe(0);
+    fixture.append(1);
+    assert_eq!(take(&mut subscriber, 1).await, [1]);
+    // It joins the reader, which looks once because it is new.
+    fixture.append(1);
+    assert_eq!(take(&mut subscriber, 1).await, [2]);
+    let reads = || fixture.list.0.reads.load(Ordering::Relaxed);
+    let before = reads();
+    for position in (3..30).step_by(3) {
+        fixture.append_text(1);
+        fixture.append_text(2);
+        assert_eq!(take(&mut subscriber, 3).await, [position, position + 1, position + 2]);
+    }
+    assert!(reads() <= before + 1, "{} reads", reads() - before);
+    // What another process has written before is not known here.
+    fixture.append_elsewhere();
+    fixture.append_text(1);
+    assert_eq!(take(&mut subscriber, 2).await, [30, 31]);
+    assert!(reads() > before);
 }
 
 #[tokio::test]

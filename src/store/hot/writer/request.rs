@@ -9,7 +9,9 @@ use tokio::sync::oneshot;
 use super::figures::{BatchTimes, WriterFigures};
 use super::write_queue::QueuePermit;
 use crate::clock::Clock;
-use crate::model::{ConversationId, MessageId, OwnerId, StreamProgress, Timestamp};
+use crate::model::{
+    CommittedText, ConversationId, MessageId, MessageStatus, OwnerId, StreamProgress, TextChunk, Timestamp,
+};
 use crate::signals::{Signals, Topic};
 use crate::store::changed_owners::ChangedOwners;
 use crate::store::engine::row_level_security::RowLevelSecurity;
@@ -127,6 +129,14 @@ impl NewMessages {
     }
 }
 
+impl NewTextChunk {
+    fn committed(&self) -> CommittedText {
+        let (offset, text) = (self.start, self.text.clone());
+        let chunk = TextChunk { offset, text, status: MessageStatus::Streaming };
+        CommittedText { owner: self.owner.clone(), message: self.message, chunk }
+    }
+}
+
 impl Batch {
     /// Sends the signals of the committed writes, then answers all requests except those whose owners are locked.
     /// Returns those.
@@ -156,7 +166,8 @@ impl Batch {
         }
         for (request, result) in self.chunks.into_iter().zip(written.chunks) {
             if matches!(result, Ok(Some(_))) {
-                context.signals.signal(&Topic::Message(request.work.message));
+                let chunk = &request.work;
+                context.signals.signal_text(chunk.message, || chunk.committed());
             }
             request.record(times, size);
             request.answer(result);
