@@ -130,7 +130,7 @@ async fn measure(name: &str, servers: &[Running], postmaster: Option<u32>, optio
     let mut appends = JoinSet::new();
     let mut tick = interval(Duration::from_secs(1) / u32::try_from(options.rate).unwrap());
     tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    let mut before = Vec::new();
+    let mut before = [0; 2];
     for number in 0..all {
         tick.tick().await;
         if number == warm_up {
@@ -166,15 +166,14 @@ async fn measure(name: &str, servers: &[Running], postmaster: Option<u32>, optio
         format!("{:.1} | {:.1}", at(50), at(99))
     });
     let messages = (all - warm_up) as f64 * 1000.0;
-    let used: Vec<_> =
-        before.iter().zip(after).map(|(before, after)| (after - before) as f64 / messages).collect();
+    let used = [0, 1].map(|at| (after[at] - before[at]) as f64 / messages);
     println!("| {name} | {} | {:.2} | {:.2} |", columns.join(" | "), used[0], used[1]);
 }
 
 /// The CPU time so far of all servers and of PostgreSQL, in microseconds.
-fn processor_times(servers: &[Running], postmaster: Option<u32>) -> Vec<u64> {
+fn processor_times(servers: &[Running], postmaster: Option<u32>) -> [u64; 2] {
     let servers = servers.iter().map(|server| cpu::of(server.process())).sum();
-    vec![servers, postmaster.map_or(0, cpu::of_family)]
+    [servers, postmaster.map_or(0, cpu::of_family)]
 }
 
 /// Milliseconds. Negative if the second came first, for example if a message is received before the response

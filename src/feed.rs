@@ -1,10 +1,10 @@
 //! The readers behind subscriptions: they deliver committed items after a position, each once and in order.
 //!
-//! A subscriber first reads from its position to the end, in pages and at its own
-//! speed. Then it joins the reader that all subscribers of the same list share in this process. The reader registers
-//! for signals, reads from its position to the end, waits for a signal, and reads again. The registration comes
-//! before the read, so no item falls between the two. A lost signal delays an item until the next poll: one statement
-//! at a fixed interval finds all readers that have unread items.
+//! A subscriber first reads from its position to the end, in pages and at its own speed. Then it joins the reader that
+//! all subscribers of the same list share in this process. The reader registers for signals, reads from its position to
+//! the end, waits for a signal, and reads again. The registration comes before the read, so no item falls between the
+//! two. A lost signal delays an item until the next poll: one statement at a fixed interval finds all readers that have
+//! unread items.
 //!
 //! Text that this process has committed to a streaming message is not read: the reader is handed it, and only reads if
 //! something is missing before it (`cargo bench --bench streams`).

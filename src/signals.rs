@@ -73,29 +73,25 @@ impl Signals {
     pub fn signal(&self, topic: &Topic) {
         let key = topic.key();
         self.wake(key);
-        if let Some(outbox) = &self.0.outbox {
-            outbox.push(key);
-        }
+        self.send(key);
     }
 
     /// Hands text to the listeners of its message in this process, and wakes those on other replicas. `text` is called
     /// if there are listeners.
     pub fn signal_text(&self, message: MessageId, text: impl FnOnce() -> CommittedText) {
         let key = Topic::Message(message).key();
-        if let Some(mailboxes) = self.topics().get(&key) {
+        // The text can be long, and all signals share the lock.
+        let mailboxes = self.topics().get(&key).cloned();
+        if let Some(mailboxes) = mailboxes {
             let text = Arc::new(text());
             mailboxes.iter().for_each(|mailbox| mailbox.add_text(&text));
         }
-        if let Some(outbox) = &self.0.outbox {
-            outbox.push(key);
-        }
+        self.send(key);
     }
 
     /// Wakes the listeners of `topic` on other replicas only.
     pub fn signal_replicas(&self, topic: &Topic) {
-        if let Some(outbox) = &self.0.outbox {
-            outbox.push(topic.key());
-        }
+        self.send(topic.key());
     }
 
     /// How long signals took to the server between the replicas and back, in seconds.
@@ -106,6 +102,13 @@ impl Signals {
     /// The number of messages with signals from other replicas.
     pub fn received(&self) -> u64 {
         self.0.figures.received()
+    }
+
+    /// Wakes the listeners on other replicas.
+    fn send(&self, key: TopicKey) {
+        if let Some(outbox) = &self.0.outbox {
+            outbox.push(key);
+        }
     }
 
     /// Wakes the listeners in this process.

@@ -54,7 +54,6 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn late_readers_pause() {
-        const SHORT: Duration = Duration::from_millis(5);
         let texts = || Notification::Texts(Vec::new(), Instant::now());
         let mut pace = Pace::new();
         for (late, pause) in [(0, 0), (5, 0), (6, 24), (49, 196), (1000, 200)] {
@@ -67,7 +66,7 @@ mod tests {
             pace.pause(late).await;
             assert_eq!(before.elapsed(), Duration::from_millis(pause), "{late:?}");
             assert_eq!(pace.lateness(&meanwhile), Duration::ZERO);
-            advance(SHORT).await;
+            advance(Duration::from_millis(5)).await;
         }
         advance(Duration::from_secs(1)).await;
         assert_eq!(pace.lateness(&Notification::Signal), Duration::ZERO);

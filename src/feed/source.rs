@@ -208,14 +208,15 @@ impl FeedSource for Texts {
         for text in texts {
             // Topics are hashes, which can collide.
             let is_own = text.message == self.message && text.owner == *self.scope.owner();
-            if !is_own || text.chunk.end() <= after {
+            let text_end = text.chunk.end();
+            if !is_own || text_end <= after {
                 continue;
             }
             if text.chunk.offset != end {
                 return None;
             }
             joined.text.push_str(&text.chunk.text);
-            end = text.chunk.end();
+            end = text_end;
         }
         Some(if end == after { Vec::new() } else { vec![SharedItem::new(joined)] })
     }

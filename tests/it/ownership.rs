@@ -88,11 +88,7 @@ async fn foreign_objects_are_unreachable_through_every_field(app: TestApp) {
     let target = adas(&ada).await;
     for (field, is_object) in fields(&ada, OWNED).await {
         let (object, name) = field.split_once('.').unwrap();
-        let selection = if is_object { "{ __typename }" } else { "" };
-        let arguments = if name == "context" { "(maxTokens: 1000)" } else { "" };
-        let document = format!(
-            "query($id: ID!) {{ node(id: $id) {{ ... on {object} {{ {name}{arguments} {selection} }} }} }}"
-        );
+        let document = format!("query($id: ID!) {{ node(id: $id) {{ {} }} }}", selection(&field, is_object));
         let id = match object {
             "Message" => &target.message,
             "Attachment" => &target.attachment,
@@ -219,6 +215,14 @@ async fn everything(client: &Client) -> Value {
         pinnedAt archivedAt trashedAt expiresAt labels readPosition unreadCount
         messages { nodes { id position role content metadata createdAt feedback { rating comment } } } } } }";
     client.data(query, json!({})).await
+}
+
+/// Selects a field, "Type.field", of any node.
+fn selection(field: &str, is_object: bool) -> String {
+    let (object, name) = field.split_once('.').unwrap();
+    let selection = if is_object { "{ __typename }" } else { "" };
+    let arguments = if name == "context" { "(maxTokens: 1000)" } else { "" };
+    format!("... on {object} {{ {name}{arguments} {selection} }}")
 }
 
 /// The fields of some types, "Type.field", and whether each gives an object.

@@ -7,7 +7,7 @@ use serde_json::json;
 use sqlx::{Connection, Executor, PgConnection};
 
 use super::cases::CASES;
-use super::{OWNED, adas, fields};
+use super::{OWNED, adas, fields, selection};
 use crate::harness::{Engine, TIMEOUT, TestApp};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -21,12 +21,8 @@ async fn no_field_reads_a_whole_table_on_postgresql() {
     let mut app = first.replica().await;
     let ada = app.client("ada");
     for (field, is_object) in fields(&ada, OWNED).await {
-        let (object, name) = field.split_once('.').unwrap();
-        let selection = if is_object { "{ __typename }" } else { "" };
-        let arguments = if name == "context" { "(maxTokens: 1000)" } else { "" };
-        let document = format!(
-            "query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on {object} {{ {name}{arguments} {selection} }} }} }}"
-        );
+        let document =
+            format!("query($ids: [ID!]!) {{ nodes(ids: $ids) {{ {} }} }}", selection(&field, is_object));
         let ids = [&target.conversation, &target.message, &target.attachment];
         ada.data(&document, json!({ "ids": ids })).await;
     }

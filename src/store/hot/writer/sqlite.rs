@@ -7,7 +7,8 @@
 //! transaction of its own.
 //!
 //! No statement has `RETURNING`: SQLite would keep a copy of each page that it changes until the statement has ended, and
-//! free the copies. A `SELECT` before it costs less. Nobody else writes in between, because the transaction is exclusive.
+//! free the copies. A `SELECT` before it costs less. Nobody else writes in between: a transaction has the lock from its
+//! beginning.
 
 use std::cell::Cell;
 use std::time::Instant;
